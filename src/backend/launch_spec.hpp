@@ -1,0 +1,20 @@
+// What a session asks of a backend.
+#pragma once
+
+#include "base/strong_id.hpp"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace relay {
+
+struct LaunchSpec {
+  SessionId session;
+  // Where the client wants to work, absolute. Empty: the backend's own default.
+  std::string working_directory;
+  // Environment the client added, already checked against agent.client_env.
+  std::vector<std::pair<std::string, std::string>> environment;
+};
+
+}  // namespace relay

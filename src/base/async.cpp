@@ -1,0 +1,120 @@
+#include "base/async.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <cassert>
+
+namespace relay {
+
+template <class Handler>
+struct Wakeup::HandlerWaiter final : Wakeup::Waiter {
+  explicit HandlerWaiter(Handler to_keep) : handler(std::move(to_keep)) {}
+
+  void complete(const asio::any_io_executor& executor, bool notified) override {
+    auto slot = asio::get_associated_cancellation_slot(handler);
+    if (slot.is_connected()) slot.clear();
+    asio::post(executor, [kept = std::move(handler), notified]() mutable {
+      std::move(kept)(notified);
+    });
+  }
+
+  Handler handler;
+};
+
+struct Wakeup::Initiation {
+  template <class Handler>
+  void operator()(Handler handler) const {
+    auto slot = asio::get_associated_cancellation_slot(handler);
+    wakeup->waiter_ = std::make_unique<HandlerWaiter<Handler>>(std::move(handler));
+    if (slot.is_connected()) {
+      slot.assign([target = wakeup](asio::cancellation_type) { target->finish(false); });
+    }
+  }
+
+  Wakeup* wakeup;
+};
+
+void Wakeup::finish(bool notified) {
+  if (!waiter_) return;
+  const std::unique_ptr<Waiter> waiter = std::move(waiter_);
+  waiter->complete(executor_, notified);
+}
+
+void Wakeup::notify() {
+  if (waiter_) {
+    finish(true);
+  } else {
+    signalled_ = true;
+  }
+}
+
+Task<bool> Wakeup::wait() {
+  assert(!waiter_ && "a Wakeup has one waiter");
+  const auto state = co_await asio::this_coro::cancellation_state;
+  if (state.cancelled() != asio::cancellation_type::none) co_return false;
+  if (signalled_) {
+    signalled_ = false;
+    co_return true;
+  }
+  const Initiation initiation{this};
+  const bool notified =
+      co_await asio::async_initiate<const asio::use_awaitable_t<>, void(bool)>(
+          initiation, asio::use_awaitable);
+  co_return notified;
+}
+
+TaskScope::TaskScope(asio::any_io_executor executor, OnFailure on_failure)
+    : executor_(executor), on_failure_(std::move(on_failure)), idle_(std::move(executor)) {}
+
+TaskScope::~TaskScope() { assert(children_.empty() && "join() a TaskScope before destroying it"); }
+
+void TaskScope::spawn(std::string name, std::function<Task<void>()> body) {
+  const auto child = children_.emplace(children_.end());
+  auto on_end = [this, child, name = std::move(name)](std::exception_ptr failure) {
+    children_.erase(child);
+    if (failure) {
+      try {
+        std::rethrow_exception(failure);
+      } catch (const boost::system::system_error& error) {
+        if (error.code() != asio::error::operation_aborted) on_failure_(name, failure);
+      } catch (...) {
+        on_failure_(name, failure);
+      }
+    }
+    if (children_.empty()) idle_.notify();
+  };
+  asio::co_spawn(executor_, std::move(body),
+                 asio::bind_cancellation_slot(child->slot(), std::move(on_end)));
+}
+
+void TaskScope::cancel() {
+  // A child may end, and so leave the list, while it is being told.
+  for (auto next = children_.begin(); next != children_.end();) {
+    auto& child = *next++;
+    child.emit(asio::cancellation_type::terminal);
+  }
+}
+
+Task<void> TaskScope::join() {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  while (!children_.empty()) {
+    const bool notified = co_await idle_.wait();
+    if (!notified) {
+      cancel();
+      co_await asio::this_coro::reset_cancellation_state();
+    }
+  }
+}
+
+Task<bool> sleep_for(std::chrono::steady_clock::duration duration) {
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  asio::steady_timer timer(executor, duration);
+  const auto [failure] = co_await timer.async_wait(kNoThrow);
+  co_return !failure;
+}
+
+}  // namespace relay

@@ -1,0 +1,99 @@
+// The coroutine vocabulary: Task, Wakeup, TaskScope, sleep_for.
+//
+// Everything here belongs to one single-threaded executor: no locks, and no call from another thread.
+// House rule (tools/lint_coroutines.py checks it, GCC 12.2 miscompiles the rest): `co_await` stands
+// only as a statement, as the initialiser of a named local, or as the operand of `co_return`, and
+// aggregates and capturing lambdas are named before they are awaited.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <chrono>
+#include <exception>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace relay {
+
+namespace asio = boost::asio;
+
+template <class T>
+using Task = asio::awaitable<T>;
+
+// Completion token: I/O errors come back as the first element of a tuple, nothing throws.
+inline constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
+
+// Wakes one waiting coroutine. A wake-up sent while nobody waits is remembered, never lost.
+// A destroyed Wakeup destroys the coroutine that waits for it, so: outlive your waiter.
+class Wakeup {
+ public:
+  explicit Wakeup(asio::any_io_executor executor) : executor_(std::move(executor)) {}
+  Wakeup(const Wakeup&) = delete;
+  Wakeup& operator=(const Wakeup&) = delete;
+
+  // The waiter goes on in a later turn of the loop, never inside this call.
+  void notify();
+
+  // True: notified. False: the waiting coroutine was cancelled. One waiter at a time.
+  Task<bool> wait();
+
+ private:
+  struct Waiter {
+    virtual ~Waiter() = default;
+    virtual void complete(const asio::any_io_executor& executor, bool notified) = 0;
+  };
+  template <class Handler>
+  struct HandlerWaiter;
+  struct Initiation;
+
+  void finish(bool notified);
+
+  asio::any_io_executor executor_;
+  std::unique_ptr<Waiter> waiter_;
+  bool signalled_ = false;
+};
+
+// Owns child coroutines; none of them outlives the scope. Call join() before destroying it.
+class TaskScope {
+ public:
+  // Told of a child that ended with an exception other than cancellation.
+  using OnFailure = std::function<void(const std::string& task, std::exception_ptr failure)>;
+
+  TaskScope(asio::any_io_executor executor, OnFailure on_failure);
+  TaskScope(const TaskScope&) = delete;
+  TaskScope& operator=(const TaskScope&) = delete;
+  ~TaskScope();
+
+  // Starts `body` in a later turn of the loop. The scope keeps the callable, captures included, alive
+  // until the coroutine has ended.
+  void spawn(std::string name, std::function<Task<void>()> body);
+
+  // Asks every child to end (terminal cancellation).
+  void cancel();
+
+  // Returns when no child is left. Cancelling the joiner cancels the children, and still waits.
+  Task<void> join();
+
+  bool empty() const { return children_.empty(); }
+
+ private:
+  asio::any_io_executor executor_;
+  OnFailure on_failure_;
+  Wakeup idle_;
+  std::list<asio::cancellation_signal> children_;
+};
+
+// True: the time has passed. False: cancelled before.
+Task<bool> sleep_for(std::chrono::steady_clock::duration duration);
+
+}  // namespace relay

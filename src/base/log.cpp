@@ -1,0 +1,156 @@
+#include "base/log.hpp"
+
+#include "base/time.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+#include <span>
+
+namespace relay {
+
+class LogSink {
+ public:
+  LogSink(LogLevel level, LogFormat format)
+      : level_(level),
+        format_(format),
+        logger_("relay", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
+    logger_.set_pattern("%v");
+    logger_.set_level(spdlog::level::trace);
+    logger_.flush_on(spdlog::level::trace);
+  }
+
+  LogLevel level() const { return level_; }
+  LogFormat format() const { return format_; }
+  void line(const std::string& text) { logger_.info(text); }
+
+ private:
+  LogLevel level_;
+  LogFormat format_;
+  spdlog::logger logger_;
+};
+
+namespace {
+
+std::string_view name(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug: return "debug";
+    case LogLevel::kInfo: return "info";
+    case LogLevel::kWarn: return "warn";
+    case LogLevel::kError: return "error";
+  }
+  return "error";
+}
+
+// A JSON string; also the quoted form of a logfmt value. Bytes that are not UTF-8 stay as they are.
+void append_quoted(std::string& out, std::string_view text) {
+  out += '"';
+  for (const char c : text) {
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      default:
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+          fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
+        } else {
+          out += c;
+        }
+    }
+  }
+  out += '"';
+}
+
+bool needs_quotes(std::string_view text) {
+  if (text.empty()) return true;
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) <= 0x20 || c == '"' || c == '=' || c == '\\' || c == 0x7f) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void append_value(std::string& out, const LogValue& value, LogFormat format) {
+  if (const auto* text = std::get_if<std::string>(&value)) {
+    if (format == LogFormat::kJson || needs_quotes(*text)) {
+      append_quoted(out, *text);
+    } else {
+      out += *text;
+    }
+  } else if (const auto* number = std::get_if<std::int64_t>(&value)) {
+    out += std::to_string(*number);
+  } else if (const auto* real = std::get_if<double>(&value)) {
+    out += fmt::format("{:.6g}", *real);
+  } else {
+    out += std::get<bool>(value) ? "true" : "false";
+  }
+}
+
+void append_field(std::string& out, const LogField& field, LogFormat format) {
+  if (format == LogFormat::kJson) {
+    out += ',';
+    append_quoted(out, field.name);
+    out += ':';
+  } else {
+    out += ' ';
+    out += field.name;
+    out += '=';
+  }
+  append_value(out, field.value, format);
+}
+
+std::string compose(LogLevel level, LogFormat format, std::string_view event,
+                    std::span<const LogField> fixed, std::span<const LogField> fields) {
+  std::string line;
+  if (format == LogFormat::kJson) {
+    line = fmt::format(R"({{"time":"{}","level":"{}","event":)", to_rfc3339(wall_now()), name(level));
+    append_quoted(line, event);
+  } else {
+    line = fmt::format("{} {:<5} {}", to_rfc3339(wall_now()), name(level), event);
+  }
+  for (const LogField& field : fixed) append_field(line, field, format);
+  for (const LogField& field : fields) append_field(line, field, format);
+  if (format == LogFormat::kJson) line += '}';
+  return line;
+}
+
+}  // namespace
+
+Logger Logger::to_stderr(LogLevel level, LogFormat format) {
+  return Logger(std::make_shared<LogSink>(level, format));
+}
+
+Logger Logger::silent() { return Logger(nullptr); }
+
+Logger Logger::with(std::string_view field, std::string_view value) const {
+  Logger copy = *this;
+  copy.fields_.emplace_back(field, value);
+  return copy;
+}
+
+bool Logger::enabled(LogLevel level) const { return sink_ && level >= sink_->level(); }
+
+void Logger::write(LogLevel level, std::string_view event,
+                   std::initializer_list<LogField> fields) const {
+  if (!enabled(level)) return;
+  sink_->line(compose(level, sink_->format(), event, fields_, {fields.begin(), fields.size()}));
+}
+
+void Logger::debug(std::string_view event, std::initializer_list<LogField> fields) const {
+  write(LogLevel::kDebug, event, fields);
+}
+void Logger::info(std::string_view event, std::initializer_list<LogField> fields) const {
+  write(LogLevel::kInfo, event, fields);
+}
+void Logger::warn(std::string_view event, std::initializer_list<LogField> fields) const {
+  write(LogLevel::kWarn, event, fields);
+}
+void Logger::error(std::string_view event, std::initializer_list<LogField> fields) const {
+  write(LogLevel::kError, event, fields);
+}
+
+}  // namespace relay

@@ -1,0 +1,67 @@
+// Structured log: one line an event, on stderr, with fixed fields.
+//
+//   const Logger log = root.with("session", id);
+//   log.warn("client is too slow, closing", {{"queued", 12}});
+//
+// Never log message bodies or values of the environment: the caller redacts before it logs.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace relay {
+
+enum class LogLevel { kDebug, kInfo, kWarn, kError };
+enum class LogFormat { kText, kJson };
+
+using LogValue = std::variant<std::string, std::int64_t, double, bool>;
+
+struct LogField {
+  LogField(std::string_view key, std::string_view value) : name(key), value(std::string(value)) {}
+  LogField(std::string_view key, const char* value) : name(key), value(std::string(value)) {}
+  LogField(std::string_view key, const std::string& value) : name(key), value(value) {}
+  LogField(std::string_view key, bool value) : name(key), value(value) {}
+  LogField(std::string_view key, double value) : name(key), value(value) {}
+  template <class Integer>
+    requires std::is_integral_v<Integer>
+  LogField(std::string_view key, Integer value)
+      : name(key), value(static_cast<std::int64_t>(value)) {}
+
+  std::string name;
+  LogValue value;
+};
+
+class LogSink;  // where lines go; shared by all Loggers made from one root
+
+// Cheap to copy. Safe to use from any thread.
+class Logger {
+ public:
+  // A root that writes to stderr.
+  static Logger to_stderr(LogLevel level, LogFormat format);
+  // A root that drops everything: tests, and commands that must stay quiet.
+  static Logger silent();
+
+  Logger with(std::string_view field, std::string_view value) const;
+
+  void debug(std::string_view event, std::initializer_list<LogField> fields = {}) const;
+  void info(std::string_view event, std::initializer_list<LogField> fields = {}) const;
+  void warn(std::string_view event, std::initializer_list<LogField> fields = {}) const;
+  void error(std::string_view event, std::initializer_list<LogField> fields = {}) const;
+
+  bool enabled(LogLevel level) const;
+
+ private:
+  explicit Logger(std::shared_ptr<LogSink> sink) : sink_(std::move(sink)) {}
+  void write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) const;
+
+  std::shared_ptr<LogSink> sink_;
+  std::vector<LogField> fields_;
+};
+
+}  // namespace relay

@@ -1,0 +1,12 @@
+// Unguessable ids from the kernel's random source.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace relay {
+
+// 2 * `bytes` lower-case hex digits. Throws std::system_error when the kernel gives no randomness.
+std::string random_hex(std::size_t bytes);
+
+}  // namespace relay

@@ -1,0 +1,73 @@
+// HTTP/1.1 client over TCP, TLS or a Unix socket: whole answers, streamed answers, and the raw stream after
+// an upgrade (101) or a hijacked 200. Used by the command line and, later, by the Engine client.
+#pragma once
+
+#include "base/async.hpp"
+#include "base/result.hpp"
+#include "http/message.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace relay::http {
+
+struct Endpoint {
+  enum class Transport { kTcp, kTls, kUnix };
+  Transport transport = Transport::kTcp;
+  std::string host;          // TCP, TLS: name or address
+  std::uint16_t port = 80;
+  std::string socket_path;   // Unix
+  // TLS: PEM files; empty = the system's CA store and no client certificate.
+  std::string ca_file, certificate_file, key_file;
+  bool verify_peer = true;
+
+  // Reads http://host:port, https://..., unix:///path. Fails with what is wrong with the text.
+  static Result<Endpoint> parse(std::string_view url);
+  std::string to_string() const;
+};
+
+// A streamed answer: read_some() gives decoded body bytes as they come, empty at the end.
+// After status 101, or with `raw` asked for, it is a byte stream in both directions.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+  virtual const Response& head() const = 0;  // body empty
+  virtual Task<Result<std::string>> read_some() = 0;
+  virtual Task<Result<void>> write(std::string_view bytes) = 0;  // after an upgrade only
+  virtual void close() = 0;
+};
+
+struct ClientOptions {
+  std::chrono::milliseconds connect_timeout{5'000};
+  std::chrono::milliseconds head_timeout{0};  // 0: none (a prompt may take hours)
+  std::size_t max_body_bytes = 64u << 20;
+};
+
+// Keeps one connection alive for request(); every stream gets a connection of its own.
+class Client {
+ public:
+  Client(asio::any_io_executor executor, Endpoint endpoint, ClientOptions options);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  // Sends and reads the whole answer. Connects when needed; a kept connection that turns out to be closed
+  // before any byte of the answer is replaced once. Any status is a success here.
+  Task<Result<Response>> request(Request request);
+
+  // Sends and returns when the head of the answer is there.
+  Task<Result<std::unique_ptr<Stream>>> open(Request request);
+
+ private:
+  class Connection;
+  asio::any_io_executor executor_;
+  Endpoint endpoint_;
+  ClientOptions options_;
+  std::unique_ptr<Connection> kept_;
+};
+
+}  // namespace relay::http

@@ -1,0 +1,100 @@
+// The log of sessions and messages: SQLite on a thread of its own.
+//
+// Writes are put into a bounded queue and committed in groups (at most 5 ms or a byte cap); they never
+// block the loop. Reads run on the same thread after everything that was queued before them, so a read
+// sees every message recorded before it was asked for. All public functions are called on the loop.
+//
+// When the database can't be written (disk full), messages stay in memory up to `max_pending_bytes` and
+// are written when it works again; beyond that the oldest unwritten are given up and their range is
+// recorded as a gap as soon as possible. `status()` tells.
+#pragma once
+
+#include "base/async.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "storage/records.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace relay::storage {
+
+struct LogOptions {
+  std::string path;  // a file, or ":memory:"
+  std::size_t max_pending_bytes = 64u << 20;
+  std::chrono::milliseconds group_commit{5};
+  // 0 = unlimited. Enforced in small steps on the storage thread.
+  std::int64_t retention_days = 0;
+  std::int64_t max_rows = 0;
+  std::int64_t max_bytes = 0;
+};
+
+// A contiguous range of one session's sequence numbers that the log does not hold.
+struct Gap {
+  Sequence from = 0;
+  Sequence to = 0;
+};
+
+struct HistoryPage {
+  std::vector<MessageRecord> messages;  // ascending
+  std::vector<Gap> gaps;                // within the range that was asked for, ascending
+  bool complete = true;                 // false: more messages follow the last one
+};
+
+struct SessionPage {
+  std::vector<SessionRecord> sessions;  // newest first
+  std::optional<std::string> next_cursor;
+};
+
+struct SessionQuery {
+  std::optional<std::string> owner;  // only sessions of this principal
+  bool only_active = false;
+  std::size_t limit = 100;
+  std::string cursor;                // empty: from the newest
+};
+
+struct LogStatus {
+  bool writable = true;
+  std::string last_error;            // why not writable
+  std::size_t pending_bytes = 0;     // queued or held back, not yet in the database
+  std::uint64_t lost_messages = 0;   // given up since start
+  std::uint64_t written_messages = 0;
+  std::uint64_t wal_bytes = 0;
+};
+
+// Resource; one per database file (a lock file that names the pid refuses a second process).
+class MessageLog {
+ public:
+  // Opens or creates, migrates, marks sessions that an earlier run left open as closed (cause
+  // "relay_restarted"). Fails with a remedy when the file can't be written, belongs to another
+  // application, or was written by a newer version: then it is left untouched.
+  static Result<std::unique_ptr<MessageLog>> open(asio::any_io_executor loop, LogOptions options,
+                                                  Logger log);
+  // Writes everything that is queued, then closes. Blocks; normally after flush().
+  virtual ~MessageLog() = default;
+
+  virtual void session_created(SessionRecord session) = 0;
+  virtual void session_changed(SessionRecord session) = 0;  // agent id, title, cwd, last_sequence
+  virtual void session_closed(SessionId id, std::string cause, WallTime at) = 0;
+  virtual void record(const SessionId& session, MessageRecord message) = 0;
+
+  // Messages with sequence > after, at most `limit` and about `max_bytes` of bodies (at least one).
+  virtual Task<Result<HistoryPage>> history(SessionId session, Sequence after, std::size_t limit,
+                                            std::size_t max_bytes) = 0;
+  virtual Task<Result<std::optional<SessionRecord>>> find(SessionId session) = 0;
+  virtual Task<Result<SessionPage>> list(SessionQuery query) = 0;
+
+  // Returns when everything queued so far is in the database or was given up.
+  virtual Task<void> flush() = 0;
+
+  virtual LogStatus status() const = 0;
+};
+
+// The log that keeps nothing (database.path: "" — benchmarks and privacy): histories are empty.
+std::unique_ptr<MessageLog> make_null_log();
+
+}  // namespace relay::storage
