@@ -1,0 +1,227 @@
+// The configuration of one relay process as plain values, with the defaults of every key.
+//
+// A Config that `load` (config/load.hpp) returned without problems has been validated: readers need
+// no checks of their own. Names are those of the file: config.server.http_port is
+// `server.http_port`. Durations are milliseconds, sizes are bytes, in both cases 0 means "off" or
+// "unlimited" only where the comment says so. Holds secrets (tokens, agent.env): print it only
+// through config/print.hpp.
+#pragma once
+
+#include "base/log.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace relay::config {
+
+using Milliseconds = std::chrono::milliseconds;
+using Strings = std::vector<std::string>;
+// A mapping of the file, in the order of the file; names are unique.
+using StringMap = std::vector<std::pair<std::string, std::string>>;
+
+// ----- server
+// ---------------------------------------------------------------------------------------
+
+struct TlsConfig {
+  std::string cert;  // PEM file with the certificate chain; both or neither
+  std::string key;   // PEM file with the private key
+  bool enabled() const { return !cert.empty(); }
+  bool operator==(const TlsConfig&) const = default;
+};
+
+struct ServerConfig {
+  std::uint16_t http_port = 8080;  // 0: any free port, for all three
+  std::string http_host = "127.0.0.1";
+  std::uint16_t websocket_port = 8081;
+  std::string websocket_host = "127.0.0.1";
+  std::uint16_t management_port = 8082;
+  std::string management_host = "127.0.0.1";
+  TlsConfig tls;
+  Strings allowed_origins;  // "https://host[:port]"; "*" for any. Same-origin requests are always
+                            // allowed.
+  std::size_t max_message_bytes = 32u << 20;  // one body, one frame, one line of an agent
+  std::size_t max_header_bytes = 16u << 10;
+  std::size_t max_connections = 4096;  // a listener
+  std::size_t max_json_depth = 512;
+  std::size_t max_id_bytes = 1024;           // a JSON-RPC id as written
+  std::size_t max_outbox_bytes = 64u << 20;  // waiting for one client; beyond it the client is slow
+  std::size_t max_outbox_frames = 100'000;
+  Milliseconds header_timeout{10'000};
+  Milliseconds body_timeout{60'000};  // without progress
+  Milliseconds keep_alive_timeout{75'000};
+  Milliseconds ping_interval{20'000};  // 0: no pings
+  Milliseconds pong_timeout{20'000};
+  Milliseconds shutdown_timeout{20'000};
+  bool operator==(const ServerConfig&) const = default;
+};
+
+// ----- auth
+// -----------------------------------------------------------------------------------------
+
+enum class AuthMode {
+  kAuto,   // none on a loopback bind, otherwise a token
+  kToken,  // always a token
+  kNone,
+};
+
+enum class Role { kUser, kObserver, kOperator };
+
+struct TokenConfig {
+  std::string name;    // the principal; unique
+  std::string token;   // the secret itself, or empty when sha256 is given
+  std::string sha256;  // 64 lower-case hex digits of the token's digest, or empty
+  Role role = Role::kUser;
+  bool operator==(const TokenConfig&) const = default;
+};
+
+struct AuthConfig {
+  AuthMode mode = AuthMode::kAuto;
+  std::vector<TokenConfig> tokens;
+  bool operator==(const AuthConfig&) const = default;
+};
+
+// ----- agent and sessions
+// ---------------------------------------------------------------------------
+
+struct AgentConfig {
+  std::string command;  // empty: the demo agent
+  Strings args;
+  StringMap env;                         // values are secrets
+  Strings client_env;                    // names of variables that a client may set
+  Milliseconds startup_timeout{10'000};  // also agent.startup_timeout_seconds
+  std::size_t max_concurrent_sessions = 100;
+  std::size_t max_stderr_bytes = 64u << 10;  // the tail that is kept for errors
+  std::size_t max_inbox_bytes = 64u << 20;   // waiting to be written to one agent
+  Milliseconds stop_grace{2'000};            // before each harder step of stopping a process
+  bool operator==(const AgentConfig&) const = default;
+};
+
+enum class PermissionDefault { kCancelled, kReject, kAllow };
+enum class OnShutdown { kStop };
+
+struct SessionsConfig {
+  Milliseconds idle_timeout{30 * 60'000};  // no client attached and no turn; 0: never
+  Milliseconds prompt_timeout{0};          // 0: off
+  std::size_t max_queued_prompts = 16;     // a session, behind the running one
+  Milliseconds permission_timeout{5 * 60'000};
+  PermissionDefault permission_default = PermissionDefault::kCancelled;
+  OnShutdown on_shutdown = OnShutdown::kStop;
+  bool shared = false;                      // true: any principal may use any session
+  std::size_t max_clients = 1000;           // attached to one session
+  std::size_t max_pending_requests = 1024;  // of one client
+  bool operator==(const SessionsConfig&) const = default;
+};
+
+// ----- database and log
+// -----------------------------------------------------------------------------
+
+enum class Durability {
+  kRelaxed,  // survives a crash of the relay; the last moments may be lost with the machine's power
+  kFull,     // every commit reaches the disk
+};
+
+struct DatabaseConfig {
+  bool enabled = true;
+  std::string path = "./relay-messages.db";
+  Durability durability = Durability::kRelaxed;
+  std::size_t max_pending_bytes = 64u << 20;
+  std::int64_t retention_days = 0;  // 0: unlimited, for all three
+  std::int64_t max_rows = 0;
+  std::int64_t max_bytes = 0;
+  bool operator==(const DatabaseConfig&) const = default;
+};
+
+enum class ClientCapabilitiesMode { kStrip, kPassthrough };
+
+struct LogConfig {
+  LogLevel level = LogLevel::kInfo;
+  LogFormat format = LogFormat::kText;
+  bool operator==(const LogConfig&) const = default;
+};
+
+// ----- container
+// ------------------------------------------------------------------------------------
+
+enum class HomeMode {
+  kKeep,   // a directory of the session on the host
+  kTmpfs,  // memory, gone with the container
+  kImage,  // what the image has there
+};
+
+enum class PullPolicy { kMissing, kAlways, kNever };
+
+struct ContainerConfig {
+  bool enabled = false;
+  bool required = false;  // true: refuse to start when containers can't be used
+  std::string image = "acp-agent:latest";
+  Strings command;                          // empty: the image's own
+  std::uint64_t memory_limit = 2ull << 30;  // 0: none; swap is never added
+  double cpu_limit = 1.0;                   // CPUs; 0: none
+  std::int64_t pids_limit = 512;            // 0: none
+  StringMap ulimits;                        // name -> "soft[:hard]", -1 is unlimited
+  std::string network_mode = "none";
+  bool readonly_rootfs = false;
+  Strings tmpfs;  // "/path[:options]"; empty: see effective_tmpfs
+  Strings drop_capabilities{"NET_RAW", "SYS_ADMIN"};
+  Strings security_opt{"no-new-privileges"};
+  std::string user;  // empty: the image's
+  bool init = true;
+  HomeMode home = HomeMode::kKeep;
+  std::string runtime;  // empty: the Engine's default
+  std::string workspace_base_dir = "/var/lib/acp-relay/workspaces";
+  Strings mount_roots;    // absolute host directories
+  Strings extra_volumes;  // "src:dst[:ro|rw]", see parse_volume
+  bool auto_remove = true;
+  PullPolicy pull_policy = PullPolicy::kMissing;
+  Milliseconds pull_timeout{10 * 60'000};
+  Milliseconds startup_timeout{30'000};
+  Milliseconds shutdown_timeout{10'000};
+  std::size_t max_concurrent_starts = 0;  // 0: twice the number of cores
+  std::string log_driver = "json-file";
+  StringMap log_opts{{"max-size", "10m"}, {"max-file", "3"}};
+  std::string docker_host;  // empty: DOCKER_HOST, then unix:///var/run/docker.sock
+  StringMap labels;
+  bool allow_unsafe = false;
+  bool operator==(const ContainerConfig&) const = default;
+};
+
+// One entry of container.extra_volumes.
+struct Volume {
+  std::string source;
+  std::string target;
+  bool read_only = true;
+  bool operator==(const Volume&) const = default;
+};
+
+// Empty when `text` is not "src:dst[:ro|rw]" with an absolute target and an absolute path or a
+// volume name as source.
+std::optional<Volume> parse_volume(const std::string& text);
+
+// container.tmpfs, or what a container with a read-only root needs when that is empty.
+Strings effective_tmpfs(const ContainerConfig& container);
+
+// ----------------------------------------------------------------------------------------------------
+
+struct Config {
+  ServerConfig server;
+  AuthConfig auth;
+  AgentConfig agent;
+  SessionsConfig sessions;
+  DatabaseConfig database;
+  ClientCapabilitiesMode client_capabilities = ClientCapabilitiesMode::kStrip;
+  LogConfig log;
+  ContainerConfig container;
+
+  // What ${VAR} brought into keys that may carry a secret on a command line (agent.args,
+  // container.command, container.log_opts, container.labels): printed as ***.
+  Strings expanded_secrets;
+
+  bool operator==(const Config&) const = default;
+};
+
+}  // namespace relay::config
