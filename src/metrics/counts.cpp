@@ -1,0 +1,33 @@
+#include "metrics/counts.hpp"
+
+#include <algorithm>
+
+namespace relay::metrics {
+
+void DurationHistogram::observe(std::chrono::steady_clock::duration duration) {
+  const double seconds = std::chrono::duration<double>(duration).count();
+  const auto bound = std::lower_bound(kBounds.begin(), kBounds.end(), seconds);
+  ++buckets_[static_cast<std::size_t>(bound - kBounds.begin())];
+  sum_ += seconds;
+}
+
+void RecentMaximum::record(std::chrono::steady_clock::duration value,
+                           std::chrono::steady_clock::time_point now) {
+  if (now - window_start_ >= kWindow) {
+    previous_ =
+        now - window_start_ < 2 * kWindow ? current_ : std::chrono::steady_clock::duration{};
+    current_ = {};
+    window_start_ = now;
+  }
+  current_ = std::max(current_, value);
+}
+
+std::chrono::steady_clock::duration RecentMaximum::value(
+    std::chrono::steady_clock::time_point now) const {
+  const auto age = now - window_start_;
+  if (age >= 2 * kWindow) return {};
+  if (age >= kWindow) return current_;
+  return std::max(current_, previous_);
+}
+
+}  // namespace relay::metrics

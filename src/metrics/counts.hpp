@@ -1,0 +1,57 @@
+// The number types behind Metrics: plain memory, one loop, no atomics. Bumping one is an add.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace relay::metrics {
+
+// One number for every value of an enumeration that starts at 0 and ends with Last.
+// Counts<Direction, Direction::kToAgent> messages; ++messages[Direction::kToAgent];
+template <class Label, Label Last, class Number = std::uint64_t>
+class Counts {
+ public:
+  static constexpr std::size_t kSize = static_cast<std::size_t>(Last) + 1;
+
+  Number& operator[](Label label) { return values_[static_cast<std::size_t>(label)]; }
+  Number operator[](Label label) const { return values_[static_cast<std::size_t>(label)]; }
+
+ private:
+  std::array<Number, kSize> values_{};
+};
+
+// A histogram of durations with buckets from a millisecond to an hour.
+class DurationHistogram {
+ public:
+  // Upper bounds in seconds; what is above the last falls into the +Inf bucket.
+  static constexpr std::array<double, 14> kBounds{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1,
+                                                  2.5,   5,     10,   30,   60,  600, 3600};
+
+  void observe(std::chrono::steady_clock::duration duration);
+
+  // Observations in each bucket alone, the last one is +Inf.
+  const std::array<std::uint64_t, kBounds.size() + 1>& buckets() const { return buckets_; }
+  double sum_seconds() const { return sum_; }
+
+ private:
+  std::array<std::uint64_t, kBounds.size() + 1> buckets_{};
+  double sum_ = 0;
+};
+
+// The largest value of the last minute or two. Reading changes nothing, so several scrapers agree.
+class RecentMaximum {
+ public:
+  static constexpr std::chrono::seconds kWindow{60};
+
+  void record(std::chrono::steady_clock::duration value, std::chrono::steady_clock::time_point now);
+  std::chrono::steady_clock::duration value(std::chrono::steady_clock::time_point now) const;
+
+ private:
+  std::chrono::steady_clock::time_point window_start_{};
+  std::chrono::steady_clock::duration current_{};
+  std::chrono::steady_clock::duration previous_{};
+};
+
+}  // namespace relay::metrics

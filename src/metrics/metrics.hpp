@@ -1,0 +1,89 @@
+// What the relay counts, and its Prometheus text (GET /metrics).
+//
+// One object, made by app and handed down by reference; it outlives everyone who counts. Belongs to
+// the loop thread: fields are plain integers that a message may bump without an atomic or a lookup.
+// Numbers that somebody else keeps (the log's status, say) are copied in by the functions given to
+// before_text(), which run at every scrape. text() is the only costly call.
+//
+//   ++metrics.messages[Direction::kAgentToRelay];
+//   ++metrics.sessions[SessionState::kReady];   // gauges go down again: --metrics.sessions[...]
+#pragma once
+
+#include "metrics/counts.hpp"
+#include "metrics/labels.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace relay::metrics {
+
+class Metrics {
+ public:
+  using Clock = std::chrono::steady_clock;
+  template <class Label, Label Last>
+  using Gauges = Counts<Label, Last, std::int64_t>;
+
+  // `version` is the value of acp_relay_build_info's label.
+  explicit Metrics(std::string version = RELAY_VERSION) : version_(std::move(version)) {}
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+
+  // Sessions and turns.
+  Gauges<SessionState, SessionState::kClosing> sessions;  // open sessions by state
+  std::uint64_t sessions_created = 0;
+  DurationHistogram session_start;  // session/new to its answer, successful ones
+  Counts<StopReason, StopReason::kOther> turns;
+  DurationHistogram turn;  // prompt to its response, without the time in the queue
+  std::int64_t permission_waits = 0;
+
+  // Messages and clients. Bytes are those of JSON bodies, without framing.
+  Counts<Direction, Direction::kRelayToClient> messages;
+  Counts<Direction, Direction::kRelayToClient> message_bytes;
+  Gauges<Transport, Transport::kAcpWebSocket> clients;
+  std::uint64_t slow_clients = 0;
+  Counts<ErrorType, kLastErrorType> errors;  // errors sent to clients, by error_type
+
+  // Agents.
+  Counts<SkipReason, SkipReason::kUnknownId> agent_lines_skipped;
+  Counts<ExitCause, ExitCause::kNotStarted> agent_exits;
+
+  // The message log; copied from its status by a before_text() function.
+  std::uint64_t log_pending_bytes = 0;
+  std::uint64_t log_lost_messages = 0;
+  std::uint64_t log_wal_bytes = 0;
+  bool log_writable = true;
+
+  // The longest uninterrupted turn of the event loop in the last minutes.
+  RecentMaximum longest_loop_turn;
+
+  void count_message(Direction direction, std::size_t bytes) {
+    ++messages[direction];
+    message_bytes[direction] += bytes;
+  }
+
+  // `refresh` runs at the start of every text(); what it captures must outlive the last scrape.
+  void before_text(std::function<void(Metrics&)> refresh);
+
+  // Prometheus text format 0.0.4. Media type: kContentType.
+  std::string text(Clock::time_point now = Clock::now());
+
+  static constexpr const char* kContentType = "text/plain; version=0.0.4; charset=utf-8";
+
+ private:
+  std::string version_;
+  std::vector<std::function<void(Metrics&)>> refreshers_;
+};
+
+// Descriptors that this process has open; -1 when the kernel does not tell.
+std::int64_t count_open_fds();
+
+}  // namespace relay::metrics
+
+namespace relay {
+using metrics::Metrics;
+}  // namespace relay

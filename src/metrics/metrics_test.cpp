@@ -1,0 +1,143 @@
+#include "metrics/metrics.hpp"
+
+#include "base/unique_fd.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fcntl.h>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+
+namespace relay::metrics {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Series -> value. Fails the test for a line that is neither a comment nor a sample.
+std::map<std::string, double> parse(const std::string& text) {
+  static const std::regex sample(
+      R"re(([a-z_]+(?:\{[a-z_]+="[^"]*"(?:,[a-z_]+="[^"]*")*\})?) (\S+))re");
+  std::map<std::string, double> samples;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("# HELP ") || line.starts_with("# TYPE ")) continue;
+    std::smatch match;
+    if (!std::regex_match(line, match, sample)) {
+      ADD_FAILURE() << "not a sample: " << line;
+      continue;
+    }
+    EXPECT_TRUE(samples.emplace(match[1], std::stod(match[2])).second) << "twice: " << match[1];
+  }
+  return samples;
+}
+
+TEST(Metrics, ShowsEveryFamilyFromTheFirstScrape) {
+  Metrics metrics("1.2.3");
+  const auto samples = parse(metrics.text());
+  for (const char* name :
+       {R"(acp_relay_sessions{state="starting"})", "acp_relay_sessions_created_total",
+        R"(acp_relay_session_start_seconds_bucket{le="+Inf"})",
+        "acp_relay_session_start_seconds_count", "acp_relay_session_start_seconds_sum",
+        R"(acp_relay_turns_total{stop_reason="end_turn"})", "acp_relay_turn_seconds_count",
+        R"(acp_relay_messages_total{direction="relay_to_client"})",
+        R"(acp_relay_message_bytes_total{direction="client_to_relay"})",
+        R"(acp_relay_clients{transport="relay_http"})", "acp_relay_slow_clients_total",
+        R"(acp_relay_errors_total{type="shutting_down"})", "acp_relay_permission_waits",
+        R"(acp_relay_agent_lines_skipped_total{reason="duplicate_keys"})",
+        R"(acp_relay_agent_exits_total{cause="out_of_memory"})", "acp_relay_log_pending_bytes",
+        "acp_relay_log_lost_messages_total", "acp_relay_log_wal_bytes",
+        "acp_relay_longest_loop_turn_seconds"}) {
+    ASSERT_TRUE(samples.contains(name)) << name;
+    EXPECT_EQ(samples.at(name), 0) << name;
+  }
+  EXPECT_EQ(samples.at("acp_relay_log_writable"), 1);
+  EXPECT_EQ(samples.at(R"(acp_relay_build_info{version="1.2.3"})"), 1);
+  EXPECT_GT(samples.at("acp_relay_open_fds"), 2);
+}
+
+TEST(Metrics, EveryFamilyHasHelpAndType) {
+  Metrics metrics("1");
+  const std::string text = metrics.text();
+  std::set<std::string> helped, typed;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string hash, kind, name;
+    words >> hash >> kind >> name;
+    if (line.starts_with("# HELP ")) helped.insert(name);
+    if (line.starts_with("# TYPE ")) typed.insert(name);
+  }
+  EXPECT_EQ(helped, typed);
+  EXPECT_EQ(typed.size(), 20u);
+}
+
+TEST(Metrics, ShowsWhatWasCounted) {
+  Metrics metrics("1");
+  metrics.sessions[SessionState::kReady] += 3;
+  metrics.sessions[SessionState::kReady] -= 1;
+  ++metrics.turns[stop_reason("max_tokens")];
+  ++metrics.turns[stop_reason("sleepy")];
+  metrics.count_message(Direction::kAgentToRelay, 300);
+  metrics.count_message(Direction::kAgentToRelay, 200);
+  ++metrics.errors[ErrorType::kSessionNotFound];
+  ++metrics.agent_lines_skipped[SkipReason::kUnknownId];
+  metrics.message_bytes[Direction::kRelayToAgent] = 123'456'789'012;
+  const auto samples = parse(metrics.text());
+  EXPECT_EQ(samples.at(R"(acp_relay_sessions{state="ready"})"), 2);
+  EXPECT_EQ(samples.at(R"(acp_relay_turns_total{stop_reason="max_tokens"})"), 1);
+  EXPECT_EQ(samples.at(R"(acp_relay_turns_total{stop_reason="other"})"), 1);
+  EXPECT_EQ(samples.at(R"(acp_relay_messages_total{direction="agent_to_relay"})"), 2);
+  EXPECT_EQ(samples.at(R"(acp_relay_message_bytes_total{direction="agent_to_relay"})"), 500);
+  EXPECT_EQ(samples.at(R"(acp_relay_message_bytes_total{direction="relay_to_agent"})"),
+            123'456'789'012);
+  EXPECT_EQ(samples.at(R"(acp_relay_errors_total{type="session_not_found"})"), 1);
+  EXPECT_EQ(samples.at(R"(acp_relay_agent_lines_skipped_total{reason="unknown_id"})"), 1);
+}
+
+TEST(Metrics, HistogramBucketsAreCumulative) {
+  Metrics metrics("1");
+  for (const auto duration : {500us, 1000us, 20000us}) metrics.turn.observe(duration);
+  metrics.turn.observe(2h);
+  const auto samples = parse(metrics.text());
+  EXPECT_EQ(samples.at(R"(acp_relay_turn_seconds_bucket{le="0.001"})"), 2);
+  EXPECT_EQ(samples.at(R"(acp_relay_turn_seconds_bucket{le="0.05"})"), 3);
+  EXPECT_EQ(samples.at(R"(acp_relay_turn_seconds_bucket{le="3600"})"), 3);
+  EXPECT_EQ(samples.at(R"(acp_relay_turn_seconds_bucket{le="+Inf"})"), 4);
+  EXPECT_EQ(samples.at("acp_relay_turn_seconds_count"), 4);
+  EXPECT_NEAR(samples.at("acp_relay_turn_seconds_sum"), 7200.0215, 0.01);
+}
+
+TEST(Metrics, AsksForBorrowedNumbersAtEveryScrape) {
+  Metrics metrics("1");
+  std::uint64_t pending = 7;
+  metrics.before_text([&pending](Metrics& target) { target.log_pending_bytes = pending; });
+  EXPECT_EQ(parse(metrics.text()).at("acp_relay_log_pending_bytes"), 7);
+  pending = 9;
+  EXPECT_EQ(parse(metrics.text()).at("acp_relay_log_pending_bytes"), 9);
+}
+
+TEST(Metrics, CountsDescriptors) {
+  const std::int64_t before = count_open_fds();
+  const UniqueFd one(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  EXPECT_EQ(count_open_fds(), before + 1);
+}
+
+TEST(RecentMaximum, ForgetsOldMaxima) {
+  RecentMaximum maximum;
+  const std::chrono::steady_clock::time_point start{1000s};
+  EXPECT_EQ(maximum.value(start), 0s);
+  maximum.record(5ms, start);
+  maximum.record(3ms, start + 1s);
+  EXPECT_EQ(maximum.value(start + 2s), 5ms);
+  maximum.record(1ms, start + 61s);
+  EXPECT_EQ(maximum.value(start + 62s), 5ms);
+  maximum.record(2ms, start + 122s);
+  EXPECT_EQ(maximum.value(start + 123s), 2ms);
+  EXPECT_EQ(maximum.value(start + 400s), 0s);
+}
+
+}  // namespace
+}  // namespace relay::metrics
