@@ -1,4 +1,5 @@
-// A running agent, as a session sees it: three verbs and no idea whether it is a process or a container.
+// A running agent, as a session sees it: three verbs and no idea whether it is a process or a
+// container.
 #pragma once
 
 #include "base/async.hpp"
@@ -19,14 +20,14 @@ struct AgentExit {
   std::optional<int> exit_code;  // set when it exited by itself
   std::optional<int> signal;     // set when a signal ended it
   bool oom_killed = false;
-  std::string stderr_tail;       // the last lines, at most 64 KiB
+  std::string stderr_tail;  // the last lines, at most 64 KiB
 };
 
 // All that arrived in one read of the agent's output.
 struct AgentOutput {
-  std::vector<std::string> lines;    // complete lines without their newline; each has kLineSlack spare
-                                     // bytes of capacity after its end, for the JSON parser
-  std::uint64_t oversized_lines = 0; // lines over the limit, dropped and counted
+  std::vector<std::string> lines;  // complete lines without their newline; each has kLineSlack
+                                   // spare bytes of capacity after its end, for the JSON parser
+  std::uint64_t oversized_lines = 0;  // lines over the limit, dropped and counted
 };
 
 // Spare capacity after every line: at least SIMDJSON_PADDING.
@@ -38,16 +39,16 @@ class Agent {
  public:
   virtual ~Agent() = default;
 
-  // Writes the messages, each followed by a newline, in as few system calls as possible. Waits while
-  // the agent does not read. Fails when the agent no longer accepts input.
+  // Writes the messages, each followed by a newline, in as few system calls as possible. Waits
+  // while the agent does not read. Fails when the agent no longer accepts input.
   virtual Task<Result<void>> send(std::span<const SharedBytes> messages) = 0;
 
   // The next lines, waiting for at least one. Empty: stdout has ended and everything was delivered.
   virtual Task<std::optional<AgentOutput>> receive() = 0;
 
-  // Ends the agent and everything it started: closes stdin, waits `grace`, terminates, waits `grace`,
-  // kills; drains and reaps. Also how to learn the cause after receive() returned empty. Idempotent:
-  // a second call gives the same answer. Never fails, never hangs beyond two graces.
+  // Ends the agent and everything it started: closes stdin, waits `grace`, terminates, waits
+  // `grace`, kills; drains and reaps. Also how to learn the cause after receive() returned empty.
+  // Idempotent: a second call gives the same answer. Never fails, never hangs beyond two graces.
   virtual Task<AgentExit> stop(std::chrono::milliseconds grace) = 0;
 
   // The last lines of stderr so far, at most 64 KiB.

@@ -17,9 +17,8 @@ struct Wakeup::HandlerWaiter final : Wakeup::Waiter {
   void complete(const asio::any_io_executor& executor, bool notified) override {
     auto slot = asio::get_associated_cancellation_slot(handler);
     if (slot.is_connected()) slot.clear();
-    asio::post(executor, [kept = std::move(handler), notified]() mutable {
-      std::move(kept)(notified);
-    });
+    asio::post(executor,
+               [kept = std::move(handler), notified]() mutable { std::move(kept)(notified); });
   }
 
   Handler handler;
@@ -61,9 +60,8 @@ Task<bool> Wakeup::wait() {
     co_return true;
   }
   const Initiation initiation{this};
-  const bool notified =
-      co_await asio::async_initiate<const asio::use_awaitable_t<>, void(bool)>(
-          initiation, asio::use_awaitable);
+  const bool notified = co_await asio::async_initiate<const asio::use_awaitable_t<>, void(bool)>(
+      initiation, asio::use_awaitable);
   co_return notified;
 }
 

@@ -1,9 +1,9 @@
 // The coroutine vocabulary: Task, Wakeup, TaskScope, sleep_for.
 //
-// Everything here belongs to one single-threaded executor: no locks, and no call from another thread.
-// House rule (tools/lint_coroutines.py checks it, GCC 12.2 miscompiles the rest): `co_await` stands
-// only as a statement, as the initialiser of a named local, or as the operand of `co_return`, and
-// aggregates and capturing lambdas are named before they are awaited.
+// Everything here belongs to one single-threaded executor: no locks, and no call from another
+// thread. House rule (tools/lint_coroutines.py checks it, GCC 12.2 miscompiles the rest):
+// `co_await` stands only as a statement, as the initialiser of a named local, or as the operand of
+// `co_return`, and aggregates and capturing lambdas are named before they are awaited.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -74,8 +74,8 @@ class TaskScope {
   TaskScope& operator=(const TaskScope&) = delete;
   ~TaskScope();
 
-  // Starts `body` in a later turn of the loop. The scope keeps the callable, captures included, alive
-  // until the coroutine has ended.
+  // Starts `body` in a later turn of the loop. The scope keeps the callable, captures included,
+  // alive until the coroutine has ended.
   void spawn(std::string name, std::function<Task<void>()> body);
 
   // Asks every child to end (terminal cancellation).

@@ -4,30 +4,54 @@ namespace relay {
 
 std::string_view to_string(ErrorType type) {
   switch (type) {
-    case ErrorType::kParseError: return "parse_error";
-    case ErrorType::kInvalidRequest: return "invalid_request";
-    case ErrorType::kInvalidParams: return "invalid_params";
-    case ErrorType::kMethodNotFound: return "method_not_found";
-    case ErrorType::kInternalError: return "internal_error";
-    case ErrorType::kSessionNotFound: return "session_not_found";
-    case ErrorType::kSessionClosed: return "session_closed";
-    case ErrorType::kSessionLimitReached: return "session_limit_reached";
-    case ErrorType::kTurnInProgress: return "turn_in_progress";
-    case ErrorType::kDockerNotAvailable: return "docker_not_available";
-    case ErrorType::kImageNotFound: return "image_not_found";
-    case ErrorType::kContainerStartFailed: return "container_start_failed";
-    case ErrorType::kContainerResourceExceeded: return "container_resource_exceeded";
-    case ErrorType::kWorkspaceUnavailable: return "workspace_unavailable";
-    case ErrorType::kAgentConnectionTimeout: return "agent_connection_timeout";
-    case ErrorType::kAgentStartFailed: return "agent_start_failed";
-    case ErrorType::kAgentExited: return "agent_exited";
-    case ErrorType::kAgentProtocolError: return "agent_protocol_error";
-    case ErrorType::kRelayRestarted: return "relay_restarted";
-    case ErrorType::kUnauthorized: return "unauthorized";
-    case ErrorType::kForbidden: return "forbidden";
-    case ErrorType::kMessageTooLarge: return "message_too_large";
-    case ErrorType::kSlowClient: return "slow_client";
-    case ErrorType::kShuttingDown: return "shutting_down";
+    case ErrorType::kParseError:
+      return "parse_error";
+    case ErrorType::kInvalidRequest:
+      return "invalid_request";
+    case ErrorType::kInvalidParams:
+      return "invalid_params";
+    case ErrorType::kMethodNotFound:
+      return "method_not_found";
+    case ErrorType::kInternalError:
+      return "internal_error";
+    case ErrorType::kSessionNotFound:
+      return "session_not_found";
+    case ErrorType::kSessionClosed:
+      return "session_closed";
+    case ErrorType::kSessionLimitReached:
+      return "session_limit_reached";
+    case ErrorType::kTurnInProgress:
+      return "turn_in_progress";
+    case ErrorType::kDockerNotAvailable:
+      return "docker_not_available";
+    case ErrorType::kImageNotFound:
+      return "image_not_found";
+    case ErrorType::kContainerStartFailed:
+      return "container_start_failed";
+    case ErrorType::kContainerResourceExceeded:
+      return "container_resource_exceeded";
+    case ErrorType::kWorkspaceUnavailable:
+      return "workspace_unavailable";
+    case ErrorType::kAgentConnectionTimeout:
+      return "agent_connection_timeout";
+    case ErrorType::kAgentStartFailed:
+      return "agent_start_failed";
+    case ErrorType::kAgentExited:
+      return "agent_exited";
+    case ErrorType::kAgentProtocolError:
+      return "agent_protocol_error";
+    case ErrorType::kRelayRestarted:
+      return "relay_restarted";
+    case ErrorType::kUnauthorized:
+      return "unauthorized";
+    case ErrorType::kForbidden:
+      return "forbidden";
+    case ErrorType::kMessageTooLarge:
+      return "message_too_large";
+    case ErrorType::kSlowClient:
+      return "slow_client";
+    case ErrorType::kShuttingDown:
+      return "shutting_down";
   }
   return "internal_error";
 }

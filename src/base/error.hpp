@@ -1,9 +1,10 @@
 // What went wrong, in a form that a person or a model can act on.
 //
-// One value carries a failure from where it is noticed to the wire: `explanation` says what happened
-// and why, `suggested_actions` what to do (commands and configuration keys that exist), `state` what
-// is known (phase, exit code, limit, last lines of stderr). protocol/rpc_error.hpp turns it into a
-// JSON-RPC error. Texts must not hold secrets; protocol/secrets.hpp redacts what may.
+// One value carries a failure from where it is noticed to the wire: `explanation` says what
+// happened and why, `suggested_actions` what to do (commands and configuration keys that exist),
+// `state` what is known (phase, exit code, limit, last lines of stderr). protocol/rpc_error.hpp
+// turns it into a JSON-RPC error. Texts must not hold secrets; protocol/secrets.hpp redacts what
+// may.
 #pragma once
 
 #include <cstdint>

@@ -35,10 +35,14 @@ namespace {
 
 std::string_view name(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return "debug";
-    case LogLevel::kInfo: return "info";
-    case LogLevel::kWarn: return "warn";
-    case LogLevel::kError: return "error";
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarn:
+      return "warn";
+    case LogLevel::kError:
+      return "error";
   }
   return "error";
 }
@@ -48,11 +52,21 @@ void append_quoted(std::string& out, std::string_view text) {
   out += '"';
   for (const char c : text) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
           fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
@@ -107,7 +121,8 @@ std::string compose(LogLevel level, LogFormat format, std::string_view event,
                     std::span<const LogField> fixed, std::span<const LogField> fields) {
   std::string line;
   if (format == LogFormat::kJson) {
-    line = fmt::format(R"({{"time":"{}","level":"{}","event":)", to_rfc3339(wall_now()), name(level));
+    line =
+        fmt::format(R"({{"time":"{}","level":"{}","event":)", to_rfc3339(wall_now()), name(level));
     append_quoted(line, event);
   } else {
     line = fmt::format("{} {:<5} {}", to_rfc3339(wall_now()), name(level), event);

@@ -1,10 +1,9 @@
 #include "base/random_id.hpp"
 
 #include <cerrno>
+#include <sys/random.h>
 #include <system_error>
 #include <vector>
-
-#include <sys/random.h>
 
 namespace relay {
 

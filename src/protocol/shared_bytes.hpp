@@ -7,7 +7,8 @@
 
 namespace relay {
 
-// Cheap to copy (one atomic count: the storage thread shares it too). Never null bytes; may be empty.
+// Cheap to copy (one atomic count: the storage thread shares it too). Never null bytes; may be
+// empty.
 class SharedBytes {
  public:
   SharedBytes() = default;

@@ -1,0 +1,42 @@
+// Facts of the Agent Client Protocol (protocol version 1) that the relay acts on. Everything it
+// does not know is carried through. Source: agentclientprotocol.com, schema 1.25.
+#pragma once
+
+#include <string_view>
+
+namespace relay::acp {
+
+inline constexpr int kProtocolVersion = 1;
+
+// Requests of agents to clients, by the way they are answered when several clients, or none, are
+// there.
+enum class ReverseKind {
+  kPermission,   // session/request_permission: goes to all who may answer, first valid answer wins
+  kClientDisk,   // fs/*, terminal/*: only a client that offered the capability
+  kElicitation,  // elicitation/create: only whoever prompted
+  kOther,
+};
+
+constexpr ReverseKind reverse_kind(std::string_view method) {
+  if (method == "session/request_permission") return ReverseKind::kPermission;
+  if (method.starts_with("fs/") || method.starts_with("terminal/")) return ReverseKind::kClientDisk;
+  if (method == "elicitation/create") return ReverseKind::kElicitation;
+  return ReverseKind::kOther;
+}
+
+inline constexpr std::string_view kPrompt = "session/prompt";
+inline constexpr std::string_view kCancel = "session/cancel";
+inline constexpr std::string_view kUpdate = "session/update";
+inline constexpr std::string_view kCancelRequest = "$/cancel_request";
+
+// JSON-RPC error code of a request that was cancelled.
+inline constexpr int kRequestCancelled = -32800;
+
+// The relay's own notifications to clients. Extension methods begin with an underscore.
+inline constexpr std::string_view kTurnComplete = "_acp-relay/turn_complete";
+inline constexpr std::string_view kSessionClosed = "_acp-relay/session_closed";
+inline constexpr std::string_view kGap = "_acp-relay/gap";
+
+inline constexpr std::string_view kCancelledOutcome = R"({"outcome":{"outcome":"cancelled"}})";
+
+}  // namespace relay::acp

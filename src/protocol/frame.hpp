@@ -1,0 +1,107 @@
+// One JSON-RPC 2.0 message: its bytes and where in them the parts lie that a relay has to know.
+//
+// A Frame is parsed once, at the edge by which it entered, and fully: grammar, UTF-8, escapes,
+// depth. What is forwarded afterwards are these bytes with ids spliced (protocol/splice.hpp);
+// nothing is serialised again, so unknown fields, big integers and odd spellings survive.
+//
+// Rules (JSON-RPC 2.0; ACP allows ids that are null, integers or strings):
+//   - the top level is an object with `"jsonrpc": "2.0"`; batches are refused;
+//   - `method` + `id` = request, `method` alone = notification, `id` + one of `result`/`error` =
+//   response;
+//   - `id`, `method`, `params`, `result`, `error`, `jsonrpc` appear at most once (two parsers may
+//   pick
+//     different ones of a pair).
+#pragma once
+
+#include <boost/container/small_vector.hpp>
+#include <tl/expected.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace relay {
+
+enum class FrameKind { kRequest, kNotification, kResult, kError };
+
+// A part of a frame's bytes. Size 0: absent.
+struct Span {
+  std::size_t offset = 0;
+  std::size_t size = 0;
+  bool present() const { return size != 0; }
+};
+
+struct Envelope {
+  FrameKind kind = FrameKind::kNotification;
+  Span id;          // JSON text, quotes included
+  Span method;      // between the quotes; methods spelled with escapes are kept as they are spelled
+  Span params;      // JSON text
+  Span result;      // JSON text of `result` or `error`
+  Span session_id;  // params.sessionId: JSON text, quotes included, only when it is a string
+  Span request_id;  // params.requestId: JSON text, when it is a string or a number
+  // JSON texts of strings that name a session: values of keys `sessionId` and `...SessionId` at any
+  // depth, and every other string that equals FrameLimits::watched_id or looks like a relay session
+  // id.
+  boost::container::small_vector<Span, 2> session_references;
+};
+
+struct FrameLimits {
+  std::size_t max_depth = 512;  // nested arrays and objects, the top level counts as 1
+  std::size_t max_id_bytes = 1024;
+  // A session id that has to be recognised wherever it stands as a whole string (JSON text, quotes
+  // included; empty = none).
+  std::string_view watched_id;
+};
+
+struct FrameError {
+  enum class Kind {
+    kNotJson,       // -32700
+    kInvalid,       // -32600: JSON, but no JSON-RPC message that can be carried
+    kBatch,         // -32600: an array
+    kDuplicateKey,  // -32600
+    kTooDeep,       // -32600
+  };
+  Kind kind = Kind::kNotJson;
+  std::string explanation;
+  std::string id = "null";  // JSON text of the id when it could be read, to answer with
+};
+
+class Frame {
+ public:
+  // Bytes of spare capacity that parse() needs after the end of its input; it reserves them when
+  // missing.
+  static constexpr std::size_t kPadding = 64;
+
+  // Takes the bytes. Line feeds and carriage returns outside strings become spaces, so that the
+  // result is one line.
+  static tl::expected<Frame, FrameError> parse(std::string bytes, const FrameLimits& limits);
+
+  const Envelope& envelope() const { return envelope_; }
+  FrameKind kind() const { return envelope_.kind; }
+  bool is_response() const {
+    return envelope_.kind == FrameKind::kResult || envelope_.kind == FrameKind::kError;
+  }
+  std::string_view bytes() const { return bytes_; }
+  std::string_view text(const Span& span) const {
+    return std::string_view(bytes_).substr(span.offset, span.size);
+  }
+  std::string_view id() const { return text(envelope_.id); }
+  std::string_view method() const { return text(envelope_.method); }
+  std::string_view params() const { return text(envelope_.params); }
+  std::string_view result() const { return text(envelope_.result); }
+  // params.sessionId without quotes, as it is spelled.
+  std::string_view session_id() const;
+  std::string_view request_id() const { return text(envelope_.request_id); }
+
+  std::string take_bytes() && { return std::move(bytes_); }
+
+ private:
+  Frame(std::string bytes, Envelope envelope)
+      : bytes_(std::move(bytes)), envelope_(std::move(envelope)) {}
+
+  std::string bytes_;
+  Envelope envelope_;
+};
+
+}  // namespace relay

@@ -1,0 +1,166 @@
+#include "protocol/frame.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace relay {
+namespace {
+
+using Kind = FrameError::Kind;
+
+tl::expected<Frame, FrameError> parse(std::string text, FrameLimits limits = {}) {
+  return Frame::parse(std::move(text), limits);
+}
+
+TEST(Frame, FindsThePartsOfARequest) {
+  const auto frame = parse(
+      R"({"jsonrpc":"2.0", "id" : 7 , "method":"session/prompt","params": {"sessionId":"abc","x":[1,{"y":2}]} })");
+  ASSERT_TRUE(frame);
+  EXPECT_EQ(frame->kind(), FrameKind::kRequest);
+  EXPECT_EQ(frame->id(), "7");
+  EXPECT_EQ(frame->method(), "session/prompt");
+  EXPECT_EQ(frame->session_id(), "abc");
+  EXPECT_EQ(frame->params(), R"({"sessionId":"abc","x":[1,{"y":2}]})");
+}
+
+TEST(Frame, KeepsIdsAsTheyAreSpelled) {
+  for (const std::string id :
+       {"null", "\"s\"", "0", "-1", "9007199254740993", "1e3", R"("a\"b")", "\"\""}) {
+    const auto frame = parse(R"({"jsonrpc":"2.0","id":)" + id + R"(,"method":"m"})");
+    ASSERT_TRUE(frame) << id;
+    EXPECT_EQ(frame->id(), id);
+    EXPECT_EQ(frame->kind(), FrameKind::kRequest);
+  }
+}
+
+TEST(Frame, TellsTheKindsApart) {
+  EXPECT_EQ(parse(R"({"jsonrpc":"2.0","method":"m"})")->kind(), FrameKind::kNotification);
+  EXPECT_EQ(parse(R"({"id":1,"result":null,"jsonrpc":"2.0"})")->kind(), FrameKind::kResult);
+  EXPECT_EQ(parse(R"({"id":1,"error":{"code":1},"jsonrpc":"2.0"})")->kind(), FrameKind::kError);
+}
+
+TEST(Frame, RefusesWhatIsNotJson) {
+  for (const std::string text :
+       {"", " ", "{", "nul", R"({"jsonrpc":"2.0","id":1,"method":"m")", "{\"jsonrpc\":\"2.0\"} x",
+        R"({"jsonrpc":"2.0","id":1,"method":"m","params":{"a":tru}})",
+        R"({"jsonrpc":"2.0","id":1,"method":"m","params":{"a":01}})",
+        R"({"jsonrpc":"2.0","id":1,"method":"m","params":{"a":"\x"}})",
+        R"({"jsonrpc":"2.0","id":1,"method":"m","params":{"a" 1}})",
+        R"({"jsonrpc":"2.0","id":1,"method":"m","params":[1 2]})",
+        R"({"jsonrpc":"2.0","id":1,"method":"m","params":[1}})",
+        R"({"jsonrpc":"2.0","id":1,"method":"m","params":{"a":1,}})",
+        "{\"jsonrpc\":\"2.0\",\"method\":\"\xff\"}", "{\"jsonrpc\":\"2.0\",\"method\":\"a\nb\"}",
+        "Content-Length: 12"}) {
+    const auto frame = parse(text);
+    ASSERT_FALSE(frame) << text;
+    EXPECT_EQ(frame.error().kind, Kind::kNotJson) << text;
+  }
+}
+
+TEST(Frame, RefusesJsonThatIsNoMessage) {
+  for (const std::string text :
+       {"42", "null", "\"text\"", "true", "{}", R"({"jsonrpc":"1.0","id":1,"method":"m"})",
+        R"({"jsonrpc":2.0,"id":1,"method":"m"})", R"({"id":1,"method":"m"})",
+        R"({"jsonrpc":"2.0","id":1})", R"({"jsonrpc":"2.0","id":1,"method":42})",
+        R"({"jsonrpc":"2.0","id":1,"method":""})", R"({"jsonrpc":"2.0","id":{},"method":"m"})",
+        R"({"jsonrpc":"2.0","id":[1],"method":"m"})", R"({"jsonrpc":"2.0","id":true,"method":"m"})",
+        R"({"jsonrpc":"2.0","id":1,"result":1,"error":{}})",
+        R"({"jsonrpc":"2.0","id":1,"method":"m","result":1})", R"({"jsonrpc":"2.0","result":1})"}) {
+    const auto frame = parse(text);
+    ASSERT_FALSE(frame) << text;
+    EXPECT_EQ(frame.error().kind, Kind::kInvalid) << text;
+  }
+  EXPECT_EQ(parse("[]").error().kind, Kind::kBatch);
+  EXPECT_EQ(parse(R"([{"jsonrpc":"2.0","method":"m"}])").error().kind, Kind::kBatch);
+}
+
+TEST(Frame, RefusesDuplicatesOfTheMembersThatRouteIt) {
+  for (const std::string text :
+       {R"({"jsonrpc":"2.0","id":1,"id":2,"method":"m"})",
+        R"({"jsonrpc":"2.0","id":1,"method":"a","method":"b"})",
+        R"({"jsonrpc":"2.0","id":1,"method":"a","meth\u006fd":"b"})",
+        R"({"jsonrpc":"2.0","id":1,"method":"a","params":{},"params":{}})"}) {
+    const auto frame = parse(text);
+    ASSERT_FALSE(frame) << text;
+    EXPECT_EQ(frame.error().kind, Kind::kDuplicateKey) << text;
+    EXPECT_EQ(frame.error().id, "1");
+  }
+}
+
+TEST(Frame, SalvagesTheIdOfARefusedMessage) {
+  EXPECT_EQ(parse(R"({"id":"x","method":"m"})").error().id, "\"x\"");
+  EXPECT_EQ(parse(R"({"jsonrpc":"2.0","method":7,"id":5})").error().id, "5");
+  EXPECT_EQ(parse(R"({"jsonrpc":"2.0","id":{},"method":"m"})").error().id, "null");
+}
+
+std::string nested(std::size_t levels) {
+  return R"({"jsonrpc":"2.0","params":)" + std::string(levels - 1, '[') +
+         std::string(levels - 1, ']') + R"(,"id":3,"method":"m"})";
+}
+
+TEST(Frame, BoundsTheDepth) {
+  EXPECT_TRUE(parse(nested(512)));
+  const auto deep = parse(nested(513));
+  ASSERT_FALSE(deep);
+  EXPECT_EQ(deep.error().kind, Kind::kTooDeep);
+  EXPECT_EQ(deep.error().id, "3");
+  EXPECT_EQ(parse(nested(100'000)).error().kind, Kind::kTooDeep);
+}
+
+TEST(Frame, BoundsTheId) {
+  FrameLimits limits;
+  limits.max_id_bytes = 6;
+  EXPECT_TRUE(parse(R"({"jsonrpc":"2.0","id":"abcd","method":"m"})", limits));
+  const auto longer = parse(R"({"jsonrpc":"2.0","id":"abcde","method":"m"})", limits);
+  ASSERT_FALSE(longer);
+  EXPECT_EQ(longer.error().id, "null");
+}
+
+TEST(Frame, PutsAPrettyPrintedMessageOnOneLine) {
+  const auto frame = parse("{\r\n  \"jsonrpc\": \"2.0\",\n  \"method\": \"m\"\n}\n");
+  ASSERT_TRUE(frame);
+  EXPECT_THAT(std::string(frame->bytes()), testing::Not(testing::HasSubstr("\n")));
+  EXPECT_THAT(std::string(frame->bytes()), testing::Not(testing::HasSubstr("\r")));
+}
+
+std::vector<std::string> references(const Frame& frame) {
+  std::vector<std::string> out;
+  for (const Span& span : frame.envelope().session_references) out.emplace_back(frame.text(span));
+  return out;
+}
+
+TEST(Frame, FindsSessionReferencesAtAnyDepth) {
+  const auto frame = parse(
+      R"({"jsonrpc":"2.0","method":"m","params":{"sessionId":"1","a":[{"childSessionId" : "1"}],"t":"1","xsessionId":"1"}})");
+  ASSERT_TRUE(frame);
+  EXPECT_THAT(references(*frame), testing::ElementsAre("\"1\"", "\"1\""));
+}
+
+TEST(Frame, FindsAWatchedIdInAnyString) {
+  FrameLimits limits;
+  limits.watched_id = "\"agent-session-0001\"";
+  const auto frame = parse(
+      R"({"jsonrpc":"2.0","method":"m","params":{"about":"agent-session-0001","text":"say \"agent-session-0001\""}})",
+      limits);
+  ASSERT_TRUE(frame);
+  EXPECT_THAT(references(*frame), testing::ElementsAre("\"agent-session-0001\""));
+}
+
+TEST(Frame, FindsRelaySessionIds) {
+  const auto frame = parse(
+      R"({"jsonrpc":"2.0","method":"m","params":{"list":["sess_00112233445566778899aabbccddeeff"]}})");
+  EXPECT_EQ(references(*frame).size(), 1u);
+}
+
+TEST(Frame, FindsRequestIdsInParams) {
+  EXPECT_EQ(parse(R"({"jsonrpc":"2.0","method":"$/cancel_request","params":{"requestId":12}})")
+                ->request_id(),
+            "12");
+  EXPECT_EQ(parse(R"({"jsonrpc":"2.0","method":"$/cancel_request","params":{"requestId":"a"}})")
+                ->request_id(),
+            "\"a\"");
+  EXPECT_EQ(parse(R"({"jsonrpc":"2.0","method":"m","params":{"requestId":{}}})")->request_id(), "");
+}
+
+}  // namespace
+}  // namespace relay

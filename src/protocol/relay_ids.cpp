@@ -1,0 +1,17 @@
+#include "protocol/relay_ids.hpp"
+
+#include "base/random_id.hpp"
+
+#include <algorithm>
+
+namespace relay {
+
+SessionId new_session_id() { return SessionId(std::string(kSessionIdPrefix) + random_hex(16)); }
+
+bool is_relay_session_id(std::string_view text) {
+  return text.size() == kSessionIdLength && text.starts_with(kSessionIdPrefix) &&
+         std::all_of(text.begin() + kSessionIdPrefix.size(), text.end(),
+                     [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+}  // namespace relay

@@ -1,0 +1,29 @@
+#include "protocol/splice.hpp"
+
+#include <gtest/gtest.h>
+
+namespace relay {
+namespace {
+
+TEST(Splice, ReplacesInAnyOrderAndKeepsTheRest) {
+  Edits edits;
+  edits.push_back({{4, 1}, "XYZ"});
+  edits.push_back({{0, 2}, ""});
+  edits.push_back({{6, 0}, "!"});
+  EXPECT_EQ(splice("ab3d5f", edits), "3dXYZf!");
+}
+
+TEST(TranslateSession, ReplacesOnlyReferencesToTheSession) {
+  const auto frame = Frame::parse(
+      R"({"jsonrpc":"2.0","method":"m","params":{"sessionId":"1","other":{"sessionId":"2"},"n":"1","b":18446744073709551616}})",
+      {});
+  ASSERT_TRUE(frame);
+  Edits edits;
+  translate_session(*frame, "\"1\"", "\"sess_x\"", edits);
+  EXPECT_EQ(
+      splice(frame->bytes(), edits),
+      R"({"jsonrpc":"2.0","method":"m","params":{"sessionId":"sess_x","other":{"sessionId":"2"},"n":"1","b":18446744073709551616}})");
+}
+
+}  // namespace
+}  // namespace relay
