@@ -1,0 +1,38 @@
+// A child process behind the Agent interface.
+//
+// The contract is that of backend/agent.hpp, and beyond it:
+// - receive() may give an output without lines: only too long ones came. It ends when stdout ends,
+//   when stop() begins, or when the process has ended and what it wrote has been delivered.
+// - A cancelled receive() or send() throws operation_aborted. A send() that is cancelled in the
+//   middle of a message makes the input unusable: what follows must be stop().
+// - send() fails with agent_exited.
+// - A destroyed agent that was not stopped is killed with its group and reaped at once.
+#pragma once
+
+#include "backend/agent.hpp"
+#include "backend/process/running_child.hpp"
+
+#include <memory>
+#include <span>
+#include <string>
+
+namespace relay {
+
+class ProcessAgent final : public Agent {
+ public:
+  ProcessAgent(std::shared_ptr<RunningChild> child, std::string working_directory);
+  ~ProcessAgent() override;
+
+  Task<Result<void>> send(std::span<const SharedBytes> messages) override;
+  Task<std::optional<AgentOutput>> receive() override;
+  Task<AgentExit> stop(std::chrono::milliseconds grace) override;
+  std::string stderr_tail() const override { return child_->stderr_text(); }
+  const std::string& working_directory() const override { return working_directory_; }
+  std::string description() const override;
+
+ private:
+  std::shared_ptr<RunningChild> child_;
+  std::string working_directory_;
+};
+
+}  // namespace relay

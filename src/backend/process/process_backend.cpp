@@ -1,0 +1,48 @@
+#include "backend/process/process_backend.hpp"
+
+#include "backend/process/process_agent.hpp"
+
+#include <filesystem>
+#include <unistd.h>
+
+namespace relay {
+
+namespace {
+
+std::string current_directory() {
+  std::error_code failure;
+  const std::filesystem::path path = std::filesystem::current_path(failure);
+  return failure ? "/" : path.string();
+}
+
+}  // namespace
+
+ProcessBackend::ProcessBackend(asio::any_io_executor executor, ProcessOptions options, Logger log)
+    : executor_(std::move(executor)),
+      options_(std::make_shared<const ProcessOptions>(std::move(options))),
+      inherited_(inherited_environment(::environ)),
+      working_directory_(options_->working_directory.empty() ? current_directory()
+                                                             : options_->working_directory),
+      scratch_(std::make_shared<ScratchBuffer>()),
+      log_(std::move(log)) {}
+
+Task<Result<std::unique_ptr<Agent>>> ProcessBackend::launch(LaunchSpec spec) {
+  SpawnRequest request;
+  request.command = options_->command;
+  request.args = options_->args;
+  request.environment = merge_environments(inherited_, options_->env, spec.environment);
+  request.working_directory =
+      spec.working_directory.empty() ? working_directory_ : spec.working_directory;
+  Result<ChildProcess> child = spawn(request);
+  if (!child) co_return std::move(child.error());
+
+  Logger log = log_.with("session", spec.session.value());
+  log.debug("agent started", {{"pid", child->pid}});
+  auto running = std::make_shared<RunningChild>(executor_, std::move(*child), options_, scratch_,
+                                                std::move(log));
+  std::unique_ptr<Agent> agent =
+      std::make_unique<ProcessAgent>(std::move(running), std::move(request.working_directory));
+  co_return Result<std::unique_ptr<Agent>>(std::move(agent));
+}
+
+}  // namespace relay

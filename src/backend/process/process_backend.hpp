@@ -1,0 +1,34 @@
+// Agents as child processes of the relay: no isolation beyond a process group and a clean
+// environment.
+//
+// Owns nothing of the agents it has launched; they may outlive it. Errors of launch():
+// agent_start_failed and workspace_unavailable. A process that leaves its group (setsid) is not
+// ended with its agent.
+#pragma once
+
+#include "backend/agent_backend.hpp"
+#include "backend/process/process_options.hpp"
+#include "backend/process/running_child.hpp"
+
+#include <memory>
+
+namespace relay {
+
+class ProcessBackend final : public AgentBackend {
+ public:
+  // Takes what agents inherit from the relay's environment now. SIGPIPE must be ignored.
+  ProcessBackend(asio::any_io_executor executor, ProcessOptions options, Logger log);
+
+  Task<Result<std::unique_ptr<Agent>>> launch(LaunchSpec spec) override;
+  Isolation isolation() const override { return Isolation::kProcess; }
+
+ private:
+  asio::any_io_executor executor_;
+  std::shared_ptr<const ProcessOptions> options_;
+  EnvironmentList inherited_;
+  std::string working_directory_;
+  std::shared_ptr<ScratchBuffer> scratch_;
+  Logger log_;
+};
+
+}  // namespace relay

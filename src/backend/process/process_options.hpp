@@ -1,0 +1,26 @@
+// How agents are started as child processes.
+#pragma once
+
+#include "backend/process/environment.hpp"
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace relay {
+
+struct ProcessOptions {
+  std::string command;  // a name to look up in PATH, or a path
+  std::vector<std::string> args;
+  EnvironmentList env;            // added to what agents inherit, in this order
+  std::string working_directory;  // absolute; empty: where the relay was started
+  std::size_t max_line_bytes = 32 * 1024 * 1024;
+  std::size_t max_stderr_bytes = 64 * 1024;
+  unsigned stderr_lines_per_second = 50;  // shown in the log; the rest is counted
+  // Takes secrets out of a line of stderr before it is logged or reported. Empty: nothing to take
+  // out.
+  std::function<std::string(std::string)> redact;
+};
+
+}  // namespace relay

@@ -1,0 +1,43 @@
+// Starting a child process: no shell, its own process group, three pipes, a pidfd.
+//
+// Synchronous (about half a millisecond); the caller owns the child and must end and reap it.
+// Errors: agent_start_failed and workspace_unavailable, each naming cause and remedy; after an
+// error nothing is left behind.
+#pragma once
+
+#include "backend/process/environment.hpp"
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+
+#include <string>
+#include <string_view>
+#include <sys/types.h>
+#include <vector>
+
+namespace relay {
+
+struct SpawnRequest {
+  std::string command;            // a name to look up in PATH, or a path
+  std::vector<std::string> args;  // without the command itself
+  EnvironmentList environment;    // all of it
+  std::string working_directory;  // absolute
+};
+
+struct ChildProcess {
+  pid_t pid = -1;  // also the id of its process group
+  UniqueFd pidfd;  // readable once the process has ended
+  UniqueFd input;  // our ends of the pipes, non-blocking and close-on-exec
+  UniqueFd output;
+  UniqueFd errors;
+};
+
+Result<ChildProcess> spawn(const SpawnRequest& request);
+
+// The file that `command` names: searched in the directories of `path`, or, with a slash in it,
+// taken as a path (relative to where the relay was started).
+Result<std::string> find_command(const std::string& command, std::string_view path);
+
+// Whether an agent can be started in `directory`.
+Result<void> check_working_directory(const std::string& directory);
+
+}  // namespace relay
