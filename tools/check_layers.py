@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""Keeps the folders of src/ in layers and the libraries in their places.
+
+    tools/check_layers.py [SOURCE_ROOT]       default: the project this script lies in
+
+Checked are the includes of every C++ file below src/, agents/ and bench/, and the DEPENDS lists of the
+modules' CMake files. The tables below are the rules; ARCHITECTURE.md says why they are what they are.
+"""
+import dataclasses
+import pathlib
+import re
+import sys
+
+# Bottom up. A module may include itself and the modules that are named behind it.
+LAYERS = {
+    "base": set(),
+    "metrics": {"base"},
+    "protocol": {"base"},
+    "config": {"base"},
+    "http": {"base"},
+    "storage": {"base", "metrics", "protocol"},
+    "backend": {"base", "http", "protocol"},
+    "session": {"backend", "base", "metrics", "protocol", "storage"},
+    "frontend": {"base", "http", "metrics", "protocol", "session"},
+    "management": {"base", "http", "metrics", "protocol", "session", "storage"},
+    "app": {"*"},
+    "cli": {"*"},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Confined:
+    """A library that only some folders may include."""
+
+    header: str  # a regular expression for the start of the included path
+    homes: tuple  # prefixes of paths below src/
+
+
+CONFINED = (
+    Confined(r"boost/(beast|asio/ssl)|openssl/", ("http/",)),
+    Confined(r"simdjson", ("protocol/", "http/")),
+    Confined(r"sqlite3", ("storage/",)),
+    Confined(r"yaml-cpp/", ("config/",)),
+    Confined(r"CLI/", ("cli/",)),
+    Confined(r"spawn\.h", ("backend/process/",)),
+    Confined(r"prometheus/", ("metrics/",)),
+)
+
+# Values in, decisions out: these neither wait nor know the loop.
+PURE = ("protocol/", "config/", "session/router", "http/websocket_codec", "http/event_stream")
+IO_HEADER = re.compile(r"boost/asio|base/async\.hpp")
+
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*[<"]([^>"\n]+)[>"]', re.M)
+MODULE = re.compile(r"relay_module\(\s*(\w+)([^)]*)\)")
+KEYWORD = re.compile(r"[A-Z]+$")
+
+
+def may_use(module, other):
+    allowed = LAYERS[module]
+    return other == module or other in allowed or "*" in allowed
+
+
+def line_of(text, position):
+    return text.count("\n", 0, position) + 1
+
+
+def check_source(name, text):
+    """Problems of one file; `name` is its path below src/."""
+    module = name.split("/")[0]
+    is_test = name.endswith("_test.cpp")
+    if module not in LAYERS:
+        yield f"{name}: {module}/ has no layer; add it to LAYERS in tools/check_layers.py"
+        return
+    for found in INCLUDE.finditer(text):
+        header, where = found.group(1), f"{name}:{line_of(text, found.start())}"
+        other = header.split("/")[0]
+        if "/" in header and other in LAYERS and not may_use(module, other):
+            yield f"{where}: {module}/ may not include {header}"
+        for rule in CONFINED:
+            if re.match(rule.header, header) and not name.startswith(rule.homes):
+                yield f"{where}: {header} belongs in {', '.join(rule.homes)} only"
+        if IO_HEADER.match(header) and name.startswith(PURE) and not is_test:
+            yield f"{where}: pure code may not include {header}"
+
+
+def check_cmake(name, text):
+    """Problems of one module's CMake file."""
+    for found in MODULE.finditer(re.sub(r"#[^\n]*", "", text)):
+        module, depends, keyword = found.group(1), [], ""
+        for word in found.group(2).split():
+            if KEYWORD.match(word):
+                keyword = word
+            elif keyword == "DEPENDS":
+                depends.append(word)
+        if module not in LAYERS:
+            yield f"{name}: {module} has no layer; add it to LAYERS in tools/check_layers.py"
+            continue
+        for other in depends:
+            if not may_use(module, other):
+                yield f"{name}: {module} may not depend on {other}"
+
+
+def check_table():
+    """The table itself must have no cycle: every layer uses earlier ones only."""
+    seen = set()
+    for module, allowed in LAYERS.items():
+        for other in sorted(allowed - {"*"} - seen):
+            yield f"tools/check_layers.py: {module} uses {other}, which is not below it"
+        seen.add(module)
+
+
+def check_outside(name, text):
+    """Programs beside src/ keep their hands off the confined libraries that need care."""
+    for found in INCLUDE.finditer(text):
+        if re.match(r"sqlite3|yaml-cpp/|prometheus/", found.group(1)):
+            yield f"{name}:{line_of(text, found.start())}: {found.group(1)} belongs below src/ only"
+
+
+def check_tree(root):
+    yield from check_table()
+    source = root / "src"
+    if not any(source.rglob("*.?pp")):
+        yield f"{source}: no C++ file found"
+    for path in sorted(source.rglob("*.[ch]pp")):
+        for problem in check_source(path.relative_to(source).as_posix(), path.read_text("utf-8")):
+            yield f"src/{problem}"
+    for path in sorted(source.rglob("CMakeLists.txt")):
+        yield from check_cmake(path.relative_to(root).as_posix(), path.read_text("utf-8"))
+    for folder in ("agents", "bench"):
+        for path in sorted((root / folder).rglob("*.[ch]pp")):
+            yield from check_outside(path.relative_to(root).as_posix(), path.read_text("utf-8"))
+
+
+def main(arguments):
+    root = pathlib.Path(arguments[0]) if arguments else pathlib.Path(__file__).resolve().parent.parent
+    problems = list(check_tree(root))
+    for problem in problems:
+        print(problem)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

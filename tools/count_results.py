@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""Adds up what a run of scripts/test.sh has seen and prints one closing line.
+
+Reads JUnit files (*.xml, of ctest and pytest) and the one-word verdicts of the lints (lint-*.txt) in a
+directory. A step that failed without a failed test in it (a build, a crash) counts as one failure.
+Ends with 0 when nothing failed and something passed.
+"""
+import argparse
+import pathlib
+import sys
+import xml.etree.ElementTree as ElementTree
+
+
+def count_junit(path):
+    """(passed, failed, skipped) of one JUnit file."""
+    passed = failed = skipped = 0
+    for case in ElementTree.parse(path).getroot().iter("testcase"):
+        if case.find("failure") is not None or case.find("error") is not None:
+            failed += 1
+        elif case.find("skipped") is not None or case.get("status") in ("disabled", "notrun"):
+            skipped += 1
+        else:
+            passed += 1
+    return passed, failed, skipped
+
+
+def count(directory):
+    passed = failed = skipped = 0
+    for path in sorted(directory.glob("*.xml")):
+        try:
+            one = count_junit(path)
+        except ElementTree.ParseError as problem:
+            print(f"{path}: {problem}", file=sys.stderr)
+            one = (0, 1, 0)
+        passed, failed, skipped = passed + one[0], failed + one[1], skipped + one[2]
+    for path in directory.glob("lint-*.txt"):
+        if path.read_text().strip() == "pass":
+            passed += 1
+        else:
+            failed += 1
+    return passed, failed, skipped
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("directory", type=pathlib.Path)
+    parser.add_argument("--failed-steps", type=int, default=0)
+    arguments = parser.parse_args()
+    passed, failed, skipped = count(arguments.directory)
+    failed = max(failed, arguments.failed_steps)
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    return 0 if failed == 0 and passed > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
