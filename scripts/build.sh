@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Builds one configuration; compiles what has changed and says nothing when nothing has.
+#   scripts/build.sh [release|debug|asan|tsan|gcc|fuzz|coverage|bench] [TARGET...]
+# The programs are build/<configuration>/acp-relay and build/<configuration>/acp-demo-agent.
+# release (the default) needs the packages of the group "build" only; the others hold the tests.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$root"
+
+preset=${1:-release}
+shift || true
+case $preset in
+  release) groups=(build) ;;
+  debug | asan | tsan | gcc | fuzz | coverage | bench) groups=(build test) ;;
+  -h | --help)
+    sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    exit 0
+    ;;
+  *) fail "unknown configuration \"$preset\"" "scripts/build.sh release|debug|asan|tsan|gcc|fuzz|coverage|bench" ;;
+esac
+
+if command -v dpkg-query >/dev/null; then
+  mapfile -t missing < <(missing_packages "${groups[@]}")
+  [[ ${#missing[@]} -eq 0 ]] || fail "missing packages: ${missing[*]}" "scripts/install.sh ${groups[*]}"
+fi
+
+directory=build/$preset
+if [[ ! -f $directory/build.ninja || CMakePresets.json -nt $directory/build.ninja ]]; then
+  echo "Configuring $directory"
+  mkdir -p "$directory"
+  if ! cmake --preset "$preset" >"$directory/configure.log" 2>&1; then
+    cat "$directory/configure.log" >&2
+    fail "CMake could not configure $directory (its output is above)" "rm -r $directory, then again"
+  fi
+fi
+
+targets=("$@")
+if [[ ${#targets[@]} -eq 0 ]]; then
+  case $preset in
+    release) targets=(acp-relay acp-demo-agent) ;;
+    fuzz) targets=(fuzz_targets) ;;
+  esac
+fi
+
+# On a terminal ninja rewrites one line; elsewhere its "nothing to do" is noise.
+if [[ -t 1 ]]; then
+  ninja -C "$directory" "${targets[@]}"
+else
+  ninja -C "$directory" "${targets[@]}" 2>&1 |
+    { grep -Ev '^ninja: (no work to do|Entering directory)|Re-checking globbed directories' || true; }
+fi

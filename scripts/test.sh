@@ -1,0 +1,140 @@
+#!/usr/bin/env bash
+# Installs what is missing, then runs every lint and every test; the fastest answers come first.
+#   scripts/test.sh          everything
+#   scripts/test.sh quick    lints, unit tests (clang, debug), end-to-end tests (release)
+# Ends with "N passed, N failed". Reports are in build/results.
+# shellcheck disable=SC2317  # the functions are called through step and needed
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$root"
+
+case ${1:-all} in
+  all | quick) scope=${1:-all} ;;
+  *) fail "unknown option \"$1\"" "scripts/test.sh" "scripts/test.sh quick" ;;
+esac
+
+readonly python=/usr/bin/python3
+readonly results=$root/build/results
+readonly fuzz_seconds=${FUZZ_SECONDS:-20}
+jobs=$(nproc)
+failed=()
+
+export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
+export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS=print_stacktrace=1
+export TSAN_OPTIONS=second_deadlock_stack=1:history_size=4
+if [[ -x /usr/bin/llvm-symbolizer-16 ]]; then
+  export ASAN_SYMBOLIZER_PATH=/usr/bin/llvm-symbolizer-16
+  TSAN_OPTIONS+=:external_symbolizer_path=/usr/bin/llvm-symbolizer-16
+fi
+
+# step TITLE COMMAND...: runs it under a heading, with its time; a failure is remembered.
+step() {
+  local title=$1 started=$SECONDS
+  shift
+  printf '\n=== %s\n' "$title"
+  if "$@"; then
+    printf -- '--- %s: ok, %d s (%d s in all)\n' "$title" $((SECONDS - started)) $SECONDS
+  else
+    printf -- '--- %s: FAILED, %d s (%d s in all)\n' "$title" $((SECONDS - started)) $SECONDS
+    failed+=("$title")
+    return 1
+  fi
+}
+
+# needed TITLE COMMAND...: a step without which the rest says nothing.
+needed() {
+  step "$@" || finish
+}
+
+finish() {
+  local name
+  printf '\n'
+  if [[ ${#failed[@]} -gt 0 ]]; then
+    echo "Failed steps:"
+    for name in "${failed[@]}"; do echo "  $name"; done
+  fi
+  "$python" tools/count_results.py "$results" --failed-steps "${#failed[@]}" && exit 0
+  exit 1
+}
+
+# lint NAME COMMAND...: one check, counted like a test.
+lint() {
+  local name=$1 code=0
+  shift
+  "$@" || code=$?
+  if [[ $code -eq 0 ]]; then
+    echo "ok    $name"
+    echo "pass" >"$results/lint-$name.txt"
+  else
+    echo "FAIL  $name"
+    echo "fail" >"$results/lint-$name.txt"
+    return 1
+  fi
+}
+
+lints() {
+  local bad=0
+  lint layers "$python" tools/check_layers.py || bad=1
+  lint coroutines "$python" tools/lint_coroutines.py || bad=1
+  lint text "$python" tools/check_text.py || bad=1
+  lint format tools/format.sh --check || bad=1
+  lint shell shellcheck -x scripts/*.sh tools/*.sh .ci/run || bad=1
+  return "$bad"
+}
+
+pytest() {
+  local report=$1
+  shift
+  PYTHONDONTWRITEBYTECODE=1 "$python" -m pytest -q -p no:cacheprovider --junitxml="$results/$report.xml" "$@" \
+    </dev/null
+}
+
+unit_tests() {
+  local preset=$1
+  shift
+  "$@" ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure --no-tests=error --quiet \
+    --output-log "$results/unit-$preset.log" --output-junit "$results/unit-$preset.xml" </dev/null ||
+    {
+      grep -vE '^ *[0-9]+/[0-9]+ Test .* Passed|^ *Start +[0-9]+:' "$results/unit-$preset.log" | tail -n 400
+      return 1
+    }
+  tail -n 3 "$results/unit-$preset.log"
+}
+
+end_to_end_tests() {
+  local preset=$1
+  [[ -n $(find tests/e2e -maxdepth 1 -name 'test_*.py' -print -quit) ]] || {
+    echo "tests/e2e holds no test"
+    return 1
+  }
+  ACP_RELAY_BIN=$root/build/$preset/acp-relay ACP_DEMO_AGENT=$root/build/$preset/acp-demo-agent \
+    pytest "e2e-$preset" tests/e2e
+}
+
+rm -rf "$results"
+mkdir -p "$results"
+
+needed "packages" scripts/install.sh build test
+step "lints" lints || true
+step "tests of the lints" pytest tools tools/tests || true
+needed "build, debug (clang)" scripts/build.sh debug
+step "unit tests, debug" unit_tests debug || true
+needed "build, release" scripts/build.sh release
+step "end-to-end tests, release" end_to_end_tests release || true
+[[ $scope == all ]] || finish
+
+if step "build, second compiler (gcc)" scripts/build.sh gcc; then
+  step "unit tests, gcc" unit_tests gcc || true
+fi
+if step "build, ASan and UBSan" scripts/build.sh asan; then
+  step "unit tests, ASan and UBSan" unit_tests asan || true
+  step "end-to-end tests, ASan and UBSan" end_to_end_tests asan || true
+  step "fuzz targets, $fuzz_seconds s each" tools/fuzz.sh build/asan "$fuzz_seconds" || true
+fi
+if step "build, TSan" scripts/build.sh tsan; then
+  # Without a fixed address layout some kernels map memory where TSan keeps its own.
+  step "unit tests, TSan" unit_tests tsan setarch -R || true
+fi
+finish
