@@ -1,0 +1,229 @@
+#include "config/keys.hpp"
+
+#include <algorithm>
+
+namespace relay::config {
+namespace {
+
+using std::chrono::milliseconds;
+constexpr milliseconds kNone{0};
+constexpr milliseconds kSome{1};
+constexpr std::size_t kMany = 1'000'000'000;
+constexpr std::int64_t kUnlimited = 1'000'000'000'000'000;
+constexpr std::uint64_t kKi = 1u << 10;
+constexpr std::uint64_t kMi = 1u << 20;
+constexpr std::uint64_t kGi = 1u << 30;
+
+void add_server_keys(std::vector<Key>& keys) {
+  using S = ServerConfig;
+  Section at(keys, "server.", [](auto& config) -> auto& { return config.server; });
+  const auto port = count<std::uint16_t>(0, 65535);
+  at("http_port", &S::http_port, port, "Port of the HTTP dialect; 0 takes any free one.");
+  at("http_host", &S::http_host, text(), "Address or name it listens on.");
+  at("websocket_port", &S::websocket_port, port,
+     "Port of the WebSocket dialect; 0 takes any free one.");
+  at("websocket_host", &S::websocket_host, text(), "Address or name it listens on.");
+  at("management_port", &S::management_port, port,
+     "Port of health, metrics and management; 0 takes any free one.");
+  at("management_host", &S::management_host, text(), "Address or name it listens on.");
+  Section tls(keys, "server.tls.", [](auto& config) -> auto& { return config.server.tls; });
+  tls("cert", &TlsConfig::cert, text(),
+      "PEM file with the certificate chain, for all three ports; empty: no TLS.");
+  tls("key", &TlsConfig::key, text(), "PEM file with the private key of the certificate.");
+  at("allowed_origins", &S::allowed_origins, strings(),
+     "Origins of web pages that may connect, as https://host[:port], or \"*\" for any. Clients "
+     "that "
+     "are not browsers send none and are not concerned.");
+  at("max_message_bytes", &S::max_message_bytes, size<std::size_t>(kKi, kGi),
+     "Largest request body, WebSocket message and line of an agent.");
+  at("max_header_bytes", &S::max_header_bytes, size<std::size_t>(kKi, kMi),
+     "Largest head of an HTTP request.");
+  at("max_connections", &S::max_connections, count<std::size_t>(1, 1'000'000),
+     "Open connections on each port; more are refused with 503.");
+  at("max_json_depth", &S::max_json_depth, count<std::size_t>(8, 1024),
+     "Deepest nesting of a message from a client.");
+  at("max_id_bytes", &S::max_id_bytes, size<std::size_t>(16, kMi),
+     "Longest id of a JSON-RPC request, as it is written.");
+  at("max_outbox_bytes", &S::max_outbox_bytes, size<std::size_t>(kKi, 64 * kGi),
+     "Bytes that may wait for one client to read them; a client that lets more wait is closed as "
+     "slow. At least max_message_bytes.");
+  at("max_outbox_frames", &S::max_outbox_frames, count<std::size_t>(16, kMany),
+     "Messages that may wait for one client, likewise.");
+  at("header_timeout", &S::header_timeout, duration(kSome),
+     "Time for the head of a request, from its first byte.");
+  at("body_timeout", &S::body_timeout, duration(kSome),
+     "Longest pause within the body of a request.");
+  at("keep_alive_timeout", &S::keep_alive_timeout, duration(kSome),
+     "An HTTP connection without a request is closed after this.");
+  at("ping_interval", &S::ping_interval, duration(kNone),
+     "Time between pings to a WebSocket client; 0 sends none.");
+  at("pong_timeout", &S::pong_timeout, duration(kSome),
+     "A WebSocket client that does not answer a ping within this is closed.");
+  at("shutdown_timeout", &S::shutdown_timeout, duration(kSome),
+     "Time for a graceful end after SIGTERM or SIGINT.");
+}
+
+void add_auth_keys(std::vector<Key>& keys) {
+  Section at(keys, "auth.", [](auto& config) -> auto& { return config.auth; });
+  at("mode", &AuthConfig::mode,
+     choice<AuthMode>(
+         {{"auto", AuthMode::kAuto}, {"token", AuthMode::kToken}, {"none", AuthMode::kNone}}),
+     "auto: no token is needed on a port that is bound to loopback, on any other one is. token: "
+     "always. none: never. A needed token that is not configured is generated and printed at "
+     "start.");
+  at("tokens", &AuthConfig::tokens, tokens(),
+     "Who may connect: {name, token or sha256, role}. The name owns the sessions it makes; sha256 "
+     "is "
+     "the hexadecimal digest of the token (printf %s \"$TOKEN\" | sha256sum); role is user (the "
+     "default), observer (may watch) or operator (may also use the management port).")
+      .secrecy = Secrecy::kSecret;
+}
+
+void add_agent_keys(std::vector<Key>& keys) {
+  using A = AgentConfig;
+  Section at(keys, "agent.", [](auto& config) -> auto& { return config.agent; });
+  at("command", &A::command, text(),
+     "Program of the agent, looked up in PATH, started without a shell. Empty: the demo agent.");
+  at("args", &A::args, strings(),
+     "Its arguments. Other users of the host can see them: put keys into agent.env.")
+      .secrecy = Secrecy::kMayCarry;
+  at("env", &A::env, string_map(),
+     "Environment of the agent, besides PATH, HOME, TERM, LANG and LC_*. Its values are treated as "
+     "secrets: never logged, shown or stored.")
+      .secrecy = Secrecy::kSecret;
+  at("client_env", &A::client_env, strings(),
+     "Names of environment variables that a client may set for its session.");
+  at("startup_timeout_seconds", &A::startup_timeout, seconds(kSome),
+     "Time for a process agent to answer initialize.")
+      .alias = "agent.startup_timeout";
+  at("max_concurrent_sessions", &A::max_concurrent_sessions, count<std::size_t>(1, 1'000'000),
+     "Open sessions, of either kind; more are refused with session_limit_reached.");
+  at("max_stderr_bytes", &A::max_stderr_bytes, size<std::size_t>(0, 64 * kMi),
+     "How much of the end of an agent's stderr is kept for errors.");
+  at("max_inbox_bytes", &A::max_inbox_bytes, size<std::size_t>(kKi, 64 * kGi),
+     "Bytes that may wait for an agent to read them. At least server.max_message_bytes.");
+  at("stop_grace", &A::stop_grace, duration(kNone),
+     "Time that a process agent has to end after its stdin was closed, and again after SIGTERM.");
+}
+
+void add_session_keys(std::vector<Key>& keys) {
+  using S = SessionsConfig;
+  Section at(keys, "sessions.", [](auto& config) -> auto& { return config.sessions; });
+  at("idle_timeout", &S::idle_timeout, duration(kNone),
+     "A session with no client attached and no turn is closed after this; 0: never.");
+  at("prompt_timeout", &S::prompt_timeout, duration(kNone),
+     "A turn that takes longer is cancelled; 0: never.");
+  at("max_queued_prompts", &S::max_queued_prompts, count<std::size_t>(0, 100'000),
+     "Prompts of a session that may wait behind the running one.");
+  at("permission_timeout", &S::permission_timeout, duration(kNone),
+     "Time for an answer to a permission request before permission_default is given; 0: no limit.");
+  at("permission_default", &S::permission_default,
+     choice<PermissionDefault>({{"cancelled", PermissionDefault::kCancelled},
+                                {"reject", PermissionDefault::kReject},
+                                {"allow", PermissionDefault::kAllow}}),
+     "The answer to a permission request that nobody answered.");
+  at("on_shutdown", &S::on_shutdown, choice<OnShutdown>({{"stop", OnShutdown::kStop}}),
+     "What becomes of sessions when the relay ends: stop ends them.");
+  at("shared", &S::shared, flag(),
+     "true: a session can be used by every token, not only by the one that made it.");
+  at("max_clients", &S::max_clients, count<std::size_t>(1, 1'000'000),
+     "Clients attached to one session.");
+  at("max_pending_requests", &S::max_pending_requests, count<std::size_t>(1, 1'000'000),
+     "Requests of one client that are not answered yet.");
+}
+
+void add_database_keys(std::vector<Key>& keys) {
+  using D = DatabaseConfig;
+  Section at(keys, "database.", [](auto& config) -> auto& { return config.database; });
+  at("enabled", &D::enabled, flag(), "false: messages are not stored, histories are empty.");
+  at("path", &D::path, text(), "SQLite file; made when missing.");
+  at("durability", &D::durability,
+     choice<Durability>({{"relaxed", Durability::kRelaxed}, {"full", Durability::kFull}}),
+     "relaxed: safe against a crash of the relay, the last moments may be lost when the machine "
+     "loses power. full: every commit is on the disk.");
+  at("max_pending_bytes", &D::max_pending_bytes, size<std::size_t>(kKi, 64 * kGi),
+     "How much may wait in memory while the file can't be written; beyond it the log has a gap.");
+  at("retention_days", &D::retention_days, count<std::int64_t>(0, 36500),
+     "Messages older than this many days are deleted; 0: never.");
+  at("max_rows", &D::max_rows, count<std::int64_t>(0, kUnlimited),
+     "Beyond this many messages the oldest are deleted; 0: no limit.");
+  at("max_bytes", &D::max_bytes, size<std::int64_t>(0, 1024 * 1024 * kGi),
+     "Beyond this size the oldest messages are deleted; 0: no limit.");
+}
+
+void add_other_keys(std::vector<Key>& keys) {
+  Section top(keys, "", [](auto& config) -> auto& { return config; });
+  top("client_capabilities", &Config::client_capabilities,
+      choice<ClientCapabilitiesMode>({{"strip", ClientCapabilitiesMode::kStrip},
+                                      {"passthrough", ClientCapabilitiesMode::kPassthrough}}),
+      "strip: the agent is told that clients have no file system and no terminal, so it uses its "
+      "own. passthrough: it is told what the client said.");
+  Section log(keys, "log.", [](auto& config) -> auto& { return config.log; });
+  log("level", &LogConfig::level,
+      choice<LogLevel>({{"debug", LogLevel::kDebug},
+                        {"info", LogLevel::kInfo},
+                        {"warn", LogLevel::kWarn},
+                        {"error", LogLevel::kError}}),
+      "Least important lines that are logged.");
+  log("format", &LogConfig::format,
+      choice<LogFormat>({{"text", LogFormat::kText}, {"json", LogFormat::kJson}}),
+      "One line an event on stderr, for people or as JSON.");
+}
+
+std::vector<Key> make_table() {
+  std::vector<Key> keys;
+  add_server_keys(keys);
+  add_auth_keys(keys);
+  add_agent_keys(keys);
+  add_session_keys(keys);
+  add_database_keys(keys);
+  add_other_keys(keys);
+  add_container_keys(keys);
+  return keys;
+}
+
+}  // namespace
+
+const std::vector<Key>& all_keys() {
+  static const std::vector<Key> kKeys = make_table();
+  return kKeys;
+}
+
+std::vector<std::string> spellings(const Key& key) {
+  std::vector<std::string> names{key.path};
+  if (!key.alias.empty()) names.push_back(key.alias);
+  if (key.is_duration && !key.path.ends_with("_seconds")) names.push_back(key.path + "_seconds");
+  return names;
+}
+
+const Key* find_key(std::string_view path) {
+  for (const Key& key : all_keys()) {
+    const auto names = spellings(key);
+    if (std::find(names.begin(), names.end(), path) != names.end()) return &key;
+  }
+  return nullptr;
+}
+
+bool is_section(std::string_view path) {
+  const std::string prefix = std::string(path) + ".";
+  const auto& keys = all_keys();
+  return std::any_of(keys.begin(), keys.end(),
+                     [&](const Key& key) { return key.path.starts_with(prefix); });
+}
+
+const std::vector<SectionDoc>& section_docs() {
+  static const std::vector<SectionDoc> kDocs{
+      {"server", "Where the relay listens, and the limits at its edge."},
+      {"server.tls", "TLS from PEM files, for all ports."},
+      {"auth", "Who may connect."},
+      {"agent", "The agent as a process of this host, and limits for every agent."},
+      {"sessions", "How sessions live and end."},
+      {"database", "The log of sessions and messages."},
+      {"", "Keys without a section."},
+      {"log", "The relay's own log."},
+      {"container", "Every agent in a container of its own."},
+  };
+  return kDocs;
+}
+
+}  // namespace relay::config

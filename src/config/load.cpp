@@ -1,0 +1,128 @@
+#include "config/load.hpp"
+
+#include "config/apply.hpp"
+#include "config/expand.hpp"
+#include "config/validate.hpp"
+#include "config/yaml_text.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <tuple>
+#include <unistd.h>
+
+namespace relay::config {
+namespace {
+
+void expand_variables(Value& root, const std::string& source, const Environment& environment,
+                      Loading& loading) {
+  std::set<std::pair<std::string, std::string>> warned;
+  const Lookup lookup = [&](std::string_view name) -> std::optional<std::string> {
+    const auto found = environment.find(name);
+    if (found == environment.end()) return std::nullopt;
+    return found->second;
+  };
+  ExpansionReport report;
+  report.missed = [&](const std::string& path, Mark mark, const std::string& variable) {
+    if (!warned.emplace(variable, path).second) return;
+    loading.warnings.push_back(
+        {source, mark.line, mark.column, path,
+         "the variable " + variable + " is not set, so ${" + variable + "} is empty",
+         "set " + variable + ", or write ${" + variable + ":-default}"});
+  };
+  report.malformed = [&](const std::string& path, Mark mark, const std::string& message) {
+    loading.problems.push_back(
+        {source, mark.line, mark.column, path, message, "write $${ for a literal ${"});
+  };
+  expand_all(root, "", lookup, report);
+}
+
+void check_rules(const std::string& source, Loading& loading) {
+  for (const Finding& finding : validate(loading.config)) {
+    Problem problem = locate(loading, finding.key, finding.message, finding.remedy);
+    if (problem.source.empty()) problem.source = source;
+    (finding.severity == Severity::kWarning ? loading.warnings : loading.problems)
+        .push_back(std::move(problem));
+  }
+}
+
+// Problems of the file in the order of its lines, then the others.
+void sort_by_place(std::vector<Problem>& problems) {
+  std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
+    return std::tuple(a.line == 0, a.line, a.column) < std::tuple(b.line == 0, b.line, b.column);
+  });
+}
+
+LoadResult refused(const std::string& path, std::string message, std::string remedy) {
+  LoadResult result;
+  result.problems.push_back({path, 0, 0, "", std::move(message), std::move(remedy)});
+  return result;
+}
+
+}  // namespace
+
+Environment process_environment() {
+  Environment environment;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const auto equals = text.find('=');
+    if (equals != std::string_view::npos && equals > 0)
+      environment.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return environment;
+}
+
+std::string describe(const Problem& problem) {
+  std::string text = problem.source;
+  if (problem.line > 0)
+    text += ":" + std::to_string(problem.line) + ":" + std::to_string(problem.column);
+  if (!problem.key.empty()) text += ": " + problem.key;
+  text += ": " + problem.message;
+  if (!problem.remedy.empty()) text += "; " + problem.remedy;
+  // Keys and messages may quote the file; a terminal must not act on what it holds.
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
+  }
+  return text;
+}
+
+LoadResult load_text(std::string_view text, const std::string& name,
+                     const Environment& environment) {
+  Loading loading;
+  ParsedYaml parsed = parse_yaml(text, name);
+  loading.problems = std::move(parsed.problems);
+  expand_variables(parsed.root, name, environment, loading);
+  apply_file(parsed.root, name, loading);
+  apply_environment(environment, loading);
+  check_rules(name, loading);
+  sort_by_place(loading.problems);
+  sort_by_place(loading.warnings);
+  return {std::move(loading.config), std::move(loading.warnings), std::move(loading.problems)};
+}
+
+LoadResult load(const std::string& path, const Environment& environment) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status)) {
+    return refused(path, error ? error.message() : "no such file",
+                   "give the path with --config, or copy config/relay.example.yaml there");
+  }
+  if (std::filesystem::is_directory(status))
+    return refused(path, "is a directory", "give the file in it with --config");
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    return refused(path, std::string("can't be read: ") + std::strerror(errno),
+                   "check who may read it with: ls -l " + path);
+  }
+  // One byte more than allowed, so that the size is noticed and the memory is bounded.
+  std::string text(kMaxTextBytes + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad()) return refused(path, "can't be read to its end", "check the disk it lies on");
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  return load_text(text, path, environment);
+}
+
+}  // namespace relay::config

@@ -1,0 +1,110 @@
+#include "config/print.hpp"
+
+#include "config/emit.hpp"
+#include "config/keys.hpp"
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+
+namespace relay::config {
+namespace {
+
+constexpr const char* kRedacted = "***";
+// Shorter strings are found in any text, so replacing them everywhere would only destroy it.
+constexpr std::size_t kShortestSecret = 6;
+
+void hide_expanded(std::string& text, const Strings& secrets) {
+  for (const std::string& secret : secrets) {
+    if (secret.size() < kShortestSecret) {
+      if (text == secret) text = kRedacted;
+      continue;
+    }
+    for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at + 3))
+      text.replace(at, secret.size(), kRedacted);
+  }
+}
+
+// Applies `change` to every scalar; `name` is that of the field it stands in.
+template <class Change>
+void for_each_scalar(Value& value, const std::string& name, const Change& change) {
+  if (value.kind == Value::Kind::kScalar) change(name, value);
+  for (Value& item : value.items) for_each_scalar(item, name, change);
+  for (Value::Field& field : value.fields) for_each_scalar(field.value, field.name, change);
+}
+
+Value redacted(const Key& key, const Config& config, const Strings& hidden) {
+  Value value = key.write(config);
+  if (key.secrecy == Secrecy::kSecret) {
+    const bool tokens = value.kind == Value::Kind::kList;
+    for_each_scalar(value, "", [&](const std::string& name, Value& scalar) {
+      if (!tokens || name == "token") scalar.text = kRedacted;
+    });
+  } else if (key.secrecy == Secrecy::kMayCarry) {
+    for_each_scalar(value, "",
+                    [&](const std::string&, Value& scalar) { hide_expanded(scalar.text, hidden); });
+  }
+  return value;
+}
+
+// Longest first, so that a secret that contains another one is hidden whole.
+Strings longest_first(Strings texts) {
+  std::sort(texts.begin(), texts.end(), [](const std::string& a, const std::string& b) {
+    return a.size() != b.size() ? a.size() > b.size() : a < b;
+  });
+  return texts;
+}
+
+// Sets fields of nested maps along a path: "server.tls.cert".
+void put(Value& root, const std::string& path, Value value) {
+  Value* at = &root;
+  std::size_t start = 0;
+  for (auto dot = path.find('.'); dot != std::string::npos; dot = path.find('.', start)) {
+    const std::string name = path.substr(start, dot - start);
+    const auto found = std::find_if(at->fields.begin(), at->fields.end(),
+                                    [&](const Value::Field& field) { return field.name == name; });
+    if (found == at->fields.end()) {
+      at->fields.push_back({name, {}, Value::map()});
+      at = &at->fields.back().value;
+    } else {
+      at = &found->value;
+    }
+    start = dot + 1;
+  }
+  at->fields.push_back({path.substr(start), {}, std::move(value)});
+}
+
+Value effective(const Config& config) {
+  // Tokens and agent.env may be repeated in arguments, by hand or by the same variable.
+  Strings hidden = secrets(config);
+  hidden.insert(hidden.end(), config.expanded_secrets.begin(), config.expanded_secrets.end());
+  hidden = longest_first(std::move(hidden));
+  Value root = Value::map();
+  for (const Key& key : all_keys()) put(root, key.path, redacted(key, config, hidden));
+  return root;
+}
+
+}  // namespace
+
+std::string to_yaml(const Config& config) {
+  const std::string text = yaml_after_key(effective(config), 0);
+  return text.substr(1);
+}
+
+std::string to_json(const Config& config) {
+  return boost::json::serialize(to_json_value(effective(config)));
+}
+
+std::vector<std::string> secrets(const Config& config) {
+  std::vector<std::string> found;
+  const auto add = [&](const std::string& text, std::size_t shortest) {
+    if (text.size() < shortest || text.empty()) return;
+    if (std::find(found.begin(), found.end(), text) == found.end()) found.push_back(text);
+  };
+  for (const TokenConfig& token : config.auth.tokens) add(token.token, 1);
+  for (const auto& [name, value] : config.agent.env) add(value, kShortestSecret);
+  for (const std::string& value : config.expanded_secrets) add(value, kShortestSecret);
+  return found;
+}
+
+}  // namespace relay::config

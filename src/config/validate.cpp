@@ -1,0 +1,209 @@
+#include "config/validate.hpp"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+namespace relay::config {
+namespace {
+
+using Findings = std::vector<Finding>;
+
+void refuse(Findings& findings, std::string key, std::string message, std::string remedy) {
+  findings.push_back({Severity::kProblem, std::move(key), std::move(message), std::move(remedy)});
+}
+
+void warn(Findings& findings, std::string key, std::string message, std::string remedy) {
+  findings.push_back({Severity::kWarning, std::move(key), std::move(message), std::move(remedy)});
+}
+
+bool has_space(std::string_view text) {
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7F; });
+}
+
+bool is_wildcard(std::string_view host) {
+  return host == "0.0.0.0" || host == "::" || host == "[::]";
+}
+
+struct Listener {
+  std::string name;
+  std::string host;
+  std::uint16_t port;
+};
+
+std::array<Listener, 3> listeners(const ServerConfig& server) {
+  return {{{"http", server.http_host, server.http_port},
+           {"websocket", server.websocket_host, server.websocket_port},
+           {"management", server.management_host, server.management_port}}};
+}
+
+void check_listeners(const ServerConfig& server, Findings& findings) {
+  const auto all = listeners(server);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const std::string prefix = "server." + all[i].name;
+    if (all[i].host.empty() || has_space(all[i].host))
+      refuse(findings, prefix + "_host", "not an address or name",
+             "write 127.0.0.1, 0.0.0.0, ::1 or a host name");
+    for (std::size_t j = 0; j < i; ++j) {
+      const bool overlap =
+          all[i].host == all[j].host || is_wildcard(all[i].host) || is_wildcard(all[j].host);
+      if (overlap && all[i].port != 0 && all[i].port == all[j].port)
+        refuse(findings, prefix + "_port",
+               "port " + std::to_string(all[i].port) + " is also server." + all[j].name + "_port",
+               "give each its own port");
+    }
+  }
+}
+
+// "scheme://host[:port]" without anything behind it.
+bool is_origin(std::string_view origin) {
+  if (origin == "*") return true;
+  const auto scheme = origin.find("://");
+  if (scheme == std::string_view::npos || scheme == 0 || has_space(origin)) return false;
+  const std::string_view host = origin.substr(scheme + 3);
+  return !host.empty() && host.find_first_of("/?#@*") == std::string_view::npos;
+}
+
+void check_server(const Config& config, Findings& findings) {
+  const ServerConfig& server = config.server;
+  check_listeners(server, findings);
+  if (server.tls.cert.empty() != server.tls.key.empty()) {
+    const std::string missing = server.tls.cert.empty() ? "server.tls.cert" : "server.tls.key";
+    refuse(findings, server.tls.cert.empty() ? "server.tls.key" : "server.tls.cert",
+           missing + " is missing beside it", "give both files, or neither for no TLS");
+  }
+  for (std::size_t i = 0; i < server.allowed_origins.size(); ++i) {
+    if (!is_origin(server.allowed_origins[i]))
+      refuse(findings, "server.allowed_origins[" + std::to_string(i) + "]", "not an origin",
+             "write https://host or https://host:port without a path, or \"*\" for any");
+  }
+  if (server.max_outbox_bytes < server.max_message_bytes)
+    refuse(findings, "server.max_outbox_bytes", "less than server.max_message_bytes",
+           "raise it, or lower server.max_message_bytes: one message must fit");
+  if (config.agent.max_inbox_bytes < server.max_message_bytes)
+    refuse(findings, "agent.max_inbox_bytes", "less than server.max_message_bytes",
+           "raise it, or lower server.max_message_bytes: one message must fit");
+}
+
+bool is_sha256(std::string_view text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+void check_token(const TokenConfig& token, const std::string& key, Findings& findings) {
+  if (token.name.empty())
+    refuse(findings, key, "the name is missing or empty", "add name: who uses this token");
+  else if (token.name.size() > 128 || has_space(token.name))
+    refuse(findings, key + ".name", "too long or with spaces",
+           "use up to 128 characters, no spaces");
+  if (token.token.empty() && token.sha256.empty())
+    refuse(findings, key, "neither token nor sha256, or empty",
+           "give one of them; if it comes from ${VAR}, set that variable");
+  if (!token.token.empty() && !token.sha256.empty())
+    refuse(findings, key, "both token and sha256",
+           "keep one of them; sha256 does not reveal the token");
+  if (has_space(token.token))
+    refuse(findings, key + ".token", "a token has no spaces or line ends",
+           "make one with: openssl rand -hex 32");
+  else if (!token.token.empty() && token.token.size() < 16)
+    warn(findings, key + ".token", "shorter than 16 characters, it can be guessed",
+         "make one with: openssl rand -hex 32");
+  if (!token.sha256.empty() && !is_sha256(token.sha256))
+    refuse(findings, key + ".sha256", "not 64 hexadecimal digits",
+           "make it with: printf %s \"$TOKEN\" | sha256sum");
+}
+
+void check_tokens(const AuthConfig& auth, Findings& findings) {
+  std::set<std::string> names;
+  std::set<std::string> values;
+  for (std::size_t i = 0; i < auth.tokens.size(); ++i) {
+    const TokenConfig& token = auth.tokens[i];
+    const std::string key = "auth.tokens[" + std::to_string(i) + "]";
+    check_token(token, key, findings);
+    if (!token.name.empty() && !names.insert(token.name).second)
+      refuse(findings, key + ".name", "another token has the same name", "give each its own name");
+    const std::string& value = token.token.empty() ? token.sha256 : token.token;
+    if (!value.empty() && !values.insert(value).second)
+      refuse(findings, key, "the same token is there twice", "give each name its own token");
+  }
+}
+
+void check_exposure(const Config& config, Findings& findings) {
+  bool token_is_missing = false;
+  for (const Listener& listener : listeners(config.server)) {
+    if (is_loopback(listener.host)) continue;
+    const std::string key = "server." + listener.name + "_host";
+    if (config.auth.mode == AuthMode::kNone)
+      warn(findings, key, listener.host + " is reachable from other machines and auth.mode is none",
+           "set auth.mode: auto, or bind to 127.0.0.1");
+    else
+      token_is_missing = token_is_missing || config.auth.tokens.empty();
+  }
+  token_is_missing =
+      token_is_missing || (config.auth.mode == AuthMode::kToken && config.auth.tokens.empty());
+  if (token_is_missing)
+    warn(findings, "auth.tokens",
+         "a token is needed and none is configured: one is generated at every start",
+         "add {name, token, role} to auth.tokens");
+  const auto is_operator = [](const TokenConfig& token) { return token.role == Role::kOperator; };
+  if (!is_loopback(config.server.management_host) && config.auth.mode != AuthMode::kNone &&
+      !config.auth.tokens.empty() &&
+      std::none_of(config.auth.tokens.begin(), config.auth.tokens.end(), is_operator))
+    warn(findings, "server.management_host", "no token has the role operator, so nobody may use it",
+         "give one of auth.tokens role: operator, or bind to 127.0.0.1");
+}
+
+void check_agent(const AgentConfig& agent, Findings& findings) {
+  for (const auto& [name, value] : agent.env) {
+    if (!is_variable_name(name))
+      refuse(findings, "agent.env." + name, "not a name of an environment variable",
+             "use letters, digits and underscores, no digit first");
+  }
+  for (std::size_t i = 0; i < agent.client_env.size(); ++i) {
+    if (!is_variable_name(agent.client_env[i]))
+      refuse(findings, "agent.client_env[" + std::to_string(i) + "]",
+             "not a name of an environment variable",
+             "use letters, digits and underscores, no digit first");
+  }
+  if (agent.command.empty() && !agent.args.empty())
+    refuse(findings, "agent.args", "arguments without agent.command",
+           "set agent.command, or remove the arguments: the demo agent takes none");
+  if (has_space(agent.command))
+    warn(findings, "agent.command", "has a space in it, and no shell splits it",
+         "put the arguments into agent.args");
+}
+
+}  // namespace
+
+bool is_loopback(std::string_view host) {
+  if (host == "localhost" || host == "::1" || host == "[::1]") return true;
+  return host.starts_with("127.") &&
+         host.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
+bool token_needed(AuthMode mode, std::string_view host) {
+  if (mode == AuthMode::kAuto) return !is_loopback(host);
+  return mode == AuthMode::kToken;
+}
+
+bool is_variable_name(std::string_view name) {
+  if (name.empty() || (name.front() >= '0' && name.front() <= '9')) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  });
+}
+
+std::vector<Finding> validate(const Config& config) {
+  Findings findings;
+  check_server(config, findings);
+  check_tokens(config.auth, findings);
+  check_exposure(config, findings);
+  check_agent(config.agent, findings);
+  if (config.database.enabled && config.database.path.empty())
+    refuse(findings, "database.path", "empty",
+           "give a file, or set database.enabled: false to store nothing");
+  validate_container(config.container, findings);
+  return findings;
+}
+
+}  // namespace relay::config

@@ -1,0 +1,36 @@
+// Rules over a whole Config: what single values can't tell. Pure; ranges of single values are in
+// the table of keys.
+#pragma once
+
+#include "config/config.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace relay::config {
+
+enum class Severity { kWarning, kProblem };
+
+struct Finding {
+  Severity severity = Severity::kProblem;
+  std::string key;  // "auth.tokens[1].name"
+  std::string message;
+  std::string remedy;
+};
+
+std::vector<Finding> validate(const Config& config);
+
+// The part of it that concerns config.container.
+void validate_container(const ContainerConfig& container, std::vector<Finding>& findings);
+
+// True for "localhost" and addresses in 127.0.0.0/8 and ::1 (also in brackets).
+bool is_loopback(std::string_view host);
+
+// Whether a listener on `host` asks its clients for a token.
+bool token_needed(AuthMode mode, std::string_view host);
+
+// A name of an environment variable: letters, digits, underscores, no digit first.
+bool is_variable_name(std::string_view name);
+
+}  // namespace relay::config
