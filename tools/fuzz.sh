@@ -26,7 +26,7 @@ for target in "${targets[@]}"; do
   if "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
     -artifact_prefix="$build/findings/$name-" "${dictionary[@]}" "$build/corpus/$name" "${seeds[@]}" \
     >"$log" 2>&1 </dev/null; then
-    printf 'ok    %s: %s executions\n' "$name" "$(awk -F ': *' '/number_of_executed_units/ {print $2}' "$log")"
+    printf 'ok    %s: %s executions\n' "$name" "$(awk '/number_of_executed_units/ {print $2}' "$log")"
   else
     bad=1
     printf 'FAIL  %s\n' "$name"
