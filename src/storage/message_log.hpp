@@ -1,12 +1,13 @@
 // The log of sessions and messages: SQLite on a thread of its own.
 //
-// Writes are put into a bounded queue and committed in groups (at most 5 ms or a byte cap); they never
-// block the loop. Reads run on the same thread after everything that was queued before them, so a read
-// sees every message recorded before it was asked for. All public functions are called on the loop.
+// Writes are put into a bounded queue and committed in groups (at most 5 ms or a byte cap); they
+// never block the loop. Reads run on the same thread after everything that was queued before them,
+// so a read sees every message recorded before it was asked for. All public functions are called on
+// the loop.
 //
-// When the database can't be written (disk full), messages stay in memory up to `max_pending_bytes` and
-// are written when it works again; beyond that the oldest unwritten are given up and their range is
-// recorded as a gap as soon as possible. `status()` tells.
+// When the database can't be written (disk full), messages stay in memory up to `max_pending_bytes`
+// and are written when it works again; beyond that the oldest unwritten are given up and their
+// range is recorded as a gap as soon as possible. `status()` tells.
 #pragma once
 
 #include "base/async.hpp"
@@ -23,6 +24,10 @@
 
 namespace relay::storage {
 
+// What a power cut may take: the last moments before it, or nothing that was committed. A killed
+// relay loses at most the group that was being gathered, either way.
+enum class Durability { kRelaxed, kFull };
+
 struct LogOptions {
   std::string path;  // a file, or ":memory:"
   std::size_t max_pending_bytes = 64u << 20;
@@ -31,6 +36,7 @@ struct LogOptions {
   std::int64_t retention_days = 0;
   std::int64_t max_rows = 0;
   std::int64_t max_bytes = 0;
+  Durability durability = Durability::kRelaxed;
 };
 
 // A contiguous range of one session's sequence numbers that the log does not hold.
@@ -54,19 +60,20 @@ struct SessionQuery {
   std::optional<std::string> owner;  // only sessions of this principal
   bool only_active = false;
   std::size_t limit = 100;
-  std::string cursor;                // empty: from the newest
+  std::string cursor;  // empty: from the newest
 };
 
 struct LogStatus {
   bool writable = true;
-  std::string last_error;            // why not writable
-  std::size_t pending_bytes = 0;     // queued or held back, not yet in the database
-  std::uint64_t lost_messages = 0;   // given up since start
+  std::string last_error;           // why not writable
+  std::size_t pending_bytes = 0;    // queued or held back, not yet in the database
+  std::uint64_t lost_messages = 0;  // given up since start
   std::uint64_t written_messages = 0;
   std::uint64_t wal_bytes = 0;
 };
 
 // Resource; one per database file (a lock file that names the pid refuses a second process).
+// Destroy it before the io_context of `loop`: its thread posts answers there.
 class MessageLog {
  public:
   // Opens or creates, migrates, marks sessions that an earlier run left open as closed (cause
@@ -88,8 +95,16 @@ class MessageLog {
   virtual Task<Result<std::optional<SessionRecord>>> find(SessionId session) = 0;
   virtual Task<Result<SessionPage>> list(SessionQuery query) = 0;
 
-  // Returns when everything queued so far is in the database or was given up.
+  // Deletes a closed session with all it has. Refused while it is open (session_not_found when
+  // there is none).
+  virtual Task<Result<void>> erase(SessionId session) = 0;
+
+  // Returns when everything queued so far is in the database or was given up. On a full disk that
+  // may be never: put a limit on the wait (cancelling it is safe).
   virtual Task<void> flush() = 0;
+
+  // Random, made with the database and kept in it; empty for the null log.
+  virtual std::string instance_id() const = 0;
 
   virtual LogStatus status() const = 0;
 };

@@ -1,0 +1,194 @@
+#include "storage/database_file.hpp"
+
+#include "storage/database.hpp"
+#include "storage/log_fixture.hpp"
+#include "storage/migrations.hpp"
+#include "storage/statement.hpp"
+
+#include <gmock/gmock.h>
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+namespace relay::storage {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class DatabaseFile : public LogTest {
+ protected:
+  Error refusal(const std::string& path) {
+    LogOptions options;
+    options.path = path;
+    auto log = MessageLog::open(loop_.get_executor(), options, Logger::silent());
+    EXPECT_FALSE(log);
+    if (log) return {};
+    EXPECT_THAT(log.error().suggested_actions, Contains(HasSubstr("database.path")));
+    return log.error();
+  }
+  void make_database(const std::string& path, const std::string& sql) {
+    ASSERT_TRUE(make_writable_file(path));
+    auto database = Database::open(path);
+    ASSERT_TRUE(database);
+    ASSERT_TRUE(database->execute(sql));
+  }
+
+  TemporaryDirectory directory_;
+};
+
+TEST_F(DatabaseFile, IsForItsOwnerOnly) {
+  const std::string path = directory_.file("log.db");
+  const auto log = open(path);
+  log->session_created(session_record("s"));
+  wait_for(log->flush());
+  for (const std::string suffix : {"", "-wal", "-shm", ".lock"}) {
+    struct stat status {};
+    ASSERT_EQ(::stat((path + suffix).c_str(), &status), 0) << suffix;
+    EXPECT_EQ(status.st_mode & 0777, 0600u) << suffix;
+  }
+  EXPECT_GT(log->status().wal_bytes, 0u);
+}
+
+TEST_F(DatabaseFile, IsReadAgainAfterItWasClosed) {
+  const std::string path = directory_.file("log.db");
+  auto log = open(path);
+  const std::string instance = log->instance_id();
+  EXPECT_EQ(instance.size(), 32u);
+  log->session_created(session_record("closed"));
+  log->session_closed(SessionId("closed"), "idle", wall_now());
+  log->session_created(session_record("open"));
+  log->record(SessionId("open"), message_record(1, "one"));
+  log.reset();  // writes what is queued
+
+  log = open(path);
+  EXPECT_EQ(log->instance_id(), instance);
+  EXPECT_EQ(find(*log, "closed")->cause, "idle");
+  EXPECT_EQ(find(*log, "open")->cause, "relay_restarted");
+  EXPECT_TRUE(find(*log, "open")->closed_at);
+  log->record(SessionId("open"), message_record(2, "two"));
+  EXPECT_THAT(sequences(history(*log, "open")), ElementsAre(1, 2));
+  // A session that is made again under its id goes on where it was.
+  log->session_created(session_record("open"));
+  log->record(SessionId("open"), message_record(3, "three"));
+  EXPECT_THAT(sequences(history(*log, "open")), ElementsAre(1, 2, 3));
+  EXPECT_FALSE(find(*log, "open")->closed_at);
+}
+
+TEST_F(DatabaseFile, IsRefusedToASecondRelay) {
+  const std::string path = directory_.file("log.db");
+  auto log = open(path);
+  const Error error = refusal(path);
+  EXPECT_THAT(error.explanation, HasSubstr("process " + std::to_string(::getpid())));
+  log.reset();
+  EXPECT_TRUE(open(path));
+}
+
+TEST_F(DatabaseFile, OfAnotherApplicationIsNotTouched) {
+  const std::string path = directory_.file("other.db");
+  make_database(path, "CREATE TABLE notes (text TEXT); INSERT INTO notes VALUES ('mine');");
+  const std::string before = content_of(path);
+  EXPECT_THAT(refusal(path).explanation, HasSubstr("another application"));
+  EXPECT_EQ(content_of(path), before);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory_.path()), {}), 1)
+      << "nothing is left beside it";
+}
+
+TEST_F(DatabaseFile, OfALaterVersionIsNotTouched) {
+  const std::string path = directory_.file("later.db");
+  { const auto log = open(path); }
+  make_database(path, "PRAGMA user_version = 99");
+  std::filesystem::remove(path + ".lock");
+  const std::string before = content_of(path);
+  const Error error = refusal(path);
+  EXPECT_THAT(error.explanation, HasSubstr("version 99"));
+  EXPECT_EQ(content_of(path), before);
+}
+
+TEST_F(DatabaseFile, ThatIsNoneIsNotTouched) {
+  const std::string path = directory_.file("text");
+  std::ofstream(path) << "just a text";
+  EXPECT_THAT(refusal(path).explanation, HasSubstr("not a database"));
+  EXPECT_EQ(content_of(path), "just a text");
+}
+
+TEST_F(DatabaseFile, MayBeEmpty) {
+  const std::string path = directory_.file("empty");
+  std::ofstream(path).flush();
+  EXPECT_TRUE(open(path));
+}
+
+TEST_F(DatabaseFile, NeedsADirectoryThatExists) {
+  const Error error = refusal(directory_.file("missing/log.db"));
+  EXPECT_THAT(error.explanation, HasSubstr("does not exist"));
+  EXPECT_THAT(error.suggested_actions, Contains(HasSubstr("mkdir -p")));
+  std::ofstream(directory_.file("file")).flush();
+  EXPECT_THAT(refusal(directory_.file("file/log.db")).explanation, HasSubstr("not a directory"));
+  EXPECT_THAT(refusal(directory_.path().string()).explanation, HasSubstr("not a regular file"));
+  EXPECT_THAT(refusal("").explanation, HasSubstr("no path"));
+}
+
+TEST_F(DatabaseFile, NeedsADirectoryThatCanBeWritten) {
+  // Nobody may make files there, root included.
+  EXPECT_THAT(refusal("/proc/acp-relay.db").explanation, HasSubstr("/proc/acp-relay.db"));
+}
+
+TEST_F(DatabaseFile, ThatIsDamagedIsRefused) {
+  const std::string path = directory_.file("log.db");
+  { const auto log = open(path); }
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(100);
+  file << std::string(20'000, '\xaa');
+  file.close();
+  EXPECT_THAT(refusal(path).explanation, HasSubstr(path));
+}
+
+TEST_F(DatabaseFile, OutlivesAKilledWriter) {
+  const std::string path = directory_.file("log.db");
+  int pipe_ends[2];
+  ASSERT_EQ(::pipe(pipe_ends), 0);
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    asio::io_context loop(1);
+    LogOptions options;
+    options.path = path;
+    auto log = MessageLog::open(loop.get_executor(), options, Logger::silent());
+    if (!log) ::_exit(1);
+    (*log)->session_created(session_record("s"));
+    bool told = false;
+    for (Sequence sequence = 1;; ++sequence) {
+      (*log)->record(SessionId("s"), message_record(sequence, std::to_string(sequence)));
+      if (!told && (*log)->status().written_messages > 5'000) {
+        told = ::write(pipe_ends[1], "x", 1) == 1;
+      }
+    }
+  }
+  ::close(pipe_ends[1]);
+  char byte = 0;
+  EXPECT_EQ(::read(pipe_ends[0], &byte, 1), 1);
+  ::close(pipe_ends[0]);
+  ASSERT_EQ(::kill(child, SIGKILL), 0);
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+
+  const auto log = open(path);
+  const auto session = find(*log, "s");
+  ASSERT_TRUE(session);
+  EXPECT_EQ(session->cause, "relay_restarted");
+  Sequence read = 0;
+  for (bool complete = false; !complete;) {
+    const HistoryPage page = history(*log, "s", read);
+    for (const auto& message : page.messages) {
+      ASSERT_EQ(message.sequence, ++read);
+      ASSERT_EQ(message.body.view(), std::to_string(read));
+    }
+    complete = page.complete;
+  }
+  EXPECT_GT(read, 5'000);
+  EXPECT_EQ(read, session->last_sequence);
+}
+
+}  // namespace
+}  // namespace relay::storage

@@ -1,0 +1,111 @@
+#include "storage/log_fixture.hpp"
+
+#include <gmock/gmock.h>
+
+namespace relay::storage {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class FullDisk : public LogTest {
+ protected:
+  static constexpr std::int64_t kRoom = 1'000'000;
+
+  std::unique_ptr<SqliteLog> open_full(std::size_t max_pending_bytes) {
+    LogOptions options;
+    options.path = directory_.file("log.db");
+    options.max_pending_bytes = max_pending_bytes;
+    auto log = open(options);
+    log->session_created(session_record("s"));
+    log->record(SessionId("s"), message_record(1, "before"));
+    wait_for(log->flush());
+    EXPECT_TRUE(wait_for(log->set_page_limit(1)));  // SQLite takes what is in use as the limit
+    return log;
+  }
+  // Records until SQLite finds no page for it.
+  Sequence fill(SqliteLog& log, Sequence next) {
+    EXPECT_TRUE(eventually([&] {
+      log.record(SessionId("s"), message_record(next++, std::string(10'000, 'x')));
+      history(log, "s", next - 2, 1);
+      return !log.status().writable;
+    }));
+    return next;
+  }
+
+  TemporaryDirectory directory_;
+};
+
+TEST_F(FullDisk, LetsReadersSeeWhatIsHeldInMemory) {
+  const auto log = open_full(1u << 20);
+  Sequence next = fill(*log, 2);
+  log->session_created(session_record("later"));
+  log->record(SessionId("later"), message_record(1, "held"));
+  SessionRecord changed = session_record("s");
+  changed.title = "held title";
+  log->session_changed(changed);
+  log->session_closed(SessionId("s"), "held close", wall_now());
+
+  const HistoryPage page = history(*log, "s");
+  EXPECT_EQ(page.messages.size(), static_cast<std::size_t>(next - 1));
+  EXPECT_EQ(page.messages.back().sequence, next - 1);
+  EXPECT_EQ(history(*log, "s", 0, static_cast<std::size_t>(next - 2)).complete, false);
+  EXPECT_EQ(history(*log, "later").messages.at(0).body.view(), "held");
+  EXPECT_EQ(find(*log, "s")->title, "held title");
+  EXPECT_EQ(find(*log, "s")->cause, "held close");
+  EXPECT_EQ(find(*log, "later")->last_sequence, 1);
+  EXPECT_THAT(ids(*wait_for(log->list({}))), ElementsAre("later", "s"));
+  SessionQuery active;
+  active.only_active = true;
+  EXPECT_THAT(ids(*wait_for(log->list(active))), ElementsAre("later"));
+  EXPECT_FALSE(log->status().last_error.empty());
+  EXPECT_GT(log->status().pending_bytes, 0u);
+  EXPECT_EQ(log->status().lost_messages, 0u);
+}
+
+TEST_F(FullDisk, WritesWhatWasHeldWhenThereIsRoomAgain) {
+  auto log = open_full(1u << 20);
+  const Sequence next = fill(*log, 2);
+  log->record(SessionId("s"), message_record(next, "last"));
+  EXPECT_TRUE(wait_for(log->set_page_limit(kRoom)));
+  wait_for(log->flush());
+  EXPECT_TRUE(log->status().writable);
+  EXPECT_EQ(log->status().pending_bytes, 0u);
+  log.reset();
+  log = open(directory_.file("log.db"));
+  const HistoryPage page = history(*log, "s");
+  EXPECT_EQ(page.messages.size(), static_cast<std::size_t>(next));
+  EXPECT_THAT(page.gaps, IsEmpty());
+}
+
+TEST_F(FullDisk, GivesUpTheOldestBeyondTheBoundAndTellsTheGap) {
+  constexpr std::size_t kBound = 200'000;
+  auto log = open_full(kBound);
+  const Sequence first_held = fill(*log, 2) - 1;
+  Sequence next = first_held + 1;
+  for (int count = 0; count < 100; ++count) {
+    log->record(SessionId("s"), message_record(next++, std::string(10'000, 'x')));
+    EXPECT_LE(log->status().pending_bytes, kBound + 11'000);
+  }
+  const HistoryPage held = history(*log, "s");
+  const auto lost = static_cast<Sequence>(log->status().lost_messages);
+  EXPECT_GT(lost, 0);
+  EXPECT_LE(log->status().pending_bytes, kBound);
+  EXPECT_GT(log->status().pending_bytes, kBound / 2);
+  EXPECT_EQ(static_cast<Sequence>(held.messages.size()) + lost, next - 1);
+
+  EXPECT_TRUE(wait_for(log->set_page_limit(kRoom)));
+  wait_for(log->flush());
+  log.reset();
+  log = open(directory_.file("log.db"));
+  const HistoryPage page = history(*log, "s");
+  EXPECT_EQ(sequences(page), sequences(held));
+  EXPECT_EQ(text(page.gaps), text(held.gaps));
+  Sequence covered = static_cast<Sequence>(page.messages.size());
+  for (const Gap& gap : page.gaps) covered += gap.to - gap.from + 1;
+  EXPECT_EQ(covered, next - 1) << "every sequence number is a message or in a gap";
+  EXPECT_EQ(find(*log, "s")->last_sequence, next - 1);
+}
+
+}  // namespace
+}  // namespace relay::storage

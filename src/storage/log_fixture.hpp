@@ -1,0 +1,143 @@
+// What tests of the log share: a loop, temporary files, and messages to record. Included by tests
+// only.
+#pragma once
+
+#include "storage/sqlite_log.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <optional>
+#include <stdlib.h>
+#include <string>
+
+namespace relay::storage {
+
+// A directory that goes away with its owner.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "relay-log-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
+    path_ = pattern;
+  }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  ~TemporaryDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  std::string file(const std::string& name) const { return (path_ / name).string(); }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+inline std::string content_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+inline SessionRecord session_record(const std::string& id, const std::string& owner = {}) {
+  SessionRecord session;
+  session.id = SessionId(id);
+  session.owner = owner;
+  session.isolation = "process";
+  session.working_directory = "/w";
+  session.created_at = wall_now();
+  return session;
+}
+
+inline MessageRecord message_record(Sequence sequence, const std::string& body = "{}") {
+  MessageRecord message;
+  message.sequence = sequence;
+  message.method = "session/update";
+  message.to_client = true;
+  message.body = SharedBytes(body);
+  message.time = wall_now();
+  return message;
+}
+
+class LogTest : public testing::Test {
+ protected:
+  // Runs the loop until the coroutine has its answer; outstanding work makes it wait.
+  template <class Answer>
+  Answer wait_for(Task<Answer> task) {
+    std::optional<Answer> answer;
+    std::exception_ptr failure;
+    asio::co_spawn(loop_, std::move(task), [&](std::exception_ptr error, Answer value) {
+      failure = error;
+      answer.emplace(std::move(value));
+    });
+    loop_.restart();
+    loop_.run();
+    if (failure) std::rethrow_exception(failure);
+    return std::move(*answer);
+  }
+  void wait_for(Task<void> task) {
+    asio::co_spawn(loop_, std::move(task), [](std::exception_ptr error) {
+      if (error) std::rethrow_exception(error);
+    });
+    loop_.restart();
+    loop_.run();
+  }
+
+  std::unique_ptr<SqliteLog> open(LogOptions options) {
+    auto log = SqliteLog::open(loop_.get_executor(), std::move(options), Logger::silent());
+    if (!log) throw std::runtime_error(log.error().explanation);
+    return std::move(*log);
+  }
+  std::unique_ptr<SqliteLog> open(const std::string& path = ":memory:") {
+    LogOptions options;
+    options.path = path;
+    return open(options);
+  }
+
+  HistoryPage history(MessageLog& log, const std::string& session, Sequence after = 0,
+                      std::size_t limit = 10'000, std::size_t max_bytes = 1u << 30) {
+    auto page = wait_for(log.history(SessionId(session), after, limit, max_bytes));
+    EXPECT_TRUE(page) << page.error().explanation;
+    return page ? std::move(*page) : HistoryPage{};
+  }
+  std::optional<SessionRecord> find(MessageLog& log, const std::string& session) {
+    auto found = wait_for(log.find(SessionId(session)));
+    EXPECT_TRUE(found) << found.error().explanation;
+    return found ? std::move(*found) : std::nullopt;
+  }
+  std::vector<std::string> ids(const SessionPage& page) {
+    std::vector<std::string> all;
+    for (const auto& session : page.sessions) all.push_back(session.id.value());
+    return all;
+  }
+  // Asks until the condition holds; every question is a turn of the storage thread.
+  bool eventually(const std::function<bool()>& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+    }
+    return true;
+  }
+
+  static std::vector<Sequence> sequences(const HistoryPage& page) {
+    std::vector<Sequence> all;
+    for (const auto& message : page.messages) all.push_back(message.sequence);
+    return all;
+  }
+  static std::string text(const std::vector<Gap>& gaps) {
+    std::string all;
+    for (const Gap& gap : gaps) {
+      all += "[" + std::to_string(gap.from) + "," + std::to_string(gap.to) + "]";
+    }
+    return all;
+  }
+
+  asio::io_context loop_{1};
+};
+
+}  // namespace relay::storage

@@ -1,0 +1,211 @@
+#include "storage/log_writer.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <pthread.h>
+#include <signal.h>
+#include <utility>
+
+namespace relay::storage {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kGroupRows = 2000;
+constexpr std::size_t kGroupBytes = 1u << 20;
+constexpr auto kFirstPause = 100ms;
+constexpr auto kLongestPause = 5s;
+// Between two looks at what may be deleted, and between the steps of one.
+constexpr auto kRetentionPeriod = 2s;
+constexpr auto kRetentionStepPause = 5ms;
+constexpr auto kLongestSleep = 60s;
+
+}  // namespace
+
+LogWriter::LogWriter(std::unique_ptr<MessageStore> store, const LogOptions& options, Logger log)
+    : max_queued_bytes_(options.max_pending_bytes / 4),
+      max_held_bytes_(options.max_pending_bytes - max_queued_bytes_),
+      group_commit_(options.group_commit),
+      retention_{options.retention_days, options.max_rows, options.max_bytes},
+      log_(std::move(log)),
+      store_(std::move(store)) {
+  // Signals are the loop's: its thread is the one that waits for them.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+LogWriter::~LogWriter() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+bool LogWriter::group_is_full() const {
+  return queued_.bytes() >= std::min(kGroupBytes, max_queued_bytes_ / 2) ||
+         queued_.size() >= kGroupRows;
+}
+
+void LogWriter::push(Write write) {
+  bool wake = false;
+  {
+    const std::lock_guard lock(mutex_);
+    queued_.push(std::move(write), ++order_);
+    if (queued_.bytes() > max_queued_bytes_) lost_ += queued_.give_up(max_queued_bytes_);
+    if (activity_ == Activity::kIdle) {
+      activity_ = Activity::kGathering;
+      wake = true;
+    } else if (activity_ == Activity::kGathering && !told_full_ && group_is_full()) {
+      told_full_ = true;
+      wake = true;
+    }
+  }
+  if (wake) wake_.notify_one();
+}
+
+void LogWriter::submit(std::unique_ptr<Job> job) {
+  {
+    const std::lock_guard lock(mutex_);
+    queued_jobs_.push_back({std::move(job), order_});
+  }
+  wake_.notify_one();
+}
+
+LogStatus LogWriter::status() const {
+  LogStatus status;
+  status.lost_messages = lost_;
+  status.written_messages = written_;
+  const std::lock_guard lock(mutex_);
+  status.writable = writable_;
+  status.last_error = last_error_;
+  status.pending_bytes = held_bytes_ + queued_.bytes();
+  return status;
+}
+
+void LogWriter::run() {
+  pthread_setname_np(pthread_self(), "storage");
+  bool stopping = false;
+  while (!stopping) {
+    stopping = wait_and_take();
+    if (stopping) retry_soon();
+    lost_ += held_.give_up(max_held_bytes_);
+    publish();
+    commit_held();
+    run_jobs(stopping);
+    retain();
+  }
+  if (!held_.empty()) {
+    log_.error("messages could not be written before the end",
+               {{"entries", held_.size()}, {"bytes", held_.bytes()}});
+  }
+}
+
+bool LogWriter::wait_and_take() {
+  const auto turn = next_turn();
+  std::unique_lock lock(mutex_);
+  const auto urgent = [this] { return stopping_ || !queued_jobs_.empty(); };
+  activity_ = queued_.empty() ? Activity::kIdle : Activity::kGathering;
+  wake_.wait_until(lock, turn, [&] { return urgent() || !queued_.empty(); });
+  activity_ = Activity::kGathering;
+  told_full_ = group_is_full();
+  if (!queued_.empty() && !told_full_ && !urgent()) {
+    wake_.wait_until(lock, Clock::now() + group_commit_,
+                     [&] { return urgent() || group_is_full(); });
+  }
+  activity_ = Activity::kBusy;
+  held_.take(queued_);
+  jobs_.insert(jobs_.end(), std::make_move_iterator(queued_jobs_.begin()),
+               std::make_move_iterator(queued_jobs_.end()));
+  queued_jobs_.clear();
+  held_bytes_ = held_.bytes();
+  return stopping_;
+}
+
+LogWriter::Clock::time_point LogWriter::next_turn() const {
+  auto turn = Clock::now() + kLongestSleep;
+  if (failing_) turn = std::min(turn, retry_at_);
+  if (retention_.any()) turn = std::min(turn, retain_at_);
+  return turn;
+}
+
+void LogWriter::commit_held() {
+  if (failing_ && Clock::now() < retry_at_) return;
+  while (!held_.empty()) {
+    const auto group = held_.group(kGroupRows, kGroupBytes);
+    const auto count = store_->write(group);
+    if (!count) {
+      failed(count.error().explanation);
+      return;
+    }
+    held_.pop(group.size());
+    written_ += count->written;
+    lost_ += count->dropped;
+    publish();
+    if (failing_) recovered();
+  }
+}
+
+void LogWriter::run_jobs(bool stopping) {
+  std::vector<Waiting> still_waiting;
+  for (Waiting& waiting : jobs_) {
+    const bool settled = held_.empty() || held_.entries().front().order > waiting.after_order;
+    if (waiting.job->wants_settled_writes() && !settled && !stopping) {
+      still_waiting.push_back(std::move(waiting));
+    } else {
+      waiting.job->run(*store_, held_.entries());
+    }
+  }
+  jobs_ = std::move(still_waiting);
+}
+
+void LogWriter::retain() {
+  if (!retention_.any() || failing_ || Clock::now() < retain_at_) return;
+  const auto step = store_->retain(retention_, wall_now(), retain_place_);
+  if (!step) {
+    // Deleting may fail where nothing is broken (a full disk has its own report); it comes round
+    // again.
+    log_.debug("old messages could not be deleted", {{"reason", step.error().explanation}});
+  }
+  const bool done = !step || step->done;
+  retain_place_ = done ? 0 : step->place;
+  retain_at_ = Clock::now();
+  if (done) {
+    retain_at_ += kRetentionPeriod;
+  } else {
+    retain_at_ += kRetentionStepPause;
+  }
+}
+
+void LogWriter::failed(const std::string& why) {
+  pause_ = failing_ ? std::min<Clock::duration>(pause_ * 2, kLongestPause) : kFirstPause;
+  retry_at_ = Clock::now() + pause_;
+  {
+    const std::lock_guard lock(mutex_);
+    writable_ = false;
+    last_error_ = why;
+  }
+  if (!failing_) {
+    log_.error("the message log cannot be written, messages are kept in memory",
+               {{"reason", why}, {"remedy", "make room on the disk of database.path"}});
+  }
+  failing_ = true;
+}
+
+void LogWriter::recovered() {
+  failing_ = false;
+  {
+    const std::lock_guard lock(mutex_);
+    writable_ = true;
+    last_error_.clear();
+  }
+  log_.info("the message log is written again", {{"lost_messages", lost_.load()}});
+}
+
+void LogWriter::publish() { held_bytes_ = held_.bytes(); }
+
+}  // namespace relay::storage

@@ -1,0 +1,102 @@
+// The storage thread: gathers writes into groups, commits them, answers reads after them.
+//
+// push() and submit() are called on the loop; they hold a short lock and wake the thread at most
+// twice a group: once to begin gathering and once when the group is full or someone waits for an
+// answer. A failed commit keeps its group; the thread tries again with a growing pause (100 ms to 5
+// s).
+#pragma once
+
+#include "base/log.hpp"
+#include "storage/message_store.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace relay::storage {
+
+// A read or another operation that wants the connection. Runs on the storage thread after all
+// writes that were pushed before it.
+class Job {
+ public:
+  virtual ~Job() = default;
+  virtual void run(MessageStore& store, HeldWrites held) = 0;
+  // True: run() waits until the writes before it are in the database or given up.
+  virtual bool wants_settled_writes() const { return false; }
+};
+
+class LogWriter {
+ public:
+  LogWriter(std::unique_ptr<MessageStore> store, const LogOptions& options, Logger log);
+  LogWriter(const LogWriter&) = delete;
+  LogWriter& operator=(const LogWriter&) = delete;
+  // Runs every job and writes what can be written.
+  ~LogWriter();
+
+  void push(Write write);
+  void submit(std::unique_ptr<Job> job);
+  // Attempts to write at once instead of at the end of the pause. Storage thread only.
+  void retry_soon() { retry_at_ = {}; }
+
+  LogStatus status() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  enum class Activity { kIdle, kGathering, kBusy };
+  struct Waiting {
+    std::unique_ptr<Job> job;
+    std::uint64_t after_order = 0;
+  };
+
+  void run();
+  bool wait_and_take();
+  void commit_held();
+  void run_jobs(bool stopping);
+  void retain();
+  Clock::time_point next_turn() const;
+  void failed(const std::string& why);
+  void recovered();
+  void publish();
+  bool group_is_full() const;
+
+  const std::size_t max_queued_bytes_;
+  const std::size_t max_held_bytes_;
+  const std::chrono::milliseconds group_commit_;
+  const RetentionLimits retention_;
+  const Logger log_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  // Under mutex_:
+  PendingWrites queued_;
+  std::vector<Waiting> queued_jobs_;
+  std::uint64_t order_ = 0;
+  Activity activity_ = Activity::kIdle;
+  bool told_full_ = false;
+  bool stopping_ = false;
+  bool writable_ = true;
+  std::string last_error_;
+
+  std::atomic<std::uint64_t> lost_{0};
+  std::atomic<std::uint64_t> written_{0};
+  std::atomic<std::size_t> held_bytes_{0};
+
+  // Of the storage thread:
+  std::unique_ptr<MessageStore> store_;
+  PendingWrites held_;
+  std::vector<Waiting> jobs_;
+  bool failing_ = false;
+  Clock::time_point retry_at_{};
+  Clock::duration pause_{};
+  Clock::time_point retain_at_{};
+  std::int64_t retain_place_ = 0;
+
+  std::thread thread_;
+};
+
+}  // namespace relay::storage

@@ -1,0 +1,249 @@
+#include "storage/message_log.hpp"
+
+#include "storage/log_fixture.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <gmock/gmock.h>
+
+namespace relay::storage {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+TEST_F(LogTest, ReadsWhatWasRecordedBeforeTheQuestion) {
+  const auto log = open();
+  log->session_created(session_record("s"));
+  MessageRecord message = message_record(1, R"({"jsonrpc":"2.0"})");
+  message.origin = Origin::kClient;
+  message.kind = MessageKind::kRequest;
+  message.method = "session/prompt";
+  message.rpc_id = "\"a\"";
+  message.to_client = false;
+  const WallTime time = message.time;
+  log->record(SessionId("s"), message);
+
+  const HistoryPage page = history(*log, "s");
+  ASSERT_EQ(page.messages.size(), 1u);
+  EXPECT_EQ(page.messages[0].body.view(), R"({"jsonrpc":"2.0"})");
+  EXPECT_EQ(page.messages[0].origin, Origin::kClient);
+  EXPECT_EQ(page.messages[0].kind, MessageKind::kRequest);
+  EXPECT_EQ(page.messages[0].method, "session/prompt");
+  EXPECT_EQ(page.messages[0].rpc_id, "\"a\"");
+  EXPECT_FALSE(page.messages[0].to_client);
+  EXPECT_EQ(page.messages[0].time, time);
+  EXPECT_TRUE(page.complete);
+  EXPECT_EQ(find(*log, "s")->last_sequence, 1);
+}
+
+TEST_F(LogTest, KeepsBodiesByteForByte) {
+  const auto log = open();
+  log->session_created(session_record("s"));
+  const std::string body("a\0b\xff\xc3\n", 6);
+  log->record(SessionId("s"), message_record(1, body));
+  log->record(SessionId("s"), message_record(2, ""));
+  log->record(SessionId("s"), message_record(3, std::string(3u << 20, 'x')));
+  const HistoryPage page = history(*log, "s");
+  ASSERT_EQ(page.messages.size(), 3u);
+  EXPECT_EQ(page.messages[0].body.view(), body);
+  EXPECT_TRUE(page.messages[1].body.empty());
+  EXPECT_EQ(page.messages[2].body.size(), 3u << 20);
+}
+
+TEST_F(LogTest, KeepsTheOrderOfManySessionsThatWriteAtOnce) {
+  const auto log = open();
+  const int sessions = 7, messages = 1'500;
+  for (int s = 0; s < sessions; ++s) log->session_created(session_record(std::to_string(s)));
+  for (int m = 1; m <= messages; ++m) {
+    for (int s = 0; s < sessions; ++s) {
+      log->record(SessionId(std::to_string(s)),
+                  message_record(m, std::to_string(s) + ":" + std::to_string(m)));
+    }
+  }
+  for (int s = 0; s < sessions; ++s) {
+    const HistoryPage page = history(*log, std::to_string(s));
+    ASSERT_EQ(page.messages.size(), static_cast<std::size_t>(messages));
+    for (int m = 1; m <= messages; ++m) {
+      const MessageRecord& message = page.messages[static_cast<std::size_t>(m - 1)];
+      ASSERT_EQ(message.sequence, m);
+      ASSERT_EQ(message.body.view(), std::to_string(s) + ":" + std::to_string(m));
+    }
+  }
+}
+
+TEST_F(LogTest, PagesAHistoryByCount) {
+  const auto log = open();
+  log->session_created(session_record("s"));
+  for (int m = 1; m <= 5; ++m) {
+    log->record(SessionId("s"), message_record(m));
+    wait_for(log->flush());  // a run of its own for every message
+  }
+  HistoryPage page = history(*log, "s", 0, 2);
+  EXPECT_THAT(sequences(page), ElementsAre(1, 2));
+  EXPECT_FALSE(page.complete);
+  page = history(*log, "s", 2, 3);
+  EXPECT_THAT(sequences(page), ElementsAre(3, 4, 5));
+  EXPECT_TRUE(page.complete);
+  EXPECT_THAT(sequences(history(*log, "s", 5)), IsEmpty());
+  EXPECT_THAT(sequences(history(*log, "s", 4, 0)), ElementsAre(5)) << "at least one";
+  EXPECT_THAT(sequences(history(*log, "s", -3, 1)), ElementsAre(1));
+  EXPECT_THAT(sequences(history(*log, "unknown")), IsEmpty());
+}
+
+TEST_F(LogTest, PagesAHistoryByBytes) {
+  const auto log = open();
+  log->session_created(session_record("s"));
+  for (int m = 1; m <= 4; ++m) log->record(SessionId("s"), message_record(m, "1234567890"));
+  EXPECT_THAT(sequences(history(*log, "s", 0, 100, 20)), ElementsAre(1, 2));
+  EXPECT_THAT(sequences(history(*log, "s", 0, 100, 29)), ElementsAre(1, 2));
+  EXPECT_THAT(sequences(history(*log, "s", 2, 100, 20)), ElementsAre(3, 4));
+  EXPECT_TRUE(history(*log, "s", 2, 100, 20).complete);
+  const HistoryPage tiny = history(*log, "s", 1, 100, 1);
+  EXPECT_THAT(sequences(tiny), ElementsAre(2)) << "at least one, however large";
+  EXPECT_FALSE(tiny.complete);
+}
+
+TEST_F(LogTest, ListsSessionsNewestFirstInPages) {
+  const auto log = open();
+  for (int s = 1; s <= 5; ++s) {
+    log->session_created(session_record(std::to_string(s), s % 2 == 1 ? "odd" : "even"));
+  }
+  log->session_closed(SessionId("3"), "client_request", wall_now());
+  SessionQuery query;
+  query.limit = 2;
+  auto page = wait_for(log->list(query));
+  EXPECT_THAT(ids(*page), ElementsAre("5", "4"));
+  query.cursor = page->next_cursor.value();
+  page = wait_for(log->list(query));
+  EXPECT_THAT(ids(*page), ElementsAre("3", "2"));
+  query.cursor = page->next_cursor.value();
+  page = wait_for(log->list(query));
+  EXPECT_THAT(ids(*page), ElementsAre("1"));
+  EXPECT_FALSE(page->next_cursor);
+
+  SessionQuery odd;
+  odd.owner = "odd";
+  EXPECT_THAT(ids(*wait_for(log->list(odd))), ElementsAre("5", "3", "1"));
+  odd.limit = 3;
+  EXPECT_FALSE(wait_for(log->list(odd))->next_cursor) << "nothing follows a page that is just full";
+  odd.only_active = true;
+  EXPECT_THAT(ids(*wait_for(log->list(odd))), ElementsAre("5", "1"));
+}
+
+TEST_F(LogTest, RefusesACursorItDidNotGiveOut) {
+  const auto log = open();
+  SessionQuery query;
+  query.cursor = "' OR 1=1";
+  const auto page = wait_for(log->list(query));
+  ASSERT_FALSE(page);
+  EXPECT_EQ(page.error().type, ErrorType::kInvalidParams);
+  EXPECT_FALSE(page.error().suggested_actions.empty());
+}
+
+TEST_F(LogTest, KeepsWhatChangesInASession) {
+  const auto log = open();
+  log->session_created(session_record("s", "ann"));
+  SessionRecord changed = session_record("s");
+  changed.agent_session_id = "agent-1";
+  changed.title = "A title";
+  changed.last_sequence = 9;
+  log->session_changed(changed);
+  const WallTime end = wall_now();
+  log->session_closed(SessionId("s"), "idle", end);
+  log->session_closed(SessionId("s"), "again", end + std::chrono::seconds(1));
+  const auto found = find(*log, "s");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->owner, "ann");
+  EXPECT_EQ(found->agent_session_id, "agent-1");
+  EXPECT_EQ(found->title, "A title");
+  EXPECT_EQ(found->last_sequence, 9);
+  EXPECT_EQ(found->closed_at, end);
+  EXPECT_EQ(found->cause, "idle");
+  EXPECT_FALSE(find(*log, "other"));
+}
+
+TEST_F(LogTest, ErasesAClosedSessionWithItsMessages) {
+  const TemporaryDirectory directory;
+  const auto log = open(directory.file("log.db"));
+  for (const std::string id : {"gone", "stays"}) {
+    log->session_created(session_record(id));
+    for (int m = 1; m <= 3; ++m) log->record(SessionId(id), message_record(m));
+  }
+  const auto open_one = wait_for(log->erase(SessionId("gone")));
+  ASSERT_FALSE(open_one);
+  EXPECT_EQ(open_one.error().type, ErrorType::kInvalidParams);
+  log->session_closed(SessionId("gone"), "done", wall_now());
+  EXPECT_TRUE(wait_for(log->erase(SessionId("gone"))));
+  EXPECT_FALSE(find(*log, "gone"));
+  EXPECT_THAT(sequences(history(*log, "gone")), IsEmpty());
+  EXPECT_THAT(sequences(history(*log, "stays")), ElementsAre(1, 2, 3));
+  const auto missing = wait_for(log->erase(SessionId("gone")));
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().type, ErrorType::kSessionNotFound);
+}
+
+TEST_F(LogTest, CountsMessagesOfUnknownSessionsAsLost) {
+  const auto log = open();
+  log->record(SessionId("nobody"), message_record(1));
+  log->session_created(session_record("s"));
+  log->record(SessionId("s"), message_record(1));
+  log->record(SessionId("s"), message_record(2));
+  wait_for(log->flush());
+  EXPECT_EQ(log->status().lost_messages, 1u);
+  EXPECT_EQ(log->status().written_messages, 2u);
+  EXPECT_EQ(log->status().pending_bytes, 0u);
+  EXPECT_TRUE(log->status().writable);
+}
+
+TEST_F(LogTest, LetsAReaderBeCancelled) {
+  auto log = open();
+  log->session_created(session_record("s"));
+  asio::cancellation_signal cancel;
+  bool ended = false, aborted = false;
+  auto reading = [&]() -> Task<void> {
+    const auto page = co_await log->history(SessionId("s"), 0, 10, 1000);
+    EXPECT_TRUE(page);
+  };
+  asio::co_spawn(loop_, reading,
+                 asio::bind_cancellation_slot(cancel.slot(), [&](std::exception_ptr failure) {
+                   ended = true;
+                   aborted = failure != nullptr;
+                 }));
+  asio::post(loop_, [&] { cancel.emit(asio::cancellation_type::terminal); });
+  loop_.restart();
+  loop_.run();
+  EXPECT_TRUE(ended);
+  EXPECT_TRUE(aborted);
+  log.reset();
+}
+
+TEST(MessageLogShutdown, MayHappenWhileAReaderWaits) {
+  auto loop = std::make_unique<asio::io_context>(1);
+  LogOptions options;
+  options.path = ":memory:";
+  auto log = SqliteLog::open(loop->get_executor(), options, Logger::silent());
+  ASSERT_TRUE(log);
+  auto reading = [&]() -> Task<void> {
+    const auto page = co_await (*log)->history(SessionId("s"), 0, 10, 1000);
+    EXPECT_TRUE(page);
+  };
+  asio::co_spawn(*loop, reading, [](std::exception_ptr) {});
+  loop->poll_one();
+  log->reset();
+  loop.reset();
+}
+
+TEST_F(LogTest, TheNullLogKeepsNothing) {
+  const auto log = make_null_log();
+  log->session_created(session_record("s"));
+  log->record(SessionId("s"), message_record(1));
+  wait_for(log->flush());
+  EXPECT_THAT(sequences(history(*log, "s")), IsEmpty());
+  EXPECT_TRUE(wait_for(log->list({}))->sessions.empty());
+  EXPECT_FALSE(find(*log, "s"));
+  EXPECT_FALSE(wait_for(log->erase(SessionId("s"))));
+}
+
+}  // namespace
+}  // namespace relay::storage

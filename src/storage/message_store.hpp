@@ -1,0 +1,86 @@
+// The tables of the log as operations on one connection. Everything runs on the storage thread.
+//
+// Writes go through write(), a transaction a call. Reads see what is committed, and on top of it
+// the writes that are `held` because the database cannot be written.
+#pragma once
+
+#include "storage/database.hpp"
+#include "storage/message_log.hpp"
+#include "storage/pending_writes.hpp"
+#include "storage/retention.hpp"
+#include "storage/statement.hpp"
+
+#include <map>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace relay::storage {
+
+using HeldWrites = std::span<const PendingWrites::Entry>;
+
+struct WriteCount {
+  std::uint64_t written = 0;  // messages
+  std::uint64_t dropped = 0;  // messages that the database refuses for good: no such session
+};
+
+class MessageStore {
+ public:
+  // `database` is migrated.
+  static Result<std::unique_ptr<MessageStore>> make(Database database);
+
+  // All of them or, on failure, none.
+  Result<WriteCount> write(HeldWrites writes);
+
+  // One small transaction; `done` when nothing is left to delete.
+  Result<RetentionStep> retain(const RetentionLimits& limits, WallTime now,
+                               std::int64_t after_place);
+
+  Result<HistoryPage> history(const SessionId& session, Sequence after, std::size_t limit,
+                              std::size_t max_bytes, HeldWrites held);
+  Result<std::optional<SessionRecord>> find(const SessionId& session, HeldWrites held);
+  Result<SessionPage> list(const SessionQuery& query, HeldWrites held);
+  Result<void> erase(const SessionId& session);
+
+  // Closes what an earlier run left open.
+  Result<void> close_open_sessions(const std::string& cause, WallTime at);
+  Result<std::string> instance_id();
+  Result<std::int64_t> highest_session_number();
+  Result<void> set_page_limit(std::int64_t pages);
+
+ private:
+  struct Statements;
+  struct NumberedMessage {
+    std::int64_t session;
+    const MessageRecord* message;
+  };
+
+  MessageStore(Database database, std::unique_ptr<Statements> statements);
+
+  // False: the transaction has to be undone.
+  bool apply_session_write(const Write& write);
+  bool create_session(const SessionCreate& write);
+  bool insert_gap(std::int64_t session, Gap gap);
+  bool insert_messages(HeldWrites writes, WriteCount& count);
+  bool insert_run(std::span<const NumberedMessage> run, WriteCount& count);
+  bool delete_rows(std::int64_t session, Sequence first, std::int64_t place, std::int64_t rows,
+                   bool whole_run);
+  std::optional<std::int64_t> number_of(const SessionKey& session);
+  std::optional<std::int64_t> number_of(const std::string& id);
+  Error failure(std::string what) const { return database_.error(std::move(what)); }
+  Result<void> undone(std::string what);
+
+  Database database_;
+  std::unique_ptr<Statements> statements_;
+  std::vector<NumberedMessage> batch_;  // its memory is used again for every group
+  std::int64_t next_place_ = 1;
+  std::int64_t rows_ = 0;
+  // Sessions that were made again under an id that the database has: number given -> number stored.
+  std::unordered_map<std::int64_t, std::int64_t> reopened_;
+
+ public:
+  ~MessageStore();
+};
+
+}  // namespace relay::storage

@@ -1,0 +1,122 @@
+#include "storage/migrations.hpp"
+
+#include "storage/database.hpp"
+
+#include <array>
+
+namespace relay::storage {
+namespace {
+
+// Messages lie in the order of their arrival, so that writing appends whatever the number of
+// sessions. A run names a stretch of one session's messages that lie side by side (`place` of the
+// first, then one by one): it is the index, with one entry a group and session instead of one a
+// message, and carries the foreign key. Deleting a run deletes its messages.
+constexpr const char* kFirstSchema = R"sql(
+CREATE TABLE sessions (
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  agent_session_id TEXT NOT NULL,
+  owner TEXT NOT NULL,
+  working_directory TEXT NOT NULL,
+  isolation TEXT NOT NULL,
+  title TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  closed_at INTEGER,
+  cause TEXT NOT NULL,
+  last_sequence INTEGER NOT NULL
+) STRICT;
+CREATE INDEX sessions_of_owner ON sessions (owner, number);
+CREATE INDEX sessions_open ON sessions (number) WHERE closed_at IS NULL;
+
+CREATE TABLE messages (
+  place INTEGER PRIMARY KEY,
+  session INTEGER NOT NULL,
+  sequence INTEGER NOT NULL,
+  origin INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  to_client INTEGER NOT NULL,
+  method TEXT NOT NULL,
+  rpc_id TEXT NOT NULL,
+  time INTEGER NOT NULL,
+  body TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE runs (
+  session INTEGER NOT NULL REFERENCES sessions (number) ON DELETE CASCADE,
+  first INTEGER NOT NULL,
+  last INTEGER NOT NULL,
+  place INTEGER NOT NULL,
+  PRIMARY KEY (session, first)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX runs_by_age ON runs (place);
+CREATE TRIGGER run_deleted AFTER DELETE ON runs BEGIN
+  DELETE FROM messages WHERE place BETWEEN old.place AND old.place + old.last - old.first;
+END;
+
+CREATE TABLE gaps (
+  session INTEGER NOT NULL REFERENCES sessions (number) ON DELETE CASCADE,
+  from_sequence INTEGER NOT NULL,
+  to_sequence INTEGER NOT NULL,
+  PRIMARY KEY (session, from_sequence)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE properties (
+  name TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array kSteps = {kFirstSchema};
+
+}  // namespace
+
+std::int64_t schema_version() { return static_cast<std::int64_t>(kSteps.size()); }
+
+Result<void> check_marks(std::int64_t application_id, std::int64_t version,
+                         const std::string& path) {
+  if (application_id != kApplicationId) {
+    return make_error(ErrorType::kInternalError,
+                      "the file " + path + " is a database of another application")
+        .suggest(
+            "set database.path to a file of the relay's own, or to one that does not exist yet")
+        .with("path", path)
+        .with("application_id", application_id);
+  }
+  if (version < 1 || version > schema_version()) {
+    return make_error(ErrorType::kInternalError,
+                      "the database " + path + " has schema version " + std::to_string(version) +
+                          ", this program knows versions up to " + std::to_string(schema_version()))
+        .because("it was written by a later version of acp-relay")
+        .suggest("run that later version, or set database.path to another file")
+        .with("path", path)
+        .with("version", version);
+  }
+  return {};
+}
+
+Result<void> migrate(Database& database, const std::string& path) {
+  auto version = database.number("PRAGMA user_version");
+  if (!version) return std::move(version.error());
+  auto objects = database.number("SELECT count(*) FROM sqlite_schema");
+  if (!objects) return std::move(objects.error());
+  auto application_id = database.number("PRAGMA application_id");
+  if (!application_id) return std::move(application_id.error());
+  const bool empty = *objects == 0 && *version == 0 && *application_id == 0;
+  if (!empty) {
+    auto usable = check_marks(*application_id, *version, path);
+    if (!usable) return usable;
+  }
+  for (auto step = static_cast<std::size_t>(*version); step < kSteps.size(); ++step) {
+    auto taken = database.execute(
+        "BEGIN EXCLUSIVE; PRAGMA application_id = " + std::to_string(kApplicationId) + ";" +
+        kSteps[step] + "PRAGMA user_version = " + std::to_string(step + 1) + "; COMMIT;");
+    if (!taken) {
+      const auto undone = database.execute("ROLLBACK");
+      static_cast<void>(undone);
+      return taken;
+    }
+  }
+  return {};
+}
+
+}  // namespace relay::storage

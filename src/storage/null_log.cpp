@@ -1,0 +1,33 @@
+#include "storage/message_log.hpp"
+
+namespace relay::storage {
+namespace {
+
+class NullLog final : public MessageLog {
+ public:
+  void session_created(SessionRecord) override {}
+  void session_changed(SessionRecord) override {}
+  void session_closed(SessionId, std::string, WallTime) override {}
+  void record(const SessionId&, MessageRecord) override {}
+
+  Task<Result<HistoryPage>> history(SessionId, Sequence, std::size_t, std::size_t) override {
+    co_return HistoryPage{};
+  }
+  Task<Result<std::optional<SessionRecord>>> find(SessionId) override {
+    co_return std::optional<SessionRecord>();
+  }
+  Task<Result<SessionPage>> list(SessionQuery) override { co_return SessionPage{}; }
+  Task<Result<void>> erase(SessionId session) override {
+    co_return make_error(ErrorType::kSessionNotFound, "there is no session " + session.value())
+        .because("no log is kept: database.enabled is false");
+  }
+  Task<void> flush() override { co_return; }
+  std::string instance_id() const override { return {}; }
+  LogStatus status() const override { return {}; }
+};
+
+}  // namespace
+
+std::unique_ptr<MessageLog> make_null_log() { return std::make_unique<NullLog>(); }
+
+}  // namespace relay::storage

@@ -1,0 +1,153 @@
+#include "storage/pending_writes.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <set>
+#include <utility>
+
+namespace relay::storage {
+namespace {
+
+constexpr std::size_t kEntryBytes = sizeof(PendingWrites::Entry);
+// Buffers that grew beyond this are not kept for the next group.
+constexpr std::size_t kKeptCapacity = 8192;
+
+std::size_t cost_of(const MessageWrite& write) {
+  return write.message.body.size() + write.message.method.size() + write.message.rpc_id.size();
+}
+std::size_t cost_of(const GapWrite&) { return 0; }
+std::size_t cost_of(const SessionRecord& record) {
+  return sizeof(record) + record.agent_session_id.size() + record.working_directory.size() +
+         record.title.size() + record.owner.size();
+}
+std::size_t cost_of(const std::unique_ptr<SessionCreate>& write) { return cost_of(write->record); }
+std::size_t cost_of(const std::unique_ptr<SessionChange>& write) { return cost_of(write->record); }
+std::size_t cost_of(const std::unique_ptr<SessionClose>& write) {
+  return sizeof(SessionClose) + write->cause.size();
+}
+
+}  // namespace
+
+std::size_t cost(const Write& write) {
+  return kEntryBytes + std::visit([](const auto& kind) { return cost_of(kind); }, write);
+}
+
+void PendingWrites::push(Write write, std::uint64_t order) {
+  bytes_ += cost(write);
+  entries_.push_back(Entry{std::move(write), order});
+}
+
+void PendingWrites::take(PendingWrites& other) {
+  if (empty()) {
+    // Swapping hands the emptied buffer back, so that both sides stop allocating.
+    entries_.clear();
+    if (entries_.capacity() > kKeptCapacity) entries_ = std::vector<Entry>();
+    first_ = 0;
+    bytes_ = 0;
+    std::swap(entries_, other.entries_);
+    std::swap(first_, other.first_);
+    std::swap(bytes_, other.bytes_);
+    return;
+  }
+  const auto moved = other.entries_.begin() + static_cast<std::ptrdiff_t>(other.first_);
+  entries_.insert(entries_.end(), std::make_move_iterator(moved),
+                  std::make_move_iterator(other.entries_.end()));
+  bytes_ += other.bytes_;
+  other.entries_.clear();
+  other.first_ = 0;
+  other.bytes_ = 0;
+}
+
+void PendingWrites::pop(std::size_t count) {
+  for (std::size_t index = first_; index < first_ + count; ++index) {
+    bytes_ -= cost(entries_[index].write);
+    entries_[index].write = GapWrite{};
+  }
+  first_ += count;
+  if (empty()) {
+    entries_.clear();
+    first_ = 0;
+  } else if (first_ > entries_.size() / 2) {
+    entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(first_));
+    first_ = 0;
+  }
+}
+
+std::span<const PendingWrites::Entry> PendingWrites::group(std::size_t max_rows,
+                                                           std::size_t max_bytes) const {
+  const auto all = entries();
+  std::size_t count = 0;
+  std::size_t bytes = 0;
+  while (count < all.size() && count < max_rows) {
+    bytes += cost(all[count].write);
+    if (count > 0 && bytes > max_bytes) break;
+    ++count;
+  }
+  return all.first(count);
+}
+
+std::uint64_t PendingWrites::give_up(std::size_t limit) {
+  if (bytes_ <= limit) return 0;
+  // Some room beyond what is needed, so that not every further message causes a pass.
+  const std::size_t target = limit - limit / 16;
+  const std::uint64_t lost = give_up_messages(target);
+  if (bytes_ > target) drop_outdated_changes();
+  return lost;
+}
+
+std::uint64_t PendingWrites::give_up_messages(std::size_t target) {
+  std::map<SessionKey, std::vector<Gap>> gaps;
+  std::vector<Entry> kept;
+  std::uint64_t lost = 0;
+  std::uint64_t order = 0;
+  std::size_t index = first_;
+  for (; index < entries_.size() && bytes_ > target; ++index) {
+    Entry& entry = entries_[index];
+    order = entry.order;
+    const std::size_t bytes = cost(entry.write);
+    if (auto* message = std::get_if<MessageWrite>(&entry.write)) {
+      const Sequence sequence = message->message.sequence;
+      add_gap(gaps[std::move(message->session)], Gap{sequence, sequence});
+      ++lost;
+      bytes_ -= bytes;
+    } else if (auto* gap = std::get_if<GapWrite>(&entry.write)) {
+      add_gap(gaps[std::move(gap->session)], gap->gap);
+      bytes_ -= bytes;
+    } else {
+      kept.push_back(std::move(entry));
+    }
+  }
+  for (auto& [session, ranges] : gaps) {
+    for (const Gap& gap : ranges) {
+      kept.push_back(Entry{GapWrite{session, gap}, order});
+      bytes_ += cost(kept.back().write);
+    }
+  }
+  kept.insert(kept.end(),
+              std::make_move_iterator(entries_.begin() + static_cast<std::ptrdiff_t>(index)),
+              std::make_move_iterator(entries_.end()));
+  entries_ = std::move(kept);
+  first_ = 0;
+  return lost;
+}
+
+void PendingWrites::drop_outdated_changes() {
+  std::set<std::string> seen;
+  std::vector<Entry> kept;
+  for (std::size_t index = entries_.size(); index > first_; --index) {
+    Entry& entry = entries_[index - 1];
+    if (const auto* change = std::get_if<std::unique_ptr<SessionChange>>(&entry.write)) {
+      if (!seen.insert((*change)->record.id.value()).second) {
+        bytes_ -= cost(entry.write);
+        continue;
+      }
+    }
+    kept.push_back(std::move(entry));
+  }
+  std::reverse(kept.begin(), kept.end());
+  entries_ = std::move(kept);
+  first_ = 0;
+}
+
+}  // namespace relay::storage

@@ -1,0 +1,90 @@
+// What is to be written, in order, with a bound: values only, no thread and no database.
+//
+// When memory runs out the oldest messages are given up; their sequence numbers become gaps, which
+// are written in their place. What is known of sessions is never given up, only its outdated
+// states.
+#pragma once
+
+#include "storage/gap.hpp"
+#include "storage/records.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace relay::storage {
+
+// A session by the number of its row, or by its id while the number is 0.
+struct SessionKey {
+  std::int64_t number = 0;
+  std::string id;
+  auto operator<=>(const SessionKey&) const = default;
+};
+
+struct MessageWrite {
+  SessionKey session;
+  MessageRecord message;
+};
+struct GapWrite {
+  SessionKey session;
+  Gap gap;
+};
+struct SessionCreate {
+  std::int64_t number = 0;
+  SessionRecord record;
+};
+struct SessionChange {
+  SessionRecord record;
+};
+struct SessionClose {
+  SessionId id;
+  std::string cause;
+  WallTime at;
+};
+
+// Messages are nearly all there is: the rarer and larger alternatives lie apart to keep entries
+// small.
+using Write = std::variant<MessageWrite, GapWrite, std::unique_ptr<SessionCreate>,
+                           std::unique_ptr<SessionChange>, std::unique_ptr<SessionClose>>;
+
+// Memory that a write holds, approximately.
+std::size_t cost(const Write& write);
+
+class PendingWrites {
+ public:
+  struct Entry {
+    Write write;
+    std::uint64_t order = 0;  // ascending
+  };
+
+  void push(Write write, std::uint64_t order);
+  // Moves everything of `other` behind what is here.
+  void take(PendingWrites& other);
+  void pop(std::size_t count);
+
+  bool empty() const { return first_ == entries_.size(); }
+  std::size_t size() const { return entries_.size() - first_; }
+  std::size_t bytes() const { return bytes_; }
+  std::span<const Entry> entries() const { return std::span(entries_).subspan(first_); }
+
+  // The first entries, as many as `max_rows` and `max_bytes` allow, at least one.
+  std::span<const Entry> group(std::size_t max_rows, std::size_t max_bytes) const;
+
+  // Gives up the oldest messages until at most `limit` bytes are held (somewhat less, when anything
+  // has to go). Answers how many messages were given up.
+  std::uint64_t give_up(std::size_t limit);
+
+ private:
+  std::uint64_t give_up_messages(std::size_t target);
+  void drop_outdated_changes();
+
+  std::vector<Entry> entries_;
+  std::size_t first_ = 0;  // entries before it are gone
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace relay::storage

@@ -1,0 +1,16 @@
+#include "storage/retention.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace relay::storage {
+
+std::int64_t rows_to_delete(const RetentionLimits& limits, const LogSize& log, const RunAge& run,
+                            WallTime now) {
+  if (limits.days > 0 && run.newest < now - std::chrono::days(limits.days)) return run.rows;
+  if (limits.bytes > 0 && log.bytes > limits.bytes) return run.rows;
+  if (limits.rows > 0 && log.rows > limits.rows) return std::min(run.rows, log.rows - limits.rows);
+  return 0;
+}
+
+}  // namespace relay::storage

@@ -1,0 +1,38 @@
+// How much of the log is kept, as pure rules.
+#pragma once
+
+#include "base/time.hpp"
+
+#include <cstdint>
+
+namespace relay::storage {
+
+// 0 = no limit.
+struct RetentionLimits {
+  std::int64_t days = 0;
+  std::int64_t rows = 0;
+  std::int64_t bytes = 0;
+  bool any() const { return days > 0 || rows > 0 || bytes > 0; }
+};
+
+struct RetentionStep {
+  bool done = true;
+  std::int64_t place = 0;    // where the next step goes on
+  std::int64_t deleted = 0;  // messages
+};
+
+// What the rule looks at: a run of messages of a closed session, and the log as it is.
+struct RunAge {
+  std::int64_t rows = 0;
+  WallTime newest;
+};
+struct LogSize {
+  std::int64_t rows = 0;
+  std::int64_t bytes = 0;  // of pages in use
+};
+
+// How many of the run's oldest messages have to go; 0: the run may stay.
+std::int64_t rows_to_delete(const RetentionLimits& limits, const LogSize& log, const RunAge& run,
+                            WallTime now);
+
+}  // namespace relay::storage

@@ -1,0 +1,89 @@
+#include "storage/retention.hpp"
+
+#include "storage/log_fixture.hpp"
+
+#include <gmock/gmock.h>
+
+namespace relay::storage {
+namespace {
+
+using testing::ElementsAre;
+
+TEST(RowsToDelete, FollowsEachLimitAtItsEdge) {
+  const WallTime now = WallTime(std::chrono::days(1000));
+  const RunAge young{10, now};
+  const RunAge old{10, now - std::chrono::days(7) - std::chrono::milliseconds(1)};
+  const RunAge just{10, now - std::chrono::days(7)};
+  struct Case {
+    RetentionLimits limits;
+    LogSize log;
+    RunAge run;
+    std::int64_t expected;
+  };
+  for (const Case& one : {
+           Case{{0, 0, 0}, {1 << 30, 1 << 30}, old, 0},
+           Case{{7, 0, 0}, {10, 10}, old, 10},
+           Case{{7, 0, 0}, {10, 10}, just, 0},
+           Case{{0, 100, 0}, {100, 0}, young, 0},
+           Case{{0, 100, 0}, {101, 0}, young, 1},
+           Case{{0, 100, 0}, {500, 0}, young, 10},
+           Case{{0, 0, 100}, {0, 100}, young, 0},
+           Case{{0, 0, 100}, {0, 101}, young, 10},
+       }) {
+    EXPECT_EQ(rows_to_delete(one.limits, one.log, one.run, now), one.expected);
+  }
+}
+
+TEST_F(LogTest, KeepsAtMostSoManyRowsOfClosedSessions) {
+  const TemporaryDirectory directory;
+  LogOptions options;
+  options.path = directory.file("log.db");
+  options.max_rows = 10;
+  auto log = open(options);
+  for (const std::string id : {"open", "closed"}) {
+    log->session_created(session_record(id));
+    for (int m = 1; m <= 8; ++m) log->record(SessionId(id), message_record(m));
+  }
+  log->session_closed(SessionId("closed"), "idle", wall_now());
+  ASSERT_TRUE(eventually([&] { return history(*log, "closed").messages.size() == 2; }));
+  const HistoryPage page = history(*log, "closed");
+  EXPECT_THAT(sequences(page), ElementsAre(7, 8));
+  EXPECT_EQ(text(page.gaps), "[1,6]");
+  EXPECT_EQ(text(history(*log, "closed", 3).gaps), "[4,6]");
+  EXPECT_EQ(history(*log, "open").messages.size(), 8u);
+  EXPECT_EQ(find(*log, "closed")->last_sequence, 8);
+  log.reset();
+  log = open(options);
+  EXPECT_THAT(sequences(history(*log, "closed")), ElementsAre(7, 8));
+}
+
+TEST_F(LogTest, DeletesMessagesThatAreTooOldAndTooMany) {
+  LogOptions options;
+  options.path = ":memory:";
+  options.retention_days = 2;
+  options.max_bytes = 400'000;
+  const auto log = open(options);
+  log->session_created(session_record("old"));
+  MessageRecord message = message_record(1);
+  message.time -= std::chrono::days(3);
+  log->record(SessionId("old"), message);
+  wait_for(log->flush());
+  log->record(SessionId("old"), message_record(2));
+  log->session_closed(SessionId("old"), "idle", wall_now());
+  ASSERT_TRUE(eventually([&] { return sequences(history(*log, "old")).size() == 1; }));
+  EXPECT_EQ(text(history(*log, "old").gaps), "[1,1]");
+
+  log->session_created(session_record("large"));
+  for (int m = 1; m <= 100; ++m) {
+    log->record(SessionId("large"), message_record(m, std::string(10'000, 'x')));
+    wait_for(log->flush());
+  }
+  log->session_closed(SessionId("large"), "idle", wall_now());
+  ASSERT_TRUE(eventually([&] { return history(*log, "large").messages.size() < 50; }));
+  const HistoryPage page = history(*log, "large");
+  EXPECT_EQ(page.messages.back().sequence, 100);
+  EXPECT_EQ(text(page.gaps), "[1," + std::to_string(page.messages.front().sequence - 1) + "]");
+}
+
+}  // namespace
+}  // namespace relay::storage

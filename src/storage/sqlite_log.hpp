@@ -1,0 +1,53 @@
+// The MessageLog that keeps its rows in SQLite. Made by MessageLog::open(); named here for tests.
+#pragma once
+
+#include "base/unique_fd.hpp"
+#include "storage/log_writer.hpp"
+#include "storage/message_log.hpp"
+
+#include <string>
+#include <unordered_map>
+
+namespace relay::storage {
+
+class SqliteLog final : public MessageLog {
+ public:
+  static Result<std::unique_ptr<SqliteLog>> open(asio::any_io_executor loop, LogOptions options,
+                                                 Logger log);
+
+  void session_created(SessionRecord session) override;
+  void session_changed(SessionRecord session) override;
+  void session_closed(SessionId id, std::string cause, WallTime at) override;
+  void record(const SessionId& session, MessageRecord message) override;
+  Task<Result<HistoryPage>> history(SessionId session, Sequence after, std::size_t limit,
+                                    std::size_t max_bytes) override;
+  Task<Result<std::optional<SessionRecord>>> find(SessionId session) override;
+  Task<Result<SessionPage>> list(SessionQuery query) override;
+  Task<Result<void>> erase(SessionId session) override;
+  Task<void> flush() override;
+  std::string instance_id() const override { return instance_id_; }
+  LogStatus status() const override;
+
+  // Makes the database as full as a disk may be: SQLite refuses to grow it beyond so many pages.
+  // Counted from the writes before the call on; the next attempt to write is made at once.
+  Task<Result<void>> set_page_limit(std::int64_t pages);
+
+ private:
+  SqliteLog(asio::any_io_executor loop, LogOptions options, UniqueFd lock, std::string instance_id,
+            std::int64_t highest_number, std::unique_ptr<MessageStore> store, Logger log);
+
+  // Runs `operation(store, held)` on the storage thread and answers with its result.
+  template <class Answer, class Operation>
+  Task<Answer> ask(Operation operation, bool wants_settled_writes = false);
+  SessionKey key_of(const SessionId& session) const;
+
+  const asio::any_io_executor loop_;
+  const std::string path_;
+  const UniqueFd lock_;
+  const std::string instance_id_;
+  std::int64_t highest_number_;
+  std::unordered_map<SessionId, std::int64_t> numbers_;  // of open sessions
+  LogWriter writer_;
+};
+
+}  // namespace relay::storage

@@ -1,0 +1,178 @@
+#include "storage/cursor.hpp"
+#include "storage/held_sessions.hpp"
+#include "storage/store_statements.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace relay::storage {
+namespace {
+
+constexpr std::size_t kMaxHistoryRows = 10'000;
+constexpr std::size_t kMaxListRows = 1'000;
+
+MessageRecord message_of(const Statement& row) {
+  MessageRecord message;
+  message.sequence = row.column_number(0);
+  message.origin = static_cast<Origin>(row.column_number(1));
+  message.kind = static_cast<MessageKind>(row.column_number(2));
+  message.to_client = row.column_number(3) != 0;
+  message.method = row.column_text(4);
+  message.rpc_id = row.column_text(5);
+  message.time = WallTime(std::chrono::milliseconds(row.column_number(6)));
+  message.body = SharedBytes(row.column_text(7));
+  return message;
+}
+
+// Fills a page up to its bounds.
+class PageFiller {
+ public:
+  PageFiller(HistoryPage& page, std::size_t limit, std::size_t max_bytes)
+      : page_(page),
+        limit_(std::clamp<std::size_t>(limit, 1, kMaxHistoryRows)),
+        bytes_(max_bytes) {}
+
+  // False: the page is full and this message stays out of it.
+  bool add(MessageRecord message) {
+    const std::size_t size = message.body.size();
+    const bool first = page_.messages.empty();
+    if (!first && (page_.messages.size() == limit_ || size > bytes_)) {
+      page_.complete = false;
+      return false;
+    }
+    bytes_ -= std::min(bytes_, size);
+    page_.messages.push_back(std::move(message));
+    return true;
+  }
+
+ private:
+  HistoryPage& page_;
+  std::size_t limit_;
+  std::size_t bytes_;
+};
+
+}  // namespace
+
+Result<HistoryPage> MessageStore::history(const SessionId& session, Sequence after,
+                                          std::size_t limit, std::size_t max_bytes,
+                                          HeldWrites held) {
+  HistoryPage page;
+  PageFiller filler(page, limit, max_bytes);
+  std::vector<Gap> gaps;
+  after = std::clamp<Sequence>(after, 0, std::numeric_limits<Sequence>::max() - 1);
+  const auto number = number_of(session.value());
+  if (number) {
+    Statement& runs = statements_->runs_from;
+    const ResetAtExit reset_runs(runs);
+    runs.bind(1, *number).bind(2, after + 1);
+    Step step = Step::kDone;
+    while (page.complete && (step = runs.step()) == Step::kRow) {
+      Statement& messages = statements_->messages_of_run;
+      const ResetAtExit reset_messages(messages);
+      const std::int64_t place = runs.column_number(0);
+      messages.bind(1, place).bind(2, place + runs.column_number(1)).bind(3, after);
+      Step inner = Step::kDone;
+      while ((inner = messages.step()) == Step::kRow) {
+        if (!filler.add(message_of(messages))) break;
+      }
+      if (inner == Step::kFailed) return failure("cannot read messages");
+    }
+    if (step == Step::kFailed) return failure("cannot read messages");
+
+    Statement& rows = statements_->gaps_of_session;
+    const ResetAtExit reset_gaps(rows);
+    rows.bind(1, *number);
+    while (rows.step() == Step::kRow) add_gap(gaps, {rows.column_number(0), rows.column_number(1)});
+  }
+  const HeldSession belongs(session, number, held, reopened_);
+  for (const auto& entry : held) {
+    if (const auto* gap = std::get_if<GapWrite>(&entry.write)) {
+      if (belongs(gap->session)) add_gap(gaps, gap->gap);
+    }
+    const auto* write = std::get_if<MessageWrite>(&entry.write);
+    if (write == nullptr || !page.complete || write->message.sequence <= after) continue;
+    if (belongs(write->session)) filler.add(write->message);
+  }
+  const Sequence end =
+      page.complete ? std::numeric_limits<Sequence>::max() : page.messages.back().sequence;
+  page.gaps = clip_gaps(gaps, after + 1, end);
+  return page;
+}
+
+Result<std::optional<SessionRecord>> MessageStore::find(const SessionId& session, HeldWrites held) {
+  std::optional<SessionRecord> record;
+  {
+    Statement& statement = statements_->find_session;
+    const ResetAtExit reset(statement);
+    const Step step = statement.bind(1, session.value()).step();
+    if (step == Step::kFailed) return failure("cannot read the session");
+    if (step == Step::kRow) record = session_of(statement);
+  }
+  if (held.empty()) return record;
+  const HeldSessions changes(held);
+  if (record) {
+    changes.apply(*record);
+  } else {
+    record = changes.created(session);
+  }
+  if (!record) return record;
+  const HeldSession belongs(session, number_of(session.value()), held, reopened_);
+  for (const auto& entry : held) {
+    const auto* write = std::get_if<MessageWrite>(&entry.write);
+    if (write == nullptr || !belongs(write->session)) continue;
+    record->last_sequence = std::max(record->last_sequence, write->message.sequence);
+  }
+  return record;
+}
+
+Result<SessionPage> MessageStore::list(const SessionQuery& query, HeldWrites held) {
+  std::int64_t before = std::numeric_limits<std::int64_t>::max();
+  if (!query.cursor.empty()) {
+    const auto number = decode_cursor(query.cursor);
+    if (!number) {
+      return make_error(ErrorType::kInvalidParams, "the cursor of the list is not valid")
+          .because("it was not given out by an earlier page of this list")
+          .suggest("leave the cursor out to begin with the newest session");
+    }
+    before = *number;
+  }
+  const std::size_t limit = std::clamp<std::size_t>(query.limit, 1, kMaxListRows);
+  SessionPage page;
+  std::int64_t last = 0;
+  const auto add = [&](std::int64_t number, SessionRecord record) {
+    if (query.owner && record.owner != *query.owner) return true;
+    if (query.only_active && record.closed_at) return true;
+    if (page.sessions.size() == limit) {
+      page.next_cursor = encode_cursor(last);
+      return false;
+    }
+    last = number;
+    page.sessions.push_back(std::move(record));
+    return true;
+  };
+
+  // Held sessions come first: their numbers are higher than those of all rows.
+  const HeldSessions changes(held);
+  for (auto& [number, record] : changes.created_before(before)) {
+    if (number_of(record.id.value())) continue;
+    if (!add(number, std::move(record))) return page;
+  }
+  Statement& rows = statements_->list_sessions;
+  const ResetAtExit reset(rows);
+  rows.bind(1, before).bind(3, std::int64_t{query.only_active && held.empty()});
+  if (query.owner) {
+    rows.bind(2, *query.owner);
+  } else {
+    rows.bind_null(2);
+  }
+  Step step = Step::kDone;
+  while ((step = rows.step()) == Step::kRow) {
+    SessionRecord record = session_of(rows);
+    changes.apply(record);
+    if (!add(rows.column_number(0), std::move(record))) break;
+  }
+  if (step == Step::kFailed) return failure("cannot list sessions");
+  return page;
+}
+
+}  // namespace relay::storage
