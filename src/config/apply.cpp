@@ -49,6 +49,9 @@ std::vector<std::string> names_below(const std::string& prefix) {
   return {names.begin(), names.end()};
 }
 
+// A file that is no configuration has thousands of unknown keys, and advice on each helps nobody.
+constexpr std::size_t kMostSuggestions = 100;
+
 std::string remedy_for_unknown(const std::string& name, const std::string& prefix) {
   const auto siblings = names_below(prefix);
   for (const Key& key : all_keys()) {
@@ -72,7 +75,9 @@ class FileApplier {
       } else if (is_section(path)) {
         subsection(field, path);
       } else {
-        complain(field.mark, path, "unknown key", remedy_for_unknown(field.name, prefix));
+        const bool advise = loading_.problems.size() < kMostSuggestions;
+        complain(field.mark, path, "unknown key",
+                 advise ? remedy_for_unknown(field.name, prefix) : "remove it");
       }
     }
   }

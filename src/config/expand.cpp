@@ -5,6 +5,8 @@
 namespace relay::config {
 namespace {
 
+constexpr std::size_t kMostVariables = 1000;
+
 bool is_name(std::string_view name) {
   if (name.empty() || (name.front() >= '0' && name.front() <= '9')) return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
@@ -36,6 +38,7 @@ bool expand_one(std::string_view body, const Lookup& lookup, Expansion& out) {
 
 Expansion expand(std::string_view text, const Lookup& lookup) {
   Expansion out;
+  std::size_t variables = 0;
   while (!text.empty()) {
     const auto at = text.find("${");
     if (at == std::string_view::npos) break;
@@ -44,6 +47,10 @@ Expansion expand(std::string_view text, const Lookup& lookup) {
       out.text += "${";
       text.remove_prefix(at + 2);
       continue;
+    }
+    if (++variables > kMostVariables) {
+      out.error = "more than 1000 variables in one value";
+      return out;
     }
     out.text += text.substr(0, at);
     const auto end = text.find('}', at);

@@ -41,7 +41,11 @@ void expand_variables(Value& root, const std::string& source, const Environment&
 }
 
 void check_rules(const std::string& source, Loading& loading) {
+  // A value that was not read is still at its default: what the rules say about it is only noise.
+  std::set<std::string> not_read;
+  for (const Problem& problem : loading.problems) not_read.insert(problem.key);
   for (const Finding& finding : validate(loading.config)) {
+    if (not_read.contains(finding.key)) continue;
     Problem problem = locate(loading, finding.key, finding.message, finding.remedy);
     if (problem.source.empty()) problem.source = source;
     (finding.severity == Severity::kWarning ? loading.warnings : loading.problems)
@@ -107,7 +111,8 @@ LoadResult load(const std::string& path, const Environment& environment) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status)) {
-    return refused(path, error ? error.message() : "no such file",
+    const bool missing = status.type() == std::filesystem::file_type::not_found;
+    return refused(path, missing ? "no such file" : error.message(),
                    "give the path with --config, or copy config/relay.example.yaml there");
   }
   if (std::filesystem::is_directory(status))

@@ -107,10 +107,14 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   [[noreturn]] static void refuse_name(Mark mark) {
-    throw Refused{mark, "a key must be a plain name", "write name: value"};
+    throw Refused{mark, "a key must be a plain name", "write name: value, and close every [ and {"};
   }
 
   void put(Value value) {
+    if (++values_ > kMaxValues) {
+      throw Refused{value.mark, "more than " + std::to_string(kMaxValues) + " values",
+                    "this is hardly a configuration file: check the path"};
+    }
     if (stack_.empty()) {
       root_ = std::move(value);
       return;
@@ -129,6 +133,15 @@ class TreeBuilder final : public YAML::EventHandler {
     }
   }
 
+  // Where a field of the innermost map stands: "server.tls.cert".
+  std::string path_to(const std::string& name) const {
+    std::string path;
+    for (const auto& level : stack_) {
+      if (level->has_name && level != stack_.back()) path += level->name + ".";
+    }
+    return path + name;
+  }
+
   void begin_field(Open& top, const Value& name) {
     if (name.kind != Value::Kind::kScalar) refuse_name(name.mark);
     top.has_name = true;
@@ -138,7 +151,7 @@ class TreeBuilder final : public YAML::EventHandler {
     top.duplicate = !inserted;
     if (top.duplicate) {
       problems_.push_back(
-          {source_, name.mark.line, name.mark.column, name.text,
+          {source_, name.mark.line, name.mark.column, path_to(name.text),
            "the key is there twice (first in line " + std::to_string(first->second) + ")",
            "remove one of the two"});
     }
@@ -148,7 +161,20 @@ class TreeBuilder final : public YAML::EventHandler {
   const std::string& source_;
   std::vector<std::unique_ptr<Open>> stack_;
   Value root_;
+  int values_ = 0;  // keys count too
 };
+
+// The first line that has a tab before its text, the most common reason of a syntax error; 0: none.
+int line_indented_with_tab(std::string_view text) {
+  int line = 1;
+  bool before_text = true;
+  for (const char c : text) {
+    if (c == '\t' && before_text) return line;
+    if (c == '\n') ++line;
+    before_text = c == '\n' || (before_text && c == ' ');
+  }
+  return 0;
+}
 
 }  // namespace
 
@@ -186,8 +212,10 @@ ParsedYaml parse_yaml(std::string_view text, const std::string& source) {
   } catch (const Refused& refused) {
     refuse(refused.mark, refused.message, refused.remedy);
   } catch (const YAML::Exception& error) {
+    const int tab = line_indented_with_tab(text);
     refuse(to_mark(error.mark), "not valid YAML: " + error.msg,
-           "check indentation, colons and quotes there");
+           tab > 0 ? "indent with spaces: line " + std::to_string(tab) + " begins with a tab"
+                   : "check indentation, colons and quotes there");
   }
   return parsed;
 }

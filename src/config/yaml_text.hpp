@@ -16,6 +16,7 @@ namespace relay::config {
 
 inline constexpr std::size_t kMaxTextBytes = 1u << 20;
 inline constexpr int kMaxDepth = 32;
+inline constexpr int kMaxValues = 20'000;
 
 struct ParsedYaml {
   Value root;  // kNull for an empty text
