@@ -1,0 +1,263 @@
+#include "http/message_parser.hpp"
+
+#include "http/header_fields.hpp"
+#include "http/target.hpp"
+
+#include <boost/beast/http/basic_parser.hpp>
+
+#include <algorithm>
+#include <limits>
+
+namespace relay::http {
+
+namespace beast = boost::beast;
+using ErrorCode = beast::error_code;
+
+namespace {
+
+constexpr std::size_t kTrustedReserve = 1u << 20;  // beyond it, memory is taken as bytes come
+constexpr std::size_t kMaxChunkLine = 16u << 10;   // chunk size line, and all trailers
+
+std::string to_string(beast::string_view text) { return {text.data(), text.size()}; }
+
+// Position behind the empty line that ends the head; npos when it is not there.
+std::size_t head_end(std::string_view bytes, std::size_t searched) {
+  std::size_t at = searched;
+  while ((at = bytes.find('\n', at)) != std::string_view::npos) {
+    if (bytes.substr(at + 1, 1) == "\n") return at + 2;
+    if (bytes.substr(at + 1, 2) == "\r\n") return at + 3;
+    ++at;
+  }
+  return std::string_view::npos;
+}
+
+ParseStep failure(int status, std::string explanation) {
+  return {ParseState::kFailed, 0, status, std::move(explanation)};
+}
+
+// What both kinds of message have in common.
+template <bool isRequest>
+class MessageParser : public beast::http::basic_parser<isRequest> {
+ public:
+  MessageParser(std::size_t max_header_bytes, std::size_t max_body_bytes)
+      : max_header_bytes_(max_header_bytes), max_body_bytes_(max_body_bytes) {
+    this->header_limit(std::numeric_limits<std::uint32_t>::max());
+    this->body_limit(max_body_bytes);
+  }
+
+  ParseStep feed(std::string_view bytes) {
+    const std::size_t before = bytes.size();
+    if (!this->is_header_done()) {
+      const ParseStep head = feed_head(bytes);
+      if (head.state != ParseState::kHead) return head;
+      bytes.remove_prefix(head.consumed);
+      if (!this->is_done()) return head;
+    }
+    ErrorCode error;
+    while (!this->is_done() && !bytes.empty()) {
+      bytes.remove_prefix(this->put({bytes.data(), bytes.size()}, error));
+      if (error == beast::http::error::need_more) {
+        if (bytes.size() > kMaxChunkLine) return failure(400, "a chunk's head is too long");
+        break;
+      }
+      if (error) return failed(error);
+    }
+    return {
+        this->is_done() ? ParseState::kDone : ParseState::kNeedMore, before - bytes.size(), 0, {}};
+  }
+
+  std::string body_;
+
+ protected:
+  ParseStep failed(const ErrorCode& error) const {
+    if (error == beast::http::error::body_limit) {
+      return failure(413,
+                     "the body is over the limit of " + std::to_string(max_body_bytes_) + " bytes");
+    }
+    return failure(400, "not a valid HTTP message: " + error.message());
+  }
+
+  virtual ParseStep check_head() = 0;
+
+  Headers* headers_ = nullptr;
+
+ private:
+  // kHead, with what it consumed, or the end of this feed.
+  ParseStep feed_head(std::string_view bytes) {
+    std::size_t skipped = 0;
+    while (bytes.substr(skipped, 2) == "\r\n") skipped += 2;
+    if (skipped > max_header_bytes_) return failure(400, "empty lines instead of a request");
+    const std::string_view text = bytes.substr(skipped);
+    if (!text.empty() && text != "\r" && !is_token_character(text.front())) {
+      return failure(400, "this is not HTTP");
+    }
+    const std::size_t end = head_end(text, searched_ > 3 ? searched_ - 3 : 0);
+    if (std::min(end, text.size()) > max_header_bytes_) {
+      return failure(
+          431, "the head is over the limit of " + std::to_string(max_header_bytes_) + " bytes");
+    }
+    if (end == std::string_view::npos) {
+      searched_ = text.size();
+      return {ParseState::kNeedMore, skipped, 0, {}};
+    }
+    ErrorCode error;
+    std::string_view left = text.substr(0, end);
+    while (!this->is_header_done()) {
+      left.remove_prefix(this->put({left.data(), left.size()}, error));
+      if (error) return failed(error);
+    }
+    ParseStep step = check_head();
+    if (step.state != ParseState::kFailed) step = {ParseState::kHead, skipped + end, 0, {}};
+    return step;
+  }
+
+  void on_field_impl(beast::http::field, beast::string_view name, beast::string_view value,
+                     ErrorCode& error) override {
+    error = {};
+    if (!this->is_header_done() && !in_body_) {
+      headers_->push_back({to_string(name), to_string(value)});
+    }
+  }
+  void on_header_impl(ErrorCode& error) override {
+    error = {};
+    in_body_ = true;
+  }
+  void on_body_init_impl(const boost::optional<std::uint64_t>& length, ErrorCode& error) override {
+    error = {};
+    if (length) {
+      body_.reserve(std::min(static_cast<std::size_t>(*length), kTrustedReserve) + kBodySlack);
+    }
+  }
+  std::size_t on_body_impl(beast::string_view body, ErrorCode& error) override {
+    error = {};
+    body_.append(body.data(), body.size());
+    return body.size();
+  }
+  void on_chunk_header_impl(std::uint64_t, beast::string_view, ErrorCode& error) override {
+    error = {};
+  }
+  std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view body,
+                                 ErrorCode& error) override {
+    return on_body_impl(body, error);
+  }
+  void on_finish_impl(ErrorCode& error) override {
+    error = {};
+    if (body_.capacity() < body_.size() + kBodySlack) body_.reserve(body_.size() + kBodySlack);
+  }
+
+  std::size_t max_header_bytes_;
+  std::size_t max_body_bytes_;
+  std::size_t searched_ = 0;
+  bool in_body_ = false;
+};
+
+}  // namespace
+
+class RequestParser::Parser final : public MessageParser<true> {
+ public:
+  Parser(std::size_t max_header_bytes, std::size_t max_body_bytes)
+      : MessageParser(max_header_bytes, max_body_bytes) {
+    headers_ = &request_.headers;
+  }
+
+  Request request_;
+  int version_ = 11;
+
+ private:
+  void on_request_impl(beast::http::verb, beast::string_view method, beast::string_view target,
+                       int version, ErrorCode& error) override {
+    error = {};
+    request_.method = to_string(method);
+    request_.target = to_string(target);
+    version_ = version;
+  }
+  void on_response_impl(int, beast::string_view, int, ErrorCode&) override {}
+
+  ParseStep check_head() override {
+    const auto count = [&](std::string_view name) {
+      return std::ranges::count_if(request_.headers, [&](const Header& header) {
+        return equals_ignoring_case(header.name, name);
+      });
+    };
+    if (count("Transfer-Encoding") > 0 && (!chunked() || version_ < 11)) {
+      return failure(400, "the only Transfer-Encoding that is understood is chunked");
+    }
+    if (version_ >= 11 && count("Host") != 1) {
+      return failure(400, "a request needs exactly one Host header");
+    }
+    Result<Target> target = http::parse_target(request_.target);
+    if (!target) return failure(400, target.error().explanation);
+    request_.path = std::move(target->path);
+    request_.query = std::move(target->query);
+    return {};
+  }
+};
+
+RequestParser::RequestParser(std::size_t max_header_bytes, std::size_t max_body_bytes)
+    : parser_(std::make_unique<Parser>(max_header_bytes, max_body_bytes)) {}
+RequestParser::~RequestParser() = default;
+
+ParseStep RequestParser::feed(std::string_view bytes) {
+  ParseStep step = parser_->feed(bytes);
+  if (step.state == ParseState::kDone) parser_->request_.body = std::move(parser_->body_);
+  return step;
+}
+
+Request& RequestParser::request() { return parser_->request_; }
+bool RequestParser::is_http_1_0() const { return parser_->version_ < 11; }
+bool RequestParser::keep_alive() const { return parser_->keep_alive(); }
+bool RequestParser::expects_continue() const {
+  return !is_http_1_0() && has_token(parser_->request_.headers, "Expect", "100-continue");
+}
+
+class ResponseParser::Parser final : public MessageParser<false> {
+ public:
+  Parser(std::size_t max_header_bytes, std::size_t max_body_bytes, bool to_head)
+      : MessageParser(max_header_bytes, max_body_bytes) {
+    headers_ = &response_.headers;
+    skip(to_head);
+  }
+
+  ParseStep feed_end() {
+    if (!got_some()) return failure(0, "the connection was closed before an answer came");
+    ErrorCode error;
+    put_eof(error);
+    if (error) return failure(0, "the connection was closed in the middle of an answer");
+    return {ParseState::kDone, 0, 0, {}};
+  }
+
+  Response response_;
+
+ private:
+  void on_request_impl(beast::http::verb, beast::string_view, beast::string_view, int,
+                       ErrorCode&) override {}
+  void on_response_impl(int status, beast::string_view, int, ErrorCode& error) override {
+    error = {};
+    response_.status = status;
+  }
+  ParseStep check_head() override { return {}; }
+};
+
+ResponseParser::ResponseParser(std::size_t max_header_bytes, std::size_t max_body_bytes,
+                               bool to_head)
+    : parser_(std::make_unique<Parser>(max_header_bytes, max_body_bytes, to_head)) {}
+ResponseParser::~ResponseParser() = default;
+
+ParseStep ResponseParser::feed(std::string_view bytes) {
+  ParseStep step = parser_->feed(bytes);
+  std::string& body = parser_->response_.body;
+  if (body.empty()) {
+    body.swap(parser_->body_);
+  } else {
+    body.append(parser_->body_);
+    parser_->body_.clear();
+  }
+  return step;
+}
+
+ParseStep ResponseParser::feed_end() { return parser_->feed_end(); }
+Response& ResponseParser::response() { return parser_->response_; }
+bool ResponseParser::keep_alive() const { return parser_->keep_alive(); }
+bool ResponseParser::until_close() const { return parser_->need_eof(); }
+
+}  // namespace relay::http

@@ -1,0 +1,303 @@
+#include "http/server_connection.hpp"
+
+#include "http/http_exchange.hpp"
+#include "http/message_format.hpp"
+
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <array>
+
+namespace relay::http {
+
+namespace {
+
+constexpr std::chrono::milliseconds kLingerTime{2'000};  // for the peer to read a refusal
+constexpr std::size_t kLingerBytes = 256u << 20;
+constexpr std::size_t kMaxReadAhead = 256u << 10;  // pipelined while a handler runs
+
+}  // namespace
+
+// A request and what is known of it besides its content.
+struct ServerConnection::Incoming {
+  Request request;
+  HttpExchange::Version version = HttpExchange::Version::kHttp11;
+  bool keep_alive = false;
+};
+
+ServerConnection::ServerConnection(ServerCore& core, Transport::Socket socket, std::string peer,
+                                   unsigned short local_port)
+    : core_(core),
+      transport_(std::move(socket)),
+      place_(core.connections.insert(core.connections.end(), this)),
+      peer_(std::move(peer)),
+      local_port_(local_port) {}
+
+ServerConnection::~ServerConnection() { core_.connections.erase(place_); }
+
+void ServerConnection::set_deadline(std::chrono::milliseconds from_now) {
+  deadline_ = Clock::now() + from_now;
+}
+
+void ServerConnection::clear_deadline() { deadline_ = Clock::time_point::max(); }
+
+void ServerConnection::tick(Clock::time_point now) {
+  if (websocket_) websocket_->tick(now);
+  if (now < deadline_) return;
+  clear_deadline();
+  expired_ = true;
+  transport_.cancel();
+}
+
+void ServerConnection::end_if_idle() {
+  if (!idle_) return;
+  expired_ = true;
+  transport_.cancel();
+}
+
+void ServerConnection::going_away() {
+  if (websocket_) websocket_->abandon();
+}
+
+Task<void> ServerConnection::serve() {
+  if (core_.tls) {
+    transport_.start_tls(core_.tls->accept(transport_.socket().native_handle()));
+    set_deadline(core_.options.header_timeout);
+    const IoState state = co_await transport_.handshake();
+    clear_deadline();
+    if (state != IoState::kDone) {
+      core_.log.debug("TLS handshake failed",
+                      {{"peer", peer_}, {"reason", transport_.tls_failure()}});
+      co_return;
+    }
+  }
+  bool more = true;
+  while (more) more = co_await serve_one();
+  if (!pending_.empty()) co_await linger();
+  transport_.shutdown_send();
+}
+
+// Reads one request and has it answered. False: the connection is over.
+Task<bool> ServerConnection::serve_one() {
+  Incoming incoming;
+  const bool got = co_await read_request(incoming);
+  if (!got) co_return false;
+  served_ = true;
+  const bool more = co_await answer(incoming);
+  co_return more;
+}
+
+Task<bool> ServerConnection::answer(Incoming& incoming) {
+  HttpExchange exchange(*this, std::move(incoming.request), incoming.version,
+                        incoming.keep_alive && !core_.stopping);
+  bool failed = false;
+  std::string what = "the handler returned without an answer";
+  std::exception_ptr thrown;
+  try {
+    co_await core_.handler(exchange);
+  } catch (const std::exception& error) {
+    thrown = std::current_exception();
+    failed = true;
+    what = error.what();
+  } catch (...) {
+    thrown = std::current_exception();
+    failed = true;
+    what = "an exception that is no std::exception";
+  }
+  if (thrown) {
+    const auto cancellation = co_await asio::this_coro::cancellation_state;
+    if (cancellation.cancelled() != asio::cancellation_type::none) std::rethrow_exception(thrown);
+  }
+  if (failed || exchange.state() == HttpExchange::State::kWaiting) {
+    core_.log.error("request handler failed", {{"method", exchange.request().method},
+                                               {"path", exchange.request().path},
+                                               {"reason", what}});
+  }
+  if (exchange.state() == HttpExchange::State::kWaiting) {
+    co_await send_error(500, "the server failed to answer; its log says why");
+    co_return false;
+  }
+  if (websocket_) {
+    if (failed) websocket_->begin_close(CloseCode::kInternal, "");
+    co_await websocket_->finish();
+    co_return false;
+  }
+  co_return exchange.keep_alive();
+}
+
+Task<bool> ServerConnection::read_request(Incoming& incoming) {
+  const ServerOptions& options = core_.options;
+  std::optional<RequestParser> parser;
+  const std::chrono::milliseconds patience =
+      served_ ? options.keep_alive_timeout
+              : std::min(options.header_timeout, options.keep_alive_timeout);
+  set_deadline(patience);
+  bool in_body = false;
+  std::string_view fresh = pending_;  // received, not fed: pending_ itself or the shared scratch
+  for (;;) {
+    ParseStep step;
+    if (!fresh.empty()) {
+      if (!parser) {
+        parser.emplace(options.max_header_bytes, options.max_body_bytes);
+        set_deadline(options.header_timeout);
+      }
+      step = parser->feed(fresh);
+      fresh.remove_prefix(step.consumed);
+      keep(fresh);
+      fresh = pending_;
+    }
+    if (step.state == ParseState::kFailed) {
+      co_await send_error(step.status, std::move(step.explanation));
+      co_return false;
+    }
+    if (step.state == ParseState::kDone) break;
+    if (step.state == ParseState::kHead) {
+      in_body = true;
+      if (fresh.empty() && parser->expects_continue()) {
+        const std::array<std::string_view, 1> parts{"HTTP/1.1 100 Continue\r\n\r\n"};
+        const bool written = co_await write(parts);
+        if (!written) co_return false;
+      }
+      set_deadline(options.body_timeout);
+      if (!fresh.empty()) continue;
+    }
+    idle_ = !parser;
+    if (idle_ && core_.stopping && served_) co_return false;
+    const Read read = co_await read_more(fresh);
+    idle_ = false;
+    if (read == Read::kEnd) co_return false;
+    if (read == Read::kExpired) {
+      if (!parser) co_return false;
+      co_await send_error(408, in_body ? "the body came too slowly" : "the head came too slowly");
+      co_return false;
+    }
+    if (in_body) set_deadline(options.body_timeout);
+  }
+  clear_deadline();
+  incoming.keep_alive = parser->keep_alive();
+  incoming.version =
+      parser->is_http_1_0() ? HttpExchange::Version::kHttp10 : HttpExchange::Version::kHttp11;
+  incoming.request = std::move(parser->request());
+  incoming.request.peer = peer_;
+  incoming.request.local_port = local_port_;
+  co_return true;
+}
+
+// What has not been consumed stays; it lies at the end of pending_ or in the shared scratch.
+void ServerConnection::keep(std::string_view unconsumed) {
+  if (unconsumed.empty()) {
+    pending_ = std::string();
+  } else if (unconsumed.data() >= pending_.data() &&
+             unconsumed.data() < pending_.data() + pending_.size()) {
+    pending_.erase(0, pending_.size() - unconsumed.size());
+  } else {
+    pending_.assign(unconsumed);
+  }
+}
+
+// Sets `fresh` to all that is not consumed, in pending_ when that held something, else in the
+// scratch.
+Task<ServerConnection::Read> ServerConnection::read_more(std::string_view& fresh) {
+  IoState state = IoState::kWaitRead;
+  // Reading a body, more is likely to be there; TLS may have decrypted more than was asked for.
+  bool attempt = !idle_ || transport_.is_tls();
+  for (;;) {
+    if (attempt) {
+      const IoStep step = transport_.try_read(core_.scratch.in);
+      if (step.state == IoState::kDone) {
+        fresh = {core_.scratch.in.data(), step.bytes};
+        if (!pending_.empty()) fresh = pending_.append(fresh);
+        co_return Read::kData;
+      }
+      if (!would_block(step.state)) co_return Read::kEnd;
+      state = step.state;
+    }
+    attempt = true;
+    const auto [failure] = co_await transport_.wait(state);
+    if (expired_) {
+      expired_ = false;
+      co_return Read::kExpired;
+    }
+    if (failure) co_return Read::kEnd;
+  }
+}
+
+Task<bool> ServerConnection::write(std::span<const std::string_view> parts) {
+  const std::function<void()> extend = [this] { set_deadline(core_.options.body_timeout); };
+  const bool written = co_await transport_.write_all(parts, extend);
+  clear_deadline();
+  co_return written && !expired_;
+}
+
+Task<void> ServerConnection::peer_gone() {
+  IoState state = IoState::kWaitRead;
+  for (;;) {
+    const IoStep step = transport_.try_read(core_.scratch.in);
+    if (step.state == IoState::kDone) {
+      pending_.append(core_.scratch.in.data(), step.bytes);
+      if (pending_.size() > kMaxReadAhead) co_return;
+      continue;
+    }
+    if (!would_block(step.state)) co_return;
+    state = step.state;
+    const auto [failure] = co_await transport_.wait(state);
+    if (failure) co_return;
+  }
+}
+
+WebSocket& ServerConnection::upgrade() {
+  clear_deadline();
+  websocket_ = std::make_unique<WebSocketConnection>(transport_, core_.scratch,
+                                                     core_.options.websocket, peer_);
+  std::string early = std::move(pending_);
+  pending_ = std::string();
+  if (!early.empty()) websocket_->feed(early);
+  return *websocket_;
+}
+
+Task<void> ServerConnection::send_error(int status, std::string explanation) {
+  core_.log.debug("request refused", {{"peer", peer_}, {"status", status}});
+  Response response;
+  response.status = status;
+  response.headers = {{"Content-Type", "application/json"}};
+  response.body = core_.error_body(status, explanation);
+  Framing framing;
+  framing.content_length = response.body.size();
+  framing.connection = "close";
+  framing.date = core_.date();
+  std::string text;
+  append_response_head(text, status, response.headers, framing);
+  text.append(response.body);
+  const std::array<std::string_view, 1> parts{text};
+  expired_ = false;
+  const bool written = co_await write(parts);
+  if (written) co_await linger();
+}
+
+// Closing a socket with unread input resets it, and the peer might never see the answer.
+Task<void> ServerConnection::linger() {
+  transport_.shutdown_send();
+  pending_ = std::string();
+  set_deadline(kLingerTime);
+  for (std::size_t total = 0; total < kLingerBytes;) {
+    const IoStep step = transport_.try_read(core_.scratch.in);
+    if (step.state == IoState::kDone) {
+      total += step.bytes;
+    } else if (!would_block(step.state)) {
+      co_return;
+    }
+    // Also after a success, so that a fast sender does not keep the loop to itself.
+    const IoState next = step.state == IoState::kDone ? IoState::kWaitRead : step.state;
+    if (step.more && transport_.is_tls()) continue;
+    const auto [failure] = co_await transport_.wait(next);
+    if (failure) co_return;
+  }
+}
+
+Task<void> ServerConnection::refuse() {
+  if (core_.tls) co_return;
+  set_deadline(kLingerTime);
+  co_await send_error(503, "the server has as many connections as it takes; try again later");
+}
+
+}  // namespace relay::http

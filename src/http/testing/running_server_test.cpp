@@ -1,0 +1,132 @@
+#include "http/testing/running_server.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/use_future.hpp>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <future>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace relay::http::testing {
+
+RunningServer::RunningServer(ServerOptions options, Handler handler) {
+  auto made = Server::listen(loop_.get_executor(), std::move(options), std::move(handler),
+                             Logger::silent());
+  if (!made) {
+    ADD_FAILURE() << made.error().explanation;
+    std::abort();
+  }
+  server_ = std::move(*made);
+  port_ = server_->port();
+  asio::co_spawn(loop_, server_->run(), asio::detached);
+  thread_ = std::thread([this] { loop_.run(); });
+}
+
+RunningServer::~RunningServer() {
+  stop(std::chrono::milliseconds(0));
+  thread_.join();
+}
+
+std::size_t RunningServer::connections() {
+  std::promise<std::size_t> answer;
+  asio::post(loop_, [&] { answer.set_value(server_->connections()); });
+  return answer.get_future().get();
+}
+
+void RunningServer::stop(std::chrono::milliseconds deadline) {
+  if (stopped_) return;
+  stopped_ = true;
+  asio::co_spawn(loop_, server_->stop(deadline), asio::use_future).get();
+}
+
+RawClient::RawClient(std::uint16_t port) {
+  fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const timeval patience{10, 0};
+  ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    ADD_FAILURE() << "connect failed";
+  }
+}
+
+RawClient::~RawClient() { close(); }
+
+void RawClient::send(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent <= 0) return;
+    bytes.remove_prefix(static_cast<std::size_t>(sent));
+  }
+}
+
+void RawClient::shutdown_send() { ::shutdown(fd_, SHUT_WR); }
+
+void RawClient::close() {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+}
+
+bool RawClient::read_more() {
+  char bytes[65536];
+  const ssize_t got = ::recv(fd_, bytes, sizeof bytes, 0);
+  if (got <= 0) return false;
+  buffer_.append(bytes, static_cast<std::size_t>(got));
+  return true;
+}
+
+std::string RawClient::read_until(std::string_view end) {
+  std::size_t at = buffer_.find(end);
+  while (at == std::string::npos) {
+    if (!read_more()) return std::exchange(buffer_, {});
+    at = buffer_.find(end);
+  }
+  std::string out = buffer_.substr(0, at + end.size());
+  buffer_.erase(0, out.size());
+  return out;
+}
+
+std::string RawClient::read_exactly(std::size_t bytes) {
+  while (buffer_.size() < bytes && read_more()) {
+  }
+  std::string out = buffer_.substr(0, bytes);
+  buffer_.erase(0, out.size());
+  return out;
+}
+
+std::string RawClient::read_all() {
+  while (read_more()) {
+  }
+  return std::exchange(buffer_, {});
+}
+
+std::string RawClient::read_answer() {
+  std::string head = read_until("\r\n\r\n");
+  const std::size_t at = head.find("Content-Length: ");
+  if (at == std::string::npos) return head;
+  return head + read_exactly(std::strtoul(head.c_str() + at + 16, nullptr, 10));
+}
+
+bool eventually(const std::function<bool()>& condition) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (std::chrono::steady_clock::now() < end) {
+    if (condition()) return true;
+    std::this_thread::yield();
+  }
+  return condition();
+}
+
+std::size_t open_descriptors() {
+  const std::filesystem::directory_iterator all("/proc/self/fd");
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+}  // namespace relay::http::testing

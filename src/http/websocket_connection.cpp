@@ -1,0 +1,222 @@
+#include "http/websocket_connection.hpp"
+
+#include "http/frame_batch.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+namespace relay::http {
+
+namespace {
+
+constexpr std::chrono::seconds kCloseGrace{2};     // for the peer to answer a close
+constexpr std::size_t kMaxControlQueue = 1024;     // pongs beyond it are dropped
+constexpr std::size_t kMaxPumpedBytes = 4u << 20;  // then other connections get their turn
+
+Error closed_error() { return make_error(ErrorType::kInternalError, "the WebSocket is closed"); }
+
+}  // namespace
+
+WebSocketConnection::WebSocketConnection(Transport& transport, Scratch& scratch,
+                                         const WebSocketOptions& options, std::string peer)
+    : transport_(transport),
+      scratch_(scratch),
+      options_(options),
+      peer_(std::move(peer)),
+      decoder_(options.max_message_bytes),
+      heard_at_(Clock::now()) {}
+
+void WebSocketConnection::feed(std::span<char> bytes) {
+  decoder_.feed(bytes, decoded_);
+  settle();
+}
+
+Task<std::vector<std::string>> WebSocketConnection::receive() {
+  for (;;) {
+    if (!decoded_.messages.empty()) {
+      std::vector<std::string> messages = std::move(decoded_.messages);
+      decoded_.messages.clear();
+      co_return messages;
+    }
+    if (lost_ || peer_closed_) co_return std::vector<std::string>();
+    const auto [failure] = co_await transport_.wait(wait_for_);
+    if (failure) co_return std::vector<std::string>();
+    pump();
+  }
+}
+
+// Takes in everything that has arrived.
+void WebSocketConnection::pump() {
+  std::size_t total = 0;
+  while (total < kMaxPumpedBytes && !decoder_.ended()) {
+    const IoStep step = transport_.try_read(scratch_.in);
+    if (step.state != IoState::kDone) {
+      if (would_block(step.state)) {
+        wait_for_ = step.state;
+      } else {
+        lost_ = true;
+      }
+      break;
+    }
+    total += step.bytes;
+    decoder_.feed(std::span(scratch_.in).first(step.bytes), decoded_);
+    if (!step.more) break;
+  }
+  if (total > 0) {
+    heard_at_ = Clock::now();
+    ping_due_answer_ = false;
+    settle();
+  }
+}
+
+// Acts on what the decoder found besides messages.
+void WebSocketConnection::settle() {
+  if (decoded_.ping) {
+    if (!close_queued_) queue_control(Opcode::kPong, *decoded_.ping);
+    decoded_.ping.reset();
+  }
+  decoded_.pong = false;
+  if (close_queued_) decoded_.messages.clear();
+  if (decoded_.close && !peer_closed_) {
+    peer_closed_ = true;
+    const auto code = static_cast<CloseCode>(decoded_.close->code.value_or(1000));
+    begin_close(code, "");
+  } else if (decoded_.failure && !peer_closed_) {
+    peer_closed_ = true;
+    begin_close(decoded_.failure->code, decoded_.failure->explanation);
+  }
+}
+
+void WebSocketConnection::queue_control(Opcode opcode, std::string_view payload) {
+  if (control_.size() > kMaxControlQueue) return;
+  append_frame(control_, opcode, payload);
+  flush_control();
+}
+
+// Without waiting; what the socket does not take stays for the next writer or the next tick.
+void WebSocketConnection::flush_control() {
+  if (writing_ || lost_ || control_.empty()) return;
+  const iovec part{control_.data(), control_.size()};
+  const IoStep step = transport_.try_write(std::span(&part, 1));
+  if (step.state == IoState::kDone) {
+    control_.erase(0, step.bytes);
+    if (control_.empty()) control_ = std::string();
+  } else if (!would_block(step.state)) {
+    lose();
+  }
+}
+
+void WebSocketConnection::lose() {
+  lost_ = true;
+  transport_.cancel();
+}
+
+Task<Result<void>> WebSocketConnection::send(std::span<const std::string_view> messages) {
+  if (lost_ || close_queued_ || writing_) co_return closed_error();
+  struct Writing {
+    explicit Writing(bool& to_hold) : flag(to_hold) { flag = true; }
+    Writing(const Writing&) = delete;
+    Writing& operator=(const Writing&) = delete;
+    ~Writing() { flag = false; }
+    bool& flag;
+  };
+  bool sent = true;
+  {
+    const Writing writing(writing_);
+    while (sent && !messages.empty()) {
+      if (close_queued_) {
+        sent = false;
+        break;
+      }
+      FrameBatch batch(scratch_.out);
+      batch.add_encoded(control_);
+      control_ = std::string();
+      messages = messages.subspan(batch.add_texts(messages));
+      while (!batch.empty()) {
+        const IoStep step = transport_.try_write(batch.left());
+        if (step.state == IoState::kDone) {
+          batch.advance(step.bytes);
+          continue;
+        }
+        if (!would_block(step.state)) {
+          lose();
+          co_return closed_error();
+        }
+        batch.keep();
+        const auto [failure] = co_await transport_.wait(step.state);
+        if (failure || lost_) {
+          // A frame may have been cut: nothing can follow it.
+          lose();
+          co_return closed_error();
+        }
+        heard_at_ = Clock::now();
+      }
+    }
+  }
+  flush_control();
+  if (!sent) co_return closed_error();
+  co_return Result<void>();
+}
+
+Task<void> WebSocketConnection::close(CloseCode code, std::string reason) {
+  begin_close(code, reason);
+  co_return;
+}
+
+void WebSocketConnection::begin_close(CloseCode code, std::string_view reason) {
+  if (close_queued_) return;
+  close_queued_ = true;
+  close_deadline_ = Clock::now() + kCloseGrace;
+  append_close_frame(control_, code, reason);
+  flush_control();
+}
+
+void WebSocketConnection::tick(Clock::time_point now) {
+  if (lost_) return;
+  flush_control();
+  if (close_queued_) {
+    if (now >= close_deadline_) lose();
+  } else if (ping_due_answer_) {
+    if (now - pinged_at_ >= options_.pong_deadline) lose();
+  } else if (options_.ping_interval.count() > 0 && now - heard_at_ >= options_.ping_interval) {
+    ping_due_answer_ = true;
+    pinged_at_ = now;
+    queue_control(Opcode::kPing, "");
+  }
+}
+
+Task<void> WebSocketConnection::finish() {
+  begin_close(CloseCode::kNormal, "");
+  while (!lost_ && !control_.empty()) {
+    const auto [failure] = co_await transport_.wait(IoState::kWaitWrite);
+    if (failure) co_return;
+    flush_control();
+  }
+  if (lost_) co_return;
+  transport_.shutdown_send();
+  // Closing a socket with unread input resets it, and the peer might not see the close frame.
+  while (!lost_ && drain_now()) {
+    const auto [failure] = co_await transport_.wait(IoState::kWaitRead);
+    if (failure) co_return;
+  }
+}
+
+// Throws away what has arrived. False at the end.
+bool WebSocketConnection::drain_now() {
+  for (std::size_t total = 0; total < kMaxPumpedBytes;) {
+    const IoStep step = transport_.try_read(scratch_.in);
+    if (would_block(step.state)) return true;
+    if (step.state != IoState::kDone) return false;
+    total += step.bytes;
+  }
+  return true;
+}
+
+void WebSocketConnection::abandon() {
+  if (lost_) return;
+  begin_close(CloseCode::kGoingAway, "the server is stopping");
+  transport_.shutdown_send();
+  drain_now();
+  lost_ = true;
+}
+
+}  // namespace relay::http

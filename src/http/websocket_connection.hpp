@@ -1,0 +1,68 @@
+// The server's end of one WebSocket, on a transport that the HTTP connection owns.
+//
+// Frames leave in whole batches from one writer; control frames that become due meanwhile wait in
+// `control_` and leave between two batches, so that they never cut a message. Time comes from
+// tick(), which the server calls for all its connections from one timer.
+#pragma once
+
+#include "http/scratch.hpp"
+#include "http/transport.hpp"
+#include "http/websocket.hpp"
+#include "http/websocket_codec.hpp"
+
+#include <chrono>
+#include <string>
+
+namespace relay::http {
+
+class WebSocketConnection final : public WebSocket {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  // `transport`, `scratch` and `options` outlive the object.
+  WebSocketConnection(Transport& transport, Scratch& scratch, const WebSocketOptions& options,
+                      std::string peer);
+
+  Task<std::vector<std::string>> receive() override;
+  Task<Result<void>> send(std::span<const std::string_view> messages) override;
+  Task<void> close(CloseCode code, std::string reason) override;
+  const std::string& peer() const override { return peer_; }
+
+  // Bytes that came together with the upgrade request.
+  void feed(std::span<char> bytes);
+  // Sends pings, notices missed pongs and closes that are not answered.
+  void tick(Clock::time_point now);
+  // close() without a coroutine; nothing when the connection is closing already.
+  void begin_close(CloseCode code, std::string_view reason);
+  // Ends the connection in good order, in bounded time. Nobody may send or receive any more.
+  Task<void> finish();
+  // The same without waiting.
+  void abandon();
+
+ private:
+  void pump();
+  void settle();
+  void queue_control(Opcode opcode, std::string_view payload);
+  void flush_control();
+  void lose();
+  bool drain_now();
+
+  Transport& transport_;
+  Scratch& scratch_;
+  const WebSocketOptions& options_;
+  std::string peer_;
+  WebSocketDecoder decoder_;
+  DecodedFrames decoded_;
+  std::string control_;  // encoded control frames that have not been written
+  IoState wait_for_ = IoState::kWaitRead;
+  bool writing_ = false;
+  bool close_queued_ = false;  // our close frame is in control_ or written
+  bool peer_closed_ = false;   // the peer's close frame, or nonsense, ended its messages
+  bool lost_ = false;          // no more I/O
+  bool ping_due_answer_ = false;
+  Clock::time_point heard_at_;  // bytes came, or a blocked write went on
+  Clock::time_point pinged_at_;
+  Clock::time_point close_deadline_;
+};
+
+}  // namespace relay::http
