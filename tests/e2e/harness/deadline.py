@@ -1,0 +1,23 @@
+"""Waiting for conditions. Tests never sleep for a guess; they wait until something is true."""
+import os
+import time
+
+# Sanitized builds are several times slower.
+SCALE = float(os.environ.get("ACP_TEST_TIME_SCALE", "1"))
+PATIENCE = 20.0 * SCALE
+
+
+class Late(AssertionError):
+    """A condition did not become true in time."""
+
+
+def wait_until(condition, what, seconds=None, every=0.01):
+    """Returns the first true value of condition(); fails with `what` when the time is over."""
+    end = time.monotonic() + (PATIENCE if seconds is None else seconds * SCALE)
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() >= end:
+            raise Late(f"did not happen in time: {what() if callable(what) else what}")
+        time.sleep(every)

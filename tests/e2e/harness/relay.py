@@ -1,0 +1,251 @@
+"""Starts the relay's binary with a configuration of the test's own, and ends it.
+
+What a test may rely on: the relay runs in an empty directory, its log is in `log_text()`, and stop()
+leaves nothing behind or fails.
+"""
+import json
+import os
+import pathlib
+import signal
+import sqlite3
+import subprocess
+import sys
+
+import httpx
+
+from . import processes
+from .deadline import wait_until
+from .http_client import HttpClient
+from .ports import free_port
+from .ws_client import WebSocketClient
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+BINARY = pathlib.Path(os.environ.get("ACP_RELAY_BIN", ROOT / "build/release/acp-relay"))
+DEMO_AGENT = pathlib.Path(os.environ.get("ACP_DEMO_AGENT", ROOT / "build/release/acp-demo-agent"))
+SCRIPTED_AGENT = pathlib.Path(__file__).parent / "scripted_agent.py"
+
+
+def deep_update(target, changes):
+    for key, value in changes.items():
+        if isinstance(value, dict) and isinstance(target.get(key), dict):
+            deep_update(target[key], value)
+        else:
+            target[key] = value
+    return target
+
+
+def default_config(directory):
+    ports = set()
+    while len(ports) < 3:
+        ports.add(free_port())
+    http, websocket, management = ports
+    return {
+        "server": {"http_port": http, "websocket_port": websocket, "management_port": management},
+        "agent": {"command": str(DEMO_AGENT)},
+        "database": {"path": str(directory / "relay.db")},
+        "container": {"enabled": False},
+        "log": {"level": "debug"},
+    }
+
+
+def scripted(mode, *arguments):
+    """The `agent` section for tests/e2e/harness/scripted_agent.py."""
+    return {"command": "/usr/bin/python3", "args": [str(SCRIPTED_AGENT), mode, *map(str, arguments)]}
+
+
+class Relay:
+    def __init__(self, directory, config=None, env=None, config_text=None):
+        self.directory = pathlib.Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.workspace = self.directory / "workspace"
+        self.workspace.mkdir(exist_ok=True)
+        self.config = deep_update(default_config(self.directory), config or {})
+        self.config_file = self.directory / "config.yaml"
+        # JSON is YAML.
+        self.config_file.write_text(config_text or json.dumps(self.config, indent=1), "utf-8")
+        self.log_file = self.directory / "relay.log"
+        self.env = {key: os.environ[key] for key in os.environ if key.endswith("SAN_OPTIONS")
+                    or key in ("PATH", "HOME", "LANG", "ASAN_SYMBOLIZER_PATH")}
+        self.env.update(env or {})
+        self.process = None
+        self.seen = set()
+        self.may_leave_open_rows = False  # after a death that the next start has to clean up
+        self._clients = []
+
+    # Where things are.
+    @property
+    def http_url(self):
+        return self._url("http", "http_port")
+
+    @property
+    def management_url(self):
+        return self._url("http", "management_port")
+
+    @property
+    def ws_url(self):
+        return self._url("ws", "websocket_port") + "/"
+
+    def _url(self, scheme, key):
+        secure = "s" if self.config["server"].get("tls") else ""
+        return f"{scheme}{secure}://127.0.0.1:{self.config['server'][key]}"
+
+    @property
+    def database(self):
+        return pathlib.Path(self.config["database"]["path"])
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    # Life.
+    def launch(self, *arguments, prefix=()):
+        """Starts the process without waiting for anything."""
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*prefix, str(BINARY), "serve", "--config", str(self.config_file), *arguments],
+                cwd=self.directory, env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        return self
+
+    def start(self, *arguments, prefix=()):
+        self.launch(*arguments, prefix=prefix)
+        wait_until(self._ready, lambda: f"the relay is ready\n{self.log_text()[-4000:]}")
+        return self
+
+    def _ready(self):
+        assert self.process.poll() is None, f"the relay ended at once:\n{self.log_text()[-4000:]}"
+        try:
+            return httpx.get(self.management_url + "/api/ready", timeout=5, verify=False).status_code in (
+                200, 401)
+        except httpx.TransportError:
+            return False
+
+    def send_signal(self, number):
+        self.remember_children()
+        self.process.send_signal(number)
+
+    def wait(self, seconds=None):
+        """Exit code of the relay."""
+        wait_until(lambda: self.process.poll() is not None,
+                   lambda: f"the relay ends\n{self.log_text()[-4000:]}", seconds)
+        return self.process.returncode
+
+    def running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def stop(self):
+        """Ends the relay in order and checks that nothing is left."""
+        for client in self._clients:
+            client.close()
+        self._clients.clear()
+        if self.running():
+            self.send_signal(signal.SIGTERM)
+            code = self.wait(30)
+            assert code == 0, f"exit code {code}:\n{self.log_text()[-6000:]}"
+        self.check_nothing_left()
+
+    def kill(self):
+        """For teardown after a failure: no questions asked."""
+        for client in self._clients:
+            client.close()
+        self._clients.clear()
+        if self.process is None:
+            return
+        self.remember_children()
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for pid, start in self.seen:
+            if processes.alive((pid, start)):
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+
+    def check_nothing_left(self):
+        wait_until(lambda: not any(map(processes.alive, self.seen)),
+                   lambda: f"the agents are gone: {[i for i in self.seen if processes.alive(i)]}", 5)
+        wait_until(lambda: not processes.touching(self.directory),
+                   lambda: f"no process is left: {processes.touching(self.directory)}", 5)
+        if not self.may_leave_open_rows:
+            assert self.open_rows() == [], "sessions that claim to be open"
+        assert "AddressSanitizer" not in self.log_text() and "runtime error:" not in self.log_text(), (
+            self.log_text()[-6000:])
+
+    def remember_children(self):
+        if self.running():
+            self.seen |= processes.descendants(self.pid)
+
+    # Looking inside.
+    def agents(self):
+        """(pid, start time) of the processes below the relay."""
+        found = processes.descendants(self.pid)
+        self.seen |= found
+        return found
+
+    def wait_for_agents(self, count):
+        return wait_until(lambda: len(self.agents()) == count or None,
+                          lambda: f"{count} agents run; these do: {self.agents()}")
+
+    def log_text(self):
+        return self.log_file.read_text("utf-8", "replace") if self.log_file.exists() else ""
+
+    def query(self, sql, *parameters):
+        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)
+        try:
+            return connection.execute(sql, parameters).fetchall()
+        finally:
+            connection.close()
+
+    def open_rows(self):
+        if not self.database.is_file():
+            return []
+        return [row[0] for row in self.query("SELECT id FROM sessions WHERE closed_at IS NULL")]
+
+    def management(self, path, method="GET", **options):
+        return httpx.request(method, self.management_url + path, timeout=20, verify=False, **options)
+
+    def metric(self, name):
+        """The sum of a metric's values."""
+        total = 0.0
+        for line in self.management("/metrics").text.splitlines():
+            if line.split("{")[0].split(" ")[0] == name:
+                total += float(line.rsplit(" ", 1)[1])
+        return total
+
+    # Clients; closed with the relay.
+    def http(self, **options):
+        client = HttpClient(self.http_url, **options)
+        self._clients.append(client)
+        return client
+
+    def websocket(self, **options):
+        client = WebSocketClient(self.ws_url, **options)
+        self._clients.append(client)
+        return client
+
+    def assert_serves(self, **options):
+        """The next session works, whatever happened before."""
+        client = HttpClient(self.http_url, **options)
+        try:
+            session = client.new(str(self.workspace))
+            assert client.prompt_text(session, "still alive") == "still alive"
+            client.result("session/close", sessionId=session)
+        finally:
+            client.close()
+
+
+def run_cli(*arguments, relay=None, env=None, stdin="", cwd=None, timeout=60):
+    """Runs the binary as a person would: (exit code, stdout, stderr)."""
+    environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
+    environment.update({key: value for key, value in os.environ.items() if key.endswith("SAN_OPTIONS")})
+    if relay:
+        environment["ACP_RELAY_URL"] = relay.http_url
+        environment["ACP_RELAY_MANAGEMENT_URL"] = relay.management_url
+    environment.update(env or {})
+    done = subprocess.run([str(BINARY), *arguments], input=stdin, env=environment, capture_output=True,
+                          text=True, timeout=timeout, cwd=cwd or (relay.directory if relay else "/"))
+    return done.returncode, done.stdout, done.stderr
+
+
+if not BINARY.is_file():
+    sys.exit(f"{BINARY} is missing; run scripts/build.sh, or set ACP_RELAY_BIN")

@@ -1,0 +1,228 @@
+"""Agents that die, hang, babble or do not exist: each session gets its error, the relay goes on."""
+import json
+import os
+
+import pytest
+
+from harness import processes
+from harness.deadline import wait_until
+from harness.http_client import RelayError, text_block, text_of
+from harness.relay import DEMO_AGENT, scripted
+
+
+def refused(relay, **params):
+    """The error of a session/new, which leaves nothing behind."""
+    with pytest.raises(RelayError) as caught:
+        relay.http().result("session/new", **{"workingDirectory": str(relay.workspace), **params})
+    relay.wait_for_agents(0)
+    wait_until(lambda: relay.open_rows() == [], "no row claims to be open")
+    return caught.value
+
+
+def test_a_missing_command(make_relay):
+    relay = make_relay({"agent": {"command": "/no/such/agent"}})
+    error = refused(relay)
+    assert error.type == "agent_start_failed"
+    assert "/no/such/agent" in error.data["explanation"]
+    assert "agent.command" in json.dumps(error.data["suggested_actions"])
+
+
+def test_a_command_that_is_not_in_path(make_relay):
+    error = refused(make_relay({"agent": {"command": "no-such-agent-anywhere"}}))
+    assert error.type == "agent_start_failed"
+    assert "no-such-agent-anywhere" in error.data["explanation"]
+
+
+def test_a_command_that_is_not_executable(make_relay, tmp_path):
+    plain = tmp_path / "agent"
+    plain.write_text("no program")
+    assert refused(make_relay({"agent": {"command": str(plain)}})).type == "agent_start_failed"
+
+
+def test_a_missing_working_directory(relay):
+    error = refused(relay, workingDirectory="/no/such/directory")
+    assert error.type == "workspace_unavailable"
+    assert "/no/such/directory" in json.dumps(error.data)
+    relay.assert_serves()
+
+
+def test_a_working_directory_that_is_a_file(relay):
+    assert refused(relay, workingDirectory="/etc/passwd").type == "workspace_unavailable"
+
+
+def test_exit_in_initialize_tells_code_and_stderr(make_relay):
+    error = refused(make_relay({"agent": scripted("exit_in_initialize")}))
+    assert error.type in ("agent_exited", "agent_start_failed")
+    state = json.dumps(error.data["relevant_state"])
+    assert "cannot read /etc/agent.key" in state
+    assert error.data["relevant_state"]["exit_code"] == 7
+
+
+def test_exit_before_reading_anything(make_relay):
+    error = refused(make_relay({"agent": scripted("exit_at_once")}))
+    assert error.data["relevant_state"]["exit_code"] == 3
+    assert "no such model" in json.dumps(error.data["relevant_state"])
+
+
+def test_an_agent_that_refuses_sessions(make_relay):
+    error = refused(make_relay({"agent": scripted("error_in_new")}))
+    assert "Authentication required" in json.dumps(error.error)
+
+
+@pytest.mark.parametrize("mode", ["never_initialize", "never_new", "deaf"])
+def test_an_agent_that_never_answers_runs_into_the_limit(make_relay, mode):
+    relay = make_relay({"agent": {**scripted(mode), "startup_timeout_seconds": 0.5, "stop_grace": "100ms"}})
+    error = refused(relay)
+    assert error.type == "agent_connection_timeout"
+    assert "agent.startup_timeout" in json.dumps(error.data["suggested_actions"])
+
+
+@pytest.mark.parametrize("command, code", [("/exit 0", 0), ("/exit 5", 5)])
+def test_exit_in_the_middle_of_a_turn(relay, command, code):
+    client = relay.websocket()
+    client.new(relay.workspace)
+    error = RelayError(client.answer(client.start_prompt(command))["error"])
+    assert error.type == "agent_exited"
+    assert error.data["relevant_state"]["exit_code"] == code
+    relay.wait_for_agents(0)
+    assert client.error("session/prompt", sessionId=client.session, content=text_block("x")).type in (
+        "session_closed", "agent_exited")
+    client.new(relay.workspace)
+    assert client.prompt("the next one")[1] == "the next one"
+
+
+def test_death_by_a_signal_tells_signal_and_last_words(make_relay):
+    relay = make_relay({"agent": scripted("dies_in_turn")})
+    client = relay.websocket()
+    client.new(relay.workspace)
+    error = RelayError(client.answer(client.start_prompt("go"))["error"])
+    assert error.type == "agent_exited"
+    assert error.data["relevant_state"]["signal"] == 9
+    assert "Segmentation fault (not really)" in json.dumps(error.data)
+    assert "I feel faint." in text_of(client.all("session/update")), "what it said before is not lost"
+
+
+def test_queued_prompts_of_a_dead_agent_are_answered(relay):
+    client = relay.websocket()
+    client.new(relay.workspace)
+    first = client.start_prompt("/sleep 600")
+    queued = [client.start_prompt("a"), client.start_prompt("b")]
+    [(pid, _)] = relay.agents()
+    os.kill(pid, 9)
+    for id in [first, *queued]:
+        assert RelayError(client.answer(id)["error"]).type == "agent_exited"
+
+
+@pytest.mark.parametrize("agent", [scripted("garbage"), scripted("unknown_ids"), scripted("twice")],
+                         ids=["garbage", "unknown ids", "two answers"])
+def test_noise_is_skipped(make_relay, agent):
+    relay = make_relay({"agent": agent})
+    client = relay.websocket()
+    client.new(relay.workspace)
+    for text in ("one", "two", "three"):
+        result, words = client.prompt(text)
+        assert (result["stopReason"], words) == ("end_turn", text)
+    relay.assert_serves()
+
+
+@pytest.mark.parametrize("command", ["/garbage", "/dup", "/stderr hello"])
+def test_noise_of_the_demo_agent_is_skipped(relay, command):
+    client = relay.websocket()
+    client.new(relay.workspace)
+    assert client.prompt(command)[0]["stopReason"] == "end_turn"
+    assert client.prompt("hello")[1] == "hello"
+
+
+def test_duplicate_keys_of_an_agent_are_skipped_and_counted(make_relay):
+    relay = make_relay({"agent": scripted("duplicate_keys")})
+    client = relay.websocket()
+    client.new(relay.workspace)
+    result, words = client.prompt("good")
+    assert (result["stopReason"], words) == ("end_turn", "good")
+    assert "EVIL" not in json.dumps(client.messages)
+
+
+def test_a_line_of_30_mib_passes(relay):
+    client = relay.websocket()
+    client.new(relay.workspace)
+    result, words = client.prompt(f"/huge {30 << 20}")
+    assert result["stopReason"] == "end_turn"
+    assert len(words) > (30 << 20) - 500
+
+
+def test_a_line_over_the_limit_is_skipped(make_relay):
+    relay = make_relay({"server": {"max_message_bytes": 65536}})
+    client = relay.websocket()
+    client.new(relay.workspace)
+    result, words = client.prompt("/huge 70000")
+    assert (result["stopReason"], words) == ("end_turn", "")
+    assert client.prompt("hello")[1] == "hello"
+
+
+def test_an_agent_that_does_not_end_is_killed(make_relay):
+    relay = make_relay({"agent": {**scripted("stubborn"), "stop_grace": "100ms"}})
+    client = relay.http()
+    id = client.new(relay.workspace)
+    assert client.prompt_text(id, "hello") == "hello"
+    relay.wait_for_agents(1)
+    client.result("session/close", sessionId=id)
+    relay.wait_for_agents(0)
+
+
+def test_an_agent_that_hangs_in_a_turn_can_be_closed(make_relay):
+    relay = make_relay({"agent": {"command": str(DEMO_AGENT), "stop_grace": "100ms"}})
+    client = relay.websocket()
+    client.new(relay.workspace)
+    turn = client.start_prompt("/hang")
+    relay.wait_for_agents(1)
+    client.result("session/close", sessionId=client.session)
+    assert "error" in client.answer(turn) or client.answer(turn)["result"]["stopReason"] == "cancelled"
+    relay.wait_for_agents(0)
+
+
+def test_helpers_of_an_agent_end_with_it(make_relay, tmp_path):
+    note = tmp_path / "pid"
+    relay = make_relay({"agent": {**scripted("grandchild", note), "stop_grace": "100ms"}})
+    client = relay.http()
+    id = client.new(relay.workspace)
+    helper = int(note.read_text())
+    [identity] = [found for found in relay.agents() if found[0] == helper]
+    client.result("session/close", sessionId=id)
+    wait_until(lambda: not processes.alive(identity), "the helper ends with its agent")
+
+
+def test_the_environment_is_what_the_configuration_says(make_relay):
+    relay = make_relay({"agent": {"command": str(DEMO_AGENT), "env": {"GREETING": "hi"},
+                                  "client_env": ["EDITOR"]}}, env={"SECRET_OF_THE_RELAY": "x", "LC_TIME": "C"})
+    client = relay.http()
+    id = client.new(relay.workspace, env={"EDITOR": "vi"})
+    lines = client.prompt_text(id, "/env").split("\n")
+    names = {line.split("=")[0] for line in lines if line}
+    assert {"PATH", "HOME", "GREETING", "LC_TIME"} <= names
+    assert "EDITOR=vi" in lines and "GREETING=hi" in lines
+    assert names <= {"PATH", "HOME", "TERM", "LANG", "GREETING", "EDITOR"} | {
+        name for name in names if name.startswith("LC_")}
+
+
+def test_a_client_may_set_only_the_variables_that_are_allowed(make_relay):
+    relay = make_relay({"agent": {"command": str(DEMO_AGENT), "client_env": ["EDITOR"]}})
+    error = refused(relay, env={"LD_PRELOAD": "/tmp/x.so"})
+    assert error.code == -32602
+    assert "agent.client_env" in json.dumps(error.data)
+
+
+def test_the_agent_inherits_no_descriptors(relay):
+    client = relay.http()
+    client.new(relay.workspace)
+    [(pid, _)] = relay.wait_for_agents(1) and relay.agents()
+    assert set(os.listdir(f"/proc/{pid}/fd")) <= {"0", "1", "2"}
+
+
+def test_stderr_reaches_the_log_and_is_limited(relay):
+    client = relay.http()
+    id = client.new(relay.workspace)
+    client.prompt(id, "/stderr a line of stderr")
+    wait_until(lambda: "a line of stderr" in relay.log_text(), "stderr is in the log")
+    for _ in range(300):
+        client.prompt(id, "/stderr " + "y" * 1000)
+    assert len(relay.log_text()) < 3_000_000

@@ -1,0 +1,186 @@
+"""The command line as a person uses it, against a running relay."""
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+
+import pytest
+
+from harness.deadline import wait_until
+from harness.http_client import text_of
+from harness.relay import BINARY, ROOT, run_cli
+
+SESSION = re.compile(r"sess_[0-9a-f]{32}")
+
+
+def test_version_and_help_teach():
+    code, out, _ = run_cli("--version")
+    assert code == 0 and re.match(r"acp-relay \d+\.\d+\.\d+", out)
+    code, out, _ = run_cli("--help")
+    assert code == 0
+    for word in ("serve", "prompt", "sessions", "check-config", "Exit codes", "ACP_RELAY_TOKEN"):
+        assert word in out, word
+    for command in ("serve", "prompt", "sessions", "check-config"):
+        code, out, _ = run_cli(command, "--help")
+        assert code == 0 and "xit code" in out, command
+
+
+@pytest.mark.parametrize("arguments", [
+    ("nonsense",), ("--nonsense",), ("prompt",), ("sessions",), ("sessions", "show"),
+    ("prompt", "--token", "x", "hello"), ("serve", "--config")])
+def test_a_wrong_command_line_is_2(arguments):
+    code, _, err = run_cli(*arguments)
+    assert code == 2 and err.strip()
+
+
+def test_prompt_prints_the_answer_and_the_session(relay):
+    code, out, err = run_cli("prompt", "hello there", relay=relay)
+    assert (code, out.strip()) == (0, "hello there")
+    id = SESSION.search(err).group()
+    code, out, _ = run_cli("prompt", "--session", id, "and again", relay=relay)
+    assert (code, out.strip()) == (0, "and again")
+    assert relay.wait_for_agents(1), "the session stays open"
+
+
+def test_prompt_close_ends_the_session(relay):
+    code, out, _ = run_cli("prompt", "--close", "bye", relay=relay)
+    assert (code, out.strip()) == (0, "bye")
+    relay.wait_for_agents(0)
+
+
+def test_prompt_reads_standard_input(relay):
+    code, out, _ = run_cli("prompt", "-", relay=relay, stdin="from a pipe")
+    assert (code, out.strip()) == (0, "from a pipe")
+
+
+def test_prompt_json_prints_messages(relay):
+    code, out, _ = run_cli("prompt", "--json", "hello", relay=relay)
+    messages = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert text_of(messages) == "hello"
+    assert messages[-1]["result"]["stopReason"] == "end_turn"
+
+
+@pytest.mark.parametrize("flag, outcome", [("--yes", "allow"), ("--no", "reject"), (None, "cancelled")])
+def test_prompt_answers_permission_requests(relay, flag, outcome):
+    arguments = ["prompt", "/permission"] + ([flag] if flag else [])
+    code, out, err = run_cli(*arguments, relay=relay)
+    assert outcome in out, err
+    assert code == (5 if outcome == "cancelled" else 0)
+
+
+def test_prompt_asks_a_person_on_a_terminal(relay):
+    master, slave = pty.openpty()
+    process = subprocess.Popen([str(BINARY), "prompt", "/permission"], stdin=slave, stdout=slave, stderr=slave,
+                               env={"PATH": os.environ["PATH"], "ACP_RELAY_URL": relay.http_url}, cwd=relay.directory)
+    os.close(slave)
+    shown = b""
+    try:
+        while b"Allow" not in shown or b"Reject" not in shown:
+            shown += os.read(master, 4096)
+        os.write(master, b"1\n")
+        try:
+            while True:
+                piece = os.read(master, 4096)
+                if not piece:
+                    break
+                shown += piece
+        except OSError:
+            pass  # the other end is closed
+        assert process.wait(20) == 0, shown
+        assert b"Permission: allow" in shown
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+
+
+def test_an_interrupt_cancels_the_turn(relay):
+    process = subprocess.Popen([str(BINARY), "prompt", "/sleep 600"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               env={"PATH": os.environ["PATH"], "ACP_RELAY_URL": relay.http_url}, cwd=relay.directory,
+                               text=True)
+    try:
+        client = relay.http()
+        wait_until(lambda: relay.query("SELECT count(*) FROM messages WHERE method = 'session/prompt'")[0][0],
+                   "the turn runs")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+        assert process.returncode == 5, err
+        [item] = client.result("session/list")["sessions"]
+        assert client.prompt_text(item["id"], "next") == "next"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_without_a_relay_prompt_says_what_to_do():
+    code, _, err = run_cli("prompt", "hello", env={"ACP_RELAY_URL": "http://127.0.0.1:9"})
+    assert code == 3
+    assert "127.0.0.1:9" in err and "serve" in err
+
+
+def test_errors_of_the_agent_are_explained(relay):
+    code, _, err = run_cli("prompt", "/exit 4", relay=relay)
+    assert code == 1
+    assert "exit code 4" in err
+    code, _, err = run_cli("prompt", "--session", "sess_" + "0" * 32, "x", relay=relay)
+    assert code == 1 and "sess_0000" in err
+
+
+def test_tokens_come_from_the_environment_or_a_file(make_relay, tmp_path):
+    relay = make_relay({"auth": {"mode": "token", "tokens": [{"name": "ada", "token": "secret-token-1"}]}})
+    assert run_cli("prompt", "hello", relay=relay)[0] == 4
+    assert run_cli("prompt", "hello", relay=relay, env={"ACP_RELAY_TOKEN": "wrong"})[0] == 4
+    assert run_cli("prompt", "hello", relay=relay, env={"ACP_RELAY_TOKEN": "secret-token-1"})[0] == 0
+    file = tmp_path / "token"
+    file.write_text("secret-token-1\n")
+    assert run_cli("prompt", "--token-file", str(file), "hello", relay=relay)[0] == 0
+
+
+def test_sessions_are_listed_shown_read_exported_and_closed(relay, tmp_path):
+    _, _, err = run_cli("prompt", "to be found", relay=relay)
+    id = SESSION.search(err).group()
+    code, out, _ = run_cli("sessions", "list", relay=relay)
+    assert code == 0 and id in out
+    code, out, _ = run_cli("sessions", "list", "--json", relay=relay)
+    assert code == 0 and id in out
+    code, out, _ = run_cli("sessions", "show", id, relay=relay)
+    assert code == 0 and id in out
+    code, out, _ = run_cli("sessions", "history", id, relay=relay)
+    assert code == 0 and "found" in out
+    file = tmp_path / "session.jsonl"
+    assert run_cli("sessions", "export", id, "--output", str(file), relay=relay)[0] == 0
+    assert all(json.loads(line) for line in file.read_text().splitlines())
+    assert run_cli("sessions", "close", id, relay=relay)[0] == 0
+    relay.wait_for_agents(0)
+    code, _, err = run_cli("sessions", "show", "sess_" + "0" * 32, relay=relay)
+    assert code == 1 and err
+
+
+def test_check_config_prints_what_is_in_force(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text("agent: {env: {KEY: '${SECRET}'}}\nserver: {http_port: 9999}\n")
+    code, out, err = run_cli("check-config", str(file), env={"SECRET": "canary-value"})
+    assert code == 0, err
+    assert "9999" in out and "canary-value" not in out + err
+    code, out, err = run_cli("check-config", str(file))
+    assert code == 0 and "SECRET" in err and "agent.env" in err
+
+
+def test_check_config_lists_every_problem(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text("server: {http_prt: 1}\nlog: {level: loud}\nsessions: {idle_timeout: soon}\n")
+    code, _, err = run_cli("check-config", str(file))
+    assert code == 1
+    for part in ("c.yaml:1:", "http_port", "c.yaml:2:", "c.yaml:3:"):
+        assert part in err, part
+    assert run_cli("check-config", str(tmp_path / "missing.yaml"))[0] == 1
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "config.development.yaml", "config.production.yaml",
+                                  "config.debug.yaml", "config/relay.example.yaml"])
+def test_the_shipped_configurations_are_valid(name):
+    code, _, err = run_cli("check-config", str(ROOT / name), env={"ANTHROPIC_API_KEY": "x"})
+    assert code == 0, err
