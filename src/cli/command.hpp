@@ -1,0 +1,79 @@
+// What a command line asks for, as values. options.hpp makes them; run.cpp performs them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+namespace relay::cli {
+
+// Where the relay is and how to prove who asks.
+struct RelayAddress {
+  std::string url = "http://127.0.0.1:8080";
+  std::string management_url = "http://127.0.0.1:8082";
+  std::string token_file;
+  std::string ca_file;  // PEM, for https with a private authority
+  bool operator==(const RelayAddress&) const = default;
+};
+
+// What to do with an agent's request for permission.
+enum class PermissionPolicy { kAsk, kAllow, kReject };
+
+struct ServeCommand {
+  std::string config = "config.yaml";
+  bool config_given = false;
+  bool verbose = false;
+};
+
+struct PromptCommand {
+  RelayAddress relay;
+  std::string text;  // "-": standard input
+  std::string session;
+  std::string cwd;  // empty: the current directory
+  bool json = false;
+  bool close = false;
+  PermissionPolicy permissions = PermissionPolicy::kAsk;
+};
+
+struct ListCommand {
+  RelayAddress relay;
+  bool json = false;
+  bool only_active = false;
+  std::int64_t limit = 100;
+};
+
+struct ShowCommand {
+  RelayAddress relay;
+  std::string session;
+  bool json = false;
+};
+
+struct HistoryCommand {
+  RelayAddress relay;
+  std::string session;
+  std::int64_t after = 0;
+  std::int64_t limit = 1000;
+  bool json = false;
+};
+
+struct CloseCommand {
+  RelayAddress relay;
+  std::string session;
+};
+
+struct ExportCommand {
+  RelayAddress relay;
+  std::string session;
+  std::string output;  // empty: standard output
+};
+
+struct CheckConfigCommand {
+  std::string file = "config.yaml";
+  bool file_given = false;
+  bool json = false;
+};
+
+using Command = std::variant<ServeCommand, PromptCommand, ListCommand, ShowCommand, HistoryCommand,
+                             CloseCommand, ExportCommand, CheckConfigCommand>;
+
+}  // namespace relay::cli

@@ -1,0 +1,249 @@
+#include "cli/options.hpp"
+
+#include "cli/failure.hpp"
+#include "cli/help_text.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <sstream>
+
+namespace relay::cli {
+namespace {
+
+// CLI11 takes a word like [a,b] for a list and splits it, which would destroy JSON in prompts. Such
+// a word is marked before parsing and the mark is removed afterwards.
+constexpr char kMark = '\x1f';
+
+std::string marked(std::string word) {
+  if (word.size() >= 2 && word.front() == '[' && word.back() == ']') word += kMark;
+  return word;
+}
+
+std::string unmarked(std::string word) {
+  if (!word.empty() && word.back() == kMark) word.pop_back();
+  return word;
+}
+
+std::string join(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) {
+    if (!text.empty()) text += ' ';
+    text += unmarked(word);
+  }
+  return text;
+}
+
+void take_environment(std::string& target, const Environment& environment, std::string_view name) {
+  const auto found = environment.find(name);
+  if (found != environment.end() && !found->second.empty()) target = found->second;
+}
+
+// The CLI11 tree and the values it fills. Lives for one parse.
+class Parser {
+ public:
+  explicit Parser(const Environment& environment);
+  std::variant<Command, Leave> parse(const std::vector<std::string>& arguments);
+
+ private:
+  void add_serve();
+  void add_prompt();
+  void add_sessions();
+  void add_check_config();
+  void add_relay_options(CLI::App* command, bool management);
+  CLI::App* add_session_command(CLI::App* sessions, const char* name, const char* about,
+                                std::string& session);
+  Command chosen() const;
+
+  CLI::App app_{kAbout, "acp-relay"};
+  RelayAddress relay_;
+  ServeCommand serve_;
+  PromptCommand prompt_;
+  std::vector<std::string> words_;
+  bool yes_ = false;
+  bool no_ = false;
+  ListCommand list_;
+  ShowCommand show_;
+  HistoryCommand history_;
+  CloseCommand close_;
+  ExportCommand export_;
+  CheckConfigCommand check_config_;
+  CLI::App* serve_app_ = nullptr;
+  CLI::App* prompt_app_ = nullptr;
+  CLI::App* list_app_ = nullptr;
+  CLI::App* show_app_ = nullptr;
+  CLI::App* history_app_ = nullptr;
+  CLI::App* close_app_ = nullptr;
+  CLI::App* export_app_ = nullptr;
+  CLI::App* check_config_app_ = nullptr;
+};
+
+Parser::Parser(const Environment& environment) {
+  take_environment(relay_.url, environment, "ACP_RELAY_URL");
+  take_environment(relay_.management_url, environment, "ACP_RELAY_MANAGEMENT_URL");
+  app_.require_subcommand(0, 1);
+  app_.set_version_flag("--version", std::string("acp-relay ") + RELAY_VERSION);
+  app_.add_option("--config", serve_.config, "Configuration file, when serving")->type_name("FILE");
+  app_.add_flag("--verbose", serve_.verbose, "Log at debug level, when serving");
+  app_.footer(kMainFooter);
+  add_serve();
+  add_prompt();
+  add_sessions();
+  add_check_config();
+}
+
+void Parser::add_serve() {
+  serve_app_ = app_.add_subcommand("serve", "Run the relay (the default)");
+  serve_app_->add_option("--config", serve_.config, "Configuration file")
+      ->type_name("FILE")
+      ->capture_default_str();
+  serve_app_->add_flag("--verbose", serve_.verbose, "Log at debug level");
+  serve_app_->footer(kServeFooter);
+}
+
+void Parser::add_relay_options(CLI::App* command, bool management) {
+  if (management) {
+    command->add_option("--management-url", relay_.management_url, "Management port of the relay")
+        ->type_name("URL")
+        ->capture_default_str();
+  } else {
+    command->add_option("--url", relay_.url, "The relay")->type_name("URL")->capture_default_str();
+  }
+  command->add_option("--token-file", relay_.token_file, "File that holds the token")
+      ->type_name("FILE");
+  command->add_option("--ca-file", relay_.ca_file, "PEM file of the authority, for https")
+      ->type_name("FILE");
+}
+
+void Parser::add_prompt() {
+  prompt_app_ = app_.add_subcommand("prompt", "Send one prompt and stream the answer");
+  prompt_app_->add_option("text", words_, "The prompt; several words are joined; - reads stdin")
+      ->type_name("TEXT...")
+      ->required();
+  prompt_app_->add_option("--session", prompt_.session, "Go on with this session")->type_name("ID");
+  prompt_app_->add_option("--cwd", prompt_.cwd, "Working directory of a fresh session (default: .)")
+      ->type_name("DIR");
+  prompt_app_->add_flag("--close", prompt_.close, "Close the session after the turn");
+  prompt_app_->add_flag("--json", prompt_.json, "Print every message as one line of JSON");
+  CLI::Option* yes =
+      prompt_app_->add_flag("--yes", yes_, "Allow what the agent asks permission for");
+  prompt_app_->add_flag("--no", no_, "Reject what the agent asks permission for")->excludes(yes);
+  add_relay_options(prompt_app_, false);
+  prompt_app_->footer(kPromptFooter);
+}
+
+CLI::App* Parser::add_session_command(CLI::App* sessions, const char* name, const char* about,
+                                      std::string& session) {
+  CLI::App* command = sessions->add_subcommand(name, about);
+  command->add_option("session", session, "Session id: sess_...")->type_name("ID")->required();
+  return command;
+}
+
+void Parser::add_sessions() {
+  CLI::App* sessions = app_.add_subcommand("sessions", "Look at sessions and end them");
+  sessions->require_subcommand(1);
+  sessions->footer(kSessionsFooter);
+  constexpr const char* kJson = "Print JSON for machines";
+
+  list_app_ = sessions->add_subcommand("list", "Sessions, newest first");
+  list_app_->add_flag("--active", list_.only_active, "Only open sessions");
+  list_app_->add_option("--limit", list_.limit, "At most so many")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}))
+      ->capture_default_str();
+  list_app_->add_flag("--json", list_.json, kJson);
+  add_relay_options(list_app_, false);
+
+  show_app_ = add_session_command(sessions, "show", "One session in detail", show_.session);
+  show_app_->add_flag("--json", show_.json, kJson);
+  add_relay_options(show_app_, true);
+
+  history_app_ =
+      add_session_command(sessions, "history", "Messages of a session", history_.session);
+  history_app_->add_option("--after", history_.after, "Only after this sequence number")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N");
+  history_app_->add_option("--limit", history_.limit, "At most so many")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}))
+      ->capture_default_str();
+  history_app_->add_flag("--json", history_.json, "Print one line of JSON a message");
+  add_relay_options(history_app_, false);
+
+  close_app_ =
+      add_session_command(sessions, "close", "End a session and its agent", close_.session);
+  add_relay_options(close_app_, false);
+
+  export_app_ = add_session_command(sessions, "export", "The whole log of a session as JSON lines",
+                                    export_.session);
+  export_app_->add_option("--output", export_.output, "File to write (default: stdout)")
+      ->type_name("FILE");
+  add_relay_options(export_app_, true);
+}
+
+void Parser::add_check_config() {
+  check_config_app_ =
+      app_.add_subcommand("check-config", "Check a configuration and print what is in force");
+  check_config_app_->add_option("file", check_config_.file, "Configuration file")
+      ->type_name("FILE")
+      ->capture_default_str();
+  check_config_app_->add_flag("--json", check_config_.json, "Print JSON instead of YAML");
+  check_config_app_->footer(kCheckConfigFooter);
+}
+
+Command Parser::chosen() const {
+  const auto with_relay = [this](auto command) -> Command {
+    command.relay = relay_;
+    return command;
+  };
+  if (prompt_app_->parsed()) {
+    PromptCommand prompt = prompt_;
+    prompt.text = join(words_);
+    prompt.cwd = unmarked(prompt_.cwd);
+    if (yes_) prompt.permissions = PermissionPolicy::kAllow;
+    if (no_) prompt.permissions = PermissionPolicy::kReject;
+    return with_relay(prompt);
+  }
+  if (list_app_->parsed()) return with_relay(list_);
+  if (show_app_->parsed()) return with_relay(show_);
+  if (history_app_->parsed()) return with_relay(history_);
+  if (close_app_->parsed()) return with_relay(close_);
+  if (export_app_->parsed()) return with_relay(export_);
+  if (check_config_app_->parsed()) {
+    CheckConfigCommand check = check_config_;
+    check.file_given = check_config_app_->get_option("file")->count() > 0;
+    return check;
+  }
+  ServeCommand serve = serve_;
+  serve.config_given =
+      app_.get_option("--config")->count() > 0 || serve_app_->get_option("--config")->count() > 0;
+  return serve;
+}
+
+std::variant<Command, Leave> Parser::parse(const std::vector<std::string>& arguments) {
+  std::vector<std::string> reversed;  // the order CLI11 consumes
+  for (auto word = arguments.rbegin(); word != arguments.rend(); ++word) {
+    reversed.push_back(marked(*word));
+  }
+  try {
+    app_.parse(std::move(reversed));
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out, err;
+    const int code = app_.exit(error, out, err);
+    return Leave{code == 0 ? 0 : static_cast<int>(ExitCode::kUsage), out.str(), err.str()};
+  }
+  const bool another_command = !app_.get_subcommands().empty() && !serve_app_->parsed();
+  if (another_command &&
+      (app_.get_option("--config")->count() > 0 || app_.get_option("--verbose")->count() > 0)) {
+    return Leave{static_cast<int>(ExitCode::kUsage), "",
+                 "--config and --verbose belong to 'serve' only\n"
+                 "Run with --help for more information.\n"};
+  }
+  return chosen();
+}
+
+}  // namespace
+
+std::variant<Command, Leave> parse_command_line(const std::vector<std::string>& arguments,
+                                                const Environment& environment) {
+  return Parser(environment).parse(arguments);
+}
+
+}  // namespace relay::cli

@@ -1,0 +1,140 @@
+#include "cli/options.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace relay::cli {
+namespace {
+
+using testing::HasSubstr;
+using Words = std::vector<std::string>;
+
+template <class T>
+T parsed(const Words& words, const Environment& environment = {}) {
+  const auto result = parse_command_line(words, environment);
+  const auto* command = std::get_if<Command>(&result);
+  if (command == nullptr) {
+    ADD_FAILURE() << std::get<Leave>(result).err;
+    return {};
+  }
+  const T* value = std::get_if<T>(command);
+  if (value == nullptr) {
+    ADD_FAILURE() << "another command";
+    return {};
+  }
+  return *value;
+}
+
+Leave refused(const Words& words) {
+  const auto result = parse_command_line(words, {});
+  const auto* leave = std::get_if<Leave>(&result);
+  if (leave == nullptr) {
+    ADD_FAILURE() << "was accepted";
+    return {};
+  }
+  return *leave;
+}
+
+TEST(CommandLine, ServesWithoutACommand) {
+  const auto serve = parsed<ServeCommand>({});
+  EXPECT_EQ(serve.config, "config.yaml");
+  EXPECT_FALSE(serve.config_given);
+  EXPECT_FALSE(serve.verbose);
+}
+
+TEST(CommandLine, TakesServeOptionsWithAndWithoutTheCommand) {
+  for (const Words& words : {Words{"--config", "a.yaml", "--verbose"},
+                             Words{"serve", "--config", "a.yaml", "--verbose"}}) {
+    const auto serve = parsed<ServeCommand>(words);
+    EXPECT_EQ(serve.config, "a.yaml");
+    EXPECT_TRUE(serve.config_given);
+    EXPECT_TRUE(serve.verbose);
+  }
+  EXPECT_EQ(refused({"--config", "a.yaml", "prompt", "hello"}).exit_code, 2);
+}
+
+TEST(CommandLine, JoinsTheWordsOfAPrompt) {
+  EXPECT_EQ(parsed<PromptCommand>({"prompt", "hello"}).text, "hello");
+  EXPECT_EQ(parsed<PromptCommand>({"prompt", "what", "is", "this?"}).text, "what is this?");
+  EXPECT_EQ(parsed<PromptCommand>({"prompt", "serve", "sessions", "list"}).text,
+            "serve sessions list");
+  EXPECT_EQ(parsed<PromptCommand>({"prompt", "-"}).text, "-");
+  EXPECT_EQ(parsed<PromptCommand>({"prompt", "/chunks", "3", "10"}).text, "/chunks 3 10");
+  EXPECT_EQ(parsed<PromptCommand>({"prompt", "--", "--dashed"}).text, "--dashed");
+}
+
+TEST(CommandLine, LeavesBracketsInPromptsAlone) {
+  EXPECT_EQ(parsed<PromptCommand>({"prompt", "[1,2]", "[\"a\"]"}).text, "[1,2] [\"a\"]");
+  EXPECT_EQ(parsed<PromptCommand>({"prompt", "x", "--cwd", "[a]"}).cwd, "[a]");
+}
+
+TEST(CommandLine, ReadsEveryOptionOfAPrompt) {
+  const auto prompt =
+      parsed<PromptCommand>({"prompt", "hi", "--session", "sess_1", "--cwd", "/tmp", "--json",
+                             "--close", "--yes", "--url", "http://h:1", "--token-file", "t"});
+  EXPECT_EQ(prompt.text, "hi");
+  EXPECT_EQ(prompt.session, "sess_1");
+  EXPECT_EQ(prompt.cwd, "/tmp");
+  EXPECT_TRUE(prompt.json);
+  EXPECT_TRUE(prompt.close);
+  EXPECT_EQ(prompt.permissions, PermissionPolicy::kAllow);
+  EXPECT_EQ(prompt.relay.url, "http://h:1");
+  EXPECT_EQ(prompt.relay.token_file, "t");
+  EXPECT_EQ(parsed<PromptCommand>({"prompt", "--no", "hi"}).permissions, PermissionPolicy::kReject);
+}
+
+TEST(CommandLine, OptionsComeBeforeTheEnvironmentAndThatBeforeDefaults) {
+  const Environment environment{{"ACP_RELAY_URL", "http://env:1"},
+                                {"ACP_RELAY_MANAGEMENT_URL", "http://env:2"}};
+  EXPECT_EQ(parsed<PromptCommand>({"prompt", "x"}).relay.url, "http://127.0.0.1:8080");
+  EXPECT_EQ(parsed<PromptCommand>({"prompt", "x"}, environment).relay.url, "http://env:1");
+  EXPECT_EQ(parsed<PromptCommand>({"prompt", "x", "--url", "http://opt:1"}, environment).relay.url,
+            "http://opt:1");
+  EXPECT_EQ(parsed<ShowCommand>({"sessions", "show", "s"}, environment).relay.management_url,
+            "http://env:2");
+}
+
+TEST(CommandLine, ReadsTheSessionsCommands) {
+  EXPECT_TRUE(parsed<ListCommand>({"sessions", "list", "--active", "--json"}).only_active);
+  EXPECT_EQ(parsed<ListCommand>({"sessions", "list", "--limit", "5"}).limit, 5);
+  EXPECT_EQ(parsed<HistoryCommand>({"sessions", "history", "s", "--after", "40"}).after, 40);
+  EXPECT_EQ(parsed<CloseCommand>({"sessions", "close", "s"}).session, "s");
+  EXPECT_EQ(parsed<ExportCommand>({"sessions", "export", "s", "--output", "f"}).output, "f");
+}
+
+TEST(CommandLine, ReadsCheckConfig) {
+  EXPECT_FALSE(parsed<CheckConfigCommand>({"check-config"}).file_given);
+  EXPECT_EQ(parsed<CheckConfigCommand>({"check-config", "a.yaml"}).file, "a.yaml");
+  EXPECT_TRUE(parsed<CheckConfigCommand>({"check-config", "a.yaml"}).file_given);
+}
+
+TEST(CommandLine, RefusesMistakesWithExitCode2AndAText) {
+  const std::vector<Words> mistakes{
+      {"promt", "hello"},       {"prompt"},
+      {"prompt", "x", "--nix"}, {"prompt", "x", "--yes", "--no"},
+      {"prompt", "x", "--url"}, {"sessions"},
+      {"sessions", "show"},     {"sessions", "history", "s", "--after", "-1"},
+      {"serve", "extra"},       {"sessions", "list", "--limit", "0"},
+      {"--token", "secret"}};
+  for (const Words& words : mistakes) {
+    const Leave leave = refused(words);
+    EXPECT_EQ(leave.exit_code, 2) << words.front();
+    EXPECT_THAT(leave.err, HasSubstr("--help")) << words.front();
+    EXPECT_EQ(leave.out, "");
+  }
+}
+
+TEST(CommandLine, HelpTeaches) {
+  const Leave help = refused({"--help"});
+  EXPECT_EQ(help.exit_code, 0);
+  for (const char* part :
+       {"Examples:", "ACP_RELAY_TOKEN", "Exit codes:", "prompt", "check-config"}) {
+    EXPECT_THAT(help.out, HasSubstr(part));
+  }
+  EXPECT_THAT(refused({"prompt", "--help"}).out, HasSubstr("5 cancelled"));
+  EXPECT_THAT(refused({"sessions", "--help"}).out, HasSubstr("--management-url"));
+  EXPECT_THAT(refused({"--version"}).out, HasSubstr("acp-relay "));
+}
+
+}  // namespace
+}  // namespace relay::cli

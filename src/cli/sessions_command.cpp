@@ -1,0 +1,185 @@
+#include "base/unique_fd.hpp"
+#include "cli/commands.hpp"
+#include "cli/json_access.hpp"
+#include "cli/output.hpp"
+#include "cli/relay_client.hpp"
+#include "cli/rpc.hpp"
+#include "cli/run_task.hpp"
+#include "cli/sessions_view.hpp"
+#include "cli/terminal_text.hpp"
+
+#include <boost/json/serialize.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace relay::cli {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::int64_t kPage = 200;
+
+ExitCode print(std::string_view text) {
+  Output out(STDOUT_FILENO);
+  return out.write(text) ? ExitCode::kOk : ExitCode::kError;
+}
+
+// Runs `body` with what it takes to reach one of the relay's ports.
+ExitCode with_relay(const std::string& url, const RelayAddress& relay,
+                    const Environment& environment,
+                    const std::function<Task<ExitCode>(RelayClient&)>& body) {
+  const Outcome<RelayAccess> access = prepare_access(url, relay, environment);
+  if (!access) return report(access.error());
+  return run_task([&](asio::any_io_executor executor) -> Task<ExitCode> {
+    RelayClient client(executor, *access);
+    co_return co_await body(client);
+  });
+}
+
+void take_items(json::array& all, const json::object& page, std::string_view key,
+                std::int64_t limit) {
+  const json::array* items = array_at(page, key);
+  if (items == nullptr) return;
+  for (const json::value& item : *items) {
+    if (static_cast<std::int64_t>(all.size()) < limit) all.push_back(item);
+  }
+}
+
+Task<ExitCode> list(RelayClient& client, const ListCommand& command) {
+  json::array sessions;
+  std::string cursor;
+  while (static_cast<std::int64_t>(sessions.size()) < command.limit) {
+    json::object params;
+    params["limit"] = std::min(kPage, command.limit);
+    if (command.only_active) params["onlyActive"] = true;
+    if (!cursor.empty()) params["cursor"] = cursor;
+    const Outcome<json::object> page = co_await client.call("session/list", std::move(params));
+    if (!page) co_return report(page.error());
+    json::object wanted = *page;
+    if (command.only_active && wanted.contains("sessions") && wanted["sessions"].is_array()) {
+      json::array& items = wanted["sessions"].get_array();
+      items.erase(std::remove_if(items.begin(), items.end(),
+                                 [](const json::value& item) {
+                                   const json::object* session = item.if_object();
+                                   const json::value* active =
+                                       session ? session->if_contains("isActive") : nullptr;
+                                   return active && active->is_bool() && !active->get_bool();
+                                 }),
+                  items.end());
+    }
+    take_items(sessions, wanted, "sessions", command.limit);
+    const std::string next(string_at(*page, "nextCursor"));
+    if (next.empty() || next == cursor) break;
+    cursor = next;
+  }
+  if (command.json) co_return print(json::serialize(sessions) + "\n");
+  co_return print(session_table(sessions));
+}
+
+Task<ExitCode> history(RelayClient& client, const HistoryCommand& command) {
+  json::array messages;
+  std::int64_t after = command.after;
+  while (static_cast<std::int64_t>(messages.size()) < command.limit) {
+    json::object params;
+    params["sessionId"] = command.session;
+    params["after"] = after;
+    params["limit"] = std::min(kPage, command.limit - static_cast<std::int64_t>(messages.size()));
+    const Outcome<json::object> page = co_await client.call("session/history", std::move(params));
+    if (!page) co_return report(page.error());
+    const std::size_t before = messages.size();
+    take_items(messages, *page, "messages", command.limit);
+    const std::optional<std::int64_t> last = last_sequence(messages);
+    if (messages.size() == before || !last || *last <= after) break;
+    after = *last;
+  }
+  if (!command.json) co_return print(message_table(messages));
+  std::string lines;
+  for (const json::value& message : messages) lines += json::serialize(message) + "\n";
+  co_return print(lines);
+}
+
+Task<ExitCode> close(RelayClient& client, const CloseCommand& command) {
+  json::object params;
+  params["sessionId"] = command.session;
+  const Outcome<json::object> closed = co_await client.call("session/close", std::move(params));
+  if (!closed) co_return report(closed.error());
+  co_return print("session " + visible(command.session) + " is closed\n");
+}
+
+// Copies a GET's body to `out`.
+Task<ExitCode> copy(RelayClient& client, std::string target, Output& out) {
+  Outcome<std::unique_ptr<http::Stream>> opened = co_await client.get(std::move(target));
+  if (!opened) co_return report(opened.error());
+  const std::unique_ptr<http::Stream> stream = std::move(*opened);
+  while (true) {
+    const Result<std::string> bytes = co_await stream->read_some();
+    if (!bytes)
+      co_return report({ExitCode::kError, "the answer was cut off: the export is incomplete"});
+    if (bytes->empty()) co_return ExitCode::kOk;
+    if (!out.write(*bytes)) {
+      co_return report({ExitCode::kError, "the output can't be written: the export is incomplete"});
+    }
+  }
+}
+
+Task<ExitCode> show(RelayClient& client, const ShowCommand& command) {
+  std::string target = "/api/sessions/" + percent_encoded(command.session);
+  Outcome<std::unique_ptr<http::Stream>> opened = co_await client.get(std::move(target));
+  if (!opened) co_return report(opened.error());
+  const std::unique_ptr<http::Stream> stream = std::move(*opened);
+  std::string body;
+  while (true) {
+    const Result<std::string> bytes = co_await stream->read_some();
+    if (!bytes) co_return report({ExitCode::kError, "the relay's answer was cut off"});
+    if (bytes->empty()) break;
+    body += *bytes;
+  }
+  const std::optional<json::object> session = parse_object(body);
+  if (!session) co_return report({ExitCode::kError, "the relay's answer is not a JSON object"});
+  if (command.json) co_return print(json::serialize(*session) + "\n");
+  co_return print(details(*session));
+}
+
+}  // namespace
+
+ExitCode run_list(const ListCommand& command, const Environment& environment) {
+  return with_relay(command.relay.url, command.relay, environment,
+                    [&](RelayClient& client) { return list(client, command); });
+}
+
+ExitCode run_show(const ShowCommand& command, const Environment& environment) {
+  return with_relay(command.relay.management_url, command.relay, environment,
+                    [&](RelayClient& client) { return show(client, command); });
+}
+
+ExitCode run_history(const HistoryCommand& command, const Environment& environment) {
+  return with_relay(command.relay.url, command.relay, environment,
+                    [&](RelayClient& client) { return history(client, command); });
+}
+
+ExitCode run_close(const CloseCommand& command, const Environment& environment) {
+  return with_relay(command.relay.url, command.relay, environment,
+                    [&](RelayClient& client) { return close(client, command); });
+}
+
+ExitCode run_export(const ExportCommand& command, const Environment& environment) {
+  UniqueFd file;
+  if (!command.output.empty()) {
+    // 0600: a log of a session is nobody else's.
+    file.reset(::open(command.output.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (!file) {
+      return report(
+          {ExitCode::kError, "cannot write " + command.output + ": " + std::strerror(errno)});
+    }
+  }
+  Output out(file ? file.get() : STDOUT_FILENO);
+  const std::string target = "/api/sessions/" + percent_encoded(command.session) + "/export";
+  return with_relay(command.relay.management_url, command.relay, environment,
+                    [&](RelayClient& client) { return copy(client, target, out); });
+}
+
+}  // namespace relay::cli
