@@ -38,7 +38,8 @@ LAMBDA = "name the capturing lambda before awaiting, it is a temporary here"
 # Types with constructors of their own, which survive as braced temporaries.
 SAFE_BRACED = {"string", "string_view", "error_code", "milliseconds", "seconds", "minutes", "hours",
                "nanoseconds", "microseconds"}
-TYPE_NAME = re.compile(r"[A-Z]\w*[a-z]\w*$")
+# Ours that may stand there: not the strong ids (SessionId), which have constructors.
+TYPE_NAME = re.compile(r"[A-Z]\w*[a-z]\w*(?<!Id)$")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -249,7 +250,7 @@ def argument_problem(code, opening):
             braced = before.text
             if before.text == ">":
                 braced = "a template"
-            if braced not in SAFE_BRACED:
+            if braced not in SAFE_BRACED and not braced.endswith("Id"):
                 return TEMPORARY
         if token.text == "(" and before.kind == "name" and TYPE_NAME.match(before.text):
             return TEMPORARY

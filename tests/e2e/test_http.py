@@ -158,7 +158,6 @@ def test_an_unknown_session_is_named(relay):
 
 
 @pytest.mark.parametrize("method, params", [
-    ("session/new", {}),
     ("session/new", {"workingDirectory": 42}),
     ("session/new", {"workingDirectory": "relative/path"}),
     ("session/prompt", {}),

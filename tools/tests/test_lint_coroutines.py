@@ -20,6 +20,8 @@ def messages(body):
     "state->next = co_await call();",
     "co_await call(std::string{text}, std::chrono::milliseconds{5});",
     "co_await call([] { return 1; });",
+    "co_await log.find(SessionId(text));",
+    "co_await log.find(SessionId{text});",
     "co_await asio::async_initiate<const Token&, void(bool)>(initiation, token);",
     "auto first = co_await (std::move(work) || timer.async_wait(kNoThrow));",
     "co_await calls[index](values[0]);",
