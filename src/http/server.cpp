@@ -143,9 +143,9 @@ void TcpServer::spawn_sweep() {
 
 Task<void> TcpServer::sweep() {
   const milliseconds interval = tick_interval(core_.options);
-  bool running = true;
-  while (running && !core_.connections.empty()) {
-    running = co_await sleep_for(interval);
+  while (!core_.connections.empty()) {
+    const bool slept = co_await sleep_for(interval);
+    if (!slept) break;
     const auto now = std::chrono::steady_clock::now();
     for (ServerConnection* connection : core_.connections) connection->tick(now);
   }
@@ -160,9 +160,9 @@ Task<void> TcpServer::stop(milliseconds deadline) {
   pause_.cancel();
   for (ServerConnection* connection : core_.connections) connection->end_if_idle();
   const auto end = std::chrono::steady_clock::now() + deadline;
-  bool waiting = true;
-  while (waiting && !core_.connections.empty() && std::chrono::steady_clock::now() < end) {
-    waiting = co_await sleep_for(kStopPoll);
+  while (!core_.connections.empty() && std::chrono::steady_clock::now() < end) {
+    const bool slept = co_await sleep_for(kStopPoll);
+    if (!slept) break;
   }
   for (ServerConnection* connection : core_.connections) connection->going_away();
   scope_.cancel();

@@ -71,8 +71,10 @@ Task<void> ServerConnection::serve() {
       co_return;
     }
   }
-  bool more = true;
-  while (more) more = co_await serve_one();
+  for (;;) {
+    const bool more = co_await serve_one();
+    if (!more) break;
+  }
   if (!pending_.empty()) co_await linger();
   transport_.shutdown_send();
 }

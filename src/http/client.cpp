@@ -1,0 +1,166 @@
+#include "http/client.hpp"
+
+#include "http/client_connection.hpp"
+#include "http/deadline.hpp"
+
+#include <limits>
+#include <optional>
+
+namespace relay::http {
+
+namespace {
+
+constexpr std::size_t kMaxHeaderBytes = 64u << 10;
+
+std::string host_header(const Endpoint& endpoint) {
+  if (endpoint.transport == Endpoint::Transport::kUnix) return "localhost";
+  const std::string url = endpoint.to_string();
+  std::string host = url.substr(url.find("://") + 3);
+  const bool is_tls = endpoint.transport == Endpoint::Transport::kTls;
+  if (endpoint.port == (is_tls ? 443 : 80)) host.erase(host.rfind(':'));
+  return host;
+}
+
+Error timed_out() {
+  return make_error(ErrorType::kInternalError, "the server did not answer in time").retryable();
+}
+
+bool is_interim(int status) { return status / 100 == 1 && status != 101; }
+
+// A body without a length after a 200 may be a hijacked connection: bytes go both ways.
+template <class Connection>
+class AnswerStream final : public Stream {
+ public:
+  AnswerStream(std::unique_ptr<Connection> connection, std::unique_ptr<ResponseParser> parser,
+               bool done)
+      : connection_(std::move(connection)),
+        parser_(std::move(parser)),
+        done_(done),
+        raw_(parser_->response().status == 101),
+        writable_(raw_ || (!done && parser_->until_close())) {
+    head_.status = parser_->response().status;
+    head_.headers = parser_->response().headers;
+  }
+
+  const Response& head() const override { return head_; }
+
+  Task<Result<std::string>> read_some() override {
+    if (raw_) co_return co_await connection_->read_raw();
+    for (;;) {
+      std::string body = std::move(parser_->response().body);
+      parser_->response().body = std::string();
+      if (!body.empty() || done_) co_return body;
+      const Result<ParseState> state = co_await connection_->advance(*parser_);
+      if (!state) co_return state.error();
+      done_ = *state == ParseState::kDone;
+    }
+  }
+
+  Task<Result<void>> write(std::string_view bytes) override {
+    if (!writable_) {
+      co_return make_error(ErrorType::kInternalError, "the connection was not upgraded");
+    }
+    co_return co_await connection_->write_raw(bytes);
+  }
+
+  void close() override { connection_->transport().close(); }
+
+ private:
+  std::unique_ptr<Connection> connection_;
+  std::unique_ptr<ResponseParser> parser_;
+  Response head_;
+  bool done_;
+  bool raw_;
+  bool writable_;
+};
+
+// Reads up to the end of the head of the final answer; kHead or kDone.
+template <class Connection>
+Task<Result<ParseState>> read_head(Connection& connection, std::unique_ptr<ResponseParser>& parser,
+                                   std::size_t max_body_bytes, bool to_head,
+                                   std::chrono::milliseconds timeout) {
+  Transport& transport = connection.transport();
+  const Deadline deadline(transport.executor(), timeout, [&transport] { transport.cancel(); });
+  for (;;) {
+    parser = std::make_unique<ResponseParser>(kMaxHeaderBytes, max_body_bytes, to_head);
+    ParseState state = ParseState::kNeedMore;
+    while (state == ParseState::kNeedMore) {
+      const Result<ParseState> next = co_await connection.advance(*parser);
+      if (!next && deadline.expired()) co_return timed_out();
+      if (!next) co_return next.error();
+      state = *next;
+    }
+    if (!is_interim(parser->response().status)) co_return state;
+  }
+}
+
+// One request and its whole answer.
+template <class Connection>
+Task<Result<void>> exchange(Connection& connection, const Request& request, std::string host,
+                            const ClientOptions& options, std::unique_ptr<ResponseParser>& parser) {
+  const Result<void> sent = co_await connection.send(request, host);
+  if (!sent) co_return sent.error();
+  const Result<ParseState> head = co_await read_head(
+      connection, parser, options.max_body_bytes, request.method == "HEAD", options.head_timeout);
+  if (!head) co_return head.error();
+  ParseState state = *head;
+  while (state != ParseState::kDone) {
+    const Result<ParseState> next = co_await connection.advance(*parser);
+    if (!next) co_return next.error();
+    state = *next;
+  }
+  co_return Result<void>();
+}
+
+}  // namespace
+
+Client::Client(asio::any_io_executor executor, Endpoint endpoint, ClientOptions options)
+    : executor_(std::move(executor)), endpoint_(std::move(endpoint)), options_(options) {}
+
+Client::~Client() = default;
+
+Task<Result<Response>> Client::request(Request request) {
+  std::unique_ptr<Connection> connection = std::move(kept_);
+  for (;;) {
+    const bool reused = connection != nullptr;
+    if (!reused) {
+      Result<std::unique_ptr<Connection>> made =
+          co_await Connection::connect(executor_, endpoint_, options_.connect_timeout);
+      if (!made) co_return made.error();
+      connection = std::move(*made);
+    }
+    connection->expect_answer();
+    std::unique_ptr<ResponseParser> parser;
+    const Result<void> done =
+        co_await exchange(*connection, request, host_header(endpoint_), options_, parser);
+    if (!done && reused && !connection->got_bytes() && connection->is_lost()) {
+      connection.reset();
+      continue;
+    }
+    if (!done) co_return done.error();
+    if (parser->keep_alive() && parser->response().status != 101 && !connection->has_unread()) {
+      kept_ = std::move(connection);
+    }
+    co_return std::move(parser->response());
+  }
+}
+
+Task<Result<std::unique_ptr<Stream>>> Client::open(Request request) {
+  Result<std::unique_ptr<Connection>> made =
+      co_await Connection::connect(executor_, endpoint_, options_.connect_timeout);
+  if (!made) co_return made.error();
+  std::unique_ptr<Connection> connection = std::move(*made);
+  const std::string host = host_header(endpoint_);
+  const Result<void> sent = co_await connection->send(request, host);
+  if (!sent) co_return sent.error();
+  std::unique_ptr<ResponseParser> parser;
+  const Result<ParseState> state =
+      co_await read_head(*connection, parser, std::numeric_limits<std::size_t>::max(),
+                         request.method == "HEAD", options_.head_timeout);
+  if (!state) co_return state.error();
+  std::unique_ptr<Stream> stream = std::make_unique<AnswerStream<Connection>>(
+      std::move(connection), std::move(parser), *state == ParseState::kDone);
+  co_return stream;
+}
+
+}  // namespace relay::http

@@ -1,0 +1,158 @@
+#include "http/client_connection.hpp"
+
+#include "http/deadline.hpp"
+#include "http/message_format.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+
+#include <array>
+
+namespace relay::http {
+
+namespace {
+
+using boost::system::error_code;
+using tcp = asio::ip::tcp;
+using GenericEndpoint = asio::generic::stream_protocol::endpoint;
+
+Error connect_error(const Endpoint& endpoint, std::string_view reason) {
+  return make_error(ErrorType::kInternalError,
+                    "cannot connect to " + endpoint.to_string() + ": " + std::string(reason))
+      .suggest("Check that the server runs and that the address is right.")
+      .retryable();
+}
+
+Error lost() {
+  return make_error(ErrorType::kInternalError, "the connection was lost").retryable();
+}
+
+}  // namespace
+
+Task<Result<std::unique_ptr<Client::Connection>>> Client::Connection::connect(
+    asio::any_io_executor executor, const Endpoint& endpoint, std::chrono::milliseconds timeout) {
+  tcp::resolver resolver(executor);
+  Transport::Socket socket(executor);
+  Transport* connected = nullptr;
+  const auto give_up = [&resolver, &socket, &connected] {
+    error_code ignored;
+    resolver.cancel();
+    socket.cancel(ignored);
+    if (connected != nullptr) connected->cancel();
+  };
+  const Deadline deadline(executor, timeout, give_up);
+  std::vector<GenericEndpoint> addresses;
+  error_code code;
+  if (endpoint.transport == Endpoint::Transport::kUnix) {
+    if (endpoint.socket_path.size() > 107) {
+      co_return connect_error(endpoint, "the socket's path is too long");
+    }
+    addresses.emplace_back(asio::local::stream_protocol::endpoint(endpoint.socket_path));
+  } else if (const auto address = asio::ip::make_address(endpoint.host, code); !code) {
+    addresses.emplace_back(tcp::endpoint(address, endpoint.port));
+  } else {
+    const std::string service = std::to_string(endpoint.port);
+    const auto [failure, found] = co_await resolver.async_resolve(endpoint.host, service, kNoThrow);
+    if (failure && !deadline.expired()) co_return connect_error(endpoint, failure.message());
+    for (const auto& entry : found) addresses.emplace_back(entry.endpoint());
+  }
+  code = asio::error::timed_out;
+  for (const GenericEndpoint& address : addresses) {
+    if (deadline.expired()) break;
+    socket = Transport::Socket(executor);
+    const auto [failure] = co_await socket.async_connect(address, kNoThrow);
+    code = failure;
+    if (!code) break;
+  }
+  if (deadline.expired()) co_return connect_error(endpoint, "it took too long");
+  if (code) co_return connect_error(endpoint, code.message());
+  if (endpoint.transport != Endpoint::Transport::kUnix) {
+    error_code ignored;
+    socket.set_option(tcp::no_delay(true), ignored);
+  }
+  auto connection = std::make_unique<Connection>(std::move(socket));
+  if (endpoint.transport == Endpoint::Transport::kTls) {
+    const TlsContext::ClientFiles files{endpoint.ca_file, endpoint.certificate_file,
+                                        endpoint.key_file, endpoint.verify_peer};
+    const auto context = TlsContext::client(files);
+    if (!context) co_return context.error();
+    Transport& transport = connection->transport();
+    transport.start_tls((*context)->connect(transport.socket().native_handle(), endpoint.host));
+    connected = &transport;
+    const IoState state = co_await transport.handshake();
+    connected = nullptr;
+    if (deadline.expired()) co_return connect_error(endpoint, "it took too long");
+    if (state != IoState::kDone) {
+      co_return connect_error(endpoint, "TLS: " + transport.tls_failure());
+    }
+  }
+  co_return connection;
+}
+
+Task<Result<void>> Client::Connection::send(const Request& request, const std::string& host) {
+  std::string head;
+  append_request_head(head, request, host);
+  const std::array<std::string_view, 2> parts{head, request.body};
+  const std::function<void()> nothing;
+  const bool written = co_await transport_.write_all(parts, nothing);
+  lost_ = !written;
+  if (!written) co_return lost();
+  co_return Result<void>();
+}
+
+Task<IoState> Client::Connection::read_more() {
+  for (;;) {
+    const IoStep step = transport_.try_read(buffer_);
+    if (step.state == IoState::kDone) {
+      pending_.append(buffer_.data(), step.bytes);
+      got_bytes_ = true;
+    }
+    if (!would_block(step.state)) {
+      lost_ = step.state != IoState::kDone;
+      co_return step.state;
+    }
+    const auto [failure] = co_await transport_.wait(step.state);
+    if (failure) co_return IoState::kFailed;
+  }
+}
+
+Task<Result<ParseState>> Client::Connection::advance(ResponseParser& parser) {
+  for (;;) {
+    if (!pending_.empty()) {
+      const ParseStep step = parser.feed(pending_);
+      pending_.erase(0, step.consumed);
+      if (step.state == ParseState::kFailed) {
+        co_return make_error(ErrorType::kInternalError, "bad answer: " + step.explanation);
+      }
+      if (step.state != ParseState::kNeedMore || step.consumed > 0) co_return step.state;
+    }
+    const IoState state = co_await read_more();
+    if (state == IoState::kDone) continue;
+    if (state == IoState::kFailed) co_return lost();
+    const ParseStep step = parser.feed_end();
+    if (step.state == ParseState::kFailed) {
+      co_return make_error(ErrorType::kInternalError, step.explanation).retryable();
+    }
+    co_return step.state;
+  }
+}
+
+Task<Result<std::string>> Client::Connection::read_raw() {
+  if (pending_.empty()) {
+    const IoState state = co_await read_more();
+    if (state == IoState::kFailed) co_return lost();
+  }
+  std::string out = std::move(pending_);
+  pending_ = std::string();
+  co_return out;
+}
+
+Task<Result<void>> Client::Connection::write_raw(std::string_view bytes) {
+  const std::array<std::string_view, 1> parts{bytes};
+  const std::function<void()> nothing;
+  const bool written = co_await transport_.write_all(parts, nothing);
+  if (!written) co_return lost();
+  co_return Result<void>();
+}
+
+}  // namespace relay::http

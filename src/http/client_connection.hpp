@@ -1,0 +1,48 @@
+// One connection of a Client: connecting, sending a request, reading its answer step by step.
+#pragma once
+
+#include "http/client.hpp"
+#include "http/message_parser.hpp"
+#include "http/transport.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace relay::http {
+
+class Client::Connection {
+ public:
+  static Task<Result<std::unique_ptr<Connection>>> connect(asio::any_io_executor executor,
+                                                           const Endpoint& endpoint,
+                                                           std::chrono::milliseconds timeout);
+
+  explicit Connection(Transport::Socket socket)
+      : transport_(std::move(socket)), buffer_(64u << 10) {}
+
+  Task<Result<void>> send(const Request& request, const std::string& host);
+  // Feeds the parser what is there, or what comes next. Errors: the connection is lost or it is not
+  // HTTP.
+  Task<Result<ParseState>> advance(ResponseParser& parser);
+  // Bytes behind the head of an upgraded connection; empty at the end.
+  Task<Result<std::string>> read_raw();
+  Task<Result<void>> write_raw(std::string_view bytes);
+
+  Transport& transport() { return transport_; }
+  bool got_bytes() const { return got_bytes_; }
+  // The peer has closed, or the connection broke; a time-out is neither.
+  bool is_lost() const { return lost_; }
+  void expect_answer() { got_bytes_ = false; }
+  bool has_unread() const { return !pending_.empty(); }
+
+ private:
+  Task<IoState> read_more();
+
+  Transport transport_;
+  std::vector<char> buffer_;
+  std::string pending_;  // received, not consumed
+  bool got_bytes_ = false;
+  bool lost_ = false;
+};
+
+}  // namespace relay::http

@@ -1,0 +1,429 @@
+#include "http/client.hpp"
+
+#include "http/testing/running_server.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/use_future.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+namespace relay::http {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using testing::RunningServer;
+
+Task<void> serve(Exchange& exchange) {
+  Request& request = exchange.request();
+  if (request.path == "/stream") {
+    Response head;
+    const Result<void> started = co_await exchange.start_stream(std::move(head));
+    for (const char* part : {"one ", "two ", "three"}) {
+      const Result<void> sent = co_await exchange.write(part);
+      co_await sleep_for(5ms);
+    }
+    const Result<void> finished = co_await exchange.finish();
+    co_return;
+  }
+  if (request.path == "/never") {
+    co_await exchange.peer_gone();
+    co_return;
+  }
+  if (exchange.wants_websocket()) {
+    const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", {});
+    const std::vector<std::string> messages = co_await (*accepted)->receive();
+    co_return;
+  }
+  Response response;
+  response.status = request.path == "/missing" ? 404 : 200;
+  response.headers = {{"X-Host", std::string(request.header("host"))}, {"X-Peer", request.peer}};
+  response.body = std::move(request.body);
+  const Result<void> sent = co_await exchange.respond(std::move(response));
+}
+
+// Runs one coroutine to its end on a loop of its own.
+template <class Body>
+void run(Body body) {
+  asio::io_context loop(1);
+  auto done = asio::co_spawn(loop, std::move(body), asio::use_future);
+  loop.run_for(20s);
+  ASSERT_EQ(done.wait_for(0s), std::future_status::ready) << "the coroutine hangs";
+  done.get();
+}
+
+Endpoint local(std::uint16_t port) {
+  Endpoint endpoint;
+  endpoint.host = "127.0.0.1";
+  endpoint.port = port;
+  return endpoint;
+}
+
+struct Url {
+  const char* url;
+  const char* text;  // "" when it is refused
+};
+
+TEST(Endpoint, ReadsUrls) {
+  const Url table[] = {
+      {"http://localhost:8080", "http://localhost:8080"},
+      {"http://localhost", "http://localhost:80"},
+      {"https://example.org/", "https://example.org:443"},
+      {"http://[::1]:99", "http://[::1]:99"},
+      {"https://[::1]", "https://[::1]:443"},
+      {"unix:///run/docker.sock", "unix:///run/docker.sock"},
+      {"localhost:8080", ""},
+      {"ftp://x", ""},
+      {"http://", ""},
+      {"http://h:0", ""},
+      {"http://h:65536", ""},
+      {"http://h:", ""},
+      {"http://h:1x", ""},
+      {"http://h/path", ""},
+      {"http://user:secret@h", ""},
+      {"http://[::1", ""},
+      {"http://[::1]x", ""},
+      {"unix://relative", ""},
+  };
+  for (const Url& row : table) {
+    const Result<Endpoint> parsed = Endpoint::parse(row.url);
+    EXPECT_EQ(parsed ? parsed->to_string() : "", row.text) << row.url;
+    if (!parsed) {
+      EXPECT_FALSE(parsed.error().suggested_actions.empty());
+      EXPECT_EQ(parsed.error().explanation.find("secret"), std::string::npos);
+    }
+  }
+}
+
+TEST(Client, KeepsItsConnection) {
+  RunningServer server({}, serve);
+  run([&]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    Client client(executor, local(server.port()), {});
+    std::string peer;
+    for (int i = 0; i < 3; ++i) {
+      Request request;
+      request.method = "POST";
+      request.body = std::string(100000, 'b');
+      const Result<Response> answer = co_await client.request(request);
+      EXPECT_TRUE(answer);
+      if (!answer) co_return;
+      EXPECT_EQ(answer->body.size(), 100000u);
+      EXPECT_EQ(answer->header("x-host"), "127.0.0.1:" + std::to_string(server.port()));
+      if (i > 0) EXPECT_EQ(answer->header("x-peer"), peer);
+      peer = answer->header("x-peer");
+    }
+    Request missing;
+    missing.target = "/missing";
+    const Result<Response> answer = co_await client.request(missing);
+    EXPECT_TRUE(answer && answer->status == 404);
+    Request head;
+    head.method = "HEAD";
+    const Result<Response> headless = co_await client.request(head);
+    EXPECT_TRUE(headless && headless->body.empty());
+  });
+}
+
+TEST(Client, ReplacesAKeptConnectionThatWasClosed) {
+  ServerOptions options;
+  options.keep_alive_timeout = 40ms;
+  RunningServer server(options, serve);
+  run([&]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    Client client(executor, local(server.port()), {});
+    const Result<Response> first = co_await client.request({});
+    EXPECT_TRUE(first);
+    while (server.connections() > 0) co_await sleep_for(5ms);
+    const Result<Response> second = co_await client.request({});
+    EXPECT_TRUE(second);
+  });
+}
+
+TEST(Client, StreamsAnAnswer) {
+  RunningServer server({}, serve);
+  run([&]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    Client client(executor, local(server.port()), {});
+    Request request;
+    request.target = "/stream";
+    Result<std::unique_ptr<Stream>> stream = co_await client.open(request);
+    EXPECT_TRUE(stream);
+    if (!stream) co_return;
+    EXPECT_EQ((*stream)->head().status, 200);
+    std::string all;
+    for (;;) {
+      const Result<std::string> part = co_await (*stream)->read_some();
+      EXPECT_TRUE(part);
+      if (!part || part->empty()) break;
+      all += *part;
+    }
+    EXPECT_EQ(all, "one two three");
+  });
+}
+
+TEST(Client, SpeaksRawBytesAfterAnUpgrade) {
+  RunningServer server({}, serve);
+  run([&]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    Client client(executor, local(server.port()), {});
+    Request request;
+    request.headers = {{"Connection", "Upgrade"},
+                       {"Upgrade", "websocket"},
+                       {"Sec-WebSocket-Version", "13"},
+                       {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}};
+    Result<std::unique_ptr<Stream>> stream = co_await client.open(request);
+    EXPECT_TRUE(stream);
+    if (!stream) co_return;
+    EXPECT_EQ((*stream)->head().status, 101);
+    const std::string_view close_1000("\x88\x82\0\0\0\0\x03\xe8", 8);
+    const Result<void> sent = co_await (*stream)->write(close_1000);
+    EXPECT_TRUE(sent);
+    const Result<std::string> answer = co_await (*stream)->read_some();
+    EXPECT_TRUE(answer && *answer == "\x88\x02\x03\xe8");
+    const Result<std::string> end = co_await (*stream)->read_some();
+    EXPECT_TRUE(end && end->empty());
+  });
+}
+
+TEST(Client, TimesOutWaitingForAHead) {
+  RunningServer server({}, serve);
+  run([&]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    ClientOptions options;
+    options.head_timeout = 30ms;
+    Client client(executor, local(server.port()), options);
+    Request request;
+    request.target = "/never";
+    const Result<Response> answer = co_await client.request(request);
+    EXPECT_FALSE(answer);
+    if (!answer) EXPECT_THAT(answer.error().explanation, HasSubstr("in time"));
+  });
+}
+
+TEST(Client, RefusesABodyOverItsLimit) {
+  RunningServer server({}, serve);
+  run([&]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    ClientOptions options;
+    options.max_body_bytes = 10;
+    Client client(executor, local(server.port()), options);
+    Request request;
+    request.method = "POST";
+    request.body = "12345678901";
+    const Result<Response> answer = co_await client.request(request);
+    EXPECT_FALSE(answer);
+    if (!answer) EXPECT_THAT(answer.error().explanation, HasSubstr("limit of 10 bytes"));
+  });
+}
+
+TEST(Client, ExplainsThatNobodyListens) {
+  std::uint16_t port = 0;
+  { port = RunningServer({}, serve).port(); }
+  run([&]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    Client client(executor, local(port), {});
+    const Result<Response> answer = co_await client.request({});
+    EXPECT_FALSE(answer);
+    if (!answer) EXPECT_THAT(answer.error().explanation, HasSubstr("cannot connect to http://127"));
+  });
+}
+
+// A server that says one thing to whoever connects, on a Unix socket.
+class CannedUnixServer {
+ public:
+  CannedUnixServer(std::string path, std::string answer) : path_(std::move(path)) {
+    ::unlink(path_.c_str());
+    const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path_.copy(address.sun_path, sizeof address.sun_path - 1);
+    EXPECT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    ::listen(listener, 1);
+    thread_ = std::thread([listener, answer = std::move(answer)] {
+      const int fd = ::accept(listener, nullptr, nullptr);
+      char bytes[4096];
+      const ssize_t got = ::recv(fd, bytes, sizeof bytes, 0);
+      if (got > 0) ::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
+      ::close(fd);
+      ::close(listener);
+    });
+  }
+  CannedUnixServer(const CannedUnixServer&) = delete;
+  CannedUnixServer& operator=(const CannedUnixServer&) = delete;
+  ~CannedUnixServer() {
+    thread_.join();
+    ::unlink(path_.c_str());
+  }
+
+ private:
+  std::string path_;
+  std::thread thread_;
+};
+
+struct Canned {
+  const char* answer;
+  const char* body;  // nullptr: an error
+};
+
+TEST(Client, ReadsEveryKindOfBodyFromAUnixSocket) {
+  const Canned table[] = {
+      {"HTTP/1.1 200 OK\r\n\r\nuntil close", "until close"},
+      {"HTTP/1.0 200 OK\r\n\r\nold", "old"},
+      {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "ok"},
+      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
+       "abc"},
+      {"HTTP/1.1 204 No Content\r\n\r\n", ""},
+      {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\ncut", nullptr},
+      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n", nullptr},
+      {"SSH-2.0-OpenSSH\r\n\r\n", nullptr},
+      {"HTTP/1.1 200", nullptr},
+  };
+  for (const Canned& row : table) {
+    const std::string path = ::testing::TempDir() + "relay_http_client.sock";
+    CannedUnixServer server(path, row.answer);
+    run([&]() -> Task<void> {
+      const auto executor = co_await asio::this_coro::executor;
+      const Result<Endpoint> endpoint = Endpoint::parse("unix://" + path);
+      Client client(executor, *endpoint, {});
+      const Result<Response> answer = co_await client.request({});
+      EXPECT_EQ(answer.has_value(), row.body != nullptr) << row.answer;
+      if (answer && row.body != nullptr) EXPECT_EQ(answer->body, row.body) << row.answer;
+    });
+  }
+}
+
+class TlsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    directory_ = ::testing::TempDir() + "relay_http_tls_" + std::to_string(::getpid());
+    std::filesystem::create_directories(directory_);
+    const std::string command =
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
+        "-subj /CN=localhost -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' -keyout " +
+        key() + " -out " + certificate() + " 2>/dev/null";
+    ASSERT_EQ(std::system(command.c_str()), 0);
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  std::string key() const { return directory_ + "/key.pem"; }
+  std::string certificate() const { return directory_ + "/cert.pem"; }
+  ServerOptions options() const {
+    ServerOptions out;
+    out.tls = TlsFiles{certificate(), key()};
+    return out;
+  }
+  Endpoint endpoint(std::uint16_t port) const {
+    Endpoint out = local(port);
+    out.transport = Endpoint::Transport::kTls;
+    out.ca_file = certificate();
+    return out;
+  }
+
+  std::string directory_;
+};
+
+TEST_F(TlsTest, ServesLargeBodiesAndStreams) {
+  RunningServer server(options(), serve);
+  run([&]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    for (const char* host : {"127.0.0.1", "localhost"}) {
+      Endpoint with_host = endpoint(server.port());
+      with_host.host = host;
+      Client client(executor, with_host, {});
+      for (const std::size_t size : {0u, 10u, 5000000u}) {
+        Request request;
+        request.method = "POST";
+        request.body = std::string(size, 't');
+        const Result<Response> answer = co_await client.request(request);
+        EXPECT_TRUE(answer) << answer.error().explanation;
+        if (answer) EXPECT_EQ(answer->body.size(), size);
+      }
+      Request streamed;
+      streamed.target = "/stream";
+      const Result<Response> answer = co_await client.request(streamed);
+      EXPECT_TRUE(answer && answer->body == "one two three");
+    }
+  });
+}
+
+TEST_F(TlsTest, RefusesACertificateNobodySigned) {
+  RunningServer server(options(), serve);
+  run([&]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    Endpoint strict = endpoint(server.port());
+    strict.ca_file.clear();
+    Client client(executor, strict, {});
+    const Result<Response> answer = co_await client.request({});
+    EXPECT_FALSE(answer);
+    if (!answer) EXPECT_THAT(answer.error().explanation, HasSubstr("self-signed"));
+    strict.verify_peer = false;
+    Client trusting(executor, strict, {});
+    const Result<Response> trusted = co_await trusting.request({});
+    EXPECT_TRUE(trusted);
+  });
+}
+
+TEST_F(TlsTest, SpeaksWebSocket) {
+  RunningServer server(options(), [](Exchange& exchange) -> Task<void> {
+    const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", {});
+    std::vector<std::string> texts{"small", std::string(3000000, 'L'), "after"};
+    const std::vector<std::string> got = co_await (*accepted)->receive();
+    EXPECT_EQ(got.size(), 1u);
+    const std::vector<std::string_view> views(texts.begin(), texts.end());
+    const Result<void> sent = co_await (*accepted)->send(views);
+    EXPECT_TRUE(sent);
+  });
+  run([&]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    Client client(executor, endpoint(server.port()), {});
+    Request request;
+    request.headers = {{"Connection", "Upgrade"},
+                       {"Upgrade", "websocket"},
+                       {"Sec-WebSocket-Version", "13"},
+                       {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}};
+    Result<std::unique_ptr<Stream>> stream = co_await client.open(request);
+    EXPECT_TRUE(stream);
+    if (!stream) co_return;
+    const std::string_view hi("\x81\x82\0\0\0\0hi", 8);
+    const Result<void> sent = co_await (*stream)->write(hi);
+    std::string all;
+    for (;;) {
+      const Result<std::string> part = co_await (*stream)->read_some();
+      if (!part || part->empty()) break;
+      all += *part;
+    }
+    EXPECT_EQ(all.size(), 2 + 5 + 10 + 3000000 + 2 + 5 + 4u);
+    EXPECT_THAT(all.substr(all.size() - 11), HasSubstr("after"));
+  });
+}
+
+TEST_F(TlsTest, SurvivesAClientThatSpeaksPlainHttp) {
+  RunningServer server(options(), serve);
+  testing::RawClient plain(server.port());
+  plain.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  plain.read_all();
+  EXPECT_TRUE(testing::eventually([&] { return server.connections() == 0; }));
+}
+
+TEST_F(TlsTest, NamesTheFileThatCannotBeUsed) {
+  asio::io_context loop;
+  ServerOptions wrong = options();
+  wrong.tls->private_key = directory_ + "/missing.pem";
+  const auto missing = Server::listen(loop.get_executor(), wrong, serve, Logger::silent());
+  ASSERT_FALSE(missing);
+  EXPECT_THAT(missing.error().explanation, HasSubstr("missing.pem"));
+  wrong.tls->private_key = certificate();
+  const auto swapped = Server::listen(loop.get_executor(), wrong, serve, Logger::silent());
+  ASSERT_FALSE(swapped);
+  EXPECT_THAT(swapped.error().explanation, HasSubstr("private key"));
+}
+
+}  // namespace
+}  // namespace relay::http
