@@ -80,7 +80,7 @@ class PromptRun {
     turn_ = nullptr;
     const ExitCode code = conclude(result, turn.cancelled());
     if (!command_.close) {
-      err_.write(how_to_go_on(session));
+      if (result) err_.write(how_to_go_on(session));
       co_return code;
     }
     json::object params;
@@ -106,8 +106,11 @@ class PromptRun {
 
   std::string directory() const {
     std::error_code error;
-    const auto path = std::filesystem::absolute(command_.cwd.empty() ? "." : command_.cwd, error);
-    return error ? command_.cwd : path.lexically_normal().string();
+    const auto here = std::filesystem::current_path(error);
+    if (error) return command_.cwd;
+    std::string path = (here / command_.cwd).lexically_normal().string();
+    if (path.size() > 1 && path.back() == '/') path.pop_back();
+    return path;
   }
 
   void print_created(const json::object& created) {

@@ -77,13 +77,11 @@ http::Request RelayClient::post(const std::string& method, json::object params, 
 }
 
 Failure RelayClient::no_answer(const Error& error) const {
-  std::string text = "no answer from " + visible(access_.url) + ": " + explain(error);
-  if (error.suggested_actions.empty()) {
-    text +=
-        "\n  what to do:\n    - start the relay: acp-relay serve\n"
-        "    - or say where it is: --url, --management-url, ACP_RELAY_URL,"
-        " ACP_RELAY_MANAGEMENT_URL";
-  }
+  Error explained = error;
+  explained.suggested_actions.push_back("start the relay: acp-relay serve");
+  explained.suggested_actions.push_back(
+      "or say where it is: --url, --management-url, ACP_RELAY_URL, ACP_RELAY_MANAGEMENT_URL");
+  std::string text = "no answer from " + visible(access_.url) + ": " + explain(explained);
   return Failure{ExitCode::kCannotConnect, std::move(text)};
 }
 

@@ -26,6 +26,11 @@ json::object prompt_params(const std::string& session, std::string_view text) {
   return params;
 }
 
+// The first line of a failure; the rest would not fit into a note.
+std::string headline(const Outcome<json::object>& failed) {
+  return failed.error().text.substr(0, failed.error().text.find('\n'));
+}
+
 }  // namespace
 
 Turn::Turn(asio::any_io_executor executor, const RelayAccess& access, const PromptCommand& command,
@@ -61,6 +66,7 @@ Task<Outcome<json::object>> Turn::run(std::string text) {
     const auto told = co_await client.call("session/cancel", std::move(params));
     (void)told;  // nobody is left to be told
   }
+  ended_ = true;
   tasks_.cancel();
   co_await tasks_.join();
   print(view_.finish());
@@ -154,8 +160,9 @@ Task<void> Turn::answer_requests() {
       continue;
     }
     const auto answered = co_await client.call("session/respond", std::move(params));
-    // After a cancel the relay may have answered already; that is no news.
-    if (!answered && !cancelled_) print(view_.note("[answer] " + answered.error().text));
+    // After a cancel the relay has answered already, and the end of the turn cuts this call off:
+    // neither is news.
+    if (!answered && !cancelled_ && !ended_) print(view_.note("[answer] " + headline(answered)));
   }
 }
 
@@ -210,7 +217,7 @@ void Turn::cancel() {
     json::object params;
     params["sessionId"] = session_;
     const auto told = co_await client.call("session/cancel", std::move(params));
-    if (!told) print(view_.note("[cancel] " + told.error().text));
+    if (!told && !ended_) print(view_.note("[cancel] " + headline(told)));
   });
 }
 

@@ -55,6 +55,7 @@ class Turn {
   boost::json::value asked_;                  // id of the request that is being answered
   bool withdrawn_ = false;                    // that request needs no answer any more
   bool cancelled_ = false;
+  bool ended_ = false;  // calls that still run are cut off
   Wakeup requests_came_;
   TaskScope tasks_;
 };
