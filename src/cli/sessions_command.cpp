@@ -55,23 +55,11 @@ Task<ExitCode> list(RelayClient& client, const ListCommand& command) {
   while (static_cast<std::int64_t>(sessions.size()) < command.limit) {
     json::object params;
     params["limit"] = std::min(kPage, command.limit);
-    if (command.only_active) params["onlyActive"] = true;
+    if (command.only_active) params["activeOnly"] = true;
     if (!cursor.empty()) params["cursor"] = cursor;
     const Outcome<json::object> page = co_await client.call("session/list", std::move(params));
     if (!page) co_return report(page.error());
-    json::object wanted = *page;
-    if (command.only_active && wanted.contains("sessions") && wanted["sessions"].is_array()) {
-      json::array& items = wanted["sessions"].get_array();
-      items.erase(std::remove_if(items.begin(), items.end(),
-                                 [](const json::value& item) {
-                                   const json::object* session = item.if_object();
-                                   const json::value* active =
-                                       session ? session->if_contains("isActive") : nullptr;
-                                   return active && active->is_bool() && !active->get_bool();
-                                 }),
-                  items.end());
-    }
-    take_items(sessions, wanted, "sessions", command.limit);
+    take_items(sessions, *page, "sessions", command.limit);
     const std::string next(string_at(*page, "nextCursor"));
     if (next.empty() || next == cursor) break;
     cursor = next;
