@@ -142,6 +142,11 @@ void LogWriter::commit_held() {
       failed(count.error().explanation);
       return;
     }
+    // Messages of sessions that have just been closed may be deleted: that is worth a look at once.
+    const bool closes = std::ranges::any_of(group, [](const auto& entry) {
+      return std::holds_alternative<std::unique_ptr<SessionClose>>(entry.write);
+    });
+    if (closes) retain_at_ = {};
     held_.pop(group.size());
     written_ += count->written;
     lost_ += count->dropped;
