@@ -1,0 +1,280 @@
+#include "management/management_api.hpp"
+
+#include "management/routes.hpp"
+#include "management/views.hpp"
+#include "protocol/json_text.hpp"
+#include "protocol/rpc.hpp"
+
+#include <algorithm>
+#include <set>
+#include <sys/resource.h>
+
+namespace relay::management {
+namespace {
+
+constexpr std::size_t kExportPageMessages = 500;
+constexpr std::size_t kExportPageBytes = 1u << 20;
+
+int http_status(ErrorType type) {
+  switch (type) {
+    case ErrorType::kParseError:
+    case ErrorType::kInvalidRequest:
+    case ErrorType::kInvalidParams:
+      return 400;
+    case ErrorType::kUnauthorized:
+      return 401;
+    case ErrorType::kForbidden:
+      return 403;
+    case ErrorType::kMethodNotFound:
+    case ErrorType::kSessionNotFound:
+      return 404;
+    case ErrorType::kShuttingDown:
+      return 503;
+    default:
+      return 500;
+  }
+}
+
+http::Response answer(int status, std::string body, std::string type = "application/json") {
+  http::Response response;
+  response.status = status;
+  response.headers = {{"Content-Type", std::move(type)}, {"Cache-Control", "no-store"}};
+  response.body = std::move(body);
+  return response;
+}
+
+std::int64_t descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return -1;
+  return static_cast<std::int64_t>(limit.rlim_cur);
+}
+
+std::string_view name_of(SessionState state) {
+  switch (state) {
+    case SessionState::kStarting:
+      return "starting";
+    case SessionState::kReady:
+      return "ready";
+    case SessionState::kClosing:
+      return "closing";
+    case SessionState::kClosed:
+      break;
+  }
+  return "closed";
+}
+
+storage::SessionRecord record_of(const Session& session) {
+  storage::SessionRecord record = session.record();
+  record.last_sequence = std::max(record.last_sequence, session.last_sequence());
+  return record;
+}
+
+std::string shown(const storage::SessionRecord& record, const Session* session) {
+  if (session == nullptr || session->state() == SessionState::kClosed) {
+    return session_view(record, std::nullopt);
+  }
+  LiveFacts live;
+  live.state = name_of(session->state());
+  live.clients = session->client_count();
+  live.turn_running = session->turn_running();
+  live.agent = session->agent_description();
+  return session_view(record_of(*session), live);
+}
+
+Error no_such_path(std::string_view path) {
+  return make_error(ErrorType::kMethodNotFound,
+                    "there is nothing at " + std::string(path.substr(0, 200)))
+      .suggest(
+          "use /api/health, /api/ready, /api/config, /api/sessions, /api/sessions/{id}, "
+          "/api/sessions/{id}/export or /metrics")
+      .suggest("sessions are made and prompted on server.http_port and server.websocket_port");
+}
+
+Error wrong_method(std::string_view method, std::string_view allowed) {
+  return make_error(ErrorType::kMethodNotFound,
+                    "this path cannot be asked with " + std::string(method.substr(0, 40)))
+      .suggest("use one of: " + std::string(allowed));
+}
+
+}  // namespace
+
+http::Response ManagementApi::refusal(const Error& error) const {
+  ++context_.metrics.errors[error.type];
+  const int status = http_status(error.type);
+  http::Response response = answer(
+      status, JsonObject().raw("error", rpc::error_object(error, rpc::Dialect::kRelay)).take());
+  if (status == 401) response.headers.push_back({"WWW-Authenticate", "Bearer"});
+  return response;
+}
+
+Task<void> ManagementApi::handle(http::Exchange& exchange) {
+  const http::Request& request = exchange.request();
+  const auto admitted = http::admit(context_.access, request);
+  const Route route = route_of(request.path);
+  http::Response response;
+  if (!admitted) {
+    response = refusal(admitted.error());
+  } else if (route.endpoint == Endpoint::kUnknown) {
+    response = refusal(no_such_path(request.path));
+  } else if (!is_allowed(route.endpoint, request.method)) {
+    const std::string allowed(allowed_methods(route.endpoint));
+    response = refusal(wrong_method(request.method, allowed));
+    response.status = 405;
+    response.headers.push_back({"Allow", allowed});
+  } else if (route.endpoint == Endpoint::kExport) {
+    co_await send_log(exchange, route.session);
+    co_return;
+  } else if (route.endpoint == Endpoint::kHealth) {
+    response = health();
+  } else if (route.endpoint == Endpoint::kReady) {
+    response = ready();
+  } else if (route.endpoint == Endpoint::kConfig) {
+    response = answer(200, context_.config_json);
+  } else if (route.endpoint == Endpoint::kMetrics) {
+    response = answer(200, context_.metrics.text(), Metrics::kContentType);
+  } else if (route.endpoint == Endpoint::kSessions) {
+    response = co_await list(request.query);
+  } else if (request.method == "DELETE") {
+    response = co_await remove(route.session, *admitted);
+  } else {
+    response = co_await show(route.session);
+  }
+  // A peer that has gone away needs no answer.
+  const auto sent = co_await exchange.respond(std::move(response));
+  static_cast<void>(sent);
+}
+
+http::Response ManagementApi::health() const {
+  HealthFacts facts;
+  facts.version = context_.version;
+  facts.uptime = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() -
+                                                                  context_.start);
+  facts.isolation = to_string(context_.sessions.context().backend.isolation());
+  facts.sessions = context_.sessions.size();
+  return answer(200, health_view(facts));
+}
+
+http::Response ManagementApi::ready() const {
+  const storage::LogStatus log = context_.log.status();
+  ReadinessFacts facts;
+  facts.sessions = context_.sessions.size();
+  facts.session_limit = context_.sessions.limit();
+  facts.log_writable = log.writable;
+  facts.open_descriptors = metrics::count_open_fds();
+  facts.descriptor_limit = descriptor_limit();
+  if (context_.extra_reasons) facts.others = context_.extra_reasons();
+  const bool is_ready = not_ready_because(facts).empty();
+  http::Response response = answer(is_ready ? 200 : 503, readiness_view(facts, log));
+  if (!is_ready) response.headers.push_back({"Retry-After", "5"});
+  return response;
+}
+
+Task<http::Response> ManagementApi::list(std::vector<std::pair<std::string, std::string>> query) {
+  const auto wanted = read_list_query(query);
+  if (!wanted) co_return refusal(wanted.error());
+  // What the log does not know (starting sessions, or all of them without a log) heads the list.
+  std::vector<std::shared_ptr<Session>> live;
+  if (wanted->cursor.empty()) live = context_.sessions.all();
+  const auto page = co_await context_.log.list(*wanted);
+  if (!page) co_return refusal(page.error());
+
+  std::set<SessionId> listed;
+  for (const storage::SessionRecord& record : page->sessions) listed.insert(record.id);
+  const bool log_keeps_nothing = context_.log.instance_id().empty();
+  std::vector<std::string> items;
+  for (const auto& session : live) {
+    const bool unknown = log_keeps_nothing || session->state() == SessionState::kStarting;
+    if (unknown && !listed.contains(session->id())) {
+      items.push_back(shown(record_of(*session), session.get()));
+    }
+  }
+  for (const storage::SessionRecord& record : page->sessions) {
+    const auto session = context_.sessions.find(record.id);
+    items.push_back(shown(record, session.get()));
+  }
+  co_return answer(200, list_view(items, page->next_cursor));
+}
+
+Task<Result<ManagementApi::Known>> ManagementApi::find(std::string id) {
+  Known known;
+  known.session = context_.sessions.find(SessionId(id));
+  if (known.session) {
+    known.record = record_of(*known.session);
+    co_return known;
+  }
+  const auto found = co_await context_.log.find(SessionId(id));
+  if (!found) co_return found.error();
+  if (!*found) co_return session_not_found(id);
+  known.record = **found;
+  co_return known;
+}
+
+Task<http::Response> ManagementApi::show(std::string id) {
+  const auto known = co_await find(std::move(id));
+  if (!known) co_return refusal(known.error());
+  co_return answer(200, shown(known->record, known->session.get()));
+}
+
+Task<http::Response> ManagementApi::remove(std::string id, http::Principal principal) {
+  if (principal.role == http::Role::kObserver) {
+    co_return refusal(make_error(ErrorType::kForbidden, "observers may not end or erase sessions")
+                          .suggest("use the token of a principal with role: operator"));
+  }
+  const auto known = co_await find(id);
+  if (!known) co_return refusal(known.error());
+  const bool closes = known->session != nullptr;
+  if (closes) {
+    known->session->close(make_error(ErrorType::kSessionClosed, "the operator closed the session")
+                              .suggest("make another with session/new"),
+                          "operator");
+    co_await known->session->wait_closed();
+  } else {
+    const auto erased = co_await context_.log.erase(SessionId(id));
+    if (!erased) co_return refusal(erased.error());
+  }
+  const char* const outcome = closes ? "closed" : "erased";
+  context_.logger.info("session removed over the management API",
+                       {{"session", id}, {"outcome", outcome}, {"principal", principal.name}});
+  co_return answer(200, JsonObject().text("id", id).text("outcome", outcome).take());
+}
+
+Task<void> ManagementApi::send_log(http::Exchange& exchange, std::string id) {
+  const auto known = co_await find(std::move(id));
+  // The first page is read before the head is sent: its failure can still be told.
+  Result<storage::HistoryPage> page = storage::HistoryPage{};
+  if (known) {
+    page =
+        co_await context_.log.history(known->record.id, 0, kExportPageMessages, kExportPageBytes);
+  }
+  if (!known || !page) {
+    http::Response response = refusal(known ? page.error() : known.error());
+    const auto sent = co_await exchange.respond(std::move(response));
+    static_cast<void>(sent);
+    co_return;
+  }
+  auto sent = co_await exchange.start_stream(answer(200, {}, "application/x-ndjson"));
+  std::string lines = export_head(known->record, known->is_active());
+  // A live session may grow faster than it is read; the export ends where the log was when it
+  // began.
+  const storage::Sequence end = known->record.last_sequence;
+  while (sent) {
+    lines += export_lines(*page);
+    sent = co_await exchange.write(lines);
+    if (!sent) co_return;
+    if (page->complete || page->messages.empty()) break;
+    const storage::Sequence after = page->messages.back().sequence;
+    if (known->is_active() && after >= end) break;
+    lines.clear();
+    page = co_await context_.log.history(known->record.id, after, kExportPageMessages,
+                                         kExportPageBytes);
+    if (!page) {
+      context_.logger.error("an export was cut off", {{"session", known->record.id.value()},
+                                                      {"reason", page.error().explanation}});
+      co_return;
+    }
+  }
+  if (!sent) co_return;
+  sent = co_await exchange.finish();
+}
+
+}  // namespace relay::management

@@ -1,0 +1,74 @@
+// The HTTP API of the operator: health, readiness, configuration, sessions and metrics.
+//
+//   GET    /api/health                 200 while the process runs
+//   GET    /api/ready                  200, or 503 with the reasons why no session can be made
+//   GET    /api/config                 the configuration without secrets
+//   GET    /api/sessions               live and closed, newest first; ?limit=&cursor=
+//   GET    /api/sessions/{id}
+//   DELETE /api/sessions/{id}          closes a live session, erases a closed one
+//   GET    /api/sessions/{id}/export   the whole log of a session as JSON lines
+//   GET    /metrics                    Prometheus text
+//
+// Refusals are {"error": {...}} with the error object of the relay's other protocols. An export
+// that cannot go on is cut off, so that nobody takes a part for the whole.
+#pragma once
+
+#include "base/async.hpp"
+#include "base/log.hpp"
+#include "http/access.hpp"
+#include "http/server.hpp"
+#include "metrics/metrics.hpp"
+#include "session/session_directory.hpp"
+#include "storage/message_log.hpp"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace relay::management {
+
+// The references outlive the ManagementApi.
+struct ManagementContext {
+  SessionDirectory& sessions;
+  storage::MessageLog& log;
+  Metrics& metrics;
+  http::AccessRules access = {};
+  std::string config_json = "{}";  // already without secrets
+  std::string version = RELAY_VERSION;
+  std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+  // Further reasons for /api/ready, e.g. "shutting_down"; may be empty.
+  std::function<std::vector<std::string>()> extra_reasons = {};
+  Logger logger = Logger::silent();
+};
+
+// Outlives the exchanges that it handles.
+class ManagementApi {
+ public:
+  explicit ManagementApi(ManagementContext context) : context_(std::move(context)) {}
+
+  Task<void> handle(http::Exchange& exchange);
+
+ private:
+  // A session as it is known best: from the directory, otherwise from the log.
+  struct Known {
+    std::shared_ptr<Session> session;  // null: closed long ago
+    storage::SessionRecord record;
+    bool is_active() const { return session && session->state() != SessionState::kClosed; }
+  };
+
+  http::Response health() const;
+  http::Response ready() const;
+  Task<http::Response> list(std::vector<std::pair<std::string, std::string>> query);
+  Task<http::Response> show(std::string id);
+  Task<http::Response> remove(std::string id, http::Principal principal);
+  Task<void> send_log(http::Exchange& exchange, std::string id);
+
+  Task<Result<Known>> find(std::string id);
+  http::Response refusal(const Error& error) const;
+
+  ManagementContext context_;
+};
+
+}  // namespace relay::management

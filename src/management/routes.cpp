@@ -1,0 +1,64 @@
+#include "management/routes.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace relay::management {
+namespace {
+
+constexpr std::string_view kSessionsPrefix = "/api/sessions/";
+constexpr std::string_view kExportSuffix = "/export";
+
+constexpr std::array<std::pair<std::string_view, Endpoint>, 5> kFixed{{
+    {"/api/health", Endpoint::kHealth},
+    {"/api/ready", Endpoint::kReady},
+    {"/api/config", Endpoint::kConfig},
+    {"/api/sessions", Endpoint::kSessions},
+    {"/metrics", Endpoint::kMetrics},
+}};
+
+}  // namespace
+
+Route route_of(std::string_view path) {
+  for (const auto& [fixed, endpoint] : kFixed) {
+    if (path == fixed) return {endpoint, {}};
+  }
+  if (!path.starts_with(kSessionsPrefix)) return {};
+  std::string_view id = path.substr(kSessionsPrefix.size());
+  Endpoint endpoint = Endpoint::kSession;
+  if (id.ends_with(kExportSuffix)) {
+    id.remove_suffix(kExportSuffix.size());
+    endpoint = Endpoint::kExport;
+  }
+  if (id.empty() || id.find('/') != std::string_view::npos) return {};
+  return {endpoint, std::string(id)};
+}
+
+std::string_view allowed_methods(Endpoint endpoint) {
+  return endpoint == Endpoint::kSession ? "GET, HEAD, DELETE" : "GET, HEAD";
+}
+
+bool is_allowed(Endpoint endpoint, std::string_view method) {
+  return method == "GET" || method == "HEAD" ||
+         (method == "DELETE" && endpoint == Endpoint::kSession);
+}
+
+Result<storage::SessionQuery> read_list_query(
+    const std::vector<std::pair<std::string, std::string>>& query) {
+  storage::SessionQuery out;
+  for (const auto& [name, value] : query) {
+    if (name == "cursor") out.cursor = value;
+    if (name != "limit") continue;
+    const char* const end = value.data() + value.size();
+    const auto [stopped, failure] = std::from_chars(value.data(), end, out.limit);
+    if (failure != std::errc() || stopped != end || out.limit == 0 || out.limit > kMaxListLimit) {
+      return make_error(ErrorType::kInvalidParams, "limit must be a number from 1 to 1000")
+          .suggest("ask for the next page with the cursor that nextCursor gives")
+          .with("limit", value.substr(0, 100));
+    }
+  }
+  return out;
+}
+
+}  // namespace relay::management

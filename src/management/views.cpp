@@ -1,0 +1,131 @@
+#include "management/views.hpp"
+
+#include "protocol/json_text.hpp"
+#include "session/history_view.hpp"
+
+namespace relay::management {
+namespace {
+
+std::string text_or_null(std::string_view text) {
+  return text.empty() ? "null" : json_string(text);
+}
+
+// {"a":1} and {"b":2} become {"a":1,"b":2}; neither is empty.
+std::string joined(std::string first, std::string_view second) {
+  first.back() = ',';
+  return first.append(second.substr(1));
+}
+
+std::string list_of(const std::vector<std::string>& items) {
+  std::string out = "[";
+  for (const std::string& item : items) {
+    if (out.size() > 1) out += ',';
+    out += item;
+  }
+  return out += ']';
+}
+
+std::string log_view(const storage::LogStatus& log) {
+  return JsonObject()
+      .boolean("writable", log.writable)
+      .raw("lastError", text_or_null(log.last_error))
+      .number("pendingBytes", static_cast<std::int64_t>(log.pending_bytes))
+      .number("lostMessages", static_cast<std::int64_t>(log.lost_messages))
+      .take();
+}
+
+std::string owner_view(const storage::SessionRecord& session) {
+  return JsonObject().raw("owner", text_or_null(session.owner)).take();
+}
+
+std::string gap_line(const storage::Gap& gap) {
+  return JsonObject().text("type", "gap").number("from", gap.from).number("to", gap.to).take() +
+         '\n';
+}
+
+std::string message_line(const storage::MessageRecord& message) {
+  const std::string_view body = message.body.view();
+  return JsonObject()
+             .text("type", "message")
+             .number("sequence", message.sequence)
+             .text("origin", message.origin == storage::Origin::kClient  ? "client"
+                             : message.origin == storage::Origin::kAgent ? "agent"
+                                                                         : "relay")
+             .text("direction", direction(message))
+             .text("messageType", message_type(message.kind))
+             .raw("method", text_or_null(message.method))
+             .raw("jsonrpcId", message.rpc_id.empty() ? "null" : message.rpc_id)
+             .text("timestamp", to_rfc3339(message.time))
+             .raw("message", body.empty() ? "null" : body)
+             .take() +
+         '\n';
+}
+
+}  // namespace
+
+std::string health_view(const HealthFacts& facts) {
+  return JsonObject()
+      .text("status", "ok")
+      .text("version", facts.version)
+      .number("uptime_seconds", facts.uptime.count())
+      .text("isolation", facts.isolation)
+      .number("sessions", static_cast<std::int64_t>(facts.sessions))
+      .take();
+}
+
+std::string readiness_view(const ReadinessFacts& facts, const storage::LogStatus& log) {
+  const std::vector<std::string> reasons = not_ready_because(facts);
+  std::vector<std::string> shown;
+  JsonObject remedies;
+  for (const std::string& reason : reasons) {
+    shown.push_back(json_string(reason));
+    if (!remedy(reason).empty()) remedies.text(reason, remedy(reason));
+  }
+  return JsonObject()
+      .boolean("ready", reasons.empty())
+      .raw("reasons", list_of(shown))
+      .raw("remedies", remedies.take())
+      .number("sessions", static_cast<std::int64_t>(facts.sessions))
+      .number("sessionLimit", static_cast<std::int64_t>(facts.session_limit))
+      .raw("log", log_view(log))
+      .take();
+}
+
+std::string session_view(const storage::SessionRecord& session,
+                         const std::optional<LiveFacts>& live) {
+  std::string shown = joined(session_item(session, live.has_value()), owner_view(session));
+  if (!live) return shown;
+  const std::string more = JsonObject()
+                               .text("state", live->state)
+                               .number("clients", static_cast<std::int64_t>(live->clients))
+                               .boolean("turnRunning", live->turn_running)
+                               .raw("agent", text_or_null(live->agent))
+                               .take();
+  return joined(std::move(shown), more);
+}
+
+std::string list_view(const std::vector<std::string>& sessions,
+                      const std::optional<std::string>& next_cursor) {
+  JsonObject list;
+  list.raw("sessions", list_of(sessions));
+  if (next_cursor) list.text("nextCursor", *next_cursor);
+  return list.take();
+}
+
+std::string export_head(const storage::SessionRecord& session, bool is_active) {
+  const std::string item = joined(session_item(session, is_active), owner_view(session));
+  return joined(JsonObject().text("type", "session").take(), item) + '\n';
+}
+
+std::string export_lines(const storage::HistoryPage& page) {
+  std::string out;
+  auto gap = page.gaps.begin();
+  for (const storage::MessageRecord& message : page.messages) {
+    for (; gap != page.gaps.end() && gap->from < message.sequence; ++gap) out += gap_line(*gap);
+    out += message_line(message);
+  }
+  for (; gap != page.gaps.end(); ++gap) out += gap_line(*gap);
+  return out;
+}
+
+}  // namespace relay::management

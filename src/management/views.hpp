@@ -1,0 +1,53 @@
+// What the management API shows, as JSON texts. Pure.
+//
+// Sessions are shown as session/list shows them (session/history_view.hpp) with `owner` added, and
+// for live ones `state`, `clients`, `turnRunning` and `agent` (pid or container).
+#pragma once
+
+#include "management/readiness.hpp"
+#include "storage/message_log.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace relay::management {
+
+struct HealthFacts {
+  std::string_view version;
+  std::chrono::seconds uptime{0};
+  std::string_view isolation;
+  std::size_t sessions = 0;
+};
+
+// {"status":"ok","version","uptime_seconds","isolation","sessions"}
+std::string health_view(const HealthFacts& facts);
+
+// {"ready","reasons":[...],"remedies":{reason: text},"sessions","sessionLimit","log":{...}}
+std::string readiness_view(const ReadinessFacts& facts, const storage::LogStatus& log);
+
+struct LiveFacts {
+  std::string_view state;  // "starting", "ready", "closing"
+  std::size_t clients = 0;
+  bool turn_running = false;
+  std::string agent;
+};
+
+// Without `live`: a closed session.
+std::string session_view(const storage::SessionRecord& session,
+                         const std::optional<LiveFacts>& live);
+
+// {"sessions":[...],"nextCursor"?}
+std::string list_view(const std::vector<std::string>& sessions,
+                      const std::optional<std::string>& next_cursor);
+
+// Lines of an export, each with its line feed. The first member is `type`: "session", "message" or
+// "gap".
+std::string export_head(const storage::SessionRecord& session, bool is_active);
+// Messages and gaps of a page in the order of their numbers.
+std::string export_lines(const storage::HistoryPage& page);
+
+}  // namespace relay::management
