@@ -65,6 +65,18 @@ Task<bool> Wakeup::wait() {
   co_return notified;
 }
 
+void Event::happen() {
+  happened_ = true;
+  for (Wakeup& waiter : waiters_) waiter.notify();
+}
+
+Task<void> Event::wait() {
+  if (happened_) co_return;
+  const auto waiter = waiters_.emplace(waiters_.end(), executor_);
+  co_await waiter->wait();
+  waiters_.erase(waiter);
+}
+
 TaskScope::TaskScope(asio::any_io_executor executor, OnFailure on_failure)
     : executor_(executor), on_failure_(std::move(on_failure)), idle_(std::move(executor)) {}
 

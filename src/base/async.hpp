@@ -1,4 +1,4 @@
-// The coroutine vocabulary: Task, Wakeup, TaskScope, sleep_for.
+// The coroutine vocabulary: Task, Wakeup, Event, TaskScope, sleep_for.
 //
 // Everything here belongs to one single-threaded executor: no locks, and no call from another
 // thread. House rule (tools/lint_coroutines.py checks it, GCC 12.2 miscompiles the rest):
@@ -61,6 +61,23 @@ class Wakeup {
   asio::any_io_executor executor_;
   std::unique_ptr<Waiter> waiter_;
   bool signalled_ = false;
+};
+
+// Happens once; any number of coroutines may wait for it.
+class Event {
+ public:
+  explicit Event(asio::any_io_executor executor) : executor_(std::move(executor)) {}
+
+  void happen();
+  bool happened() const { return happened_; }
+
+  // Returns at once when it has happened, and when the waiting coroutine is cancelled.
+  Task<void> wait();
+
+ private:
+  asio::any_io_executor executor_;
+  std::list<Wakeup> waiters_;
+  bool happened_ = false;
 };
 
 // Owns child coroutines; none of them outlives the scope. Call join() before destroying it.

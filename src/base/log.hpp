@@ -23,15 +23,15 @@ enum class LogFormat { kText, kJson };
 using LogValue = std::variant<std::string, std::int64_t, double, bool>;
 
 struct LogField {
-  LogField(std::string_view key, std::string_view value) : name(key), value(std::string(value)) {}
-  LogField(std::string_view key, const char* value) : name(key), value(std::string(value)) {}
-  LogField(std::string_view key, const std::string& value) : name(key), value(value) {}
-  LogField(std::string_view key, bool value) : name(key), value(value) {}
-  LogField(std::string_view key, double value) : name(key), value(value) {}
+  LogField(std::string_view key, std::string_view text) : name(key), value(std::string(text)) {}
+  LogField(std::string_view key, const char* text) : name(key), value(std::string(text)) {}
+  LogField(std::string_view key, const std::string& text) : name(key), value(text) {}
+  LogField(std::string_view key, bool flag) : name(key), value(flag) {}
+  LogField(std::string_view key, double number) : name(key), value(number) {}
   template <class Integer>
     requires std::is_integral_v<Integer>
-  LogField(std::string_view key, Integer value)
-      : name(key), value(static_cast<std::int64_t>(value)) {}
+  LogField(std::string_view key, Integer number)
+      : name(key), value(static_cast<std::int64_t>(number)) {}
 
   std::string name;
   LogValue value;

@@ -122,7 +122,7 @@ struct SessionsConfig {
 
 enum class Durability {
   kRelaxed,  // survives a crash of the relay; the last moments may be lost with the machine's power
-  kFull,     // every commit reaches the disk
+  kStrict,   // every commit reaches the disk
 };
 
 struct DatabaseConfig {

@@ -138,7 +138,7 @@ void add_database_keys(std::vector<Key>& keys) {
   at("enabled", &D::enabled, flag(), "false: messages are not stored, histories are empty.");
   at("path", &D::path, text(), "SQLite file; made when missing.");
   at("durability", &D::durability,
-     choice<Durability>({{"relaxed", Durability::kRelaxed}, {"full", Durability::kFull}}),
+     choice<Durability>({{"relaxed", Durability::kRelaxed}, {"strict", Durability::kStrict}}),
      "relaxed: safe against a crash of the relay, the last moments may be lost when the machine "
      "loses power. full: every commit is on the disk.");
   at("max_pending_bytes", &D::max_pending_bytes, size<std::size_t>(kKi, 64 * kGi),

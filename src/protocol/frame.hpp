@@ -40,6 +40,8 @@ struct Envelope {
   Span result;      // JSON text of `result` or `error`
   Span session_id;  // params.sessionId: JSON text, quotes included, only when it is a string
   Span request_id;  // params.requestId: JSON text, when it is a string or a number
+  Span prompt_key;  // params.prompt or params.content: the key between its quotes
+  Span prompt;      // its value: JSON text
   // JSON texts of strings that name a session: values of keys `sessionId` and `...SessionId` at any
   // depth, and every other string that equals FrameLimits::watched_id or looks like a relay session
   // id.

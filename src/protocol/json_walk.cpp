@@ -27,8 +27,9 @@ enum class Place { kElsewhere, kParams };
 
 class Walk {
  public:
-  Walk(const std::string& bytes, const FrameLimits& limits, Envelope& found)
-      : bytes_(bytes), limits_(limits), found_(found) {}
+  Walk(const std::string& bytes, const FrameLimits& limits, ondemand::document& document,
+       Envelope& found)
+      : bytes_(bytes), limits_(limits), document_(document), found_(found) {}
 
   // Consumes one value. `key` is its spelled key, empty in arrays.
   Outcome value(ondemand::value value, std::size_t depth, Place place, std::string_view key) {
@@ -51,6 +52,15 @@ class Walk {
 
   Span span(std::string_view part) const {
     return {static_cast<std::size_t>(part.data() - bytes_.data()), part.size()};
+  }
+
+  // The whole of a value that was just walked and that began with `token`. Empty: the text ends in
+  // it.
+  std::string_view whole(std::string_view token) {
+    if (!token.starts_with('{') && !token.starts_with('[')) return token;
+    const char* end = nullptr;
+    if (document_.current_location().get(end)) return {};
+    return trimmed({token.data(), static_cast<std::size_t>(end - token.data())});
   }
 
  private:
@@ -104,6 +114,9 @@ class Walk {
                (token.front() == '"' || token.front() == '-' ||
                 (token.front() >= '0' && token.front() <= '9'))) {
       found_.request_id = span(token);
+    } else if (name == "prompt" || (name == "content" && !found_.prompt.present())) {
+      found_.prompt_key = span(name);
+      found_.prompt = span(whole(token));
     }
   }
 
@@ -117,6 +130,7 @@ class Walk {
 
   const std::string& bytes_;
   const FrameLimits& limits_;
+  ondemand::document& document_;
   Envelope& found_;
 };
 
@@ -253,25 +267,19 @@ tl::expected<Envelope, FrameError> walk_document(ondemand::document& document,
   if (document.get_object().get(members)) {
     return tl::unexpected(explain(Outcome::kNotJson, limits));
   }
-  Walk walk(bytes, limits, found);
+  Walk walk(bytes, limits, document, found);
   for (auto member : members) {
     std::string_view name;
     ondemand::value value;
     if (member.unescaped_key().get(name) || member.value().get(value)) {
       return tl::unexpected(explain(Outcome::kNotJson, limits));
     }
-    std::string_view whole = trimmed(value.raw_json_token());
-    const bool container = whole.starts_with('{') || whole.starts_with('[');
+    const std::string_view token = trimmed(value.raw_json_token());
     const Place place = name == "params" ? Place::kParams : Place::kElsewhere;
     const Outcome outcome = walk.value(value, 1, place, {});
     if (outcome != Outcome::kGood) return tl::unexpected(explain(outcome, limits));
-    if (container) {
-      const char* end = nullptr;
-      if (document.current_location().get(end)) {
-        return tl::unexpected(explain(Outcome::kNotJson, limits));
-      }
-      whole = trimmed({whole.data(), static_cast<std::size_t>(end - whole.data())});
-    }
+    const std::string_view whole = walk.whole(token);
+    if (whole.empty()) return tl::unexpected(explain(Outcome::kNotJson, limits));
     if (!note_member(name, walk.span(whole), bytes, top, found)) {
       return tl::unexpected(failure(FrameError::Kind::kDuplicateKey,
                                     "the member \"" + std::string(name) + "\" appears twice"));

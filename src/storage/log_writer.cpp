@@ -27,6 +27,7 @@ LogWriter::LogWriter(std::unique_ptr<MessageStore> store, const LogOptions& opti
       max_held_bytes_(options.max_pending_bytes - max_queued_bytes_),
       group_commit_(options.group_commit),
       retention_{options.retention_days, options.max_rows, options.max_bytes},
+      redact_(options.redact),
       log_(std::move(log)),
       store_(std::move(store)) {
   // Signals are the loop's: its thread is the one that waits for them.
@@ -118,12 +119,16 @@ bool LogWriter::wait_and_take() {
                      [&] { return urgent() || group_is_full(); });
   }
   activity_ = Activity::kBusy;
-  held_.take(queued_);
+  taken_.take(queued_);
   jobs_.insert(jobs_.end(), std::make_move_iterator(queued_jobs_.begin()),
                std::make_move_iterator(queued_jobs_.end()));
   queued_jobs_.clear();
-  held_bytes_ = held_.bytes();
-  return stopping_;
+  held_bytes_ = held_.bytes() + taken_.bytes();
+  const bool stopping = stopping_;
+  lock.unlock();
+  if (redact_) taken_.rewrite(redact_);
+  held_.take(taken_);
+  return stopping;
 }
 
 LogWriter::Clock::time_point LogWriter::next_turn() const {

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -68,6 +69,7 @@ class LogWriter {
   const std::size_t max_held_bytes_;
   const std::chrono::milliseconds group_commit_;
   const RetentionLimits retention_;
+  const std::function<std::optional<std::string>(std::string_view)> redact_;
   const Logger log_;
 
   mutable std::mutex mutex_;
@@ -88,6 +90,7 @@ class LogWriter {
 
   // Of the storage thread:
   std::unique_ptr<MessageStore> store_;
+  PendingWrites taken_;  // on the way from the loop, not looked at yet
   PendingWrites held_;
   std::vector<Waiting> jobs_;
   bool failing_ = false;

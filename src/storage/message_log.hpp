@@ -17,16 +17,18 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace relay::storage {
 
 // What a power cut may take: the last moments before it, or nothing that was committed. A killed
 // relay loses at most the group that was being gathered, either way.
-enum class Durability { kRelaxed, kFull };
+enum class Durability { kRelaxed, kStrict };
 
 struct LogOptions {
   std::string path;  // a file, or ":memory:"
@@ -37,6 +39,9 @@ struct LogOptions {
   std::int64_t max_rows = 0;
   std::int64_t max_bytes = 0;
   Durability durability = Durability::kRelaxed;
+  // Takes secrets out of a message before it is written or read back; empty result: nothing to take
+  // out. Called on the storage thread.
+  std::function<std::optional<std::string>(std::string_view)> redact;
 };
 
 // A contiguous range of one session's sequence numbers that the log does not hold.

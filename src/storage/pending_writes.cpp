@@ -59,6 +59,20 @@ void PendingWrites::take(PendingWrites& other) {
   other.bytes_ = 0;
 }
 
+void PendingWrites::rewrite(
+    const std::function<std::optional<std::string>(std::string_view)>& change) {
+  for (Entry& entry : std::span(entries_).subspan(first_)) {
+    auto* const write = std::get_if<MessageWrite>(&entry.write);
+    if (write == nullptr) continue;
+    MessageRecord& message = write->message;
+    bytes_ -= cost(entry.write);
+    if (auto body = change(message.body.view())) message.body = SharedBytes(std::move(*body));
+    if (auto method = change(message.method)) message.method = std::move(*method);
+    if (auto id = change(message.rpc_id)) message.rpc_id = std::move(*id);
+    bytes_ += cost(entry.write);
+  }
+}
+
 void PendingWrites::pop(std::size_t count) {
   for (std::size_t index = first_; index < first_ + count; ++index) {
     bytes_ -= cost(entries_[index].write);

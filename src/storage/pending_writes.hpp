@@ -10,9 +10,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -64,6 +67,8 @@ class PendingWrites {
   void push(Write write, std::uint64_t order);
   // Moves everything of `other` behind what is here.
   void take(PendingWrites& other);
+  // Replaces the texts of messages for which `change` has another.
+  void rewrite(const std::function<std::optional<std::string>(std::string_view)>& change);
   void pop(std::size_t count);
 
   bool empty() const { return first_ == entries_.size(); }

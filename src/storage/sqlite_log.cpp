@@ -15,7 +15,7 @@ constexpr std::string_view kInMemory = ":memory:";
 // A checkpoint every 16 MiB of pages; after it the file of the write-ahead log is cut to the limit.
 Result<void> configure(Database& database, Durability durability) {
   return database.execute(std::string("PRAGMA journal_mode = WAL; PRAGMA synchronous = ") +
-                          (durability == Durability::kFull ? "FULL" : "NORMAL") +
+                          (durability == Durability::kStrict ? "FULL" : "NORMAL") +
                           "; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 4096;"
                           "PRAGMA journal_size_limit = 33554432; PRAGMA cache_size = -8192;"
                           "PRAGMA temp_store = MEMORY");

@@ -1,0 +1,200 @@
+#include "app/application.hpp"
+
+#include "app/settings.hpp"
+#include "backend/process/process_backend.hpp"
+#include "base/random_id.hpp"
+#include "config/print.hpp"
+#include "protocol/secrets.hpp"
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
+#include <filesystem>
+
+namespace relay::app {
+namespace {
+
+// The demo agent lies beside the relay, or where `cmake --install` puts it.
+std::string demo_agent_path() {
+  std::error_code failure;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", failure);
+  if (failure) return "acp-demo-agent";
+  const auto beside = self.parent_path() / "acp-demo-agent";
+  return std::filesystem::exists(beside, failure) ? beside.string() : "acp-demo-agent";
+}
+
+Error no_containers() {
+  return make_error(ErrorType::kDockerNotAvailable,
+                    "container.enabled is true, but this version runs agents as processes only")
+      .suggest("set container.enabled: false")
+      .suggest("or set agent.command and container.required: false to fall back to a process");
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Application>> Application::start(asio::any_io_executor executor,
+                                                        const config::Config& config, Logger log) {
+  std::unique_ptr<Application> application(
+      new Application(std::move(executor), config, std::move(log)));
+  const auto opened = application->open();
+  if (!opened) return opened.error();
+  return application;
+}
+
+Application::Application(asio::any_io_executor executor, const config::Config& config, Logger log)
+    : executor_(executor),
+      config_(config),
+      log_(std::move(log)),
+      background_(std::move(executor), [this](const std::string& task, std::exception_ptr) {
+        log_.error("a background task failed", {{"task", task}});
+      }) {}
+
+Result<void> Application::open() {
+  if (needs_generated_token(config_)) generated_token_ = random_hex(24);
+  const auto redactor = std::make_shared<const SecretRedactor>(config::secrets(config_));
+  if (config_.database.enabled) {
+    storage::LogOptions options = log_options(config_);
+    options.redact = [redactor](std::string_view text) { return redactor->redact(text); };
+    auto opened = storage::MessageLog::open(executor_, std::move(options), log_);
+    if (!opened) return opened.error();
+    message_log_ = std::move(*opened);
+  } else {
+    message_log_ = storage::make_null_log();
+  }
+  if (auto backend = open_backend(); !backend) return backend.error();
+  sessions_ = std::make_unique<SessionDirectory>(
+      SessionContext{executor_, *backend_, *message_log_, metrics_, request_ids_, log_,
+                     session_options(config_)},
+      directory_options(config_));
+  api_ = std::make_unique<frontend::RelayApi>(
+      *sessions_, frontend::ApiOptions{config_.sessions.shared, config_.agent.client_env});
+  metrics_.before_text([this](Metrics& metrics) {
+    const storage::LogStatus status = message_log_->status();
+    metrics.log_pending_bytes = status.pending_bytes;
+    metrics.log_lost_messages = status.lost_messages;
+    metrics.log_wal_bytes = status.wal_bytes;
+    metrics.log_writable = status.writable;
+  });
+  return listen();
+}
+
+Result<void> Application::open_backend() {
+  if (config_.container.enabled) {
+    if (config_.container.required || config_.agent.command.empty()) return no_containers();
+    log_.warn("containers are not used, agents run as processes with this user's rights",
+              {{"key", "container.enabled"}});
+  }
+  ProcessOptions options = process_options(config_, demo_agent_path());
+  const auto redactor = std::make_shared<const SecretRedactor>(config::secrets(config_));
+  options.redact = [redactor](std::string line) {
+    auto changed = redactor->redact(line);
+    return changed ? std::move(*changed) : std::move(line);
+  };
+  backend_ = std::make_unique<ProcessBackend>(executor_, std::move(options), log_);
+  return Result<void>();
+}
+
+Result<void> Application::listen() {
+  frontend::HttpOptions http_options;
+  http_options.access = access_rules(config_, Listener::kHttp, generated_token_);
+  http_options.frame = frame_limits(config_);
+  http_options.outbox = outbox_limits(config_);
+  http_options.max_message_bytes = config_.server.max_message_bytes;
+  relay_http_ = std::make_unique<frontend::RelayHttp>(*api_, metrics_, std::move(http_options));
+
+  frontend::WebSocketFrontendOptions websocket_options;
+  websocket_options.access = access_rules(config_, Listener::kWebSocket, generated_token_);
+  websocket_options.frame = frame_limits(config_);
+  websocket_options.outbox = outbox_limits(config_);
+  relay_websocket_ = std::make_unique<frontend::RelayWebSocket>(*api_, metrics_, log_,
+                                                                std::move(websocket_options));
+
+  management::ManagementContext context{*sessions_, *message_log_, metrics_};
+  context.access = access_rules(config_, Listener::kManagement, generated_token_);
+  context.config_json = config::to_json(config_);
+  context.version = RELAY_VERSION;
+  context.extra_reasons = [this] { return not_ready_because(); };
+  management_ = std::make_unique<management::ManagementApi>(std::move(context));
+
+  const auto open_server = [this](Listener listener, std::unique_ptr<http::Server>& server,
+                                  http::Handler handler) -> Result<void> {
+    auto opened = http::Server::listen(executor_, server_options(config_, listener),
+                                       std::move(handler), log_);
+    if (!opened) return opened.error();
+    server = std::move(*opened);
+    return Result<void>();
+  };
+  auto opened = open_server(Listener::kHttp, http_server_, [this](http::Exchange& exchange) {
+    return relay_http_->handle(exchange);
+  });
+  if (!opened) return opened;
+  opened = open_server(Listener::kWebSocket, websocket_server_, [this](http::Exchange& exchange) {
+    return relay_websocket_->handle(exchange);
+  });
+  if (!opened) return opened;
+  return open_server(Listener::kManagement, management_server_,
+                     [this](http::Exchange& exchange) { return management_->handle(exchange); });
+}
+
+Task<void> Application::run() {
+  background_.spawn("idle sessions", [this] { return sessions_->sweep(); });
+  background_.spawn("loop watch", [this] { return watch_loop(); });
+  background_.spawn("http", [this] { return http_server_->run(); });
+  background_.spawn("websocket", [this] { return websocket_server_->run(); });
+  background_.spawn("management", [this] { return management_server_->run(); });
+  co_await background_.join();
+}
+
+// How late a timer fires is how long something kept the loop busy.
+Task<void> Application::watch_loop() {
+  constexpr std::chrono::milliseconds kPause(200);
+  while (true) {
+    const auto due = std::chrono::steady_clock::now() + kPause;
+    const bool slept = co_await sleep_for(kPause);
+    if (!slept) co_return;
+    const auto now = std::chrono::steady_clock::now();
+    metrics_.longest_loop_turn.record(now - due, now);
+  }
+}
+
+Task<void> Application::stop() {
+  using namespace boost::asio::experimental::awaitable_operators;
+  stopping_ = true;
+  const auto limit = config_.server.shutdown_timeout;
+  const auto began = std::chrono::steady_clock::now();
+  const auto left = [&] {
+    const auto used = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::steady_clock::now() - began);
+    return std::max(limit - used, std::chrono::milliseconds(0));
+  };
+  co_await sessions_->close_all();
+  // Clients have been told; they get a moment to take their last messages.
+  const auto goodbye = std::min(left() / 2, std::chrono::milliseconds(1'000));
+  auto http = http_server_->stop(goodbye);
+  auto websocket = websocket_server_->stop(goodbye);
+  auto management = management_server_->stop(std::chrono::milliseconds(100));
+  co_await (std::move(http) && std::move(websocket) && std::move(management));
+  co_await message_log_->flush();
+  background_.cancel();
+}
+
+std::vector<std::string> Application::not_ready_because() const {
+  std::vector<std::string> reasons;
+  if (stopping_) reasons.emplace_back("shutting_down");
+  return reasons;
+}
+
+Running Application::running() const {
+  Running running;
+  running.http_port = http_server_->port();
+  running.websocket_port = websocket_server_->port();
+  running.management_port = management_server_->port();
+  running.generated_token = generated_token_;
+  if (!config_.agent.command.empty()) {
+    running.agent = config_.agent.command;
+    for (const std::string& argument : config_.agent.args) running.agent += " " + argument;
+    running.agent = SecretRedactor(config::secrets(config_)).redacted(running.agent);
+  }
+  return running;
+}
+
+}  // namespace relay::app

@@ -1,0 +1,63 @@
+// The relay as one object: owns every part, in the order in which they depend on each other.
+#pragma once
+
+#include "app/startup_lines.hpp"
+#include "backend/agent_backend.hpp"
+#include "config/config.hpp"
+#include "frontend/relay_api.hpp"
+#include "frontend/relay_http.hpp"
+#include "frontend/relay_websocket.hpp"
+#include "http/server.hpp"
+#include "management/management_api.hpp"
+#include "metrics/metrics.hpp"
+#include "session/session_directory.hpp"
+#include "storage/message_log.hpp"
+
+#include <memory>
+#include <string>
+
+namespace relay::app {
+
+class Application {
+ public:
+  // Opens the database and the ports. On failure nothing is left open.
+  static Result<std::unique_ptr<Application>> start(asio::any_io_executor executor,
+                                                    const config::Config& config, Logger log);
+
+  // Serves until stop() has finished.
+  Task<void> run();
+
+  // Ends sessions, connections and the log, in this order, within server.shutdown_timeout.
+  Task<void> stop();
+
+  Running running() const;
+
+ private:
+  Application(asio::any_io_executor executor, const config::Config& config, Logger log);
+  Result<void> open();
+  Result<void> open_backend();
+  Result<void> listen();
+  Task<void> watch_loop();
+  std::vector<std::string> not_ready_because() const;
+
+  asio::any_io_executor executor_;
+  config::Config config_;
+  Logger log_;
+  std::string generated_token_;
+  Metrics metrics_;
+  RequestIds request_ids_;
+  std::unique_ptr<storage::MessageLog> message_log_;
+  std::unique_ptr<AgentBackend> backend_;
+  std::unique_ptr<SessionDirectory> sessions_;
+  std::unique_ptr<frontend::RelayApi> api_;
+  std::unique_ptr<frontend::RelayHttp> relay_http_;
+  std::unique_ptr<frontend::RelayWebSocket> relay_websocket_;
+  std::unique_ptr<management::ManagementApi> management_;
+  std::unique_ptr<http::Server> http_server_;
+  std::unique_ptr<http::Server> websocket_server_;
+  std::unique_ptr<http::Server> management_server_;
+  TaskScope background_;
+  bool stopping_ = false;
+};
+
+}  // namespace relay::app

@@ -1,0 +1,109 @@
+#include "app/serve.hpp"
+
+#include "app/application.hpp"
+#include "base/log.hpp"
+#include "config/load.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace relay::app {
+namespace {
+
+enum ExitCode { kGood = 0, kFailed = 1, kInterruptedTwice = 130 };
+
+void say(const std::string& text) { std::fputs(text.c_str(), stderr); }
+
+void explain(const Error& error) {
+  say("acp-relay: " + error.explanation + "\n");
+  for (const std::string& cause : error.possible_causes) say("  perhaps: " + cause + "\n");
+  for (const std::string& action : error.suggested_actions) say("  try: " + action + "\n");
+}
+
+// Every session and every client takes descriptors; the soft limit is often 1024.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+config::LoadResult load_configuration(const ServeOptions& options) {
+  const config::Environment environment = config::process_environment();
+  if (!options.config_given && !std::filesystem::exists(options.config_path)) {
+    return config::load_text("", "defaults", environment);
+  }
+  return config::load(options.config_path, environment);
+}
+
+// First signal: end in order. Second signal, or no end within the limit: end at once.
+Task<void> end_on_signal(Application& application, asio::signal_set& signals, Logger log,
+                         std::chrono::milliseconds limit) {
+  using namespace boost::asio::experimental::awaitable_operators;
+  const auto [failure, signal] = co_await signals.async_wait(kNoThrow);
+  if (failure) co_return;
+  log.info("shutting down", {{"signal", signal}});
+  signals.async_wait([](boost::system::error_code ignored, int) {
+    if (!ignored) ::_exit(kInterruptedTwice);
+  });
+  auto stopped = application.stop();
+  auto clock = sleep_for(limit);
+  const auto first = co_await (std::move(stopped) || std::move(clock));
+  if (first.index() == 1) {
+    log.error("not everything ended within server.shutdown_timeout", {{"limit_ms", limit.count()}});
+    ::_exit(kFailed);
+  }
+  signals.cancel();
+}
+
+int run(const config::Config& config, const ServeOptions& options) {
+  const LogLevel level = options.verbose ? LogLevel::kDebug : config.log.level;
+  const Logger log = Logger::to_stderr(level, config.log.format);
+  asio::io_context loop(1);
+  auto started = Application::start(loop.get_executor(), config, log);
+  if (!started) {
+    explain(started.error());
+    return kFailed;
+  }
+  const std::unique_ptr<Application> application = std::move(*started);
+  asio::signal_set signals(loop, SIGINT, SIGTERM);
+  int code = kGood;
+  asio::co_spawn(loop, application->run(), [&](std::exception_ptr failure) {
+    if (failure) code = kFailed;
+    signals.cancel();
+  });
+  asio::co_spawn(loop, end_on_signal(*application, signals, log, config.server.shutdown_timeout),
+                 [&](std::exception_ptr failure) {
+                   if (failure) code = kFailed;
+                 });
+  say(startup_lines(config, application->running()));
+  loop.run();
+  log.info("stopped");
+  return code;
+}
+
+}  // namespace
+
+int serve(const ServeOptions& options) {
+  std::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
+  const config::LoadResult loaded = load_configuration(options);
+  for (const auto& warning : loaded.warnings) say("warning: " + describe(warning) + "\n");
+  if (!loaded.ok()) {
+    for (const auto& problem : loaded.problems) say(describe(problem) + "\n");
+    return kFailed;
+  }
+  return run(loaded.config, options);
+}
+
+}  // namespace relay::app

@@ -1,0 +1,191 @@
+#include "app/settings.hpp"
+
+#include "frontend/http_replies.hpp"
+
+#include <boost/asio/ip/address.hpp>
+
+namespace relay::app {
+namespace {
+
+PermissionDefault permission_default(config::PermissionDefault value) {
+  switch (value) {
+    case config::PermissionDefault::kAllow:
+      return PermissionDefault::kAllow;
+    case config::PermissionDefault::kReject:
+      return PermissionDefault::kReject;
+    case config::PermissionDefault::kCancelled:
+      break;
+  }
+  return PermissionDefault::kCancelled;
+}
+
+http::Role role(config::Role value) {
+  switch (value) {
+    case config::Role::kObserver:
+      return http::Role::kObserver;
+    case config::Role::kOperator:
+      return http::Role::kOperator;
+    case config::Role::kUser:
+      break;
+  }
+  return http::Role::kUser;
+}
+
+const std::string& host_of(const config::ServerConfig& server, Listener listener) {
+  switch (listener) {
+    case Listener::kHttp:
+      return server.http_host;
+    case Listener::kWebSocket:
+      return server.websocket_host;
+    case Listener::kManagement:
+      break;
+  }
+  return server.management_host;
+}
+
+bool token_required(const config::Config& config, Listener listener) {
+  switch (config.auth.mode) {
+    case config::AuthMode::kNone:
+      return false;
+    case config::AuthMode::kToken:
+      return true;
+    case config::AuthMode::kAuto:
+      break;
+  }
+  return !is_loopback(host_of(config.server, listener));
+}
+
+constexpr Listener kListeners[] = {Listener::kHttp, Listener::kWebSocket, Listener::kManagement};
+
+}  // namespace
+
+bool is_loopback(const std::string& host) {
+  if (host == "localhost") return true;
+  boost::system::error_code failure;
+  const auto address = boost::asio::ip::make_address(host, failure);
+  return !failure && address.is_loopback();
+}
+
+http::ServerOptions server_options(const config::Config& config, Listener listener) {
+  const config::ServerConfig& server = config.server;
+  http::ServerOptions options;
+  options.host = host_of(server, listener);
+  switch (listener) {
+    case Listener::kHttp:
+      options.name = "http";
+      options.port = server.http_port;
+      break;
+    case Listener::kWebSocket:
+      options.name = "websocket";
+      options.port = server.websocket_port;
+      break;
+    case Listener::kManagement:
+      options.name = "management";
+      options.port = server.management_port;
+      break;
+  }
+  options.host_key = "server." + options.name + "_host";
+  options.port_key = "server." + options.name + "_port";
+  if (server.tls.enabled()) options.tls = http::TlsFiles{server.tls.cert, server.tls.key};
+  options.max_header_bytes = server.max_header_bytes;
+  options.max_body_bytes = server.max_message_bytes;
+  options.max_connections = server.max_connections;
+  options.header_timeout = server.header_timeout;
+  options.body_timeout = server.body_timeout;
+  options.keep_alive_timeout = server.keep_alive_timeout;
+  options.websocket.max_message_bytes = server.max_message_bytes;
+  options.websocket.ping_interval = server.ping_interval;
+  options.websocket.pong_deadline = server.pong_timeout;
+  options.error_body = frontend::server_error_body;
+  return options;
+}
+
+http::AccessRules access_rules(const config::Config& config, Listener listener,
+                               const std::string& generated_token) {
+  const std::string& host = host_of(config.server, listener);
+  http::AccessRules rules;
+  rules.token_required = token_required(config, listener);
+  rules.loopback_bind = is_loopback(host);
+  rules.operator_only = listener == Listener::kManagement && !rules.loopback_bind;
+  rules.allowed_origins = config.server.allowed_origins;
+  rules.own_hosts = {host};
+  for (const config::TokenConfig& token : config.auth.tokens) {
+    rules.tokens.push_back({token.name,
+                            token.sha256.empty() ? http::sha256_hex(token.token) : token.sha256,
+                            role(token.role)});
+  }
+  if (rules.tokens.empty() && !generated_token.empty()) {
+    rules.tokens.push_back({"generated", http::sha256_hex(generated_token), http::Role::kOperator});
+  }
+  return rules;
+}
+
+bool needs_generated_token(const config::Config& config) {
+  if (!config.auth.tokens.empty()) return false;
+  for (const Listener listener : kListeners) {
+    if (token_required(config, listener)) return true;
+  }
+  return false;
+}
+
+FrameLimits frame_limits(const config::Config& config) {
+  FrameLimits limits;
+  limits.max_depth = config.server.max_json_depth;
+  limits.max_id_bytes = config.server.max_id_bytes;
+  return limits;
+}
+
+OutboxLimits outbox_limits(const config::Config& config) {
+  return {config.server.max_outbox_bytes, config.server.max_outbox_frames};
+}
+
+SessionOptions session_options(const config::Config& config) {
+  SessionOptions options;
+  options.router.max_queued_prompts = config.sessions.max_queued_prompts;
+  options.router.max_pending_requests = config.sessions.max_pending_requests;
+  options.router.permission_timeout = config.sessions.permission_timeout;
+  options.router.permission_default = permission_default(config.sessions.permission_default);
+  options.router.strip_client_disk =
+      config.client_capabilities == config::ClientCapabilitiesMode::kStrip;
+  options.frame = frame_limits(config);
+  options.startup_timeout = config.agent.startup_timeout;
+  options.stop_grace = config.agent.stop_grace;
+  options.prompt_timeout = config.sessions.prompt_timeout;
+  options.max_inbox_bytes = config.agent.max_inbox_bytes;
+  options.max_log_pending_bytes = config.database.max_pending_bytes / 2;
+  options.max_clients = config.sessions.max_clients;
+  if (!options.router.strip_client_disk) {
+    options.client_capabilities =
+        R"({"fs":{"readTextFile":true,"writeTextFile":true},"terminal":true})";
+  }
+  return options;
+}
+
+DirectoryOptions directory_options(const config::Config& config) {
+  return {config.agent.max_concurrent_sessions, config.sessions.idle_timeout};
+}
+
+storage::LogOptions log_options(const config::Config& config) {
+  storage::LogOptions options;
+  options.path = config.database.path;
+  options.max_pending_bytes = config.database.max_pending_bytes;
+  options.retention_days = config.database.retention_days;
+  options.max_rows = config.database.max_rows;
+  options.max_bytes = config.database.max_bytes;
+  options.durability = config.database.durability == config::Durability::kStrict
+                           ? storage::Durability::kStrict
+                           : storage::Durability::kRelaxed;
+  return options;
+}
+
+ProcessOptions process_options(const config::Config& config, const std::string& demo_agent) {
+  ProcessOptions options;
+  options.command = config.agent.command.empty() ? demo_agent : config.agent.command;
+  options.args = config.agent.command.empty() ? config::Strings() : config.agent.args;
+  options.env = config.agent.env;
+  options.max_line_bytes = config.server.max_message_bytes;
+  options.max_stderr_bytes = config.agent.max_stderr_bytes;
+  return options;
+}
+
+}  // namespace relay::app

@@ -1,0 +1,35 @@
+// From the configuration to the options of each part. Pure.
+#pragma once
+
+#include "backend/process/process_options.hpp"
+#include "config/config.hpp"
+#include "frontend/relay_http.hpp"
+#include "frontend/relay_websocket.hpp"
+#include "http/access.hpp"
+#include "http/server.hpp"
+#include "session/session_directory.hpp"
+#include "storage/message_log.hpp"
+
+#include <string>
+
+namespace relay::app {
+
+enum class Listener { kHttp, kWebSocket, kManagement };
+
+bool is_loopback(const std::string& host);
+
+http::ServerOptions server_options(const config::Config& config, Listener listener);
+// `generated_token` is used where a token is needed and none is configured.
+http::AccessRules access_rules(const config::Config& config, Listener listener,
+                               const std::string& generated_token);
+// Whether some listener needs a token although none is configured.
+bool needs_generated_token(const config::Config& config);
+
+SessionOptions session_options(const config::Config& config);
+DirectoryOptions directory_options(const config::Config& config);
+storage::LogOptions log_options(const config::Config& config);
+ProcessOptions process_options(const config::Config& config, const std::string& demo_agent);
+FrameLimits frame_limits(const config::Config& config);
+OutboxLimits outbox_limits(const config::Config& config);
+
+}  // namespace relay::app

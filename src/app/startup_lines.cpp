@@ -1,0 +1,66 @@
+#include "app/startup_lines.hpp"
+
+#include "app/settings.hpp"
+
+#include <fmt/format.h>
+
+namespace relay::app {
+namespace {
+
+std::string url(std::string_view scheme, bool tls, const std::string& host, std::uint16_t port) {
+  const std::string shown = host.find(':') != std::string::npos ? "[" + host + "]" : host;
+  return fmt::format("{}{}://{}:{}", scheme, tls ? "s" : "", shown, port);
+}
+
+std::string access(const config::Config& config, Listener listener, bool generated) {
+  const http::AccessRules rules = access_rules(config, listener, generated ? "x" : "");
+  if (!rules.token_required) {
+    return rules.loopback_bind ? "open to this machine, no token needed"
+                               : "OPEN TO THE NETWORK WITHOUT A TOKEN (auth.mode: none)";
+  }
+  return generated && config.auth.tokens.empty() ? "with the token below"
+                                                 : "with a token of auth.tokens";
+}
+
+}  // namespace
+
+std::string startup_lines(const config::Config& config, const Running& running) {
+  const config::ServerConfig& server = config.server;
+  const bool tls = server.tls.enabled();
+  const bool generated = !running.generated_token.empty();
+  const std::string http = url("http", tls, server.http_host, running.http_port);
+  std::string out = fmt::format("acp-relay {} is ready\n", RELAY_VERSION);
+  const auto line = [&out](std::string_view name, const std::string& text) {
+    out += fmt::format("  {:<11} {}\n", name, text);
+  };
+  line("HTTP", http + "  (" + access(config, Listener::kHttp, generated) + ")");
+  line("WebSocket", url("ws", tls, server.websocket_host, running.websocket_port) + "  (" +
+                        access(config, Listener::kWebSocket, generated) + ")");
+  line("management", url("http", tls, server.management_host, running.management_port) + "  (" +
+                         access(config, Listener::kManagement, generated) + ")");
+  line("agent", running.agent.empty()
+                    ? "the built-in demo agent, no model (set agent.command for a real one)"
+                    : running.agent);
+  line("isolation", config.container.enabled
+                        ? "process: NO CONTAINERS although container.enabled is true; agents have "
+                          "this user's rights"
+                        : "process: agents run as child processes with this user's rights "
+                          "(container.enabled: false)");
+  line("database", config.database.enabled
+                       ? config.database.path
+                       : "none: messages are not kept (database.enabled: false)");
+  if (generated)
+    line("token", running.generated_token + "  (made for this run; set auth.tokens to choose)");
+  const std::string auth =
+      generated ? " -H \"Authorization: Bearer " + running.generated_token + "\"" : "";
+  out += "Try it:\n";
+  out += fmt::format(
+      "  curl -s{} -H 'Content-Type: application/json' {}/session/new \\\n"
+      "    -d '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session/new\",\"params\":{{}}}}'\n",
+      auth, http);
+  out += fmt::format("  acp-relay prompt{} \"hello\"\n",
+                     running.http_port == 8080 && !tls ? "" : " --url " + http);
+  return out;
+}
+
+}  // namespace relay::app

@@ -1,0 +1,131 @@
+// POST /session/prompt: one answer at the end of the turn, or a stream of the turn.
+#include "frontend/answer.hpp"
+#include "frontend/http_replies.hpp"
+#include "frontend/prompt_answer.hpp"
+#include "frontend/relay_http.hpp"
+#include "frontend/streaming.hpp"
+#include "protocol/rpc.hpp"
+
+namespace relay::frontend {
+namespace {
+
+enum class Wanted { kAnswer, kEvents, kLines };
+
+Wanted wanted(const http::Request& request) {
+  const std::string_view accept = request.header("Accept");
+  if (accept.find("text/event-stream") != std::string_view::npos) return Wanted::kEvents;
+  if (accept.find("application/x-ndjson") != std::string_view::npos) return Wanted::kLines;
+  return Wanted::kAnswer;
+}
+
+Error resumed_prompt() {
+  return make_error(ErrorType::kInvalidRequest,
+                    "a prompt can't be resumed: Last-Event-ID would start a second turn")
+      .suggest("read the rest of the cut stream with GET /session/{id}/events and Last-Event-ID");
+}
+
+}  // namespace
+
+Task<void> RelayHttp::prompt(http::Exchange& exchange, http::Principal principal, Frame frame) {
+  const std::string id(frame.id());
+  std::optional<Error> refused;
+  if (!exchange.request().header("Last-Event-ID").empty()) {
+    refused = resumed_prompt();
+  } else if (frame.session_id().empty()) {
+    refused = make_error(ErrorType::kInvalidParams, "sessionId is missing")
+                  .suggest("make a session with POST /session/new first");
+  }
+  ClientTraits traits;
+  traits.may_act = principal.role != http::Role::kObserver;
+  traits.own_turns_only = true;
+  std::shared_ptr<Session> session;
+  if (!refused) {
+    auto found = co_await api_.find(std::move(principal), std::string(frame.session_id()));
+    if (found) {
+      session = std::move(*found);
+    } else {
+      refused = found.error();
+    }
+  }
+  if (refused) {
+    auto response = error_response(id, *refused);
+    co_await answer(exchange, std::move(response));
+    co_return;
+  }
+  const Wanted form = wanted(exchange.request());
+  traits.can_answer = form != Wanted::kAnswer;
+  ++metrics_.clients[metrics::Transport::kRelayHttp];
+  if (form == Wanted::kAnswer) {
+    co_await blocking_prompt(exchange, std::move(session), traits, std::move(frame));
+  } else {
+    co_await streamed_prompt(exchange, std::move(session), traits, std::move(frame),
+                             form == Wanted::kEvents);
+  }
+  --metrics_.clients[metrics::Transport::kRelayHttp];
+}
+
+Task<void> RelayHttp::blocking_prompt(http::Exchange& exchange, std::shared_ptr<Session> session,
+                                      ClientTraits traits, Frame frame) {
+  const std::string id(frame.id());
+  auto outbox = std::make_shared<Outbox>(exchange.executor(), options_.outbox);
+  Attachment attachment;
+  attachment.traits = traits;
+  attachment.outbox = outbox;
+  const auto client = session->attach(std::move(attachment));
+  if (!client) {
+    auto response = error_response(id, client.error());
+    co_await answer(exchange, std::move(response));
+    co_return;
+  }
+  TaskScope scope(exchange.executor(), [](const std::string&, std::exception_ptr) {});
+  watch_peer(scope, exchange, outbox);
+  session->submit(*client, std::move(frame));
+
+  PromptAnswer collected(options_.max_message_bytes);
+  std::vector<Delivery> items;
+  bool open = true;
+  while (open && !collected.complete()) {
+    open = co_await outbox->pop_all(items);
+    for (Delivery& item : items) collected.add(std::move(item));
+  }
+  co_await asio::this_coro::throw_if_cancelled(false);
+  session->detach(*client);
+  scope.cancel();
+  co_await scope.join();
+  if (collected.complete()) {
+    auto response = json_response(200, collected.take());
+    co_await answer(exchange, std::move(response));
+  } else {
+    // The peer is gone or took too little; the turn goes on, its messages are in the history.
+    auto response = error_response(
+        id,
+        make_error(ErrorType::kSlowClient, "the turn's messages outgrew server.max_outbox_bytes")
+            .suggest("ask for a stream with Accept: text/event-stream")
+            .suggest("read them with GET /session/{id}/events"));
+    co_await answer(exchange, std::move(response));
+  }
+}
+
+Task<void> RelayHttp::streamed_prompt(http::Exchange& exchange, std::shared_ptr<Session> session,
+                                      ClientTraits traits, Frame frame, bool events) {
+  const std::string id(frame.id());
+  auto outbox = std::make_shared<Outbox>(exchange.executor(), options_.outbox);
+  Attachment attachment;
+  attachment.traits = traits;
+  attachment.outbox = outbox;
+  const auto client = session->attach(std::move(attachment));
+  if (!client) {
+    auto response = error_response(id, client.error());
+    co_await answer(exchange, std::move(response));
+    co_return;
+  }
+  session->submit(*client, std::move(frame));
+  const auto is_answer = [](const Delivery& delivery) {
+    return delivery.kind == DeliveryKind::kResponse;
+  };
+  co_await stream_outbox(exchange, outbox, events ? StreamFormat::kEvents : StreamFormat::kLines,
+                         options_.keep_alive, is_answer);
+  session->detach(*client);
+}
+
+}  // namespace relay::frontend

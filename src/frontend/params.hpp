@@ -1,0 +1,53 @@
+// Reads the params of the relay's own methods. Pure.
+#pragma once
+
+#include "base/result.hpp"
+#include "session/session_directory.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace relay::frontend {
+
+// session/new: workingDirectory (or cwd), mcpServers, env. Names of env must be in
+// `allowed_environment` (agent.client_env).
+Result<NewSession> read_new_session(std::string_view params,
+                                    const std::vector<std::string>& allowed_environment);
+
+struct HistoryRequest {
+  std::string session_id;
+  storage::Sequence after = 0;
+  std::size_t limit = 100;
+};
+inline constexpr std::size_t kMaxHistoryPage = 1000;
+Result<HistoryRequest> read_history(std::string_view params);
+
+struct ResumeRequest {
+  std::string session_id;
+  storage::Sequence after = 0;
+  bool observe = false;
+};
+Result<ResumeRequest> read_resume(std::string_view params);
+
+struct ListRequest {
+  std::string cursor;
+  std::size_t limit = 100;
+  bool only_active = false;
+};
+inline constexpr std::size_t kMaxListPage = 1000;
+Result<ListRequest> read_list(std::string_view params);
+
+struct AnswerRequest {
+  std::string session_id;
+  std::int64_t request_id = 0;
+  std::string member;  // "result" or "error"
+  std::string json;
+};
+Result<AnswerRequest> read_answer(std::string_view params);
+
+// A sequence number as text (Last-Event-ID, a query); empty: it is none.
+std::optional<storage::Sequence> read_sequence(std::string_view text);
+
+}  // namespace relay::frontend

@@ -1,0 +1,68 @@
+#include "frontend/params.hpp"
+
+#include <gmock/gmock.h>
+
+namespace relay::frontend {
+namespace {
+
+TEST(NewSessionParams, TakeEitherNameOfTheDirectory) {
+  EXPECT_EQ(read_new_session(R"({"workingDirectory":"/a"})", {})->working_directory, "/a");
+  EXPECT_EQ(read_new_session(R"({"cwd":"/b"})", {})->working_directory, "/b");
+  EXPECT_EQ(read_new_session("", {})->working_directory, "");
+  EXPECT_EQ(read_new_session("null", {})->working_directory, "");
+}
+
+TEST(NewSessionParams, RefuseWhatCannotBeADirectory) {
+  for (const char* params :
+       {R"({"cwd":"relative"})", R"({"cwd":7})", "[]", R"({"cwd":"/a\u0000b"})",
+        R"({"mcpServers":{}})", R"({"env":7})", R"({"env":[{"name":"A"}]})"}) {
+    const auto request = read_new_session(params, {"A"});
+    ASSERT_FALSE(request) << params;
+    EXPECT_EQ(request.error().type, ErrorType::kInvalidParams);
+  }
+}
+
+TEST(NewSessionParams, CarryMcpServersAsTheyAreSpelled) {
+  EXPECT_EQ(read_new_session(R"({"mcpServers": [{"name":"x","n":1e2}]})", {})->mcp_servers,
+            R"([{"name":"x","n":1e2}])");
+}
+
+TEST(NewSessionParams, AllowOnlyNamedVariables) {
+  const std::vector<std::string> allowed{"MODEL"};
+  EXPECT_THAT(read_new_session(R"({"env":{"MODEL":"m"}})", allowed)->environment,
+              testing::ElementsAre(testing::Pair("MODEL", "m")));
+  EXPECT_THAT(read_new_session(R"({"env":[{"name":"MODEL","value":"m"}]})", allowed)->environment,
+              testing::ElementsAre(testing::Pair("MODEL", "m")));
+  const auto refused = read_new_session(R"({"env":{"LD_PRELOAD":"x"}})", allowed);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().explanation, testing::HasSubstr("LD_PRELOAD"));
+  EXPECT_THAT(refused.error().suggested_actions.at(0), testing::HasSubstr("agent.client_env"));
+}
+
+TEST(HistoryParams, HaveBounds) {
+  EXPECT_FALSE(read_history("{}"));
+  EXPECT_FALSE(read_history(R"({"sessionId":"s","after":-1})"));
+  EXPECT_FALSE(read_history(R"({"sessionId":"s","limit":0})"));
+  EXPECT_FALSE(read_history(R"({"sessionId":"s","limit":"x"})"));
+  EXPECT_EQ(read_history(R"({"sessionId":"s","limit":100000})")->limit, kMaxHistoryPage);
+}
+
+TEST(AnswerParams, NeedExactlyOneAnswer) {
+  EXPECT_FALSE(read_answer(R"({"sessionId":"s","requestId":1})"));
+  EXPECT_FALSE(read_answer(R"({"sessionId":"s","requestId":1,"result":{},"error":{}})"));
+  EXPECT_FALSE(read_answer(R"({"sessionId":"s","result":{}})"));
+  const auto answer = read_answer(R"({"sessionId":"s","requestId":4,"result":{"a": 1}})");
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->member, "result");
+  EXPECT_EQ(answer->json, R"({"a": 1})");
+}
+
+TEST(SequenceText, IsAWholeNumber) {
+  EXPECT_EQ(read_sequence("12"), 12);
+  for (const char* text : {"", "-1", "1x", "99999999999999999999", " 1"}) {
+    EXPECT_EQ(read_sequence(text), std::nullopt) << text;
+  }
+}
+
+}  // namespace
+}  // namespace relay::frontend

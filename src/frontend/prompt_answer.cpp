@@ -1,0 +1,49 @@
+#include "frontend/prompt_answer.hpp"
+
+#include "protocol/frame.hpp"
+#include "protocol/json_scan.hpp"
+#include "protocol/json_text.hpp"
+#include "protocol/splice.hpp"
+
+namespace relay::frontend {
+
+void PromptAnswer::add(Delivery delivery) {
+  if (complete()) return;
+  if (delivery.kind == DeliveryKind::kResponse) {
+    response_ = std::move(delivery);
+    return;
+  }
+  if (delivery.kind != DeliveryKind::kUpdate) return;
+  bytes_ += delivery.bytes.size();
+  updates_.push_back(std::move(delivery));
+  while (bytes_ > max_bytes_ && !updates_.empty()) {
+    const Delivery& oldest = updates_.front();
+    if (!first_dropped_) first_dropped_ = oldest.sequence;
+    last_dropped_ = oldest.sequence;
+    bytes_ -= oldest.bytes.size();
+    updates_.pop_front();
+  }
+}
+
+std::string PromptAnswer::take() {
+  std::string text(response_->bytes.view());
+  auto frame = Frame::parse(text, {});
+  if (!frame || frame->kind() != FrameKind::kResult) return text;
+  std::string members = R"("acp-relay/updates":[)";
+  members.reserve(bytes_ + updates_.size() + 64);
+  for (const Delivery& update : updates_) {
+    if (members.back() != '[') members += ',';
+    members += update.bytes.view();
+  }
+  members += ']';
+  if (first_dropped_) {
+    members += R"(,"acp-relay/truncated":)" +
+               JsonObject().number("from", *first_dropped_).number("to", last_dropped_).take();
+  }
+  const std::string result = with_meta(frame->result(), members);
+  Edits edits;
+  edits.push_back({frame->envelope().result, result});
+  return splice(frame->bytes(), std::move(edits));
+}
+
+}  // namespace relay::frontend

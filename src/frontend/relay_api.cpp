@@ -1,0 +1,165 @@
+#include "frontend/relay_api.hpp"
+
+#include "protocol/json_text.hpp"
+#include "protocol/secrets.hpp"
+#include "session/history_view.hpp"
+
+namespace relay::frontend {
+namespace {
+
+constexpr std::size_t kHistoryBytes = 8u << 20;
+
+Error session_closed(const storage::SessionRecord& record) {
+  return make_error(ErrorType::kSessionClosed,
+                    "the session is closed" + (record.cause.empty() ? "" : ": " + record.cause))
+      .suggest("read it with session/history, or make another with session/new")
+      .with("session_id", record.id.value())
+      .with("cause", record.cause);
+}
+
+template <class Items, class Write>
+std::string json_list(const Items& items, const Write& write) {
+  std::string out = "[";
+  for (const auto& item : items) {
+    if (out.size() > 1) out += ',';
+    out += write(item);
+  }
+  out += ']';
+  return out;
+}
+
+}  // namespace
+
+Error forbidden_for_observers(std::string_view method) {
+  return make_error(ErrorType::kForbidden, "an observer may not call " + std::string(method))
+      .suggest("use a token with role user (auth.tokens[].role)")
+      .with("method", std::string(method));
+}
+
+RelayApi::RelayApi(SessionDirectory& sessions, ApiOptions options)
+    : sessions_(sessions), options_(std::move(options)) {}
+
+bool RelayApi::may_use(const http::Principal& principal,
+                       const storage::SessionRecord& record) const {
+  return options_.shared_sessions || principal.role == http::Role::kOperator ||
+         record.owner == principal.name;
+}
+
+Task<Result<std::shared_ptr<Session>>> RelayApi::create(http::Principal principal,
+                                                        const Frame& request) {
+  if (principal.role == http::Role::kObserver) co_return forbidden_for_observers("session/new");
+  auto wanted = read_new_session(request.params(), options_.allowed_environment);
+  if (!wanted) co_return wanted.error();
+  wanted->owner = principal.name;
+  wanted->request_id = request.id();
+  wanted->stored_request = SharedBytes(without_request_secrets("session/new", request.bytes()));
+  auto created = co_await sessions_.create(std::move(*wanted));
+  co_return created;
+}
+
+std::shared_ptr<Session> RelayApi::find_live(const http::Principal& principal,
+                                             std::string_view id) const {
+  auto session = sessions_.find(SessionId(std::string(id)));
+  return session && session->state() == SessionState::kReady &&
+                 may_use(principal, session->record())
+             ? session
+             : nullptr;
+}
+
+Task<Result<std::shared_ptr<Session>>> RelayApi::find(http::Principal principal, std::string id) {
+  auto live = find_live(principal, id);
+  if (live) co_return live;
+  const auto record = co_await find_record(std::move(principal), std::move(id));
+  if (!record) co_return record.error();
+  co_return session_closed(*record);
+}
+
+Task<Result<storage::SessionRecord>> RelayApi::find_record(http::Principal principal,
+                                                           std::string id) {
+  const auto session = sessions_.find(SessionId(id));
+  if (session && session->state() != SessionState::kStarting) {
+    if (!may_use(principal, session->record())) co_return session_not_found(id);
+    co_return session->record();
+  }
+  auto found = co_await sessions_.find_record(SessionId(id));
+  if (!found) co_return found.error();
+  if (!*found || !may_use(principal, **found)) co_return session_not_found(id);
+  co_return **found;
+}
+
+Task<Result<std::string>> RelayApi::list(http::Principal principal, std::string params) {
+  const auto request = read_list(params);
+  if (!request) co_return request.error();
+  storage::SessionQuery query;
+  query.cursor = request->cursor;
+  query.limit = request->limit;
+  query.only_active = request->only_active;
+  if (!options_.shared_sessions && principal.role != http::Role::kOperator) {
+    query.owner = principal.name;
+  }
+  const auto page = co_await sessions_.list(std::move(query));
+  if (!page) co_return page.error();
+  JsonObject result;
+  result.raw("sessions", json_list(page->sessions, [](const storage::SessionRecord& record) {
+               return session_item(record, !record.closed_at);
+             }));
+  if (page->next_cursor) result.text("nextCursor", *page->next_cursor);
+  co_return result.take();
+}
+
+Task<Result<std::string>> RelayApi::history(http::Principal principal, std::string params) {
+  const auto request = read_history(params);
+  if (!request) co_return request.error();
+  const auto record = co_await find_record(std::move(principal), request->session_id);
+  if (!record) co_return record.error();
+  const auto page =
+      co_await sessions_.history(record->id, request->after, request->limit, kHistoryBytes);
+  if (!page) co_return page.error();
+  JsonObject result;
+  result.text("sessionId", record->id.value())
+      .raw("messages", json_list(page->messages, history_item));
+  result.raw("gaps", json_list(page->gaps, [](const storage::Gap& gap) {
+               return JsonObject().number("from", gap.from).number("to", gap.to).take();
+             }));
+  result.boolean("hasMore", !page->complete);
+  if (!page->complete && !page->messages.empty()) {
+    result.number("nextAfter", page->messages.back().sequence);
+  }
+  co_return result.take();
+}
+
+Task<Result<std::string>> RelayApi::close(http::Principal principal, std::string params) {
+  const auto request = read_resume(params);
+  if (!request) co_return request.error();
+  if (principal.role == http::Role::kObserver) co_return forbidden_for_observers("session/close");
+  const auto record = co_await find_record(std::move(principal), request->session_id);
+  if (!record) co_return record.error();
+  if (const auto session = sessions_.find(record->id)) {
+    session->close(make_error(ErrorType::kSessionClosed, "a client closed the session")
+                       .suggest("make another with session/new"),
+                   "closed");
+    co_await session->wait_closed();
+  }
+  co_return std::string("{}");
+}
+
+std::string RelayApi::describe(const Session& session, ClientId client, bool with_agent_result) {
+  const storage::SessionRecord& record = session.record();
+  JsonObject known;
+  if (client != ClientId()) {
+    known.text("clientId", "client_" + std::to_string(client.value()));
+  }
+  known.text("cwd", record.working_directory)
+      .text("workingDirectory", record.working_directory)
+      .text("isolation", record.isolation)
+      .number("lastSequence", session.last_sequence())
+      .text("events", "/session/" + record.id.value() + "/events");
+  if (!with_agent_result) known.text("sessionId", record.id.value());
+  std::string out = known.take();
+  const std::string& result = session.new_result();
+  if (!with_agent_result || !result.starts_with('{')) return out;
+  out.back() = ',';
+  return out + result.substr(1);
+}
+
+}  // namespace relay::frontend

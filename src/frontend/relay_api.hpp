@@ -1,0 +1,61 @@
+// What the relay's own methods do, the same for HTTP and WebSocket: each gives its result as JSON
+// text.
+//
+// A session belongs to the principal that made it; to others it does not exist, unless
+// sessions.shared.
+#pragma once
+
+#include "frontend/params.hpp"
+#include "http/access.hpp"
+#include "protocol/frame.hpp"
+#include "session/session_directory.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace relay::frontend {
+
+struct ApiOptions {
+  bool shared_sessions = false;                  // sessions.shared
+  std::vector<std::string> allowed_environment;  // agent.client_env
+};
+
+class RelayApi {
+ public:
+  RelayApi(SessionDirectory& sessions, ApiOptions options);
+
+  // Makes a session from a session/new request.
+  Task<Result<std::shared_ptr<Session>>> create(http::Principal principal, const Frame& request);
+
+  // The live session with this id that the principal may use. session_closed tells a session that
+  // was from one that never was.
+  Task<Result<std::shared_ptr<Session>>> find(http::Principal principal, std::string id);
+  // The same at once, for live sessions only; null otherwise.
+  std::shared_ptr<Session> find_live(const http::Principal& principal, std::string_view id) const;
+
+  // Any session in the log that the principal may see.
+  Task<Result<storage::SessionRecord>> find_record(http::Principal principal, std::string id);
+
+  Task<Result<std::string>> list(http::Principal principal, std::string params);
+  Task<Result<std::string>> history(http::Principal principal, std::string params);
+  Task<Result<std::string>> close(http::Principal principal, std::string params);
+
+  // The result of session/new and session/resume: what is known of the session, then the agent's
+  // own members (modes, configOptions ...). `client` may be nobody.
+  static std::string describe(const Session& session, ClientId client, bool with_agent_result);
+
+  SessionDirectory& sessions() { return sessions_; }
+
+ private:
+  bool may_use(const http::Principal& principal, const storage::SessionRecord& record) const;
+
+  SessionDirectory& sessions_;
+  ApiOptions options_;
+};
+
+// An observer's principal may not do this.
+Error forbidden_for_observers(std::string_view method);
+
+}  // namespace relay::frontend

@@ -1,0 +1,221 @@
+#include "frontend/relay_http.hpp"
+
+#include "frontend/answer.hpp"
+#include "frontend/http_replies.hpp"
+#include "protocol/acp.hpp"
+#include "protocol/json_text.hpp"
+#include "protocol/rpc.hpp"
+
+#include <array>
+#include <optional>
+
+namespace relay::frontend {
+namespace {
+
+constexpr std::string_view kSessionPath = "/session/";
+constexpr std::string_view kEventsSuffix = "/events";
+constexpr std::array<std::string_view, 8> kMethods{"new",   "prompt", "respond", "cancel",
+                                                   "close", "list",   "history", "resume"};
+
+// "new" of /session/new; empty: no such path.
+std::string_view method_of(std::string_view path) {
+  if (!path.starts_with(kSessionPath)) return {};
+  path.remove_prefix(kSessionPath.size());
+  for (const std::string_view name : kMethods) {
+    if (path == name) return name;
+  }
+  return {};
+}
+
+// The id of /session/{id}/events.
+std::optional<std::string> events_session(std::string_view path) {
+  if (!path.starts_with(kSessionPath) || !path.ends_with(kEventsSuffix) ||
+      path.size() <= kSessionPath.size() + kEventsSuffix.size()) {
+    return std::nullopt;
+  }
+  path.remove_prefix(kSessionPath.size());
+  path.remove_suffix(kEventsSuffix.size());
+  if (path.find('/') != std::string_view::npos) return std::nullopt;
+  return std::string(path);
+}
+
+bool is_json(std::string_view content_type) {
+  const std::string_view type = content_type.substr(0, content_type.find(';'));
+  return type.starts_with("application/json");
+}
+
+http::Response not_found(const std::string& path) {
+  http::Response response = error_response(
+      "null", make_error(ErrorType::kMethodNotFound, "no such path: " + path.substr(0, 200))
+                  .suggest("POST /session/new, /session/prompt, /session/respond, /session/cancel, "
+                           "/session/close, /session/list, /session/history, /session/resume")
+                  .suggest("GET /session/{id}/events"));
+  response.status = 404;
+  return response;
+}
+
+http::Response method_not_allowed(std::string_view allowed) {
+  http::Response response = error_response(
+      "null", make_error(ErrorType::kMethodNotFound, "this path takes " + std::string(allowed)));
+  response.status = 405;
+  response.headers.push_back({"Allow", std::string(allowed)});
+  return response;
+}
+
+http::Response unsupported_media_type() {
+  http::Response response = error_response(
+      "null", make_error(ErrorType::kInvalidRequest, "the body must be application/json")
+                  .suggest("send the header Content-Type: application/json"));
+  response.status = 415;
+  return response;
+}
+
+std::optional<Error> wrong_message(const Frame& frame, std::string_view method) {
+  if (frame.is_response() || frame.method() != method) {
+    return make_error(ErrorType::kInvalidRequest,
+                      "this path takes a request with the method " + std::string(method))
+        .suggest("post the message to the path of its method");
+  }
+  if (frame.kind() == FrameKind::kNotification && method != acp::kCancel) {
+    return make_error(ErrorType::kInvalidRequest, "the request has no id, so it can't be answered")
+        .suggest(R"(add "id": 1)");
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+RelayHttp::RelayHttp(RelayApi& api, Metrics& metrics, HttpOptions options)
+    : api_(api), metrics_(metrics), options_(std::move(options)) {}
+
+http::Response RelayHttp::error_response(std::string_view id, const Error& error) {
+  ++metrics_.errors[error.type];
+  return frontend::error_response(id, error);
+}
+
+Task<void> RelayHttp::handle(http::Exchange& exchange) {
+  const http::Request& request = exchange.request();
+  auto principal = http::admit(options_.access, request);
+  if (!principal) {
+    auto response = error_response("null", principal.error());
+    co_await answer(exchange, std::move(response));
+    co_return;
+  }
+  const std::string path = request.path;
+  if (const std::string_view name = method_of(path); !name.empty()) {
+    if (request.method != "POST") {
+      auto response = method_not_allowed("POST");
+      co_await answer(exchange, std::move(response));
+    } else if (!is_json(request.header("Content-Type"))) {
+      auto response = unsupported_media_type();
+      co_await answer(exchange, std::move(response));
+    } else {
+      co_await post(exchange, std::move(*principal), std::string(name));
+    }
+    co_return;
+  }
+  if (auto id = events_session(path)) {
+    if (request.method == "GET") {
+      co_await events(exchange, std::move(*principal), std::move(*id));
+    } else {
+      auto response = method_not_allowed("GET");
+      co_await answer(exchange, std::move(response));
+    }
+    co_return;
+  }
+  auto response = not_found(path);
+  co_await answer(exchange, std::move(response));
+}
+
+Task<void> RelayHttp::post(http::Exchange& exchange, http::Principal principal, std::string name) {
+  auto frame = Frame::parse(std::move(exchange.request().body), options_.frame);
+  if (!frame) {
+    auto response = error_response(frame.error().id, rpc::to_error(frame.error()));
+    co_await answer(exchange, std::move(response));
+    co_return;
+  }
+  const std::string method = "session/" + name;
+  if (const auto wrong = wrong_message(*frame, method)) {
+    const std::string_view id = frame->envelope().id.present() ? frame->id() : "null";
+    auto response = error_response(id, *wrong);
+    co_await answer(exchange, std::move(response));
+    co_return;
+  }
+  if (method == acp::kPrompt) {
+    co_await prompt(exchange, std::move(principal), std::move(*frame));
+    co_return;
+  }
+  auto response = co_await answer_call(std::move(principal), method, std::move(*frame));
+  co_await answer(exchange, std::move(response));
+}
+
+Task<http::Response> RelayHttp::answer_call(http::Principal principal, std::string method,
+                                            Frame frame) {
+  auto result = co_await perform(std::move(principal), std::move(method), frame);
+  if (!frame.envelope().id.present()) {  // a notification: nothing to say
+    http::Response accepted;
+    accepted.status = 202;
+    co_return accepted;
+  }
+  if (!result) co_return error_response(frame.id(), result.error());
+  co_return json_response(200, rpc::result(frame.id(), *result));
+}
+
+Task<Result<std::string>> RelayHttp::perform(http::Principal principal, std::string method,
+                                             const Frame& frame) {
+  std::string params(frame.params());
+  if (method == "session/new") {
+    const auto session = co_await api_.create(std::move(principal), frame);
+    if (!session) co_return session.error();
+    co_return RelayApi::describe(**session, ClientId(), true);
+  }
+  if (method == "session/list") {
+    co_return co_await api_.list(std::move(principal), std::move(params));
+  }
+  if (method == "session/history") {
+    co_return co_await api_.history(std::move(principal), std::move(params));
+  }
+  if (method == "session/close") {
+    co_return co_await api_.close(std::move(principal), std::move(params));
+  }
+  if (method == "session/resume") {
+    co_return co_await resume(std::move(principal), std::move(params));
+  }
+  if (method == "session/cancel") {
+    co_return co_await cancel(std::move(principal), std::move(params));
+  }
+  co_return co_await respond_to_agent(std::move(principal), std::move(params));
+}
+
+// HTTP has no connection to replay into: the answer names the stream that does.
+Task<Result<std::string>> RelayHttp::resume(http::Principal principal, std::string params) {
+  const auto request = read_resume(params);
+  if (!request) co_return request.error();
+  const auto session = co_await api_.find(std::move(principal), request->session_id);
+  if (!session) co_return session.error();
+  co_return RelayApi::describe(**session, ClientId(), false);
+}
+
+Task<Result<std::string>> RelayHttp::cancel(http::Principal principal, std::string params) {
+  const auto request = read_resume(params);
+  if (!request) co_return request.error();
+  if (principal.role == http::Role::kObserver) co_return forbidden_for_observers("session/cancel");
+  const auto session = co_await api_.find(std::move(principal), request->session_id);
+  if (!session) co_return session.error();
+  (*session)->cancel();
+  co_return std::string("{}");
+}
+
+Task<Result<std::string>> RelayHttp::respond_to_agent(http::Principal principal,
+                                                      std::string params) {
+  const auto request = read_answer(params);
+  if (!request) co_return request.error();
+  if (principal.role == http::Role::kObserver) co_return forbidden_for_observers("session/respond");
+  const auto session = co_await api_.find(std::move(principal), request->session_id);
+  if (!session) co_return session.error();
+  const auto answered = (*session)->answer(request->request_id, request->member, request->json);
+  if (!answered) co_return answered.error();
+  co_return std::string("{}");
+}
+
+}  // namespace relay::frontend

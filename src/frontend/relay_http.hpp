@@ -1,0 +1,61 @@
+// The relay's HTTP dialect (port 8080): POST /session/*, GET /session/{id}/events.
+#pragma once
+
+#include "frontend/relay_api.hpp"
+#include "http/access.hpp"
+#include "http/server.hpp"
+#include "metrics/metrics.hpp"
+#include "session/outbox.hpp"
+
+#include <chrono>
+#include <string>
+
+namespace relay::frontend {
+
+struct HttpOptions {
+  http::AccessRules access;
+  FrameLimits frame;
+  OutboxLimits outbox;
+  std::size_t max_message_bytes = 32u << 20;     // of updates in one blocking answer
+  std::chrono::milliseconds keep_alive{15'000};  // between signs of life on a silent SSE stream
+};
+
+class RelayHttp {
+ public:
+  RelayHttp(RelayApi& api, Metrics& metrics, HttpOptions options);
+
+  // The http::Handler of the HTTP port.
+  Task<void> handle(http::Exchange& exchange);
+
+ private:
+  struct Call;  // one parsed request
+
+  Task<void> post(http::Exchange& exchange, http::Principal principal, std::string name);
+  Task<http::Response> answer_call(http::Principal principal, std::string method, Frame frame);
+  Task<Result<std::string>> perform(http::Principal principal, std::string method,
+                                    const Frame& frame);
+  Task<Result<std::string>> respond_to_agent(http::Principal principal, std::string params);
+  Task<Result<std::string>> cancel(http::Principal principal, std::string params);
+  Task<Result<std::string>> resume(http::Principal principal, std::string params);
+
+  // http_prompt.cpp
+  Task<void> prompt(http::Exchange& exchange, http::Principal principal, Frame frame);
+  Task<void> blocking_prompt(http::Exchange& exchange, std::shared_ptr<Session> session,
+                             ClientTraits traits, Frame frame);
+  Task<void> streamed_prompt(http::Exchange& exchange, std::shared_ptr<Session> session,
+                             ClientTraits traits, Frame frame, bool events);
+
+  // http_events.cpp
+  Task<void> events(http::Exchange& exchange, http::Principal principal, std::string id);
+  Task<void> past_events(http::Exchange& exchange, SessionId id, storage::Sequence after);
+  Task<void> live_events(http::Exchange& exchange, std::shared_ptr<Session> session,
+                         ClientTraits traits, storage::Sequence after);
+
+  http::Response error_response(std::string_view id, const Error& error);
+
+  RelayApi& api_;
+  Metrics& metrics_;
+  HttpOptions options_;
+};
+
+}  // namespace relay::frontend

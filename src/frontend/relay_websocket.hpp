@@ -1,0 +1,88 @@
+// The relay's WebSocket dialect (port 8081, path /): one connection, any number of sessions.
+//
+// One coroutine reads, one writes what the outbox holds; everything that asks the log or starts an
+// agent runs beside them, so that a slow session/new holds nothing up.
+#pragma once
+
+#include "frontend/relay_api.hpp"
+#include "http/access.hpp"
+#include "http/server.hpp"
+#include "metrics/metrics.hpp"
+#include "session/outbox.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+
+namespace relay::frontend {
+
+struct WebSocketFrontendOptions {
+  http::AccessRules access;
+  FrameLimits frame;
+  OutboxLimits outbox;
+  std::size_t max_running_calls = 64;  // session/new and alike of one connection at the same time
+};
+
+class RelayWebSocket {
+ public:
+  RelayWebSocket(RelayApi& api, Metrics& metrics, Logger log, WebSocketFrontendOptions options);
+
+  // The http::Handler of the WebSocket port.
+  Task<void> handle(http::Exchange& exchange);
+
+ private:
+  RelayApi& api_;
+  Metrics& metrics_;
+  Logger log_;
+  WebSocketFrontendOptions options_;
+};
+
+// One connection, after the upgrade. run() returns when it is over and everything is detached.
+class WebSocketClient {
+ public:
+  WebSocketClient(RelayApi& api, Metrics& metrics, const WebSocketFrontendOptions& options,
+                  http::WebSocket& socket, http::Principal principal,
+                  asio::any_io_executor executor);
+
+  Task<void> run();
+
+ private:
+  struct Attached {
+    std::shared_ptr<Session> session;
+    ClientId client;
+  };
+
+  Task<void> write();
+  void take(std::string text);
+  void route(Frame frame);
+  void route_response(Frame frame);
+  void to_session(std::string_view id, Frame frame);
+  void start_call(Frame frame);
+  Task<void> call(std::shared_ptr<Frame> frame);
+  Task<Result<std::string>> perform(const Frame& frame);
+  Task<void> open_session(const Frame& frame);
+  Task<void> resume_session(const Frame& frame);
+  Task<void> attach_and_route(std::string id, std::shared_ptr<Frame> frame);
+  Result<ClientId> attach(const std::shared_ptr<Session>& session, bool observe,
+                          std::optional<storage::Sequence> after);
+  Attached* attached(std::string_view id);
+  std::string initialize_result() const;
+  void forget_closed();
+
+  void reply(std::string text);
+  void refuse(std::string_view id, const Error& error);
+  bool is_observer() const { return principal_.role == http::Role::kObserver; }
+
+  RelayApi& api_;
+  Metrics& metrics_;
+  const WebSocketFrontendOptions& options_;
+  http::WebSocket& socket_;
+  http::Principal principal_;
+  TaskScope scope_;
+  std::shared_ptr<Outbox> outbox_;
+  std::map<std::string, Attached, std::less<>> sessions_;
+  std::string current_;  // the session that messages without a sessionId mean
+  std::size_t running_calls_ = 0;
+};
+
+}  // namespace relay::frontend

@@ -1,0 +1,96 @@
+#include "frontend/streaming.hpp"
+
+#include "http/event_stream.hpp"
+
+namespace relay::frontend {
+namespace {
+
+constexpr std::size_t kWriteBytes = 256u << 10;
+
+void ignore_failure(const std::string&, std::exception_ptr) {}
+
+Task<void> knock(std::shared_ptr<Outbox> outbox, std::chrono::milliseconds every) {
+  while (true) {
+    const bool slept = co_await sleep_for(every);
+    if (!slept) co_return;
+    outbox->poke();
+  }
+}
+
+Task<void> write_all(http::Exchange& exchange, Outbox& outbox, StreamFormat format,
+                     const std::function<bool(const Delivery&)>& is_last) {
+  std::vector<Delivery> items;
+  while (true) {
+    const bool open = co_await outbox.pop_all(items);
+    if (!open) co_return;
+    std::string text;
+    if (items.empty()) text = format == StreamFormat::kEvents ? http::sse_comment("") : "";
+    bool ended = false;
+    for (const Delivery& item : items) {
+      text += stream_text(format, item);
+      ended = is_last(item);
+      if (ended) break;
+      if (text.size() < kWriteBytes) continue;
+      const auto written = co_await exchange.write(text);
+      if (!written) co_return;
+      text.clear();
+    }
+    if (!text.empty()) {
+      const auto written = co_await exchange.write(text);
+      if (!written) co_return;
+    }
+    if (ended) co_return;
+  }
+}
+
+}  // namespace
+
+http::Response stream_head(StreamFormat format) {
+  http::Response head;
+  head.headers = {{"Content-Type",
+                   format == StreamFormat::kEvents ? "text/event-stream" : "application/x-ndjson"},
+                  {"Cache-Control", "no-cache"},
+                  {"X-Accel-Buffering", "no"}};
+  return head;
+}
+
+std::string stream_text(StreamFormat format, const Delivery& delivery) {
+  if (format == StreamFormat::kLines) {
+    std::string line(delivery.bytes.view());
+    line += '\n';
+    return line;
+  }
+  const auto id = delivery.sequence > 0 ? std::optional(delivery.sequence) : std::nullopt;
+  return http::sse_event(delivery.bytes.view(), id);
+}
+
+void watch_peer(TaskScope& scope, http::Exchange& exchange, std::shared_ptr<Outbox> outbox) {
+  scope.spawn("watch peer", [&exchange, outbox]() -> Task<void> {
+    co_await exchange.peer_gone();
+    outbox->close();
+  });
+}
+
+Task<void> stream_outbox(http::Exchange& exchange, std::shared_ptr<Outbox> outbox,
+                         StreamFormat format, std::chrono::milliseconds keep_alive,
+                         std::function<bool(const Delivery&)> is_last) {
+  const auto started = co_await exchange.start_stream(stream_head(format));
+  if (!started) co_return;
+  if (format == StreamFormat::kEvents) {
+    const std::string hello = http::sse_comment("connected");
+    const auto written = co_await exchange.write(hello);
+    if (!written) co_return;
+  }
+  TaskScope scope(exchange.executor(), ignore_failure);
+  watch_peer(scope, exchange, outbox);
+  if (format == StreamFormat::kEvents) {
+    scope.spawn("keep alive", [outbox, keep_alive] { return knock(outbox, keep_alive); });
+  }
+  co_await write_all(exchange, *outbox, format, is_last);
+  co_await asio::this_coro::throw_if_cancelled(false);
+  scope.cancel();
+  co_await scope.join();
+  [[maybe_unused]] const auto finished = co_await exchange.finish();
+}
+
+}  // namespace relay::frontend

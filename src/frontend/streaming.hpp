@@ -1,0 +1,32 @@
+// Streams a client's outbox over HTTP: as server-sent events or as lines.
+#pragma once
+
+#include "http/server.hpp"
+#include "session/outbox.hpp"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace relay::frontend {
+
+enum class StreamFormat { kEvents, kLines };
+
+http::Response stream_head(StreamFormat format);
+
+// What is written for one message.
+std::string stream_text(StreamFormat format, const Delivery& delivery);
+
+// Writes the head, then everything that comes into the outbox, until `is_last` says so of a
+// message, the outbox ends, or the peer goes away. Silent streams of events get a comment every
+// `keep_alive`.
+Task<void> stream_outbox(http::Exchange& exchange, std::shared_ptr<Outbox> outbox,
+                         StreamFormat format, std::chrono::milliseconds keep_alive,
+                         std::function<bool(const Delivery&)> is_last);
+
+// Closes the outbox when the peer goes away, while the returned scope lives: cancel() and join()
+// it.
+void watch_peer(TaskScope& scope, http::Exchange& exchange, std::shared_ptr<Outbox> outbox);
+
+}  // namespace relay::frontend

@@ -1,0 +1,286 @@
+#include "frontend/relay_websocket.hpp"
+#include "protocol/acp.hpp"
+#include "protocol/json_text.hpp"
+#include "protocol/rpc.hpp"
+
+#include <array>
+#include <charconv>
+
+namespace relay::frontend {
+namespace {
+
+void ignore_failure(const std::string&, std::exception_ptr) {}
+
+// Methods that the relay answers itself; everything else goes to the agent.
+bool is_relay_method(std::string_view method) {
+  constexpr std::array<std::string_view, 8> kOwn{
+      "initialize",   "session/new",     "session/resume", "session/load",
+      "session/list", "session/history", "session/close",  "session/respond"};
+  for (const std::string_view own : kOwn) {
+    if (method == own) return true;
+  }
+  return false;
+}
+
+Error no_session(std::string_view method) {
+  return make_error(ErrorType::kInvalidParams, std::string(method) + " needs a sessionId")
+      .because("this connection has no session yet")
+      .suggest("call session/new or session/resume first, or send sessionId");
+}
+
+Error too_many_calls(std::size_t limit) {
+  return make_error(ErrorType::kInvalidRequest,
+                    "more than " + std::to_string(limit) + " requests to the relay are running")
+      .suggest("wait for their answers")
+      .retryable();
+}
+
+}  // namespace
+
+WebSocketClient::WebSocketClient(RelayApi& api, Metrics& metrics,
+                                 const WebSocketFrontendOptions& options, http::WebSocket& socket,
+                                 http::Principal principal, asio::any_io_executor executor)
+    : api_(api),
+      metrics_(metrics),
+      options_(options),
+      socket_(socket),
+      principal_(std::move(principal)),
+      scope_(executor, ignore_failure),
+      outbox_(std::make_shared<Outbox>(executor, options.outbox)) {}
+
+Task<void> WebSocketClient::run() {
+  scope_.spawn("write", [this] { return write(); });
+  while (true) {
+    auto texts = co_await socket_.receive();
+    if (texts.empty()) break;
+    for (std::string& text : texts) take(std::move(text));
+  }
+  co_await asio::this_coro::throw_if_cancelled(false);
+  outbox_->close();
+  for (const auto& [id, one] : sessions_) one.session->detach(one.client);
+  scope_.cancel();
+  co_await scope_.join();
+}
+
+Task<void> WebSocketClient::write() {
+  std::vector<Delivery> items;
+  std::vector<std::string_view> texts;
+  while (true) {
+    const bool open = co_await outbox_->pop_all(items);
+    if (!open) break;
+    texts.clear();
+    for (const Delivery& item : items) texts.push_back(item.bytes.view());
+    const auto sent = co_await socket_.send(texts);
+    if (!sent) co_return;
+  }
+  if (outbox_->end() == Outbox::End::kOverflow) {
+    ++metrics_.errors[ErrorType::kSlowClient];
+    co_await socket_.close(http::CloseCode::kPolicy, "slow_client");
+  }
+}
+
+void WebSocketClient::reply(std::string text) {
+  outbox_->push({SharedBytes(std::move(text)), 0, DeliveryKind::kResponse});
+}
+
+void WebSocketClient::refuse(std::string_view id, const Error& error) {
+  ++metrics_.errors[error.type];
+  reply(rpc::error(id, error, rpc::Dialect::kRelay));
+}
+
+void WebSocketClient::take(std::string text) {
+  auto frame = Frame::parse(std::move(text), options_.frame);
+  if (!frame) return refuse(frame.error().id, rpc::to_error(frame.error()));
+  route(std::move(*frame));
+}
+
+void WebSocketClient::route(Frame frame) {
+  if (frame.is_response()) return route_response(std::move(frame));
+  if (is_relay_method(frame.method())) {
+    // A notification can't be answered, and these do nothing else.
+    if (frame.kind() == FrameKind::kRequest) start_call(std::move(frame));
+    return;
+  }
+  if (frame.method() == acp::kCancelRequest) {
+    for (const auto& [id, one] : sessions_) {
+      auto copy = Frame::parse(std::string(frame.bytes()), options_.frame);
+      if (copy) one.session->submit(one.client, std::move(*copy));
+    }
+    return;
+  }
+  const std::string id(frame.session_id().empty() ? std::string_view(current_)
+                                                  : frame.session_id());
+  if (id.empty()) {
+    if (frame.kind() == FrameKind::kRequest) refuse(frame.id(), no_session(frame.method()));
+    return;
+  }
+  to_session(id, std::move(frame));
+}
+
+// Requests that agents put to clients carry ids that are unique in the process.
+void WebSocketClient::route_response(Frame frame) {
+  std::int64_t request = 0;
+  const std::string_view id = frame.id();
+  const auto [end, failure] = std::from_chars(id.data(), id.data() + id.size(), request);
+  if (failure != std::errc() || end != id.data() + id.size()) return;
+  for (const auto& [name, one] : sessions_) {
+    if (!one.session->was_asked(request, one.client)) continue;
+    return one.session->submit(one.client, std::move(frame));
+  }
+}
+
+WebSocketClient::Attached* WebSocketClient::attached(std::string_view id) {
+  const auto found = sessions_.find(id);
+  return found != sessions_.end() && found->second.session->state() == SessionState::kReady
+             ? &found->second
+             : nullptr;
+}
+
+void WebSocketClient::to_session(std::string_view id, Frame frame) {
+  if (const Attached* one = attached(id)) {
+    return one->session->submit(one->client, std::move(frame));
+  }
+  auto kept = std::make_shared<Frame>(std::move(frame));
+  scope_.spawn("attach",
+               [this, name = std::string(id), kept] { return attach_and_route(name, kept); });
+}
+
+// A session that was made elsewhere may be used without resuming it first.
+Task<void> WebSocketClient::attach_and_route(std::string id, std::shared_ptr<Frame> frame) {
+  std::optional<Error> refused;
+  const auto session = co_await api_.find(principal_, id);
+  if (!session) {
+    refused = session.error();
+  } else if (attached(id) == nullptr) {
+    const auto client = attach(*session, is_observer(), std::nullopt);
+    if (!client) refused = client.error();
+  }
+  if (refused) {
+    if (frame->kind() == FrameKind::kRequest) refuse(frame->id(), *refused);
+    co_return;
+  }
+  const Attached* const one = attached(id);
+  if (one != nullptr) one->session->submit(one->client, std::move(*frame));
+}
+
+void WebSocketClient::start_call(Frame frame) {
+  if (running_calls_ >= options_.max_running_calls) {
+    return refuse(frame.id(), too_many_calls(options_.max_running_calls));
+  }
+  ++running_calls_;
+  auto kept = std::make_shared<Frame>(std::move(frame));
+  scope_.spawn("call", [this, kept] { return call(kept); });
+}
+
+Task<void> WebSocketClient::call(std::shared_ptr<Frame> frame) {
+  const std::string_view method = frame->method();
+  if (method == "session/new") {
+    co_await open_session(*frame);
+  } else if (method == "session/resume" || method == "session/load") {
+    co_await resume_session(*frame);
+  } else {
+    const auto result = co_await perform(*frame);
+    if (result) {
+      reply(rpc::result(frame->id(), *result));
+    } else {
+      refuse(frame->id(), result.error());
+    }
+  }
+  --running_calls_;
+}
+
+Task<Result<std::string>> WebSocketClient::perform(const Frame& frame) {
+  std::string params(frame.params());
+  if (frame.method() == "initialize") co_return initialize_result();
+  if (frame.method() == "session/list") {
+    co_return co_await api_.list(principal_, std::move(params));
+  }
+  if (frame.method() == "session/history") {
+    co_return co_await api_.history(principal_, std::move(params));
+  }
+  if (frame.method() == "session/close") {
+    if (frame.session_id().empty() && !current_.empty()) {
+      params = JsonObject().text("sessionId", current_).take();
+    }
+    auto closed = co_await api_.close(principal_, std::move(params));
+    forget_closed();
+    co_return closed;
+  }
+  co_return make_error(ErrorType::kMethodNotFound, "answers of clients are responses here")
+      .suggest("send the response to the agent's request: its id, and result or error");
+}
+
+// What the relay can say before there is an agent; afterwards the agent's own answer.
+std::string WebSocketClient::initialize_result() const {
+  const auto found = sessions_.find(current_);
+  if (found != sessions_.end()) return found->second.session->initialize_result();
+  const std::string info =
+      JsonObject().text("name", "acp-relay").text("version", RELAY_VERSION).take();
+  return JsonObject()
+      .number("protocolVersion", acp::kProtocolVersion)
+      .raw("agentCapabilities", "{}")
+      .raw("agentInfo", info)
+      .raw("authMethods", "[]")
+      .take();
+}
+
+void WebSocketClient::forget_closed() {
+  std::erase_if(sessions_, [](const auto& entry) {
+    return entry.second.session->state() == SessionState::kClosed;
+  });
+  if (!sessions_.contains(current_)) current_.clear();
+}
+
+Result<ClientId> WebSocketClient::attach(const std::shared_ptr<Session>& session, bool observe,
+                                         std::optional<storage::Sequence> after) {
+  Attachment attachment;
+  attachment.traits.may_act = !observe && !is_observer();
+  attachment.outbox = outbox_;
+  attachment.after = after;
+  const std::string& id = session->id().value();
+  if (const Attached* before = attached(id)) session->detach(before->client);
+  auto client = session->attach(std::move(attachment));
+  if (!client) return client.error();
+  sessions_[id] = {session, *client};
+  current_ = id;
+  return *client;
+}
+
+// The answer comes first, then everything from the session's beginning: nothing the agent said
+// while it started is missed.
+Task<void> WebSocketClient::open_session(const Frame& frame) {
+  const auto session = co_await api_.create(principal_, frame);
+  if (!session) {
+    refuse(frame.id(), session.error());
+    co_return;
+  }
+  forget_closed();
+  const auto client = attach(*session, false, 0);
+  if (!client) {
+    refuse(frame.id(), client.error());
+    co_return;
+  }
+  reply(rpc::result(frame.id(), RelayApi::describe(**session, *client, true)));
+}
+
+Task<void> WebSocketClient::resume_session(const Frame& frame) {
+  const auto request = read_resume(frame.params());
+  if (!request) {
+    refuse(frame.id(), request.error());
+    co_return;
+  }
+  const auto session = co_await api_.find(principal_, request->session_id);
+  if (!session) {
+    refuse(frame.id(), session.error());
+    co_return;
+  }
+  forget_closed();
+  const auto client = attach(*session, request->observe, request->after);
+  if (!client) {
+    refuse(frame.id(), client.error());
+    co_return;
+  }
+  reply(rpc::result(frame.id(), RelayApi::describe(**session, *client, false)));
+}
+
+}  // namespace relay::frontend

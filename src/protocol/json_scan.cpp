@@ -1,0 +1,85 @@
+#include "protocol/json_scan.hpp"
+
+namespace relay {
+namespace {
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  const std::size_t begin = text.find_first_not_of(kSpace);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+}
+
+// The position after the string that begins at `at`.
+std::size_t after_string(std::string_view text, std::size_t at) {
+  for (++at; at < text.size() && text[at] != '"'; ++at) {
+    if (text[at] == '\\') ++at;
+  }
+  return at + 1;
+}
+
+// The parts between the commas of an array or an object.
+std::vector<std::string_view> parts_of(std::string_view array) {
+  std::vector<std::string_view> elements;
+  std::size_t depth = 0;
+  std::size_t begin = 1;
+  const auto finish = [&](std::size_t end) {
+    const std::string_view element = trimmed(array.substr(begin, end - begin));
+    if (!element.empty()) elements.push_back(element);
+    begin = end + 1;
+  };
+  for (std::size_t at = 1; at < array.size();) {
+    const char c = array[at];
+    if (c == '"') {
+      at = after_string(array, at);
+      continue;
+    }
+    if (c == '[' || c == '{') ++depth;
+    if (c == ',' && depth == 0) finish(at);
+    if (c == ']' || c == '}') {
+      if (depth == 0) {
+        finish(at);
+        break;
+      }
+      --depth;
+    }
+    ++at;
+  }
+  return elements;
+}
+
+}  // namespace
+
+std::vector<std::string_view> array_elements(std::string_view array) {
+  if (array.size() < 2 || array.front() != '[') return {};
+  return parts_of(array);
+}
+
+std::optional<std::string_view> object_member(std::string_view object, std::string_view key) {
+  if (object.size() < 2 || object.front() != '{') return std::nullopt;
+  for (const std::string_view part : parts_of(object)) {
+    const std::size_t key_end = after_string(part, 0);
+    if (part.substr(1, key_end - 2) != key) continue;
+    const std::size_t colon = part.find(':', key_end);
+    return trimmed(part.substr(colon + 1));
+  }
+  return std::nullopt;
+}
+
+std::string with_meta(std::string_view object, std::string_view members) {
+  if (!object.starts_with('{')) object = "{}";
+  const auto insert = [&](std::string_view into, std::string_view what) {
+    const bool empty = trimmed(into.substr(1, into.size() - 2)).empty();
+    std::string out(into.substr(0, 1));
+    out.append(what).append(empty ? "" : ",").append(into.substr(1));
+    return out;
+  };
+  const auto meta = object_member(object, "_meta");
+  if (!meta) return insert(object, R"("_meta":{)" + std::string(members) + "}");
+  std::string out(object.substr(0, static_cast<std::size_t>(meta->data() - object.data())));
+  out += insert(meta->starts_with('{') ? *meta : "{}", members);
+  out.append(object.substr(static_cast<std::size_t>(meta->data() - object.data()) + meta->size()));
+  return out;
+}
+
+}  // namespace relay

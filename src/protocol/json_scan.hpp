@@ -1,0 +1,21 @@
+// Looks into valid JSON texts (they came from a Frame) without changing how they are spelled.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace relay {
+
+// The elements of an array as the bytes they are written in. Empty when it is not an array.
+std::vector<std::string_view> array_elements(std::string_view array);
+
+// The value of a member of an object, by the key as it is spelled.
+std::optional<std::string_view> object_member(std::string_view object, std::string_view key);
+
+// The object with `members` ("a":1,"b":2 - not empty) added to its `_meta`, which is made when
+// missing. A text that is no object becomes {"_meta":{...}}.
+std::string with_meta(std::string_view object, std::string_view members);
+
+}  // namespace relay

@@ -1,0 +1,39 @@
+#include "protocol/json_scan.hpp"
+
+#include <gmock/gmock.h>
+
+namespace relay {
+namespace {
+
+TEST(ArrayElements, AreTheBytesBetweenTheCommas) {
+  EXPECT_THAT(array_elements(R"([ {"a":[1,2],"b":"],\"x"} , "y,z" ,1e5, [] ])"),
+              testing::ElementsAre(R"({"a":[1,2],"b":"],\"x"})", R"("y,z")", "1e5", "[]"));
+}
+
+TEST(ArrayElements, OfSomethingElseAreNone) {
+  EXPECT_TRUE(array_elements("[]").empty());
+  EXPECT_TRUE(array_elements("[ ]").empty());
+  EXPECT_TRUE(array_elements("\"[1]\"").empty());
+  EXPECT_TRUE(array_elements("").empty());
+}
+
+TEST(ObjectMember, IsFoundByItsKey) {
+  const std::string_view object = R"({"a":{"b":1}, "b" : [1,2] ,"c":"}"})";
+  EXPECT_EQ(object_member(object, "b"), "[1,2]");
+  EXPECT_EQ(object_member(object, "c"), "\"}\"");
+  EXPECT_EQ(object_member(object, "d"), std::nullopt);
+  EXPECT_EQ(object_member("[]", "d"), std::nullopt);
+}
+
+TEST(WithMeta, AddsToWhatIsThere) {
+  EXPECT_EQ(with_meta("{}", R"("x":1)"), R"({"_meta":{"x":1}})");
+  EXPECT_EQ(with_meta(R"({"a":2})", R"("x":1)"), R"({"_meta":{"x":1},"a":2})");
+  EXPECT_EQ(with_meta(R"({"a":2,"_meta":{"y":3}})", R"("x":1)"),
+            R"({"a":2,"_meta":{"x":1,"y":3}})");
+  EXPECT_EQ(with_meta(R"({"_meta":{ },"a":2})", R"("x":1)"), R"({"_meta":{"x":1 },"a":2})");
+  EXPECT_EQ(with_meta(R"({"_meta":null,"a":2})", R"("x":1)"), R"({"_meta":{"x":1},"a":2})");
+  EXPECT_EQ(with_meta("null", R"("x":1)"), R"({"_meta":{"x":1}})");
+}
+
+}  // namespace
+}  // namespace relay

@@ -1,0 +1,38 @@
+#include "session/agent_calls.hpp"
+
+#include <algorithm>
+
+namespace relay {
+
+AgentCall& AgentCalls::add(std::int64_t id, AgentCall call) {
+  return calls_.insert_or_assign(id, std::move(call)).first->second;
+}
+
+AgentCall* AgentCalls::find(std::int64_t id) {
+  const auto found = calls_.find(id);
+  return found != calls_.end() ? &found->second : nullptr;
+}
+
+std::optional<std::int64_t> AgentCalls::id_of(std::string_view agent_id) const {
+  for (const auto& [id, call] : calls_) {
+    if (call.agent_id == agent_id) return id;
+  }
+  return std::nullopt;
+}
+
+bool AgentCalls::was_asked(std::int64_t id, ClientId client) const {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return false;
+  const auto& asked = found->second.asked;
+  return std::find(asked.begin(), asked.end(), client) != asked.end();
+}
+
+std::optional<std::chrono::steady_clock::time_point> AgentCalls::next_deadline() const {
+  std::optional<std::chrono::steady_clock::time_point> next;
+  for (const auto& [id, call] : calls_) {
+    if (call.deadline && (!next || *call.deadline < *next)) next = call.deadline;
+  }
+  return next;
+}
+
+}  // namespace relay

@@ -1,0 +1,47 @@
+// Requests of the agent that no client has answered yet, and which clients were asked. Pure.
+#pragma once
+
+#include "protocol/acp.hpp"
+#include "protocol/shared_bytes.hpp"
+#include "session/client.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace relay {
+
+struct AgentCall {
+  std::string agent_id;  // JSON text
+  acp::ReverseKind kind = acp::ReverseKind::kOther;
+  std::string params;     // JSON text, with the relay's session id
+  SharedBytes to_client;  // the request as clients get it
+  std::int64_t sequence = 0;
+  std::vector<ClientId> asked;  // who has it and has not answered
+  // Set while nobody is there to answer: when the policy answers instead.
+  std::optional<std::chrono::steady_clock::time_point> deadline;
+};
+
+// Keyed by the id that clients see, in the order of asking.
+class AgentCalls {
+ public:
+  AgentCall& add(std::int64_t id, AgentCall call);
+  AgentCall* find(std::int64_t id);
+  std::optional<std::int64_t> id_of(std::string_view agent_id) const;
+  void remove(std::int64_t id) { calls_.erase(id); }
+
+  bool was_asked(std::int64_t id, ClientId client) const;
+  std::optional<std::chrono::steady_clock::time_point> next_deadline() const;
+
+  std::map<std::int64_t, AgentCall>& all() { return calls_; }
+  const std::map<std::int64_t, AgentCall>& all() const { return calls_; }
+
+ private:
+  std::map<std::int64_t, AgentCall> calls_;
+};
+
+}  // namespace relay

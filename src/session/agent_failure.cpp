@@ -1,0 +1,99 @@
+#include "session/agent_failure.hpp"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <cstring>
+
+namespace relay {
+namespace {
+
+// What is quoted of stderr in an error; the log has the rest.
+constexpr std::size_t kQuotedStderr = 4096;
+
+std::string tail(std::string_view text) {
+  if (text.size() > kQuotedStderr) {
+    text.remove_prefix(text.size() - kQuotedStderr);
+    if (const auto line = text.find('\n'); line != std::string_view::npos)
+      text.remove_prefix(line + 1);
+  }
+  return std::string(text);
+}
+
+void add_stderr(Error& error, std::string_view text) {
+  if (!text.empty()) error.state.emplace_back("stderr", tail(text));
+}
+
+}  // namespace
+
+std::string describe_exit(const AgentExit& exit) {
+  if (exit.signal) return fmt::format("signal {} ({})", *exit.signal, ::strsignal(*exit.signal));
+  if (exit.exit_code) return fmt::format("exit code {}", *exit.exit_code);
+  return "unknown cause";
+}
+
+Error agent_exited(const AgentExit& exit, std::string_view phase) {
+  Error error = make_error(ErrorType::kAgentExited, fmt::format("the agent ended during {}: {}",
+                                                                phase, describe_exit(exit)));
+  error.state.emplace_back("phase", std::string(phase));
+  if (exit.exit_code) error.state.emplace_back("exit_code", std::int64_t{*exit.exit_code});
+  if (exit.signal) error.state.emplace_back("signal", std::int64_t{*exit.signal});
+  if (exit.oom_killed) error.state.emplace_back("oom_killed", true);
+  add_stderr(error, exit.stderr_tail);
+  if (exit.exit_code == 0) {
+    error.possible_causes = {"the agent decided to end", "its input was closed"};
+  } else if (exit.exit_code == 127 || exit.exit_code == 126) {
+    error.possible_causes = {
+        "a program that the agent command starts is missing or not executable"};
+  } else {
+    error.possible_causes = {"the agent crashed or was killed",
+                             "it lacks a setting or a key (agent.env)"};
+  }
+  error.suggested_actions = {"read relevant_state.stderr and the relay's log",
+                             "run agent.command by hand and send it an initialize request",
+                             "make a new session with session/new"};
+  error.recoverable = true;
+  return error;
+}
+
+Error agent_timed_out(std::string_view phase, std::chrono::milliseconds limit,
+                      std::string_view stderr_tail) {
+  Error error =
+      make_error(ErrorType::kAgentConnectionTimeout,
+                 fmt::format("the agent did not answer {} within {} ms", phase, limit.count()));
+  error.possible_causes = {"the agent is still starting (a download, a cold cache)",
+                           "agent.command is not an ACP agent, or speaks it only with a flag"};
+  error.suggested_actions = {"raise agent.startup_timeout_seconds",
+                             "run agent.command by hand and send it an initialize request"};
+  error.state = {{"phase", std::string(phase)}, {"limit_ms", std::int64_t{limit.count()}}};
+  add_stderr(error, stderr_tail);
+  error.recoverable = true;
+  return error;
+}
+
+Error agent_refused(std::string_view method, std::string_view error_json) {
+  Error error = make_error(ErrorType::kAgentStartFailed,
+                           fmt::format("the agent answered {} with an error", method));
+  error.state.emplace_back("phase", std::string(method));
+  boost::system::error_code failure;
+  const boost::json::value parsed = boost::json::parse(error_json, failure);
+  const boost::json::object* object = failure ? nullptr : parsed.if_object();
+  const boost::json::value* code = object != nullptr ? object->if_contains("code") : nullptr;
+  const boost::json::value* message = object != nullptr ? object->if_contains("message") : nullptr;
+  if (code != nullptr && code->is_int64())
+    error.state.emplace_back("agent_error_code", code->as_int64());
+  if (message != nullptr && message->is_string()) {
+    error.explanation += ": ";
+    error.explanation += message->as_string();
+  }
+  error.details = error_json;
+  if (code != nullptr && code->is_int64() && code->as_int64() == -32000) {
+    error.possible_causes = {"the agent wants to be logged in"};
+    error.suggested_actions = {"give it its key with agent.env"};
+  } else {
+    error.suggested_actions = {"read details and the relay's log"};
+  }
+  return error;
+}
+
+}  // namespace relay

@@ -1,0 +1,21 @@
+// Errors that say how an agent failed, from what is known of its end. Pure.
+#pragma once
+
+#include "backend/agent.hpp"
+#include "base/error.hpp"
+
+#include <chrono>
+#include <string_view>
+
+namespace relay {
+
+// `phase`: what was going on, e.g. "initialize", "session/new", "turn", "idle".
+Error agent_exited(const AgentExit& exit, std::string_view phase);
+Error agent_timed_out(std::string_view phase, std::chrono::milliseconds limit,
+                      std::string_view stderr_tail);
+// The agent answered the relay's own request with an error (JSON text of the error object).
+Error agent_refused(std::string_view method, std::string_view error_json);
+// "exit code 3", "signal 9": the cause that is stored and shown in lists.
+std::string describe_exit(const AgentExit& exit);
+
+}  // namespace relay

@@ -1,0 +1,48 @@
+// What the router decided: values that the session's shell performs in this order - records first
+// (log, then deliver), then the agent, then the clients.
+#pragma once
+
+#include "protocol/shared_bytes.hpp"
+#include "session/client.hpp"
+#include "session/outbox.hpp"
+#include "storage/records.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace relay {
+
+struct ToClients {
+  ClientId to;       // nobody (0): everyone who watches the session ...
+  ClientId except;   // ... but this one
+  ClientId turn_of;  // whose turn was running: all that clients with own_turns_only are shown
+  Delivery delivery;
+};
+
+// Lines of the agent that were dropped, by reason.
+struct Skipped {
+  std::uint32_t unknown_id = 0;
+};
+
+struct TurnEnd {
+  std::string stop_reason;  // the agent's word, "error" for a JSON-RPC error
+};
+
+struct Effects {
+  std::vector<storage::MessageRecord> records;
+  std::vector<SharedBytes> to_agent;
+  std::vector<ToClients> to_clients;
+  std::vector<TurnEnd> turns_ended;
+  Skipped skipped;
+
+  void clear() {
+    records.clear();
+    to_agent.clear();
+    to_clients.clear();
+    turns_ended.clear();
+    skipped = {};
+  }
+};
+
+}  // namespace relay

@@ -1,0 +1,151 @@
+#include "session/message_router.hpp"
+
+#include "protocol/rpc.hpp"
+#include "protocol/splice.hpp"
+
+namespace relay {
+
+MessageRouter::MessageRouter(const SessionId& relay_session, std::string_view agent_session,
+                             RouterLimits limits, RequestIds& ids, storage::Sequence last_sequence)
+    : relay_json_("\"" + relay_session.value() + "\""),
+      agent_json_("\"" + std::string(agent_session) + "\""),
+      watched_(agent_session.size() >= kUnmistakableId ? agent_json_ : std::string()),
+      limits_(limits),
+      ids_(ids),
+      sequence_(last_sequence),
+      client_calls_(limits.max_pending_requests) {}
+
+MessageRouter::Client* MessageRouter::client(ClientId id) {
+  const auto found = clients_.find(id);
+  return found != clients_.end() ? &found->second : nullptr;
+}
+
+void MessageRouter::add_client(ClientId id, ClientTraits traits) {
+  clients_[id] = Client{traits, false};
+}
+
+void MessageRouter::show_pending(ClientId id, Effects& effects) {
+  Client* const watcher = client(id);
+  if (watcher == nullptr) return;
+  watcher->caught_up = true;
+  const ClientTraits& traits = watcher->traits;
+  if (!traits.may_act || !traits.can_answer || traits.own_turns_only) return;
+  for (auto& [request, call] : agent_calls_.all()) {
+    if (call.kind != acp::ReverseKind::kPermission) continue;
+    call.asked.push_back(id);
+    call.deadline.reset();
+    send(id, call.to_client, call.sequence, DeliveryKind::kRequest, effects);
+  }
+}
+
+void MessageRouter::remove_client(ClientId id, Effects& effects) {
+  clients_.erase(id);
+  client_calls_.client_left(id);
+  std::vector<std::int64_t> orphaned;
+  for (auto& [request, call] : agent_calls_.all()) {
+    if (std::erase(call.asked, id) > 0 && call.asked.empty()) orphaned.push_back(request);
+  }
+  for (const std::int64_t request : orphaned) settle_without_clients(request, effects);
+}
+
+void MessageRouter::from_client(ClientId id, Frame frame, Effects& effects) {
+  switch (frame.kind()) {
+    case FrameKind::kRequest:
+      return client_request(id, std::move(frame), effects);
+    case FrameKind::kNotification:
+      return client_notification(id, std::move(frame), effects);
+    case FrameKind::kResult:
+    case FrameKind::kError:
+      return client_response(id, std::move(frame), effects);
+  }
+}
+
+void MessageRouter::from_agent(Frame frame, Effects& effects) {
+  switch (frame.kind()) {
+    case FrameKind::kRequest:
+      return agent_request(std::move(frame), effects);
+    case FrameKind::kNotification:
+      return agent_notification(std::move(frame), effects);
+    case FrameKind::kResult:
+    case FrameKind::kError:
+      return agent_response(std::move(frame), effects);
+  }
+}
+
+void MessageRouter::agent_ended(const Error& error, Effects& effects) {
+  prompts_.clear();  // their calls are answered below, with all others
+  const bool in_turn = turn_running();
+  for (const ClientCall& call : client_calls_.take_all()) {
+    refuse(call.client, call.id, error, effects);
+  }
+  if (in_turn) end_turn(nullptr, &error, effects);
+  for (const auto& [request, call] : agent_calls_.all()) {
+    const std::string params = R"({"requestId":)" + std::to_string(request) + "}";
+    const SharedBytes bytes(rpc::notification(acp::kCancelRequest, params));
+    for (const ClientId asked : call.asked) {
+      send(asked, bytes, 0, DeliveryKind::kNotification, effects);
+    }
+  }
+  agent_calls_.all().clear();
+}
+
+void MessageRouter::tick(Effects& effects) {
+  std::vector<std::int64_t> due;
+  for (const auto& [request, call] : agent_calls_.all()) {
+    if (call.deadline && *call.deadline <= moment_.steady) due.push_back(request);
+  }
+  for (const std::int64_t request : due) {
+    const AgentCall* const call = agent_calls_.find(request);
+    settle(request, storage::Origin::kRelay, "result",
+           policy_answer(call->params, limits_.permission_default), {}, effects);
+  }
+}
+
+void MessageRouter::announce(std::string_view method, std::string_view params, Effects& effects) {
+  const SharedBytes bytes(rpc::notification(method, params));
+  const auto sequence = note(storage::Origin::kRelay, storage::MessageKind::kNotification, true,
+                             method, {}, bytes, effects);
+  send({}, bytes, sequence, DeliveryKind::kNotification, effects);
+}
+
+void MessageRouter::record(storage::Origin origin, storage::MessageKind kind, bool to_client,
+                           std::string_view method, std::string_view id, SharedBytes body,
+                           Effects& effects) {
+  note(origin, kind, to_client, method, id, std::move(body), effects);
+}
+
+std::optional<std::chrono::steady_clock::time_point> MessageRouter::turn_started() const {
+  if (!turn_) return std::nullopt;
+  return turn_->started;
+}
+
+void MessageRouter::refuse(ClientId to, std::string_view id, const Error& error, Effects& effects) {
+  const SharedBytes bytes(rpc::error(id, error, rpc::Dialect::kRelay));
+  const auto sequence =
+      note(storage::Origin::kRelay, storage::MessageKind::kResponse, true, {}, id, bytes, effects);
+  send(to, bytes, sequence, DeliveryKind::kResponse, effects);
+}
+
+storage::Sequence MessageRouter::note(storage::Origin origin, storage::MessageKind kind,
+                                      bool to_client, std::string_view method, std::string_view id,
+                                      SharedBytes body, Effects& effects) {
+  storage::MessageRecord record;
+  record.sequence = ++sequence_;
+  record.origin = origin;
+  record.kind = kind;
+  record.to_client = to_client;
+  record.method = method;
+  record.rpc_id = id;
+  record.body = std::move(body);
+  record.time = moment_.wall;
+  effects.records.push_back(std::move(record));
+  return sequence_;
+}
+
+void MessageRouter::send(ClientId to, SharedBytes bytes, storage::Sequence sequence,
+                         DeliveryKind kind, Effects& effects, ClientId except) const {
+  const ClientId turn_of = turn_ ? turn_->client : ClientId();
+  effects.to_clients.push_back({to, except, turn_of, {std::move(bytes), sequence, kind}});
+}
+
+}  // namespace relay

@@ -1,0 +1,181 @@
+// Who gets which message of one session. Pure: frames in, effects out, no I/O, no clock of its own.
+//
+// Towards the agent every request carries an id of the relay's and the agent's session id; towards
+// clients requests of the agent carry an id of the relay's and the relay's session id. Only these
+// are spliced; all else passes byte for byte. Every message that a client may see gets the
+// session's next sequence number.
+//
+//   - Answers go to the client that asked, in the same order as everything else.
+//   - Notifications of the agent go to everyone.
+//   - Prompts run one at a time; the others queue up to a bound.
+//   - Requests of the agent are answered as acp::ReverseKind says, and never left unanswered.
+#pragma once
+
+#include "base/error.hpp"
+#include "protocol/frame.hpp"
+#include "session/agent_calls.hpp"
+#include "session/client.hpp"
+#include "session/client_calls.hpp"
+#include "session/effects.hpp"
+#include "session/permission_policy.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace relay {
+
+struct RouterLimits {
+  std::size_t max_queued_prompts = 16;
+  std::size_t max_pending_requests = 1024;  // of one client; also of the agent
+  std::chrono::milliseconds permission_timeout{300'000};
+  PermissionDefault permission_default = PermissionDefault::kCancelled;
+  // Clients' disks and terminals are not offered to the agent: fs/* and terminal/* are answered
+  // -32601.
+  bool strip_client_disk = true;
+};
+
+// Ids for requests that the relay sends, to agents and to clients. Shared by all sessions of a
+// process, so that a connection that watches several sessions can tell their requests apart.
+class RequestIds {
+ public:
+  std::int64_t next() { return next_++; }
+
+ private:
+  std::int64_t next_ = 1;
+};
+
+struct Moment {
+  std::chrono::steady_clock::time_point steady;
+  WallTime wall;
+};
+
+class MessageRouter {
+ public:
+  // Ids without quotes; the agent's as it spelled it.
+  MessageRouter(const SessionId& relay_session, std::string_view agent_session, RouterLimits limits,
+                RequestIds& ids, storage::Sequence last_sequence);
+
+  // The time that what follows happens at.
+  void at(Moment moment) { moment_ = moment; }
+
+  void add_client(ClientId client, ClientTraits traits);
+  // Sends the requests that wait for an answer to a client that has caught up.
+  void show_pending(ClientId client, Effects& effects);
+  void remove_client(ClientId client, Effects& effects);
+
+  void from_client(ClientId client, Frame frame, Effects& effects);
+  void from_agent(Frame frame, Effects& effects);
+
+  // An answer to a request of the agent that comes by another way than the client's own connection.
+  // False: the request is not known, or answered already.
+  bool answer(std::int64_t request_id, std::string_view member, std::string_view json,
+              Effects& effects);
+  // Whether the answer would be taken; for `result`s of permission requests also whether it
+  // decides.
+  bool accepts(std::int64_t request_id, std::string_view member, std::string_view json);
+
+  // Asks the agent to end the turn, answers its permission requests with `cancelled`, ends queued
+  // prompts of `client` (nobody: all). Does nothing harmful when no turn runs.
+  void cancel(ClientId client, Effects& effects);
+
+  // The agent is gone: everything that waits is answered with the error.
+  void agent_ended(const Error& error, Effects& effects);
+
+  // Answers what has waited too long.
+  void tick(Effects& effects);
+  std::optional<std::chrono::steady_clock::time_point> next_deadline() const {
+    return agent_calls_.next_deadline();
+  }
+
+  // A notification of the relay to everyone, in the session's stream.
+  void announce(std::string_view method, std::string_view params, Effects& effects);
+  // Puts a message that was exchanged outside the router (the session's first ones) into the
+  // stream.
+  void record(storage::Origin origin, storage::MessageKind kind, bool to_client,
+              std::string_view method, std::string_view id, SharedBytes body, Effects& effects);
+
+  // What Frame::parse has to watch for in the agent's messages: its session id as JSON text, when
+  // it is unmistakable.
+  std::string_view watched_id() const { return watched_; }
+
+  storage::Sequence last_sequence() const { return sequence_; }
+  bool turn_running() const { return turn_.has_value(); }
+  std::optional<std::chrono::steady_clock::time_point> turn_started() const;
+  ClientId turn_client() const { return turn_ ? turn_->client : ClientId(); }
+  std::size_t queued_prompts() const { return prompts_.size(); }
+  bool is_pending(std::int64_t request_id) { return agent_calls_.find(request_id) != nullptr; }
+  bool was_asked(std::int64_t request_id, ClientId client) const {
+    return agent_calls_.was_asked(request_id, client);
+  }
+
+ private:
+  struct Client {
+    ClientTraits traits;
+    bool caught_up = false;
+  };
+  struct Prompt {
+    std::int64_t relay_id;
+    ClientId client;
+    SharedBytes to_agent;
+    std::string echo;  // the prompt's content blocks, JSON text
+  };
+  struct Turn {
+    std::int64_t relay_id;
+    ClientId client;
+    std::chrono::steady_clock::time_point started;
+  };
+
+  // Clients' side (router_clients.cpp).
+  void client_request(ClientId client, Frame frame, Effects& effects);
+  void client_notification(ClientId client, Frame frame, Effects& effects);
+  void client_response(ClientId client, Frame frame, Effects& effects);
+  void cancel_request(ClientId client, const Frame& frame, Effects& effects);
+  void prompt(ClientId client, Frame frame, Effects& effects);
+  void start_turn(Prompt prompt, Effects& effects);
+  void echo_prompt(ClientId client, std::string_view blocks, Effects& effects);
+  void end_turn(const Frame* response, const Error* error, Effects& effects);
+  void end_queued(ClientId client, Effects& effects);
+  std::string to_agent_bytes(const Frame& frame, std::optional<std::int64_t> relay_id) const;
+
+  // The agent's side (router_agent.cpp).
+  void agent_request(Frame frame, Effects& effects);
+  void agent_notification(Frame frame, Effects& effects);
+  void agent_response(Frame frame, Effects& effects);
+  std::vector<ClientId> recipients(const Frame& frame, acp::ReverseKind kind) const;
+  ClientId originator(const Frame& frame) const;
+  bool someone_may_come() const;
+  void settle_without_clients(std::int64_t id, Effects& effects);
+  void settle(std::int64_t id, storage::Origin origin, std::string_view member,
+              std::string_view json, ClientId by, Effects& effects);
+  void cancel_permissions(Effects& effects);
+
+  void refuse(ClientId client, std::string_view id, const Error& error, Effects& effects);
+  storage::Sequence note(storage::Origin origin, storage::MessageKind kind, bool to_client,
+                         std::string_view method, std::string_view id, SharedBytes body,
+                         Effects& effects);
+  void send(ClientId to, SharedBytes bytes, storage::Sequence sequence, DeliveryKind kind,
+            Effects& effects, ClientId except = {}) const;
+  Client* client(ClientId id);
+
+  std::string relay_json_;  // JSON text of the session ids
+  std::string agent_json_;
+  std::string watched_;
+  RouterLimits limits_;
+  RequestIds& ids_;
+  storage::Sequence sequence_;
+  Moment moment_{};
+
+  std::map<ClientId, Client> clients_;
+  ClientCalls client_calls_;
+  AgentCalls agent_calls_;
+  std::deque<Prompt> prompts_;
+  std::optional<Turn> turn_;
+  ClientId elicited_;  // who got the last elicitation
+};
+
+}  // namespace relay

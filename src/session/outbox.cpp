@@ -1,0 +1,62 @@
+#include "session/outbox.hpp"
+
+namespace relay {
+
+Outbox::Outbox(asio::any_io_executor executor, OutboxLimits limits)
+    : ready_(executor), drained_(std::move(executor)), limits_(limits) {}
+
+bool Outbox::push(Delivery delivery) {
+  if (end_ != End::kOpen) return false;
+  if (bytes_ + delivery.bytes.size() > limits_.bytes || items_.size() >= limits_.frames) {
+    end_ = End::kOverflow;
+    items_.clear();
+    bytes_ = 0;
+    ready_.notify();
+    drained_.notify();
+    return false;
+  }
+  bytes_ += delivery.bytes.size();
+  items_.push_back(std::move(delivery));
+  if (items_.size() == 1) ready_.notify();
+  return true;
+}
+
+void Outbox::close() {
+  if (end_ == End::kOpen) end_ = End::kClosed;
+  ready_.notify();
+  drained_.notify();
+}
+
+void Outbox::poke() {
+  poked_ = true;
+  ready_.notify();
+}
+
+Task<bool> Outbox::pop_all(std::vector<Delivery>& into) {
+  into.clear();
+  while (items_.empty() && !poked_) {
+    if (end_ != End::kOpen) co_return false;
+    const bool woken = co_await ready_.wait();
+    if (!woken) co_return false;
+  }
+  poked_ = false;
+  into.swap(items_);
+  bytes_ = 0;
+  if (someone_waits_for_room_) drained_.notify();
+  co_return true;
+}
+
+Task<void> Outbox::room() {
+  someone_waits_for_room_ = true;
+  while (above_half() && end_ == End::kOpen) {
+    const bool woken = co_await drained_.wait();
+    if (!woken) break;
+  }
+  someone_waits_for_room_ = false;
+}
+
+bool Outbox::above_half() const {
+  return bytes_ > limits_.bytes / 2 || items_.size() > limits_.frames / 2;
+}
+
+}  // namespace relay

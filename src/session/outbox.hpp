@@ -1,0 +1,73 @@
+// The bounded queue between a session and one client: all that a session knows of a client's
+// connection.
+//
+// The session pushes and never waits. A client that does not take its messages overflows its own
+// outbox: the outbox closes, the connection ends as `slow_client`, and nobody else notices. One
+// reader.
+#pragma once
+
+#include "base/async.hpp"
+#include "protocol/shared_bytes.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace relay {
+
+// What a delivered message is, for readers that treat kinds differently.
+enum class DeliveryKind : std::uint8_t { kUpdate, kNotification, kRequest, kResponse };
+
+struct Delivery {
+  SharedBytes bytes;
+  std::int64_t sequence = 0;  // 0: not part of the session's stream
+  DeliveryKind kind = DeliveryKind::kNotification;
+};
+
+struct OutboxLimits {
+  std::size_t bytes = 64u << 20;
+  std::size_t frames = 100'000;
+};
+
+class Outbox {
+ public:
+  enum class End { kOpen, kClosed, kOverflow };
+
+  Outbox(asio::any_io_executor executor, OutboxLimits limits);
+
+  // False: the outbox is closed, by close() or by this message being one too many.
+  bool push(Delivery delivery);
+
+  // What is queued is still delivered.
+  void close();
+
+  // Makes the reader return from pop_all() with what there is, even nothing: time for a sign of
+  // life.
+  void poke();
+
+  // Everything that is queued, waiting for at least one message or a poke(). False: closed and
+  // drained, or cancelled. The vector handed in is emptied and reused.
+  Task<bool> pop_all(std::vector<Delivery>& into);
+
+  // Waits until what is queued falls below half of the limits (or the outbox is closed). One
+  // waiter.
+  Task<void> room();
+
+  End end() const { return end_; }
+  std::size_t queued_bytes() const { return bytes_; }
+
+ private:
+  bool above_half() const;
+
+  Wakeup ready_;
+  Wakeup drained_;
+  std::vector<Delivery> items_;
+  std::size_t bytes_ = 0;
+  OutboxLimits limits_;
+  End end_ = End::kOpen;
+  bool someone_waits_for_room_ = false;
+  bool poked_ = false;
+};
+
+}  // namespace relay

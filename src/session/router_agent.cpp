@@ -1,0 +1,250 @@
+// MessageRouter's side towards the agent: answers, notifications, and requests to clients.
+#include "protocol/acp.hpp"
+#include "protocol/json_text.hpp"
+#include "protocol/rpc.hpp"
+#include "protocol/splice.hpp"
+#include "session/message_router.hpp"
+
+#include <charconv>
+
+namespace relay {
+namespace {
+
+using storage::MessageKind;
+using storage::Origin;
+
+std::optional<std::int64_t> whole_number(std::string_view text) {
+  std::int64_t number = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (failure != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+// One of the protocol's stop reasons; anything else is "other", so that the set stays bounded.
+std::string_view stop_reason(const Frame& response) {
+  if (response.kind() == FrameKind::kError) return "error";
+  constexpr std::string_view kKey = R"("stopReason":")";
+  const std::string_view result = response.result();
+  const std::size_t at = result.find(kKey);
+  if (at == std::string_view::npos) return "other";
+  const std::string_view rest = result.substr(at + kKey.size());
+  for (const std::string_view known :
+       {"end_turn", "max_tokens", "max_turn_requests", "refusal", "cancelled"}) {
+    if (rest.starts_with(known)) return known;
+  }
+  return "other";
+}
+
+std::string error_json(int code, std::string_view message) {
+  return JsonObject().number("code", code).text("message", message).take();
+}
+
+std::string answer_to_agent(std::string_view id, std::string_view member, std::string_view json) {
+  std::string out = R"({"jsonrpc":"2.0","id":)";
+  out.append(id).append(",\"").append(member).append("\":").append(json).append("}");
+  return out;
+}
+
+}  // namespace
+
+void MessageRouter::agent_response(Frame frame, Effects& effects) {
+  const auto relay_id = whole_number(frame.id());
+  auto call = relay_id ? client_calls_.take(*relay_id) : std::nullopt;
+  if (!call) {
+    ++effects.skipped.unknown_id;
+    return;
+  }
+  Edits edits;
+  edits.push_back({frame.envelope().id, call->id});
+  translate_session(frame, agent_json_, relay_json_, edits);
+  const SharedBytes bytes(splice(frame.bytes(), std::move(edits)));
+  const auto sequence =
+      note(Origin::kAgent, MessageKind::kResponse, true, {}, call->id, bytes, effects);
+  send(call->client, bytes, sequence, DeliveryKind::kResponse, effects);
+  if (turn_ && turn_->relay_id == *relay_id) {
+    effects.turns_ended.push_back({std::string(stop_reason(frame))});
+    end_turn(&frame, nullptr, effects);
+  }
+}
+
+void MessageRouter::agent_notification(Frame frame, Effects& effects) {
+  const std::string_view method = frame.method();
+  Edits edits;
+  std::string request;
+  ClientId to;
+  if (method == acp::kCancelRequest) {
+    const auto id = agent_calls_.id_of(frame.request_id());
+    if (!id) return;  // finished or unknown: ignored, as the protocol says
+    request = std::to_string(*id);
+    edits.push_back({frame.envelope().request_id, request});
+  } else if (method == "elicitation/complete") {
+    to = elicited_;
+  }
+  translate_session(frame, agent_json_, relay_json_, edits);
+  const SharedBytes bytes(splice(frame.bytes(), std::move(edits)));
+  const auto sequence =
+      note(Origin::kAgent, MessageKind::kNotification, true, method, {}, bytes, effects);
+  send(to, bytes, sequence,
+       method == acp::kUpdate ? DeliveryKind::kUpdate : DeliveryKind::kNotification, effects);
+}
+
+void MessageRouter::agent_request(Frame frame, Effects& effects) {
+  if (agent_calls_.id_of(frame.id())) {
+    ++effects.skipped.unknown_id;  // an id that is in use names nothing
+    return;
+  }
+  AgentCall call;
+  call.agent_id = frame.id();
+  call.kind = acp::reverse_kind(frame.method());
+  call.asked = recipients(frame, call.kind);
+
+  const std::int64_t id = ids_.next();
+  const std::string id_text = std::to_string(id);
+  std::string owner_id;
+  Edits edits;
+  edits.push_back({frame.envelope().id, id_text});
+  if (call.kind == acp::ReverseKind::kElicitation && frame.envelope().request_id.present()) {
+    // The request during which it is asked is known to its client by the client's own id.
+    const auto relay_id = whole_number(frame.request_id());
+    if (const ClientCall* owner = relay_id ? client_calls_.find(*relay_id) : nullptr) {
+      owner_id = owner->id;
+      edits.push_back({frame.envelope().request_id, owner_id});
+    }
+  }
+  translate_session(frame, agent_json_, relay_json_, edits);
+  call.to_client = SharedBytes(splice(frame.bytes(), std::move(edits)));
+  call.params = frame.params();
+  call.sequence = note(Origin::kAgent, MessageKind::kRequest, true, frame.method(), id_text,
+                       call.to_client, effects);
+  if (call.kind == acp::ReverseKind::kElicitation && !call.asked.empty()) {
+    elicited_ = call.asked.front();
+  }
+  const AgentCall& kept = agent_calls_.add(id, std::move(call));
+  for (const ClientId asked : kept.asked) {
+    send(asked, kept.to_client, kept.sequence, DeliveryKind::kRequest, effects);
+  }
+  if (kept.asked.empty()) settle_without_clients(id, effects);
+}
+
+std::vector<ClientId> MessageRouter::recipients(const Frame& frame, acp::ReverseKind kind) const {
+  std::vector<ClientId> chosen;
+  if (agent_calls_.all().size() >= limits_.max_pending_requests) return chosen;
+  if (kind == acp::ReverseKind::kClientDisk && limits_.strip_client_disk) return chosen;
+  const auto can_answer = [&](ClientId id, const Client& one) {
+    return one.caught_up && one.traits.may_act && one.traits.can_answer &&
+           (!one.traits.own_turns_only || (turn_ && turn_->client == id));
+  };
+  if (kind == acp::ReverseKind::kPermission) {
+    for (const auto& [id, one] : clients_) {
+      if (can_answer(id, one)) chosen.push_back(id);
+    }
+    return chosen;
+  }
+  const ClientId first_choice = originator(frame);
+  const auto found = clients_.find(first_choice);
+  if (found != clients_.end() && can_answer(found->first, found->second)) {
+    chosen.push_back(first_choice);
+  } else if (kind == acp::ReverseKind::kOther) {
+    for (const auto& [id, one] : clients_) {
+      if (!can_answer(id, one)) continue;
+      chosen.push_back(id);
+      break;
+    }
+  }
+  return chosen;
+}
+
+ClientId MessageRouter::originator(const Frame& frame) const {
+  if (const auto relay_id = whole_number(frame.request_id())) {
+    if (const ClientCall* call = client_calls_.find(*relay_id)) return call->client;
+  }
+  if (turn_) return turn_->client;
+  return clients_.size() == 1 ? clients_.begin()->first : ClientId();
+}
+
+// A permission request waits for someone to attach, unless its turn belongs to a caller that can
+// only wait for the answer.
+bool MessageRouter::someone_may_come() const {
+  if (!turn_) return true;
+  const auto found = clients_.find(turn_->client);
+  return found == clients_.end() || found->second.traits.can_answer;
+}
+
+void MessageRouter::settle_without_clients(std::int64_t id, Effects& effects) {
+  AgentCall* const call = agent_calls_.find(id);
+  const std::size_t limit = limits_.max_pending_requests;
+  if (agent_calls_.all().size() > limit) {
+    return settle(id, Origin::kRelay, "error",
+                  error_json(-32603, "more than " + std::to_string(limit) +
+                                         " requests of the agent wait for an answer"),
+                  {}, effects);
+  }
+  switch (call->kind) {
+    case acp::ReverseKind::kPermission:
+      if (someone_may_come() && limits_.permission_timeout.count() > 0) {
+        call->deadline = moment_.steady + limits_.permission_timeout;
+        return;
+      }
+      return settle(id, Origin::kRelay, "result",
+                    policy_answer(call->params, limits_.permission_default), {}, effects);
+    case acp::ReverseKind::kElicitation:
+      return settle(id, Origin::kRelay, "result", R"({"action":"cancel"})", {}, effects);
+    case acp::ReverseKind::kClientDisk:
+      if (limits_.strip_client_disk) {
+        return settle(id, Origin::kRelay, "error",
+                      error_json(-32601, "clients of this relay offer no files and no terminals"),
+                      {}, effects);
+      }
+      return settle(id, Origin::kRelay, "error",
+                    error_json(-32603, "the client that could answer is not connected"), {},
+                    effects);
+    case acp::ReverseKind::kOther:
+      return settle(id, Origin::kRelay, "error",
+                    error_json(-32601, "no client is connected that could answer"), {}, effects);
+  }
+}
+
+bool MessageRouter::accepts(std::int64_t request_id, std::string_view member,
+                            std::string_view json) {
+  const AgentCall* const call = agent_calls_.find(request_id);
+  if (call == nullptr) return false;
+  if (call->kind != acp::ReverseKind::kPermission) return true;
+  return member == "result" && is_decision(json, call->params);
+}
+
+bool MessageRouter::answer(std::int64_t request_id, std::string_view member, std::string_view json,
+                           Effects& effects) {
+  if (agent_calls_.find(request_id) == nullptr) return false;
+  settle(request_id, Origin::kClient, member, json, {}, effects);
+  return true;
+}
+
+// Answers the agent and tells the clients that were asked too and did not answer.
+void MessageRouter::settle(std::int64_t id, storage::Origin origin, std::string_view member,
+                           std::string_view json, ClientId by, Effects& effects) {
+  const AgentCall call = std::move(*agent_calls_.find(id));
+  agent_calls_.remove(id);
+  const std::string id_text = std::to_string(id);
+  note(origin, MessageKind::kResponse, false, {}, id_text,
+       SharedBytes(answer_to_agent(id_text, member, json)), effects);
+  effects.to_agent.emplace_back(answer_to_agent(call.agent_id, member, json));
+  const SharedBytes bytes(
+      rpc::notification(acp::kCancelRequest, R"({"requestId":)" + id_text + "}"));
+  for (const ClientId asked : call.asked) {
+    if (asked != by) send(asked, bytes, 0, DeliveryKind::kNotification, effects);
+  }
+}
+
+// A client that cancels a turn owes `cancelled` to each permission request of it; the relay pays
+// for all.
+void MessageRouter::cancel_permissions(Effects& effects) {
+  std::vector<std::int64_t> open;
+  for (const auto& [id, call] : agent_calls_.all()) {
+    if (call.kind == acp::ReverseKind::kPermission) open.push_back(id);
+  }
+  for (const std::int64_t id : open) {
+    settle(id, Origin::kRelay, "result", acp::kCancelledOutcome, {}, effects);
+  }
+}
+
+}  // namespace relay

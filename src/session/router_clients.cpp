@@ -1,0 +1,256 @@
+// MessageRouter's side towards clients: requests, notifications, the queue of prompts.
+#include "protocol/acp.hpp"
+#include "protocol/json_scan.hpp"
+#include "protocol/rpc.hpp"
+#include "protocol/secrets.hpp"
+#include "protocol/splice.hpp"
+#include "session/message_router.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace relay {
+namespace {
+
+using storage::MessageKind;
+using storage::Origin;
+
+Error observer_may_not(std::string_view method) {
+  return make_error(ErrorType::kForbidden, "an observer may watch a session, not use it")
+      .because("the token's role is observer, or the session was resumed as one")
+      .suggest("use a token with role user (auth.tokens[].role)")
+      .with("method", std::string(method));
+}
+
+Error refused_call(ClientCalls::Refusal refusal, std::string_view id, std::size_t limit) {
+  if (refusal == ClientCalls::Refusal::kDuplicateId) {
+    return make_error(ErrorType::kInvalidRequest,
+                      "a request with the id " + std::string(id) + " is not answered yet")
+        .suggest("use an id that no unanswered request of yours has")
+        .retryable();
+  }
+  return make_error(ErrorType::kInvalidRequest,
+                    "more than " + std::to_string(limit) + " of your requests wait for an answer")
+      .suggest("wait for answers, or raise sessions.max_pending_requests")
+      .with("limit", static_cast<std::int64_t>(limit))
+      .retryable();
+}
+
+Error queue_is_full(std::size_t queued) {
+  return make_error(ErrorType::kTurnInProgress,
+                    "a turn is running and " + std::to_string(queued) + " prompts wait behind it")
+      .because("prompts of a session run one after another")
+      .suggest("wait for a turn to end, or end it with session/cancel")
+      .suggest("raise sessions.max_queued_prompts")
+      .with("queued_prompts", static_cast<std::int64_t>(queued))
+      .retryable();
+}
+
+Error prompt_without_content() {
+  return make_error(ErrorType::kInvalidParams, "the params have no `content` (or `prompt`)")
+      .suggest(R"(send "content": [{"type": "text", "text": "..."}])");
+}
+
+// What is stored of a client's message: the original, or the original without the secrets in it.
+SharedBytes stored_copy(const Frame& frame) {
+  return SharedBytes(without_request_secrets(frame.method(), frame.bytes()));
+}
+
+bool is_session_method(std::string_view method) { return method.starts_with("session/"); }
+
+}  // namespace
+
+void MessageRouter::client_request(ClientId id, Frame frame, Effects& effects) {
+  const Client* const asker = client(id);
+  if (asker == nullptr) return;
+  if (!asker->traits.may_act)
+    return refuse(id, frame.id(), observer_may_not(frame.method()), effects);
+  if (const auto refusal = client_calls_.refusal(id, frame.id())) {
+    return refuse(id, frame.id(), refused_call(*refusal, frame.id(), limits_.max_pending_requests),
+                  effects);
+  }
+  if (frame.method() == acp::kPrompt) return prompt(id, std::move(frame), effects);
+
+  note(Origin::kClient, MessageKind::kRequest, false, frame.method(), frame.id(),
+       stored_copy(frame), effects);
+  if (frame.method() == acp::kCancel) {
+    cancel(id, effects);
+    const SharedBytes bytes(rpc::result(frame.id(), "{}"));
+    const auto sequence =
+        note(Origin::kRelay, MessageKind::kResponse, true, {}, frame.id(), bytes, effects);
+    return send(id, bytes, sequence, DeliveryKind::kResponse, effects);
+  }
+  const std::int64_t relay_id = ids_.next();
+  effects.to_agent.emplace_back(to_agent_bytes(frame, relay_id));
+  client_calls_.add(relay_id, {id, std::string(frame.id()), std::string(frame.method())});
+}
+
+void MessageRouter::client_notification(ClientId id, Frame frame, Effects& effects) {
+  const Client* const sender = client(id);
+  if (sender == nullptr || !sender->traits.may_act) return;
+  if (frame.method() == acp::kCancelRequest) return cancel_request(id, frame, effects);
+  note(Origin::kClient, MessageKind::kNotification, false, frame.method(), {}, stored_copy(frame),
+       effects);
+  if (frame.method() == acp::kCancel) return cancel(id, effects);
+  effects.to_agent.emplace_back(to_agent_bytes(frame, std::nullopt));
+}
+
+// The id in the params is the client's; the agent knows the request by the relay's.
+void MessageRouter::cancel_request(ClientId id, const Frame& frame, Effects& effects) {
+  const auto relay_id = client_calls_.relay_id(id, frame.request_id());
+  if (!relay_id) return;
+  const auto queued = std::find_if(prompts_.begin(), prompts_.end(), [&](const Prompt& prompt) {
+    return prompt.relay_id == *relay_id;
+  });
+  if (queued != prompts_.end()) {
+    prompts_.erase(queued);
+    client_calls_.take(*relay_id);
+    const SharedBytes bytes(
+        rpc::plain_error(frame.request_id(), acp::kRequestCancelled, "the request was cancelled"));
+    const auto sequence =
+        note(Origin::kRelay, MessageKind::kResponse, true, {}, frame.request_id(), bytes, effects);
+    return send(id, bytes, sequence, DeliveryKind::kResponse, effects);
+  }
+  const std::string spelled = std::to_string(*relay_id);
+  Edits edits;
+  edits.push_back({frame.envelope().request_id, spelled});
+  effects.to_agent.emplace_back(splice(frame.bytes(), std::move(edits)));
+}
+
+void MessageRouter::prompt(ClientId id, Frame frame, Effects& effects) {
+  if (!frame.envelope().prompt.present()) {
+    return refuse(id, frame.id(), prompt_without_content(), effects);
+  }
+  if (turn_ && prompts_.size() >= limits_.max_queued_prompts) {
+    return refuse(id, frame.id(), queue_is_full(prompts_.size()), effects);
+  }
+  note(Origin::kClient, MessageKind::kRequest, false, frame.method(), frame.id(),
+       stored_copy(frame), effects);
+  Prompt accepted;
+  accepted.relay_id = ids_.next();
+  accepted.client = id;
+  accepted.to_agent = SharedBytes(to_agent_bytes(frame, accepted.relay_id));
+  accepted.echo = frame.text(frame.envelope().prompt);
+  client_calls_.add(accepted.relay_id, {id, std::string(frame.id()), std::string(frame.method())});
+  if (turn_) {
+    prompts_.push_back(std::move(accepted));
+  } else {
+    start_turn(std::move(accepted), effects);
+  }
+}
+
+void MessageRouter::start_turn(Prompt prompt, Effects& effects) {
+  turn_ = Turn{prompt.relay_id, prompt.client, moment_.steady};
+  echo_prompt(prompt.client, prompt.echo, effects);
+  effects.to_agent.push_back(std::move(prompt.to_agent));
+}
+
+// Agents do not repeat prompts, so the others (and later readers of the history) learn of it here.
+void MessageRouter::echo_prompt(ClientId from, std::string_view blocks, Effects& effects) {
+  const auto echo = [&](std::string_view block) {
+    std::string params = R"({"sessionId":)" + relay_json_ +
+                         R"(,"update":{"sessionUpdate":"user_message_chunk","content":)";
+    params.append(block).append("}}");
+    const SharedBytes bytes(rpc::notification(acp::kUpdate, params));
+    const auto sequence =
+        note(Origin::kRelay, MessageKind::kNotification, true, acp::kUpdate, {}, bytes, effects);
+    send({}, bytes, sequence, DeliveryKind::kUpdate, effects, from);
+  };
+  for (const std::string_view block : array_elements(blocks)) echo(block);
+}
+
+// Tells everyone but the one who prompted (that one gets the response), and starts the next prompt.
+void MessageRouter::end_turn(const Frame* response, const Error* error, Effects& effects) {
+  const ClientId prompted_by = turn_->client;
+  turn_.reset();
+  std::string params = R"({"sessionId":)" + relay_json_;
+  if (response != nullptr) {
+    params += response->kind() == FrameKind::kResult ? R"(,"result":)" : R"(,"error":)";
+    params += response->result();
+  } else {
+    params += R"(,"error":)" + rpc::error_object(*error, rpc::Dialect::kRelay);
+  }
+  params += '}';
+  const SharedBytes bytes(rpc::notification(acp::kTurnComplete, params));
+  const auto sequence = note(Origin::kRelay, MessageKind::kNotification, true, acp::kTurnComplete,
+                             {}, bytes, effects);
+  send({}, bytes, sequence, DeliveryKind::kNotification, effects, prompted_by);
+  if (!prompts_.empty()) {
+    Prompt next = std::move(prompts_.front());
+    prompts_.pop_front();
+    start_turn(std::move(next), effects);
+  }
+}
+
+void MessageRouter::cancel(ClientId id, Effects& effects) {
+  end_queued(id, effects);
+  effects.to_agent.emplace_back(
+      rpc::notification(acp::kCancel, R"({"sessionId":)" + agent_json_ + "}"));
+  cancel_permissions(effects);
+}
+
+void MessageRouter::end_queued(ClientId id, Effects& effects) {
+  std::deque<Prompt> kept;
+  for (Prompt& queued : prompts_) {
+    if (id != ClientId() && queued.client != id) {
+      kept.push_back(std::move(queued));
+      continue;
+    }
+    const auto call = client_calls_.take(queued.relay_id);
+    const SharedBytes bytes(rpc::result(call->id, R"({"stopReason":"cancelled"})"));
+    const auto sequence =
+        note(Origin::kRelay, MessageKind::kResponse, true, {}, call->id, bytes, effects);
+    send(call->client, bytes, sequence, DeliveryKind::kResponse, effects);
+  }
+  prompts_ = std::move(kept);
+}
+
+void MessageRouter::client_response(ClientId id, Frame frame, Effects& effects) {
+  const Client* const sender = client(id);
+  if (sender == nullptr || !sender->traits.may_act) return;
+  std::int64_t request = 0;
+  const std::string_view spelled = frame.id();
+  const auto [end, failure] =
+      std::from_chars(spelled.data(), spelled.data() + spelled.size(), request);
+  if (failure != std::errc() || end != spelled.data() + spelled.size()) return;
+  AgentCall* const call = agent_calls_.find(request);
+  if (call == nullptr || !agent_calls_.was_asked(request, id)) return;
+  const std::string_view member = frame.kind() == FrameKind::kResult ? "result" : "error";
+  const bool others_remain = call->asked.size() > 1;
+  if (others_remain && !accepts(request, member, frame.result())) {
+    std::erase(call->asked, id);  // an error of one of several is no decision
+    return;
+  }
+  settle(request, Origin::kClient, member, frame.result(), id, effects);
+}
+
+std::string MessageRouter::to_agent_bytes(const Frame& frame,
+                                          std::optional<std::int64_t> relay_id) const {
+  const Envelope& envelope = frame.envelope();
+  Edits edits;
+  std::string id_text;
+  std::string session_member;
+  if (relay_id) {
+    id_text = std::to_string(*relay_id);
+    edits.push_back({envelope.id, id_text});
+  }
+  translate_session(frame, relay_json_, agent_json_, edits);
+  if (envelope.prompt_key.present() && frame.method() == acp::kPrompt) {
+    edits.push_back({envelope.prompt_key, "prompt"});
+  }
+  if (!envelope.session_id.present() && is_session_method(frame.method())) {
+    session_member = R"("sessionId":)" + agent_json_;
+    const std::string_view params = frame.params();
+    if (params.starts_with('{')) {
+      const bool empty = params.find_first_not_of(" \t", 1) == params.size() - 1;
+      if (!empty) session_member += ',';
+      edits.push_back({{envelope.params.offset + 1, 0}, session_member});
+    } else if (params.empty()) {
+      session_member = R"("params":{)" + session_member + "},";
+      edits.push_back({{frame.bytes().find('{') + 1, 0}, session_member});
+    }
+  }
+  return splice(frame.bytes(), std::move(edits));
+}
+
+}  // namespace relay

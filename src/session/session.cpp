@@ -1,0 +1,299 @@
+#include "session/session.hpp"
+
+#include "protocol/acp.hpp"
+#include "protocol/json_text.hpp"
+#include "protocol/rpc.hpp"
+#include "session/agent_failure.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+
+#include <algorithm>
+
+namespace relay {
+namespace {
+
+metrics::SkipReason skip_reason(FrameError::Kind kind) {
+  switch (kind) {
+    case FrameError::Kind::kNotJson:
+      return metrics::SkipReason::kNotJson;
+    case FrameError::Kind::kDuplicateKey:
+      return metrics::SkipReason::kDuplicateKeys;
+    default:
+      return metrics::SkipReason::kInvalid;
+  }
+}
+
+metrics::ExitCause exit_cause(const AgentExit& exit, bool asked_to) {
+  if (asked_to) return metrics::ExitCause::kStopped;
+  if (exit.oom_killed) return metrics::ExitCause::kOutOfMemory;
+  if (exit.signal) return metrics::ExitCause::kSignalled;
+  return exit.exit_code == 0 ? metrics::ExitCause::kExited : metrics::ExitCause::kFailed;
+}
+
+}  // namespace
+
+Session::Session(SessionContext& context, storage::SessionRecord record)
+    : context_(context),
+      record_(std::move(record)),
+      log_(context.logger.with("session", record_.id.value())),
+      scope_(context.executor,
+             [this](const std::string& task, std::exception_ptr) {
+               log_.error("a task of the session failed", {{"task", task}});
+               close(make_error(ErrorType::kInternalError, "a task of the session failed: " + task)
+                         .suggest("read the relay's log and report it"),
+                     "internal_error");
+             }),
+      inbox_ready_(context.executor),
+      deadline_(context.executor),
+      closed_(context.executor) {}
+
+Task<void> Session::run() {
+  const auto self = shared_from_this();
+  scope_.spawn("write to agent", [this] { return write_to_agent(); });
+  while (true) {
+    if (context_.log.status().pending_bytes > context_.options.max_log_pending_bytes) {
+      co_await context_.log.flush();
+    }
+    auto output = co_await agent_->receive();
+    if (!output) break;
+    context_.metrics.agent_lines_skipped[metrics::SkipReason::kOversized] +=
+        output->oversized_lines;
+    if (output->oversized_lines > 0) {
+      log_.warn("agent printed lines over server.max_message_bytes, skipped",
+                {{"lines", output->oversized_lines}});
+    }
+    advance_clock();
+    effects_.clear();
+    for (std::string& line : output->lines) from_agent(std::move(line), effects_);
+    perform(effects_);
+  }
+  const AgentExit exit = co_await agent_->stop(context_.options.stop_grace);
+  finish(exit);
+  scope_.cancel();
+  co_await scope_.join();
+  agent_.reset();
+  closed_.happen();
+}
+
+void Session::from_agent(std::string line, Effects& effects) {
+  const std::size_t size = line.size();
+  FrameLimits limits = context_.options.frame;
+  limits.watched_id = router_->watched_id();
+  auto frame = Frame::parse(std::move(line), limits);
+  if (!frame) {
+    ++context_.metrics.agent_lines_skipped[skip_reason(frame.error().kind)];
+    log_.debug("agent printed a line that is no message", {{"reason", frame.error().explanation}});
+    return;
+  }
+  context_.metrics.count_message(metrics::Direction::kAgentToRelay, size);
+  router_->from_agent(std::move(*frame), effects);
+}
+
+// Log, then deliver.
+void Session::perform(Effects& effects) {
+  for (storage::MessageRecord& record : effects.records) {
+    context_.log.record(record_.id, std::move(record));
+  }
+  for (SharedBytes& message : effects.to_agent) {
+    context_.metrics.count_message(metrics::Direction::kRelayToAgent, message.size());
+    inbox_bytes_ += message.size();
+    inbox_.push_back(std::move(message));
+  }
+  if (!effects.to_agent.empty()) inbox_ready_.notify();
+  for (const ToClients& message : effects.to_clients) deliver(message);
+  for (const TurnEnd& end : effects.turns_ended) {
+    ++context_.metrics.turns[metrics::stop_reason(end.stop_reason)];
+  }
+  context_.metrics.agent_lines_skipped[metrics::SkipReason::kUnknownId] +=
+      effects.skipped.unknown_id;
+  if (someone_overflowed_) drop_overflowed();
+  arm_deadline();
+  update_idle();
+}
+
+void Session::deliver(const ToClients& message) {
+  if (message.to != ClientId()) {
+    Watcher* const one = watcher(message.to);
+    // Answers are due also while the client catches up; the rest it finds in the log.
+    if (one != nullptr && (one->live || message.delivery.kind == DeliveryKind::kResponse)) {
+      deliver(*one, message.delivery);
+    }
+  }
+  for (Watcher& one : watchers_) {
+    if (!one.live) continue;
+    if (message.to == ClientId()) {
+      if (one.id == message.except) continue;
+      if (one.traits.own_turns_only && one.id != message.turn_of) continue;
+    } else if (!one.feed || one.id == message.to ||
+               message.delivery.kind != DeliveryKind::kResponse) {
+      continue;
+    }
+    deliver(one, message.delivery);
+  }
+}
+
+void Session::deliver(Watcher& one, const Delivery& delivery) {
+  context_.metrics.count_message(metrics::Direction::kRelayToClient, delivery.bytes.size());
+  if (!one.outbox->push(delivery)) someone_overflowed_ = true;
+}
+
+void Session::drop_overflowed() {
+  someone_overflowed_ = false;
+  std::vector<ClientId> gone;
+  for (const Watcher& one : watchers_) {
+    if (one.outbox->end() == Outbox::End::kOpen) continue;
+    gone.push_back(one.id);
+    if (one.outbox->end() == Outbox::End::kOverflow) {
+      ++context_.metrics.slow_clients;
+      log_.warn("client does not take its messages, closed",
+                {{"client", one.id.value()}, {"sequence", last_sequence()}});
+    }
+  }
+  for (const ClientId id : gone) detach(id);
+}
+
+Task<void> Session::write_to_agent() {
+  std::vector<SharedBytes> batch;
+  while (true) {
+    while (inbox_.empty()) {
+      const bool woken = co_await inbox_ready_.wait();
+      if (!woken) co_return;
+    }
+    batch.clear();
+    batch.swap(inbox_);
+    const auto sent = co_await agent_->send(batch);
+    for (const SharedBytes& message : batch) inbox_bytes_ -= message.size();
+    if (!sent) co_return;  // the reader learns why
+  }
+}
+
+void Session::advance_clock() { router_->at({std::chrono::steady_clock::now(), wall_now()}); }
+
+// One timer for what is due next: a permission request that nobody answers, a turn that takes too
+// long.
+void Session::arm_deadline() {
+  auto next = router_->next_deadline();
+  const auto turn = router_->turn_started();
+  if (!turn) prompt_timed_out_ = false;
+  if (turn && context_.options.prompt_timeout.count() > 0 && !prompt_timed_out_) {
+    const auto end = *turn + context_.options.prompt_timeout;
+    if (!next || end < *next) next = end;
+  }
+  if (next == armed_for_) return;
+  armed_for_ = next;
+  deadline_.cancel();
+  if (!next) return;
+  deadline_.expires_at(*next);
+  deadline_.async_wait([weak = weak_from_this()](boost::system::error_code failure) {
+    const auto self = weak.lock();
+    if (!failure && self) self->on_deadline();
+  });
+}
+
+void Session::on_deadline() {
+  armed_for_.reset();
+  if (state_ == SessionState::kClosed || !router_) return;
+  advance_clock();
+  effects_.clear();
+  router_->tick(effects_);
+  const auto turn = router_->turn_started();
+  const auto limit = context_.options.prompt_timeout;
+  if (turn && limit.count() > 0 && !prompt_timed_out_ &&
+      std::chrono::steady_clock::now() - *turn >= limit) {
+    prompt_timed_out_ = true;
+    log_.info("turn takes longer than sessions.prompt_timeout, cancelling it",
+              {{"limit_ms", limit.count()}});
+    const std::string params = JsonObject()
+                                   .text("sessionId", record_.id.value())
+                                   .text("reason", "prompt_timeout")
+                                   .number("limitMs", limit.count())
+                                   .take();
+    router_->announce(acp::kTurnCancelled, params, effects_);
+    router_->cancel(router_->turn_client(), effects_);
+  }
+  perform(effects_);
+}
+
+void Session::update_idle() {
+  const bool busy = !watchers_.empty() || router_->turn_running() || state_ != SessionState::kReady;
+  if (busy) {
+    idle_since_.reset();
+  } else if (!idle_since_) {
+    idle_since_ = std::chrono::steady_clock::now();
+  }
+}
+
+std::optional<std::chrono::steady_clock::time_point> Session::idle_since() const {
+  return state_ == SessionState::kReady ? idle_since_ : std::nullopt;
+}
+
+void Session::close(Error why, std::string cause) {
+  if (state_ == SessionState::kClosing || state_ == SessionState::kClosed) return;
+  const bool ready = state_ == SessionState::kReady;
+  state_ = SessionState::kClosing;
+  close_error_ = std::move(why);
+  close_cause_ = std::move(cause);
+  if (!ready) return;  // start() notices
+  --context_.metrics.sessions[metrics::SessionState::kReady];
+  ++context_.metrics.sessions[metrics::SessionState::kClosing];
+  if (router_->turn_running()) {
+    advance_clock();
+    effects_.clear();
+    router_->cancel({}, effects_);
+    perform(effects_);
+  }
+  scope_.spawn("stop agent", [this] { return stop_agent(); });
+}
+
+// A turn that was cancelled gets its chance to end properly: the agent's last words are still
+// routed.
+Task<void> Session::stop_agent() {
+  const auto patience = std::chrono::steady_clock::now() + context_.options.stop_grace;
+  while (router_->turn_running() && std::chrono::steady_clock::now() < patience) {
+    const bool slept = co_await sleep_for(std::chrono::milliseconds(5));
+    if (!slept) co_return;
+  }
+  co_await agent_->stop(context_.options.stop_grace);
+}
+
+void Session::finish(const AgentExit& exit) {
+  const bool asked_to = state_ == SessionState::kClosing;
+  if (!asked_to) {
+    close_error_ = agent_exited(exit, router_->turn_running() ? "a turn" : "idle time");
+    close_cause_ = "agent_exited: " + describe_exit(exit);
+    --context_.metrics.sessions[metrics::SessionState::kReady];
+  } else {
+    --context_.metrics.sessions[metrics::SessionState::kClosing];
+  }
+  state_ = SessionState::kClosed;
+  ++context_.metrics.agent_exits[exit_cause(exit, asked_to)];
+  log_.info("session closed", {{"cause", close_cause_}, {"agent_exit", describe_exit(exit)}});
+
+  advance_clock();
+  effects_.clear();
+  router_->agent_ended(close_error_, effects_);
+  const std::string params =
+      JsonObject()
+          .text("sessionId", record_.id.value())
+          .text("cause", close_cause_)
+          .raw("error", rpc::error_object(close_error_, rpc::Dialect::kRelay))
+          .take();
+  router_->announce(acp::kSessionClosed, params, effects_);
+  perform(effects_);
+  deadline_.cancel();
+  for (const Watcher& one : watchers_) {
+    if (one.feed || one.traits.own_turns_only) one.outbox->close();
+  }
+  watchers_.clear();
+  record_.last_sequence = router_->last_sequence();
+  record_.closed_at = wall_now();
+  record_.cause = close_cause_;
+  context_.log.session_closed(record_.id, close_cause_, *record_.closed_at);
+}
+
+Task<void> Session::wait_closed() {
+  const auto self = shared_from_this();
+  co_await closed_.wait();
+}
+
+}  // namespace relay

@@ -1,0 +1,179 @@
+// One session: one agent, its stream of numbered messages, and the clients that watch it.
+//
+// The shell around MessageRouter: it reads the agent, performs the router's effects (log, then
+// deliver), holds the timers, and ends in one teardown whatever the way out. Made by
+// SessionDirectory; shared with frontends, which may hold it longer than it lives (every call on a
+// closed session answers with why).
+#pragma once
+
+#include "backend/agent_backend.hpp"
+#include "base/async.hpp"
+#include "base/log.hpp"
+#include "metrics/metrics.hpp"
+#include "session/handshake.hpp"
+#include "session/message_router.hpp"
+#include "session/outbox.hpp"
+#include "storage/message_log.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace relay {
+
+struct SessionOptions {
+  RouterLimits router;
+  FrameLimits frame;  // of agents' lines
+  std::chrono::milliseconds startup_timeout{10'000};
+  std::chrono::milliseconds stop_grace{2'000};
+  std::chrono::milliseconds prompt_timeout{0};  // 0: none
+  std::size_t max_inbox_bytes = 64u << 20;      // waiting to be written to the agent
+  std::size_t max_log_pending_bytes = 32u
+                                      << 20;  // the agent is not read while more waits for the log
+  std::size_t max_clients = 1000;
+  std::string client_capabilities = "{}";  // JSON text, told to agents
+};
+
+// What all sessions share; outlives them.
+struct SessionContext {
+  asio::any_io_executor executor;
+  AgentBackend& backend;
+  storage::MessageLog& log;
+  Metrics& metrics;
+  RequestIds& request_ids;
+  Logger logger;
+  SessionOptions options;
+};
+
+enum class SessionState { kStarting, kReady, kClosing, kClosed };
+
+struct Attachment {
+  ClientTraits traits;
+  std::shared_ptr<Outbox> outbox;
+  // Replay what has a higher sequence number first; empty: only what comes from here on.
+  std::optional<storage::Sequence> after;
+  // Also show answers to other clients' requests (a feed of everything), and end with the session.
+  bool feed = false;
+};
+
+struct StartRequest {
+  LaunchSpec launch;
+  std::string mcp_servers = "[]";  // JSON text
+  SharedBytes stored_request;      // the client's session/new as it is logged
+  std::string request_id;          // JSON text of its id
+};
+
+class Session final : public std::enable_shared_from_this<Session> {
+ public:
+  Session(SessionContext& context, storage::SessionRecord record);
+
+  // Starts the agent and shakes hands; on failure everything is undone and the session is closed.
+  // On success run() has to be spawned.
+  Task<Result<void>> start(StartRequest request);
+
+  // Reads the agent until it ends; then tears everything down. Returns when nothing is left.
+  Task<void> run();
+
+  Result<ClientId> attach(Attachment attachment);
+  void detach(ClientId client);
+
+  // Routes one message of an attached client.
+  void submit(ClientId client, Frame frame);
+
+  // Answers a request of the agent on behalf of a client that has no connection of its own.
+  // `member` is "result" or "error".
+  Result<void> answer(std::int64_t request, std::string_view member, std::string_view json);
+  bool was_asked(std::int64_t request, ClientId client) const;
+
+  void cancel();
+
+  // Asks the session to end, for the reason that clients are told and the log keeps. wait_closed()
+  // tells when it has.
+  void close(Error why, std::string cause);
+  Task<void> wait_closed();
+
+  SessionState state() const { return state_; }
+  const storage::SessionRecord& record() const { return record_; }
+  const SessionId& id() const { return record_.id; }
+  bool turn_running() const { return router_ && router_->turn_running(); }
+  std::size_t client_count() const { return watchers_.size(); }
+  storage::Sequence last_sequence() const { return router_ ? router_->last_sequence() : 0; }
+  // The agent's answers to the handshake, with the relay's session id: JSON texts.
+  const std::string& new_result() const { return new_result_; }
+  const std::string& initialize_result() const { return initialize_result_; }
+  std::string agent_description() const { return agent_ ? agent_->description() : std::string(); }
+  // Since when nobody is attached and nothing runs; empty while busy.
+  std::optional<std::chrono::steady_clock::time_point> idle_since() const;
+  // Why requests to a closed session fail.
+  const Error& closed_because() const { return close_error_; }
+
+ private:
+  struct Watcher {
+    ClientId id;
+    ClientTraits traits;
+    std::shared_ptr<Outbox> outbox;
+    bool feed = false;
+    bool live = false;  // caught up with the stream
+  };
+
+  // session_start.cpp
+  Task<Result<void>> shake_hands(const StartRequest& request);
+  Task<std::optional<Error>> converse(Handshake& handshake);
+  void become_ready(Handshake& handshake, const StartRequest& request);
+  Task<void> abandon_start(Error error);
+
+  // session.cpp
+  Task<void> write_to_agent();
+  Task<void> stop_agent();
+  void from_agent(std::string line, Effects& effects);
+  void perform(Effects& effects);
+  void deliver(const ToClients& message);
+  void deliver(Watcher& watcher, const Delivery& delivery);
+  void drop_overflowed();
+  void arm_deadline();
+  void on_deadline();
+  void update_idle();
+  void finish(const AgentExit& exit);
+  void advance_clock();
+
+  // session_clients.cpp
+  Task<void> catch_up(ClientId client, storage::Sequence after);
+  bool replay_page(ClientId client, const storage::HistoryPage& page, storage::Sequence& cursor);
+  bool agent_is_stuck(ClientId client, const Frame& frame);
+  Watcher* watcher(ClientId id);
+
+  SessionContext& context_;
+  storage::SessionRecord record_;
+  Logger log_;
+  TaskScope scope_;
+  SessionState state_ = SessionState::kStarting;
+  std::unique_ptr<Agent> agent_;
+  std::optional<MessageRouter> router_;
+  std::vector<std::string> early_lines_;  // the agent's, read with the last word of the handshake
+  std::string new_result_;
+  std::string initialize_result_;
+
+  std::vector<Watcher> watchers_;
+  std::uint64_t next_client_ = 1;
+  bool someone_overflowed_ = false;
+
+  std::vector<SharedBytes> inbox_;
+  std::size_t inbox_bytes_ = 0;
+  Wakeup inbox_ready_;
+
+  Effects effects_;
+  asio::steady_timer deadline_;
+  std::optional<std::chrono::steady_clock::time_point> armed_for_;
+  bool prompt_timed_out_ = false;
+  std::optional<std::chrono::steady_clock::time_point> idle_since_;
+
+  Error close_error_;
+  std::string close_cause_;
+  Event closed_;
+};
+
+}  // namespace relay

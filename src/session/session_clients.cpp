@@ -1,0 +1,200 @@
+// A session's clients: coming with a replay, sending, leaving.
+#include "protocol/acp.hpp"
+#include "protocol/rpc.hpp"
+#include "session/replay_view.hpp"
+#include "session/session.hpp"
+
+#include <algorithm>
+
+namespace relay {
+namespace {
+
+constexpr std::size_t kPageMessages = 2000;
+constexpr std::size_t kPageBytes = 1u << 20;
+
+}  // namespace
+
+Session::Watcher* Session::watcher(ClientId id) {
+  const auto found = std::find_if(watchers_.begin(), watchers_.end(),
+                                  [id](const Watcher& one) { return one.id == id; });
+  return found != watchers_.end() ? &*found : nullptr;
+}
+
+Result<ClientId> Session::attach(Attachment attachment) {
+  if (state_ != SessionState::kReady) {
+    return make_error(ErrorType::kSessionClosed,
+                      "the session is closed: " + close_error_.explanation)
+        .suggest("read it with session/history, or make another with session/new")
+        .with("session_id", record_.id.value());
+  }
+  if (watchers_.size() >= context_.options.max_clients) {
+    return make_error(ErrorType::kSessionLimitReached,
+                      "the session has " + std::to_string(watchers_.size()) + " clients already")
+        .suggest("let another client leave, or raise sessions.max_clients")
+        .with("limit", static_cast<std::int64_t>(context_.options.max_clients))
+        .retryable();
+  }
+  const ClientId id(next_client_++);
+  const bool replay = attachment.after.has_value();
+  watchers_.push_back(
+      {id, attachment.traits, std::move(attachment.outbox), attachment.feed, !replay});
+  router_->add_client(id, attachment.traits);
+  if (replay) {
+    const storage::Sequence after = *attachment.after;
+    scope_.spawn("replay", [this, id, after] { return catch_up(id, after); });
+  } else {
+    advance_clock();
+    effects_.clear();
+    router_->show_pending(id, effects_);
+    perform(effects_);
+  }
+  update_idle();
+  return id;
+}
+
+void Session::detach(ClientId client) {
+  const auto found = std::find_if(watchers_.begin(), watchers_.end(),
+                                  [client](const Watcher& one) { return one.id == client; });
+  if (found == watchers_.end()) return;
+  watchers_.erase(found);
+  advance_clock();
+  Effects effects;
+  router_->remove_client(client, effects);
+  perform(effects);
+}
+
+// Reads the log page by page until it has seen the last message there is; from then on the client
+// is live. Nothing can come between: reading sees all that was recorded before, and the last step
+// does not wait.
+Task<void> Session::catch_up(ClientId client, storage::Sequence after) {
+  storage::Sequence cursor = after;
+  if (cursor > last_sequence()) {
+    Watcher* const one = watcher(client);
+    if (one != nullptr) {
+      const storage::Gap gap{last_sequence() + 1, cursor};
+      deliver(*one, {gap_notice(record_.id, gap), 0, DeliveryKind::kNotification});
+    }
+    cursor = last_sequence();
+  }
+  while (cursor < last_sequence()) {
+    const auto page = co_await context_.log.history(record_.id, cursor, kPageMessages, kPageBytes);
+    if (!page) {
+      log_.error("history can't be read", {{"error", page.error().explanation}});
+      const storage::Gap gap{cursor + 1, last_sequence()};
+      Watcher* const one = watcher(client);
+      if (one != nullptr) {
+        deliver(*one, {gap_notice(record_.id, gap), gap.to, DeliveryKind::kNotification});
+      }
+      break;
+    }
+    if (!replay_page(client, *page, cursor)) co_return;
+    Watcher* const one = watcher(client);
+    if (one == nullptr) co_return;
+    const auto outbox = one->outbox;
+    co_await outbox->room();
+  }
+  Watcher* const one = watcher(client);
+  if (one == nullptr) co_return;
+  one->live = true;
+  advance_clock();
+  effects_.clear();
+  router_->show_pending(client, effects_);
+  perform(effects_);
+}
+
+// False: the client has gone. Moves the cursor past everything that the page speaks of.
+bool Session::replay_page(ClientId client, const storage::HistoryPage& page,
+                          storage::Sequence& cursor) {
+  Watcher* const one = watcher(client);
+  if (one == nullptr) return false;
+  auto gap = page.gaps.begin();
+  const auto announce_gaps_before = [&](storage::Sequence sequence) {
+    for (; gap != page.gaps.end() && gap->from < sequence; ++gap) {
+      deliver(*one, {gap_notice(record_.id, *gap), gap->to, DeliveryKind::kNotification});
+      cursor = std::max(cursor, gap->to);
+    }
+  };
+  const storage::Sequence before = cursor;
+  for (const storage::MessageRecord& message : page.messages) {
+    announce_gaps_before(message.sequence);
+    cursor = message.sequence;
+    if (is_replayed(message, one->feed)) {
+      deliver(*one, {message.body, message.sequence, delivery_kind(message)});
+    }
+  }
+  if (page.complete) announce_gaps_before(last_sequence() + 1);
+  if (cursor == before) cursor = last_sequence();  // a log that keeps nothing
+  if (!someone_overflowed_) return true;
+  drop_overflowed();
+  return watcher(client) != nullptr;
+}
+
+void Session::submit(ClientId client, Frame frame) {
+  if (state_ == SessionState::kClosed || !router_) return;
+  context_.metrics.count_message(metrics::Direction::kClientToRelay, frame.bytes().size());
+  if (inbox_bytes_ > context_.options.max_inbox_bytes && agent_is_stuck(client, frame)) return;
+  advance_clock();
+  effects_.clear();
+  router_->from_client(client, std::move(frame), effects_);
+  perform(effects_);
+}
+
+// The agent does not read its input. Answers and cancellations still go in, so that it can get
+// free; beyond twice the bound nothing does.
+bool Session::agent_is_stuck(ClientId client, const Frame& frame) {
+  const bool eases = frame.is_response() || frame.method() == acp::kCancel ||
+                     frame.method() == acp::kCancelRequest;
+  if (eases && inbox_bytes_ <= 2 * context_.options.max_inbox_bytes) return false;
+  if (frame.kind() != FrameKind::kRequest) {
+    log_.warn("the agent does not read its input; a message for it was dropped",
+              {{"method", frame.method()}, {"waiting_bytes", inbox_bytes_}});
+    return true;
+  }
+  Watcher* const one = watcher(client);
+  if (one == nullptr) return true;
+  const Error error =
+      make_error(ErrorType::kInternalError, "the agent does not read its input")
+          .because("it is stuck, or slower than its clients")
+          .suggest("wait, or end the turn with session/cancel, or the session with session/close")
+          .suggest("raise agent.max_inbox_bytes")
+          .with("waiting_bytes", static_cast<std::int64_t>(inbox_bytes_))
+          .with("limit", static_cast<std::int64_t>(context_.options.max_inbox_bytes))
+          .retryable();
+  deliver(*one, {SharedBytes(rpc::error(frame.id(), error, rpc::Dialect::kRelay)), 0,
+                 DeliveryKind::kResponse});
+  return true;
+}
+
+Result<void> Session::answer(std::int64_t request, std::string_view member, std::string_view json) {
+  if (state_ == SessionState::kClosed || !router_ || !router_->is_pending(request)) {
+    return make_error(ErrorType::kInvalidParams,
+                      "no request " + std::to_string(request) + " waits for an answer")
+        .because("it was answered already, cancelled, or never asked")
+        .with("session_id", record_.id.value());
+  }
+  if (member == "result" && !router_->accepts(request, member, json)) {
+    return make_error(ErrorType::kInvalidParams, "the result is no answer to a permission request")
+        .suggest(R"(send {"outcome":{"outcome":"selected","optionId":"<one of the options>"}})"
+                 R"( or {"outcome":{"outcome":"cancelled"}})")
+        .retryable();
+  }
+  advance_clock();
+  effects_.clear();
+  router_->answer(request, member, json, effects_);
+  perform(effects_);
+  return Result<void>();
+}
+
+bool Session::was_asked(std::int64_t request, ClientId client) const {
+  return router_ && router_->was_asked(request, client);
+}
+
+void Session::cancel() {
+  if (state_ == SessionState::kClosed || !router_) return;
+  advance_clock();
+  effects_.clear();
+  router_->cancel({}, effects_);
+  perform(effects_);
+}
+
+}  // namespace relay

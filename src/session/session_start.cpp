@@ -1,0 +1,140 @@
+// Starting a session: launch, handshake, and undoing both when something fails.
+#include "protocol/json_text.hpp"
+#include "protocol/splice.hpp"
+#include "session/agent_failure.hpp"
+#include "session/session.hpp"
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
+#include <variant>
+
+namespace relay {
+
+using namespace boost::asio::experimental::awaitable_operators;
+
+Task<Result<void>> Session::start(StartRequest request) {
+  const auto began = std::chrono::steady_clock::now();
+  ++context_.metrics.sessions[metrics::SessionState::kStarting];
+  auto launched = co_await context_.backend.launch(request.launch);
+  if (!launched) {
+    co_await abandon_start(launched.error());
+    co_return launched.error();
+  }
+  agent_ = std::move(*launched);
+  record_.working_directory = agent_->working_directory();
+  const auto shaken = co_await shake_hands(request);
+  if (!shaken) {
+    co_await abandon_start(shaken.error());
+    co_return shaken.error();
+  }
+  if (state_ == SessionState::kClosing) {  // the relay is being stopped
+    const Error why = close_error_;
+    co_await abandon_start(why);
+    co_return why;
+  }
+  state_ = SessionState::kReady;
+  --context_.metrics.sessions[metrics::SessionState::kStarting];
+  ++context_.metrics.sessions[metrics::SessionState::kReady];
+  ++context_.metrics.sessions_created;
+  context_.metrics.session_start.observe(std::chrono::steady_clock::now() - began);
+  log_.info("session ready",
+            {{"agent", agent_->description()}, {"cwd", record_.working_directory}});
+  co_return Result<void>();
+}
+
+Task<Result<void>> Session::shake_hands(const StartRequest& request) {
+  HandshakeOptions options;
+  options.cwd = agent_->working_directory();
+  options.mcp_servers = request.mcp_servers;
+  options.client_capabilities = context_.options.client_capabilities;
+  Handshake handshake(context_.request_ids, std::move(options));
+
+  const auto limit = context_.options.startup_timeout;
+  auto talk = converse(handshake);
+  auto clock = sleep_for(limit);
+  const auto first = co_await (std::move(talk) || std::move(clock));
+  if (first.index() == 1) {
+    co_return agent_timed_out(handshake.phase(), limit, agent_->stderr_tail());
+  }
+  const std::optional<Error>& failure = std::get<0>(first);
+  if (failure) co_return *failure;
+  become_ready(handshake, request);
+  co_return Result<void>();
+}
+
+Task<std::optional<Error>> Session::converse(Handshake& handshake) {
+  std::vector<SharedBytes> message{handshake.initialize()};
+  auto sent = co_await agent_->send(message);
+  while (sent) {
+    auto output = co_await agent_->receive();
+    if (!output) break;
+    context_.metrics.agent_lines_skipped[metrics::SkipReason::kOversized] +=
+        output->oversized_lines;
+    for (std::string& line : output->lines) {
+      if (handshake.ready()) {  // read together with the last answer
+        early_lines_.push_back(std::move(line));
+        continue;
+      }
+      auto frame = Frame::parse(std::move(line), context_.options.frame);
+      if (!frame) {
+        ++context_.metrics.agent_lines_skipped[metrics::SkipReason::kNotJson];
+        log_.warn("agent printed a line that is no message",
+                  {{"reason", frame.error().explanation}});
+        continue;
+      }
+      const Handshake::Progress progress = handshake.take(std::move(*frame));
+      if (progress == Handshake::Progress::kFailed) co_return handshake.failure();
+      if (progress == Handshake::Progress::kSend) {
+        message.assign(1, handshake.next_message());
+        sent = co_await agent_->send(message);
+      }
+    }
+    if (handshake.ready()) co_return std::nullopt;
+  }
+  const AgentExit exit = co_await agent_->stop(context_.options.stop_grace);
+  Error error = agent_exited(exit, handshake.phase());
+  error.type = ErrorType::kAgentStartFailed;
+  co_return error;
+}
+
+void Session::become_ready(Handshake& handshake, const StartRequest& request) {
+  record_.agent_session_id = handshake.agent_session();
+  router_.emplace(record_.id, handshake.agent_session(), context_.options.router,
+                  context_.request_ids, 0);
+  initialize_result_ = handshake.initialize_result();
+  const Frame& response = handshake.session_response();
+  const std::string relay_json = json_string(record_.id.value());
+  const std::string agent_json = "\"" + record_.agent_session_id + "\"";
+  Edits edits;
+  translate_session(response, agent_json, relay_json, edits);
+  const std::string translated = splice(response.bytes(), std::move(edits));
+  auto parsed = Frame::parse(translated, {});
+  new_result_ = parsed ? std::string(parsed->result()) : "{}";
+
+  context_.log.session_created(record_);
+  advance_clock();
+  effects_.clear();
+  router_->record(storage::Origin::kClient, storage::MessageKind::kRequest, false, "session/new",
+                  request.request_id, request.stored_request, effects_);
+  for (Frame& early : handshake.take_early()) router_->from_agent(std::move(early), effects_);
+  router_->record(storage::Origin::kAgent, storage::MessageKind::kResponse, true, {},
+                  request.request_id, SharedBytes(translated), effects_);
+  for (std::string& line : early_lines_) from_agent(std::move(line), effects_);
+  early_lines_ = {};
+  perform(effects_);
+  update_idle();
+}
+
+// A session that never became ready is not in the log: nobody has seen its id.
+Task<void> Session::abandon_start(Error error) {
+  if (agent_) co_await agent_->stop(context_.options.stop_grace);
+  agent_.reset();
+  --context_.metrics.sessions[metrics::SessionState::kStarting];
+  state_ = SessionState::kClosed;
+  close_error_ = std::move(error);
+  log_.warn("session did not start",
+            {{"error", to_string(close_error_.type)}, {"explanation", close_error_.explanation}});
+  closed_.happen();
+}
+
+}  // namespace relay
