@@ -21,6 +21,8 @@ using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using testing::RunningServer;
 
+const Headers kNoHeaders;
+
 Task<void> serve(Exchange& exchange) {
   Request& request = exchange.request();
   if (request.path == "/stream") {
@@ -38,7 +40,7 @@ Task<void> serve(Exchange& exchange) {
     co_return;
   }
   if (exchange.wants_websocket()) {
-    const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", {});
+    const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", kNoHeaders);
     const std::vector<std::string> messages = co_await (*accepted)->receive();
     co_return;
   }
@@ -117,7 +119,9 @@ TEST(Client, KeepsItsConnection) {
       if (!answer) co_return;
       EXPECT_EQ(answer->body.size(), 100000u);
       EXPECT_EQ(answer->header("x-host"), "127.0.0.1:" + std::to_string(server.port()));
-      if (i > 0) EXPECT_EQ(answer->header("x-peer"), peer);
+      if (i > 0) {
+        EXPECT_EQ(answer->header("x-peer"), peer);
+      }
       peer = answer->header("x-peer");
     }
     Request missing;
@@ -136,12 +140,13 @@ TEST(Client, ReplacesAKeptConnectionThatWasClosed) {
   options.keep_alive_timeout = 40ms;
   RunningServer server(options, serve);
   run([&]() -> Task<void> {
+    const Request plain;
     const auto executor = co_await asio::this_coro::executor;
     Client client(executor, local(server.port()), {});
-    const Result<Response> first = co_await client.request({});
+    const Result<Response> first = co_await client.request(plain);
     EXPECT_TRUE(first);
     while (server.connections() > 0) co_await sleep_for(5ms);
-    const Result<Response> second = co_await client.request({});
+    const Result<Response> second = co_await client.request(plain);
     EXPECT_TRUE(second);
   });
 }
@@ -203,7 +208,9 @@ TEST(Client, TimesOutWaitingForAHead) {
     request.target = "/never";
     const Result<Response> answer = co_await client.request(request);
     EXPECT_FALSE(answer);
-    if (!answer) EXPECT_THAT(answer.error().explanation, HasSubstr("in time"));
+    if (!answer) {
+      EXPECT_THAT(answer.error().explanation, HasSubstr("in time"));
+    }
   });
 }
 
@@ -219,7 +226,9 @@ TEST(Client, RefusesABodyOverItsLimit) {
     request.body = "12345678901";
     const Result<Response> answer = co_await client.request(request);
     EXPECT_FALSE(answer);
-    if (!answer) EXPECT_THAT(answer.error().explanation, HasSubstr("limit of 10 bytes"));
+    if (!answer) {
+      EXPECT_THAT(answer.error().explanation, HasSubstr("limit of 10 bytes"));
+    }
   });
 }
 
@@ -227,11 +236,14 @@ TEST(Client, ExplainsThatNobodyListens) {
   std::uint16_t port = 0;
   { port = RunningServer({}, serve).port(); }
   run([&]() -> Task<void> {
+    const Request plain;
     const auto executor = co_await asio::this_coro::executor;
     Client client(executor, local(port), {});
-    const Result<Response> answer = co_await client.request({});
+    const Result<Response> answer = co_await client.request(plain);
     EXPECT_FALSE(answer);
-    if (!answer) EXPECT_THAT(answer.error().explanation, HasSubstr("cannot connect to http://127"));
+    if (!answer) {
+      EXPECT_THAT(answer.error().explanation, HasSubstr("cannot connect to http://127"));
+    }
   });
 }
 
@@ -289,12 +301,15 @@ TEST(Client, ReadsEveryKindOfBodyFromAUnixSocket) {
     const std::string path = ::testing::TempDir() + "relay_http_client.sock";
     CannedUnixServer server(path, row.answer);
     run([&]() -> Task<void> {
+      const Request plain;
       const auto executor = co_await asio::this_coro::executor;
       const Result<Endpoint> endpoint = Endpoint::parse("unix://" + path);
       Client client(executor, *endpoint, {});
-      const Result<Response> answer = co_await client.request({});
+      const Result<Response> answer = co_await client.request(plain);
       EXPECT_EQ(answer.has_value(), row.body != nullptr) << row.answer;
-      if (answer && row.body != nullptr) EXPECT_EQ(answer->body, row.body) << row.answer;
+      if (answer && row.body != nullptr) {
+        EXPECT_EQ(answer->body, row.body) << row.answer;
+      }
     });
   }
 }
@@ -343,7 +358,9 @@ TEST_F(TlsTest, ServesLargeBodiesAndStreams) {
         request.body = std::string(size, 't');
         const Result<Response> answer = co_await client.request(request);
         EXPECT_TRUE(answer) << answer.error().explanation;
-        if (answer) EXPECT_EQ(answer->body.size(), size);
+        if (answer) {
+          EXPECT_EQ(answer->body.size(), size);
+        }
       }
       Request streamed;
       streamed.target = "/stream";
@@ -356,23 +373,26 @@ TEST_F(TlsTest, ServesLargeBodiesAndStreams) {
 TEST_F(TlsTest, RefusesACertificateNobodySigned) {
   RunningServer server(options(), serve);
   run([&]() -> Task<void> {
+    const Request plain;
     const auto executor = co_await asio::this_coro::executor;
     Endpoint strict = endpoint(server.port());
     strict.ca_file.clear();
     Client client(executor, strict, {});
-    const Result<Response> answer = co_await client.request({});
+    const Result<Response> answer = co_await client.request(plain);
     EXPECT_FALSE(answer);
-    if (!answer) EXPECT_THAT(answer.error().explanation, HasSubstr("self-signed"));
+    if (!answer) {
+      EXPECT_THAT(answer.error().explanation, HasSubstr("self-signed"));
+    }
     strict.verify_peer = false;
     Client trusting(executor, strict, {});
-    const Result<Response> trusted = co_await trusting.request({});
+    const Result<Response> trusted = co_await trusting.request(plain);
     EXPECT_TRUE(trusted);
   });
 }
 
 TEST_F(TlsTest, SpeaksWebSocket) {
   RunningServer server(options(), [](Exchange& exchange) -> Task<void> {
-    const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", {});
+    const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", kNoHeaders);
     std::vector<std::string> texts{"small", std::string(3000000, 'L'), "after"};
     const std::vector<std::string> got = co_await (*accepted)->receive();
     EXPECT_EQ(got.size(), 1u);

@@ -18,6 +18,8 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using testing::RawClient;
 using testing::RunningServer;
+
+const Headers kNoHeaders;
 using ::testing::StartsWith;
 
 constexpr std::array<unsigned char, 4> kMask{1, 2, 3, 4};
@@ -48,7 +50,7 @@ std::string close_frame(int code, std::string_view reason = "") {
 
 // Sends every batch back in one call.
 Task<void> echo(Exchange& exchange) {
-  const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", {});
+  const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", kNoHeaders);
   if (!accepted) co_return;
   WebSocket& socket = **accepted;
   for (;;) {
@@ -120,7 +122,9 @@ TEST(WebSocketHandshake, RefusesWhatIsNotValid) {
     client.send(request);
     const std::string answer = client.read_answer();
     EXPECT_THAT(answer, StartsWith("HTTP/1.1 " + std::to_string(row.status))) << request;
-    if (row.status == 426) EXPECT_THAT(answer, HasSubstr("Sec-WebSocket-Version: 13\r\n"));
+    if (row.status == 426) {
+      EXPECT_THAT(answer, HasSubstr("Sec-WebSocket-Version: 13\r\n"));
+    }
   }
 }
 
@@ -160,7 +164,7 @@ TEST_F(WebSocketTest, GivesAllThatHasArrivedAtOnce) {
   std::atomic<std::size_t> most = 0;
   std::atomic<bool> go = false;
   start([&](Exchange& exchange) -> Task<void> {
-    const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", {});
+    const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", kNoHeaders);
     while (!go) co_await sleep_for(1ms);
     const std::vector<std::string> messages = co_await (*accepted)->receive();
     most = messages.size();
@@ -179,7 +183,7 @@ TEST_F(WebSocketTest, SendsManyMessagesToAReaderThatIsSlow) {
     texts.push_back(std::string(i % 50 == 0 ? 100000 : i, static_cast<char>('a' + i % 26)));
   }
   start([&](Exchange& exchange) -> Task<void> {
-    const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", {});
+    const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", kNoHeaders);
     const std::vector<std::string_view> views(texts.begin(), texts.end());
     const Result<void> sent = co_await (*accepted)->send(views);
   });
@@ -203,7 +207,7 @@ TEST_F(WebSocketTest, AnswersPingsAlsoInsideAMessage) {
 TEST_F(WebSocketTest, AnswersACloseAndStillGivesWhatCameBeforeIt) {
   std::vector<std::string> got;
   start([&](Exchange& exchange) -> Task<void> {
-    const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", {});
+    const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", kNoHeaders);
     for (;;) {
       const std::vector<std::string> messages = co_await (*accepted)->receive();
       if (messages.empty()) co_return;
@@ -264,7 +268,7 @@ TEST_F(WebSocketTest, DropsAPeerThatDoesNotAnswerPings) {
 TEST_F(WebSocketTest, ClosesInGoodOrder) {
   std::atomic<bool> ended = false;
   start([&](Exchange& exchange) -> Task<void> {
-    const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", {});
+    const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", kNoHeaders);
     WebSocket& socket = **accepted;
     co_await socket.close(CloseCode::kPolicy, "not welcome");
     co_await socket.close(CloseCode::kNormal, "again");
@@ -282,7 +286,7 @@ TEST_F(WebSocketTest, ClosesInGoodOrder) {
 
 TEST_F(WebSocketTest, EndsAlthoughThePeerNeverAnswersTheClose) {
   start([](Exchange& exchange) -> Task<void> {
-    const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", {});
+    const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", kNoHeaders);
     co_await (*accepted)->close(CloseCode::kGoingAway, "");
     const std::vector<std::string> none = co_await (*accepted)->receive();
   });
@@ -295,7 +299,7 @@ TEST_F(WebSocketTest, GivesUpASendToAPeerThatNeverReads) {
   options_.websocket.pong_deadline = 40ms;
   std::atomic<bool> failed = false;
   start([&](Exchange& exchange) -> Task<void> {
-    const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", {});
+    const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", kNoHeaders);
     const std::string text(64u << 20, 'x');
     const std::array<std::string_view, 1> views{text};
     const Result<void> sent = co_await (*accepted)->send(views);
