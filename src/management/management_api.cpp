@@ -149,7 +149,7 @@ http::Response ManagementApi::health() const {
   facts.version = context_.version;
   facts.uptime = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() -
                                                                   context_.start);
-  facts.isolation = to_string(context_.sessions.context().backend.isolation());
+  facts.isolation = context_.isolation;
   facts.sessions = context_.sessions.size();
   return answer(200, health_view(facts));
 }
@@ -252,7 +252,8 @@ Task<void> ManagementApi::send_log(http::Exchange& exchange, std::string id) {
     static_cast<void>(sent);
     co_return;
   }
-  auto sent = co_await exchange.start_stream(answer(200, {}, "application/x-ndjson"));
+  http::Response head = answer(200, "", "application/x-ndjson");
+  auto sent = co_await exchange.start_stream(std::move(head));
   std::string lines = export_head(known->record, known->is_active());
   // A live session may grow faster than it is read; the export ends where the log was when it
   // began.

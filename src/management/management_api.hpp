@@ -37,6 +37,7 @@ struct ManagementContext {
   http::AccessRules access = {};
   std::string config_json = "{}";  // already without secrets
   std::string version = RELAY_VERSION;
+  std::string isolation = {};  // of the agents: "process" or "container"
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
   // Further reasons for /api/ready, e.g. "shutting_down"; may be empty.
   std::function<std::vector<std::string>()> extra_reasons = {};

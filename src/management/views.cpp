@@ -68,7 +68,7 @@ std::string health_view(const HealthFacts& facts) {
       .text("status", "ok")
       .text("version", facts.version)
       .number("uptime_seconds", facts.uptime.count())
-      .text("isolation", facts.isolation)
+      .raw("isolation", text_or_null(facts.isolation))
       .number("sessions", static_cast<std::int64_t>(facts.sessions))
       .take();
 }

@@ -1,0 +1,213 @@
+// What tests of the management API share: a directory with agents that only shake hands, a log in
+// memory, and exchanges without a socket. Included by tests only.
+#pragma once
+
+#include "management/management_api.hpp"
+#include "protocol/frame.hpp"
+#include "protocol/rpc.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <stdexcept>
+
+namespace relay::management {
+
+class PoliteAgent final : public Agent {
+ public:
+  explicit PoliteAgent(const asio::any_io_executor& executor) : changed_(executor) {}
+
+  Task<Result<void>> send(std::span<const SharedBytes> messages) override {
+    for (const SharedBytes& message : messages) {
+      const auto frame = Frame::parse(std::string(message.view()), {});
+      if (!frame || frame->kind() != FrameKind::kRequest) continue;
+      const bool starts = frame->method() == "initialize";
+      output_.lines.push_back(rpc::result(
+          frame->id(), starts ? R"({"protocolVersion":1})" : R"({"sessionId":"inner"})"));
+    }
+    changed_.notify();
+    co_return Result<void>();
+  }
+  Task<std::optional<AgentOutput>> receive() override {
+    while (output_.lines.empty() && !ended_) {
+      const bool notified = co_await changed_.wait();
+      if (!notified) co_return std::nullopt;
+    }
+    if (output_.lines.empty()) co_return std::nullopt;
+    co_return std::exchange(output_, {});
+  }
+  Task<AgentExit> stop(std::chrono::milliseconds) override {
+    ended_ = true;
+    changed_.notify();
+    AgentExit exit;
+    exit.exit_code = 0;
+    co_return exit;
+  }
+  std::string stderr_tail() const override { return {}; }
+  const std::string& working_directory() const override { return directory_; }
+  std::string description() const override { return "pid 4711"; }
+
+ private:
+  Wakeup changed_;
+  AgentOutput output_;
+  bool ended_ = false;
+  std::string directory_ = "/srv/work";
+};
+
+class PoliteBackend final : public AgentBackend {
+ public:
+  explicit PoliteBackend(asio::any_io_executor executor) : executor_(std::move(executor)) {}
+  Task<Result<std::unique_ptr<Agent>>> launch(LaunchSpec) override {
+    std::unique_ptr<Agent> agent = std::make_unique<PoliteAgent>(executor_);
+    co_return agent;
+  }
+  Isolation isolation() const override { return Isolation::kProcess; }
+
+ private:
+  asio::any_io_executor executor_;
+};
+
+// Keeps the answer. `fail_write_at`: the peer is gone when this write comes (1 is the first).
+class RecordedExchange final : public http::Exchange {
+ public:
+  RecordedExchange(asio::any_io_executor executor, http::Request request)
+      : executor_(std::move(executor)), request_(std::move(request)) {}
+
+  const http::Request& request() const override { return request_; }
+  http::Request& request() override { return request_; }
+  Task<Result<void>> respond(http::Response response) override {
+    answer = std::move(response);
+    ++answers;
+    finished = true;
+    co_return Result<void>();
+  }
+  Task<Result<void>> start_stream(http::Response head) override {
+    answer = std::move(head);
+    ++answers;
+    co_return Result<void>();
+  }
+  Task<Result<void>> write(std::string_view bytes) override {
+    if (++writes == fail_write_at) co_return make_error(ErrorType::kInternalError, "peer is gone");
+    answer.body += bytes;
+    co_return Result<void>();
+  }
+  Task<Result<void>> finish() override {
+    finished = true;
+    co_return Result<void>();
+  }
+  Task<void> peer_gone() override { co_return; }
+  bool wants_websocket() const override { return false; }
+  Task<Result<http::WebSocket*>> accept_websocket(std::string, http::Headers) override {
+    co_return make_error(ErrorType::kInternalError, "no WebSocket here");
+  }
+  asio::any_io_executor executor() const override { return executor_; }
+
+  http::Response answer;
+  int answers = 0;
+  int writes = 0;
+  int fail_write_at = 0;
+  bool finished = false;
+
+ private:
+  asio::any_io_executor executor_;
+  http::Request request_;
+};
+
+class ManagementApiTest : public testing::Test {
+ protected:
+  ManagementApiTest() : backend_(loop_.get_executor()) {
+    storage::LogOptions options;
+    options.path = ":memory:";
+    auto log = storage::MessageLog::open(loop_.get_executor(), options, Logger::silent());
+    if (!log) throw std::runtime_error(log.error().explanation);
+    log_ = std::move(*log);
+    SessionContext shared{loop_.get_executor(), backend_, *log_, metrics_, ids_,
+                          Logger::silent(),     {}};
+    DirectoryOptions limits;
+    limits.max_sessions = 2;
+    sessions_ = std::make_unique<SessionDirectory>(std::move(shared), limits);
+  }
+  ~ManagementApiTest() override { run(sessions_->close_all()); }
+
+  template <class Answer>
+  Answer run(Task<Answer> task) {
+    std::optional<Answer> answer;
+    bool done = false;
+    asio::co_spawn(loop_, std::move(task), [&](std::exception_ptr error, Answer value) {
+      if (error) std::rethrow_exception(error);
+      answer.emplace(std::move(value));
+      done = true;
+    });
+    turn(done);
+    return std::move(*answer);
+  }
+  void run(Task<void> task) {
+    bool done = false;
+    asio::co_spawn(loop_, std::move(task), [&](std::exception_ptr error) {
+      if (error) std::rethrow_exception(error);
+      done = true;
+    });
+    turn(done);
+  }
+
+  std::string new_session() {
+    NewSession wanted;
+    wanted.owner = "ada";
+    wanted.stored_request = SharedBytes(R"({"jsonrpc":"2.0","id":1,"method":"session/new"})");
+    wanted.request_id = "1";
+    const auto made = run(sessions_->create(std::move(wanted)));
+    if (!made) throw std::runtime_error(made.error().explanation);
+    return (*made)->id().value();
+  }
+
+  ManagementContext context() { return {*sessions_, *log_, metrics_}; }
+
+  RecordedExchange asked(std::string method, std::string path, http::Headers headers = {}) {
+    http::Request request;
+    request.method = std::move(method);
+    const std::size_t mark = path.find('?');
+    request.path = path.substr(0, mark);
+    if (mark != std::string::npos) {
+      const std::size_t equals = path.find('=', mark);
+      request.query = {{path.substr(mark + 1, equals - mark - 1), path.substr(equals + 1)}};
+    }
+    request.headers = std::move(headers);
+    request.headers.push_back({"Host", "localhost:8082"});
+    return {loop_.get_executor(), std::move(request)};
+  }
+
+  http::Response ask(ManagementApi& api, std::string method, std::string path,
+                     http::Headers headers = {}) {
+    RecordedExchange exchange = asked(std::move(method), std::move(path), std::move(headers));
+    run(api.handle(exchange));
+    EXPECT_EQ(exchange.answers, 1);
+    EXPECT_TRUE(exchange.finished);
+    return exchange.answer;
+  }
+  http::Response ask(std::string method, std::string path) {
+    ManagementApi api(context());
+    return ask(api, std::move(method), std::move(path));
+  }
+
+  asio::io_context loop_{1};
+  PoliteBackend backend_;
+  Metrics metrics_;
+  RequestIds ids_;
+  std::unique_ptr<storage::MessageLog> log_;
+  std::unique_ptr<SessionDirectory> sessions_;
+
+ private:
+  void turn(const bool& done) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    loop_.restart();
+    while (!done && std::chrono::steady_clock::now() < deadline) {
+      loop_.run_one_until(deadline);
+    }
+    if (!done) throw std::runtime_error("no answer in time");
+  }
+};
+
+}  // namespace relay::management

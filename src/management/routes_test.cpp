@@ -1,0 +1,71 @@
+#include "management/routes.hpp"
+
+#include <gtest/gtest.h>
+
+namespace relay::management {
+namespace {
+
+TEST(RouteOf, KnowsEveryPath) {
+  struct Case {
+    const char* path;
+    Endpoint endpoint;
+    const char* session;
+  };
+  const Case cases[] = {
+      {"/api/health", Endpoint::kHealth, ""},
+      {"/api/ready", Endpoint::kReady, ""},
+      {"/api/config", Endpoint::kConfig, ""},
+      {"/api/sessions", Endpoint::kSessions, ""},
+      {"/metrics", Endpoint::kMetrics, ""},
+      {"/api/sessions/sess_1", Endpoint::kSession, "sess_1"},
+      {"/api/sessions/sess_1/export", Endpoint::kExport, "sess_1"},
+      {"/api/sessions/export", Endpoint::kSession, "export"},
+      {"/api/sessions/", Endpoint::kUnknown, ""},
+      {"/api/sessions//export", Endpoint::kUnknown, ""},
+      {"/api/sessions/a/b", Endpoint::kUnknown, ""},
+      {"/api/sessions/a/b/export", Endpoint::kUnknown, ""},
+      {"/api/health/", Endpoint::kUnknown, ""},
+      {"/api/Health", Endpoint::kUnknown, ""},
+      {"/", Endpoint::kUnknown, ""},
+      {"", Endpoint::kUnknown, ""},
+      {"*", Endpoint::kUnknown, ""},
+  };
+  for (const Case& row : cases) {
+    const Route route = route_of(row.path);
+    EXPECT_EQ(route.endpoint, row.endpoint) << row.path;
+    EXPECT_EQ(route.session, row.session) << row.path;
+  }
+}
+
+TEST(IsAllowed, OnlySessionsCanBeDeleted) {
+  EXPECT_TRUE(is_allowed(Endpoint::kSession, "DELETE"));
+  EXPECT_FALSE(is_allowed(Endpoint::kSessions, "DELETE"));
+  EXPECT_FALSE(is_allowed(Endpoint::kExport, "DELETE"));
+  EXPECT_TRUE(is_allowed(Endpoint::kHealth, "GET"));
+  EXPECT_TRUE(is_allowed(Endpoint::kHealth, "HEAD"));
+  EXPECT_FALSE(is_allowed(Endpoint::kHealth, "POST"));
+  EXPECT_FALSE(is_allowed(Endpoint::kHealth, "get"));
+}
+
+TEST(ReadListQuery, TakesALimitAndACursor) {
+  const auto plain = read_list_query({});
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(plain->limit, 100u);
+  EXPECT_EQ(plain->cursor, "");
+  const auto full = read_list_query({{"limit", "1000"}, {"other", "x"}, {"cursor", "abc"}});
+  ASSERT_TRUE(full);
+  EXPECT_EQ(full->limit, 1000u);
+  EXPECT_EQ(full->cursor, "abc");
+}
+
+TEST(ReadListQuery, RefusesALimitThatIsNone) {
+  for (const char* limit : {"", "0", "-1", "1001", "ten", "10x", " 10", "99999999999999999999"}) {
+    const auto refused = read_list_query({{"limit", limit}});
+    ASSERT_FALSE(refused) << limit;
+    EXPECT_EQ(refused.error().type, ErrorType::kInvalidParams);
+    EXPECT_FALSE(refused.error().suggested_actions.empty());
+  }
+}
+
+}  // namespace
+}  // namespace relay::management

@@ -1,0 +1,158 @@
+#include "management/views.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace relay::management {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+const WallTime kNoon{std::chrono::milliseconds(1'769'860'800'123)};
+
+storage::SessionRecord record() {
+  storage::SessionRecord session;
+  session.id = SessionId("sess_1");
+  session.owner = "ada";
+  session.created_at = kNoon;
+  session.last_sequence = 4;
+  return session;
+}
+
+storage::MessageRecord message(storage::Sequence sequence) {
+  storage::MessageRecord out;
+  out.sequence = sequence;
+  out.origin = storage::Origin::kRelay;
+  out.to_client = true;
+  out.method = "session/update";
+  out.body = SharedBytes(R"({"n":)" + std::to_string(sequence) + "}");
+  out.time = kNoon;
+  return out;
+}
+
+ReadinessFacts quiet() {
+  ReadinessFacts facts;
+  facts.sessions = 1;
+  facts.session_limit = 10;
+  facts.open_descriptors = 20;
+  facts.descriptor_limit = 1024;
+  return facts;
+}
+
+TEST(NotReadyBecause, NamesEveryReasonOnce) {
+  EXPECT_THAT(not_ready_because(quiet()), IsEmpty());
+
+  ReadinessFacts full = quiet();
+  full.sessions = 10;
+  EXPECT_THAT(not_ready_because(full), ElementsAre("session_limit_reached"));
+
+  ReadinessFacts unwritable = quiet();
+  unwritable.log_writable = false;
+  EXPECT_THAT(not_ready_because(unwritable), ElementsAre("log_unwritable"));
+
+  ReadinessFacts everything = full;
+  everything.log_writable = false;
+  everything.descriptor_limit = 30;
+  everything.others = {"shutting_down", "log_unwritable"};
+  EXPECT_THAT(not_ready_because(everything), ElementsAre("session_limit_reached", "log_unwritable",
+                                                         "descriptors_low", "shutting_down"));
+}
+
+TEST(NotReadyBecause, CountsTheDescriptorsThatAreLeft) {
+  struct Case {
+    std::int64_t open;
+    std::int64_t limit;
+    bool low;
+  };
+  const Case cases[] = {{0, 64, false},    {1, 64, true},   {960, 1024, false},
+                        {961, 1024, true}, {-1, 64, false}, {5000, -1, false}};
+  for (const Case& row : cases) {
+    ReadinessFacts facts = quiet();
+    facts.open_descriptors = row.open;
+    facts.descriptor_limit = row.limit;
+    EXPECT_EQ(!not_ready_because(facts).empty(), row.low) << row.open << " of " << row.limit;
+  }
+}
+
+TEST(ReadinessView, SaysWhatToDo) {
+  ReadinessFacts facts = quiet();
+  facts.sessions = 10;
+  facts.others = {"unheard_of"};
+  storage::LogStatus log;
+  log.last_error = "disk \"full\"";
+  EXPECT_EQ(readiness_view(facts, log),
+            R"({"ready":false,"reasons":["session_limit_reached","unheard_of"],)"
+            R"("remedies":{"session_limit_reached":)"
+            R"("close a session, or raise agent.max_concurrent_sessions"},)"
+            R"("sessions":10,"sessionLimit":10,"log":{"writable":true,)"
+            R"("lastError":"disk \"full\"","pendingBytes":0,"lostMessages":0}})");
+  EXPECT_THAT(readiness_view(quiet(), {}), HasSubstr(R"("ready":true,"reasons":[],"remedies":{})"));
+}
+
+TEST(HealthView, HasEveryFact) {
+  HealthFacts facts{"0.1.0", std::chrono::seconds(90), "process", 2};
+  EXPECT_EQ(health_view(facts), R"({"status":"ok","version":"0.1.0","uptime_seconds":90,)"
+                                R"("isolation":"process","sessions":2})");
+}
+
+TEST(SessionView, AddsWhatIsKnownOfALiveSession) {
+  const std::string closed = session_view(record(), std::nullopt);
+  EXPECT_THAT(closed, HasSubstr(R"("isActive":false)"));
+  EXPECT_THAT(closed, HasSubstr(R"("lastSequence":4,"owner":"ada"})"));
+
+  LiveFacts live{"ready", 2, true, "pid 7"};
+  const std::string shown = session_view(record(), live);
+  EXPECT_THAT(shown, HasSubstr(R"("isActive":true)"));
+  EXPECT_THAT(shown, HasSubstr(R"("owner":"ada","state":"ready","clients":2,)"
+                               R"("turnRunning":true,"agent":"pid 7"})"));
+}
+
+TEST(ListView, NamesTheNextPageWhenThereIsOne) {
+  EXPECT_EQ(list_view({}, std::nullopt), R"({"sessions":[]})");
+  EXPECT_EQ(list_view({"{}", "{}"}, "c"), R"({"sessions":[{},{}],"nextCursor":"c"})");
+}
+
+TEST(Export, BeginsWithTheSession) {
+  const std::string line = export_head(record(), true);
+  EXPECT_THAT(line, HasSubstr(R"({"type":"session","id":"sess_1",)"));
+  EXPECT_THAT(line, HasSubstr(R"("owner":"ada"})"));
+  EXPECT_EQ(line.find('\n'), line.size() - 1);
+}
+
+TEST(Export, WritesAMessageWithItsJson) {
+  storage::HistoryPage page;
+  page.messages = {message(3)};
+  EXPECT_EQ(export_lines(page),
+            R"({"type":"message","sequence":3,"origin":"relay","direction":"relay_to_client",)"
+            R"("messageType":"notification","method":"session/update","jsonrpcId":null,)"
+            R"("timestamp":"2026-01-31T12:00:00.123Z","message":{"n":3}})"
+            "\n");
+}
+
+TEST(Export, PutsGapsWhereTheyBelong) {
+  storage::HistoryPage page;
+  page.messages = {message(3), message(4), message(9)};
+  page.gaps = {{1, 2}, {5, 8}, {10, 12}};
+  std::vector<std::string> order;
+  std::string lines = export_lines(page);
+  while (!lines.empty()) {
+    const std::size_t end = lines.find('\n');
+    order.push_back(lines.substr(0, 40));
+    lines.erase(0, end + 1);
+  }
+  ASSERT_EQ(order.size(), 6u);
+  EXPECT_THAT(order[0], HasSubstr(R"("type":"gap","from":1,"to":2)"));
+  EXPECT_THAT(order[1], HasSubstr(R"("sequence":3)"));
+  EXPECT_THAT(order[2], HasSubstr(R"("sequence":4)"));
+  EXPECT_THAT(order[3], HasSubstr(R"("from":5,"to":8)"));
+  EXPECT_THAT(order[4], HasSubstr(R"("sequence":9)"));
+  EXPECT_THAT(order[5], HasSubstr(R"("from":10,"to":12)"));
+}
+
+TEST(Export, AnEmptyPageHasNoLines) { EXPECT_EQ(export_lines({}), ""); }
+
+}  // namespace
+}  // namespace relay::management
