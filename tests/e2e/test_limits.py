@@ -199,7 +199,7 @@ def test_clients_that_vanish_while_their_session_starts(make_relay):
 
 
 def test_a_client_that_never_reads_is_closed_and_nobody_else_notices(make_relay):
-    relay = make_relay({"server": {"max_outbox_bytes": 1 << 20, "max_outbox_frames": 1000}})
+    relay = make_relay({"server": {"max_message_bytes": 1 << 20, "max_outbox_bytes": 8 << 20}})
     client = relay.websocket()
     id = client.new(relay.workspace)
     lazy, _ = raw.upgrade(relay.config["server"]["websocket_port"])
@@ -207,19 +207,24 @@ def test_a_client_that_never_reads_is_closed_and_nobody_else_notices(make_relay)
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         lazy.sendall(raw.frame(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "session/resume",
                                            "params": {"sessionId": id}}).encode()))
-        result, text = client.prompt("/chunks 3000 10000")
-        assert result["stopReason"] == "end_turn"
-        assert len(text) == 30_000_000
-        wait_until(lambda: "slow_client" in relay.log_text() or "slow" in relay.log_text(), "it is said")
+        client.prompt("hello")
+        received = b""
+        while b"hello" not in received:  # it follows the session live, and then stops reading
+            received += lazy.recv(65536)
+        for _ in range(10):
+            result, text = client.prompt("/chunks 300 10000")
+            assert (result["stopReason"], len(text)) == ("end_turn", 3_000_000)
+        wait_until(lambda: relay.metric("acp_relay_slow_clients_total") == 1, "it is counted")
+        wait_until(lambda: relay.metric("acp_relay_clients") == 1, "its connection is gone although it reads nothing")
     relay.assert_serves()
 
 
 def test_descriptor_exhaustion_pauses_accepting_and_passes(make_relay):
     relay = make_relay(start=False)
-    relay.start(prefix=("prlimit", "--nofile=48:48"))
+    relay.start(prefix=("prlimit", "--nofile=256:256"))
     held = []
     try:
-        for _ in range(60):
+        for _ in range(300):
             held.append(raw.connect(relay.config["server"]["http_port"]))
         before = cpu_seconds(relay.pid)
         time_passes()

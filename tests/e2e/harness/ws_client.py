@@ -193,5 +193,5 @@ class WebSocketClient:
 
     def abort(self):
         """Drops the connection without a word, as a crashed client does."""
-        self.socket.transport.abort()
+        _loop.call_soon_threadsafe(self.socket.transport.abort)
         self.wait_closed()
