@@ -111,7 +111,7 @@ Result<void> Application::listen() {
   management::ManagementContext context{*sessions_, *message_log_, metrics_};
   context.access = access_rules(config_, Listener::kManagement, generated_token_);
   context.config_json = config::to_json(config_);
-  context.version = RELAY_VERSION;
+  context.logger = log_;
   context.extra_reasons = [this] { return not_ready_because(); };
   management_ = std::make_unique<management::ManagementApi>(std::move(context));
 
@@ -119,7 +119,13 @@ Result<void> Application::listen() {
                                   http::Handler handler) -> Result<void> {
     auto opened = http::Server::listen(executor_, server_options(config_, listener),
                                        std::move(handler), log_);
-    if (!opened) return opened.error();
+    if (!opened) {
+      Error error = opened.error();
+      if (config_.server.tls.enabled()) {
+        error.suggested_actions.emplace_back("check server.tls.cert and server.tls.key");
+      }
+      return error;
+    }
     server = std::move(*opened);
     return Result<void>();
   };
@@ -166,6 +172,8 @@ Task<void> Application::stop() {
         std::chrono::steady_clock::now() - began);
     return std::max(limit - used, std::chrono::milliseconds(0));
   };
+  http_server_->stop_accepting();
+  websocket_server_->stop_accepting();
   co_await sessions_->close_all();
   // Clients have been told; they get a moment to take their last messages.
   const auto goodbye = std::min(left() / 2, std::chrono::milliseconds(1'000));

@@ -30,6 +30,9 @@ class Application {
   // Ends sessions, connections and the log, in this order, within server.shutdown_timeout.
   Task<void> stop();
 
+  // Nothing that was started outlives the process, even when it ends without stop().
+  void kill_agents() noexcept { sessions_->kill_agents(); }
+
   Running running() const;
 
  private:

@@ -53,14 +53,17 @@ Task<void> end_on_signal(Application& application, asio::signal_set& signals, Lo
   const auto [failure, signal] = co_await signals.async_wait(kNoThrow);
   if (failure) co_return;
   log.info("shutting down", {{"signal", signal}});
-  signals.async_wait([](boost::system::error_code ignored, int) {
-    if (!ignored) ::_exit(kInterruptedTwice);
+  signals.async_wait([&application](boost::system::error_code ignored, int) {
+    if (ignored) return;
+    application.kill_agents();
+    ::_exit(kInterruptedTwice);
   });
   auto stopped = application.stop();
   auto clock = sleep_for(limit);
   const auto first = co_await (std::move(stopped) || std::move(clock));
   if (first.index() == 1) {
     log.error("not everything ended within server.shutdown_timeout", {{"limit_ms", limit.count()}});
+    application.kill_agents();
     ::_exit(kFailed);
   }
   signals.cancel();
@@ -70,13 +73,13 @@ int run(const config::Config& config, const ServeOptions& options) {
   const LogLevel level = options.verbose ? LogLevel::kDebug : config.log.level;
   const Logger log = Logger::to_stderr(level, config.log.format);
   asio::io_context loop(1);
+  asio::signal_set signals(loop, SIGINT, SIGTERM);
   auto started = Application::start(loop.get_executor(), config, log);
   if (!started) {
     explain(started.error());
     return kFailed;
   }
   const std::unique_ptr<Application> application = std::move(*started);
-  asio::signal_set signals(loop, SIGINT, SIGTERM);
   int code = kGood;
   asio::co_spawn(loop, application->run(), [&](std::exception_ptr failure) {
     if (failure) code = kFailed;

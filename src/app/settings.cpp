@@ -55,6 +55,8 @@ bool token_required(const config::Config& config, Listener listener) {
   return !is_loopback(host_of(config.server, listener));
 }
 
+constexpr std::chrono::milliseconds kNeverPing = std::chrono::hours(24 * 365);
+
 constexpr Listener kListeners[] = {Listener::kHttp, Listener::kWebSocket, Listener::kManagement};
 
 }  // namespace
@@ -94,7 +96,8 @@ http::ServerOptions server_options(const config::Config& config, Listener listen
   options.body_timeout = server.body_timeout;
   options.keep_alive_timeout = server.keep_alive_timeout;
   options.websocket.max_message_bytes = server.max_message_bytes;
-  options.websocket.ping_interval = server.ping_interval;
+  options.websocket.ping_interval =
+      server.ping_interval.count() > 0 ? server.ping_interval : kNeverPing;
   options.websocket.pong_deadline = server.pong_timeout;
   options.error_body = frontend::server_error_body;
   return options;

@@ -25,8 +25,8 @@ struct AgentExit {
 
 // All that arrived in one read of the agent's output.
 struct AgentOutput {
-  std::vector<std::string> lines;  // complete lines without their newline; each has kLineSlack
-                                   // spare bytes of capacity after its end, for the JSON parser
+  std::vector<std::string> lines;     // complete lines without their newline; each has kLineSlack
+                                      // spare bytes of capacity after its end, for the JSON parser
   std::uint64_t oversized_lines = 0;  // lines over the limit, dropped and counted
 };
 
@@ -50,6 +50,10 @@ class Agent {
   // `grace`, kills; drains and reaps. Also how to learn the cause after receive() returned empty.
   // Idempotent: a second call gives the same answer. Never fails, never hangs beyond two graces.
   virtual Task<AgentExit> stop(std::chrono::milliseconds grace) = 0;
+
+  // Kills the agent and everything it started at once and waits for nothing: for a relay that has
+  // no time left. Nothing may be called afterwards but the destructor.
+  virtual void kill() noexcept = 0;
 
   // The last lines of stderr so far, at most 64 KiB.
   virtual std::string stderr_tail() const = 0;

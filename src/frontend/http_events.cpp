@@ -23,6 +23,11 @@ std::optional<storage::Sequence> position(const http::Request& request) {
 }  // namespace
 
 Task<void> RelayHttp::events(http::Exchange& exchange, http::Principal principal, std::string id) {
+  if (!accepts(exchange.request(), "text/event-stream")) {
+    auto response = not_acceptable("text/event-stream");
+    co_await answer(exchange, std::move(response));
+    co_return;
+  }
   const auto after = position(exchange.request());
   if (!after) {
     auto response = error_response(
@@ -70,7 +75,9 @@ Task<void> RelayHttp::live_events(http::Exchange& exchange, std::shared_ptr<Sess
 }
 
 Task<void> RelayHttp::past_events(http::Exchange& exchange, SessionId id, storage::Sequence after) {
-  auto started = co_await exchange.start_stream(stream_head(StreamFormat::kEvents));
+  http::Response head = stream_head(StreamFormat::kEvents);
+  add_cors_headers(exchange.request(), head);
+  auto started = co_await exchange.start_stream(std::move(head));
   bool more = true;
   while (more && started) {
     const auto page = co_await api_.sessions().history(id, after, kPageMessages, kPageBytes);

@@ -11,11 +11,15 @@ namespace {
 
 enum class Wanted { kAnswer, kEvents, kLines };
 
+// A stream has to be asked for by its name: a client that takes anything gets one answer.
 Wanted wanted(const http::Request& request) {
-  const std::string_view accept = request.header("Accept");
-  if (accept.find("text/event-stream") != std::string_view::npos) return Wanted::kEvents;
-  if (accept.find("application/x-ndjson") != std::string_view::npos) return Wanted::kLines;
-  return Wanted::kAnswer;
+  if (accepts(request, "application/json")) {
+    const std::string_view accept = request.header("Accept");
+    if (accept.find("text/event-stream") != std::string_view::npos) return Wanted::kEvents;
+    if (accept.find("application/x-ndjson") != std::string_view::npos) return Wanted::kLines;
+    return Wanted::kAnswer;
+  }
+  return accepts(request, "text/event-stream") ? Wanted::kEvents : Wanted::kLines;
 }
 
 Error resumed_prompt() {

@@ -40,6 +40,14 @@ http::Response error_response(std::string_view id, const Error& error) {
   return response;
 }
 
+http::Response not_acceptable(std::string_view offered) {
+  http::Response response = error_response(
+      "null", make_error(ErrorType::kInvalidRequest, "nothing here is what Accept asks for")
+                  .suggest("accept " + std::string(offered)));
+  response.status = 406;
+  return response;
+}
+
 std::string server_error_body(int status, std::string_view explanation) {
   Error error = make_error(ErrorType::kInvalidRequest, std::string(explanation));
   if (status == 413) {

@@ -15,6 +15,8 @@ http::Response json_response(int status, std::string body);
 // The error as a JSON-RPC response; with Retry-After where trying again helps, WWW-Authenticate on
 // 401.
 http::Response error_response(std::string_view id, const Error& error);
+// 406: the client accepts none of what there is.
+http::Response not_acceptable(std::string_view offered);
 // For answers of the server itself (http::ServerOptions::error_body).
 std::string server_error_body(int status, std::string_view explanation);
 

@@ -6,8 +6,10 @@
 #include "protocol/json_text.hpp"
 #include "protocol/rpc.hpp"
 
+#include <algorithm>
 #include <array>
 #include <optional>
+#include <vector>
 
 namespace relay::frontend {
 namespace {
@@ -37,6 +39,17 @@ std::optional<std::string> events_session(std::string_view path) {
   path.remove_suffix(kEventsSuffix.size());
   if (path.find('/') != std::string_view::npos) return std::nullopt;
   return std::string(path);
+}
+
+// What the answer to a method can be.
+std::vector<std::string_view> offers(std::string_view name) {
+  if (name != "prompt") return {"application/json"};
+  return {"application/json", "text/event-stream", "application/x-ndjson"};
+}
+
+bool accepts_any(const http::Request& request, const std::vector<std::string_view>& offered) {
+  return std::any_of(offered.begin(), offered.end(),
+                     [&](std::string_view type) { return accepts(request, type); });
 }
 
 bool is_json(std::string_view content_type) {
@@ -95,6 +108,12 @@ http::Response RelayHttp::error_response(std::string_view id, const Error& error
 
 Task<void> RelayHttp::handle(http::Exchange& exchange) {
   const http::Request& request = exchange.request();
+  if (request.method == "OPTIONS") {  // browsers send no token with it
+    const auto admitted = http::admit_origin(options_.access, request);
+    auto response = admitted ? preflight_response() : error_response("null", admitted.error());
+    co_await answer(exchange, std::move(response));
+    co_return;
+  }
   auto principal = http::admit(options_.access, request);
   if (!principal) {
     auto response = error_response("null", principal.error());
@@ -108,6 +127,9 @@ Task<void> RelayHttp::handle(http::Exchange& exchange) {
       co_await answer(exchange, std::move(response));
     } else if (!is_json(request.header("Content-Type"))) {
       auto response = unsupported_media_type();
+      co_await answer(exchange, std::move(response));
+    } else if (const auto offered = offers(name); !accepts_any(request, offered)) {
+      auto response = not_acceptable("application/json");
       co_await answer(exchange, std::move(response));
     } else {
       co_await post(exchange, std::move(*principal), std::string(name));

@@ -1,5 +1,6 @@
 #include "frontend/streaming.hpp"
 
+#include "frontend/cors.hpp"
 #include "http/event_stream.hpp"
 
 namespace relay::frontend {
@@ -74,7 +75,9 @@ void watch_peer(TaskScope& scope, http::Exchange& exchange, std::shared_ptr<Outb
 Task<void> stream_outbox(http::Exchange& exchange, std::shared_ptr<Outbox> outbox,
                          StreamFormat format, std::chrono::milliseconds keep_alive,
                          std::function<bool(const Delivery&)> is_last) {
-  const auto started = co_await exchange.start_stream(stream_head(format));
+  http::Response head = stream_head(format);
+  add_cors_headers(exchange.request(), head);
+  const auto started = co_await exchange.start_stream(std::move(head));
   if (!started) co_return;
   if (format == StreamFormat::kEvents) {
     const std::string hello = http::sse_comment("connected");

@@ -56,6 +56,7 @@ class TcpServer final : public Server {
   }
 
   Task<void> run() override;
+  void stop_accepting() override;
   Task<void> stop(milliseconds deadline) override;
   std::uint16_t port() const override { return port_; }
   std::size_t connections() const override { return core_.connections.size(); }
@@ -78,9 +79,9 @@ class TcpServer final : public Server {
 };
 
 Task<void> TcpServer::run() {
-  while (!core_.stopping) {
+  while (acceptor_.is_open()) {
     auto [failure, socket] = co_await acceptor_.async_accept(kNoThrow);
-    if (core_.stopping || failure == asio::error::operation_aborted) break;
+    if (!acceptor_.is_open() || failure == asio::error::operation_aborted) break;
     if (!failure) {
       if (exhausted_)
         core_.log.info("accepting connections again", {{"server", core_.options.name}});
@@ -152,12 +153,16 @@ Task<void> TcpServer::sweep() {
   sweeping_ = false;
 }
 
-Task<void> TcpServer::stop(milliseconds deadline) {
-  co_await asio::this_coro::throw_if_cancelled(false);
-  core_.stopping = true;
+void TcpServer::stop_accepting() {
   error_code ignored;
   acceptor_.close(ignored);
   pause_.cancel();
+}
+
+Task<void> TcpServer::stop(milliseconds deadline) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  core_.stopping = true;
+  stop_accepting();
   for (ServerConnection* connection : core_.connections) connection->end_if_idle();
   const auto end = std::chrono::steady_clock::now() + deadline;
   while (!core_.connections.empty() && std::chrono::steady_clock::now() < end) {

@@ -1,9 +1,10 @@
-// HTTP/1.1 server: one coroutine a connection, keep-alive, limits and deadlines at the edge, TLS from PEM
-// files, upgrade to WebSocket. Beast reads HTTP; what a request means is the handler's.
+// HTTP/1.1 server: one coroutine a connection, keep-alive, limits and deadlines at the edge, TLS
+// from PEM files, upgrade to WebSocket. Beast reads HTTP; what a request means is the handler's.
 //
-// Answered here, before the handler: malformed head (400), head over its limit (431), body over its limit
-// (413 from Content-Length, without reading it; also for chunked bodies as they pass it), a head or body
-// that comes too slowly (408, close). A JSON error body is made by ServerOptions::error_body.
+// Answered here, before the handler: malformed head (400), head over its limit (431), body over its
+// limit (413 from Content-Length, without reading it; also for chunked bodies as they pass it), a
+// head or body that comes too slowly (408, close). A JSON error body is made by
+// ServerOptions::error_body.
 #pragma once
 
 #include "base/async.hpp"
@@ -27,10 +28,10 @@ struct TlsFiles {
 };
 
 struct ServerOptions {
-  std::string name;                 // for the log: "http", "websocket", "management"
-  std::string host = "127.0.0.1";   // an address, or a name that resolves
-  std::uint16_t port = 0;           // 0: any free one
-  std::string host_key;             // configuration keys that errors name, e.g. "server.http_host"
+  std::string name;                // for the log: "http", "websocket", "management"
+  std::string host = "127.0.0.1";  // an address, or a name that resolves
+  std::uint16_t port = 0;          // 0: any free one
+  std::string host_key;            // configuration keys that errors name, e.g. "server.http_host"
   std::string port_key;
   std::optional<TlsFiles> tls;
   std::size_t max_header_bytes = 16u << 10;
@@ -44,8 +45,8 @@ struct ServerOptions {
   std::function<std::string(int status, std::string_view explanation)> error_body;
 };
 
-// One request and the way to answer it. Lives as long as the handler runs. A handler that returns without
-// an answer is a bug and gets 500. Not copied, not moved.
+// One request and the way to answer it. Lives as long as the handler runs. A handler that returns
+// without an answer is a bug and gets 500. Not copied, not moved.
 class Exchange {
  public:
   virtual ~Exchange() = default;
@@ -56,19 +57,21 @@ class Exchange {
   // One whole answer (Content-Length; Connection by keep-alive rules).
   virtual Task<Result<void>> respond(Response response) = 0;
 
-  // A streamed answer: head now, then chunks (Transfer-Encoding: chunked; one write a call), then finish().
+  // A streamed answer: head now, then chunks (Transfer-Encoding: chunked; one write a call), then
+  // finish().
   virtual Task<Result<void>> start_stream(Response head) = 0;
   virtual Task<Result<void>> write(std::string_view bytes) = 0;
   virtual Task<Result<void>> finish() = 0;
 
-  // Returns when the peer has gone away or sent something although no request is due. For a handler that
-  // waits for something else and wants to know that nobody waits any more. Cancellable.
+  // Returns when the peer has gone away or sent something although no request is due. For a handler
+  // that waits for something else and wants to know that nobody waits any more. Cancellable.
   virtual Task<void> peer_gone() = 0;
 
   // True when the request asks for `Upgrade: websocket` with `Connection: Upgrade`.
   virtual bool wants_websocket() const = 0;
-  // Answers 101 and turns the connection into a WebSocket (owned by the exchange). `subprotocol` is echoed
-  // when not empty. Further headers may be added. Fails when the handshake is not valid: 400/426 was sent.
+  // Answers 101 and turns the connection into a WebSocket (owned by the exchange). `subprotocol` is
+  // echoed when not empty. Further headers may be added. Fails when the handshake is not valid:
+  // 400/426 was sent.
   virtual Task<Result<WebSocket*>> accept_websocket(std::string subprotocol, Headers extra) = 0;
 
   virtual asio::any_io_executor executor() const = 0;
@@ -81,14 +84,19 @@ class Server {
   virtual ~Server() = default;
 
   // Binds and listens. Errors name the key to change (host_key, port_key).
-  static Result<std::unique_ptr<Server>> listen(asio::any_io_executor executor, ServerOptions options,
-                                                Handler handler, Logger log);
+  static Result<std::unique_ptr<Server>> listen(asio::any_io_executor executor,
+                                                ServerOptions options, Handler handler, Logger log);
 
-  // Accepts until stop(). Descriptor exhaustion pauses accepting, it never spins and never ends the server.
+  // Accepts until stop(). Descriptor exhaustion pauses accepting, it never spins and never ends the
+  // server.
   virtual Task<void> run() = 0;
 
-  // Stops accepting, lets running exchanges end until `deadline` has passed, then cancels them (WebSockets
-  // are closed with 1001 by their handlers or here). Returns when every connection is gone.
+  // Closes the listening socket; what is connected goes on.
+  virtual void stop_accepting() = 0;
+
+  // Stops accepting, lets running exchanges end until `deadline` has passed, then cancels them
+  // (WebSockets are closed with 1001 by their handlers or here). Returns when every connection is
+  // gone.
   virtual Task<void> stop(std::chrono::milliseconds deadline) = 0;
 
   virtual std::uint16_t port() const = 0;

@@ -46,6 +46,7 @@ class PoliteAgent final : public Agent {
     exit.exit_code = 0;
     co_return exit;
   }
+  void kill() noexcept override {}
   std::string stderr_tail() const override { return {}; }
   const std::string& working_directory() const override { return directory_; }
   std::string description() const override { return "pid 4711"; }

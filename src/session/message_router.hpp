@@ -83,6 +83,11 @@ class MessageRouter {
   // prompts of `client` (nobody: all). Does nothing harmful when no turn runs.
   void cancel(ClientId client, Effects& effects);
 
+  // The relay itself ends the turn; its answer says why in _meta["acp-relay/cancelled"]. kAll: and
+  // whatever waits behind it.
+  enum class Cancelled { kTurn, kAll };
+  void cancel_because(std::string_view reason, Cancelled extent, Effects& effects);
+
   // The agent is gone: everything that waits is answered with the error.
   void agent_ended(const Error& error, Effects& effects);
 
@@ -106,7 +111,6 @@ class MessageRouter {
   storage::Sequence last_sequence() const { return sequence_; }
   bool turn_running() const { return turn_.has_value(); }
   std::optional<std::chrono::steady_clock::time_point> turn_started() const;
-  ClientId turn_client() const { return turn_ ? turn_->client : ClientId(); }
   std::size_t queued_prompts() const { return prompts_.size(); }
   bool is_pending(std::int64_t request_id) { return agent_calls_.find(request_id) != nullptr; }
   bool was_asked(std::int64_t request_id, ClientId client) const {
@@ -128,6 +132,7 @@ class MessageRouter {
     std::int64_t relay_id;
     ClientId client;
     std::chrono::steady_clock::time_point started;
+    std::string cancelled_because;  // empty: not by the relay
   };
 
   // Clients' side (router_clients.cpp).
@@ -140,6 +145,7 @@ class MessageRouter {
   void echo_prompt(ClientId client, std::string_view blocks, Effects& effects);
   void end_turn(const Frame* response, const Error* error, Effects& effects);
   void end_queued(ClientId client, Effects& effects);
+  void interrupt_agent(Effects& effects);
   std::string to_agent_bytes(const Frame& frame, std::optional<std::int64_t> relay_id) const;
 
   // The agent's side (router_agent.cpp).

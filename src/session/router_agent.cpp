@@ -1,5 +1,6 @@
 // MessageRouter's side towards the agent: answers, notifications, and requests to clients.
 #include "protocol/acp.hpp"
+#include "protocol/json_scan.hpp"
 #include "protocol/json_text.hpp"
 #include "protocol/rpc.hpp"
 #include "protocol/splice.hpp"
@@ -35,6 +36,16 @@ std::string_view stop_reason(const Frame& response) {
   return "other";
 }
 
+// The response with the relay's reason for cancelling the turn in its result.
+Frame with_reason(Frame response, std::string_view reason) {
+  const std::string result =
+      with_meta(response.result(), R"("acp-relay/cancelled":)" + json_string(reason));
+  Edits edits;
+  edits.push_back({response.envelope().result, result});
+  auto changed = Frame::parse(splice(response.bytes(), std::move(edits)), FrameLimits());
+  return changed ? std::move(*changed) : std::move(response);
+}
+
 std::string error_json(int code, std::string_view message) {
   return JsonObject().number("code", code).text("message", message).take();
 }
@@ -54,6 +65,10 @@ void MessageRouter::agent_response(Frame frame, Effects& effects) {
     ++effects.skipped.unknown_id;
     return;
   }
+  const bool ends_turn = turn_ && turn_->relay_id == *relay_id;
+  if (ends_turn && !turn_->cancelled_because.empty() && frame.kind() == FrameKind::kResult) {
+    frame = with_reason(std::move(frame), turn_->cancelled_because);
+  }
   Edits edits;
   edits.push_back({frame.envelope().id, call->id});
   translate_session(frame, agent_json_, relay_json_, edits);
@@ -61,7 +76,7 @@ void MessageRouter::agent_response(Frame frame, Effects& effects) {
   const auto sequence =
       note(Origin::kAgent, MessageKind::kResponse, true, {}, call->id, bytes, effects);
   send(call->client, bytes, sequence, DeliveryKind::kResponse, effects);
-  if (turn_ && turn_->relay_id == *relay_id) {
+  if (ends_turn) {
     effects.turns_ended.push_back({std::string(stop_reason(frame))});
     end_turn(&frame, nullptr, effects);
   }

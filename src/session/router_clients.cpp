@@ -140,7 +140,7 @@ void MessageRouter::prompt(ClientId id, Frame frame, Effects& effects) {
 }
 
 void MessageRouter::start_turn(Prompt prompt, Effects& effects) {
-  turn_ = Turn{prompt.relay_id, prompt.client, moment_.steady};
+  turn_ = Turn{prompt.relay_id, prompt.client, moment_.steady, {}};
   echo_prompt(prompt.client, prompt.echo, effects);
   effects.to_agent.push_back(std::move(prompt.to_agent));
 }
@@ -184,9 +184,20 @@ void MessageRouter::end_turn(const Frame* response, const Error* error, Effects&
 
 void MessageRouter::cancel(ClientId id, Effects& effects) {
   end_queued(id, effects);
+  interrupt_agent(effects);
+}
+
+void MessageRouter::interrupt_agent(Effects& effects) {
   effects.to_agent.emplace_back(
       rpc::notification(acp::kCancel, R"({"sessionId":)" + agent_json_ + "}"));
   cancel_permissions(effects);
+}
+
+void MessageRouter::cancel_because(std::string_view reason, Cancelled extent, Effects& effects) {
+  if (!turn_) return;
+  turn_->cancelled_because = reason;
+  if (extent == Cancelled::kAll) end_queued({}, effects);
+  interrupt_agent(effects);
 }
 
 void MessageRouter::end_queued(ClientId id, Effects& effects) {

@@ -51,9 +51,7 @@ Task<void> Session::run() {
   const auto self = shared_from_this();
   scope_.spawn("write to agent", [this] { return write_to_agent(); });
   while (true) {
-    if (context_.log.status().pending_bytes > context_.options.max_log_pending_bytes) {
-      co_await context_.log.flush();
-    }
+    co_await wait_for_log();
     auto output = co_await agent_->receive();
     if (!output) break;
     context_.metrics.agent_lines_skipped[metrics::SkipReason::kOversized] +=
@@ -73,6 +71,18 @@ Task<void> Session::run() {
   co_await scope_.join();
   agent_.reset();
   closed_.happen();
+}
+
+// A log that is slower than the agent holds the agent back; one that can't be written does not.
+Task<void> Session::wait_for_log() {
+  while (true) {
+    const storage::LogStatus status = context_.log.status();
+    if (!status.writable || status.pending_bytes <= context_.options.max_log_pending_bytes) {
+      co_return;
+    }
+    const bool slept = co_await sleep_for(std::chrono::milliseconds(5));
+    if (!slept) co_return;
+  }
 }
 
 void Session::from_agent(std::string line, Effects& effects) {
@@ -203,13 +213,7 @@ void Session::on_deadline() {
     prompt_timed_out_ = true;
     log_.info("turn takes longer than sessions.prompt_timeout, cancelling it",
               {{"limit_ms", limit.count()}});
-    const std::string params = JsonObject()
-                                   .text("sessionId", record_.id.value())
-                                   .text("reason", "prompt_timeout")
-                                   .number("limitMs", limit.count())
-                                   .take();
-    router_->announce(acp::kTurnCancelled, params, effects_);
-    router_->cancel(router_->turn_client(), effects_);
+    router_->cancel_because("prompt_timeout", MessageRouter::Cancelled::kTurn, effects_);
   }
   perform(effects_);
 }
@@ -239,7 +243,7 @@ void Session::close(Error why, std::string cause) {
   if (router_->turn_running()) {
     advance_clock();
     effects_.clear();
-    router_->cancel({}, effects_);
+    router_->cancel_because(close_cause_, MessageRouter::Cancelled::kAll, effects_);
     perform(effects_);
   }
   scope_.spawn("stop agent", [this] { return stop_agent(); });

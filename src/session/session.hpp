@@ -96,6 +96,11 @@ class Session final : public std::enable_shared_from_this<Session> {
   void close(Error why, std::string cause);
   Task<void> wait_closed();
 
+  // For a relay that has no time left: ends the agent without waiting for anything.
+  void kill_agent() noexcept {
+    if (agent_) agent_->kill();
+  }
+
   SessionState state() const { return state_; }
   const storage::SessionRecord& record() const { return record_; }
   const SessionId& id() const { return record_.id; }
@@ -128,6 +133,7 @@ class Session final : public std::enable_shared_from_this<Session> {
 
   // session.cpp
   Task<void> write_to_agent();
+  Task<void> wait_for_log();
   Task<void> stop_agent();
   void from_agent(std::string line, Effects& effects);
   void perform(Effects& effects);

@@ -146,6 +146,10 @@ Task<Result<storage::SessionPage>> SessionDirectory::list(storage::SessionQuery 
   return context_.log.list(std::move(query));
 }
 
+void SessionDirectory::kill_agents() noexcept {
+  for (const auto& [id, session] : sessions_) session->kill_agent();
+}
+
 Task<void> SessionDirectory::close_all() {
   refuse_new();
   for (const auto& session : all()) session->close(shutting_down(), "relay_shutdown");

@@ -12,6 +12,7 @@
 #include "backend/agent.hpp"
 #include "backend/process/running_child.hpp"
 
+#include <csignal>
 #include <memory>
 #include <span>
 #include <string>
@@ -26,6 +27,7 @@ class ProcessAgent final : public Agent {
   Task<Result<void>> send(std::span<const SharedBytes> messages) override;
   Task<std::optional<AgentOutput>> receive() override;
   Task<AgentExit> stop(std::chrono::milliseconds grace) override;
+  void kill() noexcept override { child_->signal_group(SIGKILL); }
   std::string stderr_tail() const override { return child_->stderr_text(); }
   const std::string& working_directory() const override { return working_directory_; }
   std::string description() const override;

@@ -1,0 +1,34 @@
+#include "frontend/cors.hpp"
+
+#include <gtest/gtest.h>
+
+namespace relay::frontend {
+namespace {
+
+http::Request with(std::string name, std::string value) {
+  http::Request request;
+  request.headers.push_back({std::move(name), std::move(value)});
+  return request;
+}
+
+TEST(Cors, EchoesAnAdmittedOriginOnly) {
+  http::Response response;
+  add_cors_headers(http::Request(), response);
+  EXPECT_TRUE(response.headers.empty());
+  add_cors_headers(with("Origin", "https://page.example"), response);
+  EXPECT_EQ(response.header("access-control-allow-origin"), "https://page.example");
+  EXPECT_EQ(response.header("vary"), "Origin");
+}
+
+TEST(Accept, IsReadAsAListOfRanges) {
+  EXPECT_TRUE(accepts(http::Request(), "application/json"));
+  for (const char* accept : {"*/*", "application/*", "text/html, application/json;q=0.5"}) {
+    EXPECT_TRUE(accepts(with("Accept", accept), "application/json")) << accept;
+  }
+  for (const char* accept : {"text/html", "text/*", "application/jsonl", "image/png, text/plain"}) {
+    EXPECT_FALSE(accepts(with("Accept", accept), "application/json")) << accept;
+  }
+}
+
+}  // namespace
+}  // namespace relay::frontend
