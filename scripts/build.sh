@@ -43,8 +43,11 @@ if [[ ${#targets[@]} -eq 0 ]]; then
   esac
 fi
 
-# On a terminal ninja rewrites one line; elsewhere its "nothing to do" is noise.
-if [[ -t 1 ]]; then
+# On a terminal ninja rewrites one line; elsewhere its "nothing to do" is noise. scripts/test.sh wants
+# to hear of failures only.
+if [[ ${RELAY_BUILD_QUIET:-} == yes ]]; then
+  ninja --quiet -C "$directory" "${targets[@]}"
+elif [[ -t 1 ]]; then
   ninja -C "$directory" "${targets[@]}"
 else
   ninja -C "$directory" "${targets[@]}" 2>&1 |

@@ -20,6 +20,7 @@ readonly fuzz_seconds=${FUZZ_SECONDS:-20}
 jobs=$(nproc)
 failed=()
 
+export RELAY_BUILD_QUIET=yes
 export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
 export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS=print_stacktrace=1
