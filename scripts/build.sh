@@ -51,5 +51,5 @@ elif [[ -t 1 ]]; then
   ninja -C "$directory" "${targets[@]}"
 else
   ninja -C "$directory" "${targets[@]}" 2>&1 |
-    { grep -Ev '^ninja: (no work to do|Entering directory)|Re-checking globbed directories' || true; }
+    { grep --line-buffered -Ev '^ninja: (no work to do|Entering directory)|Re-checking globbed directories' || true; }
 fi
