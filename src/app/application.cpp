@@ -185,6 +185,11 @@ Task<void> Application::stop() {
   background_.cancel();
 }
 
+void Application::abandon() {
+  sessions_->abandon_all();
+  message_log_.reset();  // writes what is queued
+}
+
 std::vector<std::string> Application::not_ready_because() const {
   std::vector<std::string> reasons;
   if (stopping_) reasons.emplace_back("shutting_down");

@@ -30,8 +30,9 @@ class Application {
   // Ends sessions, connections and the log, in this order, within server.shutdown_timeout.
   Task<void> stop();
 
-  // Nothing that was started outlives the process, even when it ends without stop().
-  void kill_agents() noexcept { sessions_->kill_agents(); }
+  // For a process that is about to end without stop() having finished: no agent outlives it, and
+  // the log knows. Nothing may be called afterwards.
+  void abandon();
 
   Running running() const;
 

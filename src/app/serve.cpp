@@ -55,7 +55,7 @@ Task<void> end_on_signal(Application& application, asio::signal_set& signals, Lo
   log.info("shutting down", {{"signal", signal}});
   signals.async_wait([&application](boost::system::error_code ignored, int) {
     if (ignored) return;
-    application.kill_agents();
+    application.abandon();
     ::_exit(kInterruptedTwice);
   });
   auto stopped = application.stop();
@@ -63,7 +63,7 @@ Task<void> end_on_signal(Application& application, asio::signal_set& signals, Lo
   const auto first = co_await (std::move(stopped) || std::move(clock));
   if (first.index() == 1) {
     log.error("not everything ended within server.shutdown_timeout", {{"limit_ms", limit.count()}});
-    application.kill_agents();
+    application.abandon();
     ::_exit(kFailed);
   }
   signals.cancel();

@@ -46,7 +46,13 @@ WebSocketClient::WebSocketClient(RelayApi& api, Metrics& metrics,
       socket_(socket),
       principal_(std::move(principal)),
       scope_(executor, ignore_failure),
-      outbox_(std::make_shared<Outbox>(executor, options.outbox)) {}
+      outbox_(std::make_shared<Outbox>(executor, options.outbox)) {
+  outbox_->when_overflowing([this] {
+    ++metrics_.errors[ErrorType::kSlowClient];
+    scope_.spawn("close slow client",
+                 [this] { return socket_.close(http::CloseCode::kPolicy, "slow_client"); });
+  });
+}
 
 Task<void> WebSocketClient::run() {
   scope_.spawn("write", [this] { return write(); });
@@ -56,6 +62,7 @@ Task<void> WebSocketClient::run() {
     for (std::string& text : texts) take(std::move(text));
   }
   co_await asio::this_coro::throw_if_cancelled(false);
+  outbox_->when_overflowing({});
   outbox_->close();
   for (const auto& [id, one] : sessions_) one.session->detach(one.client);
   scope_.cancel();
@@ -67,15 +74,11 @@ Task<void> WebSocketClient::write() {
   std::vector<std::string_view> texts;
   while (true) {
     const bool open = co_await outbox_->pop_all(items);
-    if (!open) break;
+    if (!open) co_return;
     texts.clear();
     for (const Delivery& item : items) texts.push_back(item.bytes.view());
     const auto sent = co_await socket_.send(texts);
     if (!sent) co_return;
-  }
-  if (outbox_->end() == Outbox::End::kOverflow) {
-    ++metrics_.errors[ErrorType::kSlowClient];
-    co_await socket_.close(http::CloseCode::kPolicy, "slow_client");
   }
 }
 

@@ -13,6 +13,7 @@ bool Outbox::push(Delivery delivery) {
     bytes_ = 0;
     ready_.notify();
     drained_.notify();
+    if (overflowing_) overflowing_();
     return false;
   }
   bytes_ += delivery.bytes.size();

@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -38,6 +39,9 @@ class Outbox {
 
   // False: the outbox is closed, by close() or by this message being one too many.
   bool push(Delivery delivery);
+
+  // Called once when the outbox overflows, from within the push: its reader may be stuck in a write.
+  void when_overflowing(std::function<void()> act) { overflowing_ = std::move(act); }
 
   // What is queued is still delivered.
   void close();
@@ -68,6 +72,7 @@ class Outbox {
   End end_ = End::kOpen;
   bool someone_waits_for_room_ = false;
   bool poked_ = false;
+  std::function<void()> overflowing_;
 };
 
 }  // namespace relay

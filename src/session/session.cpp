@@ -124,9 +124,10 @@ void Session::perform(Effects& effects) {
 void Session::deliver(const ToClients& message) {
   if (message.to != ClientId()) {
     Watcher* const one = watcher(message.to);
-    // Answers are due also while the client catches up; the rest it finds in the log.
-    if (one != nullptr && (one->live || message.delivery.kind == DeliveryKind::kResponse)) {
+    if (one != nullptr && (one->live || message.delivery.sequence == 0)) {
       deliver(*one, message.delivery);
+    } else if (one != nullptr && message.delivery.kind == DeliveryKind::kResponse) {
+      one->held.push_back(message.delivery);  // everything else it finds in the log
     }
   }
   for (Watcher& one : watchers_) {
@@ -260,6 +261,13 @@ Task<void> Session::stop_agent() {
   co_await agent_->stop(context_.options.stop_grace);
 }
 
+void Session::abandon() {
+  if (agent_) agent_->kill();
+  if (router_ && state_ != SessionState::kClosed) {
+    context_.log.session_closed(record_.id, "relay_shutdown", wall_now());
+  }
+}
+
 void Session::finish(const AgentExit& exit) {
   const bool asked_to = state_ == SessionState::kClosing;
   if (!asked_to) {
@@ -285,7 +293,8 @@ void Session::finish(const AgentExit& exit) {
   router_->announce(acp::kSessionClosed, params, effects_);
   perform(effects_);
   deadline_.cancel();
-  for (const Watcher& one : watchers_) {
+  for (Watcher& one : watchers_) {
+    release_held(one, router_->last_sequence() + 1);  // answers are due even to who has not caught up
     if (one.feed || one.traits.own_turns_only) one.outbox->close();
   }
   watchers_.clear();

@@ -96,10 +96,9 @@ class Session final : public std::enable_shared_from_this<Session> {
   void close(Error why, std::string cause);
   Task<void> wait_closed();
 
-  // For a relay that has no time left: ends the agent without waiting for anything.
-  void kill_agent() noexcept {
-    if (agent_) agent_->kill();
-  }
+  // For a relay that has no time left: ends the agent and closes the session in the log, and waits
+  // for nothing. Only the destructor may follow.
+  void abandon();
 
   SessionState state() const { return state_; }
   const storage::SessionRecord& record() const { return record_; }
@@ -123,6 +122,8 @@ class Session final : public std::enable_shared_from_this<Session> {
     std::shared_ptr<Outbox> outbox;
     bool feed = false;
     bool live = false;  // caught up with the stream
+    std::vector<Delivery>
+        held;  // answers that came while it was catching up, for their place in it
   };
 
   // session_start.cpp
@@ -148,6 +149,7 @@ class Session final : public std::enable_shared_from_this<Session> {
 
   // session_clients.cpp
   Task<void> catch_up(ClientId client, storage::Sequence after);
+  void release_held(Watcher& watcher, storage::Sequence before);
   bool replay_page(ClientId client, const storage::HistoryPage& page, storage::Sequence& cursor);
   bool agent_is_stuck(ClientId client, const Frame& frame);
   Watcher* watcher(ClientId id);

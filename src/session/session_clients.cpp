@@ -37,7 +37,7 @@ Result<ClientId> Session::attach(Attachment attachment) {
   const ClientId id(next_client_++);
   const bool replay = attachment.after.has_value();
   watchers_.push_back(
-      {id, attachment.traits, std::move(attachment.outbox), attachment.feed, !replay});
+      {id, attachment.traits, std::move(attachment.outbox), attachment.feed, !replay, {}});
   router_->add_client(id, attachment.traits);
   if (replay) {
     const storage::Sequence after = *attachment.after;
@@ -95,11 +95,20 @@ Task<void> Session::catch_up(ClientId client, storage::Sequence after) {
   }
   Watcher* const one = watcher(client);
   if (one == nullptr) co_return;
+  release_held(*one, last_sequence() + 1);
   one->live = true;
   advance_clock();
   effects_.clear();
   router_->show_pending(client, effects_);
   perform(effects_);
+}
+
+void Session::release_held(Watcher& one, storage::Sequence before) {
+  std::size_t released = 0;
+  while (released < one.held.size() && one.held[released].sequence < before) {
+    deliver(one, one.held[released++]);
+  }
+  one.held.erase(one.held.begin(), one.held.begin() + static_cast<std::ptrdiff_t>(released));
 }
 
 // False: the client has gone. Moves the cursor past everything that the page speaks of.
@@ -117,6 +126,7 @@ bool Session::replay_page(ClientId client, const storage::HistoryPage& page,
   const storage::Sequence before = cursor;
   for (const storage::MessageRecord& message : page.messages) {
     announce_gaps_before(message.sequence);
+    release_held(*one, message.sequence);
     cursor = message.sequence;
     if (is_replayed(message, one->feed)) {
       deliver(*one, {message.body, message.sequence, delivery_kind(message)});

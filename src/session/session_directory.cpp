@@ -146,8 +146,8 @@ Task<Result<storage::SessionPage>> SessionDirectory::list(storage::SessionQuery 
   return context_.log.list(std::move(query));
 }
 
-void SessionDirectory::kill_agents() noexcept {
-  for (const auto& [id, session] : sessions_) session->kill_agent();
+void SessionDirectory::abandon_all() {
+  for (const auto& [id, session] : sessions_) session->abandon();
 }
 
 Task<void> SessionDirectory::close_all() {

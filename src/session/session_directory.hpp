@@ -45,8 +45,8 @@ class SessionDirectory {
   // Lets clients go on but makes no more sessions; then ends all and returns when nothing is left.
   void refuse_new() { stopping_ = true; }
   Task<void> close_all();
-  // For a relay that has no time left.
-  void kill_agents() noexcept;
+  // For a relay that has no time left: nothing is left running, nothing claims to be open.
+  void abandon_all();
 
   // What the log has of live and closed sessions.
   Task<Result<storage::HistoryPage>> history(SessionId session, storage::Sequence after,

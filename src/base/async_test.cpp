@@ -1,0 +1,264 @@
+#include "base/async.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <gmock/gmock.h>
+
+#include <stdexcept>
+
+namespace relay {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using std::chrono::hours;
+using std::chrono::milliseconds;
+
+class AsyncTest : public testing::Test {
+ protected:
+  // Starts a coroutine that notes what it did.
+  void start(std::function<Task<void>()> body) {
+    auto& stop = stops_.emplace_back();
+    asio::co_spawn(loop_, std::move(body),
+                   asio::bind_cancellation_slot(stop.slot(), [this](std::exception_ptr failure) {
+                     seen_.push_back(failure ? "failed" : "ended");
+                   }));
+  }
+  void turn() {
+    loop_.restart();
+    loop_.poll();
+  }
+  // Turns until everything has ended, at most for some seconds.
+  void finish() {
+    loop_.restart();
+    loop_.run_for(std::chrono::seconds(20));
+  }
+  // The one that was started last.
+  void cancel() { stops_.back().emit(asio::cancellation_type::terminal); }
+
+  Task<void> wait_once(Wakeup& wakeup) {
+    const bool notified = co_await wakeup.wait();
+    seen_.push_back(notified ? "notified" : "cancelled");
+  }
+  Task<void> wait_twice(Wakeup& wakeup) {
+    for (int i = 0; i < 2; ++i) {
+      const bool notified = co_await wakeup.wait();
+      seen_.push_back(notified ? "notified" : "cancelled");
+    }
+  }
+  Task<void> wait_for(Event& event) {
+    co_await event.wait();
+    seen_.push_back(event.happened() ? "happened" : "gave up");
+  }
+
+  asio::io_context loop_{1};
+  std::list<asio::cancellation_signal> stops_;
+  std::vector<std::string> seen_;
+};
+
+using WakeupTest = AsyncTest;
+using EventTest = AsyncTest;
+using SleepTest = AsyncTest;
+
+TEST_F(WakeupTest, WakesTheWaiterInALaterTurn) {
+  Wakeup wakeup(loop_.get_executor());
+  start([&] { return wait_once(wakeup); });
+  turn();
+  EXPECT_THAT(seen_, IsEmpty());
+  wakeup.notify();
+  EXPECT_THAT(seen_, IsEmpty());
+  turn();
+  EXPECT_THAT(seen_, ElementsAre("notified", "ended"));
+}
+
+TEST_F(WakeupTest, RemembersOneWakeUpThatCameEarly) {
+  Wakeup wakeup(loop_.get_executor());
+  wakeup.notify();
+  wakeup.notify();
+  start([&] { return wait_twice(wakeup); });
+  turn();
+  EXPECT_THAT(seen_, ElementsAre("notified"));
+  wakeup.notify();
+  turn();
+  EXPECT_THAT(seen_, ElementsAre("notified", "notified", "ended"));
+}
+
+TEST_F(WakeupTest, TellsTheWaiterThatItWasCancelled) {
+  Wakeup wakeup(loop_.get_executor());
+  start([&] { return wait_once(wakeup); });
+  turn();
+  cancel();
+  turn();
+  EXPECT_THAT(seen_, ElementsAre("cancelled", "ended"));
+}
+
+TEST_F(WakeupTest, KeepsAWakeUpThatComesWithACancellation) {
+  Wakeup wakeup(loop_.get_executor());
+  start([&] { return wait_once(wakeup); });
+  turn();
+  cancel();
+  wakeup.notify();
+  turn();
+  EXPECT_THAT(seen_, ElementsAre("cancelled", "ended"));
+  start([&] { return wait_once(wakeup); });
+  turn();
+  EXPECT_THAT(seen_, ElementsAre("cancelled", "ended", "notified", "ended"));
+}
+
+TEST_F(WakeupTest, DestroysItsWaiterWhenItGoesAway) {
+  auto wakeup = std::make_unique<Wakeup>(loop_.get_executor());
+  auto alive = std::make_shared<int>();
+  const std::weak_ptr<int> watch = alive;
+  start([this, &wakeup, kept = std::move(alive)] { return wait_once(*wakeup); });
+  turn();
+  EXPECT_FALSE(watch.expired());
+  wakeup.reset();
+  turn();
+  EXPECT_TRUE(watch.expired());
+  EXPECT_THAT(seen_, IsEmpty());
+}
+
+TEST_F(EventTest, WakesAllWhoWaitAndAllWhoComeLater) {
+  Event event(loop_.get_executor());
+  for (int i = 0; i < 3; ++i) start([&] { return wait_for(event); });
+  turn();
+  EXPECT_THAT(seen_, IsEmpty());
+  event.happen();
+  event.happen();
+  turn();
+  EXPECT_EQ(seen_.size(), 6u);
+  start([&] { return wait_for(event); });
+  turn();
+  EXPECT_EQ(seen_.size(), 8u);
+  EXPECT_THAT(seen_, testing::Each(testing::AnyOf("happened", "ended")));
+}
+
+TEST_F(EventTest, LetsACancelledWaiterGo) {
+  Event event(loop_.get_executor());
+  start([&] { return wait_for(event); });
+  turn();
+  cancel();
+  turn();
+  EXPECT_THAT(seen_, ElementsAre("gave up", "ended"));
+  event.happen();
+  turn();
+}
+
+TEST_F(SleepTest, TellsWhetherTheTimeHasPassed) {
+  const auto sleeper = [this](std::chrono::steady_clock::duration time) -> Task<void> {
+    const bool slept = co_await sleep_for(time);
+    seen_.push_back(slept ? "slept" : "woken");
+  };
+  start([&] { return sleeper(milliseconds(1)); });
+  finish();
+  EXPECT_THAT(seen_, ElementsAre("slept", "ended"));
+  seen_.clear();
+  start([&] { return sleeper(hours(1)); });
+  turn();
+  cancel();
+  finish();
+  EXPECT_THAT(seen_, ElementsAre("woken", "ended"));
+}
+
+class TaskScopeTest : public AsyncTest {
+ protected:
+  Task<void> sleep_long() {
+    const bool slept = co_await sleep_for(hours(1));
+    seen_.push_back(slept ? "slept" : "woken");
+  }
+  Task<void> fail() {
+    co_await asio::post(loop_.get_executor(), asio::use_awaitable);
+    throw std::runtime_error("boom");
+  }
+  // Cleans up with an await after it was cancelled.
+  Task<void> clean_up() {
+    co_await sleep_for(hours(1));
+    co_await asio::this_coro::throw_if_cancelled(false);
+    co_await asio::this_coro::reset_cancellation_state();
+    co_await sleep_for(milliseconds(1));
+    seen_.push_back("clean");
+  }
+  // Awaits again without a look at the cancellation, which throws.
+  Task<void> stubborn() {
+    co_await sleep_for(hours(1));
+    co_await sleep_for(hours(1));
+  }
+  Task<void> join() {
+    co_await scope_.join();
+    seen_.push_back("joined");
+  }
+  void join_now() {
+    start([this] { return join(); });
+  }
+
+  TaskScope scope_{loop_.get_executor(), [this](const std::string& task, std::exception_ptr) {
+                     seen_.push_back("failure of " + task);
+                   }};
+};
+
+TEST_F(TaskScopeTest, JoinsAtOnceWhenThereIsNothing) {
+  EXPECT_TRUE(scope_.empty());
+  join_now();
+  turn();
+  EXPECT_THAT(seen_, ElementsAre("joined", "ended"));
+}
+
+TEST_F(TaskScopeTest, StartsChildrenInALaterTurn) {
+  scope_.spawn("child", [this] { return sleep_long(); });
+  EXPECT_FALSE(scope_.empty());
+  EXPECT_THAT(seen_, IsEmpty());
+  scope_.cancel();  // before its first step
+  join_now();
+  finish();
+  EXPECT_TRUE(scope_.empty());
+  EXPECT_THAT(seen_, testing::Contains("joined"));
+}
+
+TEST_F(TaskScopeTest, CancelEndsAllChildrenAndJoinWaitsForThem) {
+  for (int i = 0; i < 3; ++i) scope_.spawn("child", [this] { return sleep_long(); });
+  join_now();
+  turn();
+  EXPECT_THAT(seen_, IsEmpty());
+  scope_.cancel();
+  turn();
+  EXPECT_THAT(seen_, ElementsAre("woken", "woken", "woken", "joined", "ended"));
+}
+
+TEST_F(TaskScopeTest, CancellingTheJoinerCancelsTheChildrenAndStillWaits) {
+  scope_.spawn("child", [this] { return clean_up(); });
+  join_now();
+  turn();
+  cancel();
+  finish();
+  ASSERT_FALSE(seen_.empty());
+  EXPECT_EQ(seen_.front(), "clean");
+  EXPECT_TRUE(scope_.empty());
+}
+
+TEST_F(TaskScopeTest, ReportsExceptionsButNotCancellations) {
+  scope_.spawn("bad", [this] { return fail(); });
+  scope_.spawn("stubborn", [this] { return stubborn(); });
+  turn();
+  EXPECT_THAT(seen_, ElementsAre("failure of bad"));
+  scope_.cancel();
+  join_now();
+  finish();
+  EXPECT_THAT(seen_, ElementsAre("failure of bad", "joined", "ended"));
+}
+
+TEST_F(TaskScopeTest, KeepsTheCallableUntilItsCoroutineHasEnded) {
+  auto alive = std::make_shared<int>();
+  const std::weak_ptr<int> watch = alive;
+  scope_.spawn("child", [this, kept = std::move(alive)] { return sleep_long(); });
+  turn();
+  EXPECT_FALSE(watch.expired());
+  scope_.cancel();
+  join_now();
+  finish();
+  EXPECT_TRUE(watch.expired());
+}
+
+}  // namespace
+}  // namespace relay

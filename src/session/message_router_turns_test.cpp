@@ -1,0 +1,269 @@
+// Prompts: one turn at a time, a queue behind it, cancelling.
+#include "protocol/rpc.hpp"
+#include "session/message_router.hpp"
+#include "session/routed_session.hpp"
+
+#include <gmock/gmock.h>
+
+namespace relay {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+using testing::StartsWith;
+
+const std::string kRelay(RoutedSession::kRelayId);
+const std::string kAgent(RoutedSession::kAgentId);
+const std::string kText(RoutedSession::kText);
+const std::string kDone = R"({"stopReason":"end_turn"})";
+const std::string kCancelled = R"({"stopReason":"cancelled"})";
+
+std::string prompt_to_agent(const std::string& id) {
+  return rpc::request(id, "session/prompt",
+                      R"({"sessionId":")" + kAgent + R"(","prompt":)" + kText + "}");
+}
+
+std::string echo(const std::string& block) {
+  return rpc::notification("session/update",
+                           R"({"sessionId":")" + kRelay +
+                               R"(","update":{"sessionUpdate":"user_message_chunk","content":)" +
+                               block + "}}");
+}
+
+std::string turn_complete(const std::string& member) {
+  return rpc::notification("_acp-relay/turn_complete",
+                           R"({"sessionId":")" + kRelay + "\"," + member + "}");
+}
+
+std::string cancel_to_agent() {
+  return rpc::notification("session/cancel", R"({"sessionId":")" + kAgent + "\"}");
+}
+
+class MessageRouterTurns : public testing::Test {
+ protected:
+  ~MessageRouterTurns() override { EXPECT_THAT(session_.broken(), IsEmpty()); }
+  RoutedSession session_;
+};
+
+TEST_F(MessageRouterTurns, EchoesThePromptToTheOthersAndTellsThemOfTheEnd) {
+  const ClientId a = session_.join();
+  const ClientId b = session_.join();
+  session_.client(a, rpc::request("1", "session/prompt",
+                                  R"({"prompt":[{"type":"text","text":"hi"},{"type":"x"}]})"));
+  EXPECT_TRUE(session_.router.turn_running());
+  EXPECT_THAT(session_.take(b),
+              ElementsAre(echo(R"({"type":"text","text":"hi"})"), echo(R"({"type":"x"})")));
+  session_.agent(rpc::result("1", kDone));
+  EXPECT_FALSE(session_.router.turn_running());
+  EXPECT_THAT(session_.take(a), ElementsAre(rpc::result("1", kDone)));
+  EXPECT_THAT(session_.take(b), ElementsAre(turn_complete(R"("result":)" + kDone)));
+  EXPECT_THAT(session_.stop_reasons(), ElementsAre("end_turn"));
+}
+
+TEST_F(MessageRouterTurns, TellsTheOthersOfATurnThatFailed) {
+  const ClientId a = session_.join();
+  const ClientId b = session_.join();
+  session_.prompt(a, "1");
+  session_.take(b);
+  session_.agent(rpc::plain_error("1", -32603, "no"));
+  EXPECT_THAT(session_.take(b),
+              ElementsAre(turn_complete(R"("error":{"code":-32603,"message":"no"})")));
+  EXPECT_THAT(session_.stop_reasons(), ElementsAre("error"));
+}
+
+TEST_F(MessageRouterTurns, CountsUnknownStopReasonsAsOther) {
+  const ClientId a = session_.join();
+  session_.prompt(a, "1");
+  session_.agent(rpc::result("1", R"({"stopReason":"brand_new"})"));
+  session_.prompt(a, "2");
+  session_.agent(rpc::result("2", "null"));
+  EXPECT_THAT(session_.stop_reasons(), ElementsAre("other", "other"));
+}
+
+TEST_F(MessageRouterTurns, AcceptsContentInPlaceOfPrompt) {
+  const ClientId a = session_.join();
+  const ClientId b = session_.join();
+  session_.client(a, rpc::request("1", "session/prompt", R"({"content":)" + kText + "}"));
+  EXPECT_THAT(session_.take_agent(), ElementsAre(prompt_to_agent("1")));
+  EXPECT_THAT(session_.take(b), ElementsAre(echo(R"({"type":"text","text":"hi"})")));
+}
+
+TEST_F(MessageRouterTurns, RefusesAPromptWithoutContent) {
+  const ClientId a = session_.join();
+  for (const std::string params : {"{}", "[]", R"({"text":"hi"})"}) {
+    session_.client(a, rpc::request("1", "session/prompt", params));
+    EXPECT_THAT(session_.take(a), ElementsAre(HasSubstr(R"("code":-32602)"))) << params;
+  }
+  EXPECT_THAT(session_.take_agent(), IsEmpty());
+  EXPECT_FALSE(session_.router.turn_running());
+}
+
+TEST_F(MessageRouterTurns, StartsQueuedPromptsOneAfterAnotherInOrder) {
+  const ClientId a = session_.join();
+  const ClientId b = session_.join();
+  session_.prompt(a, "1");
+  session_.prompt(b, "1");
+  session_.prompt(a, "2");
+  EXPECT_THAT(session_.take_agent(), ElementsAre(prompt_to_agent("1")));
+  EXPECT_EQ(session_.router.queued_prompts(), 2u);
+  EXPECT_THAT(session_.take(a), IsEmpty()) << "the echo comes when the turn starts";
+  session_.agent(rpc::result("1", kDone));
+  EXPECT_THAT(session_.take_agent(), ElementsAre(prompt_to_agent("2")));
+  EXPECT_THAT(session_.take(a), ElementsAre(rpc::result("1", kDone), StartsWith(echo("{").substr(
+                                                                         0, 40))));
+  session_.agent(rpc::plain_error("2", -1, "m"));
+  EXPECT_THAT(session_.take_agent(), ElementsAre(prompt_to_agent("3")));
+  session_.agent(rpc::result("3", kDone));
+  EXPECT_FALSE(session_.router.turn_running());
+}
+
+TEST(MessageRouterQueue, IsBounded) {
+  for (const std::size_t bound : {0u, 1u, 3u}) {
+    RouterLimits limits;
+    limits.max_queued_prompts = bound;
+    RoutedSession session(limits);
+    const ClientId a = session.join();
+    for (std::size_t i = 0; i <= bound; ++i) session.prompt(a, std::to_string(i));
+    EXPECT_THAT(session.take(a), IsEmpty()) << bound;
+    session.prompt(a, "\"more\"");
+    EXPECT_THAT(session.take(a), ElementsAre(AllOf(HasSubstr(R"("id":"more")"),
+                                                   HasSubstr("turn_in_progress"))));
+    EXPECT_EQ(session.router.queued_prompts(), bound);
+    session.agent(rpc::result("1", kDone));
+    session.take(a);
+    if (bound > 0) {
+      session.prompt(a, "\"more\"");
+      EXPECT_THAT(session.take(a), IsEmpty()) << bound;
+    }
+  }
+}
+
+TEST_F(MessageRouterTurns, CancelEndsOwnQueuedPromptsAndTellsTheAgent) {
+  const ClientId a = session_.join();
+  const ClientId b = session_.join();
+  session_.prompt(a, "1");
+  session_.prompt(b, "\"b\"");
+  session_.prompt(a, "2");
+  session_.prompt(a, "3");
+  session_.take_agent();
+  session_.take(a);
+  session_.client(a, rpc::notification("session/cancel", R"({"sessionId":")" + kRelay + "\"}"));
+  EXPECT_THAT(session_.take(a),
+              ElementsAre(rpc::result("2", kCancelled), rpc::result("3", kCancelled)));
+  EXPECT_THAT(session_.take_agent(), ElementsAre(cancel_to_agent()));
+  EXPECT_EQ(session_.router.queued_prompts(), 1u);
+  session_.agent(rpc::result("1", kCancelled));
+  EXPECT_THAT(session_.take_agent(), ElementsAre(prompt_to_agent("2")));
+}
+
+TEST_F(MessageRouterTurns, CancelByTheRelayEndsAllQueuedPrompts) {
+  const ClientId a = session_.join();
+  const ClientId b = session_.join();
+  session_.prompt(a, "1");
+  session_.prompt(a, "2");
+  session_.prompt(b, "2");
+  session_.take(a);
+  session_.take(b);
+  session_.cancel({});
+  EXPECT_THAT(session_.take(a), ElementsAre(rpc::result("2", kCancelled)));
+  EXPECT_THAT(session_.take(b), ElementsAre(rpc::result("2", kCancelled)));
+}
+
+TEST_F(MessageRouterTurns, CancelAsARequestIsAnswered) {
+  const ClientId a = session_.join();
+  session_.prompt(a, "1");
+  session_.take_agent();
+  session_.client(a, rpc::request("\"c\"", "session/cancel", "{}"));
+  EXPECT_THAT(session_.take(a), ElementsAre(rpc::result("\"c\"", "{}")));
+  EXPECT_THAT(session_.take_agent(), ElementsAre(cancel_to_agent()));
+}
+
+TEST_F(MessageRouterTurns, CancelWithoutATurnDoesNoHarm) {
+  const ClientId a = session_.join();
+  session_.cancel(a);
+  EXPECT_THAT(session_.take(a), IsEmpty());
+  session_.prompt(a, "1");
+  EXPECT_TRUE(session_.router.turn_running());
+}
+
+TEST_F(MessageRouterTurns, SaysWhyTheRelayCancelledATurn) {
+  const ClientId a = session_.join();
+  session_.prompt(a, "1");
+  session_.prompt(a, "2");
+  session_.take_agent();
+  session_.cancel_because("prompt_timeout", MessageRouter::Cancelled::kTurn);
+  EXPECT_THAT(session_.take_agent(), ElementsAre(cancel_to_agent()));
+  EXPECT_EQ(session_.router.queued_prompts(), 1u);
+  session_.agent(rpc::result("1", R"({"stopReason":"cancelled","about":")" + kAgent + "\"}"));
+  EXPECT_THAT(
+      session_.take(a),
+      ElementsAre(rpc::result(
+          "1", R"({"_meta":{"acp-relay/cancelled":"prompt_timeout"},"stopReason":"cancelled",)"
+               R"("about":")" + kRelay + "\"}")));
+  session_.agent(rpc::result("2", kDone));
+  EXPECT_THAT(session_.take(a), ElementsAre(rpc::result("2", kDone))) << "the next turn is innocent";
+}
+
+TEST_F(MessageRouterTurns, TheRelayCancelsWhatWaitsToo) {
+  const ClientId a = session_.join();
+  session_.prompt(a, "1");
+  session_.prompt(a, "2");
+  session_.cancel_because("idle", MessageRouter::Cancelled::kAll);
+  EXPECT_THAT(session_.take(a), ElementsAre(rpc::result("2", kCancelled)));
+  EXPECT_EQ(session_.router.queued_prompts(), 0u);
+}
+
+TEST_F(MessageRouterTurns, AQueuedPromptIsCancelledWithoutTheAgent) {
+  const ClientId a = session_.join();
+  session_.prompt(a, "1");
+  session_.prompt(a, "\"q\"");
+  session_.take_agent();
+  session_.client(a, rpc::notification("$/cancel_request", R"({"requestId":"q"})"));
+  EXPECT_THAT(session_.take(a),
+              ElementsAre(AllOf(HasSubstr(R"("id":"q")"), HasSubstr(R"("code":-32800)"))));
+  EXPECT_THAT(session_.take_agent(), IsEmpty());
+  EXPECT_EQ(session_.router.queued_prompts(), 0u);
+  session_.prompt(a, "\"q\"");  // the id is free again
+  EXPECT_EQ(session_.router.queued_prompts(), 1u);
+  session_.client(a, rpc::notification("$/cancel_request", R"({"requestId":1})"));
+  EXPECT_THAT(session_.take_agent(),
+              ElementsAre(rpc::notification("$/cancel_request", R"({"requestId":1})")));
+}
+
+TEST_F(MessageRouterTurns, AQueuedPromptRunsAlsoWhenItsClientHasLeft) {
+  const ClientId a = session_.join();
+  const ClientId b = session_.join();
+  session_.prompt(a, "1");
+  session_.prompt(b, "1");
+  session_.leave(b);
+  session_.take_agent();
+  session_.agent(rpc::result("1", kDone));
+  EXPECT_THAT(session_.take_agent(), SizeIs(1));
+  session_.agent(rpc::result("2", kDone));
+  EXPECT_FALSE(session_.router.turn_running());
+}
+
+TEST_F(MessageRouterTurns, ShowsACallerOfOnePromptOnlyItsOwnTurn) {
+  ClientTraits caller_traits;
+  caller_traits.own_turns_only = true;
+  const ClientId a = session_.join();
+  const ClientId caller = session_.join(caller_traits);
+  const std::string update = rpc::notification("session/update", "{}");
+  session_.agent(update);
+  session_.prompt(a, "1");
+  session_.prompt(caller, "1");
+  session_.agent(update);
+  EXPECT_THAT(session_.take(caller), IsEmpty());
+  session_.agent(rpc::result("1", kDone));
+  EXPECT_THAT(session_.take(caller), IsEmpty());
+  session_.agent(update);
+  session_.agent(rpc::result("2", kDone));
+  session_.agent(update);
+  EXPECT_THAT(session_.take(caller), ElementsAre(update, rpc::result("1", kDone)));
+}
+
+}  // namespace
+}  // namespace relay

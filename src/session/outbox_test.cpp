@@ -1,0 +1,188 @@
+#include "session/outbox.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <gmock/gmock.h>
+
+namespace relay {
+namespace {
+
+using testing::ElementsAre;
+
+class OutboxTest : public testing::Test {
+ protected:
+  static Delivery bytes(const std::string& text) { return {SharedBytes(text), 0, {}}; }
+
+  void make(std::size_t max_bytes, std::size_t max_frames) {
+    outbox_.emplace(loop_.get_executor(), OutboxLimits{max_bytes, max_frames});
+  }
+  void turn() {
+    loop_.restart();
+    loop_.poll();
+  }
+  // Reads until the outbox ends; notes each batch, and "end".
+  void read() {
+    asio::co_spawn(
+        loop_, [this]() -> Task<void> { return reader(); },
+        asio::bind_cancellation_slot(stop_.slot(), asio::detached));
+    turn();
+  }
+  Task<void> reader() {
+    std::vector<Delivery> batch;
+    while (true) {
+      const bool open = co_await outbox_->pop_all(batch);
+      if (!open) break;
+      std::string text;
+      for (const Delivery& delivery : batch) text += delivery.bytes.view();
+      seen_.push_back(text);
+    }
+    seen_.push_back("end");
+  }
+
+  asio::io_context loop_{1};
+  asio::cancellation_signal stop_;
+  std::optional<Outbox> outbox_;
+  std::vector<std::string> seen_;
+};
+
+TEST_F(OutboxTest, GivesWhatIsQueuedInOneBatch) {
+  make(100, 100);
+  outbox_->push(bytes("a"));
+  outbox_->push(bytes("b"));
+  read();
+  outbox_->push(bytes("c"));
+  EXPECT_THAT(seen_, ElementsAre("ab"));
+  turn();
+  EXPECT_THAT(seen_, ElementsAre("ab", "c"));
+  outbox_->push(bytes("d"));
+  outbox_->close();
+  turn();
+  EXPECT_THAT(seen_, ElementsAre("ab", "c", "d", "end"));
+  EXPECT_EQ(outbox_->end(), Outbox::End::kClosed);
+  EXPECT_FALSE(outbox_->push(bytes("late")));
+}
+
+TEST_F(OutboxTest, OverflowsByBytesAtItsEdge) {
+  make(4, 100);
+  EXPECT_TRUE(outbox_->push(bytes("ab")));
+  EXPECT_TRUE(outbox_->push(bytes("cd")));
+  EXPECT_EQ(outbox_->queued_bytes(), 4u);
+  EXPECT_TRUE(outbox_->push(bytes(""))) << "an empty one has room";
+  EXPECT_FALSE(outbox_->push(bytes("e")));
+  EXPECT_EQ(outbox_->end(), Outbox::End::kOverflow);
+  EXPECT_EQ(outbox_->queued_bytes(), 0u);
+  EXPECT_FALSE(outbox_->push(bytes("")));
+  outbox_->close();
+  EXPECT_EQ(outbox_->end(), Outbox::End::kOverflow) << "the first end counts";
+  read();
+  EXPECT_THAT(seen_, ElementsAre("end"));
+}
+
+TEST_F(OutboxTest, OverflowsByFramesAtItsEdge) {
+  make(100, 2);
+  EXPECT_TRUE(outbox_->push(bytes("a")));
+  EXPECT_TRUE(outbox_->push(bytes("b")));
+  EXPECT_FALSE(outbox_->push(bytes("c")));
+  EXPECT_EQ(outbox_->end(), Outbox::End::kOverflow);
+}
+
+TEST_F(OutboxTest, CountsOnlyWhatWaits) {
+  make(4, 2);
+  read();
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_TRUE(outbox_->push(bytes("abc")));
+    turn();
+  }
+  EXPECT_EQ(seen_.size(), 10u);
+}
+
+TEST_F(OutboxTest, EndsAWaitingReaderByOverflow) {
+  make(1, 1);
+  read();
+  outbox_->push(bytes("ab"));
+  turn();
+  EXPECT_THAT(seen_, ElementsAre("end"));
+}
+
+TEST_F(OutboxTest, APokeGivesAnEmptyBatchOnce) {
+  make(100, 100);
+  read();
+  outbox_->poke();
+  turn();
+  turn();
+  EXPECT_THAT(seen_, ElementsAre(""));
+  outbox_->push(bytes("a"));
+  outbox_->poke();
+  turn();
+  EXPECT_THAT(seen_, ElementsAre("", "a"));
+}
+
+TEST_F(OutboxTest, CancellingTheReaderEndsItsWait) {
+  make(100, 100);
+  read();
+  stop_.emit(asio::cancellation_type::terminal);
+  turn();
+  EXPECT_THAT(seen_, ElementsAre("end"));
+  EXPECT_EQ(outbox_->end(), Outbox::End::kOpen);
+}
+
+class OutboxRoom : public OutboxTest {
+ protected:
+  void wait_for_room() {
+    asio::co_spawn(
+        loop_, [this]() -> Task<void> { return outbox_->room(); },
+        asio::bind_cancellation_slot(stop_room_.slot(),
+                                     [this](std::exception_ptr) { has_room_ = true; }));
+    turn();
+  }
+  asio::cancellation_signal stop_room_;
+  bool has_room_ = false;
+};
+
+TEST_F(OutboxRoom, IsThereUpToHalfOfEitherLimit) {
+  make(10, 4);
+  outbox_->push(bytes("abcde"));
+  wait_for_room();
+  EXPECT_TRUE(has_room_);
+  has_room_ = false;
+  outbox_->push(bytes("f"));
+  wait_for_room();
+  EXPECT_FALSE(has_room_);
+  read();
+  EXPECT_TRUE(has_room_);
+}
+
+TEST_F(OutboxRoom, CountsFramesToo) {
+  make(100, 4);
+  for (int i = 0; i < 3; ++i) outbox_->push(bytes(""));
+  wait_for_room();
+  EXPECT_FALSE(has_room_);
+  outbox_->push(bytes(""));
+  outbox_->push(bytes("one too many"));
+  turn();
+  EXPECT_TRUE(has_room_) << "nobody waits for an outbox that has ended";
+}
+
+TEST_F(OutboxRoom, StopsWaitingWhenClosed) {
+  make(2, 100);
+  outbox_->push(bytes("ab"));
+  wait_for_room();
+  outbox_->close();
+  turn();
+  EXPECT_TRUE(has_room_);
+}
+
+TEST_F(OutboxRoom, StopsWaitingWhenCancelled) {
+  make(2, 100);
+  outbox_->push(bytes("ab"));
+  wait_for_room();
+  EXPECT_FALSE(has_room_);
+  stop_room_.emit(asio::cancellation_type::terminal);
+  turn();
+  EXPECT_TRUE(has_room_);
+}
+
+}  // namespace
+}  // namespace relay

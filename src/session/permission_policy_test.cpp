@@ -1,0 +1,62 @@
+#include "session/permission_policy.hpp"
+
+#include "protocol/acp.hpp"
+
+#include <gtest/gtest.h>
+
+namespace relay {
+namespace {
+
+std::string selected(const std::string& option) {
+  return R"({"outcome":{"outcome":"selected","optionId":")" + option + "\"}}";
+}
+
+std::string options(const std::string& list) { return R"({"options":[)" + list + "]}"; }
+
+const std::string kAll = options(
+    R"({"optionId":"aa","kind":"allow_always"},{"optionId":"ra","kind":"reject_always"},)"
+    R"({"optionId":"ao","kind":"allow_once"},{"optionId":"ro","kind":"reject_once"})");
+
+TEST(PolicyAnswer, ChoosesOnceBeforeAlways) {
+  EXPECT_EQ(policy_answer(kAll, PermissionDefault::kAllow), selected("ao"));
+  EXPECT_EQ(policy_answer(kAll, PermissionDefault::kReject), selected("ro"));
+  const std::string always = options(R"({"optionId":"aa","kind":"allow_always"})");
+  EXPECT_EQ(policy_answer(always, PermissionDefault::kAllow), selected("aa"));
+}
+
+TEST(PolicyAnswer, IsCancelledWhenNoOptionFits) {
+  EXPECT_EQ(policy_answer(kAll, PermissionDefault::kCancelled), acp::kCancelledOutcome);
+  for (const std::string& params :
+       {std::string("{}"), std::string("[]"), std::string(), options(""), options("1,null,\"x\""),
+        options(R"({"kind":"allow_once"})"), options(R"({"optionId":7,"kind":"allow_once"})"),
+        options(R"({"optionId":"","kind":"allow_once"})"),
+        options(R"({"optionId":"r","kind":"reject_once"})"), std::string(R"({"options":{}})")}) {
+    EXPECT_EQ(policy_answer(params, PermissionDefault::kAllow), acp::kCancelledOutcome) << params;
+  }
+}
+
+TEST(PolicyAnswer, EscapesTheOption) {
+  EXPECT_EQ(policy_answer(options(R"({"optionId":"a\"\\b","kind":"allow_once"})"),
+                          PermissionDefault::kAllow),
+            selected(R"(a\"\\b)"));
+}
+
+TEST(IsDecision, TakesCancelledAndOfferedOptions) {
+  EXPECT_TRUE(is_decision(acp::kCancelledOutcome, kAll));
+  EXPECT_TRUE(is_decision(selected("ro"), kAll));
+  EXPECT_TRUE(is_decision(selected(R"(\u0072o)"), kAll)) << "spelled differently";
+  EXPECT_TRUE(is_decision(selected("x"), "{}")) << "nothing was offered to check it against";
+}
+
+TEST(IsDecision, TakesNothingElse) {
+  for (const std::string& answer :
+       {selected("x"), selected(""), std::string("null"), std::string("{}"), std::string("broken"),
+        std::string(R"({"outcome":"cancelled"})"), std::string(R"({"outcome":{"outcome":"maybe"}})"),
+        std::string(R"({"outcome":{"outcome":"selected"}})"),
+        std::string(R"({"outcome":{"outcome":"selected","optionId":1}})")}) {
+    EXPECT_FALSE(is_decision(answer, kAll)) << answer;
+  }
+}
+
+}  // namespace
+}  // namespace relay
