@@ -7,6 +7,7 @@
 #include "session/message_router.hpp"
 
 #include <charconv>
+#include <limits>
 
 namespace relay {
 namespace {
@@ -37,12 +38,16 @@ std::string_view stop_reason(const Frame& response) {
 }
 
 // The response with the relay's reason for cancelling the turn in its result.
-Frame with_reason(Frame response, std::string_view reason) {
+Frame with_reason(Frame response, std::string_view reason, std::string_view watched_id) {
   const std::string result =
       with_meta(response.result(), R"("acp-relay/cancelled":)" + json_string(reason));
   Edits edits;
   edits.push_back({response.envelope().result, result});
-  auto changed = Frame::parse(splice(response.bytes(), std::move(edits)), FrameLimits());
+  FrameLimits limits;
+  limits.max_depth = std::numeric_limits<std::size_t>::max();  // it was accepted, as it came
+  limits.max_id_bytes = limits.max_depth;
+  limits.watched_id = watched_id;
+  auto changed = Frame::parse(splice(response.bytes(), std::move(edits)), limits);
   return changed ? std::move(*changed) : std::move(response);
 }
 
@@ -67,7 +72,7 @@ void MessageRouter::agent_response(Frame frame, Effects& effects) {
   }
   const bool ends_turn = turn_ && turn_->relay_id == *relay_id;
   if (ends_turn && !turn_->cancelled_because.empty() && frame.kind() == FrameKind::kResult) {
-    frame = with_reason(std::move(frame), turn_->cancelled_because);
+    frame = with_reason(std::move(frame), turn_->cancelled_because, watched_);
   }
   Edits edits;
   edits.push_back({frame.envelope().id, call->id});

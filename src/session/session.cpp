@@ -131,7 +131,10 @@ void Session::deliver(const ToClients& message) {
     }
   }
   for (Watcher& one : watchers_) {
-    if (!one.live) continue;
+    if (!one.live) {
+      if (one.id == message.except) one.not_for_it.push_back(message.delivery.sequence);
+      continue;
+    }
     if (message.to == ClientId()) {
       if (one.id == message.except) continue;
       if (one.traits.own_turns_only && one.id != message.turn_of) continue;
@@ -294,7 +297,8 @@ void Session::finish(const AgentExit& exit) {
   perform(effects_);
   deadline_.cancel();
   for (Watcher& one : watchers_) {
-    release_held(one, router_->last_sequence() + 1);  // answers are due even to who has not caught up
+    release_held(one,
+                 router_->last_sequence() + 1);  // answers are due even to who has not caught up
     if (one.feed || one.traits.own_turns_only) one.outbox->close();
   }
   watchers_.clear();

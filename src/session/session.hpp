@@ -124,6 +124,8 @@ class Session final : public std::enable_shared_from_this<Session> {
     bool live = false;  // caught up with the stream
     std::vector<Delivery>
         held;  // answers that came while it was catching up, for their place in it
+    // Messages of that time that everyone but it is shown, for it has them in another form.
+    std::vector<storage::Sequence> not_for_it;
   };
 
   // session_start.cpp

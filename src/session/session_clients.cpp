@@ -37,7 +37,7 @@ Result<ClientId> Session::attach(Attachment attachment) {
   const ClientId id(next_client_++);
   const bool replay = attachment.after.has_value();
   watchers_.push_back(
-      {id, attachment.traits, std::move(attachment.outbox), attachment.feed, !replay, {}});
+      {id, attachment.traits, std::move(attachment.outbox), attachment.feed, !replay, {}, {}});
   router_->add_client(id, attachment.traits);
   if (replay) {
     const storage::Sequence after = *attachment.after;
@@ -97,6 +97,7 @@ Task<void> Session::catch_up(ClientId client, storage::Sequence after) {
   if (one == nullptr) co_return;
   release_held(*one, last_sequence() + 1);
   one->live = true;
+  one->not_for_it.clear();
   advance_clock();
   effects_.clear();
   router_->show_pending(client, effects_);
@@ -128,7 +129,8 @@ bool Session::replay_page(ClientId client, const storage::HistoryPage& page,
     announce_gaps_before(message.sequence);
     release_held(*one, message.sequence);
     cursor = message.sequence;
-    if (is_replayed(message, one->feed)) {
+    const bool its_own = std::ranges::count(one->not_for_it, message.sequence) > 0;
+    if (!its_own && is_replayed(message, one->feed)) {
       deliver(*one, {message.body, message.sequence, delivery_kind(message)});
     }
   }
