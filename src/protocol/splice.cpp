@@ -23,8 +23,14 @@ std::string splice(std::string_view bytes, Edits edits) {
 
 void translate_session(const Frame& frame, std::string_view from_json, std::string_view to_json,
                        Edits& edits) {
+  const auto is_edited = [&edits](const Span& reference) {
+    return std::any_of(edits.begin(), edits.end(), [&](const Edit& edit) {
+      return edit.where.offset == reference.offset && edit.where.size == reference.size;
+    });
+  };
   for (const Span& reference : frame.envelope().session_references) {
-    if (frame.text(reference) == from_json) edits.push_back({reference, to_json});
+    if (frame.text(reference) != from_json || is_edited(reference)) continue;
+    edits.push_back({reference, to_json});
   }
 }
 

@@ -20,7 +20,8 @@ using Edits = boost::container::small_vector<Edit, 8>;
 // Edits may come in any order and must not overlap.
 std::string splice(std::string_view bytes, Edits edits);
 
-// Adds an edit for every reference to the session `from` (JSON text, quotes included) in the frame.
+// Adds an edit for every reference to the session `from` (JSON text, quotes included) in the frame,
+// unless `edits` replaces it already: a request's id may be spelled like a session's.
 // Which strings are references is decided by Frame::parse; watch only ids of at least
 // kUnmistakableId characters there: an agent may call its session "1", and its text must not change
 // for that.

@@ -25,5 +25,17 @@ TEST(TranslateSession, ReplacesOnlyReferencesToTheSession) {
       R"({"jsonrpc":"2.0","method":"m","params":{"sessionId":"sess_x","other":{"sessionId":"2"},"n":"1","b":18446744073709551616}})");
 }
 
+TEST(TranslateSession, LeavesWhatIsReplacedAlready) {
+  const std::string id = R"("sess_00112233445566778899aabbccddeeff")";
+  const auto frame = Frame::parse(
+      R"({"jsonrpc":"2.0","id":)" + id + R"(,"method":"m","params":[)" + id + "]}", {});
+  ASSERT_TRUE(frame);
+  Edits edits;
+  edits.push_back({frame->envelope().id, "7"});
+  translate_session(*frame, id, "\"x\"", edits);
+  EXPECT_EQ(splice(frame->bytes(), edits),
+            R"({"jsonrpc":"2.0","id":7,"method":"m","params":["x"]})");
+}
+
 }  // namespace
 }  // namespace relay
