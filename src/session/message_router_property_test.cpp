@@ -104,7 +104,8 @@ class Traffic {
       case 9:
         return agent_notification();
       case 10:
-        if (below(4) == 0) session_.client(any(clients_), rpc::notification("session/cancel", "{}"));
+        if (below(4) == 0)
+          session_.client(any(clients_), rpc::notification("session/cancel", "{}"));
         return;
       default:
         return come_and_go();
@@ -152,8 +153,8 @@ class Traffic {
     if (requests.empty()) return;
     const std::string id = requests.front();
     requests.erase(requests.begin());
-    session_.client(from, below(4) == 0 ? rpc::plain_error(id, -1, "no")
-                                        : rpc::result(id, any(kPayloads)));
+    session_.client(
+        from, below(4) == 0 ? rpc::plain_error(id, -1, "no") : rpc::result(id, any(kPayloads)));
   }
 
   void agent_notification() {
@@ -191,8 +192,8 @@ class Traffic {
     if (frame->kind() == FrameKind::kRequest) {
       at_agent_.push_back({id, std::string(frame->params())});
       if (frame->method() != "_x/ask") return;
-      const bool known = std::find(kPayloads.begin(), kPayloads.end(), frame->params()) !=
-                         kPayloads.end();
+      const bool known =
+          std::find(kPayloads.begin(), kPayloads.end(), frame->params()) != kPayloads.end();
       ASSERT_TRUE(known) << "changed on its way: " << text;
     } else if (frame->is_response()) {
       const auto asked = std::find(agent_asked_.begin(), agent_asked_.end(), id);
@@ -206,14 +207,13 @@ class Traffic {
     ASSERT_TRUE(frame) << text;
     if (frame->kind() == FrameKind::kRequest) {
       at_client_[to].push_back(std::string(frame->id()));
-      const bool known = std::find(kPayloads.begin(), kPayloads.end(), frame->params()) !=
-                         kPayloads.end();
+      const bool known =
+          std::find(kPayloads.begin(), kPayloads.end(), frame->params()) != kPayloads.end();
       ASSERT_TRUE(known) << "changed on its way: " << text;
     } else if (frame->is_response()) {
       auto& waiting = asked_[to];
-      const auto asked = std::find_if(waiting.begin(), waiting.end(), [&](const Waiting& one) {
-        return one.id == frame->id();
-      });
+      const auto asked = std::find_if(waiting.begin(), waiting.end(),
+                                      [&](const Waiting& one) { return one.id == frame->id(); });
       ASSERT_NE(asked, waiting.end()) << "not asked, or answered twice: " << text;
       waiting.erase(asked);
     }

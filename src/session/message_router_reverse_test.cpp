@@ -231,9 +231,8 @@ TEST_F(ReverseRequests, ElicitationGoesToWhoPrompted) {
   session_.take(a);
   session_.agent(rpc::request("4", "elicitation/create", R"({"requestId":1,"message":"m"})"));
   EXPECT_THAT(session_.take(a), IsEmpty());
-  EXPECT_THAT(session_.take(b),
-              ElementsAre(rpc::request("2", "elicitation/create",
-                                       R"({"requestId":"mine","message":"m"})")));
+  EXPECT_THAT(session_.take(b), ElementsAre(rpc::request("2", "elicitation/create",
+                                                         R"({"requestId":"mine","message":"m"})")));
   session_.agent(rpc::notification("elicitation/complete", R"({"elicitationId":"e"})"));
   EXPECT_THAT(session_.take(a), IsEmpty());
   EXPECT_THAT(session_.take(b), SizeIs(1));

@@ -38,9 +38,8 @@ TEST(MessageRouter, SendsAnAnswerOnlyToTheClientThatAsked) {
 }
 
 TEST_F(MessageRouterFixture, KeepsIdsOfTwoClientsApartAndAsTheyAreSpelled) {
-  const std::vector<std::string> ids = {"1",       R"("1")", "null", "9007199254740993",
-                                        "1e3",     R"("")",  "-0",   R"("\u0031")",
-                                        R"("a\"b")"};
+  const std::vector<std::string> ids = {"1",     R"("1")", "null",        "9007199254740993", "1e3",
+                                        R"("")", "-0",     R"("\u0031")", R"("a\"b")"};
   const ClientId a = session_.join();
   const ClientId b = session_.join();
   for (const std::string& id : ids) {
@@ -100,21 +99,20 @@ TEST(MessageRouter, BoundsTheUnansweredRequestsOfOneClient) {
 
 TEST_F(MessageRouterFixture, TranslatesTheSessionIdBothWays) {
   const ClientId a = session_.join();
-  session_.client(a, R"({"jsonrpc":"2.0","id":1,"method":"session/set_mode","params":{"sessionId":")" +
-                         kRelay + R"(","text":"see )" + kRelay + R"(","list":[")" + kRelay +
-                         R"("]}})");
-  EXPECT_THAT(session_.take_agent(),
-              ElementsAre(
-                  R"({"jsonrpc":"2.0","id":1,"method":"session/set_mode","params":{"sessionId":")" +
+  session_.client(
+      a, R"({"jsonrpc":"2.0","id":1,"method":"session/set_mode","params":{"sessionId":")" + kRelay +
+             R"(","text":"see )" + kRelay + R"(","list":[")" + kRelay + R"("]}})");
+  EXPECT_THAT(
+      session_.take_agent(),
+      ElementsAre(R"({"jsonrpc":"2.0","id":1,"method":"session/set_mode","params":{"sessionId":")" +
                   kAgent + R"(","text":"see )" + kRelay + R"(","list":[")" + kAgent + R"("]}})"));
   session_.agent(R"({"jsonrpc":"2.0","method":"session/update","params":{"sessionId":")" + kAgent +
                  R"(","update":{"parentSessionId":")" + kAgent + R"(","text":"in )" + kAgent +
                  R"("}}})");
   EXPECT_THAT(session_.take(a),
-              ElementsAre(
-                  R"({"jsonrpc":"2.0","method":"session/update","params":{"sessionId":")" +
-                  kRelay + R"(","update":{"parentSessionId":")" + kRelay + R"(","text":"in )" +
-                  kAgent + R"("}}})"));
+              ElementsAre(R"({"jsonrpc":"2.0","method":"session/update","params":{"sessionId":")" +
+                          kRelay + R"(","update":{"parentSessionId":")" + kRelay +
+                          R"(","text":"in )" + kAgent + R"("}}})"));
 }
 
 TEST(MessageRouter, LeavesTextAloneThatEqualsAShortSessionIdOfTheAgent) {
@@ -122,11 +120,9 @@ TEST(MessageRouter, LeavesTextAloneThatEqualsAShortSessionIdOfTheAgent) {
   const ClientId a = session.join();
   session.agent(
       R"({"jsonrpc":"2.0","method":"session/update","params":{"sessionId":"1","update":{"text":"1","n":["1"]}}})");
-  EXPECT_THAT(
-      session.take(a),
-      ElementsAre(
-          R"({"jsonrpc":"2.0","method":"session/update","params":{"sessionId":")" + kRelay +
-          R"(","update":{"text":"1","n":["1"]}}})"));
+  EXPECT_THAT(session.take(a),
+              ElementsAre(R"({"jsonrpc":"2.0","method":"session/update","params":{"sessionId":")" +
+                          kRelay + R"(","update":{"text":"1","n":["1"]}}})"));
 }
 
 TEST_F(MessageRouterFixture, KeepsForeignSessionIds) {
@@ -262,8 +258,8 @@ TEST_F(MessageRouterFixture, ForwardsACancelledRequestUnderTheAgentsId) {
   session_.client(a, rpc::notification("$/cancel_request", "{}"));
   EXPECT_THAT(session_.take_agent(), IsEmpty()) << "nobody can cancel what is not his";
   session_.client(a, rpc::notification("$/cancel_request", R"({"requestId":"x","_meta":{}})"));
-  EXPECT_THAT(session_.take_agent(), ElementsAre(rpc::notification(
-                                         "$/cancel_request", R"({"requestId":1,"_meta":{}})")));
+  EXPECT_THAT(session_.take_agent(),
+              ElementsAre(rpc::notification("$/cancel_request", R"({"requestId":1,"_meta":{}})")));
   session_.agent(rpc::plain_error("1", -32800, "cancelled"));
   EXPECT_THAT(session_.take(a), ElementsAre(rpc::plain_error("\"x\"", -32800, "cancelled")));
 }

@@ -112,8 +112,8 @@ TEST_F(MessageRouterTurns, StartsQueuedPromptsOneAfterAnotherInOrder) {
   EXPECT_THAT(session_.take(a), IsEmpty()) << "the echo comes when the turn starts";
   session_.agent(rpc::result("1", kDone));
   EXPECT_THAT(session_.take_agent(), ElementsAre(prompt_to_agent("2")));
-  EXPECT_THAT(session_.take(a), ElementsAre(rpc::result("1", kDone), StartsWith(echo("{").substr(
-                                                                         0, 40))));
+  EXPECT_THAT(session_.take(a),
+              ElementsAre(rpc::result("1", kDone), StartsWith(echo("{").substr(0, 40))));
   session_.agent(rpc::plain_error("2", -1, "m"));
   EXPECT_THAT(session_.take_agent(), ElementsAre(prompt_to_agent("3")));
   session_.agent(rpc::result("3", kDone));
@@ -129,8 +129,8 @@ TEST(MessageRouterQueue, IsBounded) {
     for (std::size_t i = 0; i <= bound; ++i) session.prompt(a, std::to_string(i));
     EXPECT_THAT(session.take(a), IsEmpty()) << bound;
     session.prompt(a, "\"more\"");
-    EXPECT_THAT(session.take(a), ElementsAre(AllOf(HasSubstr(R"("id":"more")"),
-                                                   HasSubstr("turn_in_progress"))));
+    EXPECT_THAT(session.take(a),
+                ElementsAre(AllOf(HasSubstr(R"("id":"more")"), HasSubstr("turn_in_progress"))));
     EXPECT_EQ(session.router.queued_prompts(), bound);
     session.agent(rpc::result("1", kDone));
     session.take(a);
@@ -202,9 +202,11 @@ TEST_F(MessageRouterTurns, SaysWhyTheRelayCancelledATurn) {
       session_.take(a),
       ElementsAre(rpc::result(
           "1", R"({"_meta":{"acp-relay/cancelled":"prompt_timeout"},"stopReason":"cancelled",)"
-               R"("about":")" + kRelay + "\"}")));
+               R"("about":")" +
+                   kRelay + "\"}")));
   session_.agent(rpc::result("2", kDone));
-  EXPECT_THAT(session_.take(a), ElementsAre(rpc::result("2", kDone))) << "the next turn is innocent";
+  EXPECT_THAT(session_.take(a), ElementsAre(rpc::result("2", kDone)))
+      << "the next turn is innocent";
 }
 
 TEST_F(MessageRouterTurns, TheRelayCancelsWhatWaitsToo) {

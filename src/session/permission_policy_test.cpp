@@ -13,9 +13,9 @@ std::string selected(const std::string& option) {
 
 std::string options(const std::string& list) { return R"({"options":[)" + list + "]}"; }
 
-const std::string kAll = options(
-    R"({"optionId":"aa","kind":"allow_always"},{"optionId":"ra","kind":"reject_always"},)"
-    R"({"optionId":"ao","kind":"allow_once"},{"optionId":"ro","kind":"reject_once"})");
+const std::string kAll =
+    options(R"({"optionId":"aa","kind":"allow_always"},{"optionId":"ra","kind":"reject_always"},)"
+            R"({"optionId":"ao","kind":"allow_once"},{"optionId":"ro","kind":"reject_once"})");
 
 TEST(PolicyAnswer, ChoosesOnceBeforeAlways) {
   EXPECT_EQ(policy_answer(kAll, PermissionDefault::kAllow), selected("ao"));
@@ -51,7 +51,8 @@ TEST(IsDecision, TakesCancelledAndOfferedOptions) {
 TEST(IsDecision, TakesNothingElse) {
   for (const std::string& answer :
        {selected("x"), selected(""), std::string("null"), std::string("{}"), std::string("broken"),
-        std::string(R"({"outcome":"cancelled"})"), std::string(R"({"outcome":{"outcome":"maybe"}})"),
+        std::string(R"({"outcome":"cancelled"})"),
+        std::string(R"({"outcome":{"outcome":"maybe"}})"),
         std::string(R"({"outcome":{"outcome":"selected"}})"),
         std::string(R"({"outcome":{"outcome":"selected","optionId":1}})")}) {
     EXPECT_FALSE(is_decision(answer, kAll)) << answer;

@@ -65,8 +65,7 @@ class RoutedSession {
   }
   void prompt(ClientId id, std::string_view request_id) {
     client(id, R"({"jsonrpc":"2.0","id":)" + std::string(request_id) +
-                   R"(,"method":"session/prompt","params":{"prompt":)" + std::string(kText) +
-                   "}}");
+                   R"(,"method":"session/prompt","params":{"prompt":)" + std::string(kText) + "}}");
   }
   void cancel(ClientId id) {
     router.cancel(id, effects_);
