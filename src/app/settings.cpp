@@ -155,7 +155,7 @@ SessionOptions session_options(const config::Config& config) {
   options.stop_grace = config.agent.stop_grace;
   options.prompt_timeout = config.sessions.prompt_timeout;
   options.max_inbox_bytes = config.agent.max_inbox_bytes;
-  options.max_log_pending_bytes = config.database.max_pending_bytes / 2;
+  options.max_log_pending_bytes = config.database.max_pending_bytes / 4;
   options.max_clients = config.sessions.max_clients;
   if (!options.router.strip_client_disk) {
     options.client_capabilities =

@@ -60,6 +60,7 @@ Task<void> WebSocketClient::run() {
     auto texts = co_await socket_.receive();
     if (texts.empty()) break;
     for (std::string& text : texts) take(std::move(text));
+    co_await api_.sessions().log_room();
   }
   co_await asio::this_coro::throw_if_cancelled(false);
   outbox_->when_overflowing({});

@@ -57,7 +57,8 @@ void LogWriter::push(Write write) {
   {
     const std::lock_guard lock(mutex_);
     queued_.push(std::move(write), ++order_);
-    if (queued_.bytes() > max_queued_bytes_) lost_ += queued_.give_up(max_queued_bytes_);
+    if (!writable_ && queued_.bytes() > max_queued_bytes_)
+      lost_ += queued_.give_up(max_queued_bytes_);
     if (activity_ == Activity::kIdle) {
       activity_ = Activity::kGathering;
       wake = true;
@@ -94,7 +95,7 @@ void LogWriter::run() {
   while (!stopping) {
     stopping = wait_and_take();
     if (stopping) retry_soon();
-    lost_ += held_.give_up(max_held_bytes_);
+    if (failing_) lost_ += held_.give_up(max_held_bytes_);
     publish();
     commit_held();
     run_jobs(stopping);

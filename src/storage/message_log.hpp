@@ -5,6 +5,9 @@
 // so a read sees every message recorded before it was asked for. All public functions are called on
 // the loop.
 //
+// A database that is slower than the writers makes the queue grow: whoever reads from agents and
+// clients looks at status().pending_bytes and pauses.
+//
 // When the database can't be written (disk full), messages stay in memory up to `max_pending_bytes`
 // and are written when it works again; beyond that the oldest unwritten are given up and their
 // range is recorded as a gap as soon as possible. `status()` tells.

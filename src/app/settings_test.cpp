@@ -1,0 +1,216 @@
+#include "app/settings.hpp"
+
+#include "app/startup_lines.hpp"
+
+#include <gmock/gmock.h>
+
+namespace relay::app {
+namespace {
+
+using config::AuthMode;
+using config::Config;
+using std::chrono::milliseconds;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+TEST(Loopback, IsThisMachineOnly) {
+  for (const char* host : {"localhost", "127.0.0.1", "127.8.9.1", "::1"}) {
+    EXPECT_TRUE(is_loopback(host)) << host;
+  }
+  for (const char* host :
+       {"0.0.0.0", "::", "192.168.1.1", "example.org", "localhost.example", ""}) {
+    EXPECT_FALSE(is_loopback(host)) << host;
+  }
+}
+
+config::TokenConfig token(std::string name, std::string secret, config::Role role) {
+  config::TokenConfig made;
+  made.name = std::move(name);
+  made.token = std::move(secret);
+  made.role = role;
+  return made;
+}
+
+TEST(AccessRules, AskForATokenBeyondThisMachine) {
+  struct Row {
+    AuthMode mode;
+    std::string host;
+    bool required;
+  };
+  for (const Row& row :
+       {Row{AuthMode::kAuto, "127.0.0.1", false}, Row{AuthMode::kAuto, "0.0.0.0", true},
+        Row{AuthMode::kToken, "127.0.0.1", true}, Row{AuthMode::kToken, "0.0.0.0", true},
+        Row{AuthMode::kNone, "127.0.0.1", false}, Row{AuthMode::kNone, "0.0.0.0", false}}) {
+    Config config;
+    config.auth.mode = row.mode;
+    config.server.http_host = row.host;
+    EXPECT_EQ(access_rules(config, Listener::kHttp, "").token_required, row.required) << row.host;
+    EXPECT_EQ(needs_generated_token(config), row.required) << row.host;
+  }
+}
+
+TEST(AccessRules, KeepDigestsAndRoles) {
+  Config config;
+  config.auth.tokens = {token("ada", "secret", config::Role::kObserver)};
+  config.auth.tokens.emplace_back();
+  config.auth.tokens[1].name = "bob";
+  config.auth.tokens[1].sha256 = std::string(64, 'a');
+  config.auth.tokens[1].role = config::Role::kOperator;
+  const http::AccessRules rules = access_rules(config, Listener::kWebSocket, "generated");
+  ASSERT_EQ(rules.tokens.size(), 2u) << "none is generated beside configured ones";
+  EXPECT_EQ(rules.tokens[0].name, "ada");
+  EXPECT_EQ(rules.tokens[0].sha256_hex, http::sha256_hex("secret"));
+  EXPECT_EQ(rules.tokens[0].role, http::Role::kObserver);
+  EXPECT_EQ(rules.tokens[1].sha256_hex, std::string(64, 'a'));
+  EXPECT_EQ(rules.tokens[1].role, http::Role::kOperator);
+  EXPECT_FALSE(needs_generated_token(config));
+}
+
+TEST(AccessRules, TheGeneratedTokenIsAnOperators) {
+  Config config;
+  config.server.management_host = "0.0.0.0";
+  ASSERT_TRUE(needs_generated_token(config));
+  const http::AccessRules rules = access_rules(config, Listener::kManagement, "made");
+  EXPECT_TRUE(rules.token_required);
+  EXPECT_TRUE(rules.operator_only);
+  EXPECT_FALSE(rules.loopback_bind);
+  ASSERT_EQ(rules.tokens.size(), 1u);
+  EXPECT_EQ(rules.tokens[0].sha256_hex, http::sha256_hex("made"));
+  EXPECT_EQ(rules.tokens[0].role, http::Role::kOperator);
+  EXPECT_FALSE(access_rules(config, Listener::kHttp, "made").operator_only);
+}
+
+TEST(ServerOptions, EachListenerHasItsOwnPortAndKeys) {
+  Config config;
+  config.server.http_port = 1;
+  config.server.websocket_port = 2;
+  config.server.management_port = 3;
+  config.server.websocket_host = "::1";
+  const auto http = server_options(config, Listener::kHttp);
+  const auto websocket = server_options(config, Listener::kWebSocket);
+  const auto management = server_options(config, Listener::kManagement);
+  EXPECT_EQ(http.port, 1);
+  EXPECT_EQ(websocket.port, 2);
+  EXPECT_EQ(management.port, 3);
+  EXPECT_EQ(websocket.host, "::1");
+  EXPECT_EQ(websocket.host_key, "server.websocket_host");
+  EXPECT_EQ(management.port_key, "server.management_port");
+  EXPECT_FALSE(http.tls);
+  config.server.tls = {"cert.pem", "key.pem"};
+  EXPECT_TRUE(server_options(config, Listener::kHttp).tls);
+}
+
+TEST(ServerOptions, CarryTheLimits) {
+  Config config;
+  config.server.max_message_bytes = 11;
+  config.server.max_header_bytes = 12;
+  config.server.max_connections = 13;
+  config.server.ping_interval = milliseconds(14);
+  config.server.pong_timeout = milliseconds(15);
+  config.server.header_timeout = milliseconds(16);
+  const auto options = server_options(config, Listener::kWebSocket);
+  EXPECT_EQ(options.max_body_bytes, 11u);
+  EXPECT_EQ(options.websocket.max_message_bytes, 11u);
+  EXPECT_EQ(options.max_header_bytes, 12u);
+  EXPECT_EQ(options.max_connections, 13u);
+  EXPECT_EQ(options.websocket.ping_interval, milliseconds(14));
+  EXPECT_EQ(options.websocket.pong_deadline, milliseconds(15));
+  EXPECT_EQ(options.header_timeout, milliseconds(16));
+}
+
+TEST(SessionOptions, CarryTheLimits) {
+  Config config;
+  config.sessions.max_queued_prompts = 1;
+  config.sessions.max_pending_requests = 2;
+  config.sessions.permission_timeout = milliseconds(3);
+  config.sessions.permission_default = config::PermissionDefault::kReject;
+  config.sessions.prompt_timeout = milliseconds(4);
+  config.sessions.max_clients = 5;
+  config.agent.startup_timeout = milliseconds(6);
+  config.agent.stop_grace = milliseconds(7);
+  config.agent.max_inbox_bytes = 8;
+  config.server.max_json_depth = 9;
+  config.server.max_id_bytes = 10;
+  config.server.max_outbox_bytes = 11;
+  config.server.max_outbox_frames = 12;
+  const SessionOptions options = session_options(config);
+  EXPECT_EQ(options.router.max_queued_prompts, 1u);
+  EXPECT_EQ(options.router.max_pending_requests, 2u);
+  EXPECT_EQ(options.router.permission_timeout, milliseconds(3));
+  EXPECT_EQ(options.router.permission_default, PermissionDefault::kReject);
+  EXPECT_EQ(options.prompt_timeout, milliseconds(4));
+  EXPECT_EQ(options.max_clients, 5u);
+  EXPECT_EQ(options.startup_timeout, milliseconds(6));
+  EXPECT_EQ(options.stop_grace, milliseconds(7));
+  EXPECT_EQ(options.max_inbox_bytes, 8u);
+  EXPECT_EQ(options.frame.max_depth, 9u);
+  EXPECT_EQ(options.frame.max_id_bytes, 10u);
+  EXPECT_EQ(outbox_limits(config).bytes, 11u);
+  EXPECT_EQ(outbox_limits(config).frames, 12u);
+}
+
+TEST(SessionOptions, OfferClientsDisksOnlyWhenTheyArePassedThrough) {
+  Config config;
+  config.client_capabilities = config::ClientCapabilitiesMode::kStrip;
+  EXPECT_TRUE(session_options(config).router.strip_client_disk);
+  EXPECT_EQ(session_options(config).client_capabilities, "{}");
+  config.client_capabilities = config::ClientCapabilitiesMode::kPassthrough;
+  EXPECT_FALSE(session_options(config).router.strip_client_disk);
+  EXPECT_THAT(session_options(config).client_capabilities, HasSubstr(R"("terminal":true)"));
+}
+
+TEST(ProcessOptions, RunTheDemoAgentWhenNoneIsConfigured) {
+  Config config;
+  config.agent.args = {"--unused"};
+  EXPECT_EQ(process_options(config, "/bin/demo").command, "/bin/demo");
+  EXPECT_THAT(process_options(config, "/bin/demo").args, IsEmpty());
+  config.agent.command = "my-agent";
+  EXPECT_EQ(process_options(config, "/bin/demo").command, "my-agent");
+  EXPECT_THAT(process_options(config, "/bin/demo").args, ElementsAre("--unused"));
+}
+
+TEST(StartupLines, SayWhereAndHow) {
+  Config config;
+  const std::string text = startup_lines(config, {8080, 8081, 8082, "", ""});
+  for (const char* part :
+       {"http://127.0.0.1:8080", "ws://127.0.0.1:8081", "http://127.0.0.1:8082", "is ready",
+        "open to this machine", "demo agent", "session/new", "acp-relay prompt \"hello\""}) {
+    EXPECT_THAT(text, HasSubstr(part));
+  }
+  EXPECT_THAT(text, Not(HasSubstr("token  ")));
+}
+
+TEST(StartupLines, ShowTheGeneratedTokenOnceAndUseIt) {
+  Config config;
+  config.server.http_host = "::";
+  const std::string text = startup_lines(config, {1, 2, 3, "my-agent --x", "made-token"});
+  EXPECT_THAT(text, HasSubstr("http://[::]:1"));
+  EXPECT_THAT(text, HasSubstr("with the token below"));
+  EXPECT_THAT(text, HasSubstr("Authorization: Bearer made-token"));
+  EXPECT_THAT(text, HasSubstr("my-agent --x"));
+}
+
+TEST(StartupLines, WarnOfAnOpenDoor) {
+  Config config;
+  config.auth.mode = AuthMode::kNone;
+  config.server.http_host = "0.0.0.0";
+  EXPECT_THAT(startup_lines(config, {1, 2, 3, "", ""}),
+              HasSubstr("OPEN TO THE NETWORK WITHOUT A TOKEN"));
+}
+
+TEST(StartupLines, NeverShowConfiguredTokens) {
+  Config config;
+  config.auth.mode = AuthMode::kToken;
+  config.auth.tokens = {token("ada", "s3cret-value", config::Role::kUser)};
+  config.server.tls = {"cert.pem", "key.pem"};
+  const std::string text = startup_lines(config, {1, 2, 3, "", ""});
+  EXPECT_THAT(text, Not(HasSubstr("s3cret-value")));
+  EXPECT_THAT(text, HasSubstr("with a token of auth.tokens"));
+  EXPECT_THAT(text, HasSubstr("https://"));
+  EXPECT_THAT(text, HasSubstr("wss://"));
+}
+
+}  // namespace
+}  // namespace relay::app
