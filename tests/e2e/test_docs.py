@@ -91,7 +91,7 @@ class Shell:
         return text
 
     def run(self, block):
-        script = (f"set -eo pipefail; test ! -f session || . ./session\n{self.ports(block)}\n"
+        script = (f"set -e; test ! -f session || . ./session\n{self.ports(block)}\n"
                   "test -z \"${SESSION-}\" || declare -p SESSION > session")
         done = subprocess.run(["bash", "-c", script], cwd=self.relay.directory, env=self.env, text=True,
                               capture_output=True, timeout=60, stdin=subprocess.DEVNULL)
