@@ -63,6 +63,11 @@ if(RELAY_FUZZ)
   target_compile_options(relay_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
+# A lambda inside INSTANTIATE_TEST_SUITE_P shadows names of the macro's own. Linked last, so that it
+# comes after the warnings above.
+add_library(relay_test_options INTERFACE)
+target_compile_options(relay_test_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-shadow>)
+
 function(relay_module name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp)
@@ -89,10 +94,9 @@ function(relay_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LIBRARIES" ${ARGN})
   list(TRANSFORM ARG_DEPENDS PREPEND relay_)
   add_executable(${name} ${ARG_SOURCES})
-  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
+  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} ${ARG_LIBRARIES} relay_test_options
+                        GTest::gmock GTest::gtest_main)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
-  # A lambda inside INSTANTIATE_TEST_SUITE_P shadows names of the macro's own.
-  target_compile_options(${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-shadow>)
   target_compile_definitions(${name} PRIVATE
     RELAY_SOURCE_DIR="${CMAKE_SOURCE_DIR}" RELAY_BINARY_DIR="${CMAKE_BINARY_DIR}")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
