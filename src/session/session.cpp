@@ -32,6 +32,13 @@ metrics::ExitCause exit_cause(const AgentExit& exit, bool asked_to) {
 
 }  // namespace
 
+Task<void> log_room(const SessionContext& context) {
+  while (context.log.backlog() > context.options.max_log_pending_bytes) {
+    const bool slept = co_await sleep_for(std::chrono::milliseconds(5));
+    if (!slept) co_return;
+  }
+}
+
 Session::Session(SessionContext& context, storage::SessionRecord record)
     : context_(context),
       record_(std::move(record)),
@@ -51,7 +58,7 @@ Task<void> Session::run() {
   const auto self = shared_from_this();
   scope_.spawn("write to agent", [this] { return write_to_agent(); });
   while (true) {
-    co_await wait_for_log();
+    co_await log_room(context_);
     auto output = co_await agent_->receive();
     if (!output) break;
     context_.metrics.agent_lines_skipped[metrics::SkipReason::kOversized] +=
@@ -71,18 +78,6 @@ Task<void> Session::run() {
   co_await scope_.join();
   agent_.reset();
   closed_.happen();
-}
-
-// A log that is slower than the agent holds the agent back; one that can't be written does not.
-Task<void> Session::wait_for_log() {
-  while (true) {
-    const storage::LogStatus status = context_.log.status();
-    if (!status.writable || status.pending_bytes <= context_.options.max_log_pending_bytes) {
-      co_return;
-    }
-    const bool slept = co_await sleep_for(std::chrono::milliseconds(5));
-    if (!slept) co_return;
-  }
 }
 
 void Session::from_agent(std::string line, Effects& effects) {

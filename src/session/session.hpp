@@ -49,6 +49,10 @@ struct SessionContext {
   SessionOptions options;
 };
 
+// Returns when the log has caught up with its writers, at once when it can't be written: a log that
+// is slower than agents and clients holds them back, a broken one does not.
+Task<void> log_room(const SessionContext& context);
+
 enum class SessionState { kStarting, kReady, kClosing, kClosed };
 
 struct Attachment {
@@ -136,7 +140,6 @@ class Session final : public std::enable_shared_from_this<Session> {
 
   // session.cpp
   Task<void> write_to_agent();
-  Task<void> wait_for_log();
   Task<void> stop_agent();
   void from_agent(std::string line, Effects& effects);
   void perform(Effects& effects);

@@ -42,6 +42,9 @@ class SessionDirectory {
   std::size_t limit() const { return options_.max_sessions; }
   Isolation isolation() const { return context_.backend.isolation(); }
 
+  // For who reads from clients: see log_room(const SessionContext&).
+  Task<void> log_room() { return relay::log_room(context_); }
+
   // Lets clients go on but makes no more sessions; then ends all and returns when nothing is left.
   void refuse_new() { stopping_ = true; }
   Task<void> close_all();

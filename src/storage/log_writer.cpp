@@ -89,6 +89,11 @@ LogStatus LogWriter::status() const {
   return status;
 }
 
+std::size_t LogWriter::backlog() const {
+  const std::lock_guard lock(mutex_);
+  return writable_ ? held_bytes_ + queued_.bytes() : 0;
+}
+
 void LogWriter::run() {
   pthread_setname_np(pthread_self(), "storage");
   bool stopping = false;

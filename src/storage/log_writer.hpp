@@ -45,6 +45,7 @@ class LogWriter {
   void retry_soon() { retry_at_ = {}; }
 
   LogStatus status() const;
+  std::size_t backlog() const;  // see MessageLog
 
  private:
   using Clock = std::chrono::steady_clock;

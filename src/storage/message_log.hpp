@@ -6,7 +6,7 @@
 // the loop.
 //
 // A database that is slower than the writers makes the queue grow: whoever reads from agents and
-// clients looks at status().pending_bytes and pauses.
+// clients looks at backlog() and pauses.
 //
 // When the database can't be written (disk full), messages stay in memory up to `max_pending_bytes`
 // and are written when it works again; beyond that the oldest unwritten are given up and their
@@ -115,6 +115,10 @@ class MessageLog {
   virtual std::string instance_id() const = 0;
 
   virtual LogStatus status() const = 0;
+
+  // Bytes that wait to be written and will be: 0 while the database can't be written, for waiting would not
+  // help. Cheap, unlike status().
+  virtual std::size_t backlog() const = 0;
 };
 
 // The log that keeps nothing (database.path: "" — benchmarks and privacy): histories are empty.

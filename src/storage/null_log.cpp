@@ -24,6 +24,7 @@ class NullLog final : public MessageLog {
   Task<void> flush() override { co_return; }
   std::string instance_id() const override { return {}; }
   LogStatus status() const override { return {}; }
+  std::size_t backlog() const override { return 0; }
 };
 
 }  // namespace

@@ -27,6 +27,7 @@ class SqliteLog final : public MessageLog {
   Task<void> flush() override;
   std::string instance_id() const override { return instance_id_; }
   LogStatus status() const override;
+  std::size_t backlog() const override { return writer_.backlog(); }
 
   // Makes the database as full as a disk may be: SQLite refuses to grow it beyond so many pages.
   // Counted from the writes before the call on; the next attempt to write is made at once.

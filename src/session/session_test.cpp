@@ -1,0 +1,261 @@
+// Sessions with a real agent: turns, replays while the agent talks, and every way to end.
+#include "session/session.hpp"
+
+#include "session/session_fixture.hpp"
+
+#include <gmock/gmock.h>
+
+namespace relay {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAreArray;
+using testing::HasSubstr;
+
+class SessionTest : public SessionFixture {
+ protected:
+  // What a client that has seen everything must have been sent of the stream.
+  std::vector<std::int64_t> shown_to_everyone(const SessionId& id, storage::Sequence after = 0) {
+    std::vector<std::int64_t> sequences;
+    for (const storage::MessageRecord& message : history(id, after).messages) {
+      if (message.to_client && message.kind == storage::MessageKind::kNotification) {
+        sequences.push_back(message.sequence);
+      }
+    }
+    return sequences;
+  }
+  static std::vector<std::int64_t> sequences(const Client& client) {
+    std::vector<std::int64_t> all;
+    for (const Delivery& delivery : client.got) {
+      if (delivery.kind != DeliveryKind::kResponse) all.push_back(delivery.sequence);
+    }
+    return all;
+  }
+};
+
+TEST_F(SessionTest, CarriesATurn) {
+  const auto session = create();
+  EXPECT_EQ(session->state(), SessionState::kReady);
+  EXPECT_THAT(session->new_result(), HasSubstr(session->id().value()));
+  Client& a = reading(attach(*session));
+  Client& b = reading(attach(*session));
+  prompt(*session, a, "\"p\"", "one two");
+  EXPECT_TRUE(session->turn_running());
+  wait_for(a, R"("id":"p")");
+  wait_for(b, "_acp-relay/turn_complete");
+  EXPECT_FALSE(session->turn_running());
+  EXPECT_LT(a.find("agent_message_chunk"), a.find(R"("id":"p")")) << "in the agent's order";
+  EXPECT_THAT(a.text(a.find(R"("id":"p")")), HasSubstr("end_turn"));
+  EXPECT_TRUE(b.has("user_message_chunk"));
+  EXPECT_FALSE(a.has("user_message_chunk"));
+  for (const Client* client : {&a, &b}) {
+    for (const Delivery& delivery : client->got) {
+      EXPECT_THAT(std::string(delivery.bytes.view()),
+                  testing::Not(HasSubstr(session->record().agent_session_id)));
+    }
+  }
+}
+
+TEST_F(SessionTest, RecordsEverythingWithoutHoles) {
+  const auto session = create();
+  Client& a = reading(attach(*session));
+  prompt(*session, a, "1", "/chunks 50 8");
+  wait_for(a, R"("id":1)");
+  const auto page = history(session->id());
+  ASSERT_EQ(static_cast<storage::Sequence>(page.messages.size()), session->last_sequence());
+  for (std::size_t i = 0; i < page.messages.size(); ++i) {
+    EXPECT_EQ(page.messages[i].sequence, static_cast<storage::Sequence>(i) + 1);
+  }
+  EXPECT_EQ(page.messages[0].method, "session/new");
+}
+
+// Clients come at every moment of a turn at which the session has something more to show.
+TEST_F(SessionTest, ReplaysWithoutGapsAndDoublesWhileTheAgentTalks) {
+  const auto session = create();
+  Client& first = reading(attach(*session));
+  std::vector<Client*> late;
+  storage::Sequence seen = session->last_sequence();
+  prompt(*session, first, "1", "/chunks 1000 8");
+  run_until([&] {
+    if (session->last_sequence() != seen && late.size() < 300) {
+      seen = session->last_sequence();
+      late.push_back(&reading(attach(*session, 0)));
+      late.push_back(&reading(attach(*session, seen / 2)));
+      late.push_back(&reading(attach(*session, seen)));
+    }
+    return first.has(R"("id":1)");
+  });
+  ASSERT_GT(late.size(), 3u);
+  prompt(*session, first, "2", "the end");
+  wait_for(first, R"("id":2)");
+  run_until([&] {
+    return std::all_of(late.begin(), late.end(), [&](const Client* client) {
+      return !client->got.empty() && client->got.back().sequence == session->last_sequence();
+    });
+  });
+  const auto everything = shown_to_everyone(session->id());
+  ASSERT_GT(everything.size(), 1000u);
+  for (const Client* client : late) {
+    const auto got = sequences(*client);
+    ASSERT_FALSE(got.empty());
+    const auto begin = std::find(everything.begin(), everything.end(), got.front());
+    ASSERT_NE(begin, everything.end());
+    EXPECT_THAT(got, ElementsAreArray(begin, everything.end()));
+  }
+}
+
+TEST_F(SessionTest, ReplaysFromTheSequenceThatAClientHasSeen) {
+  const auto session = create();
+  Client& a = reading(attach(*session));
+  prompt(*session, a, "1", "/chunks 20 8");
+  wait_for(a, R"("id":1)");
+  for (storage::Sequence after = 0; after <= session->last_sequence(); ++after) {
+    const auto expected = shown_to_everyone(session->id(), after);
+    Client& late = reading(attach(*session, after));
+    if (!expected.empty()) run_until([&] { return late.got.size() >= expected.size(); });
+    EXPECT_THAT(sequences(late), ElementsAreArray(expected)) << after;
+    session->detach(late.id);
+  }
+}
+
+TEST_F(SessionTest, TellsAClientThatIsAheadOfTheStream) {
+  const auto session = create();
+  const storage::Sequence last = session->last_sequence();
+  Client& late = reading(attach(*session, last + 5));
+  wait_for(late, "_acp-relay/gap");
+  EXPECT_THAT(late.text(0), AllOf(HasSubstr("\"from\":" + std::to_string(last + 1)),
+                                  HasSubstr("\"to\":" + std::to_string(last + 5))));
+}
+
+TEST_F(SessionTest, AnswersInOrderAlsoWhoCatchesUp) {
+  const auto session = create();
+  Client& a = reading(attach(*session));
+  prompt(*session, a, "1", "/chunks 9000 8");
+  wait_for(a, R"("id":1)");
+  Client& late = reading(attach(*session, 0));
+  prompt(*session, late, "\"late\"", "one two three");
+  wait_for(late, R"("id":"late")");
+  run_until([&] { return sequences(late).size() >= sequences(a).size(); });
+  const std::size_t answer = late.find(R"("id":"late")");
+  for (std::size_t i = answer; i < late.got.size(); ++i) {
+    ASSERT_GE(late.got[i].sequence, late.got[answer].sequence) << "shown after the answer";
+  }
+}
+
+TEST_F(SessionTest, DropsASlowClientAndNobodyElse) {
+  const auto session = create();
+  Client& a = reading(attach(*session));
+  Client& slow = attach(*session, std::nullopt, {1u << 20, 5});
+  prompt(*session, a, "1", "/chunks 100 8");
+  wait_for(a, R"("id":1)");
+  EXPECT_EQ(slow.outbox->end(), Outbox::End::kOverflow);
+  EXPECT_EQ(session->client_count(), 1u);
+  EXPECT_EQ(metrics_.slow_clients, 1u);
+  EXPECT_EQ(sequences(a).size() + 2, shown_to_everyone(session->id()).size())
+      << "all but its own echo and the end of its own turn";
+}
+
+TEST_F(SessionTest, BoundsItsClients) {
+  options_.max_clients = 2;
+  const auto session = create();
+  attach(*session);
+  Client& b = attach(*session);
+  Attachment third;
+  third.outbox = std::make_shared<Outbox>(io_.get_executor(), OutboxLimits());
+  const auto refused = session->attach(third);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().type, ErrorType::kSessionLimitReached);
+  session->detach(b.id);
+  EXPECT_TRUE(session->attach(third));
+}
+
+TEST_F(SessionTest, AClientThatComesLateIsAskedForPermission) {
+  const auto session = create();
+  Client& a = reading(attach(*session));
+  prompt(*session, a, "1", "/permission");
+  wait_for(a, "session/request_permission");
+  session->detach(a.id);
+  Client& late = reading(attach(*session, 0));
+  wait_for(late, "session/request_permission");
+  EXPECT_EQ(late.got.back().kind, DeliveryKind::kRequest) << "after all that was before";
+  const auto frame = Frame::parse(std::string(late.got.back().bytes.view()), {});
+  ASSERT_TRUE(frame);
+  auto answer = Frame::parse(
+      rpc::result(frame->id(), R"({"outcome":{"outcome":"selected","optionId":"allow"}})"), {});
+  session->submit(late.id, std::move(*answer));
+  wait_for(late, "_acp-relay/turn_complete");
+}
+
+TEST_F(SessionTest, CancelsATurnThatTakesTooLong) {
+  options_.prompt_timeout = 50ms;
+  const auto session = create();
+  Client& a = reading(attach(*session));
+  prompt(*session, a, "1", "/sleep 60");
+  wait_for(a, R"("id":1)");
+  EXPECT_THAT(a.text(a.find(R"("id":1)")),
+              AllOf(HasSubstr("\"cancelled\""), HasSubstr("prompt_timeout")));
+  EXPECT_EQ(session->state(), SessionState::kReady);
+}
+
+TEST_F(SessionTest, EndsATurnProperlyWhenItIsClosed) {
+  const auto session = create();
+  Client& a = reading(attach(*session));
+  prompt(*session, a, "1", "/sleep 60");
+  prompt(*session, a, "2", "queued");
+  session->close(make_error(ErrorType::kSessionClosed, "closed by a test"), "test");
+  session->close(make_error(ErrorType::kInternalError, "second"), "second");
+  run_void(session->wait_closed());
+  run_until([&] { return a.has("_acp-relay/session_closed"); });
+  EXPECT_THAT(a.text(a.find(R"("id":1)")), HasSubstr("\"cancelled\""));
+  EXPECT_THAT(a.text(a.find(R"("id":2)")), HasSubstr("\"cancelled\""));
+  EXPECT_THAT(a.got.back().bytes.view(), HasSubstr("_acp-relay/session_closed"));
+  EXPECT_EQ(session->state(), SessionState::kClosed);
+  EXPECT_FALSE(has_children());
+  const auto stored = record(session->id());
+  ASSERT_TRUE(stored);
+  EXPECT_EQ(stored->cause, "test");
+  EXPECT_TRUE(stored->closed_at);
+
+  Attachment another;
+  another.outbox = std::make_shared<Outbox>(io_.get_executor(), OutboxLimits());
+  const auto refused = session->attach(another);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().type, ErrorType::kSessionClosed);
+  prompt(*session, a, "3", "late");  // goes nowhere
+  session->cancel();
+  session->detach(a.id);
+}
+
+TEST_F(SessionTest, TellsEveryoneWhenTheAgentDiesInATurn) {
+  const auto session = create();
+  Client& a = reading(attach(*session));
+  Client& b = reading(attach(*session));
+  prompt(*session, a, "1", "/exit 3");
+  prompt(*session, b, "1", "queued");
+  run_void(session->wait_closed());
+  run_until(
+      [&] { return a.has("_acp-relay/session_closed") && b.has("_acp-relay/session_closed"); });
+  for (const Client* client : {&a, &b}) {
+    EXPECT_THAT(client->text(client->find(R"("id":1)")),
+                AllOf(HasSubstr("agent_exited"), HasSubstr("\"exit_code\":3")));
+  }
+  EXPECT_TRUE(b.has("_acp-relay/turn_complete"));
+  EXPECT_EQ(session->closed_because().type, ErrorType::kAgentExited);
+  EXPECT_THAT(record(session->id())->cause, HasSubstr("exit code 3"));
+  EXPECT_FALSE(has_children());
+}
+
+TEST_F(SessionTest, EndsAFeedWithTheSession) {
+  const auto session = create();
+  Client& feed = reading(attach(*session, 0, {}, true));
+  Client& a = reading(attach(*session));
+  prompt(*session, a, "\"p\"", "hi");
+  wait_for(feed, R"("id":"p")");
+  session->close(make_error(ErrorType::kSessionClosed, "closed by a test"), "test");
+  run_void(session->wait_closed());
+  EXPECT_EQ(feed.outbox->end(), Outbox::End::kClosed);
+  EXPECT_EQ(a.outbox->end(), Outbox::End::kOpen);
+}
+
+}  // namespace
+}  // namespace relay
