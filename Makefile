@@ -61,7 +61,7 @@ fuzz: ## Every fuzz target for FUZZ_SECONDS (60)
 
 bench: ## The benchmarks, with the floor in the same run
 	@scripts/build.sh bench
-	@tools/bench.sh build/bench
+	@$(PYTHON) bench/run.py
 
 coverage: ## Lines and branches reached by the unit tests: build/coverage/report.txt
 	@scripts/build.sh coverage

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Builds one configuration; compiles what has changed and says nothing when nothing has.
-#   scripts/build.sh [release|debug|asan|tsan|gcc|fuzz|coverage|bench] [TARGET...]
+#   scripts/build.sh [release|bench|debug|asan|tsan|gcc|fuzz|coverage] [TARGET...]
 # The programs are build/<configuration>/acp-relay and build/<configuration>/acp-demo-agent.
-# release (the default) needs the packages of the group "build" only; the others hold the tests.
+# release (the default) needs the packages of the group "build" only, and so does bench, which adds the
+# benchmark's programs to the release; the others hold the tests.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -12,12 +13,17 @@ preset=${1:-release}
 shift || true
 case $preset in
   release) groups=(build) ;;
-  debug | asan | tsan | gcc | fuzz | coverage | bench) groups=(build test) ;;
+  bench)
+    groups=(build)
+    preset=release
+    set -- acp-relay acp-demo-agent echo_agent pipe_forwarder load_client "$@"
+    ;;
+  debug | asan | tsan | gcc | fuzz | coverage) groups=(build test) ;;
   -h | --help)
-    sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     exit 0
     ;;
-  *) fail "unknown configuration \"$preset\"" "scripts/build.sh release|debug|asan|tsan|gcc|fuzz|coverage|bench" ;;
+  *) fail "unknown configuration \"$preset\"" "scripts/build.sh release|bench|debug|asan|tsan|gcc|fuzz|coverage" ;;
 esac
 
 if command -v dpkg-query >/dev/null; then

@@ -105,12 +105,12 @@ unit_tests() {
 }
 
 end_to_end_tests() {
-  local preset=$1
+  local preset=$1 slower=$2
   [[ -n $(find tests/e2e -maxdepth 1 -name 'test_*.py' -print -quit) ]] || {
     echo "tests/e2e holds no test"
     return 1
   }
-  ACP_RELAY_BIN=$root/build/$preset/acp-relay ACP_DEMO_AGENT=$root/build/$preset/acp-demo-agent \
+  ACP_TEST_TIME_SCALE=$slower ACP_RELAY_BIN=$root/build/$preset/acp-relay ACP_DEMO_AGENT=$root/build/$preset/acp-demo-agent \
     pytest "e2e-$preset" tests/e2e
 }
 
@@ -123,15 +123,18 @@ step "tests of the lints" pytest tools tools/tests || true
 needed "build, debug (clang)" scripts/build.sh debug
 step "unit tests, debug" unit_tests debug || true
 needed "build, release" scripts/build.sh release
-step "end-to-end tests, release" end_to_end_tests release || true
+step "end-to-end tests, release" end_to_end_tests release 1 || true
 [[ $scope == all ]] || finish
 
+if step "build, benchmark" scripts/build.sh bench; then
+  step "benchmark, a short run" lint benchmark "$python" bench/run.py --quick || true
+fi
 if step "build, second compiler (gcc)" scripts/build.sh gcc; then
   step "unit tests, gcc" unit_tests gcc || true
 fi
 if step "build, ASan and UBSan" scripts/build.sh asan; then
   step "unit tests, ASan and UBSan" unit_tests asan || true
-  step "end-to-end tests, ASan and UBSan" end_to_end_tests asan || true
+  step "end-to-end tests, ASan and UBSan" end_to_end_tests asan 4 || true
   step "fuzz targets, $fuzz_seconds s each" tools/fuzz.sh build/asan "$fuzz_seconds" || true
 fi
 if step "build, TSan" scripts/build.sh tsan; then
