@@ -2,9 +2,7 @@
 
 #include "app/settings.hpp"
 #include "backend/process/process_backend.hpp"
-#include "base/random_id.hpp"
 #include "config/print.hpp"
-#include "protocol/secrets.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
@@ -31,29 +29,35 @@ Error no_containers() {
 
 }  // namespace
 
-Result<std::unique_ptr<Application>> Application::start(asio::any_io_executor executor,
-                                                        const config::Config& config, Logger log) {
-  std::unique_ptr<Application> application(
-      new Application(std::move(executor), config, std::move(log)));
+Result<std::unique_ptr<Application>> Application::start(
+    asio::any_io_executor executor, const config::Config& config, std::string generated_token,
+    std::shared_ptr<const SecretRedactor> redactor, Logger log) {
+  std::unique_ptr<Application> application(new Application(std::move(executor), config,
+                                                           std::move(generated_token),
+                                                           std::move(redactor), std::move(log)));
   const auto opened = application->open();
   if (!opened) return opened.error();
   return application;
 }
 
-Application::Application(asio::any_io_executor executor, const config::Config& config, Logger log)
+Application::Application(asio::any_io_executor executor, const config::Config& config,
+                         std::string generated_token,
+                         std::shared_ptr<const SecretRedactor> redactor, Logger log)
     : executor_(executor),
       config_(config),
+      generated_token_(std::move(generated_token)),
+      redactor_(std::move(redactor)),
       log_(std::move(log)),
       background_(std::move(executor), [this](const std::string& task, std::exception_ptr) {
         log_.error("a background task failed", {{"task", task}});
       }) {}
 
 Result<void> Application::open() {
-  if (needs_generated_token(config_)) generated_token_ = random_hex(24);
-  const auto redactor = std::make_shared<const SecretRedactor>(config::secrets(config_));
   if (config_.database.enabled) {
     storage::LogOptions options = log_options(config_);
-    options.redact = [redactor](std::string_view text) { return redactor->redact(text); };
+    options.redact = [redactor = redactor_](std::string_view text) {
+      return redactor->redact(text);
+    };
     auto opened = storage::MessageLog::open(executor_, std::move(options), log_);
     if (!opened) return opened.error();
     message_log_ = std::move(*opened);
@@ -63,11 +67,12 @@ Result<void> Application::open() {
   if (auto backend = open_backend(); !backend) return backend.error();
   sessions_ = std::make_unique<SessionDirectory>(
       SessionContext{executor_, *backend_, *message_log_, metrics_, request_ids_, log_,
-                     session_options(config_)},
+                     session_options(config_), redactor_},
       directory_options(config_));
   api_ = std::make_unique<frontend::RelayApi>(
       *sessions_, frontend::ApiOptions{config_.sessions.shared, config_.agent.client_env});
   metrics_.before_text([this](Metrics& metrics) {
+    sessions_->count(metrics);
     const storage::LogStatus status = message_log_->status();
     metrics.log_pending_bytes = status.pending_bytes;
     metrics.log_lost_messages = status.lost_messages;
@@ -84,8 +89,7 @@ Result<void> Application::open_backend() {
               {{"key", "container.enabled"}});
   }
   ProcessOptions options = process_options(config_, demo_agent_path());
-  const auto redactor = std::make_shared<const SecretRedactor>(config::secrets(config_));
-  options.redact = [redactor](std::string line) {
+  options.redact = [redactor = redactor_](std::string line) {
     auto changed = redactor->redact(line);
     return changed ? std::move(*changed) : std::move(line);
   };
@@ -111,6 +115,7 @@ Result<void> Application::listen() {
   management::ManagementContext context{*sessions_, *message_log_, metrics_};
   context.access = access_rules(config_, Listener::kManagement, generated_token_);
   context.config_json = config::to_json(config_);
+  context.isolation = to_string(backend_->isolation());
   context.logger = log_;
   context.extra_reasons = [this] { return not_ready_because(); };
   management_ = std::make_unique<management::ManagementApi>(std::move(context));
@@ -205,7 +210,7 @@ Running Application::running() const {
   if (!config_.agent.command.empty()) {
     running.agent = config_.agent.command;
     for (const std::string& argument : config_.agent.args) running.agent += " " + argument;
-    running.agent = SecretRedactor(config::secrets(config_)).redacted(running.agent);
+    running.agent = redactor_->redacted(running.agent);
   }
   return running;
 }

@@ -10,6 +10,7 @@
 #include "http/server.hpp"
 #include "management/management_api.hpp"
 #include "metrics/metrics.hpp"
+#include "protocol/secrets.hpp"
 #include "session/session_directory.hpp"
 #include "storage/message_log.hpp"
 
@@ -20,9 +21,13 @@ namespace relay::app {
 
 class Application {
  public:
-  // Opens the database and the ports. On failure nothing is left open.
+  // Opens the database and the ports. On failure nothing is left open. `generated_token` is used
+  // where a token is needed and none is configured.
   static Result<std::unique_ptr<Application>> start(asio::any_io_executor executor,
-                                                    const config::Config& config, Logger log);
+                                                    const config::Config& config,
+                                                    std::string generated_token,
+                                                    std::shared_ptr<const SecretRedactor> redactor,
+                                                    Logger log);
 
   // Serves until stop() has finished.
   Task<void> run();
@@ -37,7 +42,9 @@ class Application {
   Running running() const;
 
  private:
-  Application(asio::any_io_executor executor, const config::Config& config, Logger log);
+  Application(asio::any_io_executor executor, const config::Config& config,
+              std::string generated_token, std::shared_ptr<const SecretRedactor> redactor,
+              Logger log);
   Result<void> open();
   Result<void> open_backend();
   Result<void> listen();
@@ -46,8 +53,9 @@ class Application {
 
   asio::any_io_executor executor_;
   config::Config config_;
-  Logger log_;
   std::string generated_token_;
+  std::shared_ptr<const SecretRedactor> redactor_;
+  Logger log_;
   Metrics metrics_;
   RequestIds request_ids_;
   std::unique_ptr<storage::MessageLog> message_log_;

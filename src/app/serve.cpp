@@ -1,8 +1,12 @@
 #include "app/serve.hpp"
 
 #include "app/application.hpp"
+#include "app/settings.hpp"
 #include "base/log.hpp"
+#include "base/random_id.hpp"
 #include "config/load.hpp"
+#include "config/print.hpp"
+#include "protocol/secrets.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -71,10 +75,16 @@ Task<void> end_on_signal(Application& application, asio::signal_set& signals, Lo
 
 int run(const config::Config& config, const ServeOptions& options) {
   const LogLevel level = options.verbose ? LogLevel::kDebug : config.log.level;
-  const Logger log = Logger::to_stderr(level, config.log.format);
+  std::string token = needs_generated_token(config) ? random_hex(24) : std::string();
+  std::vector<std::string> secrets = config::secrets(config);
+  if (!token.empty()) secrets.push_back(token);
+  const auto redactor = std::make_shared<const SecretRedactor>(std::move(secrets));
+  const Logger log = Logger::to_stderr(level, config.log.format, [redactor](std::string_view line) {
+    return redactor->redact(line);
+  });
   asio::io_context loop(1);
   asio::signal_set signals(loop, SIGINT, SIGTERM);
-  auto started = Application::start(loop.get_executor(), config, log);
+  auto started = Application::start(loop.get_executor(), config, std::move(token), redactor, log);
   if (!started) {
     explain(started.error());
     return kFailed;

@@ -53,13 +53,16 @@ std::string startup_lines(const config::Config& config, const Running& running) 
     line("token", running.generated_token + "  (made for this run; set auth.tokens to choose)");
   const std::string auth =
       generated ? " -H \"Authorization: Bearer " + running.generated_token + "\"" : "";
+  const bool anywhere = server.http_host == "0.0.0.0" || server.http_host == "::";
+  const std::string reach = anywhere ? url("http", tls, "127.0.0.1", running.http_port) : http;
   out += "Try it:\n";
   out += fmt::format(
       "  curl -s{} -H 'Content-Type: application/json' {}/session/new \\\n"
       "    -d '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session/new\",\"params\":{{}}}}'\n",
-      auth, http);
-  out += fmt::format("  acp-relay prompt{} \"hello\"\n",
-                     running.http_port == 8080 && !tls ? "" : " --url " + http);
+      auth, reach);
+  out += fmt::format("  {}acp-relay prompt{} \"hello\"\n",
+                     generated ? "ACP_RELAY_TOKEN=" + running.generated_token + " " : "",
+                     running.http_port == 8080 && !tls ? "" : " --url " + reach);
   return out;
 }
 

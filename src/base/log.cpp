@@ -12,9 +12,10 @@ namespace relay {
 
 class LogSink {
  public:
-  LogSink(LogLevel level, LogFormat format)
+  LogSink(LogLevel level, LogFormat format, Logger::Redact redact)
       : level_(level),
         format_(format),
+        redact_(std::move(redact)),
         logger_("relay", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
     logger_.set_pattern("%v");
     logger_.set_level(spdlog::level::trace);
@@ -23,11 +24,15 @@ class LogSink {
 
   LogLevel level() const { return level_; }
   LogFormat format() const { return format_; }
-  void line(const std::string& text) { logger_.info(text); }
+  void line(const std::string& text) {
+    const auto clean = redact_ ? redact_(text) : std::nullopt;
+    logger_.info(clean ? *clean : text);
+  }
 
  private:
   LogLevel level_;
   LogFormat format_;
+  Logger::Redact redact_;
   spdlog::logger logger_;
 };
 
@@ -135,8 +140,8 @@ std::string compose(LogLevel level, LogFormat format, std::string_view event,
 
 }  // namespace
 
-Logger Logger::to_stderr(LogLevel level, LogFormat format) {
-  return Logger(std::make_shared<LogSink>(level, format));
+Logger Logger::to_stderr(LogLevel level, LogFormat format, Redact redact) {
+  return Logger(std::make_shared<LogSink>(level, format, std::move(redact)));
 }
 
 Logger Logger::silent() { return Logger(nullptr); }

@@ -7,8 +7,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -42,8 +44,10 @@ class LogSink;  // where lines go; shared by all Loggers made from one root
 // Cheap to copy. Safe to use from any thread.
 class Logger {
  public:
+  // Takes secrets out of a line before it is written; empty result: there were none.
+  using Redact = std::function<std::optional<std::string>(std::string_view)>;
   // A root that writes to stderr.
-  static Logger to_stderr(LogLevel level, LogFormat format);
+  static Logger to_stderr(LogLevel level, LogFormat format, Redact redact = {});
   // A root that drops everything: tests, and commands that must stay quiet.
   static Logger silent();
 

@@ -140,7 +140,7 @@ void add_database_keys(std::vector<Key>& keys) {
   at("durability", &D::durability,
      choice<Durability>({{"relaxed", Durability::kRelaxed}, {"strict", Durability::kStrict}}),
      "relaxed: safe against a crash of the relay, the last moments may be lost when the machine "
-     "loses power. full: every commit is on the disk.");
+     "loses power. strict: every commit is on the disk.");
   at("max_pending_bytes", &D::max_pending_bytes, size<std::size_t>(kKi, 64 * kGi),
      "How much may wait in memory while the file can't be written; beyond it the log has a gap.");
   at("retention_days", &D::retention_days, count<std::int64_t>(0, 36500),
@@ -157,7 +157,7 @@ void add_other_keys(std::vector<Key>& keys) {
       choice<ClientCapabilitiesMode>({{"strip", ClientCapabilitiesMode::kStrip},
                                       {"passthrough", ClientCapabilitiesMode::kPassthrough}}),
       "strip: the agent is told that clients have no file system and no terminal, so it uses its "
-      "own. passthrough: it is told what the client said.");
+      "own. passthrough: it is told that clients offer files and terminals.");
   Section log(keys, "log.", [](auto& config) -> auto& { return config.log; });
   log("level", &LogConfig::level,
       choice<LogLevel>({{"debug", LogLevel::kDebug},

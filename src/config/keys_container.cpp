@@ -10,7 +10,10 @@ void add_container_keys(std::vector<Key>& keys) {
   constexpr milliseconds kNone{0};
   Section at(keys, "container.", [](auto& config) -> auto& { return config.container; });
 
-  at("enabled", &C::enabled, flag(), "true: every session's agent runs in its own container.");
+  at("enabled", &C::enabled, flag(),
+     "true: every session's agent runs in its own container. This version checks the keys of "
+     "this section but runs no containers yet: it falls back to agent.command and says so, or "
+     "refuses to start when that is not set or container.required is true.");
   at("required", &C::required, flag(),
      "true: the relay refuses to start when containers can't be used; false: it then uses "
      "agent.command, if that is set, and says so.");

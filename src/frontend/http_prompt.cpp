@@ -35,12 +35,13 @@ Task<void> RelayHttp::prompt(http::Exchange& exchange, http::Principal principal
   std::optional<Error> refused;
   if (!exchange.request().header("Last-Event-ID").empty()) {
     refused = resumed_prompt();
+  } else if (principal.role == http::Role::kObserver) {
+    refused = forbidden_for_observers(frame.method());
   } else if (frame.session_id().empty()) {
     refused = make_error(ErrorType::kInvalidParams, "sessionId is missing")
                   .suggest("make a session with POST /session/new first");
   }
   ClientTraits traits;
-  traits.may_act = principal.role != http::Role::kObserver;
   traits.own_turns_only = true;
   std::shared_ptr<Session> session;
   if (!refused) {

@@ -39,6 +39,12 @@ void hide_in_mcp_servers(json::object& params) {
   }
 }
 
+// Requests that may say which servers the agent is to use, and with which environment it starts.
+bool sets_up_session(std::string_view method) {
+  return method == "session/new" || method == "session/load" || method == "session/resume" ||
+         method == "session/fork";
+}
+
 void hide_all(json::value& value) {
   if (auto* object = value.if_object()) {
     for (auto& member : *object) hide_all(member.value());
@@ -86,10 +92,25 @@ std::string SecretRedactor::redacted(std::string_view text) const {
   return changed ? std::move(*changed) : std::string(text);
 }
 
+Error SecretRedactor::redacted(Error error) const {
+  const auto clean = [this](std::string& text) {
+    if (auto changed = redact(text)) text = std::move(*changed);
+  };
+  clean(error.explanation);
+  clean(error.details);
+  for (std::string& cause : error.possible_causes) clean(cause);
+  for (std::string& action : error.suggested_actions) clean(action);
+  for (auto& [key, value] : error.state) {
+    if (auto* text = std::get_if<std::string>(&value)) clean(*text);
+  }
+  return error;
+}
+
 std::string without_request_secrets(std::string_view method, std::string_view message) {
   const bool all = method == "authenticate" || method.starts_with("providers/");
-  const bool servers = !all && message.find("\"mcpServers\"") != std::string_view::npos;
-  if (!all && !servers) return std::string(message);
+  const bool some =
+      sets_up_session(method) || message.find("\"mcpServers\"") != std::string_view::npos;
+  if (!all && !some) return std::string(message);
   boost::system::error_code failure;
   json::value document = json::parse(message, failure);
   json::object* object = failure ? nullptr : document.if_object();
@@ -99,6 +120,7 @@ std::string without_request_secrets(std::string_view method, std::string_view me
     hide_all(*params);
   } else if (auto* members = params->if_object()) {
     hide_in_mcp_servers(*members);
+    if (sets_up_session(method)) hide_values(members->if_contains("env"));
   }
   return json::serialize(document);
 }

@@ -24,6 +24,14 @@ TEST(RequestSecrets, HidesValuesOfMcpServers) {
       R"({"jsonrpc":"2.0","id":1,"method":"session/new","params":{"cwd":"/","mcpServers":[{"name":"a","env":[{"name":"K","value":"***"}]},{"name":"b","headers":[{"name":"H","value":"***"}]},{"name":"c","env":{"K":"***"}}]}})");
 }
 
+TEST(RequestSecrets, HidesTheEnvironmentOfANewSession) {
+  EXPECT_EQ(
+      without_request_secrets(
+          "session/new",
+          R"({"jsonrpc":"2.0","id":1,"method":"session/new","params":{"env":{"KEY":"s1"},"mcp\u0053ervers":[{"env":[{"name":"K","value":"s2"}]}]}})"),
+      R"({"jsonrpc":"2.0","id":1,"method":"session/new","params":{"env":{"KEY":"***"},"mcpServers":[{"env":[{"name":"K","value":"***"}]}]}})");
+}
+
 TEST(RequestSecrets, HidesAllThatAuthenticateCarries) {
   EXPECT_EQ(
       without_request_secrets(

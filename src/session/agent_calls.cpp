@@ -27,6 +27,12 @@ bool AgentCalls::was_asked(std::int64_t id, ClientId client) const {
   return std::find(asked.begin(), asked.end(), client) != asked.end();
 }
 
+std::size_t AgentCalls::permissions() const {
+  return static_cast<std::size_t>(std::count_if(
+      calls_.begin(), calls_.end(),
+      [](const auto& entry) { return entry.second.kind == acp::ReverseKind::kPermission; }));
+}
+
 std::optional<std::chrono::steady_clock::time_point> AgentCalls::next_deadline() const {
   std::optional<std::chrono::steady_clock::time_point> next;
   for (const auto& [id, call] : calls_) {

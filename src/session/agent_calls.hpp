@@ -37,6 +37,8 @@ class AgentCalls {
   bool was_asked(std::int64_t id, ClientId client) const;
   std::optional<std::chrono::steady_clock::time_point> next_deadline() const;
 
+  std::size_t permissions() const;  // permission requests among them
+
   std::map<std::int64_t, AgentCall>& all() { return calls_; }
   const std::map<std::int64_t, AgentCall>& all() const { return calls_; }
 

@@ -2,11 +2,13 @@
 // (log, then deliver), then the agent, then the clients.
 #pragma once
 
+#include "base/error.hpp"
 #include "protocol/shared_bytes.hpp"
 #include "session/client.hpp"
 #include "session/outbox.hpp"
 #include "storage/records.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -27,6 +29,7 @@ struct Skipped {
 
 struct TurnEnd {
   std::string stop_reason;  // the agent's word, "error" for a JSON-RPC error
+  std::chrono::steady_clock::duration took{};
 };
 
 struct Effects {
@@ -34,6 +37,7 @@ struct Effects {
   std::vector<SharedBytes> to_agent;
   std::vector<ToClients> to_clients;
   std::vector<TurnEnd> turns_ended;
+  std::vector<ErrorType> refused;  // errors that the relay itself answered with
   Skipped skipped;
 
   void clear() {
@@ -41,6 +45,7 @@ struct Effects {
     to_agent.clear();
     to_clients.clear();
     turns_ended.clear();
+    refused.clear();
     skipped = {};
   }
 };

@@ -120,6 +120,7 @@ std::optional<std::chrono::steady_clock::time_point> MessageRouter::turn_started
 }
 
 void MessageRouter::refuse(ClientId to, std::string_view id, const Error& error, Effects& effects) {
+  effects.refused.push_back(error.type);
   const SharedBytes bytes(rpc::error(id, error, rpc::Dialect::kRelay));
   const auto sequence =
       note(storage::Origin::kRelay, storage::MessageKind::kResponse, true, {}, id, bytes, effects);

@@ -111,6 +111,7 @@ class MessageRouter {
   storage::Sequence last_sequence() const { return sequence_; }
   bool turn_running() const { return turn_.has_value(); }
   std::optional<std::chrono::steady_clock::time_point> turn_started() const;
+  std::size_t permission_waits() const { return agent_calls_.permissions(); }
   std::size_t queued_prompts() const { return prompts_.size(); }
   bool is_pending(std::int64_t request_id) { return agent_calls_.find(request_id) != nullptr; }
   bool was_asked(std::int64_t request_id, ClientId client) const {

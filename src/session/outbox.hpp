@@ -40,7 +40,8 @@ class Outbox {
   // False: the outbox is closed, by close() or by this message being one too many.
   bool push(Delivery delivery);
 
-  // Called once when the outbox overflows, from within the push: its reader may be stuck in a write.
+  // Called once when the outbox overflows, from within the push: its reader may be stuck in a
+  // write.
   void when_overflowing(std::function<void()> act) { overflowing_ = std::move(act); }
 
   // What is queued is still delivered.

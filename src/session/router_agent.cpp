@@ -82,7 +82,8 @@ void MessageRouter::agent_response(Frame frame, Effects& effects) {
       note(Origin::kAgent, MessageKind::kResponse, true, {}, call->id, bytes, effects);
   send(call->client, bytes, sequence, DeliveryKind::kResponse, effects);
   if (ends_turn) {
-    effects.turns_ended.push_back({std::string(stop_reason(frame))});
+    effects.turns_ended.push_back(
+        {std::string(stop_reason(frame)), moment_.steady - turn_->started});
     end_turn(&frame, nullptr, effects);
   }
 }

@@ -108,6 +108,7 @@ void Session::perform(Effects& effects) {
   for (const ToClients& message : effects.to_clients) deliver(message);
   for (const TurnEnd& end : effects.turns_ended) {
     ++context_.metrics.turns[metrics::stop_reason(end.stop_reason)];
+    context_.metrics.turn.observe(end.took);
   }
   context_.metrics.agent_lines_skipped[metrics::SkipReason::kUnknownId] +=
       effects.skipped.unknown_id;
@@ -237,8 +238,6 @@ void Session::close(Error why, std::string cause) {
   close_error_ = std::move(why);
   close_cause_ = std::move(cause);
   if (!ready) return;  // start() notices
-  --context_.metrics.sessions[metrics::SessionState::kReady];
-  ++context_.metrics.sessions[metrics::SessionState::kClosing];
   if (router_->turn_running()) {
     advance_clock();
     effects_.clear();
@@ -271,9 +270,6 @@ void Session::finish(const AgentExit& exit) {
   if (!asked_to) {
     close_error_ = agent_exited(exit, router_->turn_running() ? "a turn" : "idle time");
     close_cause_ = "agent_exited: " + describe_exit(exit);
-    --context_.metrics.sessions[metrics::SessionState::kReady];
-  } else {
-    --context_.metrics.sessions[metrics::SessionState::kClosing];
   }
   state_ = SessionState::kClosed;
   ++context_.metrics.agent_exits[exit_cause(exit, asked_to)];

@@ -10,6 +10,7 @@
 #include "base/async.hpp"
 #include "base/log.hpp"
 #include "metrics/metrics.hpp"
+#include "protocol/secrets.hpp"
 #include "session/handshake.hpp"
 #include "session/message_router.hpp"
 #include "session/outbox.hpp"
@@ -47,6 +48,7 @@ struct SessionContext {
   RequestIds& request_ids;
   Logger logger;
   SessionOptions options;
+  std::shared_ptr<const SecretRedactor> redactor = std::make_shared<const SecretRedactor>();
 };
 
 // Returns when the log has caught up with its writers, at once when it can't be written: a log that
@@ -107,6 +109,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   SessionState state() const { return state_; }
   const storage::SessionRecord& record() const { return record_; }
   const SessionId& id() const { return record_.id; }
+  std::size_t permission_waits() const { return router_ ? router_->permission_waits() : 0; }
   bool turn_running() const { return router_ && router_->turn_running(); }
   std::size_t client_count() const { return watchers_.size(); }
   storage::Sequence last_sequence() const { return router_ ? router_->last_sequence() : 0; }

@@ -146,6 +146,27 @@ Task<Result<storage::SessionPage>> SessionDirectory::list(storage::SessionQuery 
   return context_.log.list(std::move(query));
 }
 
+void SessionDirectory::count(Metrics& metrics) const {
+  metrics.sessions = {};
+  metrics.permission_waits = 0;
+  for (const auto& [id, session] : sessions_) {
+    switch (session->state()) {
+      case SessionState::kStarting:
+        ++metrics.sessions[metrics::SessionState::kStarting];
+        break;
+      case SessionState::kReady:
+        ++metrics.sessions[session->turn_running() ? metrics::SessionState::kTurn
+                                                   : metrics::SessionState::kReady];
+        break;
+      case SessionState::kClosing:
+      case SessionState::kClosed:
+        ++metrics.sessions[metrics::SessionState::kClosing];
+        break;
+    }
+    metrics.permission_waits += static_cast<std::int64_t>(session->permission_waits());
+  }
+}
+
 void SessionDirectory::abandon_all() {
   for (const auto& [id, session] : sessions_) session->abandon();
 }

@@ -42,6 +42,9 @@ class SessionDirectory {
   std::size_t limit() const { return options_.max_sessions; }
   Isolation isolation() const { return context_.backend.isolation(); }
 
+  // The gauges of what is live now.
+  void count(Metrics& metrics) const;
+
   // For who reads from clients: see log_room(const SessionContext&).
   Task<void> log_room() { return relay::log_room(context_); }
 

@@ -14,18 +14,18 @@ using namespace boost::asio::experimental::awaitable_operators;
 
 Task<Result<void>> Session::start(StartRequest request) {
   const auto began = std::chrono::steady_clock::now();
-  ++context_.metrics.sessions[metrics::SessionState::kStarting];
   auto launched = co_await context_.backend.launch(request.launch);
   if (!launched) {
     co_await abandon_start(launched.error());
-    co_return launched.error();
+    co_return close_error_;
   }
   agent_ = std::move(*launched);
   record_.working_directory = agent_->working_directory();
   const auto shaken = co_await shake_hands(request);
   if (!shaken) {
+    ++context_.metrics.agent_exits[metrics::ExitCause::kNotStarted];
     co_await abandon_start(shaken.error());
-    co_return shaken.error();
+    co_return close_error_;
   }
   if (state_ == SessionState::kClosing) {  // the relay is being stopped
     const Error why = close_error_;
@@ -33,8 +33,6 @@ Task<Result<void>> Session::start(StartRequest request) {
     co_return why;
   }
   state_ = SessionState::kReady;
-  --context_.metrics.sessions[metrics::SessionState::kStarting];
-  ++context_.metrics.sessions[metrics::SessionState::kReady];
   ++context_.metrics.sessions_created;
   context_.metrics.session_start.observe(std::chrono::steady_clock::now() - began);
   log_.info("session ready",
@@ -107,6 +105,7 @@ void Session::become_ready(Handshake& handshake, const StartRequest& request) {
   const std::string agent_json = "\"" + record_.agent_session_id + "\"";
   Edits edits;
   translate_session(response, agent_json, relay_json, edits);
+  edits.push_back({response.envelope().id, request.request_id});
   const std::string translated = splice(response.bytes(), std::move(edits));
   auto parsed = Frame::parse(translated, {});
   new_result_ = parsed ? std::string(parsed->result()) : "{}";
@@ -122,16 +121,14 @@ void Session::become_ready(Handshake& handshake, const StartRequest& request) {
   for (std::string& line : early_lines_) from_agent(std::move(line), effects_);
   early_lines_ = {};
   perform(effects_);
-  update_idle();
 }
 
 // A session that never became ready is not in the log: nobody has seen its id.
 Task<void> Session::abandon_start(Error error) {
   if (agent_) co_await agent_->stop(context_.options.stop_grace);
   agent_.reset();
-  --context_.metrics.sessions[metrics::SessionState::kStarting];
   state_ = SessionState::kClosed;
-  close_error_ = std::move(error);
+  close_error_ = context_.redactor->redacted(std::move(error));
   log_.warn("session did not start",
             {{"error", to_string(close_error_.type)}, {"explanation", close_error_.explanation}});
   closed_.happen();
