@@ -33,6 +33,7 @@ Task<Result<void>> Session::start(StartRequest request) {
     co_return why;
   }
   state_ = SessionState::kReady;
+  update_idle();
   ++context_.metrics.sessions_created;
   context_.metrics.session_start.observe(std::chrono::steady_clock::now() - began);
   log_.info("session ready",
