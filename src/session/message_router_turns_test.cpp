@@ -235,6 +235,17 @@ TEST_F(MessageRouterTurns, AQueuedPromptIsCancelledWithoutTheAgent) {
               ElementsAre(rpc::notification("$/cancel_request", R"({"requestId":1})")));
 }
 
+TEST_F(MessageRouterTurns, AnAnswerToAQueuedPromptIsSkipped) {
+  const ClientId a = session_.join();
+  session_.prompt(a, "1");
+  session_.prompt(a, "2");
+  session_.agent(rpc::result("2", kDone));
+  EXPECT_EQ(session_.skipped(), 1u);
+  EXPECT_THAT(session_.take(a), IsEmpty());
+  session_.cancel(a);
+  EXPECT_THAT(session_.take(a), ElementsAre(rpc::result("2", kCancelled)));
+}
+
 TEST_F(MessageRouterTurns, AQueuedPromptRunsAlsoWhenItsClientHasLeft) {
   const ClientId a = session_.join();
   const ClientId b = session_.join();

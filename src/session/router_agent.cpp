@@ -6,6 +6,7 @@
 #include "protocol/splice.hpp"
 #include "session/message_router.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -65,7 +66,11 @@ std::string answer_to_agent(std::string_view id, std::string_view member, std::s
 
 void MessageRouter::agent_response(Frame frame, Effects& effects) {
   const auto relay_id = whole_number(frame.id());
-  auto call = relay_id ? client_calls_.take(*relay_id) : std::nullopt;
+  // What waits in the queue was not asked yet, and can't be answered.
+  const bool asked = relay_id && std::ranges::none_of(prompts_, [&](const Prompt& queued) {
+                       return queued.relay_id == *relay_id;
+                     });
+  auto call = asked ? client_calls_.take(*relay_id) : std::nullopt;
   if (!call) {
     ++effects.skipped.unknown_id;
     return;
