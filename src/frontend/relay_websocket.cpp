@@ -44,7 +44,9 @@ Task<void> RelayWebSocket::handle(http::Exchange& exchange) {
     co_return;
   }
   std::string subprotocol = http::chosen_subprotocol(exchange.request());
-  auto accepted = co_await exchange.accept_websocket(std::move(subprotocol), http::Headers());
+  http::Headers no_more_headers;
+  auto accepted =
+      co_await exchange.accept_websocket(std::move(subprotocol), std::move(no_more_headers));
   if (!accepted) co_return;
   const auto client = std::make_unique<WebSocketClient>(api_, metrics_, options_, **accepted,
                                                         std::move(*principal), exchange.executor());

@@ -1,5 +1,6 @@
-// HTTP/1.1 client over TCP, TLS or a Unix socket: whole answers, streamed answers, and the raw stream after
-// an upgrade (101) or a hijacked 200. Used by the command line and, later, by the Engine client.
+// HTTP/1.1 client over TCP, TLS or a Unix socket: whole answers, streamed answers, and the raw
+// stream after an upgrade (101) or a hijacked 200. Used by the command line and, later, by the
+// Engine client.
 #pragma once
 
 #include "base/async.hpp"
@@ -18,9 +19,9 @@ namespace relay::http {
 struct Endpoint {
   enum class Transport { kTcp, kTls, kUnix };
   Transport transport = Transport::kTcp;
-  std::string host;          // TCP, TLS: name or address
+  std::string host;  // TCP, TLS: name or address
   std::uint16_t port = 80;
-  std::string socket_path;   // Unix
+  std::string socket_path;  // Unix
   // TLS: PEM files; empty = the system's CA store and no client certificate.
   std::string ca_file, certificate_file, key_file;
   bool verify_peer = true;
@@ -55,8 +56,8 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // Sends and reads the whole answer. Connects when needed; a kept connection that turns out to be closed
-  // before any byte of the answer is replaced once. Any status is a success here.
+  // Sends and reads the whole answer. Connects when needed; a kept connection that turns out to be
+  // closed before any byte of the answer is replaced once. Any status is a success here.
   Task<Result<Response>> request(Request request);
 
   // Sends and returns when the head of the answer is there.

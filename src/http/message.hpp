@@ -24,8 +24,8 @@ struct Request {
   std::string path = "/";      // percent-decoded, without the query (server side)
   std::vector<std::pair<std::string, std::string>> query;  // decoded (server side)
   Headers headers;
-  std::string body;            // kBodySlack spare bytes of capacity for the JSON parser (server side)
-  std::string peer;            // remote address, "127.0.0.1:53122" (server side)
+  std::string body;  // kBodySlack spare bytes of capacity for the JSON parser (server side)
+  std::string peer;  // remote address, "127.0.0.1:53122" (server side)
   unsigned short local_port = 0;
 
   std::string_view header(std::string_view name) const { return find_header(headers, name); }

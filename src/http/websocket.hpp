@@ -1,7 +1,8 @@
 // One WebSocket connection, server side: whole text messages in, whole text messages out.
 //
-// Framing is our own pure codec (http/websocket_codec.hpp), so that everything that has arrived comes out of
-// one read and everything that is ready goes out in one write; Beast does the HTTP upgrade only.
+// Framing is our own pure codec (http/websocket_codec.hpp), so that everything that has arrived
+// comes out of one read and everything that is ready goes out in one write; Beast does the HTTP
+// upgrade only.
 #pragma once
 
 #include "base/async.hpp"
@@ -19,7 +20,8 @@ namespace relay::http {
 struct WebSocketOptions {
   std::size_t max_message_bytes = 32u << 20;  // over it: close 1009
   std::chrono::milliseconds ping_interval{20'000};
-  std::chrono::milliseconds pong_deadline{20'000};  // after a ping; missed: the connection is dropped
+  std::chrono::milliseconds pong_deadline{
+      20'000};  // after a ping; missed: the connection is dropped
 };
 
 // Close codes of RFC 6455 section 7.4.1 that this relay sends.
@@ -38,16 +40,17 @@ class WebSocket {
  public:
   virtual ~WebSocket() = default;
 
-  // Every text message completed by what has arrived: at least one; empty when the connection is over
-  // (closed by the peer, by close(), by a protocol error, or lost). Each string has 64 bytes of spare
-  // capacity. Fragments are joined, pings answered, binary messages ignored, bad UTF-8 closes with 1007.
+  // Every text message completed by what has arrived: at least one; empty when the connection is
+  // over (closed by the peer, by close(), by a protocol error, or lost). Each string has 64 bytes
+  // of spare capacity. Fragments are joined, pings answered, binary messages ignored, bad UTF-8
+  // closes with 1007.
   virtual Task<std::vector<std::string>> receive() = 0;
 
   // Sends the messages, one text frame each, with as few system calls as possible.
   virtual Task<Result<void>> send(std::span<const std::string_view> messages) = 0;
 
-  // Sends a close frame (after what is being sent) and ends reading soon after, whether or not the peer
-  // answers. Idempotent.
+  // Sends a close frame (after what is being sent) and ends reading soon after, whether or not the
+  // peer answers. Idempotent.
   virtual Task<void> close(CloseCode code, std::string reason) = 0;
 
   virtual const std::string& peer() const = 0;
