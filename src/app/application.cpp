@@ -6,7 +6,9 @@
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
+#include <cstdlib>
 #include <filesystem>
+#include <sstream>
 
 namespace relay::app {
 namespace {
@@ -25,6 +27,20 @@ Error no_containers() {
                     "container.enabled is true, but this version runs agents as processes only")
       .suggest("set container.enabled: false")
       .suggest("or set agent.command and container.required: false to fall back to a process");
+}
+
+// What to type to call this program again: its name when it is found in PATH, otherwise the shorter
+// path.
+std::string program_to_type() {
+  std::error_code failure;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", failure);
+  if (failure) return "acp-relay";
+  std::istringstream directories(std::getenv("PATH") != nullptr ? std::getenv("PATH") : "");
+  for (std::string directory; std::getline(directories, directory, ':');) {
+    if (std::filesystem::equivalent(directory + "/acp-relay", self, failure)) return "acp-relay";
+  }
+  const auto near = std::filesystem::relative(self, failure);
+  return failure || near.string().starts_with("..") ? self.string() : near.string();
 }
 
 }  // namespace
@@ -203,6 +219,7 @@ std::vector<std::string> Application::not_ready_because() const {
 
 Running Application::running() const {
   Running running;
+  running.program = program_to_type();
   running.http_port = http_server_->port();
   running.websocket_port = websocket_server_->port();
   running.management_port = management_server_->port();

@@ -60,9 +60,9 @@ std::string startup_lines(const config::Config& config, const Running& running) 
       "  curl -s{} -H 'Content-Type: application/json' {}/session/new \\\n"
       "    -d '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session/new\",\"params\":{{}}}}'\n",
       auth, reach);
-  out += fmt::format("  {}acp-relay prompt{} \"hello\"\n",
+  out += fmt::format("  {}{} prompt{} \"hello\"\n",
                      generated ? "ACP_RELAY_TOKEN=" + running.generated_token + " " : "",
-                     running.http_port == 8080 && !tls ? "" : " --url " + reach);
+                     running.program, running.http_port == 8080 && !tls ? "" : " --url " + reach);
   return out;
 }
 

@@ -139,6 +139,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   Task<Result<void>> shake_hands(const StartRequest& request);
   Task<std::optional<Error>> converse(Handshake& handshake);
   void become_ready(Handshake& handshake, const StartRequest& request);
+  void keep_opening(const Effects& effects);
   Task<void> abandon_start(Error error);
 
   // session.cpp
@@ -170,6 +171,10 @@ class Session final : public std::enable_shared_from_this<Session> {
   std::unique_ptr<Agent> agent_;
   std::optional<MessageRouter> router_;
   std::vector<std::string> early_lines_;  // the agent's, read with the last word of the handshake
+  // What clients were shown before the first could attach, so that the first need not ask the log
+  // for it.
+  std::vector<Delivery> opening_;
+  storage::Sequence opening_end_ = 0;
   std::string new_result_;
   std::string initialize_result_;
 

@@ -76,6 +76,10 @@ Task<void> Session::catch_up(ClientId client, storage::Sequence after) {
     }
     cursor = last_sequence();
   }
+  if (Watcher* const one = watcher(client); one != nullptr && cursor == 0 && !one->feed) {
+    for (const Delivery& delivery : opening_) deliver(*one, delivery);
+    cursor = opening_end_;
+  }
   while (cursor < last_sequence()) {
     const auto page = co_await context_.log.history(record_.id, cursor, kPageMessages, kPageBytes);
     if (!page) {

@@ -2,6 +2,7 @@
 #include "protocol/json_text.hpp"
 #include "protocol/splice.hpp"
 #include "session/agent_failure.hpp"
+#include "session/replay_view.hpp"
 #include "session/session.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -121,7 +122,23 @@ void Session::become_ready(Handshake& handshake, const StartRequest& request) {
                   request.request_id, SharedBytes(translated), effects_);
   for (std::string& line : early_lines_) from_agent(std::move(line), effects_);
   early_lines_ = {};
+  keep_opening(effects_);
   perform(effects_);
+}
+
+void Session::keep_opening(const Effects& effects) {
+  constexpr std::size_t kWorthKeeping = 64u << 10;
+  std::size_t bytes = 0;
+  for (const storage::MessageRecord& record : effects.records) {
+    if (!is_replayed(record, false)) continue;
+    bytes += record.body.size();
+    opening_.push_back({record.body, record.sequence, delivery_kind(record)});
+  }
+  if (bytes > kWorthKeeping) {
+    opening_ = {};
+  } else {
+    opening_end_ = router_->last_sequence();
+  }
 }
 
 // A session that never became ready is not in the log: nobody has seen its id.
