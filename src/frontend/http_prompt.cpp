@@ -59,42 +59,47 @@ Task<void> RelayHttp::prompt(http::Exchange& exchange, http::Principal principal
   }
   const Wanted form = wanted(exchange.request());
   traits.can_answer = form != Wanted::kAnswer;
-  ++metrics_.clients[metrics::Transport::kRelayHttp];
-  if (form == Wanted::kAnswer) {
-    co_await blocking_prompt(exchange, std::move(session), traits, std::move(frame));
-  } else {
-    co_await streamed_prompt(exchange, std::move(session), traits, std::move(frame),
-                             form == Wanted::kEvents);
-  }
-  --metrics_.clients[metrics::Transport::kRelayHttp];
-}
-
-Task<void> RelayHttp::blocking_prompt(http::Exchange& exchange, std::shared_ptr<Session> session,
-                                      ClientTraits traits, Frame frame) {
-  const std::string id(frame.id());
-  auto outbox = std::make_shared<Outbox>(exchange.executor(), options_.outbox);
+  PromptCaller caller{session, ClientId(), id, nullptr};
+  caller.outbox = std::make_shared<Outbox>(exchange.executor(), options_.outbox);
   Attachment attachment;
   attachment.traits = traits;
-  attachment.outbox = outbox;
+  attachment.outbox = caller.outbox;
   const auto client = session->attach(std::move(attachment));
   if (!client) {
     auto response = error_response(id, client.error());
     co_await answer(exchange, std::move(response));
     co_return;
   }
-  TaskScope scope(exchange.executor(), [](const std::string&, std::exception_ptr) {});
-  watch_peer(scope, exchange, outbox);
+  caller.client = *client;
+  ++metrics_.clients[metrics::Transport::kRelayHttp];
   session->submit(*client, std::move(frame));
+  if (form == Wanted::kAnswer) {
+    co_await blocking_prompt(exchange, std::move(caller));
+  } else {
+    const auto is_answer = [](const Delivery& delivery) {
+      return delivery.kind == DeliveryKind::kResponse;
+    };
+    const StreamFormat format =
+        form == Wanted::kEvents ? StreamFormat::kEvents : StreamFormat::kLines;
+    co_await stream_outbox(exchange, caller.outbox, format, options_.keep_alive, is_answer);
+    session->detach(*client);
+  }
+  --metrics_.clients[metrics::Transport::kRelayHttp];
+}
+
+Task<void> RelayHttp::blocking_prompt(http::Exchange& exchange, PromptCaller caller) {
+  TaskScope scope(exchange.executor(), [](const std::string&, std::exception_ptr) {});
+  watch_peer(scope, exchange, caller.outbox);
 
   PromptAnswer collected(options_.max_message_bytes);
   std::vector<Delivery> items;
   bool open = true;
   while (open && !collected.complete()) {
-    open = co_await outbox->pop_all(items);
+    open = co_await caller.outbox->pop_all(items);
     for (Delivery& item : items) collected.add(std::move(item));
   }
   co_await asio::this_coro::throw_if_cancelled(false);
-  session->detach(*client);
+  caller.session->detach(caller.client);
   scope.cancel();
   co_await scope.join();
   if (collected.complete()) {
@@ -103,34 +108,12 @@ Task<void> RelayHttp::blocking_prompt(http::Exchange& exchange, std::shared_ptr<
   } else {
     // The peer is gone or took too little; the turn goes on, its messages are in the history.
     auto response = error_response(
-        id,
+        caller.id,
         make_error(ErrorType::kSlowClient, "the turn's messages outgrew server.max_outbox_bytes")
             .suggest("ask for a stream with Accept: text/event-stream")
             .suggest("read them with GET /session/{id}/events"));
     co_await answer(exchange, std::move(response));
   }
-}
-
-Task<void> RelayHttp::streamed_prompt(http::Exchange& exchange, std::shared_ptr<Session> session,
-                                      ClientTraits traits, Frame frame, bool events) {
-  const std::string id(frame.id());
-  auto outbox = std::make_shared<Outbox>(exchange.executor(), options_.outbox);
-  Attachment attachment;
-  attachment.traits = traits;
-  attachment.outbox = outbox;
-  const auto client = session->attach(std::move(attachment));
-  if (!client) {
-    auto response = error_response(id, client.error());
-    co_await answer(exchange, std::move(response));
-    co_return;
-  }
-  session->submit(*client, std::move(frame));
-  const auto is_answer = [](const Delivery& delivery) {
-    return delivery.kind == DeliveryKind::kResponse;
-  };
-  co_await stream_outbox(exchange, outbox, events ? StreamFormat::kEvents : StreamFormat::kLines,
-                         options_.keep_alive, is_answer);
-  session->detach(*client);
 }
 
 }  // namespace relay::frontend

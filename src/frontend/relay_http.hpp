@@ -28,8 +28,6 @@ class RelayHttp {
   Task<void> handle(http::Exchange& exchange);
 
  private:
-  struct Call;  // one parsed request
-
   Task<void> post(http::Exchange& exchange, http::Principal principal, std::string name);
   Task<http::Response> answer_call(http::Principal principal, std::string method, Frame frame);
   Task<Result<std::string>> perform(http::Principal principal, std::string method,
@@ -40,10 +38,14 @@ class RelayHttp {
 
   // http_prompt.cpp
   Task<void> prompt(http::Exchange& exchange, http::Principal principal, Frame frame);
-  Task<void> blocking_prompt(http::Exchange& exchange, std::shared_ptr<Session> session,
-                             ClientTraits traits, Frame frame);
-  Task<void> streamed_prompt(http::Exchange& exchange, std::shared_ptr<Session> session,
-                             ClientTraits traits, Frame frame, bool events);
+  // Whoever waits for the end of a turn.
+  struct PromptCaller {
+    std::shared_ptr<Session> session;
+    ClientId client;
+    std::string id;  // of the request, JSON text
+    std::shared_ptr<Outbox> outbox;
+  };
+  Task<void> blocking_prompt(http::Exchange& exchange, PromptCaller caller);
 
   // http_events.cpp
   Task<void> events(http::Exchange& exchange, http::Principal principal, std::string id);
