@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ostream>
+
 namespace demo {
 namespace {
 
@@ -16,6 +18,11 @@ struct Case {
   std::uint64_t count;
   std::uint64_t size;
 };
+
+// Test names are made of it.
+void PrintTo(const Case& one, std::ostream* out) {
+  *out << testing::PrintToString(std::string(one.prompt));
+}
 
 class CommandCases : public testing::TestWithParam<Case> {};
 

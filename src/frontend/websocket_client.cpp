@@ -144,6 +144,13 @@ void WebSocketClient::to_session(std::string_view id, Frame frame) {
   if (const Attached* one = attached(id)) {
     return one->session->submit(one->client, std::move(frame));
   }
+  if (running_calls_ >= options_.max_running_calls) {
+    if (frame.kind() == FrameKind::kRequest) {
+      refuse(frame.id(), too_many_calls(options_.max_running_calls));
+    }
+    return;
+  }
+  ++running_calls_;
   auto kept = std::make_shared<Frame>(std::move(frame));
   scope_.spawn("attach",
                [this, name = std::string(id), kept] { return attach_and_route(name, kept); });
@@ -153,6 +160,7 @@ void WebSocketClient::to_session(std::string_view id, Frame frame) {
 Task<void> WebSocketClient::attach_and_route(std::string id, std::shared_ptr<Frame> frame) {
   std::optional<Error> refused;
   const auto session = co_await api_.find(principal_, id);
+  --running_calls_;
   if (!session) {
     refused = session.error();
   } else if (attached(id) == nullptr) {
