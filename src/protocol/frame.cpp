@@ -2,6 +2,8 @@
 
 #include "protocol/json_walk.hpp"
 
+#include <boost/json.hpp>
+
 #include <cstring>
 
 namespace relay {
@@ -20,6 +22,15 @@ void put_on_one_line(std::string& bytes) {
 }
 
 }  // namespace
+
+Frame::Frame(std::string bytes, Envelope envelope)
+    : bytes_(std::move(bytes)), envelope_(std::move(envelope)) {
+  const std::string_view spelled = text(envelope_.method);
+  if (spelled.find('\\') == std::string_view::npos) return;
+  boost::system::error_code failure;
+  const auto value = boost::json::parse("\"" + std::string(spelled) + "\"", failure);
+  if (!failure) unescaped_method_ = value.as_string();
+}
 
 tl::expected<Frame, FrameError> Frame::parse(std::string bytes, const FrameLimits& limits) {
   if (bytes.capacity() < bytes.size() + kPadding) bytes.reserve(bytes.size() + kPadding);

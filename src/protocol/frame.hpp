@@ -35,7 +35,7 @@ struct Span {
 struct Envelope {
   FrameKind kind = FrameKind::kNotification;
   Span id;          // JSON text, quotes included
-  Span method;      // between the quotes; methods spelled with escapes are kept as they are spelled
+  Span method;      // between the quotes, as it is spelled
   Span params;      // JSON text
   Span result;      // JSON text of `result` or `error`
   Span session_id;  // params.sessionId: JSON text, quotes included, only when it is a string
@@ -89,7 +89,10 @@ class Frame {
     return std::string_view(bytes_).substr(span.offset, span.size);
   }
   std::string_view id() const { return text(envelope_.id); }
-  std::string_view method() const { return text(envelope_.method); }
+  // Without escapes: "session\/prompt" is session/prompt.
+  std::string_view method() const {
+    return unescaped_method_.empty() ? text(envelope_.method) : unescaped_method_;
+  }
   std::string_view params() const { return text(envelope_.params); }
   std::string_view result() const { return text(envelope_.result); }
   // params.sessionId without quotes, as it is spelled.
@@ -99,11 +102,11 @@ class Frame {
   std::string take_bytes() && { return std::move(bytes_); }
 
  private:
-  Frame(std::string bytes, Envelope envelope)
-      : bytes_(std::move(bytes)), envelope_(std::move(envelope)) {}
+  Frame(std::string bytes, Envelope envelope);
 
   std::string bytes_;
   Envelope envelope_;
+  std::string unescaped_method_;  // only when it is spelled with escapes
 };
 
 }  // namespace relay

@@ -33,6 +33,12 @@ TEST(Frame, KeepsIdsAsTheyAreSpelled) {
   }
 }
 
+TEST(Frame, ReadsAMethodThroughItsEscapes) {
+  const auto frame = parse(R"({"jsonrpc":"2.0","id":1,"method":"session\/prom\u0070t"})");
+  ASSERT_TRUE(frame);
+  EXPECT_EQ(frame->method(), "session/prompt");
+}
+
 TEST(Frame, TellsTheKindsApart) {
   EXPECT_EQ(parse(R"({"jsonrpc":"2.0","method":"m"})")->kind(), FrameKind::kNotification);
   EXPECT_EQ(parse(R"({"id":1,"result":null,"jsonrpc":"2.0"})")->kind(), FrameKind::kResult);

@@ -78,7 +78,10 @@ void MessageRouter::agent_ended(const Error& error, Effects& effects) {
   for (const ClientCall& call : client_calls_.take_all()) {
     refuse(call.client, call.id, error, effects);
   }
-  if (in_turn) end_turn(nullptr, &error, effects);
+  if (in_turn) {
+    effects.turns_ended.push_back({"error", moment_.steady - turn_->started});
+    end_turn(nullptr, &error, effects);
+  }
   for (const auto& [request, call] : agent_calls_.all()) {
     const std::string params = R"({"requestId":)" + std::to_string(request) + "}";
     const SharedBytes bytes(rpc::notification(acp::kCancelRequest, params));

@@ -57,6 +57,26 @@ TEST_F(ReverseRequests, PermissionGoesToAllWhoMayAnswer) {
   EXPECT_THAT(session_.take(late), ElementsAre(permission("1")));
 }
 
+TEST_F(ReverseRequests, AHeldRequestThatIsWithdrawnIsAnsweredAtOnce) {
+  session_.agent(permission("\"p\""));
+  EXPECT_THAT(session_.take_agent(), IsEmpty());
+  session_.agent(withdrawn("\"p\""));
+  EXPECT_THAT(session_.take_agent(), ElementsAre(HasSubstr("-32800")));
+  session_.pass(milliseconds(3'600'000));
+  EXPECT_THAT(session_.take_agent(), IsEmpty());
+}
+
+TEST_F(ReverseRequests, ACancelSentAsARequestReachesOnlyTheSendersOwnCall) {
+  const ClientId a = session_.join();
+  const ClientId b = session_.join();
+  session_.client(a, rpc::request("1", "_slow", "{}"));
+  const auto forwarded = session_.take_agent();
+  ASSERT_THAT(forwarded, SizeIs(1));
+  session_.client(b, rpc::request("9", "$/cancel_request", R"({"requestId":1})"));
+  EXPECT_THAT(session_.take_agent(), IsEmpty());
+  EXPECT_THAT(session_.take(b), ElementsAre(rpc::result("9", "{}")));
+}
+
 TEST_F(ReverseRequests, FirstValidAnswerWinsAndTheOthersAreTold) {
   const ClientId a = session_.join();
   const ClientId b = session_.join();

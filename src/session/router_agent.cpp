@@ -101,6 +101,10 @@ void MessageRouter::agent_notification(Frame frame, Effects& effects) {
   if (method == acp::kCancelRequest) {
     const auto id = agent_calls_.id_of(frame.request_id());
     if (!id) return;  // finished or unknown: ignored, as the protocol says
+    if (agent_calls_.find(*id)->asked.empty()) {  // nobody can answer any more, so the relay does
+      return settle(*id, Origin::kRelay, "error",
+                    error_json(acp::kRequestCancelled, "the request was cancelled"), {}, effects);
+    }
     request = std::to_string(*id);
     edits.push_back({frame.envelope().request_id, request});
   } else if (method == "elicitation/complete") {

@@ -73,8 +73,13 @@ void MessageRouter::client_request(ClientId id, Frame frame, Effects& effects) {
 
   note(Origin::kClient, MessageKind::kRequest, false, frame.method(), frame.id(),
        stored_copy(frame), effects);
-  if (frame.method() == acp::kCancel) {
-    cancel(id, effects);
+  if (frame.method() == acp::kCancel || frame.method() == acp::kCancelRequest) {
+    // Notifications by nature; who sends them as requests gets an empty answer.
+    if (frame.method() == acp::kCancel) {
+      cancel(id, effects);
+    } else {
+      cancel_request(id, frame, effects);
+    }
     const SharedBytes bytes(rpc::result(frame.id(), "{}"));
     const auto sequence =
         note(Origin::kRelay, MessageKind::kResponse, true, {}, frame.id(), bytes, effects);
@@ -111,10 +116,8 @@ void MessageRouter::cancel_request(ClientId id, const Frame& frame, Effects& eff
         note(Origin::kRelay, MessageKind::kResponse, true, {}, frame.request_id(), bytes, effects);
     return send(id, bytes, sequence, DeliveryKind::kResponse, effects);
   }
-  const std::string spelled = std::to_string(*relay_id);
-  Edits edits;
-  edits.push_back({frame.envelope().request_id, spelled});
-  effects.to_agent.emplace_back(splice(frame.bytes(), std::move(edits)));
+  effects.to_agent.emplace_back(
+      rpc::notification(acp::kCancelRequest, R"({"requestId":)" + std::to_string(*relay_id) + "}"));
 }
 
 void MessageRouter::prompt(ClientId id, Frame frame, Effects& effects) {
@@ -249,7 +252,8 @@ std::string MessageRouter::to_agent_bytes(const Frame& frame,
   if (envelope.prompt_key.present() && frame.method() == acp::kPrompt) {
     edits.push_back({envelope.prompt_key, "prompt"});
   }
-  if (!envelope.session_id.present() && is_session_method(frame.method())) {
+  if (!envelope.session_id.present() && is_session_method(frame.method()) &&
+      !object_member(frame.params(), "sessionId")) {
     session_member = R"("sessionId":)" + agent_json_;
     const std::string_view params = frame.params();
     if (params.starts_with('{')) {
