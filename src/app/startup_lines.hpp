@@ -12,8 +12,9 @@ struct Running {
   std::uint16_t http_port = 0;
   std::uint16_t websocket_port = 0;
   std::uint16_t management_port = 0;
-  std::string agent;            // command line, or empty for the demo agent
-  std::string generated_token;  // printed once: it is stored nowhere
+  std::string agent;                  // command line, or empty for the demo agent
+  std::string generated_token;        // printed once: it is stored nowhere
+  std::string program = "acp-relay";  // as it is to be typed
 };
 
 std::string startup_lines(const config::Config& config, const Running& running);

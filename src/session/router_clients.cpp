@@ -116,8 +116,15 @@ void MessageRouter::cancel_request(ClientId id, const Frame& frame, Effects& eff
         note(Origin::kRelay, MessageKind::kResponse, true, {}, frame.request_id(), bytes, effects);
     return send(id, bytes, sequence, DeliveryKind::kResponse, effects);
   }
-  effects.to_agent.emplace_back(
-      rpc::notification(acp::kCancelRequest, R"({"requestId":)" + std::to_string(*relay_id) + "}"));
+  const std::string spelled = std::to_string(*relay_id);
+  if (frame.kind() == FrameKind::kRequest) {
+    effects.to_agent.emplace_back(
+        rpc::notification(acp::kCancelRequest, R"({"requestId":)" + spelled + "}"));
+    return;
+  }
+  Edits edits;
+  edits.push_back({frame.envelope().request_id, spelled});
+  effects.to_agent.emplace_back(splice(frame.bytes(), std::move(edits)));
 }
 
 void MessageRouter::prompt(ClientId id, Frame frame, Effects& effects) {
