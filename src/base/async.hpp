@@ -91,8 +91,8 @@ class TaskScope {
   TaskScope& operator=(const TaskScope&) = delete;
   ~TaskScope();
 
-  // Starts `body` in a later turn of the loop. The scope keeps the callable, captures included,
-  // alive until the coroutine has ended.
+  // Starts `body`, which may run up to its first suspension before this returns. The scope keeps
+  // the callable, captures included, alive until the coroutine has ended.
   void spawn(std::string name, std::function<Task<void>()> body);
 
   // Asks every child to end (terminal cancellation).

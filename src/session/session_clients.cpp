@@ -67,6 +67,8 @@ void Session::detach(ClientId client) {
 // is live. Nothing can come between: reading sees all that was recorded before, and the last step
 // does not wait.
 Task<void> Session::catch_up(ClientId client, storage::Sequence after) {
+  co_await asio::post(context_.executor,
+                      asio::use_awaitable);  // who attached answers its caller first
   storage::Sequence cursor = after;
   if (cursor > last_sequence()) {
     Watcher* const one = watcher(client);
