@@ -23,7 +23,7 @@ failed=()
 export RELAY_BUILD_QUIET=yes
 export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
 export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
-export UBSAN_OPTIONS=print_stacktrace=1:suppressions=$root/tools/ubsan.supp
+export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=second_deadlock_stack=1:history_size=4
 if [[ -x /usr/bin/llvm-symbolizer-16 ]]; then
   export ASAN_SYMBOLIZER_PATH=/usr/bin/llvm-symbolizer-16
