@@ -30,6 +30,7 @@ agent:
   max_concurrent_sessions: 5000
 sessions:
   idle_timeout: 2h
+  max_clients: 5000
 container:
   enabled: false
 database:
