@@ -14,6 +14,6 @@ unformatted=$({ printf '%s\0' "${files[@]}" |
   sed -n 's/^\([^:]*\):[0-9]*:.*code should be clang-formatted.*/\1/p' | sort -u)
 if [[ -n $unformatted ]]; then
   echo "not formatted; run make format:"
-  sed 's/^/  /' <<<"$unformatted"
+  while IFS= read -r file; do echo "  $file"; done <<<"$unformatted"
   exit 1
 fi
