@@ -94,7 +94,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_member(message, frame->kind() == relay::FrameKind::kResult ? "result" : "error",
                  frame->result());
   } else {
-    check_member(message, "method", '"' + std::string(frame->method()) + '"');
+    check_member(message, "method", '"' + std::string(frame->text(frame->envelope().method)) + '"');
   }
 
   relay::Edits edits;
