@@ -52,13 +52,17 @@ bool LogWriter::group_is_full() const {
          queued_.size() >= kGroupRows;
 }
 
+// What is not held by the storage thread is the queue's, so that nothing is given up below the bound.
+std::size_t LogWriter::queue_room() const {
+  return max_queued_bytes_ + max_held_bytes_ - std::min(held_bytes_.load(), max_held_bytes_);
+}
+
 void LogWriter::push(Write write) {
   bool wake = false;
   {
     const std::lock_guard lock(mutex_);
     queued_.push(std::move(write), ++order_);
-    if (!writable_ && queued_.bytes() > max_queued_bytes_)
-      lost_ += queued_.give_up(max_queued_bytes_);
+    if (!writable_) lost_ += queued_.give_up(queue_room());
     if (activity_ == Activity::kIdle) {
       activity_ = Activity::kGathering;
       wake = true;
@@ -129,7 +133,9 @@ bool LogWriter::wait_and_take() {
   jobs_.insert(jobs_.end(), std::make_move_iterator(queued_jobs_.begin()),
                std::make_move_iterator(queued_jobs_.end()));
   queued_jobs_.clear();
-  held_bytes_ = held_.bytes() + taken_.bytes();
+  // What is beyond the bound is given up at once, by this thread: new messages get that room already.
+  const std::size_t bytes = held_.bytes() + taken_.bytes();
+  held_bytes_ = failing_ ? std::min(bytes, max_held_bytes_) : bytes;
   const bool stopping = stopping_;
   lock.unlock();
   if (redact_) taken_.rewrite(redact_);

@@ -65,6 +65,7 @@ class LogWriter {
   void recovered();
   void publish();
   bool group_is_full() const;
+  std::size_t queue_room() const;
 
   const std::size_t max_queued_bytes_;
   const std::size_t max_held_bytes_;
