@@ -3,7 +3,7 @@ PYTHON := /usr/bin/python3
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help install build debug test quick unit e2e format lint tidy asan tsan gcc fuzz bench coverage clean
+.PHONY: help install engine build debug test quick unit e2e format lint tidy asan tsan gcc fuzz bench coverage clean
 
 help: ## What there is
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -26,8 +26,11 @@ quick: ## Lints, unit tests and end-to-end tests, one build each
 unit: debug ## Unit and integration tests; one of them: make unit TESTS=LineSplitter
 	@ctest --test-dir build/debug -j "$$(nproc)" --output-on-failure --no-tests=error $(if $(TESTS),-R '$(TESTS)')
 
+engine: ## The DOCKER_HOST of a Docker Engine that answers; starts a private one where none does
+	@scripts/engine.sh ensure
+
 e2e: build ## End-to-end tests against the release; some of them: make e2e TESTS=permission
-	@ACP_RELAY_BIN=$(CURDIR)/build/release/acp-relay ACP_DEMO_AGENT=$(CURDIR)/build/release/acp-demo-agent \
+	@export "$$(scripts/engine.sh ensure)"; ACP_RELAY_BIN=$(CURDIR)/build/release/acp-relay ACP_DEMO_AGENT=$(CURDIR)/build/release/acp-demo-agent \
 	  $(PYTHON) -m pytest -q -p no:cacheprovider tests/e2e $(if $(TESTS),-k '$(TESTS)')
 
 format: ## Formats every C++ file

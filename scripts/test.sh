@@ -2,6 +2,8 @@
 # Installs what is missing, then runs every lint and every test; the fastest answers come first.
 #   scripts/test.sh          everything
 #   scripts/test.sh quick    lints, unit tests (clang, debug), end-to-end tests (release)
+# Tests of containers use the Docker Engine of DOCKER_HOST or /var/run/docker.sock; where none answers, a
+# private one runs for as long as this does. They are never left out: without an Engine they fail.
 # Ends with "N passed, N failed". Reports are in build/results.
 # shellcheck disable=SC2317  # the functions are called through step and needed
 set -euo pipefail
@@ -114,12 +116,28 @@ end_to_end_tests() {
     pytest "e2e-$preset" ${e2e_without:+--deselect "$e2e_without"} tests/e2e
 }
 
+# The path of a socket has to be short, so this is not below build/.
+engine_directory=$(mktemp -d /tmp/acp-engine.XXXXXX)
+stop_engine() {
+  scripts/engine.sh stop "$engine_directory" || true
+  rmdir "$engine_directory" 2>/dev/null || true
+}
+trap stop_engine EXIT
+
+docker_engine() {
+  local address
+  address=$(scripts/engine.sh ensure "$engine_directory") || return 1
+  export "${address?}"
+  echo "$address"
+}
+
 rm -rf "$results"
 mkdir -p "$results"
 
 needed "packages" scripts/install.sh build test
 step "lints" lints || true
 step "tests of the lints" pytest tools tools/tests || true
+step "Docker Engine" docker_engine || true
 needed "build, debug (clang)" scripts/build.sh debug
 step "unit tests, debug" unit_tests debug || true
 needed "build, release" scripts/build.sh release
