@@ -3,6 +3,7 @@
 #include "http/client_connection.hpp"
 #include "http/deadline.hpp"
 
+#include <cerrno>
 #include <limits>
 #include <optional>
 
@@ -22,7 +23,9 @@ std::string host_header(const Endpoint& endpoint) {
 }
 
 Error timed_out() {
-  return make_error(ErrorType::kInternalError, "the server did not answer in time").retryable();
+  return make_error(ErrorType::kInternalError, "the server did not answer in time")
+      .with("errno", std::int64_t{ETIMEDOUT})
+      .retryable();
 }
 
 bool is_interim(int status) { return status / 100 == 1 && status != 101; }
@@ -80,7 +83,7 @@ Task<Result<ParseState>> read_head(Connection& connection, std::unique_ptr<Respo
                                    std::size_t max_body_bytes, bool to_head,
                                    std::chrono::milliseconds timeout) {
   Transport& transport = connection.transport();
-  const Deadline deadline(transport.executor(), timeout, [&transport] { transport.cancel(); });
+  const Deadline deadline(transport.executor(), timeout, [&transport] { transport.close(); });
   for (;;) {
     parser = std::make_unique<ResponseParser>(kMaxHeaderBytes, max_body_bytes, to_head);
     ParseState state = ParseState::kNeedMore;
@@ -98,14 +101,20 @@ Task<Result<ParseState>> read_head(Connection& connection, std::unique_ptr<Respo
 template <class Connection>
 Task<Result<void>> exchange(Connection& connection, const Request& request, std::string host,
                             const ClientOptions& options, std::unique_ptr<ResponseParser>& parser) {
+  Transport& transport = connection.transport();
+  const Deadline deadline(transport.executor(), options.answer_timeout,
+                          [&transport] { transport.close(); });
   const Result<void> sent = co_await connection.send(request, host);
+  if (!sent && deadline.expired()) co_return timed_out();
   if (!sent) co_return sent.error();
   const Result<ParseState> head = co_await read_head(
       connection, parser, options.max_body_bytes, request.method == "HEAD", options.head_timeout);
+  if (!head && deadline.expired()) co_return timed_out();
   if (!head) co_return head.error();
   ParseState state = *head;
   while (state != ParseState::kDone) {
     const Result<ParseState> next = co_await connection.advance(*parser);
+    if (!next && deadline.expired()) co_return timed_out();
     if (!next) co_return next.error();
     state = *next;
   }
@@ -133,7 +142,9 @@ Task<Result<Response>> Client::request(Request request) {
     std::unique_ptr<ResponseParser> parser;
     const Result<void> done =
         co_await exchange(*connection, request, host_header(endpoint_), options_, parser);
-    if (!done && reused && !connection->got_bytes() && connection->is_lost()) {
+    // A deadline closes the connection by itself: that one is not replaced.
+    const bool was_lost = connection->is_lost() && connection->transport().is_open();
+    if (!done && reused && !connection->got_bytes() && was_lost) {
       connection.reset();
       continue;
     }

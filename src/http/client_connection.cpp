@@ -7,6 +7,7 @@
 #include <boost/asio/local/stream_protocol.hpp>
 
 #include <array>
+#include <cerrno>
 
 namespace relay::http {
 
@@ -16,15 +17,18 @@ using boost::system::error_code;
 using tcp = asio::ip::tcp;
 using GenericEndpoint = asio::generic::stream_protocol::endpoint;
 
-Error connect_error(const Endpoint& endpoint, std::string_view reason) {
+Error connect_error(const Endpoint& endpoint, int number, std::string_view reason) {
   return make_error(ErrorType::kInternalError,
                     "cannot connect to " + endpoint.to_string() + ": " + std::string(reason))
       .suggest("Check that the server runs and that the address is right.")
+      .with("errno", std::int64_t{number})
       .retryable();
 }
 
 Error lost() {
-  return make_error(ErrorType::kInternalError, "the connection was lost").retryable();
+  return make_error(ErrorType::kInternalError, "the connection was lost")
+      .with("errno", std::int64_t{ECONNRESET})
+      .retryable();
 }
 
 }  // namespace
@@ -45,7 +49,7 @@ Task<Result<std::unique_ptr<Client::Connection>>> Client::Connection::connect(
   error_code code;
   if (endpoint.transport == Endpoint::Transport::kUnix) {
     if (endpoint.socket_path.size() > 107) {
-      co_return connect_error(endpoint, "the socket's path is too long");
+      co_return connect_error(endpoint, ENAMETOOLONG, "the socket's path is too long");
     }
     addresses.emplace_back(asio::local::stream_protocol::endpoint(endpoint.socket_path));
   } else if (const auto address = asio::ip::make_address(endpoint.host, code); !code) {
@@ -53,7 +57,7 @@ Task<Result<std::unique_ptr<Client::Connection>>> Client::Connection::connect(
   } else {
     const std::string service = std::to_string(endpoint.port);
     const auto [failure, found] = co_await resolver.async_resolve(endpoint.host, service, kNoThrow);
-    if (failure && !deadline.expired()) co_return connect_error(endpoint, failure.message());
+    if (failure && !deadline.expired()) co_return connect_error(endpoint, ENXIO, failure.message());
     for (const auto& entry : found) addresses.emplace_back(entry.endpoint());
   }
   code = asio::error::timed_out;
@@ -64,8 +68,8 @@ Task<Result<std::unique_ptr<Client::Connection>>> Client::Connection::connect(
     code = failure;
     if (!code) break;
   }
-  if (deadline.expired()) co_return connect_error(endpoint, "it took too long");
-  if (code) co_return connect_error(endpoint, code.message());
+  if (deadline.expired()) co_return connect_error(endpoint, ETIMEDOUT, "it took too long");
+  if (code) co_return connect_error(endpoint, code.value(), code.message());
   if (endpoint.transport != Endpoint::Transport::kUnix) {
     error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
@@ -81,9 +85,9 @@ Task<Result<std::unique_ptr<Client::Connection>>> Client::Connection::connect(
     connected = &transport;
     const IoState state = co_await transport.handshake();
     connected = nullptr;
-    if (deadline.expired()) co_return connect_error(endpoint, "it took too long");
+    if (deadline.expired()) co_return connect_error(endpoint, ETIMEDOUT, "it took too long");
     if (state != IoState::kDone) {
-      co_return connect_error(endpoint, "TLS: " + transport.tls_failure());
+      co_return connect_error(endpoint, EPROTO, "TLS: " + transport.tls_failure());
     }
   }
   co_return connection;
@@ -122,7 +126,9 @@ Task<Result<ParseState>> Client::Connection::advance(ResponseParser& parser) {
       const ParseStep step = parser.feed(pending_);
       pending_.erase(0, step.consumed);
       if (step.state == ParseState::kFailed) {
-        co_return make_error(ErrorType::kInternalError, "bad answer: " + step.explanation);
+        const std::int64_t number = step.status == 413 ? EMSGSIZE : EBADMSG;
+        co_return make_error(ErrorType::kInternalError, "bad answer: " + step.explanation)
+            .with("errno", number);
       }
       if (step.state != ParseState::kNeedMore || step.consumed > 0) co_return step.state;
     }
@@ -131,7 +137,9 @@ Task<Result<ParseState>> Client::Connection::advance(ResponseParser& parser) {
     if (state == IoState::kFailed) co_return lost();
     const ParseStep step = parser.feed_end();
     if (step.state == ParseState::kFailed) {
-      co_return make_error(ErrorType::kInternalError, step.explanation).retryable();
+      co_return make_error(ErrorType::kInternalError, step.explanation)
+          .with("errno", std::int64_t{ECONNRESET})
+          .retryable();
     }
     co_return step.state;
   }
