@@ -41,7 +41,7 @@ lint: ## Layers, coroutine forms, texts, format, shell scripts
 	@$(PYTHON) tools/lint_coroutines.py
 	@$(PYTHON) tools/check_text.py
 	@tools/format.sh --check
-	@shellcheck -x scripts/*.sh tools/*.sh .ci/run
+	@shellcheck -x scripts/*.sh tools/*.sh docker/*.sh docker/agent/agent-health .ci/run
 
 tidy: debug ## clang-tidy over src and agents (minutes)
 	@run-clang-tidy-16 -quiet -p build/debug '$(CURDIR)/(src|agents)/.*\.cpp'

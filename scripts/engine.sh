@@ -5,8 +5,8 @@
 #   scripts/engine.sh ensure [DIR]  prints the DOCKER_HOST of an Engine that answers, else starts one in DIR
 #   scripts/engine.sh probe         prints the DOCKER_HOST of an Engine that answers, else why there is none
 # Further arguments of start go to dockerd. The private one has a network namespace of its own (containers
-# reach nothing outside) and needs root; it shares the machine's control groups, which are mounted when
-# nothing is, and stay.
+# reach nothing outside) unless ENGINE_NETWORK=host is set, for builds that download. It needs root; it
+# shares the machine's control groups, which are mounted when nothing is, and stay.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -89,7 +89,7 @@ mount_control_groups() {
 }
 
 start() {
-  local directory=$1 socket=$1/docker.sock group
+  local directory=$1 socket=$1/docker.sock group network
   shift
   [[ $directory == /* ]] || fail "\"$directory\" is not an absolute path"
   ((${#socket} < 108)) || fail "the path of the socket is too long for one: $socket" "choose a shorter DIR"
@@ -116,9 +116,14 @@ start() {
   rm -f "$directory/pid" "$directory/exec/containerd/containerd.pid" "$socket"
 
   group=${SUDO_GID:-$(getent group docker >/dev/null && echo docker || echo root)}
-  # Debian's kernel needs no more than this; the network of the machine is left alone.
+  # Without a bridge and rules of its own the daemon leaves the machine's network alone.
   # shellcheck disable=SC2016  # the inner shell expands it
-  setsid unshare --net sh -c 'ip link set lo up; exec "$@"' sh dockerd --group "$group" \
+  network=(unshare --net sh -c 'ip link set lo up; exec "$@"' sh)
+  if [[ ${ENGINE_NETWORK:-own} == host ]]; then
+    network=()
+    set -- --bridge=none "$@"
+  fi
+  setsid "${network[@]}" dockerd --group "$group" \
     --data-root "$directory/root" --exec-root "$directory/exec" --pidfile "$directory/pid" \
     --host "unix://$socket" --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false \
     --shutdown-timeout 5 "$@" </dev/null >"$directory/dockerd.log" 2>&1 9>&- &

@@ -83,7 +83,7 @@ lints() {
   lint coroutines "$python" tools/lint_coroutines.py || bad=1
   lint text "$python" tools/check_text.py || bad=1
   lint format tools/format.sh --check || bad=1
-  lint shell shellcheck -x scripts/*.sh tools/*.sh .ci/run || bad=1
+  lint shell shellcheck -x scripts/*.sh tools/*.sh docker/*.sh docker/agent/agent-health .ci/run || bad=1
   return "$bad"
 }
 

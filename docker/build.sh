@@ -1,0 +1,156 @@
+#!/usr/bin/env bash
+# Builds an image that sessions run in, and checks that an agent in it answers.
+#   docker/build.sh [agent|demo] [TAG] [OPTION...]   default: agent, tagged acp-agent:latest
+# agent: an ACP agent from npm (docker/agent); needs the docker command and a registry. Options go to
+#        "docker build", for example --build-arg BUILD_TOOLS=yes; see the top of its Dockerfile.
+# demo:  the demo agent alone (docker/demo); needs no registry, and no docker command either.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
+readonly answer_seconds=60
+readonly initialize='{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":1,"clientCapabilities":{}}}'
+
+usage() {
+  sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+  exit "$1"
+}
+
+case ${1:-agent} in
+  agent | demo) kind=${1:-agent} ;;
+  -h | --help) usage 0 ;;
+  *) usage 2 >&2 ;;
+esac
+default_tag=acp-agent:latest
+[[ $kind == agent ]] || default_tag=acp-demo-agent:latest
+tag=${2:-$default_tag}
+options=("${@:3}")
+
+with_command() { command -v docker >/dev/null; }
+
+# api METHOD PATH [CURL OPTION...]: the Engine itself; the body of its answer, 1 when it refused.
+api() {
+  local method=$1 path=$2 answer
+  shift 2
+  answer=$(curl --silent --show-error --unix-socket "$socket" -X "$method" --write-out '\n%{http_code}' "$@" \
+    "http://engine/v1.41$path") || return 1
+  printf '%s\n' "${answer%$'\n'*}"
+  [[ ${answer##*$'\n'} == [123]* ]]
+}
+
+# The Engine's own words about what it refused.
+message() { grep -oE '"(message|error)":"([^"\\]|\\.)*"' <<<"$1" | tail -n 1 | cut -d: -f2- || true; }
+
+build_with_command() {
+  docker buildx version >/dev/null 2>&1 || export DOCKER_BUILDKIT=0
+  docker build --tag "$tag" --build-arg REVISION="$revision" "${options[@]}" "$work/context" >"$work/log" 2>&1 && return
+  tail -n 30 "$work/log" >&2
+  fail "docker build failed (the end of its output is above)" \
+    "when a download failed: --network host, or a proxy's --build-arg HTTPS_PROXY=..."
+}
+
+build_with_api() {
+  local answer
+  [[ ${#options[@]} -eq 0 ]] || fail "options of \"docker build\" need the docker command" "apt-get install docker.io"
+  if ! answer=$(tar -C "$work/context" -c . |
+    api POST "/build?t=$tag&rm=1&forcerm=1&buildargs=%7B%22REVISION%22%3A%22$revision%22%7D" \
+      -H 'Content-Type: application/x-tar' --data-binary @-) || [[ $answer == *'"errorDetail"'* ]]; then
+    fail "the Engine could not build the image: $(message "$answer")"
+  fi
+}
+
+image_size() {
+  if with_command; then
+    docker image inspect --format '{{.Size}}' "$tag"
+  else
+    api GET "/images/$tag/json" | grep -oE '"Size":[0-9]+' | head -n 1 | cut -d: -f2
+  fi
+}
+
+# run_with_*: one container that is told "initialize"; what it says goes to $work/out. Its input stays open,
+# because some agents end at once when it ends.
+run_with_command() {
+  container=acp-build-check-$$
+  mkfifo "$work/in"
+  docker run -i --rm --network none --name "$container" "$tag" <"$work/in" >"$work/out" 2>"$work/err" &
+  runner=$!
+  exec 3>"$work/in"
+  echo "$initialize" >&3
+}
+
+run_with_api() {
+  local answer
+  answer=$(api POST /containers/create -H 'Content-Type: application/json' --data-binary \
+    "{\"Image\":\"$tag\",\"OpenStdin\":true,\"AttachStdin\":true,\"HostConfig\":{\"NetworkMode\":\"none\"}}") ||
+    fail "the Engine could not create a container: $(message "$answer")"
+  container=$(grep -oE '"Id":"[0-9a-f]+"' <<<"$answer" | cut -d'"' -f4)
+  answer=$(api POST "/containers/$container/start") ||
+    fail "the Engine could not start a container: $(message "$answer")"
+  # The connection becomes the container's input and output, so the upload has neither chunks nor a length.
+  # The Engine drops what comes in one piece with the head; the rest has to wait for its answer.
+  mkfifo "$work/in"
+  curl --silent --no-buffer --unix-socket "$socket" -X POST -T . -H 'Transfer-Encoding:' -H 'Expect:' \
+    --dump-header "$work/head" "http://engine/v1.41/containers/$container/attach?stream=1&stdin=1&stdout=1&stderr=1" \
+    <"$work/in" >"$work/out" 2>"$work/err" &
+  runner=$!
+  exec 3>"$work/in"
+  until grep -qs '^HTTP/1.1 [12]' "$work/head"; do
+    if ((SECONDS >= end)) || ! kill -0 "$runner" 2>/dev/null; then fail "the Engine did not attach to the container"; fi
+    sleep 0.05
+  done
+  echo "$initialize" >&3
+}
+
+answered() { grep -qaE '"result" *:' "$work/out" 2>/dev/null; }
+
+check_answer() {
+  local end=$((SECONDS + answer_seconds))
+  if with_command; then run_with_command; else run_with_api; fi
+  until answered; do
+    if ((SECONDS >= end)) || ! kill -0 "$runner" 2>/dev/null; then
+      answered && break
+      tail -c 2000 "$work/err" "$work/out" >&2
+      fail "the agent in $tag did not answer \"initialize\" in $answer_seconds s (what it said is above)" \
+        "docker run -i --rm $tag"
+    fi
+    sleep 0.05
+  done
+}
+
+work=$(mktemp -d)
+container='' runner=''
+finish() {
+  if [[ -n $container ]]; then
+    if with_command; then
+      docker rm -f "$container" >/dev/null 2>&1 || true
+    else
+      api DELETE "/containers/$container?force=1" >/dev/null || true
+    fi
+  fi
+  if [[ -n $runner ]]; then
+    kill "$runner" 2>/dev/null || true
+    wait "$runner" 2>/dev/null || true
+  fi
+  rm -rf "$work"
+}
+trap finish EXIT
+
+socket=''
+if ! with_command; then
+  [[ $kind == demo ]] || fail "the agent image is built with the docker command, which is missing" \
+    "apt-get install docker.io" "docker/build.sh demo, which needs none"
+  address=$("$root/scripts/engine.sh" probe) || fail "no Docker Engine: $address" "scripts/engine.sh ensure"
+  socket=${address#DOCKER_HOST=unix://}
+fi
+
+revision=$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)
+cp -r "$root/docker/$kind" "$work/context"
+if [[ $kind == demo ]]; then
+  demo_agent=${ACP_DEMO_AGENT:-$root/build/release/acp-demo-agent}
+  [[ -x $demo_agent ]] || "$root/scripts/build.sh" release acp-demo-agent
+  cp "$demo_agent" "$work/context/acp-demo-agent"
+  mkdir "$work/context/empty"
+fi
+
+if with_command; then build_with_command; else build_with_api; fi
+check_answer
+printf '%s: %s MB, its agent answers.\n' "$tag" "$(image_size | awk '{printf "%.1f", $1 / 1e6}')"
