@@ -18,8 +18,9 @@ LAYERS = {
     "protocol": {"base"},
     "config": {"base"},
     "http": {"base"},
+    "engine": {"base", "http"},
     "storage": {"base", "metrics", "protocol"},
-    "backend": {"base", "http", "protocol"},
+    "backend": {"base", "engine", "http", "protocol"},
     "session": {"backend", "base", "metrics", "protocol", "storage"},
     "frontend": {"base", "http", "metrics", "protocol", "session"},
     "management": {"base", "http", "metrics", "protocol", "session", "storage"},
@@ -47,7 +48,7 @@ CONFINED = (
 )
 
 # Values in, decisions out: these neither wait nor know the loop.
-PURE = ("protocol/", "config/", "session/router", "http/websocket_codec", "http/event_stream")
+PURE = ("protocol/", "config/", "engine/stream_demuxer", "engine/tar", "session/router", "http/websocket_codec", "http/event_stream")
 IO_HEADER = re.compile(r"boost/asio|base/async\.hpp")
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*[<"]([^>"\n]+)[>"]', re.M)

@@ -1,7 +1,9 @@
 #include "app/application.hpp"
 
 #include "app/settings.hpp"
+#include "backend/docker/docker_backend.hpp"
 #include "backend/process/process_backend.hpp"
+#include "base/random_id.hpp"
 #include "config/print.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -22,11 +24,19 @@ std::string demo_agent_path() {
   return std::filesystem::exists(beside, failure) ? beside.string() : "acp-demo-agent";
 }
 
-Error no_containers() {
-  return make_error(ErrorType::kDockerNotAvailable,
-                    "container.enabled is true, but this version runs agents as processes only")
-      .suggest("set container.enabled: false")
-      .suggest("or set agent.command and container.required: false to fall back to a process");
+// Where the relay's other programs lie: beside it, in the build as where they are installed.
+std::string helper_path() {
+  std::error_code failure;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", failure);
+  return (self.parent_path() / "acp-workspace-helper").string();
+}
+
+Error cannot_use_containers(Error error, bool required) {
+  error.suggested_actions.emplace_back(
+      required ? "set container.required: false and agent.command to run agents as processes"
+               : "set agent.command to fall back to processes, which have this user's rights");
+  error.suggested_actions.emplace_back("set container.enabled: false");
+  return error;
 }
 
 // What to type to call this program again: its name when it is found in PATH, otherwise the shorter
@@ -45,15 +55,18 @@ std::string program_to_type() {
 
 }  // namespace
 
-Result<std::unique_ptr<Application>> Application::start(
+Task<Result<std::unique_ptr<Application>>> Application::start(
     asio::any_io_executor executor, const config::Config& config, std::string generated_token,
     std::shared_ptr<const SecretRedactor> redactor, Logger log) {
   std::unique_ptr<Application> application(new Application(std::move(executor), config,
                                                            std::move(generated_token),
                                                            std::move(redactor), std::move(log)));
-  const auto opened = application->open();
-  if (!opened) return opened.error();
-  return application;
+  const auto opened = co_await application->open();
+  if (!opened) {
+    if (application->backend_) co_await application->backend_->shut_down();
+    co_return opened.error();
+  }
+  co_return std::move(application);
 }
 
 Application::Application(asio::any_io_executor executor, const config::Config& config,
@@ -68,22 +81,23 @@ Application::Application(asio::any_io_executor executor, const config::Config& c
         log_.error("a background task failed", {{"task", task}});
       }) {}
 
-Result<void> Application::open() {
+Task<Result<void>> Application::open() {
   if (config_.database.enabled) {
     storage::LogOptions options = log_options(config_);
     options.redact = [redactor = redactor_](std::string_view text) {
       return redactor->redact(text);
     };
     auto opened = storage::MessageLog::open(executor_, std::move(options), log_);
-    if (!opened) return opened.error();
+    if (!opened) co_return opened.error();
     message_log_ = std::move(*opened);
   } else {
     message_log_ = storage::make_null_log();
   }
-  if (auto backend = open_backend(); !backend) return backend.error();
+  const auto backend = co_await open_backend();
+  if (!backend) co_return backend.error();
   sessions_ = std::make_unique<SessionDirectory>(
       SessionContext{executor_, *backend_, *message_log_, metrics_, request_ids_, log_,
-                     session_options(config_), redactor_},
+                     session_options(config_, backend_->isolation()), redactor_},
       directory_options(config_));
   api_ = std::make_unique<frontend::RelayApi>(
       *sessions_, frontend::ApiOptions{config_.sessions.shared, config_.agent.client_env});
@@ -95,22 +109,44 @@ Result<void> Application::open() {
     metrics.log_wal_bytes = status.wal_bytes;
     metrics.log_writable = status.writable;
   });
-  return listen();
+  co_return listen();
 }
 
-Result<void> Application::open_backend() {
-  if (config_.container.enabled) {
-    if (config_.container.required || config_.agent.command.empty()) return no_containers();
-    log_.warn("containers are not used, agents run as processes with this user's rights",
-              {{"key", "container.enabled"}});
-  }
-  ProcessOptions options = process_options(config_, demo_agent_path());
-  options.redact = [redactor = redactor_](std::string line) {
+Task<Result<void>> Application::open_backend() {
+  const auto redact = [redactor = redactor_](std::string line) {
     auto changed = redactor->redact(line);
     return changed ? std::move(*changed) : std::move(line);
   };
+  if (config_.container.enabled) {
+    ContainerOptions options = container_options(config_, helper_path());
+    options.redact = redact;
+    std::string instance = message_log_->instance_id();
+    if (instance.empty()) instance = random_hex(16);
+    const KeepDirectories keep = [this](SessionId id) { return is_to_be_kept(std::move(id)); };
+    auto opened = co_await DockerBackend::open(executor_, std::move(options), std::move(instance),
+                                               keep, log_);
+    if (opened) {
+      engine_ = (*opened)->engine();
+      backend_ = std::move(*opened);
+      co_return Result<void>();
+    }
+    if (config_.container.required || config_.agent.command.empty()) {
+      co_return cannot_use_containers(opened.error(), config_.container.required);
+    }
+    no_containers_because_ = opened.error().explanation;
+    log_.warn("containers are not used, agents run as processes with this user's rights",
+              {{"key", "container.enabled"}, {"reason", no_containers_because_}});
+  }
+  ProcessOptions options = process_options(config_, demo_agent_path());
+  options.redact = redact;
   backend_ = std::make_unique<ProcessBackend>(executor_, std::move(options), log_);
-  return Result<void>();
+  co_return Result<void>();
+}
+
+// A session whose agent ended by itself has been closed, but nobody has given it up.
+Task<bool> Application::is_to_be_kept(SessionId session) {
+  const auto record = co_await message_log_->find(std::move(session));
+  co_return record&&* record && (*record)->cause.starts_with("agent_exited");
 }
 
 Result<void> Application::listen() {
@@ -196,6 +232,7 @@ Task<void> Application::stop() {
   http_server_->stop_accepting();
   websocket_server_->stop_accepting();
   co_await sessions_->close_all();
+  co_await backend_->shut_down();
   // Clients have been told; they get a moment to take their last messages.
   const auto goodbye = std::min(left() / 2, std::chrono::milliseconds(1'000));
   auto http = http_server_->stop(goodbye);
@@ -214,6 +251,9 @@ void Application::abandon() {
 std::vector<std::string> Application::not_ready_because() const {
   std::vector<std::string> reasons;
   if (stopping_) reasons.emplace_back("shutting_down");
+  if (const auto failure = backend_->unavailable()) {
+    reasons.emplace_back(to_string(failure->type));
+  }
   return reasons;
 }
 
@@ -224,6 +264,8 @@ Running Application::running() const {
   running.websocket_port = websocket_server_->port();
   running.management_port = management_server_->port();
   running.generated_token = generated_token_;
+  running.engine = engine_;
+  running.no_containers_because = no_containers_because_;
   if (!config_.agent.command.empty()) {
     running.agent = config_.agent.command;
     for (const std::string& argument : config_.agent.args) running.agent += " " + argument;

@@ -21,13 +21,11 @@ namespace relay::app {
 
 class Application {
  public:
-  // Opens the database and the ports. On failure nothing is left open. `generated_token` is used
-  // where a token is needed and none is configured.
-  static Result<std::unique_ptr<Application>> start(asio::any_io_executor executor,
-                                                    const config::Config& config,
-                                                    std::string generated_token,
-                                                    std::shared_ptr<const SecretRedactor> redactor,
-                                                    Logger log);
+  // Opens the database, looks at the Engine and opens the ports. On failure nothing is left open.
+  // `generated_token` is used where a token is needed and none is configured. Not cancellable.
+  static Task<Result<std::unique_ptr<Application>>> start(
+      asio::any_io_executor executor, const config::Config& config, std::string generated_token,
+      std::shared_ptr<const SecretRedactor> redactor, Logger log);
 
   // Serves until stop() has finished.
   Task<void> run();
@@ -45,8 +43,9 @@ class Application {
   Application(asio::any_io_executor executor, const config::Config& config,
               std::string generated_token, std::shared_ptr<const SecretRedactor> redactor,
               Logger log);
-  Result<void> open();
-  Result<void> open_backend();
+  Task<Result<void>> open();
+  Task<Result<void>> open_backend();
+  Task<bool> is_to_be_kept(SessionId session);
   Result<void> listen();
   Task<void> watch_loop();
   std::vector<std::string> not_ready_because() const;
@@ -60,6 +59,8 @@ class Application {
   RequestIds request_ids_;
   std::unique_ptr<storage::MessageLog> message_log_;
   std::unique_ptr<AgentBackend> backend_;
+  std::string engine_;                 // empty: processes
+  std::string no_containers_because_;  // set when processes stand in for containers
   std::unique_ptr<SessionDirectory> sessions_;
   std::unique_ptr<frontend::RelayApi> api_;
   std::unique_ptr<frontend::RelayHttp> relay_http_;

@@ -18,13 +18,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <sys/resource.h>
 #include <unistd.h>
 
 namespace relay::app {
 namespace {
 
-enum ExitCode { kGood = 0, kFailed = 1, kInterruptedTwice = 130 };
+enum ExitCode { kGood = 0, kFailed = 1, kInterrupted = 130 };
 
 void say(const std::string& text) { std::fputs(text.c_str(), stderr); }
 
@@ -60,7 +61,7 @@ Task<void> end_on_signal(Application& application, asio::signal_set& signals, Lo
   signals.async_wait([&application](boost::system::error_code ignored, int) {
     if (ignored) return;
     application.abandon();
-    ::_exit(kInterruptedTwice);
+    ::_exit(kInterrupted);
   });
   auto stopped = application.stop();
   auto clock = sleep_for(limit);
@@ -71,6 +72,30 @@ Task<void> end_on_signal(Application& application, asio::signal_set& signals, Lo
     ::_exit(kFailed);
   }
   signals.cancel();
+}
+
+// Containers may need an image first: that can take minutes, and a signal ends it.
+Result<std::unique_ptr<Application>> start(asio::io_context& loop, asio::signal_set& signals,
+                                           const config::Config& config, std::string token,
+                                           std::shared_ptr<const SecretRedactor> redactor,
+                                           Logger log) {
+  std::optional<Result<std::unique_ptr<Application>>> started;
+  auto starting = Application::start(loop.get_executor(), config, std::move(token),
+                                     std::move(redactor), std::move(log));
+  asio::co_spawn(
+      loop, std::move(starting),
+      [&started](std::exception_ptr failure, Result<std::unique_ptr<Application>> result) {
+        if (failure) std::rethrow_exception(failure);
+        started.emplace(std::move(result));
+      });
+  signals.async_wait([](boost::system::error_code ignored, int) {
+    if (ignored) return;
+    say("acp-relay: interrupted while starting\n");
+    ::_exit(kInterrupted);
+  });
+  while (!started) loop.run_one();
+  signals.cancel();
+  return std::move(*started);
 }
 
 int run(const config::Config& config, const ServeOptions& options) {
@@ -84,7 +109,7 @@ int run(const config::Config& config, const ServeOptions& options) {
   });
   asio::io_context loop(1);
   asio::signal_set signals(loop, SIGINT, SIGTERM);
-  auto started = Application::start(loop.get_executor(), config, std::move(token), redactor, log);
+  auto started = start(loop, signals, config, std::move(token), redactor, log);
   if (!started) {
     explain(started.error());
     return kFailed;

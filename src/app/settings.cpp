@@ -43,6 +43,30 @@ const std::string& host_of(const config::ServerConfig& server, Listener listener
   return server.management_host;
 }
 
+ContainerHome home(config::HomeMode mode) {
+  switch (mode) {
+    case config::HomeMode::kTmpfs:
+      return ContainerHome::kTmpfs;
+    case config::HomeMode::kImage:
+      return ContainerHome::kImage;
+    case config::HomeMode::kKeep:
+      break;
+  }
+  return ContainerHome::kKeep;
+}
+
+ImagePull pull(config::PullPolicy policy) {
+  switch (policy) {
+    case config::PullPolicy::kAlways:
+      return ImagePull::kAlways;
+    case config::PullPolicy::kNever:
+      return ImagePull::kNever;
+    case config::PullPolicy::kMissing:
+      break;
+  }
+  return ImagePull::kMissing;
+}
+
 bool token_required(const config::Config& config, Listener listener) {
   switch (config.auth.mode) {
     case config::AuthMode::kNone:
@@ -142,7 +166,8 @@ OutboxLimits outbox_limits(const config::Config& config) {
   return {config.server.max_outbox_bytes, config.server.max_outbox_frames};
 }
 
-SessionOptions session_options(const config::Config& config) {
+SessionOptions session_options(const config::Config& config, Isolation isolation) {
+  const bool contained = isolation == Isolation::kContainer;
   SessionOptions options;
   options.router.max_queued_prompts = config.sessions.max_queued_prompts;
   options.router.max_pending_requests = config.sessions.max_pending_requests;
@@ -151,8 +176,10 @@ SessionOptions session_options(const config::Config& config) {
   options.router.strip_client_disk =
       config.client_capabilities == config::ClientCapabilitiesMode::kStrip;
   options.frame = frame_limits(config);
-  options.startup_timeout = config.agent.startup_timeout;
-  options.stop_grace = config.agent.stop_grace;
+  options.startup_timeout =
+      contained ? config.container.startup_timeout : config.agent.startup_timeout;
+  options.cancel_grace = config.agent.stop_grace;
+  options.stop_grace = contained ? config.container.shutdown_timeout : config.agent.stop_grace;
   options.prompt_timeout = config.sessions.prompt_timeout;
   options.max_inbox_bytes = config.agent.max_inbox_bytes;
   options.max_log_pending_bytes = config.database.max_pending_bytes / 4;
@@ -188,6 +215,47 @@ ProcessOptions process_options(const config::Config& config, const std::string& 
   options.env = config.agent.env;
   options.max_line_bytes = config.server.max_message_bytes;
   options.max_stderr_bytes = config.agent.max_stderr_bytes;
+  return options;
+}
+
+ContainerOptions container_options(const config::Config& config, const std::string& helper) {
+  const config::ContainerConfig& from = config.container;
+  ContainerOptions options;
+  options.image = from.image;
+  options.command = from.command;
+  options.environment = config.agent.env;
+  options.memory_limit = from.memory_limit;
+  options.cpu_limit = from.cpu_limit;
+  options.pids_limit = from.pids_limit;
+  options.ulimits = from.ulimits;
+  options.network_mode = from.network_mode;
+  options.readonly_rootfs = from.readonly_rootfs;
+  options.tmpfs = config::effective_tmpfs(from);
+  options.drop_capabilities = from.drop_capabilities;
+  options.security_opt = from.security_opt;
+  options.user = from.user;
+  options.init = from.init;
+  options.home = home(from.home);
+  options.runtime = from.runtime;
+  options.workspace_base_dir = from.workspace_base_dir;
+  options.mount_roots = from.mount_roots;
+  for (const std::string& text : from.extra_volumes) {
+    const auto volume = config::parse_volume(text);
+    if (volume)
+      options.extra_volumes.push_back({volume->source, volume->target, volume->read_only});
+  }
+  options.auto_remove = from.auto_remove;
+  options.pull_policy = pull(from.pull_policy);
+  options.pull_timeout = from.pull_timeout;
+  options.startup_timeout = from.startup_timeout;
+  options.max_concurrent_starts = from.max_concurrent_starts;
+  options.log_driver = from.log_driver;
+  options.log_opts = from.log_opts;
+  options.docker_host = from.docker_host;
+  options.labels = from.labels;
+  options.max_line_bytes = config.server.max_message_bytes;
+  options.max_stderr_bytes = config.agent.max_stderr_bytes;
+  options.helper_program = helper;
   return options;
 }
 

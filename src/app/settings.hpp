@@ -1,6 +1,8 @@
 // From the configuration to the options of each part. Pure.
 #pragma once
 
+#include "backend/agent_backend.hpp"
+#include "backend/docker/container_options.hpp"
 #include "backend/process/process_options.hpp"
 #include "config/config.hpp"
 #include "frontend/relay_http.hpp"
@@ -25,11 +27,14 @@ http::AccessRules access_rules(const config::Config& config, Listener listener,
 // Whether some listener needs a token although none is configured.
 bool needs_generated_token(const config::Config& config);
 
-SessionOptions session_options(const config::Config& config);
+SessionOptions session_options(const config::Config& config, Isolation isolation);
 DirectoryOptions directory_options(const config::Config& config);
 storage::LogOptions log_options(const config::Config& config);
 ProcessOptions process_options(const config::Config& config, const std::string& demo_agent);
 FrameLimits frame_limits(const config::Config& config);
 OutboxLimits outbox_limits(const config::Config& config);
+
+// `helper`: the path of acp-workspace-helper.
+ContainerOptions container_options(const config::Config& config, const std::string& helper);
 
 }  // namespace relay::app

@@ -22,6 +22,27 @@ std::string access(const config::Config& config, Listener listener, bool generat
                                                  : "with a token of auth.tokens";
 }
 
+std::string agent(const config::Config& config, const Running& running) {
+  if (!running.engine.empty()) return "image " + config.container.image;
+  return running.agent.empty()
+             ? "the built-in demo agent, no model (set agent.command for a real one)"
+             : running.agent;
+}
+
+std::string isolation(const config::Config& config, const Running& running) {
+  if (!running.engine.empty()) {
+    return fmt::format("container: one for each session, network {}, by {}",
+                       config.container.network_mode, running.engine);
+  }
+  if (!running.no_containers_because.empty()) {
+    return "process: NO CONTAINERS although container.enabled is true; agents have this user's "
+           "rights (" +
+           running.no_containers_because + ")";
+  }
+  return "process: agents run as child processes with this user's rights "
+         "(container.enabled: false)";
+}
+
 }  // namespace
 
 std::string startup_lines(const config::Config& config, const Running& running) {
@@ -38,14 +59,8 @@ std::string startup_lines(const config::Config& config, const Running& running) 
                         access(config, Listener::kWebSocket, generated) + ")");
   line("management", url("http", tls, server.management_host, running.management_port) + "  (" +
                          access(config, Listener::kManagement, generated) + ")");
-  line("agent", running.agent.empty()
-                    ? "the built-in demo agent, no model (set agent.command for a real one)"
-                    : running.agent);
-  line("isolation", config.container.enabled
-                        ? "process: NO CONTAINERS although container.enabled is true; agents have "
-                          "this user's rights"
-                        : "process: agents run as child processes with this user's rights "
-                          "(container.enabled: false)");
+  line("agent", agent(config, running));
+  line("isolation", isolation(config, running));
   line("database", config.database.enabled
                        ? config.database.path
                        : "none: messages are not kept (database.enabled: false)");

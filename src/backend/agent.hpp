@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/async.hpp"
+#include "base/error.hpp"
 #include "base/result.hpp"
 #include "protocol/shared_bytes.hpp"
 
@@ -21,6 +22,8 @@ struct AgentExit {
   std::optional<int> signal;     // set when a signal ended it
   bool oom_killed = false;
   std::string stderr_tail;  // the last lines, at most 64 KiB
+  // What the backend knows better than exit codes say it: a limit, a vanished container.
+  std::optional<Error> cause;
 };
 
 // All that arrived in one read of the agent's output.
@@ -28,6 +31,8 @@ struct AgentOutput {
   std::vector<std::string> lines;     // complete lines without their newline; each has kLineSlack
                                       // spare bytes of capacity after its end, for the JSON parser
   std::uint64_t oversized_lines = 0;  // lines over the limit, dropped and counted
+  // What happened to the agent while it goes on, for those who use it: a child that was killed.
+  std::vector<Error> notices;
 };
 
 // Spare capacity after every line: at least SIMDJSON_PADDING.
@@ -54,6 +59,12 @@ class Agent {
   // Kills the agent and everything it started at once and waits for nothing: for a relay that has
   // no time left. Nothing may be called afterwards but the destructor.
   virtual void kill() noexcept = 0;
+
+  // Why an agent that runs may not answer; empty when the backend knows of nothing.
+  virtual Task<std::optional<Error>> diagnose() = 0;
+
+  // When its start began, waiting for a turn to start not counted.
+  virtual std::chrono::steady_clock::time_point launched_at() const = 0;
 
   // The last lines of stderr so far, at most 64 KiB.
   virtual std::string stderr_tail() const = 0;

@@ -3,8 +3,10 @@
 
 #include "backend/agent.hpp"
 #include "backend/launch_spec.hpp"
+#include "base/error.hpp"
 
 #include <memory>
+#include <optional>
 #include <string_view>
 
 namespace relay {
@@ -22,6 +24,16 @@ class AgentBackend {
 
   // Starts one agent. On failure nothing is left behind and the Error names the real cause.
   virtual Task<Result<std::unique_ptr<Agent>>> launch(LaunchSpec spec) = 0;
+
+  // The session is over for good: removes what was its own and not one agent's (directories).
+  // Never fails: what can't be removed now is removed later, or named in the log.
+  virtual Task<void> release(SessionId session) = 0;
+
+  // Ends what runs in the background. No agent may be launched afterwards.
+  virtual Task<void> shut_down() = 0;
+
+  // Why sessions can't be made now; empty: nothing speaks against it.
+  virtual std::optional<Error> unavailable() const = 0;
 
   virtual Isolation isolation() const = 0;
 };

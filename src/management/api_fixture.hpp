@@ -47,6 +47,10 @@ class PoliteAgent final : public Agent {
     co_return exit;
   }
   void kill() noexcept override {}
+  Task<std::optional<Error>> diagnose() override { co_return std::nullopt; }
+  std::chrono::steady_clock::time_point launched_at() const override {
+    return std::chrono::steady_clock::now();
+  }
   std::string stderr_tail() const override { return {}; }
   const std::string& working_directory() const override { return directory_; }
   std::string description() const override { return "pid 4711"; }
@@ -65,6 +69,9 @@ class PoliteBackend final : public AgentBackend {
     std::unique_ptr<Agent> agent = std::make_unique<PoliteAgent>(executor_);
     co_return agent;
   }
+  Task<void> release(SessionId) override { co_return; }
+  Task<void> shut_down() override { co_return; }
+  std::optional<Error> unavailable() const override { return std::nullopt; }
   Isolation isolation() const override { return Isolation::kProcess; }
 
  private:

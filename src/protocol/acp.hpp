@@ -35,6 +35,7 @@ inline constexpr int kRequestCancelled = -32800;
 // The relay's own notifications to clients. Extension methods begin with an underscore.
 inline constexpr std::string_view kTurnComplete = "_acp-relay/turn_complete";
 inline constexpr std::string_view kSessionClosed = "_acp-relay/session_closed";
+inline constexpr std::string_view kAgentNotice = "_acp-relay/agent_notice";
 inline constexpr std::string_view kGap = "_acp-relay/gap";
 
 inline constexpr std::string_view kCancelledOutcome = R"({"outcome":{"outcome":"cancelled"}})";

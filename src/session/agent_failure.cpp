@@ -27,19 +27,22 @@ void add_stderr(Error& error, std::string_view text) {
 }  // namespace
 
 std::string describe_exit(const AgentExit& exit) {
+  if (exit.cause) return exit.cause->explanation;
   if (exit.signal) return fmt::format("signal {} ({})", *exit.signal, ::strsignal(*exit.signal));
   if (exit.exit_code) return fmt::format("exit code {}", *exit.exit_code);
   return "unknown cause";
 }
 
 Error agent_exited(const AgentExit& exit, std::string_view phase) {
-  Error error = make_error(ErrorType::kAgentExited, fmt::format("the agent ended during {}: {}",
-                                                                phase, describe_exit(exit)));
+  Error error = exit.cause.value_or(
+      make_error(ErrorType::kAgentExited,
+                 fmt::format("the agent ended during {}: {}", phase, describe_exit(exit))));
   error.state.emplace_back("phase", std::string(phase));
   if (exit.exit_code) error.state.emplace_back("exit_code", std::int64_t{*exit.exit_code});
   if (exit.signal) error.state.emplace_back("signal", std::int64_t{*exit.signal});
-  if (exit.oom_killed) error.state.emplace_back("oom_killed", true);
+  if (exit.oom_killed && !exit.cause) error.state.emplace_back("oom_killed", true);
   add_stderr(error, exit.stderr_tail);
+  if (exit.cause) return error;
   if (exit.exit_code == 0) {
     error.possible_causes = {"the agent decided to end", "its input was closed"};
   } else if (exit.exit_code == 127 || exit.exit_code == 126) {
@@ -49,22 +52,28 @@ Error agent_exited(const AgentExit& exit, std::string_view phase) {
     error.possible_causes = {"the agent crashed or was killed",
                              "it lacks a setting or a key (agent.env)"};
   }
-  error.suggested_actions = {"read relevant_state.stderr and the relay's log",
-                             "run agent.command by hand and send it an initialize request",
-                             "make a new session with session/new"};
+  error.suggested_actions = {
+      "read relevant_state.stderr and the relay's log",
+      "run the agent (agent.command or container.image) by hand and send it an initialize request",
+      "make a new session with session/new"};
   error.recoverable = true;
   return error;
 }
 
-Error agent_timed_out(std::string_view phase, std::chrono::milliseconds limit,
+Error agent_timed_out(std::string_view phase, std::chrono::milliseconds limit, Isolation isolation,
                       std::string_view stderr_tail) {
+  const bool contained = isolation == Isolation::kContainer;
   Error error =
       make_error(ErrorType::kAgentConnectionTimeout,
                  fmt::format("the agent did not answer {} within {} ms", phase, limit.count()));
   error.possible_causes = {"the agent is still starting (a download, a cold cache)",
-                           "agent.command is not an ACP agent, or speaks it only with a flag"};
-  error.suggested_actions = {"raise agent.startup_timeout_seconds",
-                             "run agent.command by hand and send it an initialize request"};
+                           fmt::format("{} is not an ACP agent, or speaks it only with a flag",
+                                       contained ? "what container.image runs" : "agent.command")};
+  error.suggested_actions = {
+      fmt::format("raise {}",
+                  contained ? "container.startup_timeout" : "agent.startup_timeout_seconds"),
+      fmt::format("run {} by hand and send it an initialize request",
+                  contained ? "container.image with docker run -i --rm" : "agent.command")};
   error.state = {{"phase", std::string(phase)}, {"limit_ms", std::int64_t{limit.count()}}};
   add_stderr(error, stderr_tail);
   error.recoverable = true;

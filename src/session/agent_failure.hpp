@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backend/agent.hpp"
+#include "backend/agent_backend.hpp"
 #include "base/error.hpp"
 
 #include <chrono>
@@ -11,7 +12,7 @@ namespace relay {
 
 // `phase`: what was going on, e.g. "initialize", "session/new", "turn", "idle".
 Error agent_exited(const AgentExit& exit, std::string_view phase);
-Error agent_timed_out(std::string_view phase, std::chrono::milliseconds limit,
+Error agent_timed_out(std::string_view phase, std::chrono::milliseconds limit, Isolation isolation,
                       std::string_view stderr_tail);
 // The agent answered the relay's own request with an error (JSON text of the error object).
 Error agent_refused(std::string_view method, std::string_view error_json);

@@ -70,10 +70,14 @@ Task<void> Session::run() {
     advance_clock();
     effects_.clear();
     for (std::string& line : output->lines) from_agent(std::move(line), effects_);
+    for (const Error& notice : output->notices) announce(acp::kAgentNotice, notice, {}, effects_);
     perform(effects_);
   }
   const AgentExit exit = co_await agent_->stop(context_.options.stop_grace);
+  const bool session_ends = state_ == SessionState::kClosing;
   finish(exit);
+  // What an agent leaves when it ends by itself stays: its session has not been given up.
+  if (session_ends) co_await context_.backend.release(record_.id);
   scope_.cancel();
   co_await scope_.join();
   agent_.reset();
@@ -250,7 +254,7 @@ void Session::close(Error why, std::string cause) {
 // A turn that was cancelled gets its chance to end properly: the agent's last words are still
 // routed.
 Task<void> Session::stop_agent() {
-  const auto patience = std::chrono::steady_clock::now() + context_.options.stop_grace;
+  const auto patience = std::chrono::steady_clock::now() + context_.options.cancel_grace;
   while (router_->turn_running() && std::chrono::steady_clock::now() < patience) {
     const bool slept = co_await sleep_for(std::chrono::milliseconds(5));
     if (!slept) co_return;
@@ -263,6 +267,16 @@ void Session::abandon() {
   if (router_ && state_ != SessionState::kClosed) {
     context_.log.session_closed(record_.id, "relay_shutdown", wall_now());
   }
+}
+
+// Tells the clients, and the log, what the relay itself knows.
+void Session::announce(std::string_view method, const Error& error, std::string_view cause,
+                       Effects& effects) {
+  JsonObject params;
+  params.text("sessionId", record_.id.value());
+  if (!cause.empty()) params.text("cause", cause);
+  params.raw("error", rpc::error_object(context_.redactor->redacted(error), rpc::Dialect::kRelay));
+  router_->announce(method, params.take(), effects);
 }
 
 void Session::finish(const AgentExit& exit) {
@@ -278,13 +292,7 @@ void Session::finish(const AgentExit& exit) {
   advance_clock();
   effects_.clear();
   router_->agent_ended(close_error_, effects_);
-  const std::string params =
-      JsonObject()
-          .text("sessionId", record_.id.value())
-          .text("cause", close_cause_)
-          .raw("error", rpc::error_object(close_error_, rpc::Dialect::kRelay))
-          .take();
-  router_->announce(acp::kSessionClosed, params, effects_);
+  announce(acp::kSessionClosed, close_error_, close_cause_, effects_);
   perform(effects_);
   deadline_.cancel();
   for (Watcher& one : watchers_) {

@@ -30,7 +30,9 @@ struct SessionOptions {
   RouterLimits router;
   FrameLimits frame;  // of agents' lines
   std::chrono::milliseconds startup_timeout{10'000};
-  std::chrono::milliseconds stop_grace{2'000};
+  std::chrono::milliseconds cancel_grace{
+      2'000};                                   // for a cancelled turn to end, at the session's end
+  std::chrono::milliseconds stop_grace{2'000};  // see Agent::stop
   std::chrono::milliseconds prompt_timeout{0};  // 0: none
   std::size_t max_inbox_bytes = 64u << 20;      // waiting to be written to the agent
   std::size_t max_log_pending_bytes = 32u
@@ -153,6 +155,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   void arm_deadline();
   void on_deadline();
   void update_idle();
+  void announce(std::string_view method, const Error& error, std::string_view cause,
+                Effects& effects);
   void finish(const AgentExit& exit);
   void advance_clock();
 

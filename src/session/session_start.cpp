@@ -51,10 +51,13 @@ Task<Result<void>> Session::shake_hands(const StartRequest& request) {
 
   const auto limit = context_.options.startup_timeout;
   auto talk = converse(handshake);
-  auto clock = sleep_for(limit);
+  auto clock = sleep_for(agent_->launched_at() + limit - std::chrono::steady_clock::now());
   const auto first = co_await (std::move(talk) || std::move(clock));
   if (first.index() == 1) {
-    co_return agent_timed_out(handshake.phase(), limit, agent_->stderr_tail());
+    const auto starved = co_await agent_->diagnose();
+    if (starved) co_return *starved;
+    co_return agent_timed_out(handshake.phase(), limit, context_.backend.isolation(),
+                              agent_->stderr_tail());
   }
   const std::optional<Error>& failure = std::get<0>(first);
   if (failure) co_return *failure;
@@ -93,7 +96,7 @@ Task<std::optional<Error>> Session::converse(Handshake& handshake) {
   }
   const AgentExit exit = co_await agent_->stop(context_.options.stop_grace);
   Error error = agent_exited(exit, handshake.phase());
-  error.type = ErrorType::kAgentStartFailed;
+  if (!exit.cause) error.type = ErrorType::kAgentStartFailed;
   co_return error;
 }
 
@@ -145,6 +148,7 @@ void Session::keep_opening(const Effects& effects) {
 Task<void> Session::abandon_start(Error error) {
   if (agent_) co_await agent_->stop(context_.options.stop_grace);
   agent_.reset();
+  co_await context_.backend.release(record_.id);
   state_ = SessionState::kClosed;
   close_error_ = context_.redactor->redacted(std::move(error));
   log_.warn("session did not start",

@@ -85,7 +85,8 @@ TEST(AgentFailure, QuotesTheLastWholeLinesOfStderr) {
 }
 
 TEST(AgentFailure, SaysWhatToRaiseWhenTheAgentIsSlow) {
-  const Error error = agent_timed_out("initialize", std::chrono::milliseconds(250), "");
+  const Error error =
+      agent_timed_out("initialize", std::chrono::milliseconds(250), Isolation::kProcess, "");
   EXPECT_EQ(error.type, ErrorType::kAgentConnectionTimeout);
   EXPECT_THAT(error.explanation, HasSubstr("250 ms"));
   EXPECT_THAT(error.suggested_actions.at(0), HasSubstr("agent.startup_timeout_seconds"));

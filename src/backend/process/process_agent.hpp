@@ -28,11 +28,14 @@ class ProcessAgent final : public Agent {
   Task<std::optional<AgentOutput>> receive() override;
   Task<AgentExit> stop(std::chrono::milliseconds grace) override;
   void kill() noexcept override { child_->signal_group(SIGKILL); }
+  Task<std::optional<Error>> diagnose() override { co_return std::nullopt; }
+  std::chrono::steady_clock::time_point launched_at() const override { return launched_at_; }
   std::string stderr_tail() const override { return child_->stderr_text(); }
   const std::string& working_directory() const override { return working_directory_; }
   std::string description() const override;
 
  private:
+  const std::chrono::steady_clock::time_point launched_at_ = std::chrono::steady_clock::now();
   std::shared_ptr<RunningChild> child_;
   std::string working_directory_;
 };

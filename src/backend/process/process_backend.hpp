@@ -20,6 +20,9 @@ class ProcessBackend final : public AgentBackend {
   ProcessBackend(asio::any_io_executor executor, ProcessOptions options, Logger log);
 
   Task<Result<std::unique_ptr<Agent>>> launch(LaunchSpec spec) override;
+  Task<void> release(SessionId) override { co_return; }
+  Task<void> shut_down() override { co_return; }
+  std::optional<Error> unavailable() const override { return std::nullopt; }
   Isolation isolation() const override { return Isolation::kProcess; }
 
  private:

@@ -1,5 +1,5 @@
 #include "backend/process/environment.hpp"
-#include "backend/process/stderr_tail.hpp"
+#include "backend/stderr_tail.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -8,7 +8,7 @@
 #include "backend/agent.hpp"
 #include "backend/process/process_options.hpp"
 #include "backend/process/spawn.hpp"
-#include "backend/process/stderr_tail.hpp"
+#include "backend/stderr_tail.hpp"
 #include "base/async.hpp"
 #include "base/log.hpp"
 #include "protocol/line_splitter.hpp"

@@ -1,4 +1,4 @@
-#include "backend/process/stderr_tail.hpp"
+#include "backend/stderr_tail.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,0 +1,71 @@
+// How agents are isolated in containers: the `container:` block as the backend needs it.
+//
+// Validated values; the names are those of the configuration keys.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace relay {
+
+enum class ContainerHome {
+  kKeep,   // a directory of the session on the host, mounted over the user's home
+  kTmpfs,  // memory, gone with the container
+  kImage,  // what the image has there
+};
+
+enum class ImagePull { kMissing, kAlways, kNever };
+
+struct ExtraVolume {
+  std::string source;  // absolute path of the host, or the name of a volume
+  std::string target;
+  bool read_only = true;
+};
+
+using NameValues = std::vector<std::pair<std::string, std::string>>;
+
+struct ContainerOptions {
+  std::string image;
+  std::vector<std::string> command;  // empty: the image's own
+  NameValues environment;            // agent.env
+  std::uint64_t memory_limit = 0;    // bytes; 0: none; swap is never added
+  double cpu_limit = 0;              // CPUs; 0: none
+  std::int64_t pids_limit = 0;       // 0: none
+  NameValues ulimits;                // name -> "soft[:hard]", -1 is unlimited
+  std::string network_mode = "none";
+  bool readonly_rootfs = false;
+  std::vector<std::string> tmpfs;  // "/path[:options]"
+  std::vector<std::string> drop_capabilities;
+  std::vector<std::string> security_opt;
+  std::string user;  // empty: the image's
+  bool init = true;
+  ContainerHome home = ContainerHome::kKeep;
+  std::string runtime;  // empty: the Engine's default
+  std::string workspace_base_dir;
+  std::vector<std::string> mount_roots;
+  std::vector<ExtraVolume> extra_volumes;
+  bool auto_remove = true;
+  ImagePull pull_policy = ImagePull::kMissing;
+  std::chrono::milliseconds pull_timeout{600'000};
+  std::chrono::milliseconds startup_timeout{30'000};
+  std::size_t max_concurrent_starts = 0;  // 0: twice the number of cores
+  std::string log_driver = "json-file";
+  NameValues log_opts;
+  std::string docker_host;  // empty: DOCKER_HOST, then the default socket
+  NameValues labels;
+
+  std::size_t max_line_bytes = 32u << 20;
+  std::size_t max_stderr_bytes = 64u << 10;
+  unsigned stderr_lines_per_second = 50;  // shown in the log; the rest is counted
+  std::string helper_program;             // path of acp-workspace-helper
+  // Takes secrets out of a line of stderr before it is logged or reported. Empty: nothing to do.
+  std::function<std::string(std::string)> redact;
+};
+
+}  // namespace relay

@@ -1,0 +1,239 @@
+#include "backend/docker/container_spec.hpp"
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+namespace relay {
+namespace {
+
+namespace json = boost::json;
+
+json::array strings(const std::vector<std::string>& list) {
+  return json::array(list.begin(), list.end());
+}
+
+json::object map_of(const NameValues& pairs) {
+  json::object object;
+  for (const auto& [name, value] : pairs) object[name] = value;
+  return object;
+}
+
+json::array environment(const ContainerOptions& options, const ContainerPlan& plan) {
+  NameValues variables = options.environment;
+  const auto set = [&variables](const std::string& name, const std::string& value) {
+    std::erase_if(variables, [&](const auto& entry) { return entry.first == name; });
+    variables.emplace_back(name, value);
+  };
+  for (const auto& [name, value] : plan.launch.environment) set(name, value);
+  if (options.home != ContainerHome::kImage) set("HOME", home_in_container(plan.user));
+  set("SESSION_ID", plan.launch.session.value());
+  set("AGENT_CONTAINER", "true");
+  set("WORKSPACE", std::string(kWorkspace));
+  json::array list;
+  for (const auto& [name, value] : variables) list.emplace_back(name + "=" + value);
+  return list;
+}
+
+json::object labels(const ContainerOptions& options, const ContainerPlan& plan) {
+  json::object object = map_of(options.labels);
+  object[kRelayLabel] = "true";
+  object[kSessionLabel] = plan.launch.session.value();
+  object[kCreatedLabel] = plan.created;
+  object[kInstanceLabel] = plan.instance;
+  return object;
+}
+
+json::object bind_mount(const std::string& source, const std::string& target, bool read_only) {
+  return {{"Type", "bind"},
+          {"Source", source},
+          {"Target", target},
+          {"ReadOnly", read_only},
+          {"BindOptions", {{"Propagation", "private"}}}};
+}
+
+json::array mounts(const ContainerOptions& options, const ContainerPlan& plan) {
+  json::array list;
+  list.push_back(bind_mount(plan.directories.workspace, std::string(kWorkspace), false));
+  if (options.home == ContainerHome::kKeep) {
+    list.push_back(bind_mount(plan.directories.home, home_in_container(plan.user), false));
+  }
+  if (options.network_mode == "none") {
+    list.push_back(bind_mount(plan.directories.hosts, "/etc/hosts", true));
+  }
+  if (!plan.working_directory.host_mount.empty()) {
+    const std::string& path = plan.working_directory.host_mount;
+    list.push_back(bind_mount(path, path, false));
+  }
+  for (const ExtraVolume& volume : options.extra_volumes) {
+    if (volume.source.starts_with('/')) {
+      list.push_back(bind_mount(volume.source, volume.target, volume.read_only));
+    } else {
+      list.push_back({{"Type", "volume"},
+                      {"Source", volume.source},
+                      {"Target", volume.target},
+                      {"ReadOnly", volume.read_only}});
+    }
+  }
+  return list;
+}
+
+json::object tmpfs(const ContainerOptions& options, const ContainerPlan& plan) {
+  json::object object;
+  for (const std::string& entry : options.tmpfs) {
+    const auto colon = entry.find(':');
+    object[entry.substr(0, colon)] = colon == std::string::npos ? "" : entry.substr(colon + 1);
+  }
+  // mode=1777 rather than an owner: not every Engine knows the option uid.
+  if (options.home == ContainerHome::kTmpfs) {
+    object[home_in_container(plan.user)] = "mode=1777";
+  }
+  return object;
+}
+
+std::int64_t limit_number(std::string_view text) {
+  std::int64_t number = -1;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+json::array ulimits(const ContainerOptions& options) {
+  json::array list;
+  for (const auto& [name, text] : options.ulimits) {
+    const std::string_view whole = text;
+    const auto colon = whole.find(':');
+    const std::string_view hard = colon == std::string_view::npos ? whole : whole.substr(colon + 1);
+    list.push_back({{"Name", name},
+                    {"Soft", limit_number(whole.substr(0, colon))},
+                    {"Hard", limit_number(hard)}});
+  }
+  return list;
+}
+
+// Upper case without CAP_: what every Engine understands.
+json::array capabilities(std::vector<std::string> names) {
+  json::array list;
+  for (std::string& name : names) {
+    std::ranges::transform(name, name.begin(), [](char c) {
+      return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    });
+    if (name.starts_with("CAP_")) name.erase(0, 4);
+    list.emplace_back(name);
+  }
+  return list;
+}
+
+// The Engine's own profile is what it uses when nothing is said.
+json::array security(const std::vector<std::string>& options) {
+  json::array list;
+  for (const std::string& option : options) {
+    if (option == "seccomp=default" || option == "seccomp=builtin") continue;
+    list.emplace_back(option);
+  }
+  return list;
+}
+
+// The driver none takes no options.
+json::object log_config(const ContainerOptions& options) {
+  json::object config;
+  if (options.log_driver != "none") config = map_of(options.log_opts);
+  return {{"Type", options.log_driver}, {"Config", std::move(config)}};
+}
+
+json::object host_config(const ContainerOptions& options, const ContainerPlan& plan) {
+  json::object host{{"AutoRemove", false},
+                    {"Init", options.init},
+                    {"NetworkMode", options.network_mode},
+                    {"ReadonlyRootfs", options.readonly_rootfs},
+                    {"Mounts", mounts(options, plan)},
+                    {"Tmpfs", tmpfs(options, plan)},
+                    {"CapDrop", capabilities(options.drop_capabilities)},
+                    {"SecurityOpt", security(options.security_opt)},
+                    {"LogConfig", log_config(options)}};
+  if (options.memory_limit > 0) {
+    host["Memory"] = options.memory_limit;
+    host["MemorySwap"] = options.memory_limit;
+  }
+  if (options.cpu_limit > 0) host["NanoCpus"] = std::llround(options.cpu_limit * 1e9);
+  if (options.pids_limit > 0) host["PidsLimit"] = options.pids_limit;
+  if (!options.ulimits.empty()) host["Ulimits"] = ulimits(options);
+  if (!options.runtime.empty()) host["Runtime"] = options.runtime;
+  return host;
+}
+
+json::object relay_labels(const std::string& instance) {
+  json::object object;
+  object[kRelayLabel] = "true";
+  object[kInstanceLabel] = instance;
+  return object;
+}
+
+}  // namespace
+
+std::string container_name(const SessionId& session) { return "acp-agent-" + session.value(); }
+
+std::string container_host_name(const SessionId& session) {
+  return container_name(session).substr(0, 63);
+}
+
+std::string home_in_container(const ContainerUser& user) {
+  return user.home == "/" ? "/home/agent" : user.home;
+}
+
+std::string container_spec(const ContainerOptions& options, const ContainerPlan& plan) {
+  json::object spec{{"Image", options.image},
+                    {"Hostname", container_host_name(plan.launch.session)},
+                    {"Env", environment(options, plan)},
+                    {"Labels", labels(options, plan)},
+                    {"WorkingDir", plan.working_directory.inside},
+                    {"AttachStdin", true},
+                    {"AttachStdout", true},
+                    {"AttachStderr", true},
+                    {"OpenStdin", true},
+                    {"StdinOnce", false},
+                    {"Tty", false},
+                    {"HostConfig", host_config(options, plan)}};
+  if (!options.user.empty()) {
+    spec["User"] = std::to_string(plan.user.uid) + ":" + std::to_string(plan.user.gid);
+  }
+  // Without it the Engine starts two more programs for a network that has nothing but a loopback.
+  if (options.network_mode == "none") spec["NetworkDisabled"] = true;
+  if (!options.command.empty()) {
+    spec["Entrypoint"] = strings({options.command.front()});
+    spec["Cmd"] = strings({options.command.begin() + 1, options.command.end()});
+  }
+  return json::serialize(spec);
+}
+
+std::string probe_spec(const std::string& image, const std::string& instance) {
+  return json::serialize(json::object{{"Image", image},
+                                      {"Entrypoint", strings({"/never-started"})},
+                                      {"NetworkDisabled", true},
+                                      {"Labels", relay_labels(instance)},
+                                      {"HostConfig", {{"NetworkMode", "none"}}}});
+}
+
+std::string helper_spec(const std::string& image, const std::string& instance,
+                        const std::string& directory, const std::vector<std::string>& arguments) {
+  json::object host{{"NetworkMode", "none"},
+                    {"CapDrop", strings({"ALL"})},
+                    {"CapAdd", strings({"CHOWN", "DAC_OVERRIDE", "FOWNER"})},
+                    {"SecurityOpt", strings({"no-new-privileges"})},
+                    {"PidsLimit", 16},
+                    {"LogConfig", {{"Type", "none"}, {"Config", json::object()}}}};
+  json::array only_mount;
+  only_mount.push_back(bind_mount(directory, std::string(kHelperDirectory), false));
+  host["Mounts"] = std::move(only_mount);
+  return json::serialize(json::object{{"Image", image},
+                                      {"User", "0:0"},
+                                      {"Entrypoint", strings({std::string(kHelperProgram)})},
+                                      {"Cmd", strings(arguments)},
+                                      {"WorkingDir", "/"},
+                                      {"NetworkDisabled", true},
+                                      {"Labels", relay_labels(instance)},
+                                      {"HostConfig", std::move(host)}});
+}
+
+}  // namespace relay

@@ -1,0 +1,51 @@
+// The request that makes an agent's container, as the Engine API wants it. Pure.
+#pragma once
+
+#include "backend/docker/container_options.hpp"
+#include "backend/docker/container_user.hpp"
+#include "backend/docker/workspace.hpp"
+#include "backend/launch_spec.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace relay {
+
+inline constexpr std::string_view kRelayLabel = "acp.relay";
+inline constexpr std::string_view kSessionLabel = "acp.session";
+inline constexpr std::string_view kCreatedLabel = "acp.created";
+inline constexpr std::string_view kInstanceLabel = "acp.relay.instance";
+
+// "acp-agent-<session id>".
+std::string container_name(const SessionId& session);
+// The same, cut to what a host name may have.
+std::string container_host_name(const SessionId& session);
+
+// What is decided for one session besides the options.
+struct ContainerPlan {
+  LaunchSpec launch;
+  std::string instance;  // of this relay
+  std::string created;   // RFC 3339
+  ContainerUser user;
+  SessionDirectories directories;
+  WorkingDirectory working_directory;
+};
+
+// The body of POST /containers/create. stdin stays open when the relay dies (StdinOnce: false), and
+// the Engine never removes the container by itself, so that the cause of its end can be read.
+std::string container_spec(const ContainerOptions& options, const ContainerPlan& plan);
+
+// Where the home directory is mounted; a user whose home is "/" gets /home/agent.
+std::string home_in_container(const ContainerUser& user);
+
+// A container of the image that never starts, for looking into its files.
+std::string probe_spec(const std::string& image, const std::string& instance);
+
+// A container that runs acp-workspace-helper as root on `directory` of the host, seen as
+// kHelperDirectory, and has nothing else.
+inline constexpr std::string_view kHelperDirectory = "/session";
+inline constexpr std::string_view kHelperProgram = "/acp-workspace-helper";
+std::string helper_spec(const std::string& image, const std::string& instance,
+                        const std::string& directory, const std::vector<std::string>& arguments);
+
+}  // namespace relay

@@ -1,0 +1,128 @@
+#include "backend/docker/docker_agent.hpp"
+
+#include "backend/docker/exit_cause.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
+
+namespace relay {
+namespace {
+
+using namespace boost::asio::experimental::awaitable_operators;
+
+static_assert(LineSplitter::kSlack >= kLineSlack);
+
+// What stop() waits beyond its two graces, for an Engine that is slow to answer.
+constexpr std::chrono::milliseconds kPatience(3'000);
+
+[[noreturn]] void throw_cancelled() {
+  throw boost::system::system_error(asio::error::operation_aborted);
+}
+
+Error no_longer_reads(const AttachedContainer& container, std::string explanation) {
+  Error error = make_error(ErrorType::kAgentExited, std::move(explanation))
+                    .suggest("start another session")
+                    .with("phase", "send");
+  std::string tail = container.stderr_text();
+  if (!tail.empty()) error.state.emplace_back("stderr_tail", std::move(tail));
+  return error;
+}
+
+std::string joined(std::span<const SharedBytes> messages) {
+  std::size_t size = 0;
+  for (const SharedBytes& message : messages) size += message.size() + 1;
+  std::string bytes;
+  bytes.reserve(size);
+  for (const SharedBytes& message : messages) {
+    bytes += message.view();
+    bytes += '\n';
+  }
+  return bytes;
+}
+
+}  // namespace
+
+DockerAgent::DockerAgent(std::shared_ptr<AttachedContainer> container,
+                         std::string working_directory,
+                         std::chrono::steady_clock::time_point launched_at)
+    : container_(std::move(container)),
+      working_directory_(std::move(working_directory)),
+      launched_at_(launched_at) {}
+
+DockerAgent::~DockerAgent() {
+  // A stop() under way finishes by itself.
+  if (!container_->stopping) begin_to_end(std::chrono::milliseconds(0));
+}
+
+void DockerAgent::begin_to_end(std::chrono::milliseconds grace) {
+  container_->stopping = true;
+  container_->context.background.spawn(
+      "end container", [container = container_, grace] { return end_container(container, grace); });
+}
+
+Task<Result<void>> DockerAgent::send(std::span<const SharedBytes> messages) {
+  const std::shared_ptr<AttachedContainer> container = container_;
+  if (container->stopping) co_return no_longer_reads(*container, "the agent is being stopped");
+  if (container->input_broken) {
+    co_return no_longer_reads(*container,
+                              "the agent's input was cut off in the middle of a message");
+  }
+  if (container->output_ended.happened()) {
+    co_return no_longer_reads(*container, "the agent has exited");
+  }
+  const std::string bytes = joined(messages);
+  container->input_broken = true;  // until everything is written
+  const auto written = co_await container->stream->write(bytes);
+  const auto state = co_await asio::this_coro::cancellation_state;
+  if (!written && state.cancelled() != asio::cancellation_type::none) throw_cancelled();
+  if (!written) co_return no_longer_reads(*container, "the agent no longer takes input");
+  container->input_broken = false;
+  co_return Result<void>();
+}
+
+Task<std::optional<AgentOutput>> DockerAgent::receive() {
+  const std::shared_ptr<AttachedContainer> container = container_;
+  while (!container->has_output()) {
+    if (container->output_ended.happened()) co_return std::nullopt;
+    const bool woken = co_await container->output_ready.wait();
+    if (!woken) throw_cancelled();
+  }
+  co_return std::optional<AgentOutput>(container->take_output());
+}
+
+Task<AgentExit> DockerAgent::stop(std::chrono::milliseconds grace) {
+  // A cancelled caller still gets the agent ended; its own setting is put back at the end.
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  const std::shared_ptr<AttachedContainer> container = container_;
+  if (!container->stopping) begin_to_end(grace);
+  auto finished = container->finished.wait();
+  auto clock = sleep_for(2 * grace + kPatience);
+  co_await (std::move(finished) || std::move(clock));
+  co_await asio::this_coro::throw_if_cancelled(throws);
+  if (container->finished.happened()) co_return container->exit;
+  AgentExit unknown;
+  unknown.stderr_tail = container->stderr_text();
+  unknown.cause = make_error(ErrorType::kDockerNotAvailable,
+                             "the Docker Engine does not say how the agent ended")
+                      .suggest("systemctl status docker")
+                      .suggest("journalctl -u docker -n 50")
+                      .retryable();
+  co_return unknown;
+}
+
+void DockerAgent::kill() noexcept {
+  if (container_->context.options.auto_remove)
+    container_->context.engine.remove_now(container_->id);
+}
+
+Task<std::optional<Error>> DockerAgent::diagnose() {
+  const std::shared_ptr<AttachedContainer> container = container_;
+  const auto usage = co_await container->context.engine.usage(container->id);
+  if (!usage || !*usage) co_return std::nullopt;
+  co_return starved(container->context.options, **usage);
+}
+
+}  // namespace relay

@@ -1,0 +1,200 @@
+#include "backend/docker/docker_backend.hpp"
+
+#include "backend/docker/docker_agent.hpp"
+#include "backend/docker/exit_cause.hpp"
+#include "backend/docker/security_profile.hpp"
+#include "base/time.hpp"
+#include "engine/address.hpp"
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
+#include <algorithm>
+#include <thread>
+
+namespace relay {
+namespace {
+
+// How long the end of a session waits for its directories to go; later they go without an audience.
+constexpr std::chrono::seconds kReleaseLimit(10);
+
+Error nobody_waits() {
+  return make_error(ErrorType::kSessionClosed, "nobody waits for the agent any more");
+}
+
+std::size_t starts_at_once(const ContainerOptions& options) {
+  if (options.max_concurrent_starts > 0) return options.max_concurrent_starts;
+  return 2 * std::max<std::size_t>(1, std::thread::hardware_concurrency());
+}
+
+}  // namespace
+
+// What the one who launches and the start itself share: a start that nobody waits for any more
+// still comes to its end, so that it can be undone.
+struct DockerBackend::Start {
+  Start(asio::any_io_executor executor, LaunchSpec to_do)
+      : spec(std::move(to_do)), done(std::move(executor)) {}
+
+  LaunchSpec spec;
+  bool abandoned = false;
+  std::optional<Result<std::unique_ptr<Agent>>> result;
+  Event done;
+};
+
+Task<Result<std::unique_ptr<DockerBackend>>> DockerBackend::open(asio::any_io_executor executor,
+                                                                 ContainerOptions options,
+                                                                 std::string instance,
+                                                                 KeepDirectories keep, Logger log) {
+  if (auto failure = read_security_profiles(options)) co_return *failure;
+  auto endpoint = engine::engine_address(engine::address_sources(options.docker_host));
+  if (!endpoint) co_return endpoint.error();
+  std::unique_ptr<DockerBackend> backend(new DockerBackend(std::move(executor), std::move(options),
+                                                           std::move(*endpoint),
+                                                           std::move(instance), std::move(log)));
+  const auto checked = co_await backend->check(std::move(keep));
+  if (!checked) {
+    co_await backend->shut_down();
+    co_return checked.error();
+  }
+  DockerContext& context = backend->context_;
+  context.background.spawn("engine events", [&context] { return context.events.follow(); });
+  co_return std::move(backend);
+}
+
+DockerBackend::DockerBackend(asio::any_io_executor executor, ContainerOptions options,
+                             http::Endpoint endpoint, std::string instance, Logger log)
+    : context_(executor, std::move(options), std::move(endpoint), std::move(instance),
+               std::move(log)),
+      starts_at_once_(relay::starts_at_once(context_.options)),
+      limiter_(std::move(executor), starts_at_once_) {}
+
+Task<Result<std::unique_ptr<Agent>>> DockerBackend::launch(LaunchSpec spec) {
+  context_.arrive(spec.session);
+  const auto start = std::make_shared<Start>(context_.executor, std::move(spec));
+  context_.background.spawn("start container", [this, start] { return run_start(start); });
+  co_await start->done.wait();
+  if (!start->done.happened()) {
+    start->abandoned = true;
+    co_return nobody_waits();
+  }
+  co_return std::move(*start->result);
+}
+
+Task<void> DockerBackend::run_start(std::shared_ptr<Start> start) {
+  start->result = co_await start_container(start);
+  if (start->abandoned && *start->result) {
+    const std::unique_ptr<Agent> nobody_s = std::move(**start->result);  // ends it
+  }
+  start->done.happen();
+}
+
+Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(std::shared_ptr<Start> start) {
+  const SessionId session = start->spec.session;
+  auto planned = co_await plan(start->spec);
+  if (!planned) {
+    context_.depart(session);
+    co_return planned.error();
+  }
+  const StartLimiter::Slot slot = co_await limiter_.take();
+  const auto began = std::chrono::steady_clock::now();
+  if (start->abandoned) {
+    context_.depart(session);
+    co_return nobody_waits();
+  }
+  const WorkingDirectory& where = planned->working_directory;
+  const auto made = co_await context_.workspaces.make(session, planned->user, where);
+  if (!made) {
+    context_.depart(session);
+    co_return made.error();
+  }
+  auto container = co_await create_and_start(*planned);
+  if (!container) {
+    context_.discard(session);
+    co_return container.error();
+  }
+  std::unique_ptr<Agent> agent =
+      std::make_unique<DockerAgent>(std::move(*container), where.inside, began);
+  co_return std::move(agent);
+}
+
+Task<Result<ContainerPlan>> DockerBackend::plan(LaunchSpec spec) {
+  auto image = co_await find_image(false);
+  if (!image) co_return image.error();
+  auto user = co_await find_user(std::move(*image));
+  if (!user) co_return user.error();
+  const ContainerOptions& options = context_.options;
+  ContainerPlan plan;
+  plan.instance = context_.instance;
+  plan.created = to_rfc3339(wall_now());
+  plan.user = std::move(*user);
+  plan.directories = session_directories(options.workspace_base_dir, spec.session);
+  plan.working_directory = choose_directory(spec.working_directory, options.mount_roots);
+  plan.launch = std::move(spec);
+  co_return plan;
+}
+
+// Attach before start, or the first line is lost; the wait call before start, or a short life is
+// missed.
+Task<Result<std::shared_ptr<AttachedContainer>>> DockerBackend::create_and_start(
+    const ContainerPlan& plan) {
+  engine::EngineClient& engine = context_.engine;
+  const SessionId& session = plan.launch.session;
+  const auto id = co_await engine.create_container(container_name(session),
+                                                   container_spec(context_.options, plan));
+  if (!id) co_return start_failed(context_.options, id.error(), std::nullopt);
+  auto stream = co_await engine.attach(*id);
+  if (!stream) co_return stream.error();
+  auto watch = co_await engine.watch_exit(*id);
+  if (!watch) co_return watch.error();
+  auto container = std::make_shared<AttachedContainer>(context_, session, *id, std::move(*stream),
+                                                       std::move(*watch));
+  const auto started = co_await engine.start(*id);
+  if (!started) {
+    const auto facts = co_await engine.inspect(*id);
+    std::optional<engine::ContainerState> state;
+    if (facts && *facts) state = (*facts)->state;
+    co_return start_failed(context_.options, started.error(), state);
+  }
+  context_.events.watch(*id, [this, weak = std::weak_ptr(container)](const auto& event) {
+    const auto alive = weak.lock();
+    if (!alive || event.action != "oom") return;
+    alive->oom_event = true;
+    context_.background.spawn("tell of oom", [alive] { return tell_of_oom(alive); });
+  });
+  context_.background.spawn("container output", [container] { return pump_output(container); });
+  context_.background.spawn("container exit", [container] { return watch_exit(container); });
+  co_return container;
+}
+
+Task<void> DockerBackend::release(SessionId session) {
+  using namespace boost::asio::experimental::awaitable_operators;
+  const auto done = std::make_shared<Event>(context_.executor);
+  context_.background.spawn("remove directories",
+                            [this, session, done] { return remove_directories(session, done); });
+  auto waiting = done->wait();
+  auto clock = sleep_for(kReleaseLimit);
+  co_await (std::move(waiting) || std::move(clock));
+}
+
+Task<void> DockerBackend::remove_directories(SessionId session, std::shared_ptr<Event> done) {
+  co_await context_.departed(session);
+  if (context_.options.auto_remove) {
+    const auto removed = co_await context_.workspaces.remove(session);
+    if (!removed) {
+      context_.log.error("the session's directories are left",
+                         {{"session", session.value()}, {"reason", removed.error().explanation}});
+    }
+  } else {
+    context_.log.info("the session's directories are kept",
+                      {{"session", session.value()},
+                       {"path", context_.options.workspace_base_dir + "/" + session.value()},
+                       {"key", "container.auto_remove"}});
+  }
+  done->happen();
+}
+
+Task<void> DockerBackend::shut_down() {
+  context_.background.cancel();
+  co_await context_.background.join();
+}
+
+}  // namespace relay

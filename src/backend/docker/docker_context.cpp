@@ -1,0 +1,61 @@
+#include "backend/docker/docker_context.hpp"
+
+#include "backend/docker/container_spec.hpp"
+
+#include <algorithm>
+
+namespace relay {
+
+DockerContext::DockerContext(asio::any_io_executor executor_of_all,
+                             ContainerOptions container_options, http::Endpoint endpoint,
+                             std::string instance_id, Logger logger)
+    : executor(executor_of_all),
+      options(std::move(container_options)),
+      instance(std::move(instance_id)),
+      log(std::move(logger)),
+      engine(executor_of_all, std::move(endpoint), {}),
+      events(engine, instance, log),
+      workspaces(executor_of_all, options, engine, instance, log),
+      background(std::move(executor_of_all), [this](const std::string& task, std::exception_ptr) {
+        log.error("a task of the container backend failed", {{"task", task}});
+      }) {}
+
+void DockerContext::arrive(const SessionId& session) {
+  present_.emplace(session, std::make_shared<Event>(executor));
+}
+
+void DockerContext::depart(const SessionId& session) {
+  const auto found = present_.find(session);
+  if (found == present_.end()) return;
+  const std::shared_ptr<Event> gone = found->second;
+  present_.erase(found);
+  gone->happen();
+}
+
+Task<void> DockerContext::departed(SessionId session) {
+  const auto found = present_.find(session);
+  if (found == present_.end()) co_return;
+  const std::shared_ptr<Event> gone = found->second;
+  co_await gone->wait();
+}
+
+void DockerContext::discard(const SessionId& session) {
+  background.spawn("discard container", [this, session] { return discard_until_gone(session); });
+}
+
+Task<void> DockerContext::discard_until_gone(SessionId session) {
+  auto pause = std::chrono::milliseconds(100);
+  const std::string name = container_name(session);
+  while (true) {
+    const auto removed = co_await engine.remove(name);
+    if (removed) break;
+    log.warn("container is left for now",
+             {{"container", name}, {"reason", removed.error().explanation}});
+    const bool slept = co_await sleep_for(pause);
+    if (!slept) co_return;
+    pause = std::min(pause * 2, std::chrono::milliseconds(10'000));
+  }
+  depart(session);
+}
+
+}  // namespace relay

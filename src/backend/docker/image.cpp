@@ -1,0 +1,77 @@
+// The image of agents: finding it, pulling it, and who runs in it.
+#include "backend/docker/container_spec.hpp"
+#include "backend/docker/docker_backend.hpp"
+#include "backend/docker/pull_progress.hpp"
+#include "base/random_id.hpp"
+
+namespace relay {
+namespace {
+
+constexpr std::size_t kMaxAccountFile = 1u << 20;
+
+}  // namespace
+
+Task<Result<engine::ImageFacts>> DockerBackend::find_image(bool at_start) {
+  const ContainerOptions& options = context_.options;
+  if (at_start && options.pull_policy == ImagePull::kAlways) {
+    const auto pulled = co_await pull();
+    if (!pulled) co_return pulled.error();
+  }
+  auto found = co_await context_.engine.inspect_image(options.image);
+  const bool missing = !found && found.error().type == ErrorType::kImageNotFound;
+  if (!missing || options.pull_policy == ImagePull::kNever) co_return found;
+  const auto pulled = co_await pull();
+  if (!pulled) co_return pulled.error();
+  found = co_await context_.engine.inspect_image(options.image);
+  co_return found;
+}
+
+// Sessions that need the same image wait for one pull.
+Task<Result<void>> DockerBackend::pull() {
+  const ContainerOptions& options = context_.options;
+  if (pulling_) {
+    const std::shared_ptr<Event> other = pulling_;
+    co_await other->wait();
+    co_return Result<void>();  // whether it worked shows when the image is looked for
+  }
+  pulling_ = std::make_shared<Event>(context_.executor);
+  context_.log.info("pulling the image",
+                    {{"image", options.image}, {"limit_s", options.pull_timeout.count() / 1000}});
+  PullProgress progress;
+  const auto show = [this, &progress](const engine::PullLine& line) {
+    const auto text = progress.take(line, std::chrono::steady_clock::now());
+    if (text) context_.log.info("pulling the image", {{"progress", *text}});
+  };
+  auto pulled = co_await context_.engine.pull(options.image, options.pull_timeout, show);
+  if (pulled) context_.log.info("the image is here", {{"image", options.image}});
+  pulling_->happen();
+  pulling_.reset();
+  co_return pulled;
+}
+
+// The Engine's own answer to "who is it": what stands in the image's files, read from a container
+// that never starts.
+Task<Result<ContainerUser>> DockerBackend::find_user(engine::ImageFacts image) {
+  const auto known = users_.find(image.id);
+  if (known != users_.end()) co_return known->second;
+  engine::EngineClient& engine = context_.engine;
+  const auto probe = co_await engine.create_container(
+      "acp-relay-probe-" + random_hex(8), probe_spec(context_.options.image, context_.instance));
+  if (!probe) co_return probe.error();
+  const auto passwd = co_await engine.read_file(*probe, "/etc/passwd", kMaxAccountFile);
+  const auto group = co_await engine.read_file(*probe, "/etc/group", kMaxAccountFile);
+  const auto removed = co_await engine.remove(*probe);
+  if (!removed) context_.log.warn("a probe container is left", {{"container", *probe}});
+  if (!passwd) co_return passwd.error();
+  if (!group) co_return group.error();
+  ImageUsers users;
+  users.passwd = passwd->value_or("");
+  users.group = group->value_or("");
+  users.environment = std::move(image.environment);
+  const std::string& configured = context_.options.user;
+  auto user = resolve_user(configured.empty() ? image.user : configured, users);
+  if (user) users_.emplace(image.id, *user);
+  co_return user;
+}
+
+}  // namespace relay

@@ -1,0 +1,111 @@
+// Running acp-workspace-helper: as a child process, or as root in a container.
+#include "backend/docker/container_spec.hpp"
+#include "backend/docker/workspaces.hpp"
+#include "backend/process/spawn.hpp"
+#include "base/random_id.hpp"
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace relay {
+namespace {
+
+Error helper_failed(std::string reason) {
+  while (reason.ends_with('\n')) reason.pop_back();
+  return make_error(ErrorType::kWorkspaceUnavailable,
+                    "the session's directories could not be prepared or removed: " + reason)
+      .suggest("check container.workspace_base_dir: its disk, its owner, its mounts")
+      .with("key", "container.workspace_base_dir");
+}
+
+// All that a short-lived program writes, until it closes its end.
+Task<std::string> read_all(asio::posix::stream_descriptor& descriptor) {
+  std::string text;
+  std::array<char, 1024> buffer{};
+  while (text.size() < 4096) {
+    const auto [failure, count] =
+        co_await descriptor.async_read_some(asio::buffer(buffer), kNoThrow);
+    text.append(buffer.data(), count);
+    if (failure) break;
+  }
+  co_return text;
+}
+
+std::string program_content(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+Task<Result<void>> Workspaces::run_helper(SessionDirectories directories,
+                                          std::vector<std::string> arguments, bool as_root) {
+  if (!as_root || ::geteuid() == 0) {
+    const auto done = co_await run_helper_process(std::move(arguments));
+    co_return done;
+  }
+  for (std::string& argument : arguments) {
+    if (argument.starts_with(directories.root + "/")) {
+      argument.replace(0, directories.root.size(), kHelperDirectory);
+    }
+  }
+  const auto done = co_await run_helper_container(directories.root, std::move(arguments));
+  co_return done;
+}
+
+Task<Result<void>> Workspaces::run_helper_process(std::vector<std::string> arguments) {
+  SpawnRequest request;
+  request.command = options_.helper_program;
+  request.args = std::move(arguments);
+  request.working_directory = "/";
+  Result<ChildProcess> child = spawn(request);
+  if (!child) {
+    Error error = std::move(child.error());
+    error.type = ErrorType::kWorkspaceUnavailable;
+    error.suggested_actions = {"install acp-workspace-helper beside acp-relay"};
+    co_return error;
+  }
+  asio::posix::stream_descriptor errors(executor_, child->errors.release());
+  asio::posix::stream_descriptor end(executor_, child->pidfd.release());
+  const std::string said = co_await read_all(errors);
+  co_await end.async_wait(asio::posix::stream_descriptor::wait_read, kNoThrow);
+  siginfo_t how = {};
+  ::waitid(P_PID, static_cast<id_t>(child->pid), &how, WEXITED);
+  if (how.si_code == CLD_EXITED && how.si_status == 0) co_return Result<void>();
+  co_return helper_failed(said.empty() ? "acp-workspace-helper was ended" : said);
+}
+
+Task<Result<void>> Workspaces::run_helper_container(std::string directory,
+                                                    std::vector<std::string> arguments) {
+  const std::string program = program_content(options_.helper_program);
+  if (program.empty()) co_return helper_failed("cannot read " + options_.helper_program);
+  const std::string name = "acp-relay-helper-" + random_hex(8);
+  const auto made = co_await engine_.create_container(
+      name, helper_spec(options_.image, instance_, directory, arguments));
+  if (!made) co_return made.error();
+  Result<int> ended = 0;
+  const std::string inside(kHelperProgram.substr(1));
+  Result<void> ready = co_await engine_.put_program(*made, "/", inside, program);
+  if (ready) {
+    auto watch = co_await engine_.watch_exit(*made);
+    if (watch) {
+      ready = co_await engine_.start(*made);
+      if (ready) ended = co_await watch->wait();
+    } else {
+      ready = watch.error();
+    }
+  }
+  const auto removed = co_await engine_.remove(*made);
+  if (!removed) log_.warn("a helper container is left", {{"container", name}});
+  if (!ready) co_return ready.error();
+  if (!ended) co_return ended.error();
+  if (*ended == 0) co_return Result<void>();
+  co_return helper_failed("acp-workspace-helper ended with " + std::to_string(*ended));
+}
+
+}  // namespace relay

@@ -1,0 +1,159 @@
+#include "backend/docker/workspaces.hpp"
+
+#include "backend/docker/container_spec.hpp"
+#include "base/random_id.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+namespace relay {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kKey = "container.workspace_base_dir";
+// A directory of each session for the container's user, and one on the way to it for nobody.
+constexpr mode_t kPassOnly = 0711;
+
+Error unavailable(const std::string& what, const std::string& path, int failure) {
+  Error error = make_error(ErrorType::kWorkspaceUnavailable,
+                           what + " " + path + ": " + std::strerror(failure))
+                    .with("path", path)
+                    .with("key", std::string(kKey));
+  if (failure == ENOSPC || failure == EDQUOT) {
+    error.possible_causes.emplace_back("the disk is full");
+    error.suggested_actions.emplace_back("df -h " + path);
+    error.recoverable = true;
+  } else if (failure == EACCES || failure == EPERM || failure == EROFS) {
+    error.possible_causes.emplace_back("the relay's user may not write there");
+    error.suggested_actions.emplace_back("set " + std::string(kKey) +
+                                         " to a directory that belongs to the relay's user");
+  }
+  error.suggested_actions.emplace_back("check " + std::string(kKey));
+  return error;
+}
+
+Result<void> write_file(const std::string& path, const std::string& content) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << content;
+  file.close();
+  if (!file) return unavailable("cannot write", path, errno != 0 ? errno : EIO);
+  ::chmod(path.c_str(), 0644);
+  return Result<void>();
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+Workspaces::Workspaces(asio::any_io_executor executor, const ContainerOptions& options,
+                       engine::EngineClient& engine, std::string instance, Logger log)
+    : executor_(std::move(executor)),
+      options_(options),
+      engine_(engine),
+      instance_(std::move(instance)),
+      log_(std::move(log)) {}
+
+Result<void> Workspaces::open() const {
+  const std::string& base = options_.workspace_base_dir;
+  std::error_code failure;
+  const bool made = fs::create_directories(base, failure);
+  if (failure) return unavailable("cannot make", base, failure.value());
+  if (made) ::chmod(base.c_str(), kPassOnly);
+  if (!fs::is_directory(base, failure)) return unavailable("no directory:", base, ENOTDIR);
+  if (::access(base.c_str(), W_OK | X_OK) != 0) return unavailable("cannot write in", base, errno);
+  return Result<void>();
+}
+
+Result<void> Workspaces::make_root(const SessionDirectories& directories,
+                                   const SessionId& session) const {
+  if (::mkdir(directories.root.c_str(), kPassOnly) != 0) {
+    return unavailable("cannot make", directories.root, errno);
+  }
+  ::chmod(directories.root.c_str(), kPassOnly);  // whatever the umask
+  auto written = write_file(directories.marker, instance_ + "\n");
+  if (!written) return written;
+  return write_file(directories.hosts, hosts_file(container_host_name(session)));
+}
+
+Task<Result<void>> Workspaces::make(SessionId session, ContainerUser user, WorkingDirectory where) {
+  const SessionDirectories directories = session_directories(options_.workspace_base_dir, session);
+  Result<void> made = make_root(directories, session);
+  if (made) {
+    std::vector<std::string> arguments{"make", std::to_string(user.uid), std::to_string(user.gid),
+                                       directories.workspace};
+    for (std::size_t end = 0; end != std::string::npos && !where.subdirectory.empty();) {
+      end = where.subdirectory.find('/', end + 1);
+      arguments.push_back(directories.workspace + "/" + where.subdirectory.substr(0, end));
+    }
+    if (options_.home == ContainerHome::kKeep) arguments.push_back(directories.home);
+    const bool own = user.uid == ::geteuid() && user.gid == ::getegid();
+    made = co_await run_helper(directories, std::move(arguments), !own);
+  }
+  if (!made) {
+    const auto undone = co_await remove(session);
+    if (!undone) {
+      log_.warn("a directory is left",
+                {{"path", directories.root}, {"reason", undone.error().explanation}});
+    }
+  }
+  co_return made;
+}
+
+Task<Result<void>> Workspaces::remove(SessionId session) {
+  const SessionDirectories directories = session_directories(options_.workspace_base_dir, session);
+  std::error_code failure;
+  if (!fs::exists(fs::symlink_status(directories.root, failure))) co_return Result<void>();
+  if (!is_ours(directories)) {
+    // Made in vain: the marker could not be written.
+    if (::rmdir(directories.root.c_str()) == 0) co_return Result<void>();
+    co_return unavailable("made by someone else, not removed:", directories.root, EPERM);
+  }
+  struct stat owner = {};
+  const bool own =
+      ::stat(directories.workspace.c_str(), &owner) != 0 || owner.st_uid == ::geteuid();
+  std::vector<std::string> arguments{"remove", directories.workspace, directories.home};
+  const auto removed = co_await run_helper(directories, std::move(arguments), !own);
+  if (!removed) co_return removed.error();
+  // The marker goes last: whoever is interrupted here finds it again.
+  ::unlink(directories.hosts.c_str());
+  ::unlink(directories.marker.c_str());
+  if (::rmdir(directories.root.c_str()) != 0 && errno != ENOENT) {
+    co_return unavailable("cannot remove", directories.root, errno);
+  }
+  co_return Result<void>();
+}
+
+bool Workspaces::is_ours(const SessionDirectories& directories) const {
+  return read_file(directories.marker) == instance_ + "\n";
+}
+
+std::vector<SessionId> Workspaces::all() const {
+  std::vector<SessionId> sessions;
+  std::error_code failure;
+  for (fs::directory_iterator entry(options_.workspace_base_dir, failure), end;
+       !failure && entry != end; entry.increment(failure)) {
+    const SessionId session(entry->path().filename().string());
+    if (is_ours(session_directories(options_.workspace_base_dir, session))) {
+      sessions.push_back(session);
+    }
+  }
+  return sessions;
+}
+
+bool Workspaces::disk_is_full() const {
+  constexpr std::uint64_t kTooLittle = 1u << 20;
+  struct statvfs room = {};
+  if (::statvfs(options_.workspace_base_dir.c_str(), &room) != 0) return false;
+  return room.f_bavail * room.f_frsize < kTooLittle || (room.f_files > 0 && room.f_favail == 0);
+}
+
+}  // namespace relay

@@ -1,0 +1,58 @@
+// The directories of sessions on the host: made for the container's user, removed with the session.
+//
+// Every session has <container.workspace_base_dir>/<session id>/ with a marker file that names the
+// relay's instance; nothing without that marker is ever removed. Directories of another uid are
+// made and removed by acp-workspace-helper: as a child process when the relay is root, otherwise as
+// root in a short-lived container that sees this one directory and nothing else. What may take long
+// never runs on the loop. Errors are workspace_unavailable and name container.workspace_base_dir.
+#pragma once
+
+#include "backend/docker/container_options.hpp"
+#include "backend/docker/container_user.hpp"
+#include "backend/docker/workspace.hpp"
+#include "base/async.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "engine/client.hpp"
+
+#include <string>
+#include <vector>
+
+namespace relay {
+
+class Workspaces {
+ public:
+  Workspaces(asio::any_io_executor executor, const ContainerOptions& options,
+             engine::EngineClient& engine, std::string instance, Logger log);
+
+  // Makes the base directory when it is missing, and checks that sessions can be made in it.
+  Result<void> open() const;
+
+  // On failure nothing is left.
+  Task<Result<void>> make(SessionId session, ContainerUser user, WorkingDirectory where);
+
+  // A session that has no directory is a success.
+  Task<Result<void>> remove(SessionId session);
+
+  // Sessions whose directories this relay's instance has made.
+  std::vector<SessionId> all() const;
+
+  bool disk_is_full() const;
+
+ private:
+  Result<void> make_root(const SessionDirectories& directories, const SessionId& session) const;
+  Task<Result<void>> run_helper(SessionDirectories directories, std::vector<std::string> arguments,
+                                bool as_root);
+  Task<Result<void>> run_helper_process(std::vector<std::string> arguments);
+  Task<Result<void>> run_helper_container(std::string directory,
+                                          std::vector<std::string> arguments);
+  bool is_ours(const SessionDirectories& directories) const;
+
+  asio::any_io_executor executor_;
+  const ContainerOptions& options_;
+  engine::EngineClient& engine_;
+  std::string instance_;
+  Logger log_;
+};
+
+}  // namespace relay
