@@ -139,6 +139,8 @@ Task<Result<std::string>> RelayApi::close(http::Principal principal, std::string
                        .suggest("make another with session/new"),
                    "closed");
     co_await session->wait_closed();
+  } else {
+    co_await sessions_.release(record->id);
   }
   co_return std::string("{}");
 }

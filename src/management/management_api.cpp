@@ -231,6 +231,7 @@ Task<http::Response> ManagementApi::remove(std::string id, http::Principal princ
   } else {
     const auto erased = co_await context_.log.erase(SessionId(id));
     if (!erased) co_return refusal(erased.error());
+    co_await context_.sessions.release(SessionId(id));
   }
   const char* const outcome = closes ? "closed" : "erased";
   context_.logger.info("session removed over the management API",

@@ -54,6 +54,9 @@ class SessionDirectory {
   // For a relay that has no time left: nothing is left running, nothing claims to be open.
   void abandon_all();
 
+  // A closed session is given up: what its agent left behind goes.
+  Task<void> release(SessionId session) { return context_.backend.release(std::move(session)); }
+
   // What the log has of live and closed sessions.
   Task<Result<storage::HistoryPage>> history(SessionId session, storage::Sequence after,
                                              std::size_t limit, std::size_t max_bytes);

@@ -2,9 +2,17 @@
 
 #include "backend/docker/exit_cause.hpp"
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
 #include <utility>
 
 namespace relay {
+namespace {
+
+// A kill that was meant for the agent ends the container within this.
+constexpr std::chrono::milliseconds kEndWouldFollow(1'000);
+
+}  // namespace
 
 AttachedContainer::AttachedContainer(DockerContext& shared_context, SessionId session_id,
                                      std::string container_id,
@@ -104,9 +112,13 @@ Task<void> watch_exit(std::shared_ptr<AttachedContainer> container) {
 }
 
 Task<void> tell_of_oom(std::shared_ptr<AttachedContainer> container) {
+  using namespace boost::asio::experimental::awaitable_operators;
+  // When it was the agent itself, its end says so.
+  auto exited = container->exited.wait();
+  auto clock = sleep_for(kEndWouldFollow);
+  co_await (std::move(exited) || std::move(clock));
+  if (container->exited.happened() || container->stopping) co_return;
   DockerContext& context = container->context;
-  const auto facts = co_await context.engine.inspect(container->id);
-  if (!facts || !*facts || !(*facts)->state.running || container->stopping) co_return;
   engine::ContainerUsage now;
   const auto usage = co_await context.engine.usage(container->id);
   if (usage && *usage) now = **usage;
