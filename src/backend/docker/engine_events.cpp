@@ -2,6 +2,8 @@
 
 #include "backend/docker/container_spec.hpp"
 
+#include <boost/asio/this_coro.hpp>
+
 #include <algorithm>
 
 namespace relay {
@@ -25,6 +27,8 @@ Task<void> EngineEvents::follow() {
   auto pause = kFirstPause;
   while (true) {
     const Error failure = co_await follow_once();
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) co_return;
     if (!failure_) {
       pause = kFirstPause;
       log_.error("the Docker Engine is gone, no sessions until it is back",
