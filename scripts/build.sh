@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds one configuration; compiles what has changed and says nothing when nothing has.
 #   scripts/build.sh [release|bench|debug|asan|tsan|gcc|fuzz|coverage] [TARGET...]
-# The programs are build/<configuration>/acp-relay and build/<configuration>/acp-demo-agent.
+# The programs are acp-relay, acp-demo-agent and acp-workspace-helper in build/<configuration>.
 # release (the default) needs the packages of the group "build" only, and so does bench, which adds the
 # benchmark's programs to the release; the others hold the tests.
 set -euo pipefail
@@ -16,7 +16,7 @@ case $preset in
   bench)
     groups=(build)
     preset=release
-    set -- acp-relay acp-demo-agent echo_agent pipe_forwarder load_client "$@"
+    set -- acp-relay acp-demo-agent acp-workspace-helper echo_agent pipe_forwarder load_client "$@"
     ;;
   debug | asan | tsan | gcc | fuzz | coverage) groups=(build test) ;;
   -h | --help)
@@ -44,7 +44,7 @@ fi
 targets=("$@")
 if [[ ${#targets[@]} -eq 0 ]]; then
   case $preset in
-    release) targets=(acp-relay acp-demo-agent) ;;
+    release) targets=(acp-relay acp-demo-agent acp-workspace-helper) ;;
     fuzz) targets=(fuzz_targets) ;;
   esac
 fi
