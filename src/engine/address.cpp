@@ -90,7 +90,7 @@ Result<http::Endpoint> engine_address(const AddressSources& sources) {
     url = fmt::format("{}://{}{}", use_tls ? "https" : "http", rest,
                       has_port(rest) ? "" : (use_tls ? ":2376" : ":2375"));
   }
-  if (scheme != "unix" && rest.find('@') != std::string_view::npos) {
+  if (scheme != "unix" && url.find('@') != std::string::npos) {
     return bad_address(chosen, "the Engine does not ask for a user or a password", kForms);
   }
   Result<http::Endpoint> endpoint = http::Endpoint::parse(url);

@@ -1,0 +1,99 @@
+#include "engine/tar.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <unistd.h>
+
+namespace relay::engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What the tar program makes or says.
+std::string output_of(const std::string& command) {
+  std::string out;
+  FILE* const pipe = ::popen(command.c_str(), "r");
+  std::array<char, 4096> bytes{};
+  while (pipe != nullptr) {
+    const std::size_t got = std::fread(bytes.data(), 1, bytes.size(), pipe);
+    if (got == 0) break;
+    out.append(bytes.data(), got);
+  }
+  if (pipe != nullptr) EXPECT_EQ(::pclose(pipe), 0) << command;
+  return out;
+}
+
+class Tar : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    directory_ = ::testing::TempDir() + "relay_engine_tar_" + std::to_string(::getpid());
+    fs::create_directories(directory_ + "/sub");
+    std::ofstream(directory_ + "/passwd") << "root:x:0:0:root:/root:/bin/sh\n";
+    std::ofstream(directory_ + "/" + std::string(200, 'n')) << "long name";
+    std::ofstream(directory_ + "/empty");
+    fs::create_symlink("passwd", directory_ + "/link");
+  }
+  void TearDown() override { fs::remove_all(directory_); }
+
+  std::string made_by_tar(const std::string& format, const std::string& what) const {
+    return output_of("tar -C " + directory_ + " --format=" + format + " -c " + what);
+  }
+
+  std::string directory_;
+};
+
+TEST_F(Tar, ReadsAFileOfEveryFormat) {
+  for (const char* format : {"ustar", "gnu", "pax", "v7"}) {
+    EXPECT_EQ(first_file(made_by_tar(format, "passwd")), "root:x:0:0:root:/root:/bin/sh\n")
+        << format;
+    EXPECT_EQ(first_file(made_by_tar(format, "empty")), "") << format;
+    EXPECT_EQ(first_file(made_by_tar(format, "link")), std::nullopt) << format;
+    EXPECT_EQ(first_file(made_by_tar(format, "sub")), std::nullopt) << format;
+  }
+  for (const char* format : {"gnu", "pax"}) {
+    EXPECT_EQ(first_file(made_by_tar(format, std::string(200, 'n'))), "long name") << format;
+  }
+}
+
+TEST_F(Tar, WritesWhatTheTarProgramUnderstands) {
+  const std::string content(1000, 'c');
+  std::ofstream(directory_ + "/made.tar") << executable_archive("helper", content);
+  const std::string listed = output_of("tar --numeric-owner -tvf " + directory_ + "/made.tar");
+  EXPECT_EQ(listed.substr(0, 14), "-rwxr-xr-x 0/0") << listed;
+  EXPECT_EQ(output_of("tar -xOf " + directory_ + "/made.tar helper"), content);
+}
+
+TEST(TarBytes, GoThereAndBack) {
+  for (const std::size_t size : {0u, 1u, 511u, 512u, 513u, 100000u}) {
+    const std::string content(size, 'c');
+    const std::string archive = executable_archive("helper", content);
+    EXPECT_EQ(archive.size() % 512, 0u);
+    EXPECT_EQ(first_file(archive), content);
+  }
+  EXPECT_EQ(first_file(executable_archive(std::string(300, 'n'), "x")), "x");
+}
+
+TEST(TarBytes, AreRefusedWhenCutOffOrDamaged) {
+  const std::string archive = executable_archive("helper", std::string(600, 'c'));
+  for (std::size_t size = 0; size < 512 + 600; size += 13) {
+    EXPECT_EQ(first_file(std::string_view(archive).substr(0, size)), std::nullopt) << size;
+  }
+  for (std::size_t at = 0; at < 512; ++at) {
+    std::string damaged = archive;
+    damaged[at] = static_cast<char>(damaged[at] + 1);
+    if (at == 155) continue;  // the blank behind the checksum
+    EXPECT_EQ(first_file(damaged), std::nullopt) << at;
+  }
+  EXPECT_EQ(first_file(std::string(2048, '\0')), std::nullopt);
+  EXPECT_EQ(first_file(std::string(2048, 'x')), std::nullopt);
+  EXPECT_EQ(first_file(std::string(2048, '\xff')), std::nullopt);
+}
+
+}  // namespace
+}  // namespace relay::engine
