@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <sys/socket.h>
@@ -212,6 +213,66 @@ TEST(Client, TimesOutWaitingForAHead) {
       EXPECT_THAT(answer.error().explanation, HasSubstr("in time"));
     }
   });
+}
+
+std::int64_t error_number(const Error& error) {
+  for (const auto& [key, value] : error.state) {
+    if (key == "errno" && std::holds_alternative<std::int64_t>(value)) {
+      return std::get<std::int64_t>(value);
+    }
+  }
+  return 0;
+}
+
+// What a request to `endpoint` fails with.
+std::int64_t number_of_failure(Endpoint endpoint, ClientOptions options) {
+  std::int64_t number = 0;
+  run([&]() -> Task<void> {
+    const Request plain;
+    const auto executor = co_await asio::this_coro::executor;
+    Client client(executor, endpoint, options);
+    const Result<Response> answer = co_await client.request(plain);
+    EXPECT_FALSE(answer);
+    if (!answer) number = error_number(answer.error());
+  });
+  return number;
+}
+
+TEST(Client, TimesOutWaitingForTheRestOfAnAnswer) {
+  RunningServer server({}, [](Exchange& exchange) -> Task<void> {
+    Response head;
+    const Result<void> started = co_await exchange.start_stream(std::move(head));
+    const Result<void> sent = co_await exchange.write("a beginning");
+    co_await exchange.peer_gone();
+  });
+  ClientOptions options;
+  options.answer_timeout = 30ms;
+  EXPECT_EQ(number_of_failure(local(server.port()), options), ETIMEDOUT);
+}
+
+TEST(Client, TellsFailuresApartByTheirNumber) {
+  Endpoint nowhere;
+  nowhere.transport = Endpoint::Transport::kUnix;
+  nowhere.socket_path = "/no/such/socket";
+  EXPECT_EQ(number_of_failure(nowhere, {}), ENOENT);
+  nowhere.socket_path = std::string(200, 'x');
+  EXPECT_EQ(number_of_failure(nowhere, {}), ENAMETOOLONG);
+  std::uint16_t port = 0;
+  { port = RunningServer({}, serve).port(); }
+  EXPECT_EQ(number_of_failure(local(port), {}), ECONNREFUSED);
+  RunningServer server({}, serve);
+  Endpoint tls = local(server.port());
+  tls.transport = Endpoint::Transport::kTls;
+  EXPECT_EQ(number_of_failure(tls, {}), EPROTO);
+  ClientOptions small;
+  small.head_timeout = 10s;
+  small.max_body_bytes = 10;
+  RunningServer talker({}, [](Exchange& exchange) -> Task<void> {
+    Response response;
+    response.body = "12345678901";
+    const Result<void> sent = co_await exchange.respond(std::move(response));
+  });
+  EXPECT_EQ(number_of_failure(local(talker.port()), small), EMSGSIZE);
 }
 
 TEST(Client, RefusesABodyOverItsLimit) {
