@@ -56,6 +56,7 @@ class WebSocketClient {
   void take(std::string text);
   void route(Frame frame);
   void route_response(Frame frame);
+  void cancel_request(Frame frame);
   void to_session(std::string_view id, Frame frame);
   void start_call(Frame frame);
   Task<void> call(std::shared_ptr<Frame> frame);

@@ -3,6 +3,7 @@
 #include "protocol/json_text.hpp"
 #include "protocol/rpc.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -105,13 +106,7 @@ void WebSocketClient::route(Frame frame) {
     if (frame.kind() == FrameKind::kRequest) start_call(std::move(frame));
     return;
   }
-  if (frame.method() == acp::kCancelRequest) {
-    for (const auto& [id, one] : sessions_) {
-      auto copy = Frame::parse(std::string(frame.bytes()), options_.frame);
-      if (copy) one.session->submit(one.client, std::move(*copy));
-    }
-    return;
-  }
+  if (frame.method() == acp::kCancelRequest) return cancel_request(std::move(frame));
   const std::string id(frame.session_id().empty() ? std::string_view(current_)
                                                   : frame.session_id());
   if (id.empty()) {
@@ -131,6 +126,25 @@ void WebSocketClient::route_response(Frame frame) {
     if (!one.session->was_asked(request, one.client)) continue;
     return one.session->submit(one.client, std::move(frame));
   }
+}
+
+// Goes to the session that has the request; when two have one of that id, to the one that other
+// messages like it would go to. It is a notification by nature, and ids that nobody knows are no
+// error: who sends it as a request gets an empty answer.
+void WebSocketClient::cancel_request(Frame frame) {
+  const auto has_it = [&frame](const auto& entry) {
+    const Attached& one = entry.second;
+    return one.session->has_request(one.client, frame.request_id());
+  };
+  auto found =
+      sessions_.find(frame.session_id().empty() ? std::string_view(current_) : frame.session_id());
+  if (found == sessions_.end() || !has_it(*found)) {
+    found = std::find_if(sessions_.begin(), sessions_.end(), has_it);
+  }
+  if (found != sessions_.end()) {
+    return found->second.session->submit(found->second.client, std::move(frame));
+  }
+  if (frame.kind() == FrameKind::kRequest) reply(rpc::result(frame.id(), "{}"));
 }
 
 WebSocketClient::Attached* WebSocketClient::attached(std::string_view id) {

@@ -113,6 +113,10 @@ class MessageRouter {
   std::optional<std::chrono::steady_clock::time_point> turn_started() const;
   std::size_t permission_waits() const { return agent_calls_.permissions(); }
   std::size_t queued_prompts() const { return prompts_.size(); }
+  // Whether the client's request with this id (JSON text) waits for its answer.
+  bool has_request(ClientId client, std::string_view id) const {
+    return client_calls_.relay_id(client, id).has_value();
+  }
   bool is_pending(std::int64_t request_id) { return agent_calls_.find(request_id) != nullptr; }
   bool was_asked(std::int64_t request_id, ClientId client) const {
     return agent_calls_.was_asked(request_id, client);

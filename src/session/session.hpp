@@ -91,6 +91,8 @@ class Session final : public std::enable_shared_from_this<Session> {
 
   // Routes one message of an attached client.
   void submit(ClientId client, Frame frame);
+  // Whether the client's request with this id (JSON text) waits for its answer.
+  bool has_request(ClientId client, std::string_view id) const;
 
   // Answers a request of the agent on behalf of a client that has no connection of its own.
   // `member` is "result" or "error".

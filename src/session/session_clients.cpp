@@ -157,6 +157,10 @@ void Session::submit(ClientId client, Frame frame) {
   perform(effects_);
 }
 
+bool Session::has_request(ClientId client, std::string_view id) const {
+  return router_ && router_->has_request(client, id);
+}
+
 // The agent does not read its input. Answers and cancellations still go in, so that it can get
 // free; beyond twice the bound nothing does.
 bool Session::agent_is_stuck(ClientId client, const Frame& frame) {

@@ -166,6 +166,46 @@ def test_cancel_request_cancels_by_the_clients_own_id(relay):
     assert answer.get("result", {}).get("stopReason") == "cancelled" or answer["error"]["code"] == -32800
 
 
+def answers_to(client, id):
+    """How many answers the client has to a request, once a later one is answered by every session."""
+    for session in client.sessions:
+        client.request("session/cancel", sessionId=session)
+    client.result("session/list")
+    return [m for m in client.messages if "method" not in m and m.get("id") == id]
+
+
+def test_cancel_request_as_a_request_is_answered_once_whatever_the_sessions(relay):
+    client = relay.websocket()
+    client.sessions = []
+    for count in range(3):
+        client.start("$/cancel_request", {"requestId": "unknown"}, id=f"cancel {count}")
+        assert [a.get("result") for a in answers_to(client, f"cancel {count}")] == [{}]
+        client.sessions.append(client.new(relay.workspace))
+
+
+def test_cancel_request_as_a_request_ends_what_it_names(relay):
+    client = relay.websocket()
+    first, second = client.new(relay.workspace), client.new(relay.workspace)
+    client.sessions = [second]
+    turn = client.start_prompt("/sleep 600", session=first, id="my turn")
+    client.start("$/cancel_request", {"requestId": "my turn"}, id="cancel")
+    answer = client.answer(turn)
+    assert answer.get("result", {}).get("stopReason") == "cancelled" or answer["error"]["code"] == -32800
+    assert [a.get("result") for a in answers_to(client, "cancel")] == [{}]
+
+
+def test_cancel_request_reaches_one_session_when_both_have_a_request_of_that_id(relay):
+    client = relay.websocket()
+    first, second = client.new(relay.workspace), client.new(relay.workspace)
+    client.start_prompt("/sleep 600", session=first, id="turn")
+    client.start_prompt("/sleep 600", session=second, id="turn")
+    client.notify("$/cancel_request", requestId="turn")
+    client.answer("turn")
+    states = {id: relay.management(f"/api/sessions/{id}").json()["turnRunning"] for id in (first, second)}
+    assert states == {first: True, second: False}, "the session used last is meant"
+    client.request("session/cancel", sessionId=first)
+
+
 def test_other_methods_reach_the_agent(relay):
     client = relay.websocket()
     id = client.new(relay.workspace)
