@@ -52,6 +52,7 @@ Session::Session(SessionContext& context, storage::SessionRecord record)
              }),
       inbox_ready_(context.executor),
       deadline_(context.executor),
+      start_aborted_(context.executor),
       closed_(context.executor) {}
 
 Task<void> Session::run() {
@@ -237,11 +238,11 @@ std::optional<std::chrono::steady_clock::time_point> Session::idle_since() const
 
 void Session::close(Error why, std::string cause) {
   if (state_ == SessionState::kClosing || state_ == SessionState::kClosed) return;
-  const bool ready = state_ == SessionState::kReady;
+  const bool starting = state_ == SessionState::kStarting;
   state_ = SessionState::kClosing;
-  close_error_ = std::move(why);
   close_cause_ = std::move(cause);
-  if (!ready) return;  // start() notices
+  close_error_ = starting ? std::move(why).with("cause", close_cause_) : std::move(why);
+  if (starting) return start_aborted_.happen();  // start() undoes what it did
   if (router_->turn_running()) {
     advance_clock();
     effects_.clear();

@@ -101,8 +101,8 @@ class Session final : public std::enable_shared_from_this<Session> {
 
   void cancel();
 
-  // Asks the session to end, for the reason that clients are told and the log keeps. wait_closed()
-  // tells when it has.
+  // Asks the session to end, for the reason that clients are told and the log keeps; one that is
+  // starting gives up, and start() fails with the reason. wait_closed() tells when it has ended.
   void close(Error why, std::string cause);
   Task<void> wait_closed();
 
@@ -200,6 +200,7 @@ class Session final : public std::enable_shared_from_this<Session> {
 
   Error close_error_;
   std::string close_cause_;
+  Event start_aborted_;
   Event closed_;
 };
 

@@ -8,7 +8,10 @@
 namespace relay {
 namespace {
 
+using testing::Contains;
 using testing::HasSubstr;
+using testing::Pair;
+using testing::VariantWith;
 
 using SessionDirectoryTest = SessionFixture;
 
@@ -91,6 +94,60 @@ TEST_F(SessionDirectoryTest, UndoesASessionWhoseCreatorLeft) {
       }
     }
     run_until([&] { return sessions().size() == 0; });
+    EXPECT_FALSE(has_children());
+  }
+}
+
+TEST_F(SessionDirectoryTest, ClosingAStartingSessionEndsTheStart) {
+  agent_.args = {"--hang-on", "initialize"};
+  options_.startup_timeout = 1h;
+  std::optional<Result<std::shared_ptr<Session>>> answer;
+  asio::co_spawn(
+      io_, sessions().create(wanted()),
+      [&](std::exception_ptr, Result<std::shared_ptr<Session>> made) { answer = std::move(made); });
+  run_until([&] { return sessions().size() == 1; });
+  const auto session = sessions().all().front();
+  session->close(make_error(ErrorType::kSessionClosed, "the operator closed it"), "operator");
+  run_until([&] { return answer.has_value(); });
+  ASSERT_FALSE(*answer);
+  EXPECT_EQ(answer->error().type, ErrorType::kSessionClosed);
+  EXPECT_THAT(answer->error().explanation, HasSubstr("the operator closed it"));
+  EXPECT_THAT(answer->error().state, Contains(Pair("cause", VariantWith<std::string>("operator"))));
+  EXPECT_EQ(sessions().size(), 0u);
+  EXPECT_FALSE(has_children());
+  EXPECT_FALSE(record(session->id()));
+}
+
+TEST_F(SessionDirectoryTest, ARelayThatStopsEndsTheStartsToo) {
+  agent_.args = {"--hang-on", "session/new"};
+  options_.startup_timeout = 1h;
+  std::optional<Result<std::shared_ptr<Session>>> answer;
+  asio::co_spawn(
+      io_, sessions().create(wanted()),
+      [&](std::exception_ptr, Result<std::shared_ptr<Session>> made) { answer = std::move(made); });
+  run_until([&] { return sessions().size() == 1; });
+  run_void(sessions().close_all());
+  run_until([&] { return answer.has_value(); });
+  ASSERT_FALSE(*answer);
+  EXPECT_EQ(answer->error().type, ErrorType::kShuttingDown);
+  EXPECT_THAT(answer->error().state,
+              Contains(Pair("cause", VariantWith<std::string>("relay_shutdown"))));
+}
+
+TEST_F(SessionDirectoryTest, ASessionClosedAtAnyMomentLeavesNoOpenRecord) {
+  for (int turns = 0; turns < 30; ++turns) {  // closed a little later each time
+    std::optional<Result<std::shared_ptr<Session>>> answer;
+    asio::co_spawn(io_, sessions().create(wanted()),
+                   [&](std::exception_ptr, Result<std::shared_ptr<Session>> made) {
+                     answer = std::move(made);
+                   });
+    run_until([&] { return sessions().size() == 1; });
+    const auto session = sessions().all().front();
+    for (int i = 0; i < turns; ++i) io_.run_one_for(10ms);
+    session->close(make_error(ErrorType::kSessionClosed, "test"), "test");
+    run_until([&] { return answer.has_value() && sessions().size() == 0; });
+    const auto stored = record(session->id());
+    EXPECT_TRUE(!stored || stored->closed_at) << turns;
     EXPECT_FALSE(has_children());
   }
 }

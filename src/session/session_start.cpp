@@ -28,11 +28,6 @@ Task<Result<void>> Session::start(StartRequest request) {
     co_await abandon_start(shaken.error());
     co_return close_error_;
   }
-  if (state_ == SessionState::kClosing) {  // the relay is being stopped
-    const Error why = close_error_;
-    co_await abandon_start(why);
-    co_return why;
-  }
   state_ = SessionState::kReady;
   update_idle();
   ++context_.metrics.sessions_created;
@@ -52,7 +47,9 @@ Task<Result<void>> Session::shake_hands(const StartRequest& request) {
   const auto limit = context_.options.startup_timeout;
   auto talk = converse(handshake);
   auto clock = sleep_for(agent_->launched_at() + limit - std::chrono::steady_clock::now());
-  const auto first = co_await (std::move(talk) || std::move(clock));
+  auto aborted = start_aborted_.wait();
+  const auto first = co_await (std::move(talk) || std::move(clock) || std::move(aborted));
+  if (state_ == SessionState::kClosing) co_return close_error_;  // whatever came first
   if (first.index() == 1) {
     const auto starved = co_await agent_->diagnose();
     if (starved) co_return *starved;
