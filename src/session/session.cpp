@@ -241,6 +241,7 @@ void Session::close(Error why, std::string cause) {
   const bool starting = state_ == SessionState::kStarting;
   state_ = SessionState::kClosing;
   close_cause_ = std::move(cause);
+  record_.cause = close_cause_;
   close_error_ = starting ? std::move(why).with("cause", close_cause_) : std::move(why);
   if (starting) return start_aborted_.happen();  // start() undoes what it did
   if (router_->turn_running()) {

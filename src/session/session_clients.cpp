@@ -21,11 +21,18 @@ Session::Watcher* Session::watcher(ClientId id) {
 }
 
 Result<ClientId> Session::attach(Attachment attachment) {
+  if (state_ == SessionState::kStarting) {
+    return make_error(ErrorType::kInvalidRequest, "the session is still starting")
+        .suggest("wait for the answer to session/new")
+        .with("session_id", record_.id.value())
+        .retryable();
+  }
   if (state_ != SessionState::kReady) {
     return make_error(ErrorType::kSessionClosed,
                       "the session is closed: " + close_error_.explanation)
         .suggest("read it with session/history, or make another with session/new")
-        .with("session_id", record_.id.value());
+        .with("session_id", record_.id.value())
+        .with("cause", close_cause_);
   }
   if (watchers_.size() >= context_.options.max_clients) {
     return make_error(ErrorType::kSessionLimitReached,

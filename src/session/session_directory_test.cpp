@@ -152,6 +152,27 @@ TEST_F(SessionDirectoryTest, ASessionClosedAtAnyMomentLeavesNoOpenRecord) {
   }
 }
 
+TEST_F(SessionDirectoryTest, WhoComesTooEarlyOrTooLateIsToldWhy) {
+  agent_.args = {"--hang-on", "initialize"};
+  asio::co_spawn(io_, sessions().create(wanted()), asio::detached);
+  run_until([&] { return sessions().size() == 1; });
+  const auto session = sessions().all().front();
+  const auto early = session->attach({});
+  ASSERT_FALSE(early);
+  EXPECT_EQ(early.error().type, ErrorType::kInvalidRequest);
+  EXPECT_THAT(early.error().explanation, HasSubstr("still starting"));
+  session->close(make_error(ErrorType::kSessionClosed, "the operator closed it"), "operator");
+  EXPECT_EQ(session->record().cause, "operator");
+  for (int i = 0; i < 2; ++i) {  // closing, and closed
+    const auto late = session->attach({});
+    ASSERT_FALSE(late);
+    EXPECT_EQ(late.error().type, ErrorType::kSessionClosed);
+    EXPECT_THAT(late.error().explanation, HasSubstr("the operator closed it"));
+    EXPECT_THAT(late.error().state, Contains(Pair("cause", VariantWith<std::string>("operator"))));
+    run_void(session->wait_closed());
+  }
+}
+
 TEST_F(SessionDirectoryTest, EndsIdleSessions) {
   limits_.idle_timeout = 40ms;
   const auto watched = create();
