@@ -140,6 +140,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   };
 
   // session_start.cpp
+  Task<Result<void>> launch(LaunchSpec spec);
   Task<Result<void>> shake_hands(const StartRequest& request);
   Task<std::optional<Error>> converse(Handshake& handshake);
   void become_ready(Handshake& handshake, const StartRequest& request);

@@ -118,6 +118,52 @@ TEST_F(SessionDirectoryTest, ClosingAStartingSessionEndsTheStart) {
   EXPECT_FALSE(record(session->id()));
 }
 
+// A backend whose launches last until they are cancelled.
+class EndlessLaunches final : public AgentBackend {
+ public:
+  enum class WhenCancelled { kFail, kLaunchNevertheless };
+  EndlessLaunches(asio::any_io_executor executor, ProcessOptions options, WhenCancelled then)
+      : then_(then), backend_(std::move(executor), std::move(options), Logger::silent()) {}
+
+  Task<Result<std::unique_ptr<Agent>>> launch(LaunchSpec spec) override {
+    if (then_ == WhenCancelled::kLaunchNevertheless) {
+      co_await asio::this_coro::throw_if_cancelled(false);
+    }
+    const bool slept = co_await sleep_for(1h);
+    EXPECT_FALSE(slept);
+    auto launched = co_await backend_.launch(std::move(spec));
+    co_return launched;
+  }
+  Isolation isolation() const override { return Isolation::kProcess; }
+
+ private:
+  WhenCancelled then_;
+  ProcessBackend backend_;
+};
+
+class ClosedDuringTheLaunch : public SessionFixture,
+                              public testing::WithParamInterface<EndlessLaunches::WhenCancelled> {};
+INSTANTIATE_TEST_SUITE_P(Launches, ClosedDuringTheLaunch,
+                         testing::Values(EndlessLaunches::WhenCancelled::kFail,
+                                         EndlessLaunches::WhenCancelled::kLaunchNevertheless));
+
+TEST_P(ClosedDuringTheLaunch, TheStartEndsAndTheAgentToo) {
+  EndlessLaunches backend(io_.get_executor(), agent_, GetParam());
+  other_backend_ = &backend;
+  std::optional<Result<std::shared_ptr<Session>>> answer;
+  asio::co_spawn(
+      io_, sessions().create(wanted()),
+      [&](std::exception_ptr, Result<std::shared_ptr<Session>> made) { answer = std::move(made); });
+  run_until([&] { return sessions().size() == 1; });
+  sessions().all().front()->close(make_error(ErrorType::kSessionClosed, "the operator closed it"),
+                                  "operator");
+  run_until([&] { return answer.has_value(); });
+  ASSERT_FALSE(*answer);
+  EXPECT_THAT(answer->error().explanation, HasSubstr("the operator closed it"));
+  EXPECT_EQ(sessions().size(), 0u);
+  EXPECT_FALSE(has_children());
+}
+
 TEST_F(SessionDirectoryTest, ARelayThatStopsEndsTheStartsToo) {
   agent_.args = {"--hang-on", "session/new"};
   options_.startup_timeout = 1h;

@@ -47,6 +47,7 @@ class SessionFixture : public ProcessFixture {
   }
 
   // Before the first use of a session: with what was set in agent_, options_ and limits_.
+  // Sessions get their agents from `other_backend_` where a test sets it.
   SessionDirectory& sessions() {
     if (sessions_) return *sessions_;
     storage::LogOptions log_options;
@@ -55,7 +56,8 @@ class SessionFixture : public ProcessFixture {
     if (!log) throw std::runtime_error(log.error().explanation);
     log_ = std::move(*log);
     backend_.emplace(io_.get_executor(), agent_, Logger::silent());
-    SessionContext context{io_.get_executor(), *backend_,        *log_,   metrics_,
+    AgentBackend& backend = other_backend_ != nullptr ? *other_backend_ : *backend_;
+    SessionContext context{io_.get_executor(), backend,          *log_,   metrics_,
                            request_ids_,       Logger::silent(), options_};
     sessions_ = std::make_unique<SessionDirectory>(std::move(context), limits_);
     return *sessions_;
@@ -138,6 +140,7 @@ class SessionFixture : public ProcessFixture {
   RequestIds request_ids_;
   std::unique_ptr<storage::MessageLog> log_;
   std::optional<ProcessBackend> backend_;
+  AgentBackend* other_backend_ = nullptr;
   std::unique_ptr<SessionDirectory> sessions_;
   std::list<Client> clients_;
 

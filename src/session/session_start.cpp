@@ -15,13 +15,15 @@ using namespace boost::asio::experimental::awaitable_operators;
 
 Task<Result<void>> Session::start(StartRequest request) {
   const auto began = std::chrono::steady_clock::now();
-  auto launched = co_await context_.backend.launch(request.launch);
-  if (!launched) {
-    co_await abandon_start(launched.error());
+  auto launching = launch(request.launch);
+  auto aborted = start_aborted_.wait();
+  const auto launched = co_await (std::move(launching) || std::move(aborted));
+  if (state_ == SessionState::kClosing || !std::get<0>(launched)) {
+    const Error why =
+        state_ == SessionState::kClosing ? close_error_ : std::get<0>(launched).error();
+    co_await abandon_start(why);
     co_return close_error_;
   }
-  agent_ = std::move(*launched);
-  record_.working_directory = agent_->working_directory();
   const auto shaken = co_await shake_hands(request);
   if (!shaken) {
     ++context_.metrics.agent_exits[metrics::ExitCause::kNotStarted];
@@ -34,6 +36,15 @@ Task<Result<void>> Session::start(StartRequest request) {
   context_.metrics.session_start.observe(std::chrono::steady_clock::now() - began);
   log_.info("session ready",
             {{"agent", agent_->description()}, {"cwd", record_.working_directory}});
+  co_return Result<void>();
+}
+
+// What was launched is the session's at once: also when nobody looks at the result any more.
+Task<Result<void>> Session::launch(LaunchSpec spec) {
+  auto launched = co_await context_.backend.launch(std::move(spec));
+  if (!launched) co_return launched.error();
+  agent_ = std::move(*launched);
+  record_.working_directory = agent_->working_directory();
   co_return Result<void>();
 }
 
