@@ -39,7 +39,6 @@ struct SessionDirectory::Starting {
 
   StartRequest request;
   std::optional<Error> failure;
-  bool abandoned = false;  // nobody waits any more
   Event done;
 };
 
@@ -86,7 +85,8 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::create(NewSession reque
                [this, session, starting] { return live(session, starting); });
   co_await starting->done.wait();
   if (!starting->done.happened()) {
-    starting->abandoned = true;
+    session->close(make_error(ErrorType::kSessionClosed, "the client left while the agent started"),
+                   "abandoned");
     co_return shutting_down();
   }
   if (starting->failure) co_return *starting->failure;
@@ -101,10 +101,6 @@ Task<void> SessionDirectory::live(std::shared_ptr<Session> session,
     sessions_.erase(session->id());
     starting->done.happen();
     co_return;
-  }
-  if (starting->abandoned) {
-    session->close(make_error(ErrorType::kSessionClosed, "the client left while the agent started"),
-                   "abandoned");
   }
   starting->done.happen();
   co_await session->run();

@@ -219,6 +219,18 @@ TEST_F(SessionDirectoryTest, WhoComesTooEarlyOrTooLateIsToldWhy) {
   }
 }
 
+TEST_F(SessionDirectoryTest, EndsAStartThatNobodyWaitsForAtOnce) {
+  agent_.args = {"--hang-on", "initialize"};
+  options_.startup_timeout = 1h;
+  asio::cancellation_signal stop;
+  asio::co_spawn(io_, sessions().create(wanted()),
+                 asio::bind_cancellation_slot(stop.slot(), asio::detached));
+  run_until([&] { return sessions().size() == 1; });
+  stop.emit(asio::cancellation_type::terminal);
+  run_until([&] { return sessions().size() == 0; });
+  EXPECT_FALSE(has_children());
+}
+
 TEST_F(SessionDirectoryTest, EndsIdleSessions) {
   limits_.idle_timeout = 40ms;
   const auto watched = create();
