@@ -73,15 +73,19 @@ def check_output(shown, real):
 
 
 class Shell:
-    """Runs the blocks of a document one after another, as a reader would type them."""
+    """Runs the blocks of a document one after another, as a reader would type them in a clone.
 
-    def __init__(self, relay):
+    The README is the first that is read: nothing is in PATH but what it puts there.
+    """
+
+    def __init__(self, relay, path):
         self.relay = relay
-        bin_directory = relay.directory / "bin"
-        bin_directory.mkdir()
-        (bin_directory / "acp-relay").symlink_to(BINARY)
-        (bin_directory / "acp-demo-agent").symlink_to(DEMO_AGENT)
-        self.env = {"PATH": f"{bin_directory}:{os.environ['PATH']}", "HOME": os.environ.get("HOME", "/"),
+        built = relay.directory / "build/release"
+        built.mkdir(parents=True)
+        (built / "acp-relay").symlink_to(BINARY)
+        (built / "acp-demo-agent").symlink_to(DEMO_AGENT)
+        before = [] if path == ROOT / "README.md" else [str(built)]
+        self.env = {"PATH": ":".join([*before, os.environ["PATH"]]), "HOME": os.environ.get("HOME", "/"),
                     "ACP_RELAY_URL": relay.http_url, "ACP_RELAY_MANAGEMENT_URL": relay.management_url}
 
     def ports(self, text):
@@ -120,7 +124,7 @@ def websocket_block(relay, block):
 @pytest.mark.parametrize("path", [path for path in DOCUMENTS if blocks(path)], ids=name_of)
 def test_examples_do_what_the_document_says(path, make_relay):
     relay = make_relay()
-    shell, output = Shell(relay), ""
+    shell, output = Shell(relay, path), ""
     for mark, body in blocks(path):
         if mark == "test":
             output = shell.run(body)
