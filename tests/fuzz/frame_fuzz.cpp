@@ -61,7 +61,8 @@ void check_member(const json::object& message, const char* key, std::string_view
   bool good = false;
   const json::value again = parse(std::string(found), good);
   require(good, "a part is JSON");
-  require(again == *value, "both find the same value");
+  // As text: the other parser makes not-a-number of 0e999999999, which equals nothing.
+  require(json::serialize(again) == json::serialize(*value), "both find the same value");
 }
 
 }  // namespace
