@@ -4,6 +4,8 @@ In a document, a comment before a fenced block says what it is:
   <!-- test -->             a shell block, run with bash; $SESSION keeps its value from block to block
   <!-- output -->           lines that the block before it must print, in this order, others between them
   <!-- test: websocket -->  lines of one connection: "> " is sent, "< " must come, in this order
+  <!-- test: container -->  like test, on a relay with containers of the demo agent; behind "container" may
+                            stand configuration as JSON, and each one has a relay and a $SESSION of its own
 JSON of a document may leave members out. Ids, times and numbers differ from run to run; a text that ends
 in "..." is a beginning.
 """
@@ -17,7 +19,7 @@ import pytest
 
 from harness.relay import BINARY, DEMO_AGENT, ROOT
 
-BLOCK = re.compile(r"(?:<!-- (?P<mark>[a-z: ]+) -->\n)?^```(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.M | re.S)
+BLOCK = re.compile(r"(?:<!-- (?P<mark>[a-z: ]+)(?P<config>\{[^\n]*\})? ?-->\n)?^```(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.M | re.S)
 VOLATILE = ((re.compile(r"sess_[0-9a-f]{32}"), "sess_ID"), (re.compile(r"demo-[0-9a-f]+"), "demo-ID"),
             (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "TIME"), (re.compile(r"\bpid \d+"), "pid N"),
             (re.compile(r"\bclient_\d+"), "client_N"))
@@ -30,9 +32,9 @@ def name_of(path):
 
 
 def blocks(path):
-    """(mark, text) of the marked blocks of a document."""
+    """(mark, configuration, text) of the marked blocks of a document."""
     found = BLOCK.finditer(path.read_text("utf-8"))
-    return [(block["mark"], block["body"]) for block in found if block["mark"]]
+    return [(block["mark"].strip(), block["config"] or "{}", block["body"]) for block in found if block["mark"]]
 
 
 def stable(text):
@@ -86,13 +88,14 @@ class Shell:
         (built / "acp-demo-agent").symlink_to(DEMO_AGENT)
         before = [] if path == ROOT / "README.md" else [str(built)]
         self.env = {"PATH": ":".join([*before, os.environ["PATH"]]), "HOME": os.environ.get("HOME", "/"),
+                    "DOCKER_HOST": relay.config["container"].get("docker_host", ""),
                     "ACP_RELAY_URL": relay.http_url, "ACP_RELAY_MANAGEMENT_URL": relay.management_url}
 
     def ports(self, text):
         server = self.relay.config["server"]
         for port, key in (("8080", "http_port"), ("8081", "websocket_port"), ("8082", "management_port")):
             text = text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{server[key]}")
-        return text
+        return text.replace("/var/lib/acp-relay/workspaces", str(getattr(self.relay, "base", "")))
 
     def run(self, block):
         script = (f"set -e; test ! -f session || . ./session\n{self.ports(block)}\n"
@@ -122,12 +125,18 @@ def websocket_block(relay, block):
 
 
 @pytest.mark.parametrize("path", [path for path in DOCUMENTS if blocks(path)], ids=name_of)
-def test_examples_do_what_the_document_says(path, make_relay):
+def test_examples_do_what_the_document_says(path, make_relay, request):
     relay = make_relay()
-    shell, output = Shell(relay, path), ""
-    for mark, body in blocks(path):
+    shell, output, contained = Shell(relay, path), "", {}
+    for mark, config, body in blocks(path):
         if mark == "test":
             output = shell.run(body)
+        elif mark == "test: container":
+            if config not in contained:
+                keys = json.loads(config)
+                make = request.getfixturevalue("make_container_relay")
+                contained[config] = Shell(make(keys.pop("container", {}), keys), path)
+            output = contained[config].run(body)
         elif mark == "output":
             check_output(body, output)
         elif mark == "test: websocket":
