@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cerrno>
+#include <vector>
 
 namespace relay::http {
 
@@ -104,13 +105,21 @@ Task<Result<void>> Client::Connection::send(const Request& request, const std::s
   co_return Result<void>();
 }
 
+// All connections of a thread share the buffer, so that one that waits, as most streams do most of
+// the time, has none.
+IoStep Client::Connection::read_available() {
+  thread_local std::vector<char> buffer(64u << 10);
+  const IoStep step = transport_.try_read(buffer);
+  if (step.state == IoState::kDone) {
+    pending_.append(buffer.data(), step.bytes);
+    got_bytes_ = true;
+  }
+  return step;
+}
+
 Task<IoState> Client::Connection::read_more() {
   for (;;) {
-    const IoStep step = transport_.try_read(buffer_);
-    if (step.state == IoState::kDone) {
-      pending_.append(buffer_.data(), step.bytes);
-      got_bytes_ = true;
-    }
+    const IoStep step = read_available();
     if (!would_block(step.state)) {
       lost_ = step.state != IoState::kDone;
       co_return step.state;

@@ -7,7 +7,6 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace relay::http {
 
@@ -17,8 +16,7 @@ class Client::Connection {
                                                            const Endpoint& endpoint,
                                                            std::chrono::milliseconds timeout);
 
-  explicit Connection(Transport::Socket socket)
-      : transport_(std::move(socket)), buffer_(64u << 10) {}
+  explicit Connection(Transport::Socket socket) : transport_(std::move(socket)) {}
 
   Task<Result<void>> send(const Request& request, const std::string& host);
   // Feeds the parser what is there, or what comes next. Errors: the connection is lost or it is not
@@ -37,9 +35,9 @@ class Client::Connection {
 
  private:
   Task<IoState> read_more();
+  IoStep read_available();
 
   Transport transport_;
-  std::vector<char> buffer_;
   std::string pending_;  // received, not consumed
   bool got_bytes_ = false;
   bool lost_ = false;
