@@ -50,7 +50,6 @@ EngineClient::EngineClient(asio::any_io_executor executor, http::Endpoint endpoi
 EngineClient::~EngineClient() = default;
 
 Task<Result<EngineVersion>> EngineClient::connect() {
-  version_.reset();
   http::Request request;
   request.target = "/version";
   const Result<http::Response> answer = co_await client_.request(request);

@@ -211,7 +211,8 @@ TEST(EngineClient, SendsNothingThatIsNoName) {
     const auto put_name = co_await client->put_program("good", "/", "../x", "");
     const auto created = co_await client->create_container(bad, "{}");
     const auto image = co_await client->inspect_image(bad);
-    const auto pulled = co_await client->pull(bad, 1s, {});
+    const std::function<void(const PullLine&)> silent;
+    const auto pulled = co_await client->pull(bad, 1s, silent);
     EXPECT_FALSE(inspected || attached || watched || started || killed || signalled || removed ||
                  used || read || put || put_name || created || image || pulled);
     EXPECT_FALSE(client->remove_now(bad));
@@ -287,7 +288,8 @@ TEST(EngineClient, GivesUpOnAPullThatStops) {
   ScriptedEngine engine(always({"HTTP/1.1 200 OK\r\n\r\n{\"status\":\"Pulling\"}", false}));
   run([&]() -> Task<void> {
     const auto client = co_await make_client(at(engine.path()));
-    const Result<void> pulled = co_await client->pull("a", 50ms, {});
+    const std::function<void(const PullLine&)> silent;
+    const Result<void> pulled = co_await client->pull("a", 50ms, silent);
     EXPECT_FALSE(pulled);
     if (pulled) co_return;
     EXPECT_THAT(pulled.error().explanation, HasSubstr("was not pulled within 50 ms"));
