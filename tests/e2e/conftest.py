@@ -6,7 +6,9 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from harness.relay import Relay  # noqa: E402  the path above must come first
+from harness import containers  # noqa: E402  the path above must come first
+from harness.engine import Engine  # noqa: E402
+from harness.relay import Relay  # noqa: E402
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -25,9 +27,9 @@ def make_relay(request, tmp_path):
     """make_relay(config changes): a relay that is ready. Relays end, checked, with the test."""
     relays = []
 
-    def make(config=None, env=None, start=True, directory=None, arguments=(), **options):
+    def make(config=None, env=None, start=True, directory=None, arguments=(), kind=Relay, **options):
         name = directory or f"relay{len(relays)}"
-        relay = Relay(tmp_path / name, config, env, **options)
+        relay = kind(tmp_path / name, config, env, **options)
         relays.append(relay)
         return relay.start(*arguments) if start else relay
 
@@ -55,3 +57,39 @@ def session(relay):
     """(HTTP client, session id) of a fresh session."""
     client = relay.http()
     return client, client.new(relay.workspace)
+
+
+@pytest.fixture(scope="session")
+def engine():
+    """The Docker Engine. Its absence fails every test that needs it; none is skipped."""
+    return Engine.of_environment()
+
+
+@pytest.fixture(scope="session")
+def demo_image(engine):
+    """The demo agent alone."""
+    return containers.import_demo(engine)
+
+
+@pytest.fixture(scope="session")
+def tools_image(engine):
+    """The demo agent with busybox and an agent that runs shell scripts."""
+    return containers.import_tools(engine)
+
+
+@pytest.fixture
+def make_container_relay(engine, demo_image, make_relay):
+    """make_container_relay(container keys, config changes): sessions in containers of the demo image."""
+    def make(container=None, config=None, **options):
+        options = {"engine": engine, "image": demo_image, **options}
+        return make_relay({**(config or {}), "container": container or {}}, kind=containers.ContainerRelay, **options)
+    return make
+
+
+@pytest.fixture
+def make_shell_relay(make_container_relay, tools_image):
+    """The same with agents that run shell scripts: containers.shell(client, script)."""
+    def make(container=None, config=None, **options):
+        return make_container_relay({"image": tools_image, "command": containers.SHELL, **(container or {})}, config,
+                                    **options)
+    return make

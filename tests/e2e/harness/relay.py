@@ -119,6 +119,12 @@ class Relay:
         except httpx.TransportError:
             return False
 
+    def wait_ready_or_end(self):
+        """After launch(): whether it became ready; False: it ended."""
+        wait_until(lambda: self.process.poll() is not None or self._ready(),
+                   lambda: f"the relay is ready or ends\n{self.log_text()[-4000:]}")
+        return self.running()
+
     def send_signal(self, number):
         self.remember_children()
         self.process.send_signal(number)

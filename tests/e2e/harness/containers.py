@@ -1,0 +1,115 @@
+"""Relays whose sessions run in containers, and the images they use.
+
+A test may rely on: the workspaces lie in a directory of the test's own, and stop() fails when a container
+or a directory of a session is left.
+"""
+import base64
+import contextlib
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+
+from .deadline import wait_until
+from .relay import DEMO_AGENT, ROOT, Relay
+
+BUSYBOX = pathlib.Path("/bin/busybox")
+SHELL_AGENT = pathlib.Path(__file__).parent / "shell_agent.sh"
+SHELL = ["/bin/shell-agent"]  # container.command of the tools image for shell()
+PASSWD = b"root:x:0:0::/root:/bin/sh\nagent:x:1000:1000::/home/agent:/bin/sh\n"
+GROUP = b"root:x:0:\nagent:x:1000:\n"
+
+
+def _static_demo_agent():
+    """A sanitized one needs libraries, which the image has not."""
+    path = DEMO_AGENT if b"/ld-linux" not in DEMO_AGENT.read_bytes()[:65536] else (
+        ROOT / "build/release/acp-demo-agent")
+    assert path.is_file(), f"{path} is missing; run scripts/build.sh"
+    return path.read_bytes()
+
+
+def _import(engine, name, files, *changes):
+    digest = hashlib.sha256(repr((sorted(files.items()), changes)).encode()).hexdigest()[:12]
+    tag = f"acp-relay-test/{name}:{digest}"
+    if engine.image(tag) is None:
+        engine.import_image(tag, files, "USER 1000:1000", "WORKDIR /workspace", "ENV PATH=/bin", *changes)
+    return tag
+
+
+def demo_files():
+    return {"etc/passwd": (0o644, 0, PASSWD), "etc/group": (0o644, 0, GROUP),
+            "bin/acp-demo-agent": (0o755, 0, _static_demo_agent()),
+            "home/agent": (0o700, 1000, None), "workspace": (0o755, 1000, None)}
+
+
+def import_demo(engine):
+    """The demo agent alone, as docker/demo/Dockerfile makes it."""
+    return _import(engine, "demo", demo_files(), 'CMD ["/bin/acp-demo-agent"]')
+
+
+def import_tools(engine):
+    """The demo agent, busybox, and an agent that runs shell scripts."""
+    assert BUSYBOX.is_file(), "busybox-static is missing; run scripts/install.sh"
+    files = {**demo_files(), "bin/busybox": (0o755, 0, BUSYBOX.read_bytes()),
+             "bin/shell-agent": (0o755, 0, SHELL_AGENT.read_bytes()), "tmp": (0o1777, 0, None),
+             "etc/nsswitch.conf": (0o644, 0, b"hosts: files dns\n")}
+    for applet in subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True).stdout.split():
+        files.setdefault(f"bin/{applet}", (0o777, 0, "busybox"))
+    return _import(engine, "tools", files, 'CMD ["/bin/acp-demo-agent"]')
+
+
+def shell(client, script, session=None):
+    """(exit code, output) of a script that the agent of SHELL runs."""
+    result, text = client.prompt(base64.b64encode(script.encode()).decode(), session)
+    assert result["stopReason"] == "end_turn", result
+    output, code = base64.b64decode(text).decode("utf-8", "replace").rsplit("exit ", 1)
+    return int(code), output
+
+
+class ContainerRelay(Relay):
+    def __init__(self, directory, config=None, env=None, engine=None, image=None, base=None, **options):
+        self.engine = engine
+        self.base = pathlib.Path(base or pathlib.Path(directory) / "sessions")
+        container = {"enabled": True, "required": True, "image": image, "docker_host": engine.address,
+                     "workspace_base_dir": str(self.base), "pull_policy": "never"}
+        config = dict(config or {})
+        config["container"] = {**container, **config.get("container", {})}
+        config.setdefault("agent", {})
+        super().__init__(directory, config, env, **options)
+        self.keeps_directories = False  # the test wants sessions' directories to stay
+
+    def containers(self, running_only=False):
+        """Summaries of everything that mounts something of this relay's workspaces."""
+        return self.engine.mounting(self.base, running_only)
+
+    def wait_for_containers(self, count):
+        return wait_until(lambda: [found for found in [self.containers()] if len(found) == count],
+                          lambda: f"{count} containers; there are {[c['Names'] for c in self.containers()]}")[0]
+
+    def container(self, session):
+        """What the Engine says about a session's container; None when there is none."""
+        return self.engine.inspect(f"acp-agent-{session}")
+
+    def host_workspace(self, session):
+        return self.base / session / "workspace"
+
+    def directories(self):
+        return sorted(os.listdir(self.base)) if self.base.is_dir() else []
+
+    def wait_until_empty(self):
+        """No container and no directory of a session is left."""
+        self.wait_for_containers(0)
+        if not self.keeps_directories:
+            wait_until(lambda: self.directories() == [], lambda: f"no directory is left: {self.directories()}")
+
+    def check_nothing_left(self):
+        self.wait_until_empty()
+        super().check_nothing_left()
+
+    def kill(self):
+        super().kill()
+        with contextlib.suppress(OSError):
+            for left in self.containers():
+                self.engine.remove(left["Id"])
+        shutil.rmtree(self.base, ignore_errors=True)

@@ -1,0 +1,102 @@
+"""Images: there, not there, pulled or not, built without a registry."""
+import json
+import os
+import subprocess
+
+import pytest
+
+from harness.containers import demo_files
+from harness.http_client import RelayError
+from harness.relay import DEMO_AGENT, ROOT
+
+# Nothing answers there, in whatever network the Engine is.
+UNREACHABLE = "127.0.0.1:1/nobody/agent:1"
+
+
+@pytest.mark.parametrize("policy", ["never", "missing", "always"])
+def test_a_missing_image_keeps_a_relay_that_needs_it_from_starting(make_container_relay, policy):
+    relay = make_container_relay({"image": UNREACHABLE, "pull_policy": policy}, start=False).launch()
+    assert relay.wait() == 1
+    text = relay.log_text()
+    assert UNREACHABLE in text
+    if policy == "never":
+        assert "container.pull_policy" in text
+    else:
+        assert "127.0.0.1:1" in text and "refused" in text, "the registry's trouble is told"
+
+
+@pytest.mark.parametrize("policy", ["never", "missing"])
+def test_without_the_image_a_relay_with_a_command_uses_processes_and_says_so(make_container_relay, policy):
+    relay = make_container_relay({"image": UNREACHABLE, "pull_policy": policy, "required": False},
+                                 {"agent": {"command": str(DEMO_AGENT)}})
+    result = relay.http().result("session/new", workingDirectory=str(relay.workspace))
+    assert result["isolation"] == "process"
+    assert relay.management("/api/health").json()["isolation"] == "process"
+    assert UNREACHABLE in relay.log_text() and "process" in relay.log_text()
+
+
+def test_a_name_that_no_image_can_have(make_container_relay):
+    relay = make_container_relay({"image": "Not An Image"}, start=False).launch()
+    assert relay.wait() != 0
+    assert "container.image" in relay.log_text()
+
+
+def test_an_image_that_is_removed_under_the_relay(make_container_relay, engine):
+    engine.import_image("acp-relay-test/short-lived:1", demo_files(), 'CMD ["/bin/acp-demo-agent"]', "USER 1000:1000")
+    relay = make_container_relay({"image": "acp-relay-test/short-lived:1"})
+    client = relay.http()
+    client.result("session/close", sessionId=client.new("/workspace"))
+    relay.wait_until_empty()
+    engine.remove_image("acp-relay-test/short-lived:1")
+    with pytest.raises(RelayError) as caught:
+        client.new("/workspace")
+    assert caught.value.type == "image_not_found"
+    assert "acp-relay-test/short-lived:1" in json.dumps(caught.value.data)
+    relay.wait_until_empty()
+    engine.import_image("acp-relay-test/short-lived:1", demo_files(), 'CMD ["/bin/acp-demo-agent"]', "USER 1000:1000")
+    relay.assert_serves()
+    relay.stop()
+    engine.remove_image("acp-relay-test/short-lived:1")
+
+
+def test_an_image_without_a_command(make_container_relay, engine):
+    engine.import_image("acp-relay-test/no-command:1", demo_files())
+    relay = make_container_relay({"image": "acp-relay-test/no-command:1"}, start=False).launch()
+    if relay.wait_ready_or_end():
+        with pytest.raises(RelayError) as caught:
+            relay.http().new("/workspace")
+        assert caught.value.type == "container_start_failed"
+        assert "container.command" in json.dumps(caught.value.data)
+        relay.wait_until_empty()
+    else:
+        assert "container.command" in relay.log_text()
+
+
+@pytest.fixture
+def without_docker_command(tmp_path):
+    """A PATH that has everything but docker."""
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    for source in ("/bin", "/usr/bin"):
+        for name in os.listdir(source):
+            if name != "docker" and not (directory / name).is_symlink():
+                (directory / name).symlink_to(os.path.join(source, name))
+    return str(directory)
+
+
+def test_the_demo_image_needs_neither_registry_nor_docker_command(make_container_relay, engine, demo_image,
+                                                                  without_docker_command):
+    tag = "acp-relay-test/built:1"
+    built = subprocess.run([str(ROOT / "docker/build.sh"), "demo", tag], capture_output=True, text=True, timeout=200,
+                           env={"PATH": without_docker_command, "DOCKER_HOST": engine.address,
+                                "ACP_DEMO_AGENT": str(ROOT / "build/release/acp-demo-agent")}, check=False)
+    assert built.returncode == 0, built.stderr
+    assert tag in built.stdout and "MB" in built.stdout and "answers" in built.stdout
+    facts = engine.image(tag)
+    assert facts["Config"]["User"] == "1000:1000"
+    assert facts["Config"]["Labels"]["org.opencontainers.image.title"] == "acp-demo-agent"
+    relay = make_container_relay({"image": tag})
+    client = relay.http()
+    assert client.prompt_text(client.new("/workspace"), "/write hello.txt hi") is not None
+    relay.stop()
+    engine.remove_image(tag)

@@ -1,0 +1,181 @@
+"""Limits and restrictions as the agent itself finds them inside its container."""
+import json
+import os
+
+import pytest
+
+from harness.containers import shell
+from harness.http_client import RelayError
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def inside(make_shell_relay):
+    """inside(container keys)(script): runs it in a session and returns what it prints."""
+    def start(container=None):
+        client = make_shell_relay(container).websocket()
+        client.new("/workspace")
+        return lambda script: shell(client, script)
+    return start
+
+
+def cgroup(version_1, version_2):
+    """Shows the first file of a limit that is there, under either version of control groups."""
+    files = " ".join("/sys/fs/cgroup/" + name for name in [*version_1, version_2])
+    return f"cat $(ls -d {files} 2>/dev/null | head -n 1)"
+
+
+def test_memory(inside):
+    run = inside({"memory_limit": "96Mi"})
+    assert run(cgroup(["memory/memory.limit_in_bytes"], "memory.max")) == (0, f"{96 * MIB}\n")
+    swap = run(cgroup(["memory/memory.memsw.limit_in_bytes"], "memory.swap.max"))[1].strip()
+    assert swap in (str(96 * MIB), "0", ""), "no swap beside it"
+
+
+def test_cpu(inside):
+    run = inside({"cpu_limit": 0.5})
+    names = ["cpu/cpu.cfs_quota_us", "cpu,cpuacct/cpu.cfs_quota_us"]
+    quota = run(cgroup(names, "cpu.max"))[1].split()[0]
+    assert quota == "50000"
+
+
+def test_processes(inside):
+    run = inside({"pids_limit": 33})
+    assert run(cgroup(["pids/pids.max"], "pids.max")) == (0, "33\n")
+
+
+def test_capabilities_are_gone_for_a_user_that_is_not_root(inside):
+    status = dict(line.split(":\t", 1) for line in inside()("cat /proc/self/status")[1].splitlines() if ":\t" in line)
+    assert int(status["CapEff"], 16) == 0
+    assert status["NoNewPrivs"] == "1"
+    assert status["Seccomp"] == "2"
+
+
+def test_dropped_capabilities_are_gone_for_root_too(inside):
+    status = inside({"user": "0"})("grep Cap /proc/self/status")[1]
+    for name in ("CapEff", "CapPrm", "CapBnd"):
+        caps = int(next(line.split()[1] for line in status.splitlines() if line.startswith(name)), 16)
+        assert not caps & (1 << 13), f"NET_RAW in {name}"
+        assert not caps & (1 << 21), f"SYS_ADMIN in {name}"
+
+
+def test_every_capability_can_be_dropped(inside):
+    status = inside({"user": "0", "drop_capabilities": ["ALL"]})("cat /proc/self/status")[1]
+    assert "CapBnd:\t0000000000000000" in status
+
+
+def test_a_read_only_root(inside):
+    run = inside({"readonly_rootfs": True})
+    for path in ("/x", "/bin/x", "/etc/x", "/home/x"):
+        code, words = run(f"echo x > {path}")
+        assert code != 0 and "Read-only file system" in words, path
+    for path in ("/tmp/x", "/run/x", "/var/tmp/x", "/workspace/x", "/home/agent/x"):
+        assert run(f"echo x > {path}") == (0, ""), path
+
+
+def test_tmpfs(inside):
+    run = inside({"tmpfs": ["/scratch:size=1m,mode=1777"]})
+    assert run("echo x > /scratch/x; grep -c ' /scratch tmpfs ' /proc/mounts") == (0, "1\n")
+    assert run("dd if=/dev/zero of=/scratch/big bs=1M count=3")[0] != 0
+
+
+def test_no_network_but_the_loopback(inside):
+    run = inside()
+    assert run("cut -d: -f1 -s /proc/net/dev | tr -d ' '") == (0, "lo\n")
+    code, words = run("(echo pong | nc -l -p 8080 >/dev/null &) ; for i in 1 2 3 4 5; do "
+                      "nc localhost 8080 </dev/null && break; usleep 200000; done")
+    assert (code, words) == (0, "pong\n"), "localhost resolves and answers"
+    assert run("grep -c localhost /etc/hosts")[1] != "0\n"
+    assert run("grep -c $(hostname) /etc/hosts")[1] != "0\n"
+    assert run("echo x >> /etc/hosts")[0] != 0
+
+
+def test_ulimits(inside):
+    assert inside({"ulimits": {"nofile": "123:456"}})("ulimit -n; ulimit -Hn") == (0, "123\n456\n")
+
+
+def refused(relay):
+    with pytest.raises(RelayError) as caught:
+        relay.http().new("/workspace")
+    relay.wait_until_empty()
+    return caught.value
+
+
+def test_a_ulimit_that_the_engine_can_not_set_is_named(make_shell_relay):
+    error = refused(make_shell_relay({"ulimits": {"nofile": "2000000000:2000000000"}}))
+    assert error.type == "container_start_failed"
+    assert "container.ulimits" in json.dumps(error.data)
+
+
+def test_a_user_that_the_image_does_not_know_is_named(make_shell_relay):
+    relay = make_shell_relay({"user": "nobody-knows"}, start=False).launch()
+    assert relay.wait() == 1
+    assert "container.user" in relay.log_text() and "nobody-knows" in relay.log_text()
+
+
+def test_a_seccomp_profile_from_a_file(inside, tmp_path):
+    profile = tmp_path / "profile.json"
+    profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+        {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}]}))
+    run = inside({"security_opt": ["no-new-privileges", f"seccomp={profile}"]})
+    code, words = run("mkdir /workspace/x")
+    assert code != 0 and "not permitted" in words
+    assert run("echo x > /workspace/y") == (0, "")
+
+
+def test_extra_volumes_are_read_only_unless_said(inside, tmp_path):
+    for name in ("plain", "ro", "rw"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+        os.chmod(tmp_path / name, 0o777)
+    run = inside({"extra_volumes": [f"{tmp_path}/plain:/plain", f"{tmp_path}/ro:/ro:ro", f"{tmp_path}/rw:/mnt/rw:rw"]})
+    assert run("cat /plain/file /ro/file /mnt/rw/file") == (0, "plainrorw")
+    assert run("echo x > /plain/x")[0] != 0
+    assert run("echo x > /ro/x")[0] != 0
+    assert run("echo x > /mnt/rw/x")[0] == 0
+    assert (tmp_path / "rw" / "x").is_file()
+
+
+@pytest.mark.parametrize("volume", ["/only/a/source", "./relative:/x", "/a:/b:rx", "/a:b", ":/b", "/a:/b:ro:z", ""])
+def test_malformed_volumes_stop_the_relay_with_the_key(make_container_relay, volume):
+    relay = make_container_relay({"extra_volumes": [volume]}, start=False).launch()
+    assert relay.wait() != 0
+    assert "container.extra_volumes[0]" in relay.log_text()
+
+
+@pytest.mark.parametrize("keys, name", [
+    ({"network_mode": "host"}, "network_mode"),
+    ({"extra_volumes": ["/:/host"]}, "extra_volumes"),
+    ({"extra_volumes": ["/var/run/docker.sock:/docker.sock"]}, "extra_volumes"),
+    ({"security_opt": ["seccomp=unconfined"]}, "security_opt"),
+    ({"mount_roots": ["/"]}, "mount_roots"),
+], ids=["host network", "the root", "the socket", "seccomp", "mount root"])
+def test_dangerous_values_need_allow_unsafe(make_container_relay, keys, name):
+    relay = make_container_relay(keys, start=False).launch()
+    assert relay.wait() != 0
+    assert f"container.{name}" in relay.log_text() and "allow_unsafe" in relay.log_text()
+
+
+def test_a_source_that_does_not_exist_is_no_new_directory_of_the_host(make_container_relay, tmp_path):
+    relay = make_container_relay({"extra_volumes": [f"{tmp_path}/nowhere:/data"]}, start=False).launch()
+    if relay.wait_ready_or_end():
+        assert f"{tmp_path}/nowhere" in json.dumps(refused(relay).error)
+    else:
+        assert f"{tmp_path}/nowhere" in relay.log_text()
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_what_else_is_configured_reaches_the_engine(make_container_relay):
+    relay = make_container_relay({"log_driver": "json-file", "log_opts": {"max-size": "3m", "max-file": "2"},
+                                  "labels": {"team": "blue"}, "init": False})
+    facts = relay.container(relay.http().new("/workspace"))
+    assert facts["HostConfig"]["LogConfig"] == {"Type": "json-file", "Config": {"max-size": "3m", "max-file": "2"}}
+    assert facts["Config"]["Labels"]["team"] == "blue"
+    assert not facts["HostConfig"]["Init"]
+
+
+def test_a_runtime_that_is_not_there_is_named(make_container_relay):
+    relay = make_container_relay({"runtime": "runsc-of-nobody"}, start=False).launch()
+    assert relay.wait() == 1, "with required: true the relay does not start"
+    assert "container.runtime" in relay.log_text() and "runsc-of-nobody" in relay.log_text()

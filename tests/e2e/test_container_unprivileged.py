@@ -1,0 +1,73 @@
+"""A relay that is not root, beside agents of another uid: workspaces are made, owned and removed all the same."""
+import os
+import pathlib
+import shutil
+import stat
+import tempfile
+
+import pytest
+
+from harness import containers
+from harness.containers import shell
+
+RELAY_UID = 4711
+
+
+@pytest.fixture
+def make_unprivileged(engine, tools_image, make_relay, tmp_path):
+    """Below /tmp itself, because only root may enter the directories of the test run."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="acp-e2e-", dir="/tmp"))
+    os.chmod(directory, 0o755)
+    group = os.stat(engine.socket).st_gid
+    assert group != 0, f"{engine.socket} belongs to group root, so only root may use it"
+
+    def make(container=None):
+        relay = make_relay({"container": {"command": containers.SHELL, **(container or {})}}, start=False,
+                           kind=containers.ContainerRelay, engine=engine, image=tools_image,
+                           directory=str(directory / "relay"))
+        for path in (relay.directory, relay.workspace, relay.config_file):
+            os.chown(path, RELAY_UID, RELAY_UID)
+        return relay.start(prefix=("setpriv", f"--reuid={RELAY_UID}", f"--regid={RELAY_UID}", f"--groups={group}",
+                                   "--no-new-privs", "--inh-caps=-all"))
+    yield make
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.mark.parametrize("user, uid", [("", 1000), ("0", 0), (str(RELAY_UID), RELAY_UID), ("12345:54321", 12345)])
+def test_workspaces_of_any_owner(make_unprivileged, user, uid):
+    relay = make_unprivileged({"user": user})
+    assert os.stat(f"/proc/{relay.pid}").st_uid == RELAY_UID
+    client = relay.websocket()
+    session = client.new("/workspace")
+    for name in ("workspace", "home"):
+        facts = os.stat(relay.base / session / name)
+        assert (facts.st_uid, stat.S_IMODE(facts.st_mode)) == (uid, 0o700), name
+    assert shell(client, "mkdir -p a/b; echo mine > a/b/file; chmod 0 a/b; chmod 500 a; id -u") == (0, f"{uid}\n")
+    client.result("session/close", sessionId=session)
+    relay.wait_until_empty()
+
+
+def test_links_do_not_lead_the_clearing_up_astray(make_unprivileged, tmp_path):
+    (tmp_path / "canary").write_text("x")
+    relay = make_unprivileged({"user": "0"})
+    client = relay.websocket()
+    client.new("/workspace")
+    shell(client, f"ln -s {tmp_path} link; ln -s / root; ln {tmp_path}/canary hard; ln -s ../../../.. up")
+    client.result("session/close", sessionId=client.session)
+    relay.wait_until_empty()
+    assert (tmp_path / "canary").read_text() == "x"
+    assert relay.directory.is_dir()
+
+
+def test_leftovers_of_a_killed_relay_are_removed_by_its_next_start(make_unprivileged, engine):
+    relay = make_unprivileged()
+    client = relay.websocket()
+    session = client.new("/workspace")
+    shell(client, "echo x > file")
+    relay.may_leave_open_rows = True
+    relay.process.kill()
+    relay.wait()
+    assert relay.container(session)["State"]["Running"]
+    group = os.stat(engine.socket).st_gid
+    relay.start(prefix=("setpriv", f"--reuid={RELAY_UID}", f"--regid={RELAY_UID}", f"--groups={group}"))
+    relay.wait_until_empty()
