@@ -1,9 +1,43 @@
 #!/usr/bin/env bash
 # From a fresh Debian 12 machine to a running relay: installs what is missing, builds a release, serves.
 #   scripts/run.sh [OPTION...]      options go to "acp-relay serve"; default --config config.yaml
+# Without --config, and unless config.yaml or the environment choose an agent themselves, every session gets
+# a container of the demo agent where a Docker Engine may be used, and a process elsewhere.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+readonly image=acp-demo-agent:latest
+
+# setting SECTION KEY: what is in force, from config.yaml and the environment.
+setting() {
+  awk -v section="$1:" -v key="  $2:" '
+    /^[a-z]/ {inside = ($1 == section)}
+    inside && index($0, key) == 1 {print substr($0, length(key) + 2)}' <<<"$in_force"
+}
+
+image_exists() {
+  curl --silent --fail --output /dev/null --unix-socket "$1" "http://engine/images/$image/json"
+}
+
+# Says in one line what sessions are and prepares it.
+choose_isolation() {
+  local found workspaces=/var/lib/acp-relay/workspaces
+  in_force=$("$root/build/release/acp-relay" check-config config.yaml 2>/dev/null) || return 0  # serve explains it
+  [[ $(setting container enabled) == false && $(setting agent command) == '""' ]] || return 0
+  if [[ -v ACP_RELAY_CONTAINER_ENABLED ]]; then
+    echo "Sessions are processes: ACP_RELAY_CONTAINER_ENABLED says so."
+  elif ! found=$("$root/scripts/engine.sh" probe); then
+    echo "Sessions are processes of this user, not containers: $found."
+  elif ! image_exists "${found#DOCKER_HOST=unix://}" && ! DOCKER_HOST=${found#DOCKER_HOST=} "$root/docker/build.sh" demo; then
+    echo "Sessions are processes of this user, not containers: the image $image could not be built (see above)."
+  else
+    [[ $(id -u) -eq 0 ]] || workspaces=$root/workspaces
+    export "${found?}" ACP_RELAY_CONTAINER_ENABLED=true
+    export ACP_RELAY_CONTAINER_IMAGE=${ACP_RELAY_CONTAINER_IMAGE:-$image}
+    export ACP_RELAY_CONTAINER_WORKSPACE_BASE_DIR=${ACP_RELAY_CONTAINER_WORKSPACE_BASE_DIR:-$workspaces}
+    echo "Every session gets a container of $ACP_RELAY_CONTAINER_IMAGE (Engine: ${found#DOCKER_HOST=}, workspaces: $ACP_RELAY_CONTAINER_WORKSPACE_BASE_DIR)."
+  fi
+}
 
 "$root/scripts/install.sh" build
 "$root/scripts/build.sh" release
@@ -16,5 +50,6 @@ done
 if [[ $given == no ]]; then
   cd "$root"
   arguments=(--config config.yaml "$@")
+  choose_isolation
 fi
 exec "$root/build/release/acp-relay" serve "${arguments[@]}"
