@@ -7,17 +7,21 @@
 // The relay runs it as a child process, or as root in a container of its own with nothing but the
 // session's directory mounted; therefore it is one static program without libraries beside it. It
 // follows no symbolic link and stays on the file system that it was given, however deep a tree is.
-// Ends with 0, or with 1 and the first failure on stderr.
+// Ends with 0, or with 1 and the failures on stderr; with 2 when it is called wrongly.
 
 #include <cerrno>
+#include <charconv>
+#include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -27,6 +31,39 @@ namespace {
 int failed(const char* what, const char* path, int error) {
   std::fprintf(stderr, "%s %s: %s\n", what, path, std::strerror(error));
   return 1;
+}
+
+// A directory right below `parent`, never through a symbolic link. EXDEV: something is mounted
+// there; kernels before 5.6 see that only when it is another file system.
+int open_below(int parent, const char* name) {
+  constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  struct open_how how = {};
+  how.flags = kFlags;
+  how.resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS;
+  const long below = ::syscall(SYS_openat2, parent, name, &how, sizeof how);
+  if (below >= 0 || (errno != ENOSYS && errno != EPERM)) return static_cast<int>(below);
+  return ::openat(parent, name, kFlags);
+}
+
+// A directory by its path, which leads anywhere but for its last part.
+int open_root(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  const auto slash = path.rfind('/');
+  const std::string above = slash == std::string::npos ? "." : path.substr(0, slash) + "/";
+  const int parent = ::open(above.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (parent < 0) return -1;
+  const int root = open_below(parent, path.c_str() + (slash == std::string::npos ? 0 : slash + 1));
+  const int failure = errno;
+  ::close(parent);
+  errno = failure;
+  return root;
+}
+
+std::optional<std::uint32_t> id(std::string_view text) {
+  std::int32_t number = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (failure != std::errc{} || end != text.data() + text.size() || number < 0) return std::nullopt;
+  return static_cast<std::uint32_t>(number);
 }
 
 int make(uid_t uid, gid_t gid, char** directories) {
@@ -43,10 +80,8 @@ class TreeRemoval {
  public:
   // 0, or the errno of what could not be removed.
   int run(const char* root) {
-    int top = ::open(root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (top < 0 && errno == EACCES && ::chmod(root, 0700) == 0) {
-      top = ::open(root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    }
+    int top = open_root(root);
+    if (top < 0 && errno == EACCES && ::chmod(root, 0700) == 0) top = open_root(root);
     if (top < 0) return errno == ENOENT ? 0 : errno;
     struct stat facts = {};
     if (::fstat(top, &facts) != 0) return errno;
@@ -54,8 +89,8 @@ class TreeRemoval {
     here_ = top;
     ::fchmod(here_, 0700);
     while (true) {
-      int error = empty_until_directory();
-      if (error == EISDIR)
+      int error = pending_.empty() ? sweep() : 0;
+      if (error == 0 && !pending_.empty())
         error = descend();
       else if (error == 0 && way_.empty())
         break;
@@ -68,14 +103,20 @@ class TreeRemoval {
   }
 
  private:
+  // So many subdirectories are noted at a time: reading a directory again for each would take
+  // quadratic time.
+  static constexpr std::size_t kNoted = 256;
+
   struct Step {
     std::string name;
     dev_t device;
     ino_t inode;  // of the directory above
+    std::vector<std::string> pending;
   };
 
-  // Removes what is no directory; EISDIR: `next_` is one.
-  int empty_until_directory() {
+  // Removes files and empty directories from here, and notes the other directories in `pending_`.
+  // None noted: it is empty.
+  int sweep() {
     DIR* const entries = ::fdopendir(::dup(here_));
     if (entries == nullptr) return errno;
     ::rewinddir(entries);
@@ -84,16 +125,23 @@ class TreeRemoval {
     while (const dirent* const entry = ::readdir(entries)) {
       const std::string_view name = entry->d_name;
       if (name == "." || name == "..") continue;
-      if (::unlinkat(here_, entry->d_name, 0) != 0 && errno != ENOENT) {
-        result = is_directory(entry->d_name) ? EISDIR : errno;
-        next_ = entry->d_name;
-        break;
+      result = remove_entry(entry->d_name);
+      if (result == ENOTEMPTY || result == EEXIST) {
+        pending_.emplace_back(name);
+        result = 0;
       }
+      if (result != 0 || pending_.size() == kNoted) break;
       errno = 0;
     }
-    if (result == 0) result = errno;
+    if (result == 0 && pending_.size() < kNoted) result = errno;
     ::closedir(entries);
     return result;
+  }
+
+  int remove_entry(const char* name) const {
+    if (::unlinkat(here_, name, 0) == 0 || errno == ENOENT) return 0;
+    if (!is_directory(name)) return errno;
+    return ::unlinkat(here_, name, AT_REMOVEDIR) == 0 ? 0 : errno;
   }
 
   bool is_directory(const char* name) const {
@@ -106,17 +154,21 @@ class TreeRemoval {
   }
 
   int descend() {
+    const std::string name = std::move(pending_.back());
+    pending_.pop_back();
     struct stat facts = {};
     if (::fstat(here_, &facts) != 0) return errno;
-    // A directory that its owner may not read is still the owner's to remove.
-    ::fchmodat(here_, next_.c_str(), 0700, 0);
-    const int below =
-        ::openat(here_, next_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int below = open_below(here_, name.c_str());
+    // A directory that its owner may not read is still the owner's to remove. Root never gets here.
+    if (below < 0 && errno == EACCES && ::fchmodat(here_, name.c_str(), 0700, 0) == 0) {
+      below = open_below(here_, name.c_str());
+    }
     if (below < 0) return errno;
     struct stat child = {};
     if (::fstat(below, &child) != 0) return errno;
     if (child.st_dev != device_) return EXDEV;
-    way_.push_back({next_, facts.st_dev, facts.st_ino});
+    ::fchmod(below, 0700);
+    way_.push_back({name, facts.st_dev, facts.st_ino, std::exchange(pending_, {})});
     ::close(here_);
     here_ = below;
     return 0;
@@ -127,35 +179,39 @@ class TreeRemoval {
     if (above < 0) return errno;
     struct stat facts = {};
     if (::fstat(above, &facts) != 0) return errno;
-    const Step step = std::move(way_.back());
+    Step step = std::move(way_.back());
     way_.pop_back();
     if (facts.st_dev != step.device || facts.st_ino != step.inode) return ELOOP;
     ::close(here_);
     here_ = above;
+    pending_ = std::move(step.pending);
     return ::unlinkat(here_, step.name.c_str(), AT_REMOVEDIR) == 0 ? 0 : errno;
   }
 
-  std::string next_;
+  std::vector<std::string> pending_;  // subdirectories of here_, not empty
   dev_t device_ = 0;
   int here_ = -1;
   std::vector<Step> way_;
 };
 
+// One that can't be removed keeps none of the others.
 int remove(char** directories) {
+  int result = 0;
   for (char** directory = directories; *directory != nullptr; ++directory) {
     const int error = TreeRemoval().run(*directory);
-    if (error != 0) return failed("cannot remove everything in", *directory, error);
+    if (error != 0) result = failed("cannot remove everything in", *directory, error);
   }
-  return 0;
+  return result;
 }
 
 }  // namespace
 
 int main(int count, char** arguments) {
+  ::umask(0);
   if (count >= 5 && std::strcmp(arguments[1], "make") == 0) {
-    const auto uid = static_cast<uid_t>(std::strtoul(arguments[2], nullptr, 10));
-    const auto gid = static_cast<gid_t>(std::strtoul(arguments[3], nullptr, 10));
-    return make(uid, gid, arguments + 4);
+    const auto uid = id(arguments[2]);
+    const auto gid = id(arguments[3]);
+    if (uid && gid) return make(*uid, *gid, arguments + 4);
   }
   if (count >= 3 && std::strcmp(arguments[1], "remove") == 0) return remove(arguments + 2);
   std::fputs("usage: acp-workspace-helper make UID GID DIRECTORY... | remove DIRECTORY...\n",

@@ -5,7 +5,9 @@
 #include "base/random_id.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/this_coro.hpp>
 
+#include <array>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -70,12 +72,20 @@ Task<Result<void>> Workspaces::run_helper_process(std::vector<std::string> argum
     error.suggested_actions = {"install acp-workspace-helper beside acp-relay"};
     co_return error;
   }
+  // A caller that is cancelled ends the program and reaps it; its own setting is put back.
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
   asio::posix::stream_descriptor errors(executor_, child->errors.release());
   asio::posix::stream_descriptor end(executor_, child->pidfd.release());
   const std::string said = co_await read_all(errors);
-  co_await end.async_wait(asio::posix::stream_descriptor::wait_read, kNoThrow);
   siginfo_t how = {};
-  ::waitid(P_PID, static_cast<id_t>(child->pid), &how, WEXITED);
+  while (::waitid(P_PID, static_cast<id_t>(child->pid), &how, WEXITED | WNOHANG) == 0 &&
+         how.si_pid == 0) {
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) ::kill(child->pid, SIGKILL);
+    co_await end.async_wait(asio::posix::stream_descriptor::wait_read, kNoThrow);
+  }
+  co_await asio::this_coro::throw_if_cancelled(throws);
   if (how.si_code == CLD_EXITED && how.si_status == 0) co_return Result<void>();
   co_return helper_failed(said.empty() ? "acp-workspace-helper was ended" : said);
 }
@@ -87,7 +97,12 @@ Task<Result<void>> Workspaces::run_helper_container(std::string directory,
   const std::string name = "acp-relay-helper-" + random_hex(8);
   const auto made = co_await engine_.create_container(
       name, helper_spec(options_.image, instance_, directory, arguments));
-  if (!made) co_return made.error();
+  if (!made) {
+    // It may exist nevertheless.
+    const auto undone = co_await engine_.remove(name);
+    if (!undone) log_.warn("a helper container may be left", {{"container", name}});
+    co_return made.error();
+  }
   Result<int> ended = 0;
   const std::string inside(kHelperProgram.substr(1));
   Result<void> ready = co_await engine_.put_program(*made, "/", inside, program);

@@ -39,12 +39,19 @@ Error unavailable(const std::string& what, const std::string& path, int failure)
 }
 
 Result<void> write_file(const std::string& path, const std::string& content) {
+  errno = 0;
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file << content;
   file.close();
   if (!file) return unavailable("cannot write", path, errno != 0 ? errno : EIO);
   ::chmod(path.c_str(), 0644);
   return Result<void>();
+}
+
+// Nobody else's: what is not there is nobody's.
+bool is_own(const std::string& path) {
+  struct stat owner = {};
+  return ::lstat(path.c_str(), &owner) != 0 || owner.st_uid == ::geteuid();
 }
 
 std::string read_file(const std::string& path) {
@@ -80,24 +87,34 @@ Result<void> Workspaces::make_root(const SessionDirectories& directories,
   }
   ::chmod(directories.root.c_str(), kPassOnly);  // whatever the umask
   auto written = write_file(directories.marker, instance_ + "\n");
-  if (!written) return written;
-  return write_file(directories.hosts, hosts_file(container_host_name(session)));
+  if (written) {
+    written = write_file(directories.hosts, hosts_file(container_host_name(session)));
+  }
+  if (!written) remove_root(directories);
+  return written;
+}
+
+// The marker goes last: whoever is interrupted here finds it again.
+int Workspaces::remove_root(const SessionDirectories& directories) {
+  ::unlink(directories.hosts.c_str());
+  ::unlink(directories.marker.c_str());
+  return ::rmdir(directories.root.c_str()) == 0 || errno == ENOENT ? 0 : errno;
 }
 
 Task<Result<void>> Workspaces::make(SessionId session, ContainerUser user, WorkingDirectory where) {
   const SessionDirectories directories = session_directories(options_.workspace_base_dir, session);
-  Result<void> made = make_root(directories, session);
-  if (made) {
-    std::vector<std::string> arguments{"make", std::to_string(user.uid), std::to_string(user.gid),
-                                       directories.workspace};
-    for (std::size_t end = 0; end != std::string::npos && !where.subdirectory.empty();) {
-      end = where.subdirectory.find('/', end + 1);
-      arguments.push_back(directories.workspace + "/" + where.subdirectory.substr(0, end));
-    }
-    if (options_.home == ContainerHome::kKeep) arguments.push_back(directories.home);
-    const bool own = user.uid == ::geteuid() && user.gid == ::getegid();
-    made = co_await run_helper(directories, std::move(arguments), !own);
+  // What was there before is not this session's to undo.
+  auto root = make_root(directories, session);
+  if (!root) co_return root;
+  std::vector<std::string> arguments{"make", std::to_string(user.uid), std::to_string(user.gid),
+                                     directories.workspace};
+  for (std::size_t end = 0; end != std::string::npos && !where.subdirectory.empty();) {
+    end = where.subdirectory.find('/', end + 1);
+    arguments.push_back(directories.workspace + "/" + where.subdirectory.substr(0, end));
   }
+  if (options_.home == ContainerHome::kKeep) arguments.push_back(directories.home);
+  const bool own = user.uid == ::geteuid() && user.gid == ::getegid();
+  const auto made = co_await run_helper(directories, std::move(arguments), !own);
   if (!made) {
     const auto undone = co_await remove(session);
     if (!undone) {
@@ -113,22 +130,18 @@ Task<Result<void>> Workspaces::remove(SessionId session) {
   std::error_code failure;
   if (!fs::exists(fs::symlink_status(directories.root, failure))) co_return Result<void>();
   if (!is_ours(directories)) {
-    // Made in vain: the marker could not be written.
-    if (::rmdir(directories.root.c_str()) == 0) co_return Result<void>();
     co_return unavailable("made by someone else, not removed:", directories.root, EPERM);
   }
-  struct stat owner = {};
-  const bool own =
-      ::stat(directories.workspace.c_str(), &owner) != 0 || owner.st_uid == ::geteuid();
-  std::vector<std::string> arguments{"remove", directories.workspace, directories.home};
-  const auto removed = co_await run_helper(directories, std::move(arguments), !own);
-  if (!removed) co_return removed.error();
-  // The marker goes last: whoever is interrupted here finds it again.
-  ::unlink(directories.hosts.c_str());
-  ::unlink(directories.marker.c_str());
-  if (::rmdir(directories.root.c_str()) != 0 && errno != ENOENT) {
-    co_return unavailable("cannot remove", directories.root, errno);
+  const bool own = is_own(directories.workspace) && is_own(directories.home);
+  const std::vector<std::string> arguments{"remove", directories.workspace, directories.home};
+  auto removed = co_await run_helper(directories, arguments, !own);
+  if (!removed && own && ::geteuid() != 0) {
+    // Inside may be what belongs to another user of the container.
+    removed = co_await run_helper(directories, arguments, true);
   }
+  if (!removed) co_return removed.error();
+  const int error = remove_root(directories);
+  if (error != 0) co_return unavailable("cannot remove", directories.root, error);
   co_return Result<void>();
 }
 

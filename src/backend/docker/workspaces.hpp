@@ -28,7 +28,7 @@ class Workspaces {
   // Makes the base directory when it is missing, and checks that sessions can be made in it.
   Result<void> open() const;
 
-  // On failure nothing is left.
+  // On failure nothing is left, and what was there before is as it was.
   Task<Result<void>> make(SessionId session, ContainerUser user, WorkingDirectory where);
 
   // A session that has no directory is a success.
@@ -46,6 +46,8 @@ class Workspaces {
   Task<Result<void>> run_helper_process(std::vector<std::string> arguments);
   Task<Result<void>> run_helper_container(std::string directory,
                                           std::vector<std::string> arguments);
+  // 0 or an errno.
+  static int remove_root(const SessionDirectories& directories);
   bool is_ours(const SessionDirectories& directories) const;
 
   asio::any_io_executor executor_;

@@ -1,0 +1,210 @@
+// The program acp-workspace-helper, as it is called.
+#include "backend/docker/test_directory.hpp"
+#include "backend/process/spawn.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace relay {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kHelper = RELAY_BINARY_DIR "/acp-workspace-helper";
+
+struct Ended {
+  int code = -1;
+  std::string errors;
+};
+
+Ended call(const std::string& program, std::vector<std::string> arguments) {
+  SpawnRequest request;
+  request.command = program;
+  request.args = std::move(arguments);
+  request.environment = {{"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}};
+  request.working_directory = "/";
+  Result<ChildProcess> child = spawn(request);
+  Ended ended;
+  if (!child) {
+    ended.errors = child.error().explanation;
+    return ended;
+  }
+  pollfd readable{child->errors.get(), POLLIN, 0};
+  while (::poll(&readable, 1, 60'000) > 0) {
+    char buffer[1024];
+    const ssize_t count = ::read(child->errors.get(), buffer, sizeof buffer);
+    if (count <= 0) break;
+    ended.errors.append(buffer, static_cast<std::size_t>(count));
+  }
+  int status = 0;
+  ::waitpid(child->pid, &status, 0);
+  if (WIFEXITED(status)) ended.code = WEXITSTATUS(status);
+  return ended;
+}
+
+Ended helper(std::vector<std::string> arguments) { return call(kHelper, std::move(arguments)); }
+
+std::vector<std::string> make(const std::string& path) {
+  return {"make", std::to_string(::geteuid()), std::to_string(::getegid()), path};
+}
+
+TEST(WorkspaceHelper, SaysHowItIsCalled) {
+  const TestDirectory directory;
+  const std::string path = directory / "new";
+  const std::vector<std::string> cases[] = {{},
+                                            {"make"},
+                                            {"make", "0", "0"},
+                                            {"remove"},
+                                            {"erase", path},
+                                            {"make", "root", "0", path},
+                                            {"make", "0", "", path},
+                                            {"make", "-1", "0", path},
+                                            {"make", "0", "4294967295", path},
+                                            {"make", "1x", "0", path}};
+  for (const auto& arguments : cases) {
+    const Ended ended = helper(arguments);
+    EXPECT_EQ(ended.code, 2);
+    EXPECT_EQ(ended.errors.find("usage: acp-workspace-helper make UID GID"), 0U) << ended.errors;
+  }
+  EXPECT_FALSE(directory.has("new"));
+}
+
+TEST(WorkspaceHelper, MakesDirectoriesInOrder) {
+  const TestDirectory directory;
+  auto arguments = make(directory / "a");
+  arguments.push_back(directory / "a/b");
+  const Ended ended = helper(arguments);
+  EXPECT_EQ(ended.code, 0) << ended.errors;
+  struct stat facts = {};
+  ASSERT_EQ(::stat((directory / "a/b").c_str(), &facts), 0);
+  EXPECT_EQ(facts.st_mode & 07777, 0700U);
+}
+
+TEST(WorkspaceHelper, TakesNothingThatExists) {
+  const TestDirectory directory;
+  fs::create_directories(directory / "there");
+  ::chmod((directory / "there").c_str(), 0751);
+  fs::create_directory_symlink(directory / "there", directory / "link");
+  for (const char* name : {"there", "link"}) {
+    const Ended ended = helper(make(directory / name));
+    EXPECT_EQ(ended.code, 1);
+    EXPECT_NE(ended.errors.find("File exists"), std::string::npos) << ended.errors;
+  }
+  struct stat facts = {};
+  ASSERT_EQ(::stat((directory / "there").c_str(), &facts), 0);
+  EXPECT_EQ(facts.st_mode & 07777, 0751U);
+  EXPECT_EQ(helper(make(directory / "missing/below")).code, 1);
+}
+
+TEST(WorkspaceHelper, RemovesWhatIsThereAndIsContentWithNothing) {
+  const TestDirectory directory;
+  directory.write("a/x/y/file", "x");
+  directory.write("b/.hidden", "x");
+  const Ended ended = helper({"remove", directory / "a", directory / "missing", directory / "b/"});
+  EXPECT_EQ(ended.code, 0) << ended.errors;
+  EXPECT_TRUE(fs::is_empty(directory.path()));
+}
+
+TEST(WorkspaceHelper, RemovesATreeOfAnyDepth) {
+  const TestDirectory directory;
+  fs::create_directories(directory / "deep");
+  int here = ::open((directory / "deep").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const std::string name(100, 'd');  // far beyond what a path may have
+  for (int level = 0; level < 2000; ++level) {
+    ASSERT_EQ(::mkdirat(here, name.c_str(), 0700), 0);
+    const int below = ::openat(here, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ASSERT_GE(below, 0);
+    ::close(here);
+    here = below;
+  }
+  ::close(::openat(here, "file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+  ::close(here);
+  const Ended ended = helper({"remove", directory / "deep"});
+  EXPECT_EQ(ended.code, 0) << ended.errors;
+  EXPECT_FALSE(directory.has("deep"));
+}
+
+TEST(WorkspaceHelper, RemovesManyEntries) {
+  const TestDirectory directory;
+  for (int number = 0; number < 1000; ++number) {
+    const std::string name = "wide/" + std::to_string(number);
+    fs::create_directories(directory / name);
+    if (number % 2 == 0) directory.write(name + "/file", "");
+    directory.write("wide/file" + std::to_string(number), "");
+  }
+  const Ended ended = helper({"remove", directory / "wide"});
+  EXPECT_EQ(ended.code, 0) << ended.errors;
+  EXPECT_FALSE(directory.has("wide"));
+}
+
+TEST(WorkspaceHelper, RemovesDirectoriesThatNobodyMayRead) {
+  const TestDirectory directory;
+  directory.write("a/b/c/file", "x");
+  directory.write("a/z", "x");
+  for (const char* name : {"a/b/c", "a/b", "a"}) ::chmod((directory / name).c_str(), 0);
+  const Ended ended = helper({"remove", directory / "a"});
+  EXPECT_EQ(ended.code, 0) << ended.errors;
+  EXPECT_FALSE(directory.has("a"));
+}
+
+TEST(WorkspaceHelper, FollowsNoLinkOutside) {
+  const TestDirectory directory;
+  directory.write("outside/deeper/precious", "x");
+  ::chmod((directory / "outside/deeper").c_str(), 0750);
+  fs::create_directories(directory / "a/b");
+  fs::create_directory_symlink(directory / "outside", directory / "a/link");
+  fs::create_directory_symlink("../../outside/deeper", directory / "a/b/link");
+  fs::create_directory_symlink(directory / "a", directory / "a/b/loop");
+  fs::create_directory_symlink(directory / "outside", directory / "itself");
+  EXPECT_EQ(helper({"remove", directory / "a"}).code, 0);
+  EXPECT_FALSE(directory.has("a"));
+  const Ended ended = helper({"remove", directory / "itself"});
+  EXPECT_EQ(ended.code, 1);
+  EXPECT_EQ(directory.read("outside/deeper/precious"), "x");
+  struct stat facts = {};
+  ASSERT_EQ(::stat((directory / "outside/deeper").c_str(), &facts), 0);
+  EXPECT_EQ(facts.st_mode & 07777, 0750U);
+}
+
+TEST(WorkspaceHelper, RemovesNoFileInPlaceOfADirectory) {
+  const TestDirectory directory;
+  directory.write("file", "x");
+  EXPECT_EQ(helper({"remove", directory / "file"}).code, 1);
+  EXPECT_TRUE(directory.has("file"));
+}
+
+TEST(WorkspaceHelper, OneThatCanNotBeRemovedKeepsNoOther) {
+  const TestDirectory directory;
+  directory.write("file", "x");
+  directory.write("b/x", "x");
+  const Ended ended = helper({"remove", directory / "file", directory / "b"});
+  EXPECT_EQ(ended.code, 1);
+  EXPECT_NE(ended.errors.find("Not a directory"), std::string::npos) << ended.errors;
+  EXPECT_FALSE(directory.has("b"));
+}
+
+// In a mount namespace of its own, which takes the mounts with it.
+TEST(WorkspaceHelper, StopsAtWhatIsMounted) {
+  for (const std::string place : {"a/mount", "a/b/mount", "a"}) {
+    const TestDirectory directory;
+    directory.write("outside/precious", "x");
+    fs::create_directories(directory / place);
+    // The same file system as the rest: only the mount tells.
+    const std::string script =
+        "mount --bind \"$1/outside\" \"$1/" + place + "\" && exec \"$0\" remove \"$1/a\"";
+    std::vector<std::string> arguments{"-m", "sh", "-c", script, kHelper, directory.path()};
+    if (::geteuid() != 0) arguments.insert(arguments.begin(), "-r");
+    const Ended ended = call("unshare", arguments);
+    EXPECT_EQ(ended.code, 1) << place << ": " << ended.errors;
+    EXPECT_NE(ended.errors.find("cannot remove everything in"), std::string::npos) << ended.errors;
+    EXPECT_EQ(directory.read("outside/precious"), "x") << place;
+  }
+}
+
+}  // namespace
+}  // namespace relay

@@ -1,0 +1,291 @@
+// On real directories and with the real acp-workspace-helper.
+#include "backend/docker/workspaces.hpp"
+
+#include "backend/docker/test_directory.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <csignal>
+#include <future>
+#include <set>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace relay {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+struct stat facts_of(const std::string& path) {
+  struct stat facts = {};
+  EXPECT_EQ(::lstat(path.c_str(), &facts), 0) << path;
+  return facts;
+}
+
+class WorkspacesTest : public testing::Test {
+ protected:
+  WorkspacesTest() {
+    options_.image = "img";
+    options_.workspace_base_dir = directory_ / "base";
+    options_.helper_program = RELAY_BINARY_DIR "/acp-workspace-helper";
+    endpoint_.transport = http::Endpoint::Transport::kUnix;
+    endpoint_.socket_path = directory_ / "no.sock";
+    client_ = std::make_unique<engine::EngineClient>(io_.get_executor(), endpoint_,
+                                                     engine::EngineOptions{});
+    // Root gives the directories to someone else, another user can do that to nobody but himself.
+    if (::geteuid() != 0) user_ = {::geteuid(), ::getegid(), "/home/me"};
+  }
+  ~WorkspacesTest() override {
+    EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child process is left";
+  }
+
+  Workspaces of(std::string instance) {
+    return {io_.get_executor(), options_, *client_, std::move(instance), Logger::silent()};
+  }
+
+  Result<void> run(Task<Result<void>> task) {
+    auto done = asio::co_spawn(io_, std::move(task), asio::use_future);
+    io_.restart();
+    io_.run_for(60s);
+    if (done.wait_for(0s) != std::future_status::ready) {
+      return make_error(ErrorType::kInternalError, "it hangs");
+    }
+    return done.get();
+  }
+
+  Result<void> make(Workspaces& workspaces, const std::string& session,
+                    WorkingDirectory where = {}) {
+    return run(workspaces.make(SessionId(session), user_, std::move(where)));
+  }
+  Result<void> remove(Workspaces& workspaces, const std::string& session) {
+    return run(workspaces.remove(SessionId(session)));
+  }
+
+  const TestDirectory directory_;
+  asio::io_context io_;
+  ContainerOptions options_;
+  http::Endpoint endpoint_;
+  std::unique_ptr<engine::EngineClient> client_;
+  ContainerUser user_{12345, 23456, "/home/node"};
+};
+
+TEST_F(WorkspacesTest, MakeTheBaseDirectoryForThemAlone) {
+  options_.workspace_base_dir = directory_ / "a/b";
+  const Workspaces workspaces = of("one");
+  ASSERT_TRUE(workspaces.open());
+  EXPECT_EQ(facts_of(directory_ / "a/b").st_mode & 07777, 0711U);
+  ::chmod((directory_ / "a/b").c_str(), 0755);
+  ASSERT_TRUE(workspaces.open());
+  EXPECT_EQ(facts_of(directory_ / "a/b").st_mode & 07777, 0755U) << "what is there stays as it is";
+}
+
+TEST_F(WorkspacesTest, ExplainABaseDirectoryThatIsNone) {
+  directory_.write("base", "a file");
+  const auto opened = of("one").open();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().type, ErrorType::kWorkspaceUnavailable);
+  EXPECT_NE(opened.error().explanation.find(options_.workspace_base_dir), std::string::npos);
+  options_.workspace_base_dir = directory_ / "base/below";
+  EXPECT_FALSE(of("one").open());
+}
+
+TEST_F(WorkspacesTest, BelongToTheUserOfTheContainer) {
+  Workspaces workspaces = of("one");
+  ASSERT_TRUE(workspaces.open());
+  const auto made = make(workspaces, "sess_1", {"/workspace/a/b", "a/b", ""});
+  ASSERT_TRUE(made) << made.error().explanation;
+  for (const char* name : {"workspace", "workspace/a", "workspace/a/b", "home"}) {
+    const struct stat facts = facts_of(directory_ / "base/sess_1/" + name);
+    EXPECT_EQ(facts.st_uid, user_.uid) << name;
+    EXPECT_EQ(facts.st_gid, user_.gid) << name;
+    EXPECT_EQ(facts.st_mode & 07777, 0700U) << name;
+  }
+  const struct stat root = facts_of(directory_ / "base/sess_1");
+  EXPECT_EQ(root.st_uid, ::geteuid());
+  EXPECT_EQ(root.st_mode & 07777, 0711U);
+  EXPECT_EQ(facts_of(directory_ / "base/sess_1/hosts").st_mode & 07777, 0644U);
+  EXPECT_NE(directory_.read("base/sess_1/hosts").find("acp-agent-sess_1"), std::string::npos);
+  EXPECT_EQ(directory_.read("base/sess_1/.acp-relay"), "one\n");
+
+  const auto removed = remove(workspaces, "sess_1");
+  ASSERT_TRUE(removed) << removed.error().explanation;
+  EXPECT_FALSE(directory_.has("base/sess_1"));
+  EXPECT_TRUE(remove(workspaces, "sess_1")) << "what is gone is gone";
+}
+
+TEST_F(WorkspacesTest, DependOnNoUmask) {
+  const mode_t before = ::umask(0777);
+  Workspaces workspaces = of("one");
+  const bool opened = workspaces.open().has_value();
+  const auto made = make(workspaces, "sess_1");
+  ::umask(before);
+  ASSERT_TRUE(opened);
+  ASSERT_TRUE(made) << made.error().explanation;
+  EXPECT_EQ(facts_of(directory_ / "base/sess_1").st_mode & 07777, 0711U);
+  EXPECT_EQ(facts_of(directory_ / "base/sess_1/workspace").st_mode & 07777, 0700U);
+  EXPECT_EQ(facts_of(directory_ / "base/sess_1/.acp-relay").st_mode & 07777, 0644U);
+  EXPECT_TRUE(remove(workspaces, "sess_1"));
+}
+
+TEST_F(WorkspacesTest, HaveAHomeOnlyWhenItIsKept) {
+  options_.home = ContainerHome::kTmpfs;
+  Workspaces workspaces = of("one");
+  ASSERT_TRUE(workspaces.open());
+  ASSERT_TRUE(make(workspaces, "sess_1"));
+  EXPECT_FALSE(directory_.has("base/sess_1/home"));
+  EXPECT_TRUE(remove(workspaces, "sess_1"));
+  EXPECT_FALSE(directory_.has("base/sess_1"));
+}
+
+TEST_F(WorkspacesTest, AreRemovedWithAllThatIsInThem) {
+  Workspaces workspaces = of("one");
+  ASSERT_TRUE(workspaces.open());
+  ASSERT_TRUE(make(workspaces, "sess_1"));
+  directory_.write("outside/precious", "x");
+  const std::string workspace = directory_ / "base/sess_1/workspace";
+  directory_.write("base/sess_1/workspace/a/b/file", "x");
+  directory_.write("base/sess_1/home/.cache/file", "x");
+  fs::create_directory_symlink(directory_ / "outside", workspace + "/link");
+  fs::create_symlink(directory_ / "outside/precious", workspace + "/a/link");
+  ASSERT_EQ(::mkfifo((workspace + "/fifo").c_str(), 0600), 0);
+  ::chmod((workspace + "/a/b").c_str(), 0);
+  ::chmod(workspace.c_str(), 0);
+  const auto removed = remove(workspaces, "sess_1");
+  ASSERT_TRUE(removed) << removed.error().explanation;
+  EXPECT_FALSE(directory_.has("base/sess_1"));
+  EXPECT_EQ(directory_.read("outside/precious"), "x");
+}
+
+TEST_F(WorkspacesTest, AreNotRemovedWithoutTheMarkerOfThisRelay) {
+  Workspaces workspaces = of("one");
+  ASSERT_TRUE(workspaces.open());
+  directory_.write("base/none/workspace/file", "x");
+  fs::create_directories(directory_ / "base/empty");
+  directory_.write("base/other/.acp-relay", "two\n");
+  directory_.write("base/longer/.acp-relay", "one\nmore\n");
+  directory_.write("base/cut/.acp-relay", "one");
+  directory_.write("outside/.acp-relay", "two\n");
+  fs::create_directory_symlink(directory_ / "outside", directory_ / "base/link");
+  directory_.write("base/file", "x");
+  for (const char* session : {"none", "empty", "other", "longer", "cut", "link", "file"}) {
+    const auto removed = remove(workspaces, session);
+    ASSERT_FALSE(removed) << session;
+    EXPECT_EQ(removed.error().type, ErrorType::kWorkspaceUnavailable);
+    EXPECT_NE(removed.error().explanation.find("not removed"), std::string::npos);
+    EXPECT_TRUE(directory_.has(std::string("base/") + session)) << session;
+  }
+  EXPECT_TRUE(directory_.has("base/none/workspace/file"));
+  EXPECT_TRUE(directory_.has("outside/.acp-relay"));
+}
+
+TEST_F(WorkspacesTest, AreNotTouchedByAFailureToMakeThemAgain) {
+  Workspaces workspaces = of("one");
+  ASSERT_TRUE(workspaces.open());
+  ASSERT_TRUE(make(workspaces, "sess_1"));
+  directory_.write("base/sess_1/workspace/work", "of hours");
+  const auto again = make(workspaces, "sess_1");
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().type, ErrorType::kWorkspaceUnavailable);
+  EXPECT_EQ(directory_.read("base/sess_1/workspace/work"), "of hours");
+  EXPECT_TRUE(remove(workspaces, "sess_1"));
+}
+
+TEST_F(WorkspacesTest, LeaveNothingBehindWhenTheyCanNotBeMade) {
+  Workspaces workspaces = of("one");
+  ASSERT_TRUE(workspaces.open());
+  // The helper fails in the middle: the name is too long.
+  const std::string name(300, 'a');
+  const auto made = make(workspaces, "sess_1", {"/workspace/a/" + name, "a/" + name, ""});
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().type, ErrorType::kWorkspaceUnavailable);
+  EXPECT_NE(made.error().explanation.find("File name too long"), std::string::npos)
+      << made.error().explanation;
+  EXPECT_TRUE(fs::is_empty(directory_ / "base"));
+}
+
+TEST_F(WorkspacesTest, NameAHelperThatIsMissing) {
+  options_.helper_program = directory_ / "no-helper";
+  Workspaces workspaces = of("one");
+  ASSERT_TRUE(workspaces.open());
+  const auto made = make(workspaces, "sess_1");
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().type, ErrorType::kWorkspaceUnavailable);
+  EXPECT_NE(made.error().explanation.find("no-helper"), std::string::npos);
+  ASSERT_FALSE(made.error().suggested_actions.empty());
+  EXPECT_NE(made.error().suggested_actions[0].find("acp-workspace-helper"), std::string::npos);
+  // What the missing program can't remove is still known as this relay's.
+  EXPECT_EQ(workspaces.all().size(), 1U);
+  options_.helper_program = RELAY_BINARY_DIR "/acp-workspace-helper";
+  EXPECT_TRUE(remove(workspaces, "sess_1"));
+  EXPECT_TRUE(fs::is_empty(directory_ / "base"));
+}
+
+TEST_F(WorkspacesTest, ExplainWhyADirectoryCanNotBeMade) {
+  Workspaces workspaces = of("one");
+  const auto made = make(workspaces, "sess_1");  // the base directory is missing
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().type, ErrorType::kWorkspaceUnavailable);
+  EXPECT_NE(made.error().explanation.find("No such file or directory"), std::string::npos);
+  ASSERT_FALSE(made.error().suggested_actions.empty());
+  EXPECT_NE(made.error().suggested_actions.back().find("container.workspace_base_dir"),
+            std::string::npos);
+}
+
+TEST_F(WorkspacesTest, ListThoseOfThisRelayAlone) {
+  Workspaces workspaces = of("one");
+  EXPECT_TRUE(workspaces.all().empty()) << "no base directory yet";
+  ASSERT_TRUE(workspaces.open());
+  Workspaces others = of("two");
+  ASSERT_TRUE(make(workspaces, "sess_1"));
+  ASSERT_TRUE(make(workspaces, "sess_2"));
+  ASSERT_TRUE(make(others, "sess_3"));
+  directory_.write("base/none/file", "x");
+  directory_.write("base/file", "x");
+  const auto listed = workspaces.all();
+  EXPECT_EQ(std::set<SessionId>(listed.begin(), listed.end()),
+            (std::set<SessionId>{SessionId("sess_1"), SessionId("sess_2")}));
+  ASSERT_FALSE(remove(workspaces, "sess_3"));
+  EXPECT_TRUE(remove(others, "sess_3"));
+  EXPECT_TRUE(remove(workspaces, "sess_1"));
+  EXPECT_TRUE(remove(workspaces, "sess_2"));
+}
+
+TEST_F(WorkspacesTest, KnowThatTheDiskHasRoom) {
+  EXPECT_FALSE(of("one").disk_is_full()) << "nothing is known of a missing directory";
+  ASSERT_TRUE(of("one").open());
+  EXPECT_FALSE(of("one").disk_is_full());
+}
+
+TEST_F(WorkspacesTest, EndAndReapTheHelperWhenTheyAreCancelled) {
+  // A helper that never ends by itself.
+  options_.helper_program = directory_.write("slow", "#!/bin/sh\nexec sleep 1000\n");
+  ::chmod(options_.helper_program.c_str(), 0755);
+  Workspaces workspaces = of("one");
+  ASSERT_TRUE(workspaces.open());
+  TaskScope scope(io_.get_executor(), [](const std::string&, std::exception_ptr) {});
+  scope.spawn("make", [this, &workspaces]() -> Task<void> {
+    const WorkingDirectory nowhere;
+    const auto made = co_await workspaces.make(SessionId("sess_1"), user_, nowhere);
+    EXPECT_FALSE(made);
+  });
+  const auto deadline = std::chrono::steady_clock::now() + 30s;
+  const auto has_child = [] {
+    siginfo_t none = {};
+    return ::waitid(P_ALL, 0, &none, WEXITED | WNOHANG | WNOWAIT) == 0;
+  };
+  while (!has_child() && std::chrono::steady_clock::now() < deadline) io_.run_one_for(10ms);
+  ASSERT_TRUE(has_child());
+  scope.cancel();
+  while (!scope.empty() && std::chrono::steady_clock::now() < deadline) io_.run_one_for(10ms);
+  EXPECT_TRUE(scope.empty());
+  EXPECT_FALSE(has_child());
+}
+
+}  // namespace
+}  // namespace relay
