@@ -3,8 +3,10 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 
 namespace relay {
 namespace {
@@ -54,10 +56,17 @@ json::object bind_mount(const std::string& source, const std::string& target, bo
           {"BindOptions", {{"Propagation", "private"}}}};
 }
 
+// Nothing can be mounted twice at one place: a home that is the workspace, or the client's
+// directory of the host, is that.
+bool has_own_home(const ContainerPlan& plan) {
+  const std::string home = home_in_container(plan.user);
+  return home != kWorkspace && home != plan.working_directory.host_mount;
+}
+
 json::array mounts(const ContainerOptions& options, const ContainerPlan& plan) {
   json::array list;
   list.push_back(bind_mount(plan.directories.workspace, std::string(kWorkspace), false));
-  if (options.home == ContainerHome::kKeep) {
+  if (options.home == ContainerHome::kKeep && has_own_home(plan)) {
     list.push_back(bind_mount(plan.directories.home, home_in_container(plan.user), false));
   }
   if (options.network_mode == "none") {
@@ -87,7 +96,7 @@ json::object tmpfs(const ContainerOptions& options, const ContainerPlan& plan) {
     object[entry.substr(0, colon)] = colon == std::string::npos ? "" : entry.substr(colon + 1);
   }
   // mode=1777 rather than an owner: not every Engine knows the option uid.
-  if (options.home == ContainerHome::kTmpfs) {
+  if (options.home == ContainerHome::kTmpfs && has_own_home(plan)) {
     object[home_in_container(plan.user)] = "mode=1777";
   }
   return object;
@@ -179,7 +188,14 @@ std::string container_host_name(const SessionId& session) {
 }
 
 std::string home_in_container(const ContainerUser& user) {
-  return user.home == "/" ? "/home/agent" : user.home;
+  static constexpr std::array<std::string_view, 11> kSystem{
+      "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr"};
+  std::string home = std::filesystem::path(user.home).lexically_normal().string();
+  while (home.ends_with('/')) home.pop_back();
+  const auto hides = [&home](std::string_view directory) {
+    return home == directory || home.starts_with(std::string(directory) + "/");
+  };
+  return home.empty() || std::ranges::any_of(kSystem, hides) ? "/home/agent" : home;
 }
 
 std::string container_spec(const ContainerOptions& options, const ContainerPlan& plan) {

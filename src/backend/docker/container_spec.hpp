@@ -35,7 +35,8 @@ struct ContainerPlan {
 // the Engine never removes the container by itself, so that the cause of its end can be read.
 std::string container_spec(const ContainerOptions& options, const ContainerPlan& plan);
 
-// Where the home directory is mounted; a user whose home is "/" gets /home/agent.
+// Where the home directory is mounted. A user whose home is "/" or lies in a directory of the
+// system, such as /usr/sbin, gets /home/agent: a mount there would hide the image's programs.
 std::string home_in_container(const ContainerUser& user);
 
 // A container of the image that never starts, for looking into its files.

@@ -6,11 +6,12 @@
 namespace relay {
 namespace {
 
+// An id that the Engine accepts: 0 to 2147483647.
 std::optional<std::uint32_t> number(std::string_view text) {
-  std::uint32_t value = 0;
+  std::int32_t value = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
+  if (failure != std::errc{} || end != text.data() + text.size() || value < 0) return std::nullopt;
+  return static_cast<std::uint32_t>(value);
 }
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
@@ -23,12 +24,17 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   }
 }
 
-// The fields of the first line in which field `index` is `value`; empty: no such line.
-std::vector<std::string_view> line_with(std::string_view file, std::size_t index,
-                                        std::string_view value) {
+// The fields of the first usable line about `who`, which is an id (the third field) when it is a
+// number, as for the Engine, and otherwise a name (the first); empty: no such line.
+std::vector<std::string_view> line_about(std::string_view file, std::string_view who,
+                                         std::size_t least_fields) {
+  const std::optional<std::uint32_t> id = number(who);
   for (const std::string_view line : split(file, '\n')) {
     auto fields = split(line, ':');
-    if (fields.size() > index && fields[index] == value) return fields;
+    if (fields.size() < least_fields) continue;
+    const std::optional<std::uint32_t> its_id = number(fields[2]);
+    // A line with a damaged id would make its user root.
+    if (its_id && (id ? its_id == id : fields[0] == who)) return fields;
   }
   return {};
 }
@@ -53,24 +59,19 @@ std::string home_in_environment(const ImageUsers& image) {
 
 Result<ContainerUser> resolve_user(std::string_view user, const ImageUsers& image) {
   const auto colon = user.find(':');
-  const std::string_view name = user.empty() ? "0" : user.substr(0, colon);
+  const std::string_view before = user.substr(0, colon);
+  const std::string_view name = before.empty() ? "0" : before;
   ContainerUser found;
-  auto entry = line_with(image.passwd, 0, name);
-  if (const auto uid = number(name)) {
-    found.uid = *uid;
-    if (entry.empty()) entry = line_with(image.passwd, 2, name);
-  } else if (entry.size() < 4) {
-    return unknown("user", name);
-  }
-  if (entry.size() >= 4) {
-    found.uid = number(entry[2]).value_or(found.uid);
-    found.gid = number(entry[3]).value_or(0);
-  }
+  const auto entry = line_about(image.passwd, name, 4);
+  const auto uid = number(entry.empty() ? name : entry[2]);
+  if (!uid) return unknown("user", name);
+  found.uid = *uid;
+  if (!entry.empty()) found.gid = number(entry[3]).value_or(0);
   if (entry.size() >= 6 && entry[5].starts_with('/')) found.home = entry[5];
-  if (colon != std::string_view::npos) {
-    const std::string_view group = user.substr(colon + 1);
-    const auto line = line_with(image.group, 0, group);
-    const auto gid = number(line.size() >= 3 ? line[2] : group);
+  const std::string_view group = colon == std::string_view::npos ? "" : user.substr(colon + 1);
+  if (!group.empty()) {
+    const auto line = line_about(image.group, group, 3);
+    const auto gid = number(line.empty() ? group : line[2]);
     if (!gid) return unknown("group", group);
     found.gid = *gid;
   }

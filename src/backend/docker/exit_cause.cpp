@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 
@@ -24,9 +25,20 @@ bool says_any(std::string_view text, const auto& words) {
 }
 
 bool could_not_fork(std::string_view errors) {
-  static constexpr std::array<std::string_view, 5> kWords{
-      "can't fork", "Cannot fork", "fork failed", "Resource temporarily unavailable", "EAGAIN"};
-  return says_any(errors, kWords);
+  static constexpr std::array<std::string_view, 4> kPlain{"can't fork", "Cannot fork",
+                                                          "fork failed", "can't start new thread"};
+  // Reads and writes fail with it too: it counts where the line tells of a process or thread.
+  static constexpr std::array<std::string_view, 2> kRefusal{"Resource temporarily unavailable",
+                                                            "EAGAIN"};
+  static constexpr std::array<std::string_view, 5> kStart{"fork", "spawn", "clone", "thread",
+                                                          "BlockingIOError"};
+  if (says_any(errors, kPlain)) return true;
+  while (!errors.empty()) {
+    const std::string_view line = errors.substr(0, errors.find('\n'));
+    if (says_any(line, kRefusal) && says_any(line, kStart)) return true;
+    errors.remove_prefix(std::min(errors.size(), line.size() + 1));
+  }
+  return false;
 }
 
 bool had_no_space(std::string_view errors) {
@@ -68,7 +80,8 @@ std::optional<Error> cause(const ContainerOptions& options, const EndedContainer
         .suggest("make a new session with session/new")
         .retryable();
   }
-  if (ended.state->running) {
+  // Podman's state may lag behind: what its wait call said has happened.
+  if (ended.state->running && !ended.exit_code) {
     return make_error(ErrorType::kDockerNotAvailable,
                       "the Engine cut the connection to an agent that was running")
         .because("the Engine was restarted, or the agent closed its output")

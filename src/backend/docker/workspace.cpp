@@ -7,6 +7,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// A longer wish, or a longer name in it, is no directory that could be made.
+constexpr std::size_t kMaxSubdirectory = 1024;
+constexpr std::size_t kMaxName = 255;
+
+bool can_be_made(std::string_view subdirectory) {
+  if (subdirectory.size() > kMaxSubdirectory) return false;
+  while (true) {
+    const auto end = subdirectory.find('/');
+    if (subdirectory.substr(0, end).size() > kMaxName) return false;
+    if (end == std::string_view::npos) return true;
+    subdirectory.remove_prefix(end + 1);
+  }
+}
+
 bool lies_in(const std::string& directory, const std::string& path) {
   return directory == "/" || path == directory || path.starts_with(directory + "/");
 }
@@ -27,11 +41,14 @@ SessionDirectories session_directories(const std::string& base, const SessionId&
 WorkingDirectory choose_directory(std::string_view wanted,
                                   const std::vector<std::string>& mount_roots) {
   WorkingDirectory chosen{std::string(kWorkspace), {}, {}};
-  if (!wanted.starts_with('/')) return chosen;
+  if (!wanted.starts_with('/') || wanted.find('\0') != std::string_view::npos) return chosen;
   const std::string path = normal(wanted);
   if (lies_in(chosen.inside, path)) {
+    if (path == kWorkspace) return chosen;
+    const std::string below = path.substr(kWorkspace.size() + 1);
+    if (!can_be_made(below)) return chosen;
     chosen.inside = path;
-    chosen.subdirectory = path.size() > kWorkspace.size() ? path.substr(kWorkspace.size() + 1) : "";
+    chosen.subdirectory = below;
     return chosen;
   }
   std::error_code failure;

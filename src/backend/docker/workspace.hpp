@@ -31,7 +31,8 @@ struct WorkingDirectory {
 };
 
 // Where the agent works when a client asks for `wanted` (absolute; empty: no wish): inside
-// /workspace as asked, below one of `mount_roots` the directory of the host, else /workspace.
+// /workspace as asked (1024 bytes at most), at or below one of `mount_roots` the directory of the
+// host, else /workspace.
 WorkingDirectory choose_directory(std::string_view wanted,
                                   const std::vector<std::string>& mount_roots);
 
