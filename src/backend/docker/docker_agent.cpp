@@ -98,9 +98,12 @@ Task<AgentExit> DockerAgent::stop(std::chrono::milliseconds grace) {
   co_await asio::this_coro::throw_if_cancelled(false);
   const std::shared_ptr<AttachedContainer> container = container_;
   if (!container->stopping) begin_to_end(grace);
-  auto finished = container->finished.wait();
-  auto clock = sleep_for(2 * grace + kPatience);
-  co_await (std::move(finished) || std::move(clock));
+  const auto deadline = std::chrono::steady_clock::now() + 2 * grace + kPatience;
+  while (!container->finished.happened() && std::chrono::steady_clock::now() < deadline) {
+    auto finished = container->finished.wait();
+    auto clock = sleep_for(deadline - std::chrono::steady_clock::now());
+    co_await (std::move(finished) || std::move(clock));
+  }
   co_await asio::this_coro::throw_if_cancelled(throws);
   if (container->finished.happened()) co_return container->exit;
   AgentExit unknown;

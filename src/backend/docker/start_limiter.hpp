@@ -1,5 +1,6 @@
 // Lets only so many container starts run at a time: an Engine does not start more of them a second
-// when more are asked for, it only makes all of them late. First come, first served.
+// when more are asked for, it only makes all of them late. First come, first served. Outlives all
+// who wait in it and all its slots.
 #pragma once
 
 #include "base/async.hpp"
@@ -28,13 +29,15 @@ class StartLimiter {
     StartLimiter* limiter_;
   };
 
-  // Waits for a place. Not cancellable: whoever waits may look afterwards whether it is still
-  // wanted.
+  // Waits for a place; whoever waited may look afterwards whether it is still wanted. A cancelled
+  // coroutine leaves the line with operation_aborted.
   Task<Slot> take();
 
   std::size_t waiting() const { return waiting_.size(); }
 
  private:
+  class Place;
+
   void give_back();
 
   asio::any_io_executor executor_;
