@@ -31,12 +31,16 @@ agent:
 sessions:
   idle_timeout: 2h
   max_clients: 5000
-container:
-  enabled: false
-database:
+{container}database:
   {database}
 log:
   level: warn
+"""
+
+
+PROCESSES = """\
+container:
+  enabled: false
 """
 
 
@@ -150,8 +154,9 @@ class Floor:
 class Relay:
     """acp-relay with its default settings but for the log."""
 
-    def __init__(self, name, binary, programs, pinning, log):
+    def __init__(self, name, binary, programs, pinning, log, container=PROCESSES):
         self.name = name
+        self._container = container
         self._binary = binary
         self._programs = programs
         self._pinning = pinning
@@ -167,11 +172,12 @@ class Relay:
         database = Path(directory.name, "messages.db")
         config.write_text(RELAY_CONFIG.format(
             http=http, websocket=websocket, management=management,
-            agent=self._programs / "echo_agent",
+            agent=self._programs / "echo_agent", container=self._container,
             database=f"path: {database}" if self._log else "enabled: false"))
-        port = http if scenario.framing == "http" else websocket
+        framing = scenario.framing if scenario else "http"
+        port = http if framing == "http" else websocket
         return Server([str(self._binary), "serve", "--config", str(config)],
-                      [http, websocket], ["--framing", scenario.framing, "--port", str(port)],
+                      [http, websocket], ["--framing", framing, "--port", str(port)],
                       directory, self._pinning)
 
 

@@ -10,6 +10,7 @@ import statistics
 from dataclasses import dataclass
 from typing import Callable
 
+FLOOR = "floor"
 LOG_ON = "relay, log on"
 LOG_OFF = "relay, log off"
 
@@ -22,12 +23,19 @@ class Results:
         return [name for name, runs in self._table.get(scenario, {}).items() if any(runs)]
 
     def median(self, scenario, contender, key):
-        values = [run[key] for run in self._runs(scenario, contender) if run]
+        values = [run[key] for run in self._runs(scenario, contender) if run and key in run]
         return statistics.median(values) if values else None
 
-    def ratio(self, scenario, contender, key, base="floor"):
+    def ratio(self, scenario, contender, key, base=FLOOR):
         pairs = zip(self._runs(scenario, contender), self._runs(scenario, base))
-        values = [one[key] / other[key] for one, other in pairs if one and other and other[key]]
+        values = [one[key] / other[key] for one, other in pairs
+                  if one and other and key in one and other.get(key)]
+        return statistics.median(values) if values else None
+
+    def share_of_best(self, scenario, contender, key, base=FLOOR):
+        """What the contender reaches at `key` of the base's best of all keys."""
+        pairs = zip(self._runs(scenario, contender), self._runs(scenario, base))
+        values = [one[key] / max(other.values()) for one, other in pairs if one and other]
         return statistics.median(values) if values else None
 
     def _runs(self, scenario, contender):
@@ -45,7 +53,7 @@ def number(value):
 def with_ratio(results, scenario, contender, key):
     text = number(results.median(scenario, contender, key))
     ratio = results.ratio(scenario, contender, key)
-    return text if ratio is None or contender == "floor" else f"{text} ({ratio:.2f}x)"
+    return text if ratio is None or contender == FLOOR else f"{text} ({ratio:.2f}x)"
 
 
 def table(head, rows):
@@ -64,6 +72,16 @@ COLUMNS = {
     "idle": ("Memory of what is idle, KiB each", [
         ("relay PSS", "pss_kib"), ("relay RSS", "rss_kib"),
         ("whole machine", "machine_kib"), ("relay PSS before", "relay_pss_kib")]),
+    "container_start": ("Containers: session start", [("p50 us", "p50_us"), ("p99 us", "p99_us")]),
+    "container_round_trips": ("Containers: round trips",
+                              [("p50 us", "p50_us"), ("p99 us", "p99_us")]),
+    "container_close": ("Containers: session end", [
+        ("exit known, us", "exit_us"), ("nothing left, us", "gone_us")]),
+    "container_at_once": ("Containers: sessions started a second", [
+        (f"{number} at a time", f"at_{number}") for number in (1, 2, 4, 8, 16)]),
+    "container_idle": ("Containers: memory of what is idle, KiB each", [
+        ("relay PSS", "pss_kib"), ("relay RSS", "rss_kib"), ("whole machine", "machine_kib"),
+        ("relay PSS before", "relay_pss_kib"), ("sessions", "sessions")]),
 }
 
 
@@ -79,8 +97,8 @@ class Goal:
         return value >= self.limit if self.at_least else value <= self.limit
 
 
-def ratio_of(scenario, key):
-    return lambda results, contender: results.ratio(scenario, contender, key)
+def ratio_of(scenario, key, base=FLOOR):
+    return lambda results, contender: results.ratio(scenario, contender, key, base)
 
 
 def median_of(scenario, key):
@@ -101,6 +119,17 @@ GOALS = [
          (LOG_ON,)),
     Goal("session start: p50 to posix_spawn + handshake", 1.3, False, ratio_of("start", "p50_us")),
     Goal("idle client: KiB of relay PSS", 10, False, median_of("idle_clients", "pss_kib")),
+    Goal("container start: p50 to the bare client", 1.05, False,
+         ratio_of("container_start", "p50_us"), (LOG_ON,)),
+    Goal("container start: p50 to docker run", 0.6, False,
+         ratio_of("container_start", "p50_us", "docker run"), (LOG_ON,)),
+    Goal("container round trip: p50 to the bare attach", 1.2, False,
+         ratio_of("container_round_trip", "p50_us"), (LOG_ON,)),
+    Goal("container close: exit known to the Engine's own wait", 1.05, False,
+         ratio_of("container_close", "exit_us"), (LOG_ON,)),
+    Goal("containers, 16 at a time: starts/s to the bare client's best", 0.95, True,
+         lambda results, contender: results.share_of_best("container_at_once", contender, "at_16"),
+         (LOG_ON,)),
 ]
 
 

@@ -5,10 +5,12 @@ import argparse
 import functools
 import json
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+from containers import ContainerBench
 from contenders import BenchError, Floor, Pinning, Relay
 from report import LOG_OFF, LOG_ON, render
 from scenarios import all_scenarios
@@ -27,6 +29,8 @@ def parse_arguments():
                         help="small counts, one repeat: shows that everything works")
     parser.add_argument("--only", action="append", default=[], metavar="NAME",
                         help="run scenarios with this in their name (may be repeated)")
+    parser.add_argument("--without", action="append", default=[], metavar="NAME",
+                        help="leave out scenarios with this in their name (may be repeated)")
     parser.add_argument("--contenders", default="floor,log-on,log-off",
                         help="of floor, log-on and log-off (default: all, separated by commas)")
     parser.add_argument("--one-core", action="store_true",
@@ -76,10 +80,50 @@ def measure(scenario, contender, programs, pinning):
     return json.loads(done.stdout)
 
 
+def steps_of(scenario, contenders, containers, programs, pinning):
+    """For each step of a repeat: its name, a function that gives {contender: numbers}, and what
+    stands for these after a failure, so that repeats stay beside each other."""
+    if scenario.kind.startswith("container_"):
+        if any(contender.name == LOG_ON for contender in contenders):
+            yield "all in turn", lambda: containers.measure(scenario), {}
+        return
+    for contender in contenders:
+        if contender.can_run(scenario):
+            yield contender.name, lambda contender=contender: {
+                contender.name: measure(scenario, contender, programs, pinning)
+            }, {contender.name: None}
+
+
+def run_all(arguments, scenarios, contenders, containers, pinning):
+    """All repeats: (results, how many failed)."""
+    programs = arguments.build.resolve() / "bench"
+    results = {}
+    failures = 0
+    for repeat in range(1, arguments.repeats + 1):
+        for scenario in scenarios:
+            table = results.setdefault(scenario.name, {})
+            for name, step, gap in steps_of(scenario, contenders, containers, programs, pinning):
+                label = f"{repeat}/{arguments.repeats} {scenario.name}, {name}"
+                print(label, file=sys.stderr, flush=True)
+                try:
+                    measured = step()
+                except BenchError as error:
+                    failures += 1
+                    measured = gap
+                    print(f"{label} FAILED: {error}", file=sys.stderr, flush=True)
+                for contender, numbers in measured.items():
+                    table.setdefault(contender, []).append(numbers)
+    return results, failures
+
+
 def main():
+    # What a benchmark made is removed on the way out, also when it is told to end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     arguments = parse_arguments()
     scenarios = [scenario for scenario in all_scenarios(arguments.quick)
                  if not arguments.only or any(part in scenario.name for part in arguments.only)]
+    scenarios = [scenario for scenario in scenarios
+                 if not any(part in scenario.name for part in arguments.without)]
     if arguments.list:
         print("\n".join(scenario.name for scenario in scenarios))
         return 0
@@ -89,22 +133,11 @@ def main():
     contenders = make_contenders(arguments, pinning)
     programs = arguments.build.resolve() / "bench"
 
-    results = {}
-    failures = 0
-    for repeat in range(1, arguments.repeats + 1):
-        for scenario in scenarios:
-            for contender in contenders:
-                if not contender.can_run(scenario):
-                    continue
-                runs = results.setdefault(scenario.name, {}).setdefault(contender.name, [])
-                label = f"{repeat}/{arguments.repeats} {scenario.name}, {contender.name}"
-                print(label, file=sys.stderr, flush=True)
-                try:
-                    runs.append(measure(scenario, contender, programs, pinning))
-                except BenchError as error:
-                    failures += 1
-                    runs.append(None)
-                    print(f"{label} FAILED: {error}", file=sys.stderr, flush=True)
+    containers = ContainerBench(arguments.relay.resolve(), programs, pinning)
+    try:
+        results, failures = run_all(arguments, scenarios, contenders, containers, pinning)
+    finally:
+        containers.close()
 
     tables = render(scenarios, results, arguments.repeats, arguments.quick)
     print(tables)

@@ -49,6 +49,21 @@ def fan_outs(quick):
     return scenarios
 
 
+def containers(quick):
+    rounds, messages, sessions, idle = (3, 200, 16, 50) if quick else (30, 5000, 32, 200)
+    at_a_time = "4,16" if quick else "1,2,4,8,16"
+    return [
+        Scenario("container_start", "container_start", "session/new to answer", {"count": rounds}),
+        Scenario("container_round_trip", "container_round_trips", "300 B, 1 in flight",
+                 {"count": messages, "size": 300}),
+        Scenario("container_close", "container_close", "session/close", {"count": rounds}),
+        Scenario("container_at_once", "container_at_once", f"{sessions} sessions",
+                 {"count": sessions, "at-a-time": at_a_time}),
+        Scenario("container_idle", "container_idle", "session in a container", {"count": idle},
+                 "http"),
+    ]
+
+
 def all_scenarios(quick):
     starts, idle = (10, 50) if quick else (300, 1000)
     return [
@@ -59,4 +74,5 @@ def all_scenarios(quick):
                  {"count": idle}, "http"),
         Scenario("idle_clients", "idle_clients", f"client of one session ({idle:,} of them)",
                  {"count": idle}),
+        *containers(quick),
     ]

@@ -16,7 +16,7 @@ case $preset in
   bench)
     groups=(build)
     preset=release
-    set -- acp-relay acp-demo-agent acp-workspace-helper echo_agent pipe_forwarder load_client "$@"
+    set -- acp-relay acp-demo-agent acp-workspace-helper echo_agent pipe_forwarder load_client engine_floor "$@"
     ;;
   debug | asan | tsan | gcc | fuzz | coverage) groups=(build test) ;;
   -h | --help)

@@ -126,6 +126,10 @@ std::string Connection::call(std::string_view method, std::string_view params) {
   const std::string framed = frame(framing_, method, make_request(id, method, params));
   queue(framed);
   flush();
+  return answer(id);
+}
+
+std::string Connection::answer(std::uint64_t id) {
   std::string answer;
   while (answer.empty()) {
     if (wants_write()) {
@@ -139,7 +143,7 @@ std::string Connection::call(std::string_view method, std::string_view params) {
     });
   }
   if (answer.find("\"result\":") == std::string::npos) {
-    fail(std::string(method) + " failed: " + answer);
+    fail("a request failed: " + answer);
   }
   return answer;
 }

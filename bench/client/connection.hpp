@@ -51,6 +51,10 @@ class Connection {
   /// Sends a request and waits for its result (the whole response). Other messages are skipped.
   std::string call(std::string_view method, std::string_view params);
 
+  /// The second half of call(), for a request that was queued and flushed: sends what is left of it
+  /// and waits for its result.
+  std::string answer(std::uint64_t id);
+
  private:
   bool read_some();
   void drop_front(std::size_t size);

@@ -1,14 +1,11 @@
+#include "client/bare_handshake.hpp"
 #include "client/connection.hpp"
 #include "client/measure.hpp"
 #include "client/messages.hpp"
 #include "client/scenarios.hpp"
-#include "common/child.hpp"
 
-#include <array>
 #include <string>
-#include <string_view>
 #include <sys/wait.h>
-#include <unistd.h>
 #include <vector>
 
 namespace relay::bench {
@@ -17,24 +14,11 @@ namespace {
 
 constexpr std::size_t kWarmUpRounds = 5;
 
-void exchange(const Child& child, std::uint64_t id, std::string_view method,
-              std::string_view params) {
-  const std::string line = make_request(id, method, params) + "\n";
-  if (::write(child.input.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
-    fail_errno("write to the agent");
-  }
-  std::array<char, 4096> answer{};
-  const ssize_t got = ::read(child.output.get(), answer.data(), answer.size());
-  if (got <= 0) fail("the agent did not answer");
-  if (answer[static_cast<std::size_t>(got) - 1] != '\n') fail("the agent's answer is cut off");
-}
-
 /// The floor: posix_spawn and the agent's own handshake, nothing else.
 double start_bare(const std::string& agent) {
   const Clock::time_point begin = Clock::now();
   Child child = spawn_child(agent);
-  exchange(child, 1, "initialize", R"({"protocolVersion":1,"clientCapabilities":{}})");
-  exchange(child, 2, "session/new", R"({"cwd":"/tmp","mcpServers":[]})");
+  shake_hands(child);
   const double elapsed = microseconds_between(begin, Clock::now());
   child.input.reset();
   ::waitpid(child.pid, nullptr, 0);

@@ -24,18 +24,21 @@ Pipe make_pipe() {
 
 }  // namespace
 
-Child spawn_child(const std::string& command) {
+Child spawn_child(const std::string& command, const std::vector<std::string>& arguments) {
   Pipe input = make_pipe();
   Pipe output = make_pipe();
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_adddup2(&actions, input.read_end.get(), STDIN_FILENO);
   ::posix_spawn_file_actions_adddup2(&actions, output.write_end.get(), STDOUT_FILENO);
-  std::string name = command;
-  std::array<char*, 2> arguments{name.data(), nullptr};
+  std::vector<std::string> words{command};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
   Child child;
   const int error =
-      ::posix_spawn(&child.pid, command.c_str(), &actions, nullptr, arguments.data(), environ);
+      ::posix_spawnp(&child.pid, command.c_str(), &actions, nullptr, pointers.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);
   if (error != 0) {
     errno = error;

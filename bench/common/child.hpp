@@ -7,6 +7,7 @@
 
 #include <string>
 #include <sys/types.h>
+#include <vector>
 
 namespace relay::bench {
 
@@ -16,7 +17,8 @@ struct Child {
   Fd output;  // read end of its stdout
 };
 
-/// Ends the program when the command cannot be started.
-Child spawn_child(const std::string& command);
+/// `command` is looked for in PATH when it has no slash. Ends the program when it cannot be
+/// started.
+Child spawn_child(const std::string& command, const std::vector<std::string>& arguments = {});
 
 }  // namespace relay::bench
