@@ -79,8 +79,13 @@ class Engine:
             self.call("DELETE", f"/images/{self.image}?force=1")
         except BenchError:
             pass  # no Engine any more, or no image yet
+        self._stop()
+
+    def _stop(self):
         if self._directory:
             subprocess.run([SCRIPT, "stop", self._directory], check=False)
+            if os.path.isdir(self._directory) and not os.listdir(self._directory):
+                os.rmdir(self._directory)
             self._directory = None
 
     def _find_or_start(self):
@@ -91,7 +96,7 @@ class Engine:
         ensure = subprocess.run([SCRIPT, "ensure", self._directory], capture_output=True, text=True,
                                 check=False, timeout=START_SECONDS)
         if ensure.returncode != 0:
-            os.rmdir(self._directory)
+            self._stop()
             raise BenchError("no Docker Engine: " + ensure.stderr.strip())
         return ensure.stdout.strip().removeprefix("DOCKER_HOST=")
 
