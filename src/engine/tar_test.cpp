@@ -25,7 +25,7 @@ std::string output_of(const std::string& command) {
     if (got == 0) break;
     out.append(bytes.data(), got);
   }
-  if (pipe != nullptr) EXPECT_EQ(::pclose(pipe), 0) << command;
+  EXPECT_TRUE(pipe != nullptr && ::pclose(pipe) == 0) << command;
   return out;
 }
 
