@@ -60,10 +60,13 @@ int open_root(std::string path) {
 }
 
 std::optional<std::uint32_t> id(std::string_view text) {
-  std::int32_t number = 0;
+  constexpr std::uint32_t kLargest = 2147483647;
+  std::uint32_t number = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (failure != std::errc{} || end != text.data() + text.size() || number < 0) return std::nullopt;
-  return static_cast<std::uint32_t>(number);
+  if (failure != std::errc{} || end != text.data() + text.size() || number > kLargest) {
+    return std::nullopt;
+  }
+  return number;
 }
 
 int make(uid_t uid, gid_t gid, char** directories) {

@@ -8,10 +8,13 @@ namespace {
 
 // An id that the Engine accepts: 0 to 2147483647.
 std::optional<std::uint32_t> number(std::string_view text) {
-  std::int32_t value = 0;
+  constexpr std::uint32_t kLargest = 2147483647;
+  std::uint32_t value = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc{} || end != text.data() + text.size() || value < 0) return std::nullopt;
-  return static_cast<std::uint32_t>(value);
+  if (failure != std::errc{} || end != text.data() + text.size() || value > kLargest) {
+    return std::nullopt;
+  }
+  return value;
 }
 
 std::vector<std::string_view> split(std::string_view text, char separator) {

@@ -82,7 +82,7 @@ TEST(ContainerUser, OfAnImageWithoutFilesIsANumber) {
 TEST(ContainerUser, ThatTheImageDoesNotKnowIsAnErrorThatNamesTheKey) {
   // Damaged entries too: the Engine would read their ids as 0 and run the agent as root.
   for (const std::string_view user :
-       {"nobody", "short", "negative", "huge", "Root", " root", "-1", "1000x", "2147483648",
+       {"nobody", "short", "negative", "huge", "Root", " root", "-1", "-0", "1000x", "2147483648",
         "4294967295", "99999999999999999999", "# a remark", "node:nogroup", "node:-1",
         "node:4294967295", "node:a:b", "node:staff:x"}) {
     const auto found = resolve_user(user, {std::string(kPasswd), std::string(kGroup), {}});

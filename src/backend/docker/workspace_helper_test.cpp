@@ -64,6 +64,7 @@ TEST(WorkspaceHelper, SaysHowItIsCalled) {
                                             {"make", "root", "0", path},
                                             {"make", "0", "", path},
                                             {"make", "-1", "0", path},
+                                            {"make", "-0", "0", path},
                                             {"make", "0", "4294967295", path},
                                             {"make", "1x", "0", path}};
   for (const auto& arguments : cases) {
