@@ -253,6 +253,7 @@ ContainerOptions container_options(const config::Config& config, const std::stri
   options.log_opts = from.log_opts;
   options.docker_host = from.docker_host;
   options.labels = from.labels;
+  options.allow_unsafe = from.allow_unsafe;
   options.max_line_bytes = config.server.max_message_bytes;
   options.max_stderr_bytes = config.agent.max_stderr_bytes;
   options.helper_program = helper;

@@ -135,7 +135,7 @@ TEST(SessionOptions, CarryTheLimits) {
   config.server.max_id_bytes = 10;
   config.server.max_outbox_bytes = 11;
   config.server.max_outbox_frames = 12;
-  const SessionOptions options = session_options(config);
+  const SessionOptions options = session_options(config, Isolation::kProcess);
   EXPECT_EQ(options.router.max_queued_prompts, 1u);
   EXPECT_EQ(options.router.max_pending_requests, 2u);
   EXPECT_EQ(options.router.permission_timeout, milliseconds(3));
@@ -154,11 +154,12 @@ TEST(SessionOptions, CarryTheLimits) {
 TEST(SessionOptions, OfferClientsDisksOnlyWhenTheyArePassedThrough) {
   Config config;
   config.client_capabilities = config::ClientCapabilitiesMode::kStrip;
-  EXPECT_TRUE(session_options(config).router.strip_client_disk);
-  EXPECT_EQ(session_options(config).client_capabilities, "{}");
+  EXPECT_TRUE(session_options(config, Isolation::kProcess).router.strip_client_disk);
+  EXPECT_EQ(session_options(config, Isolation::kProcess).client_capabilities, "{}");
   config.client_capabilities = config::ClientCapabilitiesMode::kPassthrough;
-  EXPECT_FALSE(session_options(config).router.strip_client_disk);
-  EXPECT_THAT(session_options(config).client_capabilities, HasSubstr(R"("terminal":true)"));
+  EXPECT_FALSE(session_options(config, Isolation::kProcess).router.strip_client_disk);
+  EXPECT_THAT(session_options(config, Isolation::kProcess).client_capabilities,
+              HasSubstr(R"("terminal":true)"));
 }
 
 TEST(ProcessOptions, RunTheDemoAgentWhenNoneIsConfigured) {
@@ -210,6 +211,70 @@ TEST(StartupLines, NeverShowConfiguredTokens) {
   EXPECT_THAT(text, HasSubstr("with a token of auth.tokens"));
   EXPECT_THAT(text, HasSubstr("https://"));
   EXPECT_THAT(text, HasSubstr("wss://"));
+}
+
+TEST(StartupLines, NameTheEngineOrWhyThereIsNone) {
+  Config config;
+  config.container.enabled = true;
+  config.container.image = "agents/mine:1";
+  Running running;
+  running.engine = "Docker 20.10.24 (API 1.41) at unix:///var/run/docker.sock";
+  const std::string contained = startup_lines(config, running);
+  EXPECT_THAT(contained, HasSubstr("image agents/mine:1"));
+  EXPECT_THAT(contained, HasSubstr("container: one for each session, network none, by Docker"));
+  running.engine.clear();
+  running.agent = "my-agent";
+  running.no_containers_because = "nobody listens";
+  const std::string fallen_back = startup_lines(config, running);
+  EXPECT_THAT(fallen_back, HasSubstr("process: NO CONTAINERS"));
+  EXPECT_THAT(fallen_back, HasSubstr("nobody listens"));
+  EXPECT_THAT(fallen_back, HasSubstr("my-agent"));
+}
+
+TEST(SessionOptions, TakeTheTimesOfTheIsolationInForce) {
+  Config config;
+  config.agent.startup_timeout = milliseconds(1);
+  config.agent.stop_grace = milliseconds(2);
+  config.container.startup_timeout = milliseconds(3);
+  config.container.shutdown_timeout = milliseconds(4);
+  const SessionOptions process = session_options(config, Isolation::kProcess);
+  EXPECT_EQ(process.startup_timeout, milliseconds(1));
+  EXPECT_EQ(process.stop_grace, milliseconds(2));
+  const SessionOptions contained = session_options(config, Isolation::kContainer);
+  EXPECT_EQ(contained.startup_timeout, milliseconds(3));
+  EXPECT_EQ(contained.stop_grace, milliseconds(4));
+  EXPECT_EQ(contained.cancel_grace, milliseconds(2));
+}
+
+TEST(ContainerOptions, CarryTheBlock) {
+  Config config;
+  config.agent.env = {{"KEY", "value"}};
+  config.agent.max_stderr_bytes = 1;
+  config.server.max_message_bytes = 2;
+  config::ContainerConfig& block = config.container;
+  block.image = "agents/mine:1";
+  block.readonly_rootfs = true;
+  block.home = config::HomeMode::kTmpfs;
+  block.pull_policy = config::PullPolicy::kNever;
+  block.extra_volumes = {"/data:/data", "cache:/cache:rw"};
+  block.pids_limit = 3;
+  block.allow_unsafe = true;
+  const ContainerOptions options = container_options(config, "/bin/helper");
+  EXPECT_EQ(options.environment, config.agent.env);
+  EXPECT_EQ(options.max_stderr_bytes, 1u);
+  EXPECT_EQ(options.max_line_bytes, 2u);
+  EXPECT_EQ(options.image, "agents/mine:1");
+  EXPECT_EQ(options.tmpfs, config::effective_tmpfs(block));
+  EXPECT_FALSE(options.tmpfs.empty()) << "a read-only root needs some room";
+  EXPECT_EQ(options.home, ContainerHome::kTmpfs);
+  EXPECT_EQ(options.pull_policy, ImagePull::kNever);
+  ASSERT_EQ(options.extra_volumes.size(), 2u);
+  EXPECT_TRUE(options.extra_volumes[0].read_only);
+  EXPECT_EQ(options.extra_volumes[1].source, "cache");
+  EXPECT_FALSE(options.extra_volumes[1].read_only);
+  EXPECT_EQ(options.pids_limit, 3);
+  EXPECT_TRUE(options.allow_unsafe);
+  EXPECT_EQ(options.helper_program, "/bin/helper");
 }
 
 }  // namespace

@@ -52,7 +52,11 @@ EngineClient::~EngineClient() = default;
 Task<Result<EngineVersion>> EngineClient::connect() {
   http::Request request;
   request.target = "/version";
-  const Result<http::Response> answer = co_await client_.request(request);
+  // An Engine that is well answers at once: one that hangs is known as early as one that is gone.
+  http::ClientOptions options = for_calls(options_);
+  options.answer_timeout = options_.connect_timeout;
+  http::Client asking(executor_, endpoint_, options);
+  const Result<http::Response> answer = co_await asking.request(request);
   if (!answer) co_return unreachable(answer.error(), endpoint_, "GET /version");
   if (answer->status != 200) {
     const std::string message = refusal(answer->body);

@@ -121,6 +121,8 @@ class EngineClient {
 
   // For texts: "unix:///var/run/docker.sock".
   std::string address() const { return endpoint_.to_string(); }
+  // Empty when the Engine is not reached by a Unix socket.
+  const std::string& socket_path() const { return endpoint_.socket_path; }
 
  private:
   // A stream, or the whole answer of an Engine that does not give one.

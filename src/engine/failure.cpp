@@ -108,7 +108,8 @@ Error not_http(const http::Endpoint& endpoint, const std::string& reason) {
 
 Error stream_lost(std::string_view address, std::string_view during) {
   Error error = unavailable(
-      address, fmt::format("the connection to the Docker Engine was lost during {}", during));
+      address,
+      fmt::format("the connection to the Docker Engine at {} was lost during {}", address, during));
   error.possible_causes = {"the Engine was stopped or restarted", "it crashed"};
   error.suggested_actions = {kStatus, kJournal,
                              "try again when the Engine answers: docker version"};

@@ -1,10 +1,11 @@
 // HTTP/1.1 client over TCP, TLS or a Unix socket: whole answers, streamed answers, and the raw
-// stream after an upgrade (101) or a hijacked 200. Used by the command line and by the Engine client.
+// stream after an upgrade (101) or a hijacked 200. Used by the command line and by the Engine
+// client.
 //
 // Errors of the connection carry the state "errno", so that a caller can tell them apart: what
-// connect() said; ETIMEDOUT; ENXIO for a name that does not resolve; EPROTO when TLS can't be agreed
-// on; ECONNRESET when the connection is lost; EBADMSG when the answer is not HTTP; EMSGSIZE when it
-// is over max_body_bytes.
+// connect() said; ETIMEDOUT; ENXIO for a name that does not resolve; EPROTO when TLS can't be
+// agreed on; ECONNRESET when the connection is lost; EBADMSG when the answer is not HTTP; EMSGSIZE
+// when it is over max_body_bytes.
 #pragma once
 
 #include "base/async.hpp"

@@ -285,7 +285,7 @@ void Session::finish(const AgentExit& exit) {
   const bool asked_to = state_ == SessionState::kClosing;
   if (!asked_to) {
     close_error_ = agent_exited(exit, router_->turn_running() ? "a turn" : "idle time");
-    close_cause_ = "agent_exited: " + describe_exit(exit);
+    close_cause_ = std::string(to_string(close_error_.type)) + ": " + describe_exit(exit);
   }
   state_ = SessionState::kClosed;
   ++context_.metrics.agent_exits[exit_cause(exit, asked_to)];

@@ -134,6 +134,9 @@ class EndlessLaunches final : public AgentBackend {
     auto launched = co_await backend_.launch(std::move(spec));
     co_return launched;
   }
+  Task<void> release(SessionId) override { co_return; }
+  Task<void> shut_down() override { co_return; }
+  std::optional<Error> unavailable() const override { return std::nullopt; }
   Isolation isolation() const override { return Isolation::kProcess; }
 
  private:

@@ -52,7 +52,8 @@ bool LogWriter::group_is_full() const {
          queued_.size() >= kGroupRows;
 }
 
-// What is not held by the storage thread is the queue's, so that nothing is given up below the bound.
+// What is not held by the storage thread is the queue's, so that nothing is given up below the
+// bound.
 std::size_t LogWriter::queue_room() const {
   return max_queued_bytes_ + max_held_bytes_ - std::min(held_bytes_.load(), max_held_bytes_);
 }
@@ -133,7 +134,8 @@ bool LogWriter::wait_and_take() {
   jobs_.insert(jobs_.end(), std::make_move_iterator(queued_jobs_.begin()),
                std::make_move_iterator(queued_jobs_.end()));
   queued_jobs_.clear();
-  // What is beyond the bound is given up at once, by this thread: new messages get that room already.
+  // What is beyond the bound is given up at once, by this thread: new messages get that room
+  // already.
   const std::size_t bytes = held_.bytes() + taken_.bytes();
   held_bytes_ = failing_ ? std::min(bytes, max_held_bytes_) : bytes;
   const bool stopping = stopping_;

@@ -104,7 +104,8 @@ class MessageLog {
   virtual Task<Result<SessionPage>> list(SessionQuery query) = 0;
 
   // Deletes a closed session with all it has. Refused while it is open (session_not_found when
-  // there is none).
+  // there is none). A large one goes in steps, the oldest messages first, that other reads and
+  // writes come between; when it is cancelled, or fails, what is left stays and the rest is a gap.
   virtual Task<Result<void>> erase(SessionId session) = 0;
 
   // Returns when everything queued so far is in the database or was given up. On a full disk that

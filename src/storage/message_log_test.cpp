@@ -11,6 +11,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::SizeIs;
 
 TEST_F(LogTest, ReadsWhatWasRecordedBeforeTheQuestion) {
   const auto log = open();
@@ -181,6 +182,77 @@ TEST_F(LogTest, ErasesAClosedSessionWithItsMessages) {
   const auto missing = wait_for(log->erase(SessionId("gone")));
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().type, ErrorType::kSessionNotFound);
+}
+
+class LargeErasure : public LogTest {
+ protected:
+  static constexpr int kMessages = 10'000;
+
+  LargeErasure() {
+    log_->session_created(session_record("large"));
+    log_->session_created(session_record("other"));
+    for (int m = 1; m <= kMessages; ++m) log_->record(SessionId("large"), message_record(m));
+    log_->session_closed(SessionId("large"), "done", wall_now());
+    wait_for(log_->flush());
+  }
+  // Begins to erase it; the answer is in `erased_`.
+  void begin(const asio::cancellation_slot& slot = {}) {
+    asio::co_spawn(loop_, log_->erase(SessionId("large")),
+                   asio::bind_cancellation_slot(
+                       slot, [this](std::exception_ptr failure, const Result<void>& answer) {
+                         erased_.push_back(!failure && answer);
+                       }));
+  }
+
+  std::unique_ptr<SqliteLog> log_ = open();
+  std::vector<bool> erased_;
+};
+
+TEST_F(LargeErasure, LetsOtherWritesAndReadsThrough) {
+  begin();
+  log_->record(SessionId("other"), message_record(1));
+  std::optional<HistoryPage> other, large;
+  const auto read = [this](const std::string& session, std::optional<HistoryPage>& page) {
+    asio::co_spawn(loop_, log_->history(SessionId(session), 0, kMessages, 1u << 30),
+                   [this, &page](std::exception_ptr, Result<HistoryPage> answer) {
+                     EXPECT_THAT(erased_, IsEmpty());
+                     page = std::move(*answer);
+                   });
+  };
+  read("other", other);
+  read("large", large);
+  loop_.restart();
+  loop_.run();
+  EXPECT_THAT(erased_, ElementsAre(true));
+  EXPECT_THAT(sequences(*other), ElementsAre(1));
+  ASSERT_THAT(large->gaps, SizeIs(1));
+  ASSERT_FALSE(large->messages.empty());
+  EXPECT_EQ(large->gaps[0].from, 1);
+  EXPECT_EQ(large->messages.front().sequence, large->gaps[0].to + 1);
+  EXPECT_EQ(large->messages.back().sequence, kMessages);
+  EXPECT_FALSE(find(*log_, "large"));
+  EXPECT_THAT(sequences(history(*log_, "large")), IsEmpty());
+  EXPECT_TRUE(find(*log_, "other"));
+}
+
+TEST_F(LargeErasure, CanBeCancelledAndDoneAgain) {
+  asio::cancellation_signal stop;
+  begin(stop.slot());
+  loop_.restart();
+  for (int turns = 0; turns < 4; ++turns) loop_.run_one();
+  stop.emit(asio::cancellation_type::terminal);
+  loop_.run();
+  EXPECT_THAT(erased_, ElementsAre(false));
+  const HistoryPage page = history(*log_, "large");
+  ASSERT_FALSE(page.messages.empty());
+  EXPECT_EQ(page.messages.back().sequence, kMessages);
+  EXPECT_EQ(text(page.gaps), "[1," + std::to_string(page.messages.front().sequence - 1) + "]");
+  begin();
+  begin();  // two at a time
+  loop_.restart();
+  loop_.run();
+  EXPECT_THAT(erased_, ElementsAre(false, true, true));
+  EXPECT_FALSE(find(*log_, "large"));
 }
 
 TEST_F(LogTest, CountsMessagesOfUnknownSessionsAsLost) {

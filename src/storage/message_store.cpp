@@ -96,34 +96,6 @@ bool MessageStore::delete_rows(std::int64_t session, Sequence first, std::int64_
              Step::kDone;
 }
 
-Result<void> MessageStore::erase(const SessionId& session) {
-  auto found = find(session, {});
-  if (!found) return std::move(found.error());
-  if (!*found) {
-    return make_error(ErrorType::kSessionNotFound, "there is no session " + session.value())
-        .suggest("session/list shows the sessions there are");
-  }
-  if (!(*found)->closed_at) {
-    return make_error(ErrorType::kInvalidParams, "the session " + session.value() + " is open")
-        .suggest("close it, then delete it");
-  }
-  auto statement = Statement::prepare(database_, "DELETE FROM sessions WHERE id = ?1");
-  if (!statement) return std::move(statement.error());
-  auto rows = Statement::prepare(
-      database_,
-      "SELECT coalesce(sum(last - first + 1), 0) FROM runs WHERE session = (SELECT number FROM "
-      "sessions WHERE id = ?1)");
-  if (!rows) return std::move(rows.error());
-  if (rows->bind(1, session.value()).step() != Step::kRow) return failure("cannot count messages");
-  const std::int64_t count = rows->column_number(0);
-  rows->reset();
-  if (statement->bind(1, session.value()).run() != Step::kDone) {
-    return undone("cannot delete the session");
-  }
-  rows_ -= count;
-  return {};
-}
-
 Result<void> MessageStore::close_open_sessions(const std::string& cause, WallTime at) {
   auto statement = Statement::prepare(
       database_, "UPDATE sessions SET closed_at = ?1, cause = ?2 WHERE closed_at IS NULL");

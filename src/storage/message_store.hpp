@@ -25,6 +25,10 @@ struct WriteCount {
   std::uint64_t dropped = 0;  // messages that the database refuses for good: no such session
 };
 
+struct EraseStep {
+  bool done = false;  // the session is gone
+};
+
 class MessageStore {
  public:
   // `database` is migrated.
@@ -41,7 +45,9 @@ class MessageStore {
                               std::size_t max_bytes, HeldWrites held);
   Result<std::optional<SessionRecord>> find(const SessionId& session, HeldWrites held);
   Result<SessionPage> list(const SessionQuery& query, HeldWrites held);
-  Result<void> erase(const SessionId& session);
+  // One small transaction, from the oldest messages on; what is deleted of a session that is not
+  // `done` is a gap of it.
+  Result<EraseStep> erase(const SessionId& session);
 
   // Closes what an earlier run left open.
   Result<void> close_open_sessions(const std::string& cause, WallTime at);

@@ -149,10 +149,17 @@ Task<Result<SessionPage>> SqliteLog::list(SessionQuery query) {
 }
 
 Task<Result<void>> SqliteLog::erase(SessionId session) {
-  auto operation = [session = std::move(session)](MessageStore& store, HeldWrites) {
-    return store.erase(session);
-  };
-  co_return co_await ask<Result<void>>(std::move(operation));
+  bool begun = false;
+  while (true) {
+    auto operation = [session](MessageStore& store, HeldWrites) { return store.erase(session); };
+    // Between the steps the storage thread does what else there is.
+    const auto step = co_await ask<Result<EraseStep>>(std::move(operation));
+    if (!step && begun && step.error().type == ErrorType::kSessionNotFound) break;  // by another
+    if (!step) co_return step.error();
+    if (step->done) break;
+    begun = true;
+  }
+  co_return Result<void>();
 }
 
 Task<void> SqliteLog::flush() {

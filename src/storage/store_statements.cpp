@@ -66,6 +66,9 @@ Result<std::unique_ptr<MessageStore::Statements>> MessageStore::Statements::prep
       make("UPDATE runs SET first = first + ?3, place = place + ?3 "
            "WHERE session = ?1 AND first = ?2"),
       make("DELETE FROM messages WHERE place BETWEEN ?1 AND ?2"),
+      make("SELECT place, first, last - first + 1 FROM runs WHERE session = ?1 ORDER BY first "
+           "LIMIT ?2"),
+      make("DELETE FROM sessions WHERE number = ?1"),
       make("PRAGMA page_count"),
       make("PRAGMA freelist_count"),
   });

@@ -15,6 +15,7 @@ struct MessageStore::Statements {
   Statement find_session, list_sessions;
   Statement runs_from, messages_of_run, gaps_of_session;
   Statement runs_by_age, delete_run, shorten_run, delete_places;
+  Statement oldest_runs, delete_session;
   Statement page_count, free_pages;
 };
 

@@ -46,7 +46,10 @@ void AttachedContainer::take(std::string_view bytes) {
     }
   }
   for (std::size_t index = before; index < lines_.size(); ++index) {
-    ready_bytes_ += lines_[index].size();
+    ready_bytes_ += lines_[index].capacity() + sizeof(std::string);
+    if (!stopping || !is_full()) continue;
+    dropped_ += lines_.size() - index - 1;
+    lines_.resize(index + 1);
   }
   oversized_ += splitter_.take_oversized();
   if (has_output()) output_ready.notify();
@@ -59,6 +62,7 @@ void AttachedContainer::end_output() {
     log.error("the Engine's attach stream is not what it should be, closed",
               {{"engine", context.engine.address()}});
   }
+  if (dropped_ > 0) log.warn("agent wrote too much while it ended", {{"dropped_lines", dropped_}});
   output_ended.happen();
   output_ready.notify();
 }
@@ -74,7 +78,7 @@ AgentOutput AttachedContainer::take_output() {
 }
 
 void AttachedContainer::notice(Error error) {
-  notices_.push_back(std::move(error));
+  if (notices_.size() < kMaxNotices) notices_.push_back(std::move(error));
   output_ready.notify();
 }
 
@@ -117,6 +121,7 @@ Task<void> tell_of_oom(std::shared_ptr<AttachedContainer> container) {
   auto exited = container->exited.wait();
   auto clock = sleep_for(kEndWouldFollow);
   co_await (std::move(exited) || std::move(clock));
+  container->telling_of_oom = false;
   if (container->exited.happened() || container->stopping) co_return;
   DockerContext& context = container->context;
   engine::ContainerUsage now;

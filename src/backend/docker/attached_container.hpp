@@ -3,7 +3,8 @@
 //
 // Held by shared_ptr. The stream is read all the time, for an unread one blocks the agent and makes
 // the Engine's calls for the container hang; only while more than kMaxReady bytes of lines wait to
-// be taken does reading pause, and never while the container is being stopped.
+// be taken does reading pause. While the container is being stopped it never does: what is beyond
+// that bound then is dropped and counted.
 #pragma once
 
 #include "backend/agent.hpp"
@@ -22,6 +23,7 @@ namespace relay {
 class AttachedContainer {
  public:
   static constexpr std::size_t kMaxReady = 4u << 20;
+  static constexpr std::size_t kMaxNotices = 16;
 
   AttachedContainer(DockerContext& shared_context, SessionId session_id, std::string container_id,
                     std::unique_ptr<http::Stream> attach_stream, engine::ExitWatch exit_watch);
@@ -51,8 +53,8 @@ class AttachedContainer {
   Event finished;  // stopped, and its container removed or handed to DockerContext::discard
   std::optional<Result<int>> exit_code;
   bool oom_event = false;
+  bool telling_of_oom = false;
   bool stopping = false;
-  bool writing = false;       // a send() is under way
   bool input_broken = false;  // a send() was cancelled in the middle of a message
   AgentExit exit;             // once finished
 
@@ -66,6 +68,7 @@ class AttachedContainer {
   std::vector<std::string> lines_;
   std::size_t ready_bytes_ = 0;
   std::uint64_t oversized_ = 0;
+  std::uint64_t dropped_ = 0;
   std::vector<Error> notices_;
 };
 

@@ -59,6 +59,7 @@ struct ContainerOptions {
   NameValues log_opts;
   std::string docker_host;  // empty: DOCKER_HOST, then the default socket
   NameValues labels;
+  bool allow_unsafe = false;
 
   std::size_t max_line_bytes = 32u << 20;
   std::size_t max_stderr_bytes = 64u << 10;

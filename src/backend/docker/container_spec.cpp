@@ -95,9 +95,11 @@ json::object tmpfs(const ContainerOptions& options, const ContainerPlan& plan) {
     const auto colon = entry.find(':');
     object[entry.substr(0, colon)] = colon == std::string::npos ? "" : entry.substr(colon + 1);
   }
-  // mode=1777 rather than an owner: not every Engine knows the option uid.
   if (options.home == ContainerHome::kTmpfs && has_own_home(plan)) {
-    object[home_in_container(plan.user)] = "mode=1777";
+    object[home_in_container(plan.user)] =
+        plan.tmpfs_has_owner ? "exec,mode=0700,uid=" + std::to_string(plan.user.uid) +
+                                   ",gid=" + std::to_string(plan.user.gid)
+                             : "exec,mode=1777";
   }
   return object;
 }

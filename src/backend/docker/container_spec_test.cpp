@@ -241,9 +241,10 @@ TEST(ContainerSpec, HomeIsADirectoryMemoryOrTheImages) {
     std::string tmpfs;
     bool variable;
   };
-  const Case cases[] = {{ContainerHome::kKeep, true, "{}", true},
-                        {ContainerHome::kTmpfs, false, R"({"/home/node":"mode=1777"})", true},
-                        {ContainerHome::kImage, false, "{}", false}};
+  const Case cases[] = {
+      {ContainerHome::kKeep, true, "{}", true},
+      {ContainerHome::kTmpfs, false, R"({"/home/node":"exec,mode=0700,uid=1000,gid=1001"})", true},
+      {ContainerHome::kImage, false, "{}", false}};
   for (const Case& one : cases) {
     ContainerOptions options = plain_options();
     options.home = one.home;

@@ -117,8 +117,8 @@ Task<AgentExit> DockerAgent::stop(std::chrono::milliseconds grace) {
 }
 
 void DockerAgent::kill() noexcept {
-  if (container_->context.options.auto_remove)
-    container_->context.engine.remove_now(container_->id);
+  container_->stopping = true;  // there is nothing more to end
+  container_->context.engine.remove_now(container_->id);
 }
 
 Task<std::optional<Error>> DockerAgent::diagnose() {

@@ -16,6 +16,7 @@ namespace {
 
 // How long the end of a session waits for its directories to go; later they go without an audience.
 constexpr std::chrono::seconds kReleaseLimit(10);
+constexpr std::chrono::seconds kShutDownLimit(5);
 
 Error nobody_waits() {
   return make_error(ErrorType::kSessionClosed, "nobody waits for the agent any more");
@@ -56,7 +57,7 @@ Task<Result<std::unique_ptr<DockerBackend>>> DockerBackend::open(asio::any_io_ex
     co_return checked.error();
   }
   DockerContext& context = backend->context_;
-  context.background.spawn("engine events", [&context] { return context.events.follow(); });
+  backend->following_.spawn("engine events", [&context] { return context.events.follow(); });
   co_return std::move(backend);
 }
 
@@ -65,7 +66,11 @@ DockerBackend::DockerBackend(asio::any_io_executor executor, ContainerOptions op
     : context_(executor, std::move(options), std::move(endpoint), std::move(instance),
                std::move(log)),
       starts_at_once_(relay::starts_at_once(context_.options)),
-      limiter_(std::move(executor), starts_at_once_) {}
+      limiter_(executor, starts_at_once_),
+      probing_(executor, 1),
+      following_(std::move(executor), [this](const std::string& task, std::exception_ptr) {
+        context_.log.error("a task of the container backend failed", {{"task", task}});
+      }) {}
 
 Task<Result<std::unique_ptr<Agent>>> DockerBackend::launch(LaunchSpec spec) {
   context_.arrive(spec.session);
@@ -80,7 +85,12 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::launch(LaunchSpec spec) {
 }
 
 Task<void> DockerBackend::run_start(std::shared_ptr<Start> start) {
-  start->result = co_await start_container(start);
+  try {
+    start->result = co_await start_container(start);
+  } catch (...) {  // the relay ends
+    start->result = nobody_waits();
+    context_.discard(start->spec.session);
+  }
   if (start->abandoned && *start->result) {
     const std::unique_ptr<Agent> nobody_s = std::move(**start->result);  // ends it
   }
@@ -124,6 +134,7 @@ Task<Result<ContainerPlan>> DockerBackend::plan(LaunchSpec spec) {
   const ContainerOptions& options = context_.options;
   ContainerPlan plan;
   plan.instance = context_.instance;
+  plan.tmpfs_has_owner = !podman_;
   plan.created = to_rfc3339(wall_now());
   plan.user = std::move(*user);
   plan.directories = session_directories(options.workspace_base_dir, spec.session);
@@ -136,30 +147,34 @@ Task<Result<ContainerPlan>> DockerBackend::plan(LaunchSpec spec) {
 // missed.
 Task<Result<std::shared_ptr<AttachedContainer>>> DockerBackend::create_and_start(
     const ContainerPlan& plan) {
+  using namespace boost::asio::experimental::awaitable_operators;
   engine::EngineClient& engine = context_.engine;
   const SessionId& session = plan.launch.session;
   const auto id = co_await engine.create_container(container_name(session),
                                                    container_spec(context_.options, plan));
   if (!id) co_return start_failed(context_.options, id.error(), std::nullopt);
-  auto stream = co_await engine.attach(*id);
+  auto attaching = engine.attach(*id);
+  auto watching = engine.watch_exit(*id);
+  auto [stream, watch] = co_await (std::move(attaching) && std::move(watching));
   if (!stream) co_return stream.error();
-  auto watch = co_await engine.watch_exit(*id);
   if (!watch) co_return watch.error();
   auto container = std::make_shared<AttachedContainer>(context_, session, *id, std::move(*stream),
                                                        std::move(*watch));
+  context_.events.watch(*id, [this, weak = std::weak_ptr(container)](const auto& event) {
+    const auto alive = weak.lock();
+    if (!alive || event.action != "oom") return;
+    alive->oom_event = true;
+    if (std::exchange(alive->telling_of_oom, true)) return;
+    context_.background.spawn("tell of oom", [alive] { return tell_of_oom(alive); });
+  });
   const auto started = co_await engine.start(*id);
   if (!started) {
+    context_.events.forget(*id);
     const auto facts = co_await engine.inspect(*id);
     std::optional<engine::ContainerState> state;
     if (facts && *facts) state = (*facts)->state;
     co_return start_failed(context_.options, started.error(), state);
   }
-  context_.events.watch(*id, [this, weak = std::weak_ptr(container)](const auto& event) {
-    const auto alive = weak.lock();
-    if (!alive || event.action != "oom") return;
-    alive->oom_event = true;
-    context_.background.spawn("tell of oom", [alive] { return tell_of_oom(alive); });
-  });
   context_.background.spawn("container output", [container] { return pump_output(container); });
   context_.background.spawn("container exit", [container] { return watch_exit(container); });
   co_return container;
@@ -192,9 +207,14 @@ Task<void> DockerBackend::remove_directories(SessionId session, std::shared_ptr<
   done->happen();
 }
 
+// Ends that are under way get a moment: what is cut off here is found by the next start.
 Task<void> DockerBackend::shut_down() {
-  context_.background.cancel();
-  co_await context_.background.join();
+  using namespace boost::asio::experimental::awaitable_operators;
+  following_.cancel();
+  co_await following_.join();
+  auto ends = context_.background.join();
+  auto clock = sleep_for(kShutDownLimit);
+  co_await (std::move(ends) || std::move(clock));
 }
 
 }  // namespace relay

@@ -68,9 +68,12 @@ class DockerBackend final : public AgentBackend {
   std::size_t starts_at_once_;
   StartLimiter limiter_;
   std::string engine_;
+  bool podman_ = false;
   // By image id: an image does not change under its id.
   std::map<std::string, ContainerUser> users_;
+  StartLimiter probing_;  // one at a time
   std::shared_ptr<Event> pulling_;
+  TaskScope following_;
 };
 
 }  // namespace relay

@@ -60,12 +60,14 @@ Task<void> end_container(std::shared_ptr<AttachedContainer> container,
   container->room.notify();
   bool exited = container->exited.happened();
   if (!exited && by_itself) exited = co_await exits_within(*container, kEndFollows);
+  const bool output_closed = by_itself && !exited;
   if (!exited) co_await terminate(*container, grace);
   auto drained = container->output_ended.wait();
   co_await happens_within(container->output_ended, std::move(drained), kEndFollows);
 
   EndedContainer ended = co_await look_at(*container);
   ended.asked_to_stop = !by_itself;
+  ended.output_closed = output_closed;
   container->exit = container_exit(context.options, ended);
   context.events.forget(container->id);
   container->stream->close();

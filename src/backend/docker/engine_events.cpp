@@ -26,11 +26,13 @@ void EngineEvents::watch(const std::string& container_id, OnEvent on_event) {
 Task<void> EngineEvents::follow() {
   auto pause = kFirstPause;
   while (true) {
+    const auto began = std::chrono::steady_clock::now();
     const Error failure = co_await follow_once();
     const auto state = co_await asio::this_coro::cancellation_state;
     if (state.cancelled() != asio::cancellation_type::none) co_return;
+    // A stream that lasts is a new start; one that breaks again and again is not.
+    if (std::chrono::steady_clock::now() - began > kLongestPause) pause = kFirstPause;
     if (!failure_) {
-      pause = kFirstPause;
       log_.error("the Docker Engine is gone, no sessions until it is back",
                  {{"engine", engine_.address()}, {"reason", failure.explanation}});
     }

@@ -46,8 +46,27 @@ bool had_no_space(std::string_view errors) {
   return says_any(errors, kWords);
 }
 
+// The Engine's init started, and what it was to start did not (tini of Docker, catatonit of
+// Podman).
+bool command_did_not_start(const AgentExit& exit, std::string_view errors) {
+  static constexpr std::array<std::string_view, 2> kWords{"[FATAL tini", "(catatonit"};
+  return (exit.exit_code == 126 || exit.exit_code == 127) && says_any(errors, kWords);
+}
+
+Error bad_command(const ContainerOptions& options, int exit_code) {
+  return make_error(ErrorType::kContainerStartFailed,
+                    exit_code == 127 ? "the image does not have the agent's command"
+                                     : "the agent's command can't be executed")
+      .because("container.command is wrong, or container.image is not an agent's image")
+      .suggest("check container.command and container.image")
+      .suggest("docker run --rm -it --entrypoint sh " + options.image)
+      .with("image", options.image)
+      .with("key", "container.command");
+}
+
 std::string limit_of(const ContainerOptions& options) {
-  return options.memory_limit > 0 ? size_text(options.memory_limit) : "the host's memory";
+  return options.memory_limit > 0 ? "its memory limit of " + size_text(options.memory_limit)
+                                  : "the memory of its host";
 }
 
 Error out_of_memory(const ContainerOptions& options, const std::string& who) {
@@ -81,7 +100,7 @@ std::optional<Error> cause(const ContainerOptions& options, const EndedContainer
         .retryable();
   }
   // Podman's state may lag behind: what its wait call said has happened.
-  if (ended.state->running && !ended.exit_code) {
+  if (ended.output_closed || (ended.state->running && !ended.exit_code)) {
     return make_error(ErrorType::kDockerNotAvailable,
                       "the Engine cut the connection to an agent that was running")
         .because("the Engine was restarted, or the agent closed its output")
@@ -90,6 +109,7 @@ std::optional<Error> cause(const ContainerOptions& options, const EndedContainer
         .retryable();
   }
   if (exit.exit_code == 0) return std::nullopt;
+  if (command_did_not_start(exit, ended.stderr_tail)) return bad_command(options, *exit.exit_code);
   if (could_not_fork(ended.stderr_tail) && options.pids_limit > 0) {
     return exceeded("the agent could not start another process or thread", "pids")
         .because(fmt::format("container.pids_limit allows {}", options.pids_limit))

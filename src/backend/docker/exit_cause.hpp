@@ -16,9 +16,10 @@ struct EndedContainer {
   std::optional<engine::ContainerState> state;  // empty: removed by someone else, or unknown
   std::optional<int> exit_code;                 // what the wait call said
   bool oom_event = false;                       // the kernel killed a process of it
-  bool asked_to_stop = false;                   // by the relay
-  bool disk_is_full = false;                    // the workspace's file system has no room
-  std::optional<Error> engine_failure;          // why the end could not be watched
+  bool output_closed = false;           // its output ended while it ran; then the relay ended it
+  bool asked_to_stop = false;           // by the relay
+  bool disk_is_full = false;            // the workspace's file system has no room
+  std::optional<Error> engine_failure;  // why the end could not be watched
   std::string stderr_tail;
 };
 

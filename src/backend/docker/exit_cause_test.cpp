@@ -80,7 +80,8 @@ TEST(ContainerExit, NamesTheMemoryLimitWhenTheAgentItselfWasKilled) {
   EXPECT_EQ(exit.signal, 9);
   ASSERT_TRUE(exit.cause);
   EXPECT_EQ(exit.cause->type, ErrorType::kContainerResourceExceeded);
-  EXPECT_EQ(exit.cause->explanation, "the agent was killed: the container used up 512M");
+  EXPECT_EQ(exit.cause->explanation,
+            "the agent was killed: the container used up its memory limit of 512M");
   EXPECT_EQ(text_of(*exit.cause, "resource"), "memory");
   EXPECT_EQ(text_of(*exit.cause, "key"), "container.memory_limit");
   EXPECT_EQ(number_of(*exit.cause, "limit_bytes"), 512 << 20);
@@ -108,7 +109,7 @@ TEST(ContainerExit, WithoutALimitTheHostHadNoMemory) {
   EndedContainer ended = ended_with(137);
   ended.state->oom_killed = true;
   const AgentExit exit = container_exit({}, ended);
-  EXPECT_NE(exit.cause->explanation.find("the host's memory"), std::string::npos);
+  EXPECT_NE(exit.cause->explanation.find("the memory of its host"), std::string::npos);
   EXPECT_EQ(number_of(*exit.cause, "limit_bytes"), -1);
 }
 
@@ -303,6 +304,18 @@ TEST(SizeText, UsesTheLargestUnitThatFits) {
       {std::uint64_t{1} << 50, "1024T"},
       {18446744073709551615U, "18446744073709551615 bytes"}};
   for (const auto& [bytes, wanted] : cases) EXPECT_EQ(size_text(bytes), wanted);
+}
+
+TEST(ContainerExit, NamesTheCommandThatTheInitCouldNotStart) {
+  EndedContainer ended;
+  ended.state = engine::ContainerState();
+  ended.state->exit_code = 127;
+  ended.stderr_tail = "[FATAL tini (7)] exec /nope failed: No such file or directory\n";
+  const AgentExit exit = container_exit(ContainerOptions(), ended);
+  ASSERT_TRUE(exit.cause);
+  EXPECT_EQ(exit.cause->type, ErrorType::kContainerStartFailed);
+  ended.stderr_tail = "sh: nope: not found\n";
+  EXPECT_FALSE(container_exit(ContainerOptions(), ended).cause) << "the agent's own affair";
 }
 
 }  // namespace

@@ -4,10 +4,25 @@
 #include "backend/docker/pull_progress.hpp"
 #include "base/random_id.hpp"
 
+#include <functional>
+#include <utility>
+
 namespace relay {
 namespace {
 
 constexpr std::size_t kMaxAccountFile = 1u << 20;
+
+// Calls at the end of a scope, also when that is left by a cancellation.
+class Finally {
+ public:
+  explicit Finally(std::function<void()> call) : call_(std::move(call)) {}
+  Finally(const Finally&) = delete;
+  Finally& operator=(const Finally&) = delete;
+  ~Finally() { call_(); }
+
+ private:
+  std::function<void()> call_;
+};
 
 }  // namespace
 
@@ -35,6 +50,7 @@ Task<Result<void>> DockerBackend::pull() {
     co_return Result<void>();  // whether it worked shows when the image is looked for
   }
   pulling_ = std::make_shared<Event>(context_.executor);
+  const Finally over([this] { std::exchange(pulling_, nullptr)->happen(); });
   context_.log.info("pulling the image",
                     {{"image", options.image}, {"limit_s", options.pull_timeout.count() / 1000}});
   PullProgress progress;
@@ -44,24 +60,29 @@ Task<Result<void>> DockerBackend::pull() {
   };
   auto pulled = co_await context_.engine.pull(options.image, options.pull_timeout, show);
   if (pulled) context_.log.info("the image is here", {{"image", options.image}});
-  pulling_->happen();
-  pulling_.reset();
   co_return pulled;
 }
 
 // The Engine's own answer to "who is it": what stands in the image's files, read from a container
 // that never starts.
 Task<Result<ContainerUser>> DockerBackend::find_user(engine::ImageFacts image) {
+  const StartLimiter::Slot turn = co_await probing_.take();
   const auto known = users_.find(image.id);
   if (known != users_.end()) co_return known->second;
   engine::EngineClient& engine = context_.engine;
-  const auto probe = co_await engine.create_container(
-      "acp-relay-probe-" + random_hex(8), probe_spec(context_.options.image, context_.instance));
+  const std::string name = "acp-relay-probe-" + random_hex(8);
+  const auto probe =
+      co_await engine.create_container(name, probe_spec(context_.options.image, context_.instance));
+  Result<std::optional<std::string>> passwd;
+  Result<std::optional<std::string>> group;
+  if (probe) {
+    passwd = co_await engine.read_file(name, "/etc/passwd", kMaxAccountFile);
+    group = co_await engine.read_file(name, "/etc/group", kMaxAccountFile);
+  }
+  // Also after a failure: the Engine may have made it and not have come to say so.
+  const auto removed = co_await engine.remove(name);
+  if (!removed) context_.log.warn("a probe container is left", {{"container", name}});
   if (!probe) co_return probe.error();
-  const auto passwd = co_await engine.read_file(*probe, "/etc/passwd", kMaxAccountFile);
-  const auto group = co_await engine.read_file(*probe, "/etc/group", kMaxAccountFile);
-  const auto removed = co_await engine.remove(*probe);
-  if (!removed) context_.log.warn("a probe container is left", {{"container", *probe}});
   if (!passwd) co_return passwd.error();
   if (!group) co_return group.error();
   ImageUsers users;

@@ -6,9 +6,47 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+
 namespace relay {
+namespace {
+
+std::string resolved(const std::string& path) {
+  std::error_code failure;
+  const std::string found = std::filesystem::canonical(path, failure).string();
+  return failure ? path : found;
+}
+
+// Links resolved, which the configuration alone can't know: does a mount hand out the Engine?
+std::optional<Error> exposed_engine(const ContainerOptions& options, const std::string& socket) {
+  if (options.allow_unsafe || socket.empty()) return std::nullopt;
+  const std::string engine = resolved(socket);
+  const auto refuse = [&](const std::string& key,
+                          const std::string& source) -> std::optional<Error> {
+    const std::string path = resolved(source);
+    if (path != "/" && engine != path && !engine.starts_with(path + "/")) return std::nullopt;
+    return make_error(ErrorType::kContainerStartFailed,
+                      key + ": " + source + " gives control over the host: it holds " + engine)
+        .suggest("mount a directory without the Engine's socket")
+        .suggest("set container.allow_unsafe: true if you accept that")
+        .with("key", key);
+  };
+  for (const ExtraVolume& volume : options.extra_volumes) {
+    if (!volume.source.starts_with('/')) continue;
+    if (auto failure = refuse("container.extra_volumes", volume.source)) return failure;
+  }
+  for (const std::string& root : options.mount_roots) {
+    if (auto failure = refuse("container.mount_roots", root)) return failure;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
 
 Task<Result<void>> DockerBackend::check(KeepDirectories keep) {
+  if (auto failure = exposed_engine(context_.options, context_.engine.socket_path())) {
+    co_return *failure;
+  }
   auto checked = co_await check_engine();
   if (!checked) co_return checked;
   checked = context_.workspaces.open();
@@ -29,6 +67,7 @@ Task<Result<void>> DockerBackend::check(KeepDirectories keep) {
 Task<Result<void>> DockerBackend::check_engine() {
   const auto version = co_await context_.engine.connect();
   if (!version) co_return version.error();
+  podman_ = version->podman;
   engine_ = fmt::format("{} {} (API {}) at {}", version->podman ? "Podman" : "Docker",
                         version->version, version->api.to_string(), context_.engine.address());
   const auto info = co_await context_.engine.info();
@@ -42,8 +81,8 @@ Task<Result<void>> DockerBackend::check_engine() {
 
 // Containers and directories with this relay's instance that no session of it needs.
 Task<Result<void>> DockerBackend::remove_leftovers(KeepDirectories keep) {
-  const std::string label = std::string(kInstanceLabel) + "=" + context_.instance;
-  const auto containers = co_await context_.engine.list({label});
+  const std::vector<std::string> labels{std::string(kInstanceLabel) + "=" + context_.instance};
+  const auto containers = co_await context_.engine.list(labels);
   if (!containers) co_return containers.error();
   for (const engine::ContainerSummary& container : *containers) {
     const bool runs = container.state == "running" || container.state == "paused";

@@ -59,6 +59,17 @@ std::string read_file(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+Result<void> make_directories(const std::vector<std::string>& paths, const ContainerUser& user) {
+  for (const std::string& path : paths) {
+    if (::mkdir(path.c_str(), 0700) != 0) return unavailable("cannot make", path, errno);
+    // Whatever the umask.
+    if (::chmod(path.c_str(), 0700) != 0 || ::lchown(path.c_str(), user.uid, user.gid) != 0) {
+      return unavailable("cannot give away", path, errno);
+    }
+  }
+  return Result<void>();
+}
+
 }  // namespace
 
 Workspaces::Workspaces(asio::any_io_executor executor, const ContainerOptions& options,
@@ -70,6 +81,11 @@ Workspaces::Workspaces(asio::any_io_executor executor, const ContainerOptions& o
       log_(std::move(log)) {}
 
 Result<void> Workspaces::open() const {
+  if (::access(options_.helper_program.c_str(), X_OK) != 0) {
+    return make_error(ErrorType::kWorkspaceUnavailable,
+                      "cannot run " + options_.helper_program + ": " + std::strerror(errno))
+        .suggest("install acp-workspace-helper beside acp-relay");
+  }
   const std::string& base = options_.workspace_base_dir;
   std::error_code failure;
   const bool made = fs::create_directories(base, failure);
@@ -106,15 +122,19 @@ Task<Result<void>> Workspaces::make(SessionId session, ContainerUser user, Worki
   // What was there before is not this session's to undo.
   auto root = make_root(directories, session);
   if (!root) co_return root;
-  std::vector<std::string> arguments{"make", std::to_string(user.uid), std::to_string(user.gid),
-                                     directories.workspace};
+  std::vector<std::string> paths{directories.workspace};
   for (std::size_t end = 0; end != std::string::npos && !where.subdirectory.empty();) {
     end = where.subdirectory.find('/', end + 1);
-    arguments.push_back(directories.workspace + "/" + where.subdirectory.substr(0, end));
+    paths.push_back(directories.workspace + "/" + where.subdirectory.substr(0, end));
   }
-  if (options_.home == ContainerHome::kKeep) arguments.push_back(directories.home);
-  const bool own = user.uid == ::geteuid() && user.gid == ::getegid();
-  const auto made = co_await run_helper(directories, std::move(arguments), !own);
+  if (options_.home == ContainerHome::kKeep) paths.push_back(directories.home);
+  Result<void> made;
+  if (::geteuid() == 0 || (user.uid == ::geteuid() && user.gid == ::getegid())) {
+    made = make_directories(paths, user);  // a moment: nothing that would be worth waiting for
+  } else {
+    paths.insert(paths.begin(), {"make", std::to_string(user.uid), std::to_string(user.gid)});
+    made = co_await run_helper(directories, std::move(paths), true);
+  }
   if (!made) {
     const auto undone = co_await remove(session);
     if (!undone) {

@@ -1,10 +1,11 @@
 // The directories of sessions on the host: made for the container's user, removed with the session.
 //
 // Every session has <container.workspace_base_dir>/<session id>/ with a marker file that names the
-// relay's instance; nothing without that marker is ever removed. Directories of another uid are
-// made and removed by acp-workspace-helper: as a child process when the relay is root, otherwise as
-// root in a short-lived container that sees this one directory and nothing else. What may take long
-// never runs on the loop. Errors are workspace_unavailable and name container.workspace_base_dir.
+// relay's instance; nothing without that marker is ever removed. A few directories are made at
+// once; removing what an agent left may take long, and is done by acp-workspace-helper as a child
+// process. Where the relay is neither root nor the container's user, the helper makes and removes
+// as root in a short-lived container that sees this one directory and nothing else. Errors are
+// workspace_unavailable and name container.workspace_base_dir.
 #pragma once
 
 #include "backend/docker/container_options.hpp"

@@ -1,0 +1,67 @@
+// Deleting a session, a step at a time: a transaction holds up everything else on the thread.
+#include "storage/store_statements.hpp"
+
+namespace relay::storage {
+namespace {
+
+// A step is a few milliseconds, whatever the runs are like: one message each, or full groups.
+constexpr std::int64_t kMaxRowsOfStep = 2000;
+constexpr std::int64_t kMaxRunsOfStep = 256;
+
+}  // namespace
+
+Result<EraseStep> MessageStore::erase(const SessionId& session) {
+  auto found = find(session, {});
+  if (!found) return std::move(found.error());
+  if (!*found) {
+    return make_error(ErrorType::kSessionNotFound, "there is no session " + session.value())
+        .suggest("session/list shows the sessions there are");
+  }
+  if (!(*found)->closed_at) {
+    return make_error(ErrorType::kInvalidParams, "the session " + session.value() + " is open")
+        .suggest("close it, then delete it");
+  }
+  const auto number = number_of(session.value());
+  if (!number) return failure("cannot find the session");
+
+  struct Run {
+    std::int64_t place, first, rows;
+  };
+  std::vector<Run> runs;
+  std::int64_t rows = 0;
+  bool is_all = true;
+  {
+    Statement& oldest = statements_->oldest_runs;
+    const ResetAtExit reset(oldest);
+    oldest.bind(1, *number).bind(2, kMaxRunsOfStep + 1);
+    Step step = Step::kDone;
+    while ((step = oldest.step()) == Step::kRow) {
+      const std::int64_t of_run = oldest.column_number(2);
+      is_all =
+          std::ssize(runs) < kMaxRunsOfStep && (runs.empty() || rows + of_run <= kMaxRowsOfStep);
+      if (!is_all) break;
+      runs.push_back({oldest.column_number(0), oldest.column_number(1), of_run});
+      rows += of_run;
+    }
+    if (step == Step::kFailed) return failure("cannot read what is to be deleted");
+  }
+
+  if (statements_->begin.run() != Step::kDone) return failure("cannot begin to delete");
+  bool intact = true;
+  if (is_all) {
+    intact = statements_->delete_session.bind(1, *number).run() == Step::kDone;
+  } else {
+    for (const Run& run : runs) {
+      intact = intact && delete_rows(*number, run.first, run.place, run.rows, true) &&
+               insert_gap(*number, {run.first, run.first + run.rows - 1});
+    }
+  }
+  if (!intact || statements_->commit.run() != Step::kDone) {
+    auto problem = undone("cannot delete the session");
+    return std::move(problem.error());
+  }
+  rows_ -= rows;
+  return EraseStep{is_all};
+}
+
+}  // namespace relay::storage
