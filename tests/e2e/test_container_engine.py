@@ -1,0 +1,227 @@
+"""An Engine that is not there, goes away, comes back, or is none at all."""
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+
+import pytest
+
+from harness import containers
+from harness.deadline import SCALE, wait_until
+from harness.engine import Engine
+from harness.http_client import RelayError, text_block
+from harness.relay import DEMO_AGENT, ROOT
+
+
+class PrivateEngine(Engine):
+    """A dockerd of the test's own, which it may end."""
+
+    def __init__(self):
+        # The path of a socket has to be short.
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="acp-e2e-", dir="/tmp"))
+        super().__init__(f"unix://{self.directory}/docker.sock")
+
+    def run(self, *arguments):
+        done = subprocess.run([str(ROOT / "scripts/engine.sh"), *arguments], capture_output=True, text=True,
+                              timeout=120 * SCALE, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def start(self):
+        assert self.run("start", str(self.directory)).strip() == f"DOCKER_HOST={self.address}"
+
+    def end_daemon(self, signal=15):
+        pid = int((self.directory / "pid").read_text())
+        os.kill(pid, signal)
+        wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists(), "dockerd ends", 60)
+
+    def clear(self):
+        self.run("stop", str(self.directory))
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def private_engine():
+    engine = PrivateEngine()
+    try:
+        engine.start()
+        yield engine
+    finally:
+        engine.clear()
+
+
+@pytest.fixture
+def private_relay(private_engine, make_relay):
+    private_engine.start()
+
+    def make(container=None, config=None, **options):
+        return make_relay({**(config or {}), "container": container or {}}, kind=containers.ContainerRelay,
+                          engine=private_engine, image=containers.import_demo(private_engine), **options)
+    yield make
+    private_engine.start()  # relays end with the test, and look at it
+
+
+def unavailable(relay):
+    with pytest.raises(RelayError) as caught:
+        relay.http().new("/workspace")
+    return caught.value
+
+
+@pytest.mark.parametrize("signal", [15, 9], ids=["in order", "killed"])
+def test_an_engine_that_ends_and_comes_back(private_relay, private_engine, signal):
+    relay = private_relay()
+    relay.keeps_directories = True  # the daemon ends the agent, whose work stays
+    client = relay.websocket()
+    session = client.new("/workspace")
+    private_engine.end_daemon(signal)
+    wait_until(lambda: relay.management("/api/ready").status_code == 503, "ready is red")
+    error = unavailable(relay)
+    assert error.type == "docker_not_available"
+    assert error.status == 503
+    assert private_engine.socket in json.dumps(error.data)
+    assert relay.management("/api/health").status_code == 200, "the relay itself is well"
+    private_engine.start()
+    wait_until(lambda: relay.management("/api/ready").status_code == 200, "ready is green again")
+    # Without live-restore a daemon ends its containers; the session says so or still works.
+    wait_until(lambda: client.all("_acp-relay/session_closed") or relay.container(session)["State"]["Running"],
+               "the old session's fate is known")
+    if client.all("_acp-relay/session_closed"):
+        assert client.error("session/prompt", sessionId=session, content=text_block("x")).type
+    relay.assert_serves()
+
+
+def test_a_session_closed_while_the_engine_is_away_is_cleared_up_later(private_relay, private_engine):
+    relay = private_relay({"shutdown_timeout": "500ms"})
+    client = relay.http()
+    session = client.new("/workspace")
+    private_engine.end_daemon(9)
+    with contextlib.suppress(RelayError):
+        client.result("session/close", sessionId=session)
+    private_engine.start()
+    relay.wait_until_empty()
+
+
+def test_a_relay_that_ends_without_its_engine_clears_up_at_its_next_start(private_relay, private_engine):
+    relay = private_relay({"shutdown_timeout": "500ms"})
+    relay.http().new("/workspace")
+    private_engine.end_daemon(9)
+    relay.may_leave_open_rows = True
+    relay.send_signal(15)
+    relay.wait(60)
+    private_engine.start()
+    relay.start()
+    relay.keeps_directories = True  # for the relay, the agent ended by itself
+    relay.wait_until_empty()
+
+
+# Addresses where no Engine answers.
+@pytest.fixture
+def short_directory():
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="acp-e2e-", dir="/tmp"))
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def does_not_start(make_container_relay, address, *words, **options):
+    relay = make_container_relay({"docker_host": address}, start=False, **options).launch()
+    assert relay.wait(15) == 1
+    text = relay.log_text()
+    for word in words:
+        assert word in text, text[-2000:]
+    return text
+
+
+def test_a_missing_socket(make_container_relay, short_directory):
+    does_not_start(make_container_relay, f"unix://{short_directory}/none.sock", f"{short_directory}/none.sock")
+
+
+def test_a_socket_that_nobody_listens_at(make_container_relay, short_directory):
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(f"{short_directory}/dead.sock")
+    does_not_start(make_container_relay, f"unix://{short_directory}/dead.sock", f"{short_directory}/dead.sock")
+
+
+def test_a_port_that_nobody_listens_at(make_container_relay):
+    does_not_start(make_container_relay, "tcp://127.0.0.1:1", "127.0.0.1:1")
+
+
+@contextlib.contextmanager
+def fake_engine(directory, answer):
+    """Answers every request with the same bytes; None: accepts and stays silent."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(f"{directory}/fake.sock")
+    listener.listen()
+    open_ones = []
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                open_ones.append(connection)
+                if answer is not None:
+                    connection.recv(65536)
+                    connection.sendall(answer)
+                    connection.close()
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield f"unix://{directory}/fake.sock"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        for connection in open_ones:
+            connection.close()
+
+
+def http(body, status="200 OK"):
+    return (f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nConnection: close\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}").encode()
+
+
+OLD = json.dumps({"Version": "1.12.6", "ApiVersion": "1.24", "MinAPIVersion": "1.12", "Os": "linux", "Arch": "amd64",
+                  "KernelVersion": "3.10"})
+
+
+@pytest.mark.parametrize("answer, words", [
+    (http(OLD), ["1.24", "1.41"]), (http("{}"), []), (http("<html>"), []), (http("no", "404 Not Found"), []),
+    (b"SSH-2.0-OpenSSH_9.2\r\n", []), (b"", []), (None, [])],
+    ids=["too old", "empty", "html", "404", "ssh", "closes", "silent"])
+def test_something_that_is_no_engine_or_a_bad_one(make_container_relay, short_directory, answer, words):
+    with fake_engine(short_directory, answer) as address:
+        does_not_start(make_container_relay, address, f"{short_directory}/fake.sock", *words)
+
+
+def test_a_socket_that_this_user_may_not_use(make_container_relay, short_directory, private_engine):
+    """Root may use everything, so the relay runs as somebody else."""
+    directory = short_directory / "relay"
+    directory.mkdir()
+    for path in (short_directory, directory):
+        os.chmod(path, 0o777)
+    relay = containers.ContainerRelay(directory, {}, engine=private_engine, image="x:1")
+    os.chmod(relay.workspace, 0o777)
+    relay.launch(prefix=("setpriv", "--reuid=4711", "--regid=4711", "--clear-groups"))
+    try:
+        assert relay.wait(15) == 1
+        assert "permi" in relay.log_text().lower() and private_engine.socket in relay.log_text()
+        assert "group" in relay.log_text(), "the remedy is named"
+    finally:
+        relay.process = None
+
+
+def test_without_an_engine_a_relay_with_a_command_uses_processes_and_says_so(make_container_relay, short_directory):
+    relay = make_container_relay({"docker_host": f"unix://{short_directory}/none.sock", "required": False},
+                                 {"agent": {"command": str(DEMO_AGENT)}})
+    client = relay.http()
+    result = client.result("session/new", workingDirectory=str(relay.workspace))
+    assert result["isolation"] == "process"
+    assert relay.management("/api/health").json()["isolation"] == "process"
+    assert "none.sock" in relay.log_text() and "NO CONTAINERS" in relay.log_text()
+
+
+def test_docker_host_of_the_environment_is_used(make_container_relay, engine):
+    relay = make_container_relay({"docker_host": ""}, env={"DOCKER_HOST": engine.address})
+    assert relay.http().result("session/new")["isolation"] == "container"
