@@ -60,7 +60,7 @@ void add_container_keys(std::vector<Key>& keys) {
      choice<HomeMode>(
          {{"keep", HomeMode::kKeep}, {"tmpfs", HomeMode::kTmpfs}, {"image", HomeMode::kImage}}),
      "The user's home: keep is a directory of the session on the host, tmpfs is memory, gone "
-     "with the container and without programs that can be run, image is what the image has there.");
+     "with the container, image is what the image has there.");
   at("runtime", &C::runtime, text(),
      "OCI runtime such as runsc, by the name that the Engine knows it by, checked at start; empty: "
      "the Engine's default.");
