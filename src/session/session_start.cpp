@@ -63,6 +63,7 @@ Task<Result<void>> Session::shake_hands(const StartRequest& request) {
   if (state_ == SessionState::kClosing) co_return close_error_;  // whatever came first
   if (first.index() == 1) {
     const auto starved = co_await agent_->diagnose();
+    if (state_ == SessionState::kClosing) co_return close_error_;
     if (starved) co_return *starved;
     co_return agent_timed_out(handshake.phase(), limit, context_.backend.isolation(),
                               agent_->stderr_tail());
