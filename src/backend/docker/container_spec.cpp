@@ -99,7 +99,7 @@ json::object tmpfs(const ContainerOptions& options, const ContainerPlan& plan) {
     object[home_in_container(plan.user)] =
         plan.tmpfs_has_owner ? "exec,mode=0700,uid=" + std::to_string(plan.user.uid) +
                                    ",gid=" + std::to_string(plan.user.gid)
-                             : "exec,mode=1777";
+                             : "exec,mode=0700,U";
   }
   return object;
 }

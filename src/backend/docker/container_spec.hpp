@@ -29,7 +29,7 @@ struct ContainerPlan {
   ContainerUser user;
   SessionDirectories directories;
   WorkingDirectory working_directory;
-  bool tmpfs_has_owner = true;  // Podman refuses the options uid and gid
+  bool tmpfs_has_owner = true;  // Podman refuses the options uid and gid; U is its word for them
 };
 
 // The body of POST /containers/create. stdin stays open when the relay dies (StdinOnce: false), and

@@ -255,6 +255,15 @@ TEST(ContainerSpec, HomeIsADirectoryMemoryOrTheImages) {
   }
 }
 
+TEST(ContainerSpec, GivesAHomeInMemoryToTheUserInPodmansWords) {
+  ContainerOptions options = plain_options();
+  options.home = ContainerHome::kTmpfs;
+  ContainerPlan plan = plain_plan();
+  plan.tmpfs_has_owner = false;
+  EXPECT_EQ(at(container_spec(options, plan), "/HostConfig/Tmpfs"),
+            R"({"/home/node":"exec,mode=0700,U"})");
+}
+
 TEST(ContainerSpec, MountsNothingOverTheWorkspace) {
   for (const ContainerHome home : {ContainerHome::kKeep, ContainerHome::kTmpfs}) {
     ContainerOptions options = plain_options();
