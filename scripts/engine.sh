@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # A Docker Engine for tests and trials: finds one that answers, or runs a private one.
-#   scripts/engine.sh start DIR     a private dockerd, everything of it below DIR; prints DOCKER_HOST=...
-#   scripts/engine.sh stop DIR      ends it and removes what it made; nothing to do is fine
-#   scripts/engine.sh ensure [DIR]  prints the DOCKER_HOST of an Engine that answers, else starts one in DIR
-#   scripts/engine.sh probe         prints the DOCKER_HOST of an Engine that answers, else why there is none
-# Further arguments of start go to dockerd. The private one has a network namespace of its own (containers
+#   scripts/engine.sh start DIR         a private dockerd, everything of it below DIR; prints DOCKER_HOST=...
+#   scripts/engine.sh start-podman DIR  the same with Podman's Docker-compatible service and runc
+#   scripts/engine.sh stop DIR          ends it and removes what it made; nothing to do is fine
+#   scripts/engine.sh ensure [DIR]      prints the DOCKER_HOST of an Engine that answers, else starts one in DIR
+#   scripts/engine.sh probe             prints the DOCKER_HOST of an Engine that answers, else why there is none
+# Further arguments of start go to dockerd. A private one has a network namespace of its own (containers
 # reach nothing outside) unless ENGINE_NETWORK=host is set, for builds that download. It needs root; it
 # shares the machine's control groups, which are mounted when nothing is, and stay.
 set -euo pipefail
@@ -18,7 +19,7 @@ readonly ready_seconds=60 stop_seconds=20
 say() { printf '%s\n' "$*" >&2; }
 
 usage() {
-  sed -n '3,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+  sed -n '3,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
   exit 2
 }
 
@@ -60,7 +61,7 @@ probe() {
 process_of() {
   local pid
   pid=$(cat "$1" 2>/dev/null) && [[ $pid =~ ^[0-9]+$ ]] && kill -0 "$pid" 2>/dev/null &&
-    grep -qs "$2" "/proc/$pid/comm" && echo "$pid"
+    grep -qsE "$2" "/proc/$pid/comm" && echo "$pid"
 }
 
 # wait_for SECONDS COMMAND...: until it succeeds; 1 when the time is over.
@@ -88,15 +89,18 @@ mount_control_groups() {
   [[ -d $base/memory ]] || fail "the memory controller of the control groups can't be mounted"
 }
 
-start() {
-  local directory=$1 socket=$1/docker.sock group network
-  shift
+# claim DIR PROGRAM GROUP: makes DIR ours alone, with what PROGRAM needs installed. Returns 1, and prints the
+# address, when an Engine of DIR answers already.
+claim() {
+  local directory=$1 program=$2 group=$3 socket=$1/docker.sock
   [[ $directory == /* ]] || fail "\"$directory\" is not an absolute path"
   ((${#socket} < 108)) || fail "the path of the socket is too long for one: $socket" "choose a shorter DIR"
-  [[ $(id -u) -eq 0 ]] || fail "a private Docker Engine needs root" "sudo scripts/engine.sh start $directory" \
+  [[ $(id -u) -eq 0 ]] || fail "a private Engine needs root" "sudo scripts/engine.sh start $directory" \
     "set DOCKER_HOST to an Engine that you may use"
   command -v curl >/dev/null || "$root/scripts/install.sh" build >&2
-  if ! command -v dockerd >/dev/null || ! command -v ip >/dev/null; then "$root/scripts/install.sh" engine >&2; fi
+  if ! command -v "$program" >/dev/null || ! command -v ip >/dev/null; then
+    "$root/scripts/install.sh" "$group" >&2
+  fi
 
   mkdir -p "$directory"
   [[ -e $directory/$marker || -z $(ls -A "$directory") ]] ||
@@ -106,9 +110,33 @@ start() {
   flock -w $((2 * ready_seconds)) 9 || fail "another start or stop of $directory does not end"
   if answers "$socket"; then
     echo "DOCKER_HOST=unix://$socket"
-    return
+    return 1
   fi
   mount_control_groups
+}
+
+# own_network: a network namespace to run a command in, as an array; without a bridge and rules of its own
+# an Engine leaves the machine's network alone.
+# shellcheck disable=SC2016  # the inner shell expands it
+readonly own_network=(unshare --net sh -c 'ip link set lo up; exec "$@"' sh)
+
+# started DIR LOG: waits for the Engine that runs as $daemon and prints its address.
+started() {
+  local directory=$1 log=$2
+  wait_for "$ready_seconds" ready_or_dead "$directory/docker.sock" || true
+  if ! answers "$directory/docker.sock"; then
+    tail -n 15 "$log" >&2
+    kill -TERM "$daemon" 2>/dev/null || true
+    fail "the Engine did not come up in $directory (the end of its log is above)" \
+      "read $log" "set DOCKER_HOST to an Engine that runs"
+  fi
+  echo "DOCKER_HOST=unix://$directory/docker.sock"
+}
+
+start() {
+  local directory=$1 socket=$1/docker.sock group network
+  shift
+  claim "$directory" dockerd engine || return 0
   # A daemon that was killed leaves a containerd that notices a moment later.
   end_process "$directory/pid" dockerd
   wait_for 5 gone "$directory/exec/containerd/containerd.pid" containerd ||
@@ -116,9 +144,7 @@ start() {
   rm -f "$directory/pid" "$directory/exec/containerd/containerd.pid" "$socket"
 
   group=${SUDO_GID:-$(getent group docker >/dev/null && echo docker || echo root)}
-  # Without a bridge and rules of its own the daemon leaves the machine's network alone.
-  # shellcheck disable=SC2016  # the inner shell expands it
-  network=(unshare --net sh -c 'ip link set lo up; exec "$@"' sh)
+  network=("${own_network[@]}")
   if [[ ${ENGINE_NETWORK:-own} == host ]]; then
     network=()
     set -- --bridge=none "$@"
@@ -128,14 +154,48 @@ start() {
     --host "unix://$socket" --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false \
     --shutdown-timeout 5 "$@" </dev/null >"$directory/dockerd.log" 2>&1 9>&- &
   daemon=$!
-  wait_for "$ready_seconds" ready_or_dead "$socket" || true
-  if ! answers "$socket"; then
-    tail -n 15 "$directory/dockerd.log" >&2
-    kill -TERM "$daemon" 2>/dev/null || true
-    fail "dockerd did not come up in $directory (the end of its log is above)" \
-      "read $directory/dockerd.log" "set DOCKER_HOST to an Engine that runs"
-  fi
-  echo "DOCKER_HOST=unix://$socket"
+  started "$directory" "$directory/dockerd.log"
+}
+
+# Podman's own defaults reach for crun, systemd and resource limits that only some machines allow. Locks are
+# files, or this service and another Podman of the machine would share theirs.
+write_podman_settings() {
+  local directory=$1
+  cat >"$directory/containers.conf" <<END
+[containers]
+default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+lock_type = "file"
+runtime = "runc"
+[network]
+network_config_dir = "$directory/networks"
+END
+  cat >"$directory/storage.conf" <<END
+[storage]
+driver = "overlay"
+graphroot = "$directory/root"
+runroot = "$directory/exec"
+END
+}
+
+start_podman() {
+  local directory=$1 socket=$1/docker.sock
+  [[ -x /usr/libexec/podman/catatonit ]] || "$root/scripts/install.sh" podman >&2
+  claim "$directory" podman podman || return 0
+  end_process "$directory/pid" podman
+  rm -f "$directory/pid" "$socket"
+  write_podman_settings "$directory"
+  # conmon writes a file "oom" into the directory that it was started in.
+  mkdir -p "$directory/tmp"
+  cd "$directory/tmp"
+  CONTAINERS_CONF=$directory/containers.conf CONTAINERS_STORAGE_CONF=$directory/storage.conf TMPDIR=$directory/tmp \
+    setsid "${own_network[@]}" podman --root "$directory/root" --runroot "$directory/exec" \
+    --tmpdir "$directory/tmp" system service --time 0 "unix://$socket" </dev/null >"$directory/podman.log" 2>&1 9>&- &
+  daemon=$!
+  echo "$daemon" >"$directory/pid"
+  started "$directory" "$directory/podman.log"
 }
 
 ready_or_dead() { answers "$1" || ! kill -0 "$daemon" 2>/dev/null; }
@@ -153,24 +213,43 @@ end_process() {
   wait_for 5 gone "$1" "$2" || true
 }
 
+# engine_containers SOCKET [QUERY]: their ids.
+engine_containers() {
+  curl --silent --max-time 10 --unix-socket "$1" "http://engine/containers/json${2:-}" |
+    grep -o '"Id":"[0-9a-f]*"' | cut -d'"' -f4
+}
+
+call() { curl --silent --max-time 10 --output /dev/null --unix-socket "$1" -X "$2" "http://engine$3" || true; }
+
 # The daemon waits ten seconds for each container that ignores SIGTERM; nobody needs their last words.
 kill_containers() {
   local id
-  for id in $(curl --silent --max-time 10 --unix-socket "$1" http://engine/containers/json |
-    grep -o '"Id":"[0-9a-f]*"' | cut -d'"' -f4); do
-    curl --silent --max-time 10 --output /dev/null --unix-socket "$1" -X POST "http://engine/containers/$id/kill" || true
-  done
+  for id in $(engine_containers "$1"); do call "$1" POST "/containers/$id/kill"; done
+}
+
+# Podman has no daemon that would unmount them as it ends.
+remove_containers() {
+  local id
+  for id in $(engine_containers "$1" "?all=1"); do call "$1" DELETE "/containers/$id?force=1&v=1"; done
 }
 
 # What lives on when the daemon had to be killed: the processes that hold each container.
 end_shims() {
   local process
   for process in /proc/[0-9]*; do
-    if grep -qs '^containerd-shim' "$process/comm" &&
+    if grep -qsE '^(containerd-shim|conmon)' "$process/comm" &&
       tr '\0' ' ' <"$process/cmdline" 2>/dev/null | grep -qF "$1/exec/"; then
       pkill -KILL -P "${process#/proc/}" || true
       kill -KILL "${process#/proc/}" 2>/dev/null || true
     fi
+  done
+}
+
+# The control groups of Podman's containers have one parent, which another Podman of the machine may be using.
+remove_podman_groups() {
+  local parent
+  for parent in /sys/fs/cgroup/libpod_parent /sys/fs/cgroup/*/libpod_parent; do
+    [[ ! -d $parent ]] || find "$parent" -depth -type d -exec rmdir {} + 2>/dev/null || true
   done
 }
 
@@ -181,15 +260,20 @@ stop() {
   [[ $(id -u) -eq 0 ]] || fail "ending the Engine of $directory needs root" "sudo scripts/engine.sh stop $directory"
   exec 9>"$directory/$marker"
   flock -w $((2 * ready_seconds)) 9 || fail "another start or stop of $directory does not end"
-  if answers "$directory/docker.sock"; then kill_containers "$directory/docker.sock"; fi
-  end_process "$directory/pid" dockerd
+  if answers "$directory/docker.sock"; then
+    kill_containers "$directory/docker.sock"
+    [[ ! -e $directory/containers.conf ]] || remove_containers "$directory/docker.sock"
+  fi
+  end_process "$directory/pid" "dockerd|podman"
   end_process "$directory/exec/containerd/containerd.pid" containerd
   end_shims "$directory"
+  [[ ! -e $directory/containers.conf ]] || remove_podman_groups
   # Deepest first; mountinfo lists a mount before those inside it.
   while read -r target; do umount -l "$target" 2>/dev/null || true; done < <(
     awk -v prefix="$directory/" 'index($5, prefix) == 1 {print $5}' /proc/self/mountinfo | tac)
   rm -rf --one-file-system "$directory/root" "$directory/exec" "$directory/docker.sock" "$directory/pid" \
-    "$directory/dockerd.log" "${directory:?}/$marker"
+    "$directory/dockerd.log" "$directory/podman.log" "$directory/tmp" "$directory/networks" \
+    "$directory/containers.conf" "$directory/storage.conf" "${directory:?}/$marker"
   rmdir "$directory" 2>/dev/null || say "$directory is kept: it holds files that are not the Engine's"
 }
 
@@ -197,6 +281,10 @@ case ${1:-} in
   start)
     [[ $# -ge 2 ]] || usage
     start "${@:2}"
+    ;;
+  start-podman)
+    [[ $# -eq 2 ]] || usage
+    start_podman "$2"
     ;;
   stop)
     [[ $# -eq 2 ]] || usage

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing, and nothing when none is.
-#   scripts/install.sh [build] [test] [engine]   groups of scripts/packages.txt; default: build test
+#   scripts/install.sh [build] [test] [engine] [podman]   groups of scripts/packages.txt; default: build test
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -8,7 +8,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 groups=("$@")
 [[ ${#groups[@]} -gt 0 ]] || groups=(build test)
 for group in "${groups[@]}"; do
-  [[ -n $(packages "$group") ]] || fail "no package group \"$group\"" "scripts/install.sh build test engine"
+  [[ -n $(packages "$group") ]] || fail "no package group \"$group\"" "scripts/install.sh build test engine podman"
 done
 
 command -v dpkg-query >/dev/null ||

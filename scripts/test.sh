@@ -3,7 +3,8 @@
 #   scripts/test.sh          everything
 #   scripts/test.sh quick    lints, unit tests (clang, debug), end-to-end tests (release)
 # Tests of containers use the Docker Engine of DOCKER_HOST or /var/run/docker.sock; where none answers, a
-# private one runs for as long as this does. They are never left out: without an Engine they fail.
+# private one runs for as long as this does. They are never left out: without an Engine they fail. The whole
+# run installs Podman, too, and repeats the lifecycle of a container on a private service of it.
 # Ends with "N passed, N failed". Reports are in build/results.
 # shellcheck disable=SC2317  # the functions are called through step and needed
 set -euo pipefail
@@ -118,17 +119,34 @@ end_to_end_tests() {
 
 # The path of a socket has to be short, so this is not below build/.
 engine_directory=$(mktemp -d /tmp/acp-engine.XXXXXX)
+podman_directory=$(mktemp -d /tmp/acp-podman.XXXXXX)
 stop_engine() {
-  scripts/engine.sh stop "$engine_directory" || true
-  rmdir "$engine_directory" 2>/dev/null || true
+  scripts/engine.sh stop "$1" || true
+  rmdir "$1" 2>/dev/null || true
 }
-trap stop_engine EXIT
+stop_engines() {
+  stop_engine "$podman_directory"
+  stop_engine "$engine_directory"
+}
+trap stop_engines EXIT
 
 docker_engine() {
   local address
   address=$(scripts/engine.sh ensure "$engine_directory") || return 1
   export "${address?}"
   echo "$address"
+}
+
+# The same tests as with Docker, on Debian's Podman with runc.
+podman_tests() {
+  local address code=0
+  address=$(scripts/engine.sh start-podman "$podman_directory") || return 1
+  echo "$address"
+  DOCKER_HOST=${address#DOCKER_HOST=} ACP_RELAY_BIN=$root/build/release/acp-relay \
+    ACP_DEMO_AGENT=$root/build/release/acp-demo-agent \
+    pytest e2e-podman tests/e2e/test_container_lifecycle.py || code=$?
+  stop_engine "$podman_directory"
+  return "$code"
 }
 
 rm -rf "$results"
@@ -143,6 +161,7 @@ step "unit tests, debug" unit_tests debug || true
 needed "build, release" scripts/build.sh release
 step "end-to-end tests, release" end_to_end_tests release 1 || true
 [[ $scope == all ]] || finish
+step "lifecycle of containers on Podman" podman_tests || true
 
 if step "build, benchmark" scripts/build.sh bench; then
   step "benchmark, a short run" lint benchmark "$python" bench/run.py --quick || true

@@ -1,5 +1,6 @@
 """A small client of the Docker Engine API, apart from the relay's own, over the Engine's Unix socket."""
 import contextlib
+import functools
 import http.client
 import io
 import json
@@ -59,6 +60,16 @@ class Engine:
         except EngineError as failure:
             return f"the Engine at {self.address} is not well ({failure})"
         return None
+
+    @functools.cached_property
+    def is_podman(self):
+        return any(one["Name"].startswith("Podman") for one in self.json("GET", "/version")["Components"])
+
+    def podman_cannot(self, reason):
+        """Whether this is Podman, so that a test asserts what is seen there instead; the reason is printed."""
+        if self.is_podman:
+            print(f"Podman cannot {reason}")
+        return self.is_podman
 
     def request(self, method, path, body=None, content_type="application/json", **query):
         """The body of the answer; EngineError when it is a refusal."""
@@ -138,9 +149,9 @@ class Engine:
 
     def import_image(self, tag, files, *changes):
         """An image out of {path: (mode, uid, content)}; content None is a directory, a text a link's target."""
-        name, version = tag.rsplit(":", 1)
-        self.request("POST", "/images/create", archive(files), "application/x-tar", fromSrc="-", repo=name,
-                     tag=version, changes=list(changes))
+        # Podman ignores the parameter tag; both take it as a part of repo.
+        self.request("POST", "/images/create", archive(files), "application/x-tar", fromSrc="-", repo=tag,
+                     changes=list(changes))
 
     def remove_image(self, tag):
         with contextlib.suppress(EngineError):
