@@ -123,6 +123,10 @@ Task<Result<std::optional<ContainerFacts>>> EngineClient::inspect(std::string id
   if (answer->status == 404) co_return std::optional<ContainerFacts>();
   if (answer->status != 200) {
     const std::string message = refusal(answer->body);
+    // Podman says 500 for a container that is being removed.
+    if (contains_ignoring_case(message, "no such container")) {
+      co_return std::optional<ContainerFacts>();
+    }
     co_return call_failed(address(), "inspect a container", answer->status, message);
   }
   Result<ContainerFacts> facts = read_container(answer->body);

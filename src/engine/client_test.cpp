@@ -168,6 +168,16 @@ TEST(EngineClient, AsksForAVersionOnlyOnceMore) {
   EXPECT_EQ(engine.lines().size(), 4u);
 }
 
+TEST(EngineClient, KnowsThatAContainerIsGoneInPodmansWords) {
+  ScriptedEngine engine(always(ScriptedEngine::json(
+      500, R"({"message":"container x does not exist in database: no such container"})")));
+  run([&]() -> Task<void> {
+    const auto client = co_await make_client(at(engine.path()));
+    const auto container = co_await client->inspect("x");
+    EXPECT_TRUE(container && !*container);
+  });
+}
+
 TEST(EngineClient, RepeatsCallsButNeverCreate) {
   std::atomic<int> calls = 0;
   ScriptedEngine engine([&](const std::string& line) -> Answer {

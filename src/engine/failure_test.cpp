@@ -173,6 +173,9 @@ TEST(Refused, AreTracedToTheirKeys) {
       {"exec: \"/no/such/program\": stat /no/such/program: no such file or directory: unknown",
        "container.command"},
       {"runc create failed: exec /agent: exec format error", "container.command"},
+      {"runc: runc create failed: exec: \"/x\": stat /x: no such file or directory: OCI runtime "
+       "attempted to invoke a command that was not found",
+       "container.command"},
       {"executable file `agent` not found in $PATH: No such file or directory",
        "container.command"},
       {"No command specified", "container.command"},

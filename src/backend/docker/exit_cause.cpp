@@ -49,8 +49,10 @@ bool had_no_space(std::string_view errors) {
 // The Engine's init started, and what it was to start did not (tini of Docker, catatonit of
 // Podman).
 bool command_did_not_start(const AgentExit& exit, std::string_view errors) {
-  static constexpr std::array<std::string_view, 2> kWords{"[FATAL tini", "(catatonit"};
-  return (exit.exit_code == 126 || exit.exit_code == 127) && says_any(errors, kWords);
+  static constexpr std::array<std::string_view, 1> kTini{"[FATAL tini"};
+  static constexpr std::array<std::string_view, 1> kCatatonit{"): failed to exec pid1"};
+  if (exit.exit_code == 1) return says_any(errors, kCatatonit);
+  return (exit.exit_code == 126 || exit.exit_code == 127) && says_any(errors, kTini);
 }
 
 Error bad_command(const ContainerOptions& options, int exit_code) {

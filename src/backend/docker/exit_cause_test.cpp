@@ -316,6 +316,12 @@ TEST(ContainerExit, NamesTheCommandThatTheInitCouldNotStart) {
   EXPECT_EQ(exit.cause->type, ErrorType::kContainerStartFailed);
   ended.stderr_tail = "sh: nope: not found\n";
   EXPECT_FALSE(container_exit(ContainerOptions(), ended).cause) << "the agent's own affair";
+  ended.state->exit_code = 1;
+  EXPECT_FALSE(container_exit(ContainerOptions(), ended).cause);
+  ended.stderr_tail = "ERROR (catatonit:6): failed to exec pid1: Permission denied\n";
+  const AgentExit on_podman = container_exit(ContainerOptions(), ended);
+  ASSERT_TRUE(on_podman.cause);
+  EXPECT_EQ(on_podman.cause->type, ErrorType::kContainerStartFailed);
 }
 
 }  // namespace
