@@ -293,7 +293,8 @@ def relay_tail(http, id):
 def test_a_flood_of_small_updates_arrives_complete(relay):
     client = relay.websocket()
     client.new(relay.workspace)
-    result, text = client.prompt("/flood 20000")
+    # Every message is checked against the schema: about a millisecond each for this client.
+    result, text = client.prompt("/flood 20000", seconds=200)
     assert result["stopReason"] == "end_turn"
     assert len(text) == 20000 * 16
     assert text_of(client.all("session/update")) == text

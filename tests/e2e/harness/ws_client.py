@@ -175,10 +175,10 @@ class WebSocketClient:
             params["sessionId"] = session
         return self.start("session/prompt", params, id)
 
-    def prompt(self, text, session=None):
+    def prompt(self, text, session=None, seconds=None):
         """The result of a turn and the agent's words in it."""
         before = self.count()
-        answer = self.answer(self.start_prompt(text, session))
+        answer = self.answer(self.start_prompt(text, session), seconds)
         if "error" in answer:
             raise RelayError(answer["error"])
         with self._changed:
