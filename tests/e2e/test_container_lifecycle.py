@@ -213,7 +213,7 @@ def test_a_burst_of_10000_lines_before_the_client_attaches(make_container_relay)
     def complete():
         words = text_of(second.all("session/update"))
         return len(words) if len(words) >= 160000 else None
-    assert wait_until(complete, "all of the burst") == 160000
+    assert wait_until(complete, "all of the burst", 100, every=0.2) == 160000
     assert second.prompt("and on", session)[1] == "and on"
 
 
