@@ -39,7 +39,7 @@ TEST(ReadInfo, TellsWhatTheHostCanLimit) {
   const auto info = read_info(
       R"({"ID":"6WIO","Driver":"overlay2","MemoryLimit":true,"SwapLimit":true,"CpuCfsQuota":true,)"
       R"("PidsLimit":true,"CgroupDriver":"cgroupfs","CgroupVersion":"1","NCPU":2,)"
-      R"("MemTotal":25276514304,"DockerRootDir":"/tmp/dk/root","Name":"vm",)"
+      R"("MemTotal":25276514304,"DockerRootDir":"/var/lib/docker","Name":"vm",)"
       R"("Runtimes":{"io.containerd.runc.v2":{"path":"runc"},"runc":{"path":"runc"}},)"
       R"("DefaultRuntime":"runc","SecurityOptions":["name=seccomp,profile=default"],)"
       R"("Warnings":["WARNING: IPv4 forwarding is disabled"]})");
