@@ -46,10 +46,12 @@ void AttachedContainer::take(std::string_view bytes) {
     }
   }
   for (std::size_t index = before; index < lines_.size(); ++index) {
+    if (stopping && is_full()) {
+      dropped_ += lines_.size() - index;
+      lines_.resize(index);
+      break;
+    }
     ready_bytes_ += lines_[index].capacity() + sizeof(std::string);
-    if (!stopping || !is_full()) continue;
-    dropped_ += lines_.size() - index - 1;
-    lines_.resize(index + 1);
   }
   oversized_ += splitter_.take_oversized();
   if (has_output()) output_ready.notify();

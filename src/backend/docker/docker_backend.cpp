@@ -87,9 +87,9 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::launch(LaunchSpec spec) {
 Task<void> DockerBackend::run_start(std::shared_ptr<Start> start) {
   try {
     start->result = co_await start_container(start);
-  } catch (...) {  // the relay ends
+  } catch (...) {  // the relay ends: what is cut off here is found by its next start
     start->result = nobody_waits();
-    context_.discard(start->spec.session);
+    context_.depart(start->spec.session);
   }
   if (start->abandoned && *start->result) {
     const std::unique_ptr<Agent> nobody_s = std::move(**start->result);  // ends it

@@ -39,7 +39,6 @@ class DockerBackend final : public AgentBackend {
 
   // For the start-up lines: "Docker 20.10.24 (API 1.41) at unix:///var/run/docker.sock".
   const std::string& engine() const { return engine_; }
-  std::size_t starts_at_once() const { return starts_at_once_; }
 
  private:
   struct Start;

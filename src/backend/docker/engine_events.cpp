@@ -51,7 +51,6 @@ Task<Error> EngineEvents::follow_once() {
   if (failure_) {
     failure_.reset();
     log_.info("the Docker Engine is back", {{"engine", engine_.address()}});
-    if (when_back_) when_back_();
   }
   while (true) {
     const auto events = co_await stream.next();

@@ -25,9 +25,6 @@ class EngineEvents {
   void watch(const std::string& container_id, OnEvent on_event);
   void forget(const std::string& container_id) { watchers_.erase(container_id); }
 
-  // Called every time the Engine has come back.
-  void when_back(std::function<void()> call) { when_back_ = std::move(call); }
-
   // Why the Engine can't be used now; empty: it can.
   const std::optional<Error>& failure() const { return failure_; }
 
@@ -38,7 +35,6 @@ class EngineEvents {
   std::string label_;
   Logger log_;
   std::map<std::string, OnEvent> watchers_;
-  std::function<void()> when_back_;
   std::optional<Error> failure_;
 };
 
