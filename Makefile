@@ -3,7 +3,7 @@ PYTHON := /usr/bin/python3
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help install engine build debug test quick unit e2e format lint tidy asan tsan gcc fuzz bench coverage clean
+.PHONY: help install engine build debug test quick unit e2e format lint tidy asan tsan gcc fuzz bench bench-acp coverage clean
 
 help: ## What there is
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -41,7 +41,7 @@ lint: ## Layers, coroutine forms, texts, format, shell scripts
 	@$(PYTHON) tools/lint_coroutines.py
 	@$(PYTHON) tools/check_text.py
 	@tools/format.sh --check
-	@shellcheck -x scripts/*.sh tools/*.sh docker/*.sh docker/agent/agent-health .ci/run
+	@shellcheck -x scripts/*.sh tools/*.sh docker/*.sh docker/agent/agent-health deploy/debian/p* .ci/run
 
 tidy: debug ## clang-tidy over src and agents (minutes)
 	@run-clang-tidy-16 -quiet -p build/debug '$(CURDIR)/(src|agents)/.*\.cpp'
@@ -65,6 +65,11 @@ fuzz: ## Every fuzz target for FUZZ_SECONDS (60)
 bench: ## The benchmarks, with the floor in the same run
 	@scripts/build.sh bench
 	@$(PYTHON) bench/run.py
+
+bench-acp: ## /acp with the official SDK's client, beside the SDK's own server
+	@scripts/build.sh bench
+	@scripts/install.sh test
+	@$(PYTHON) bench/acp_sdk.py
 
 coverage: ## Lines and branches reached by the unit tests: build/coverage/report.txt
 	@scripts/build.sh coverage

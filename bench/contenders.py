@@ -198,9 +198,18 @@ class Pinning:
     def pin_server(self):
         os.sched_setaffinity(0, self._core)
 
+    def server_core(self):
+        return str(next(iter(self._core)))
+
     def pin_client(self, scenario):
         """A fan-out's client gets another core: it alone would fill the shared one."""
-        os.sched_setaffinity(0, self._others if scenario.kind == "fan_out" else self._core)
+        if scenario.kind == "fan_out":
+            self.pin_elsewhere()
+        else:
+            self.pin_server()
+
+    def pin_elsewhere(self):
+        os.sched_setaffinity(0, self._others)
 
     def pin_threads(self, pid):
         if self._all_on_one:

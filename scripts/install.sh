@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing, and nothing when none is.
+# Installs the Debian packages that are missing, and nothing when none is. The group test also brings the
+# clients of tests/clients, which come through npm.
 #   scripts/install.sh [build] [test] [engine] [podman]   groups of scripts/packages.txt; default: build test
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -14,17 +15,6 @@ done
 command -v dpkg-query >/dev/null ||
   fail "this machine has no dpkg; the packages of scripts/packages.txt are for Debian 12" \
     "install their equivalents by hand, then run scripts/build.sh"
-
-mapfile -t missing < <(missing_packages "${groups[@]}")
-[[ ${#missing[@]} -gt 0 ]] || exit 0
-
-as_root=()
-if [[ $(id -u) -ne 0 ]]; then
-  command -v sudo >/dev/null ||
-    fail "these packages are missing and neither root nor sudo is at hand: ${missing[*]}" \
-      "as root: apt-get install ${missing[*]}"
-  as_root=(sudo)
-fi
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
@@ -43,11 +33,46 @@ apt() {
   return 1
 }
 
-printf 'Installing %d packages: %s\n' "${#missing[@]}" "${missing[*]}"
-apt update || echo "The package lists could not be refreshed; going on with those at hand."
-apt install -y --no-install-recommends "${missing[@]}" ||
-  fail "apt-get could not install the packages above" "read apt's message above" \
-    "apt-get install ${missing[*]}"
-mapfile -t missing < <(missing_packages "${groups[@]}")
-[[ ${#missing[@]} -eq 0 ]] || fail "still missing after the installation: ${missing[*]}"
-echo "Packages installed in ${SECONDS} s."
+install_packages() {
+  mapfile -t missing < <(missing_packages "${groups[@]}")
+  [[ ${#missing[@]} -gt 0 ]] || return 0
+  as_root=()
+  if [[ $(id -u) -ne 0 ]]; then
+    command -v sudo >/dev/null ||
+      fail "these packages are missing and neither root nor sudo is at hand: ${missing[*]}" \
+        "as root: apt-get install ${missing[*]}"
+    as_root=(sudo)
+  fi
+  printf 'Installing %d packages: %s\n' "${#missing[@]}" "${missing[*]}"
+  apt update || echo "The package lists could not be refreshed; going on with those at hand."
+  apt install -y --no-install-recommends "${missing[@]}" ||
+    fail "apt-get could not install the packages above" "read apt's message above" \
+      "apt-get install ${missing[*]}"
+  mapfile -t missing < <(missing_packages "${groups[@]}")
+  [[ ${#missing[@]} -eq 0 ]] || fail "still missing after the installation: ${missing[*]}"
+  echo "Packages installed in ${SECONDS} s."
+}
+
+# The clients at the versions of the lock file, again only when that has changed.
+install_clients() {
+  local directory=$root/tests/clients stamp started=$SECONDS attempt
+  stamp=$(sha256sum "$directory/package-lock.json" | cut -d' ' -f1)
+  [[ $(cat "$directory/node_modules/.installed" 2>/dev/null) != "$stamp" ]] || return 0
+  command -v npm >/dev/null ||
+    fail "npm is missing; it fetches the ACP clients that the tests drive (tests/clients/README.md)" \
+      "apt-get install npm, or install Node.js with its npm; scripts/build.sh does without"
+  for attempt in 1 2 3; do
+    if (cd "$directory" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) >"$log" 2>&1 </dev/null; then
+      echo "$stamp" >"$directory/node_modules/.installed"
+      echo "Clients for the tests installed in $((SECONDS - started)) s."
+      return 0
+    fi
+    echo "npm ci failed in tests/clients (attempt $attempt of 3)"
+  done
+  cat "$log" >&2
+  fail "npm could not install tests/clients/package-lock.json" "read npm's message above" \
+    "cd tests/clients && npm ci"
+}
+
+install_packages
+[[ " ${groups[*]} " != *" test "* ]] || install_clients

@@ -16,6 +16,7 @@ LAYERS = {
     "base": set(),
     "metrics": {"base"},
     "protocol": {"base"},
+    "bridge": {"base", "protocol"},
     "config": {"base"},
     "http": {"base"},
     "engine": {"base", "http"},
@@ -48,10 +49,10 @@ CONFINED = (
 )
 
 # Values in, decisions out: these neither wait nor know the loop.
-PURE = ("protocol/", "config/", "engine/stream_demuxer", "engine/tar", "session/router", "http/websocket_codec", "http/event_stream",
+PURE = ("protocol/", "bridge/", "config/", "engine/stream_demuxer", "engine/tar", "session/router", "http/websocket_codec", "http/event_stream",
         "backend/stderr_tail", "backend/docker/container_options", "backend/docker/container_spec",
         "backend/docker/container_user", "backend/docker/engine_abilities", "backend/docker/exit_cause",
-        "backend/docker/pull_progress")
+        "backend/docker/pull_progress", "backend/docker/output_counter", "backend/docker/log_place")
 IO_HEADER = re.compile(r"boost/asio|base/async\.hpp")
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*[<"]([^>"\n]+)[>"]', re.M)

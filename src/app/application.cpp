@@ -1,8 +1,6 @@
 #include "app/application.hpp"
 
 #include "app/settings.hpp"
-#include "backend/docker/docker_backend.hpp"
-#include "backend/process/process_backend.hpp"
 #include "base/random_id.hpp"
 #include "config/print.hpp"
 
@@ -15,30 +13,6 @@
 
 namespace relay::app {
 namespace {
-
-// The demo agent lies beside the relay, or where `cmake --install` puts it.
-std::string demo_agent_path() {
-  std::error_code failure;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", failure);
-  if (failure) return "acp-demo-agent";
-  const auto beside = self.parent_path() / "acp-demo-agent";
-  return std::filesystem::exists(beside, failure) ? beside.string() : "acp-demo-agent";
-}
-
-// Where the relay's other programs lie: beside it, in the build as where they are installed.
-std::string helper_path() {
-  std::error_code failure;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", failure);
-  return (self.parent_path() / "acp-workspace-helper").string();
-}
-
-Error cannot_use_containers(Error error, bool required) {
-  error.suggested_actions.emplace_back(
-      required ? "set container.required: false and agent.command to run agents as processes"
-               : "set agent.command to fall back to processes, which have this user's rights");
-  error.suggested_actions.emplace_back("set container.enabled: false");
-  return error;
-}
 
 // What to type to call this program again: its name when it is found in PATH, otherwise the shorter
 // path.
@@ -64,7 +38,7 @@ Task<Result<std::unique_ptr<Application>>> Application::start(
                                                            std::move(redactor), std::move(log)));
   const auto opened = co_await application->open();
   if (!opened) {
-    if (application->backend_) co_await application->backend_->shut_down();
+    co_await application->agents_.shut_down();
     co_return opened.error();
   }
   co_return std::move(application);
@@ -91,17 +65,19 @@ Task<Result<void>> Application::open() {
     auto opened = storage::MessageLog::open(executor_, std::move(options), log_);
     if (!opened) co_return opened.error();
     message_log_ = std::move(*opened);
+    request_ids_ = RequestIds(message_log_->run());
   } else {
     message_log_ = storage::make_null_log();
   }
-  const auto backend = co_await open_backend();
-  if (!backend) co_return backend.error();
+  const auto agents = co_await open_agents();
+  if (!agents) co_return agents.error();
   sessions_ = std::make_unique<SessionDirectory>(
-      SessionContext{executor_, *backend_, *message_log_, metrics_, request_ids_, log_,
-                     session_options(config_, backend_->isolation()), redactor_},
-      directory_options(config_));
-  api_ = std::make_unique<frontend::RelayApi>(
-      *sessions_, frontend::ApiOptions{config_.sessions.shared, config_.agent.client_env});
+      SessionContext{executor_, agents_.standard(), *message_log_, metrics_, request_ids_, log_,
+                     session_options(config_, agents_.standard().isolation()), redactor_},
+      directory_options(config_), agents_.others(config_));
+  co_await sessions_->recover();
+  api_ = std::make_unique<frontend::RelayApi>(*sessions_,
+                                              frontend::ApiOptions{config_.sessions.shared});
   metrics_.before_text([this](Metrics& metrics) {
     sessions_->count(metrics);
     const storage::LogStatus status = message_log_->status();
@@ -113,41 +89,25 @@ Task<Result<void>> Application::open() {
   co_return listen();
 }
 
-Task<Result<void>> Application::open_backend() {
-  const auto redact = [redactor = redactor_](std::string line) {
+Task<Result<void>> Application::open_agents() {
+  AgentsContext context{executor_, message_log_->instance_id(), {}, {}, log_};
+  if (context.instance.empty()) context.instance = random_hex(16);
+  context.keep = [this](SessionId id) { return is_to_be_kept(std::move(id)); };
+  context.redact = [redactor = redactor_](std::string line) {
     auto changed = redactor->redact(line);
     return changed ? std::move(*changed) : std::move(line);
   };
-  if (config_.container.enabled) {
-    ContainerOptions options = container_options(config_, helper_path());
-    options.redact = redact;
-    std::string instance = message_log_->instance_id();
-    if (instance.empty()) instance = random_hex(16);
-    const KeepDirectories keep = [this](SessionId id) { return is_to_be_kept(std::move(id)); };
-    auto opened = co_await DockerBackend::open(executor_, std::move(options), std::move(instance),
-                                               keep, log_);
-    if (opened) {
-      engine_ = (*opened)->engine();
-      backend_ = std::move(*opened);
-      co_return Result<void>();
-    }
-    if (config_.container.required || config_.agent.command.empty()) {
-      co_return cannot_use_containers(opened.error(), config_.container.required);
-    }
-    no_containers_because_ = opened.error().explanation;
-    log_.warn("containers are not used, agents run as processes with this user's rights",
-              {{"key", "container.enabled"}, {"reason", no_containers_because_}});
-  }
-  ProcessOptions options = process_options(config_, demo_agent_path());
-  options.redact = redact;
-  backend_ = std::make_unique<ProcessBackend>(executor_, std::move(options), log_);
-  co_return Result<void>();
+  const auto opened = co_await agents_.open(config_, std::move(context));
+  co_return opened;
 }
 
-// A session whose agent ended by itself has been closed, but nobody has given it up.
-Task<bool> Application::is_to_be_kept(SessionId session) {
+// A session whose agent ended by itself, or could not be gone on with, has been closed, but nobody
+// has given it up.
+Task<Keep> Application::is_to_be_kept(SessionId session) {
   const auto record = co_await message_log_->find(std::move(session));
-  co_return record&&* record && (*record)->cause.starts_with("agent_exited");
+  if (!record || !*record) co_return Keep::kNothing;
+  if (!(*record)->closed_at) co_return Keep::kAgent;
+  co_return ended_by_itself(**record) ? Keep::kDirectories : Keep::kNothing;
 }
 
 Result<void> Application::listen() {
@@ -165,10 +125,15 @@ Result<void> Application::listen() {
   relay_websocket_ = std::make_unique<frontend::RelayWebSocket>(*api_, metrics_, log_,
                                                                 std::move(websocket_options));
 
+  http_access_ = access_rules(config_, Listener::kHttp, generated_token_);
+  websocket_access_ = access_rules(config_, Listener::kWebSocket, generated_token_);
+  acp_ = std::make_unique<frontend::AcpEndpoint>(*api_, metrics_, acp_options(config_));
+
   management::ManagementContext context{*sessions_, *message_log_, metrics_};
   context.access = access_rules(config_, Listener::kManagement, generated_token_);
   context.config_json = config::to_json(config_);
-  context.isolation = to_string(backend_->isolation());
+  context.max_message_bytes = config_.server.max_message_bytes;
+  context.isolation = to_string(agents_.standard().isolation());
   context.logger = log_;
   context.extra_reasons = [this] { return not_ready_because(); };
   management_ = std::make_unique<management::ManagementApi>(std::move(context));
@@ -188,11 +153,15 @@ Result<void> Application::listen() {
     return Result<void>();
   };
   auto opened = open_server(Listener::kHttp, http_server_, [this](http::Exchange& exchange) {
-    return relay_http_->handle(exchange);
+    return frontend::AcpEndpoint::serves(exchange.request().path)
+               ? acp_->handle(exchange, http_access_)
+               : relay_http_->handle(exchange);
   });
   if (!opened) return opened;
   opened = open_server(Listener::kWebSocket, websocket_server_, [this](http::Exchange& exchange) {
-    return relay_websocket_->handle(exchange);
+    return frontend::AcpEndpoint::serves(exchange.request().path)
+               ? acp_->handle(exchange, websocket_access_)
+               : relay_websocket_->handle(exchange);
   });
   if (!opened) return opened;
   return open_server(Listener::kManagement, management_server_,
@@ -201,6 +170,7 @@ Result<void> Application::listen() {
 
 Task<void> Application::run() {
   background_.spawn("idle sessions", [this] { return sessions_->sweep(); });
+  background_.spawn("idle ACP connections", [this] { return acp_->sweep(); });
   background_.spawn("loop watch", [this] { return watch_loop(); });
   background_.spawn("http", [this] { return http_server_->run(); });
   background_.spawn("websocket", [this] { return websocket_server_->run(); });
@@ -232,8 +202,13 @@ Task<void> Application::stop() {
   };
   http_server_->stop_accepting();
   websocket_server_->stop_accepting();
-  co_await sessions_->close_all();
-  co_await backend_->shut_down();
+  if (config_.sessions.on_shutdown == config::OnShutdown::kDetach) {
+    co_await sessions_->leave_all();
+  } else {
+    co_await sessions_->close_all();
+  }
+  co_await acp_->stop();
+  co_await agents_.shut_down();
   // Clients have been told; they get a moment to take their last messages.
   const auto goodbye = std::min(left() / 2, std::chrono::milliseconds(1'000));
   auto http = http_server_->stop(goodbye);
@@ -252,9 +227,7 @@ void Application::abandon() {
 std::vector<std::string> Application::not_ready_because() const {
   std::vector<std::string> reasons;
   if (stopping_) reasons.emplace_back("shutting_down");
-  if (const auto failure = backend_->unavailable()) {
-    reasons.emplace_back(to_string(failure->type));
-  }
+  for (const ErrorType type : agents_.unavailable()) reasons.emplace_back(to_string(type));
   return reasons;
 }
 
@@ -265,12 +238,11 @@ Running Application::running() const {
   running.websocket_port = websocket_server_->port();
   running.management_port = management_server_->port();
   running.generated_token = generated_token_;
-  running.engine = engine_;
-  running.no_containers_because = no_containers_because_;
-  if (!config_.agent.command.empty()) {
-    running.agent = config_.agent.command;
-    for (const std::string& argument : config_.agent.args) running.agent += " " + argument;
-    running.agent = redactor_->redacted(running.agent);
+  running.engine = agents_.engine();
+  running.no_containers_because = agents_.no_containers_because();
+  running.agent = redactor_->redacted(command_line(config_.agent));
+  for (const config::NamedAgentConfig& agent : config_.agents) {
+    running.agents.push_back({agent.name, redactor_->redacted(command_line(agent.agent))});
   }
   return running;
 }

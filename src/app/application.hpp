@@ -1,9 +1,10 @@
 // The relay as one object: owns every part, in the order in which they depend on each other.
 #pragma once
 
+#include "app/agents.hpp"
 #include "app/startup_lines.hpp"
-#include "backend/agent_backend.hpp"
 #include "config/config.hpp"
+#include "frontend/acp/acp_endpoint.hpp"
 #include "frontend/relay_api.hpp"
 #include "frontend/relay_http.hpp"
 #include "frontend/relay_websocket.hpp"
@@ -44,8 +45,8 @@ class Application {
               std::string generated_token, std::shared_ptr<const SecretRedactor> redactor,
               Logger log);
   Task<Result<void>> open();
-  Task<Result<void>> open_backend();
-  Task<bool> is_to_be_kept(SessionId session);
+  Task<Result<void>> open_agents();
+  Task<Keep> is_to_be_kept(SessionId session);
   Result<void> listen();
   Task<void> watch_loop();
   std::vector<std::string> not_ready_because() const;
@@ -58,13 +59,14 @@ class Application {
   Metrics metrics_;
   RequestIds request_ids_;
   std::unique_ptr<storage::MessageLog> message_log_;
-  std::unique_ptr<AgentBackend> backend_;
-  std::string engine_;                 // empty: processes
-  std::string no_containers_because_;  // set when processes stand in for containers
+  Agents agents_;
   std::unique_ptr<SessionDirectory> sessions_;
   std::unique_ptr<frontend::RelayApi> api_;
   std::unique_ptr<frontend::RelayHttp> relay_http_;
   std::unique_ptr<frontend::RelayWebSocket> relay_websocket_;
+  http::AccessRules http_access_;
+  http::AccessRules websocket_access_;
+  std::unique_ptr<frontend::AcpEndpoint> acp_;
   std::unique_ptr<management::ManagementApi> management_;
   std::unique_ptr<http::Server> http_server_;
   std::unique_ptr<http::Server> websocket_server_;

@@ -134,6 +134,7 @@ int run(const config::Config& config, const ServeOptions& options) {
 
 int serve(const ServeOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of its write
   raise_descriptor_limit();
   const config::LoadResult loaded = load_configuration(options);
   for (const auto& warning : loaded.warnings) say("warning: " + describe(warning) + "\n");

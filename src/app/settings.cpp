@@ -1,8 +1,11 @@
 #include "app/settings.hpp"
 
 #include "frontend/http_replies.hpp"
+#include "management/session_import.hpp"
 
 #include <boost/asio/ip/address.hpp>
+
+#include <algorithm>
 
 namespace relay::app {
 namespace {
@@ -115,6 +118,9 @@ http::ServerOptions server_options(const config::Config& config, Listener listen
   if (server.tls.enabled()) options.tls = http::TlsFiles{server.tls.cert, server.tls.key};
   options.max_header_bytes = server.max_header_bytes;
   options.max_body_bytes = server.max_message_bytes;
+  if (listener == Listener::kManagement) {
+    options.max_body_bytes = std::max(options.max_body_bytes, management::kMaxImportBytes);
+  }
   options.max_connections = server.max_connections;
   options.header_timeout = server.header_timeout;
   options.body_timeout = server.body_timeout;
@@ -184,6 +190,8 @@ SessionOptions session_options(const config::Config& config, Isolation isolation
   options.max_inbox_bytes = config.agent.max_inbox_bytes;
   options.max_log_pending_bytes = config.database.max_pending_bytes / 4;
   options.max_clients = config.sessions.max_clients;
+  options.durable_first = config.database.durability == config::Durability::kStrict;
+  options.client_env = config.agent.client_env;
   if (!options.router.strip_client_disk) {
     options.client_capabilities =
         R"({"fs":{"readTextFile":true,"writeTextFile":true},"terminal":true})";
@@ -191,8 +199,21 @@ SessionOptions session_options(const config::Config& config, Isolation isolation
   return options;
 }
 
+frontend::AcpOptions acp_options(const config::Config& config) {
+  frontend::AcpOptions options;
+  options.frame = frame_limits(config);
+  options.outbox = outbox_limits(config);
+  options.max_connections = config.server.max_connections;
+  options.initialize_timeout = config.server.header_timeout;
+  options.connection_timeout = config.server.acp_connection_timeout;
+  options.strip_client_disk = config.client_capabilities == config::ClientCapabilitiesMode::kStrip;
+  options.keeps_messages = config.database.enabled;
+  return options;
+}
+
 DirectoryOptions directory_options(const config::Config& config) {
-  return {config.agent.max_concurrent_sessions, config.sessions.idle_timeout};
+  return {config.agent.max_concurrent_sessions, config.sessions.idle_timeout,
+          config.sessions.restart_agent};
 }
 
 storage::LogOptions log_options(const config::Config& config) {
@@ -216,6 +237,13 @@ ProcessOptions process_options(const config::Config& config, const std::string& 
   options.max_line_bytes = config.server.max_message_bytes;
   options.max_stderr_bytes = config.agent.max_stderr_bytes;
   return options;
+}
+
+config::Config config_of(const config::Config& config, const config::NamedAgentConfig& agent) {
+  config::Config own = config;
+  own.agent = agent.agent;
+  own.container = agent.container;
+  return own;
 }
 
 ContainerOptions container_options(const config::Config& config, const std::string& helper) {

@@ -5,6 +5,7 @@
 #include "backend/docker/container_options.hpp"
 #include "backend/process/process_options.hpp"
 #include "config/config.hpp"
+#include "frontend/acp/acp_connection.hpp"
 #include "frontend/relay_http.hpp"
 #include "frontend/relay_websocket.hpp"
 #include "http/access.hpp"
@@ -33,6 +34,10 @@ storage::LogOptions log_options(const config::Config& config);
 ProcessOptions process_options(const config::Config& config, const std::string& demo_agent);
 FrameLimits frame_limits(const config::Config& config);
 OutboxLimits outbox_limits(const config::Config& config);
+frontend::AcpOptions acp_options(const config::Config& config);
+
+// The configuration as a further agent sees it: its own agent and container blocks.
+config::Config config_of(const config::Config& config, const config::NamedAgentConfig& agent);
 
 // `helper`: the path of acp-workspace-helper.
 ContainerOptions container_options(const config::Config& config, const std::string& helper);

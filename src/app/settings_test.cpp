@@ -1,6 +1,8 @@
 #include "app/settings.hpp"
 
 #include "app/startup_lines.hpp"
+#include "config/load.hpp"
+#include "management/session_import.hpp"
 
 #include <gmock/gmock.h>
 
@@ -112,6 +114,8 @@ TEST(ServerOptions, CarryTheLimits) {
   config.server.header_timeout = milliseconds(16);
   const auto options = server_options(config, Listener::kWebSocket);
   EXPECT_EQ(options.max_body_bytes, 11u);
+  EXPECT_EQ(server_options(config, Listener::kManagement).max_body_bytes,
+            management::kMaxImportBytes);
   EXPECT_EQ(options.websocket.max_message_bytes, 11u);
   EXPECT_EQ(options.max_header_bytes, 12u);
   EXPECT_EQ(options.max_connections, 13u);
@@ -229,6 +233,45 @@ TEST(StartupLines, NameTheEngineOrWhyThereIsNone) {
   EXPECT_THAT(fallen_back, HasSubstr("process: NO CONTAINERS"));
   EXPECT_THAT(fallen_back, HasSubstr("nobody listens"));
   EXPECT_THAT(fallen_back, HasSubstr("my-agent"));
+}
+
+TEST(StartupLines, NameFurtherAgents) {
+  Config config;
+  config::NamedAgentConfig contained;
+  contained.name = "claude";
+  contained.isolation = config::AgentIsolation::kContainer;
+  contained.container.image = "claude:1";
+  contained.container.network_mode = "bridge";
+  config::NamedAgentConfig process;
+  process.name = "local";
+  config.agents = {contained, process, process};
+  Running running;
+  running.agents = {{"claude", ""}, {"local", "my-agent --acp"}, {"local", ""}};
+  const std::string text = startup_lines(config, running);
+  EXPECT_THAT(text,
+              HasSubstr("  agents      claude: image claude:1, in containers, network bridge\n"));
+  EXPECT_THAT(text, HasSubstr("              local: my-agent --acp, as processes"));
+  EXPECT_THAT(text, HasSubstr("local: the built-in demo agent, as processes"));
+}
+
+TEST(ConfigOfAnAgent, HasItsOwnLimitsAndProgram) {
+  const Config config = config::load_text(R"(
+agent: {env: {KEY: value-of-default}, max_inbox_bytes: 40M, client_env: [A]}
+container: {startup_timeout: 40s}
+agents: {big: {image: "big:1", memory_limit: 8G, client_env: [B]}}
+)",
+                                          "c.yaml", {})
+                            .config;
+  ASSERT_EQ(config.agents.size(), 1u);
+  const Config own = config_of(config, config.agents[0]);
+  const ContainerOptions container = container_options(own, "/helper");
+  EXPECT_EQ(container.image, "big:1");
+  EXPECT_EQ(container.memory_limit, 8ull << 30);
+  EXPECT_THAT(container.environment, IsEmpty());
+  const SessionOptions session = session_options(own, Isolation::kContainer);
+  EXPECT_EQ(session.startup_timeout, std::chrono::seconds(40));
+  EXPECT_EQ(session.max_inbox_bytes, 40u << 20);
+  EXPECT_THAT(session.client_env, ElementsAre("B"));
 }
 
 TEST(SessionOptions, TakeTheTimesOfTheIsolationInForce) {

@@ -29,6 +29,15 @@ std::string agent(const config::Config& config, const Running& running) {
              : running.agent;
 }
 
+std::string named_agent(const config::NamedAgentConfig& agent, const NamedAgent& running) {
+  if (agent.isolation == config::AgentIsolation::kContainer) {
+    return fmt::format("{}: image {}, in containers, network {}", agent.name, agent.container.image,
+                       agent.container.network_mode);
+  }
+  return fmt::format("{}: {}, as processes with this user's rights", agent.name,
+                     running.agent.empty() ? "the built-in demo agent" : running.agent);
+}
+
 std::string isolation(const config::Config& config, const Running& running) {
   if (!running.engine.empty()) {
     return fmt::format("container: one for each session, network {}, by {}",
@@ -44,6 +53,13 @@ std::string isolation(const config::Config& config, const Running& running) {
 }
 
 }  // namespace
+
+std::string command_line(const config::AgentConfig& agent) {
+  std::string line = agent.command;
+  if (line.empty()) return line;
+  for (const std::string& argument : agent.args) line += " " + argument;
+  return line;
+}
 
 std::string startup_lines(const config::Config& config, const Running& running) {
   const config::ServerConfig& server = config.server;
@@ -61,6 +77,9 @@ std::string startup_lines(const config::Config& config, const Running& running) 
                          access(config, Listener::kManagement, generated) + ")");
   line("agent", agent(config, running));
   line("isolation", isolation(config, running));
+  for (std::size_t i = 0; i < running.agents.size(); ++i) {
+    line(i == 0 ? "agents" : "", named_agent(config.agents[i], running.agents[i]));
+  }
   line("database", config.database.enabled
                        ? config.database.path
                        : "none: messages are not kept (database.enabled: false)");

@@ -5,6 +5,7 @@
 #include "base/async.hpp"
 #include "base/error.hpp"
 #include "base/result.hpp"
+#include "protocol/output_position.hpp"
 #include "protocol/shared_bytes.hpp"
 
 #include <chrono>
@@ -33,6 +34,8 @@ struct AgentOutput {
   std::uint64_t oversized_lines = 0;  // lines over the limit, dropped and counted
   // What happened to the agent while it goes on, for those who use it: a child that was killed.
   std::vector<Error> notices;
+  // Behind everything in this output. Zero where no later relay can go on with the agent.
+  OutputPosition position;
 };
 
 // Spare capacity after every line: at least SIMDJSON_PADDING.
@@ -59,6 +62,11 @@ class Agent {
   // Kills the agent and everything it started at once and waits for nothing: for a relay that has
   // no time left. Nothing may be called afterwards but the destructor.
   virtual void kill() noexcept = 0;
+
+  // Lets go of an agent that another run of the relay will go on with: it keeps running, nothing is
+  // read any more. Nothing may be called afterwards but the destructor. False: this kind of agent
+  // ends with the relay (nothing was done).
+  virtual bool leave() noexcept = 0;
 
   // Why an agent that runs may not answer; empty when the backend knows of nothing.
   virtual Task<std::optional<Error>> diagnose() = 0;

@@ -1,4 +1,4 @@
-// The one virtual seam of the relay: starting an agent somewhere.
+// The one virtual seam of the relay: starting an agent somewhere, or going on with one.
 #pragma once
 
 #include "backend/agent.hpp"
@@ -18,12 +18,23 @@ constexpr std::string_view to_string(Isolation isolation) {
   return isolation == Isolation::kContainer ? "container" : "process";
 }
 
+struct Reattachment {
+  std::unique_ptr<Agent> agent;
+  // Something that it wrote while no relay read it can't be read any more.
+  bool output_lost = false;
+};
+
 class AgentBackend {
  public:
   virtual ~AgentBackend() = default;
 
   // Starts one agent. On failure nothing is left behind and the Error names the real cause.
   virtual Task<Result<std::unique_ptr<Agent>>> launch(LaunchSpec spec) = 0;
+
+  // Goes on with the agent that an earlier run of the relay left running for the session: what it
+  // wrote behind `position` comes first. Errors: relay_restarted when there is none (any more),
+  // docker_not_available.
+  virtual Task<Result<Reattachment>> reattach(SessionId session, OutputPosition position) = 0;
 
   // The session is over for good: removes what was its own and not one agent's (directories).
   // Never fails: what can't be removed now is removed later, or named in the log.

@@ -15,6 +15,8 @@ struct LaunchSpec {
   std::string working_directory;
   // Environment the client added, already checked against agent.client_env.
   std::vector<std::pair<std::string, std::string>> environment;
+  // Fail with session_closed when what an earlier agent of the session left is not there any more.
+  bool needs_directories = false;
 };
 
 }  // namespace relay

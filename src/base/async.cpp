@@ -97,7 +97,18 @@ void TaskScope::spawn(std::string name, std::function<Task<void>()> body) {
     }
     if (children_.empty()) idle_.notify();
   };
-  asio::co_spawn(executor_, std::move(body),
+  // A coroutine that was cancelled and never suspended must not throw in co_spawn's own last step.
+  auto guarded = [body = std::move(body)]() -> Task<void> {
+    std::exception_ptr failure;
+    try {
+      co_await body();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    co_await asio::this_coro::throw_if_cancelled(false);
+    if (failure) std::rethrow_exception(failure);
+  };
+  asio::co_spawn(executor_, std::move(guarded),
                  asio::bind_cancellation_slot(child->slot(), std::move(on_end)));
 }
 

@@ -95,7 +95,8 @@ class TaskScope {
   // the callable, captures included, alive until the coroutine has ended.
   void spawn(std::string name, std::function<Task<void>()> body);
 
-  // Asks every child to end (terminal cancellation).
+  // Asks every child to end (terminal cancellation). Not for a child of the scope itself: Asio
+  // would throw where nobody catches.
   void cancel();
 
   // Returns when no child is left. Cancelling the joiner cancels the children, and still waits.

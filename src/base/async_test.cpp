@@ -223,6 +223,18 @@ TEST_F(TaskScopeTest, CancelEndsAllChildrenAndJoinWaitsForThem) {
   EXPECT_THAT(seen_, ElementsAre("woken", "woken", "woken", "joined", "ended"));
 }
 
+TEST_F(TaskScopeTest, AChildMayCancelItsScopeAndEndInItsFirstStep) {
+  scope_.spawn("child", [this]() -> Task<void> {
+    scope_.cancel();
+    seen_.push_back("cancelled");
+    co_return;
+  });
+  join_now();
+  finish();
+  EXPECT_TRUE(scope_.empty());
+  EXPECT_THAT(seen_, ElementsAre("cancelled", "joined", "ended"));
+}
+
 TEST_F(TaskScopeTest, CancellingTheJoinerCancelsTheChildrenAndStillWaits) {
   scope_.spawn("child", [this] { return clean_up(); });
   join_now();

@@ -62,6 +62,9 @@ struct Error {
   // True when the same request may succeed later or after the suggested action.
   bool recoverable = false;
   std::string details;
+  // The JSON-RPC error object of an agent, as it spelled it, when the failure is the agent's own
+  // answer: ACP clients act on its code ("log in first"). Empty otherwise.
+  std::string agent_error;
 
   // Chainable, for building at the place of the failure.
   Error&& because(std::string cause) &&;

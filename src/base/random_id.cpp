@@ -26,4 +26,13 @@ std::string random_hex(std::size_t bytes) {
   return text;
 }
 
+std::string random_uuid() {
+  std::string hex = random_hex(16);
+  hex[12] = '4';
+  const auto variant = hex[16] < 'a' ? hex[16] - '0' : hex[16] - 'a' + 10;
+  hex[16] = "89ab"[variant % 4];
+  for (const std::size_t dash : {8u, 13u, 18u, 23u}) hex.insert(dash, 1, '-');
+  return hex;
+}
+
 }  // namespace relay

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace relay::cli {
 
@@ -58,7 +59,8 @@ struct HistoryCommand {
 
 struct CloseCommand {
   RelayAddress relay;
-  std::string session;
+  std::string session;  // empty: all of them, or all that are idle
+  bool only_idle = false;
 };
 
 struct ExportCommand {
@@ -67,13 +69,41 @@ struct ExportCommand {
   std::string output;  // empty: standard output
 };
 
+struct ImportCommand {
+  RelayAddress relay;
+  std::string file;  // "-": standard input
+  bool new_id = false;
+};
+
 struct CheckConfigCommand {
   std::string file = "config.yaml";
   bool file_given = false;
   bool json = false;
 };
 
-using Command = std::variant<ServeCommand, PromptCommand, ListCommand, ShowCommand, HistoryCommand,
-                             CloseCommand, ExportCommand, CheckConfigCommand>;
+// An ACP agent on stdin and stdout that is behind a relay.
+struct ConnectCommand {
+  RelayAddress relay;  // `url`: also ws, wss, and with a path
+  std::string token;   // before the token file
+  std::string agent;   // empty: the one of the address
+  std::int64_t reconnect_seconds = 300;
+};
+
+// Plays an exported session's client against an agent.
+struct ReplayCommand {
+  RelayAddress relay;  // `url`: as for connect
+  std::string token;   // before the token file
+  std::string agent;
+  std::string file;  // "-": standard input
+  std::string cwd;   // empty: the recorded one
+  bool as_recorded = false;
+  bool check = false;
+  std::int64_t timeout_seconds = 300;
+  std::vector<std::string> command;  // of an agent to start; empty: behind the relay
+};
+
+using Command = std::variant<ServeCommand, ConnectCommand, PromptCommand, ListCommand, ShowCommand,
+                             HistoryCommand, CloseCommand, ExportCommand, ImportCommand,
+                             CheckConfigCommand, ReplayCommand>;
 
 }  // namespace relay::cli

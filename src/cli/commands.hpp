@@ -9,6 +9,8 @@
 
 namespace relay::cli {
 
+ExitCode run_connect(const ConnectCommand& command, const Environment& environment);
+
 ExitCode run_prompt(const PromptCommand& command, const Environment& environment);
 
 ExitCode run_list(const ListCommand& command, const Environment& environment);
@@ -16,6 +18,9 @@ ExitCode run_show(const ShowCommand& command, const Environment& environment);
 ExitCode run_history(const HistoryCommand& command, const Environment& environment);
 ExitCode run_close(const CloseCommand& command, const Environment& environment);
 ExitCode run_export(const ExportCommand& command, const Environment& environment);
+ExitCode run_import(const ImportCommand& command, const Environment& environment);
+
+ExitCode run_replay(const ReplayCommand& command, const Environment& environment);
 
 ExitCode run_check_config(const CheckConfigCommand& command, const Environment& environment);
 

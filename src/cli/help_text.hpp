@@ -12,14 +12,16 @@ Examples:
   acp-relay                                serve with config.yaml of this directory
   acp-relay serve --config /etc/acp-relay/config.yaml
   acp-relay check-config config.yaml       what is wrong, or what is in force
+  acp-relay connect                        what an editor starts as its agent
   acp-relay prompt "hello"                 talk to the agent behind a running relay
   acp-relay sessions list
+  acp-relay replay session.jsonl           does the agent still do what was recorded?
 
 Environment:
   ACP_RELAY_URL              where the relay listens (http://127.0.0.1:8080)
   ACP_RELAY_MANAGEMENT_URL   its management port (http://127.0.0.1:8082)
-  ACP_RELAY_TOKEN            the token to send; also --token-file. There is no --token option,
-                             because other users can read command lines
+  ACP_RELAY_TOKEN            the token to send; also --token-file. 'connect' and 'replay'
+                             have --token, too: other users can read command lines
   ACP_RELAY_<SECTION>_<KEY>  overrides one key of the configuration: ACP_RELAY_SERVER_HTTP_PORT
 
 Exit codes:
@@ -31,6 +33,25 @@ Exit codes:
   5  the turn was cancelled
 
 'acp-relay COMMAND --help' tells more about a command.)";
+
+inline constexpr const char* kConnectFooter = R"(
+For editors: reads one JSON-RPC message a line on stdin and writes one a line on stdout, as an ACP agent
+does, and is connected to the endpoint /acp of a relay by WebSocket. When the connection breaks or the
+relay is started again, it reconnects and goes on with the sessions; no message is lost or repeated.
+stderr gets a line when it is connected, when the connection is lost, and when it is back.
+It ends when stdin ends, after a grace for open requests. docs/editors.md has settings for editors.
+
+--url takes http, https, ws and wss; without a path, /acp is meant. --agent NAME takes /agents/NAME/acp
+in its place.
+
+Examples:
+  acp-relay connect
+  acp-relay connect --url wss://relay.example.org/acp --token-file ~/.config/acp-relay/token
+  acp-relay connect --url http://127.0.0.1:8080 --agent claude
+
+Environment: ACP_RELAY_URL, ACP_RELAY_TOKEN
+Exit codes: 0 stdin ended, 1 error of the relay, 2 wrong command line, 3 cannot connect or gave up,
+            4 unauthorized)";
 
 inline constexpr const char* kPromptFooter = R"(
 The agent's text goes to stdout; thoughts, tool calls and plans go to stderr. The session stays open,
@@ -51,16 +72,63 @@ Exit codes: 0 turn ended, 1 error of the relay or the agent, 2 wrong command lin
             4 unauthorized, 5 cancelled)";
 
 inline constexpr const char* kSessionsFooter = R"(
-'list', 'history' and 'close' ask the relay's HTTP port (--url, ACP_RELAY_URL); 'show' and 'export' ask
-its management port (--management-url, ACP_RELAY_MANAGEMENT_URL).
+'list', 'history' and 'close ID' ask the relay's HTTP port (--url, ACP_RELAY_URL); 'show', 'export',
+'import', 'close --idle' and 'close --all' ask its management port (--management-url,
+ACP_RELAY_MANAGEMENT_URL).
 
 Examples:
   acp-relay sessions list --active
   acp-relay sessions history sess_... --after 40
+  acp-relay sessions close --idle
   acp-relay sessions export sess_... --output session.jsonl
+  acp-relay sessions import session.jsonl
   acp-relay sessions list --json | jq -r '.[].id'
 
 Exit codes: 0 done, 1 error of the relay, 2 wrong command line, 3 cannot connect, 4 unauthorized)";
+
+inline constexpr const char* kExportFooter = R"(
+The first line describes the session; then comes one line a message, and one a gap (numbers that the log
+did not hold). FILE is made with mode 0600 and appears under its name when it is whole; one that is there is
+replaced. Secrets of the configuration are *** in the log and in exports; prompts and answers are not secret.
+
+Examples:
+  acp-relay sessions export sess_... --output session.jsonl
+  acp-relay sessions export sess_... | jq -r 'select(.type == "message") | .method'
+
+Environment: ACP_RELAY_MANAGEMENT_URL, ACP_RELAY_TOKEN
+Exit codes: 0 done, 1 error of the relay or the file, 2 wrong command line, 3 cannot connect, 4 unauthorized)";
+
+inline constexpr const char* kImportFooter = R"(
+The session comes in closed, with its id, numbers, times and gaps, and the cause "imported: ...". The file is
+checked from its first line to its last before anything is written. An id that the log has already is
+refused; --new-id gives the session another, also inside its messages. The new id is printed on stdout.
+A file may have 256 MiB.
+
+Examples:
+  acp-relay sessions import session.jsonl
+  acp-relay sessions export sess_... | ACP_RELAY_MANAGEMENT_URL=http://other:8082 acp-relay sessions import -
+
+Environment: ACP_RELAY_MANAGEMENT_URL, ACP_RELAY_TOKEN
+Exit codes: 0 done, 1 error of the relay or the file, 2 wrong command line, 3 cannot connect, 4 unauthorized)";
+
+inline constexpr const char* kReplayFooter = R"(
+Makes a session and does in it what the client of the recorded one did: prompts one after another,
+modes and options, cancellations after as many messages of the agent, answers to what it asks (a
+permission goes by the kind of the option). Each turn's end is printed beside the recorded one.
+--check compares everything that the agent said, but for ids, times, directories and the way text is cut into
+chunks, prints the first difference of each turn, and ends with 1 when there is one.
+
+The agent is the one behind the relay (--url as for 'connect': http, https, ws, wss). Behind -- stands
+the command of one to start here instead; it has this program's environment. The session is closed at the end.
+
+Examples:
+  acp-relay sessions export sess_... --output session.jsonl
+  acp-relay replay session.jsonl --check
+  acp-relay replay session.jsonl --check --cwd /tmp/copy -- my-agent --verbose
+
+Environment: ACP_RELAY_URL, ACP_RELAY_TOKEN
+Exit codes: 0 played to the end (and, with --check, equal), 1 not so, or a bad file, 2 wrong command line,
+            3 cannot connect, 4 unauthorized, 5 interrupted)";
 
 inline constexpr const char* kServeFooter = R"(
 Without --config, config.yaml of this directory is used when it exists, else the defaults.

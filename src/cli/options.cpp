@@ -46,10 +46,13 @@ class Parser {
 
  private:
   void add_serve();
+  void add_connect();
   void add_prompt();
   void add_sessions();
+  void add_replay();
   void add_check_config();
   void add_relay_options(CLI::App* command, bool management);
+  void add_management_option(CLI::App* command);
   CLI::App* add_session_command(CLI::App* sessions, const char* name, const char* about,
                                 std::string& session);
   Command chosen() const;
@@ -57,8 +60,10 @@ class Parser {
   CLI::App app_{kAbout, "acp-relay"};
   RelayAddress relay_;
   ServeCommand serve_;
+  ConnectCommand connect_;
   PromptCommand prompt_;
   std::vector<std::string> words_;
+  bool all_ = false;  // what close does without a session and without --idle
   bool yes_ = false;
   bool no_ = false;
   ListCommand list_;
@@ -66,14 +71,20 @@ class Parser {
   HistoryCommand history_;
   CloseCommand close_;
   ExportCommand export_;
+  ImportCommand import_;
+  ReplayCommand replay_;
+  std::string speed_ = "fast";
   CheckConfigCommand check_config_;
   CLI::App* serve_app_ = nullptr;
+  CLI::App* connect_app_ = nullptr;
   CLI::App* prompt_app_ = nullptr;
   CLI::App* list_app_ = nullptr;
   CLI::App* show_app_ = nullptr;
   CLI::App* history_app_ = nullptr;
   CLI::App* close_app_ = nullptr;
   CLI::App* export_app_ = nullptr;
+  CLI::App* import_app_ = nullptr;
+  CLI::App* replay_app_ = nullptr;
   CLI::App* check_config_app_ = nullptr;
 };
 
@@ -86,8 +97,10 @@ Parser::Parser(const Environment& environment) {
   app_.add_flag("--verbose", serve_.verbose, "Log at debug level, when serving");
   app_.footer(kMainFooter);
   add_serve();
+  add_connect();
   add_prompt();
   add_sessions();
+  add_replay();
   add_check_config();
 }
 
@@ -102,9 +115,7 @@ void Parser::add_serve() {
 
 void Parser::add_relay_options(CLI::App* command, bool management) {
   if (management) {
-    command->add_option("--management-url", relay_.management_url, "Management port of the relay")
-        ->type_name("URL")
-        ->capture_default_str();
+    add_management_option(command);
   } else {
     command->add_option("--url", relay_.url, "The relay")->type_name("URL")->capture_default_str();
   }
@@ -112,6 +123,30 @@ void Parser::add_relay_options(CLI::App* command, bool management) {
       ->type_name("FILE");
   command->add_option("--ca-file", relay_.ca_file, "PEM file of the authority, for https")
       ->type_name("FILE");
+}
+
+void Parser::add_management_option(CLI::App* command) {
+  command->add_option("--management-url", relay_.management_url, "Management port of the relay")
+      ->type_name("URL")
+      ->capture_default_str();
+}
+
+void Parser::add_connect() {
+  connect_app_ = app_.add_subcommand("connect", "Be an ACP agent on stdin and stdout, for editors");
+  connect_app_->add_option("--agent", connect_.agent, "The agent with this name in the relay")
+      ->type_name("NAME");
+  connect_app_
+      ->add_option("--token", connect_.token,
+                   "The token; other users of this machine can read it, --token-file is better")
+      ->type_name("TOKEN");
+  connect_app_
+      ->add_option("--reconnect-timeout", connect_.reconnect_seconds,
+                   "Give up after so many seconds without a connection")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{86'400}))
+      ->type_name("SECONDS")
+      ->capture_default_str();
+  add_relay_options(connect_app_, false);
+  connect_app_->footer(kConnectFooter);
 }
 
 void Parser::add_prompt() {
@@ -139,7 +174,8 @@ CLI::App* Parser::add_session_command(CLI::App* sessions, const char* name, cons
 }
 
 void Parser::add_sessions() {
-  CLI::App* sessions = app_.add_subcommand("sessions", "Look at sessions and end them");
+  CLI::App* sessions =
+      app_.add_subcommand("sessions", "Look at sessions, end, export and import them");
   sessions->require_subcommand(1);
   sessions->footer(kSessionsFooter);
   constexpr const char* kJson = "Print JSON for machines";
@@ -167,15 +203,62 @@ void Parser::add_sessions() {
   history_app_->add_flag("--json", history_.json, "Print one line of JSON a message");
   add_relay_options(history_app_, false);
 
-  close_app_ =
-      add_session_command(sessions, "close", "End a session and its agent", close_.session);
+  close_app_ = sessions->add_subcommand("close", "End sessions and their agents");
+  CLI::Option_group* which = close_app_->add_option_group("which sessions");
+  which->add_option("session", close_.session, "Session id: sess_...")->type_name("ID");
+  which->add_flag("--idle", close_.only_idle, "All without a client and a turn");
+  which->add_flag("--all", all_, "Every session of the relay");
+  which->require_option(1);
   add_relay_options(close_app_, false);
+  add_management_option(close_app_);
 
   export_app_ = add_session_command(sessions, "export", "The whole log of a session as JSON lines",
                                     export_.session);
   export_app_->add_option("--output", export_.output, "File to write (default: stdout)")
       ->type_name("FILE");
+  export_app_->footer(kExportFooter);
   add_relay_options(export_app_, true);
+
+  import_app_ =
+      sessions->add_subcommand("import", "Put an exported session into the log, as a closed one");
+  import_app_->add_option("file", import_.file, "What 'sessions export' wrote; - reads stdin")
+      ->type_name("FILE")
+      ->required();
+  import_app_->add_flag("--new-id", import_.new_id, "Give the session an id of its own here");
+  import_app_->footer(kImportFooter);
+  add_relay_options(import_app_, true);
+}
+
+void Parser::add_replay() {
+  replay_app_ = app_.add_subcommand("replay", "Play an exported session against an agent");
+  replay_app_->add_option("file", replay_.file, "What 'sessions export' wrote; - reads stdin")
+      ->type_name("FILE")
+      ->required();
+  replay_app_
+      ->add_option("command", words_, "An agent to start, behind --, in place of one of a relay")
+      ->type_name("COMMAND...");
+  replay_app_->add_flag("--check", replay_.check,
+                        "Fail when the agent says something else than was recorded");
+  replay_app_->add_option("--cwd", replay_.cwd, "Working directory (default: the recorded one)")
+      ->type_name("DIR");
+  replay_app_->add_option("--speed", speed_, "How fast the client goes on: fast or as-recorded")
+      ->check(CLI::IsMember({"fast", "as-recorded"}))
+      ->type_name("SPEED")
+      ->capture_default_str();
+  replay_app_
+      ->add_option("--timeout", replay_.timeout_seconds,
+                   "Give up when the agent says nothing for so many seconds")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{86'400}))
+      ->type_name("SECONDS")
+      ->capture_default_str();
+  replay_app_->add_option("--agent", replay_.agent, "The agent with this name in the relay")
+      ->type_name("NAME");
+  replay_app_
+      ->add_option("--token", replay_.token,
+                   "The token; other users of this machine can read it, --token-file is better")
+      ->type_name("TOKEN");
+  add_relay_options(replay_app_, false);
+  replay_app_->footer(kReplayFooter);
 }
 
 void Parser::add_check_config() {
@@ -193,6 +276,7 @@ Command Parser::chosen() const {
     command.relay = relay_;
     return command;
   };
+  if (connect_app_->parsed()) return with_relay(connect_);
   if (prompt_app_->parsed()) {
     PromptCommand prompt = prompt_;
     prompt.text = join(words_);
@@ -206,6 +290,13 @@ Command Parser::chosen() const {
   if (history_app_->parsed()) return with_relay(history_);
   if (close_app_->parsed()) return with_relay(close_);
   if (export_app_->parsed()) return with_relay(export_);
+  if (import_app_->parsed()) return with_relay(import_);
+  if (replay_app_->parsed()) {
+    ReplayCommand replay = replay_;
+    replay.as_recorded = speed_ == "as-recorded";
+    for (const std::string& word : words_) replay.command.push_back(unmarked(word));
+    return with_relay(replay);
+  }
   if (check_config_app_->parsed()) {
     CheckConfigCommand check = check_config_;
     check.file_given = check_config_app_->get_option("file")->count() > 0;

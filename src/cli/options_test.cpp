@@ -53,6 +53,22 @@ TEST(CommandLine, TakesServeOptionsWithAndWithoutTheCommand) {
   EXPECT_EQ(refused({"--config", "a.yaml", "prompt", "hello"}).exit_code, 2);
 }
 
+TEST(CommandLine, ReadsTheOptionsOfConnect) {
+  const auto plain = parsed<ConnectCommand>({"connect"});
+  EXPECT_EQ(plain.relay.url, "http://127.0.0.1:8080");
+  EXPECT_EQ(plain.reconnect_seconds, 300);
+  const Words words{"connect", "--url",  "wss://h/acp",         "--agent", "a",
+                    "--token", "secret", "--reconnect-timeout", "0"};
+  const auto full = parsed<ConnectCommand>(words, {{"ACP_RELAY_URL", "http://other:1"}});
+  EXPECT_EQ(full.relay.url, "wss://h/acp");
+  EXPECT_EQ(full.agent, "a");
+  EXPECT_EQ(full.token, "secret");
+  EXPECT_EQ(full.reconnect_seconds, 0);
+  EXPECT_EQ(parsed<ConnectCommand>({"connect"}, {{"ACP_RELAY_URL", "http://other:1"}}).relay.url,
+            "http://other:1");
+  EXPECT_EQ(refused({"connect", "--reconnect-timeout", "-1"}).exit_code, 2);
+}
+
 TEST(CommandLine, JoinsTheWordsOfAPrompt) {
   EXPECT_EQ(parsed<PromptCommand>({"prompt", "hello"}).text, "hello");
   EXPECT_EQ(parsed<PromptCommand>({"prompt", "what", "is", "this?"}).text, "what is this?");
@@ -99,7 +115,34 @@ TEST(CommandLine, ReadsTheSessionsCommands) {
   EXPECT_EQ(parsed<ListCommand>({"sessions", "list", "--limit", "5"}).limit, 5);
   EXPECT_EQ(parsed<HistoryCommand>({"sessions", "history", "s", "--after", "40"}).after, 40);
   EXPECT_EQ(parsed<CloseCommand>({"sessions", "close", "s"}).session, "s");
+  EXPECT_TRUE(parsed<CloseCommand>({"sessions", "close", "--idle"}).only_idle);
+  EXPECT_FALSE(parsed<CloseCommand>({"sessions", "close", "--all"}).only_idle);
+  EXPECT_EQ(parsed<CloseCommand>({"sessions", "close", "--all"}).session, "");
+  EXPECT_EQ(refused({"sessions", "close"}).exit_code, 2);
+  EXPECT_EQ(refused({"sessions", "close", "s", "--all"}).exit_code, 2);
+  EXPECT_EQ(refused({"sessions", "close", "--idle", "--all"}).exit_code, 2);
   EXPECT_EQ(parsed<ExportCommand>({"sessions", "export", "s", "--output", "f"}).output, "f");
+  EXPECT_EQ(parsed<ImportCommand>({"sessions", "import", "-"}).file, "-");
+  EXPECT_FALSE(parsed<ImportCommand>({"sessions", "import", "f"}).new_id);
+  EXPECT_TRUE(parsed<ImportCommand>({"sessions", "import", "--new-id", "f"}).new_id);
+}
+
+TEST(CommandLine, ReadsAReplay) {
+  const auto plain = parsed<ReplayCommand>({"replay", "f"});
+  EXPECT_EQ(plain.file, "f");
+  EXPECT_FALSE(plain.check);
+  EXPECT_FALSE(plain.as_recorded);
+  EXPECT_TRUE(plain.command.empty());
+  const auto full =
+      parsed<ReplayCommand>({"replay", "f", "--check", "--speed", "as-recorded", "--cwd", "/x",
+                             "--timeout", "5", "--", "my-agent", "--verbose", "[a]"});
+  EXPECT_TRUE(full.check);
+  EXPECT_TRUE(full.as_recorded);
+  EXPECT_EQ(full.cwd, "/x");
+  EXPECT_EQ(full.timeout_seconds, 5);
+  EXPECT_EQ(full.command, (Words{"my-agent", "--verbose", "[a]"}));
+  EXPECT_EQ(refused({"replay"}).exit_code, 2);
+  EXPECT_EQ(refused({"replay", "f", "--speed", "slow"}).exit_code, 2);
 }
 
 TEST(CommandLine, ReadsCheckConfig) {

@@ -36,7 +36,13 @@ Outcome<RelayAccess> prepare_access(const std::string& url, const RelayAddress& 
   endpoint->ca_file = relay.ca_file;
   RelayAccess access{url, std::move(*endpoint), {}};
   access.headers.push_back({"User-Agent", "acp-relay/" RELAY_VERSION});
+  const Outcome<std::string> token = read_token(relay, environment);
+  if (!token) return token.error();
+  if (!token->empty()) access.headers.push_back({"Authorization", "Bearer " + *token});
+  return access;
+}
 
+Outcome<std::string> read_token(const RelayAddress& relay, const Environment& environment) {
   std::string text, source;
   const auto variable = environment.find("ACP_RELAY_TOKEN");
   if (!relay.token_file.empty()) {
@@ -53,12 +59,9 @@ Outcome<RelayAccess> prepare_access(const std::string& url, const RelayAddress& 
     source = "the variable ACP_RELAY_TOKEN";
     text = variable->second;
   } else {
-    return access;
+    return std::string();
   }
-  const Outcome<std::string> token = clean_token(text, source);
-  if (!token) return token.error();
-  access.headers.push_back({"Authorization", "Bearer " + *token});
-  return access;
+  return clean_token(text, source);
 }
 
 RelayClient::RelayClient(asio::any_io_executor executor, const RelayAccess& access)
@@ -117,6 +120,25 @@ Task<Outcome<std::unique_ptr<http::Stream>>> RelayClient::get(std::string target
   request.target = std::move(target);
   request.headers = access_.headers;
   co_return co_await open_request(std::move(request));
+}
+
+Task<Outcome<json::object>> RelayClient::upload(std::string target, const char* type,
+                                                std::string body) {
+  http::Request request;
+  request.method = "POST";
+  request.target = std::move(target);
+  request.headers = access_.headers;
+  request.headers.push_back({"Content-Type", type});
+  request.body = std::move(body);
+  const Result<http::Response> response = co_await client_.request(std::move(request));
+  if (!response) co_return no_answer(response.error());
+  if (response->status == 200) {
+    const std::optional<json::object> object = parse_object(response->body);
+    if (object) co_return *object;
+  }
+  const Outcome<json::object> result = read_result(*response, access_.url);
+  if (!result) co_return result.error();
+  co_return Failure{ExitCode::kError, "the relay answered something else than it should"};
 }
 
 }  // namespace relay::cli

@@ -1,5 +1,5 @@
-// The relay as commands call it: JSON-RPC over the relay HTTP dialect, and plain GETs of the
-// management API. Failures come as text for a person with the exit code that belongs to them.
+// The relay as commands call it: JSON-RPC over the relay HTTP dialect, and the management
+// API. Failures come as text for a person with the exit code that belongs to them.
 #pragma once
 
 #include "base/async.hpp"
@@ -28,6 +28,9 @@ struct RelayAccess {
 Outcome<RelayAccess> prepare_access(const std::string& url, const RelayAddress& relay,
                                     const Environment& environment);
 
+// --token-file before ACP_RELAY_TOKEN; empty: there is none.
+Outcome<std::string> read_token(const RelayAddress& relay, const Environment& environment);
+
 // One call at a time; make several for several at once.
 class RelayClient {
  public:
@@ -42,6 +45,9 @@ class RelayClient {
 
   // GET of the management API, streamed.
   Task<Outcome<std::unique_ptr<http::Stream>>> get(std::string target);
+
+  // POST to the management API; the object that it answers with.
+  Task<Outcome<boost::json::object>> upload(std::string target, const char* type, std::string body);
 
  private:
   http::Request post(const std::string& method, boost::json::object params, std::int64_t id,

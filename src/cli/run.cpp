@@ -23,6 +23,9 @@ struct Runner {
     const app::ServeOptions options{command.config, command.config_given, command.verbose};
     return app::serve(options);
   }
+  int operator()(const ConnectCommand& command) const {
+    return done(run_connect(command, environment));
+  }
   int operator()(const PromptCommand& command) const {
     return done(run_prompt(command, environment));
   }
@@ -36,6 +39,12 @@ struct Runner {
   }
   int operator()(const ExportCommand& command) const {
     return done(run_export(command, environment));
+  }
+  int operator()(const ImportCommand& command) const {
+    return done(run_import(command, environment));
+  }
+  int operator()(const ReplayCommand& command) const {
+    return done(run_replay(command, environment));
   }
   int operator()(const CheckConfigCommand& command) const {
     return done(run_check_config(command, environment));

@@ -1,19 +1,15 @@
-#include "base/unique_fd.hpp"
 #include "cli/commands.hpp"
 #include "cli/json_access.hpp"
 #include "cli/output.hpp"
 #include "cli/relay_client.hpp"
 #include "cli/rpc.hpp"
-#include "cli/run_task.hpp"
 #include "cli/sessions_view.hpp"
 #include "cli/terminal_text.hpp"
+#include "cli/with_relay.hpp"
 
 #include <boost/json/serialize.hpp>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
 #include <unistd.h>
 
 namespace relay::cli {
@@ -26,18 +22,6 @@ constexpr std::int64_t kPage = 200;
 ExitCode print(std::string_view text) {
   Output out(STDOUT_FILENO);
   return out.write(text) ? ExitCode::kOk : ExitCode::kError;
-}
-
-// Runs `body` with what it takes to reach one of the relay's ports.
-ExitCode with_relay(const std::string& url, const RelayAddress& relay,
-                    const Environment& environment,
-                    const std::function<Task<ExitCode>(RelayClient&)>& body) {
-  const Outcome<RelayAccess> access = prepare_access(url, relay, environment);
-  if (!access) return report(access.error());
-  return run_task([&](asio::any_io_executor executor) -> Task<ExitCode> {
-    RelayClient client(executor, *access);
-    co_return co_await body(client);
-  });
 }
 
 void take_items(json::array& all, const json::object& page, std::string_view key,
@@ -98,20 +82,21 @@ Task<ExitCode> close(RelayClient& client, const CloseCommand& command) {
   co_return print("session " + visible(command.session) + " is closed\n");
 }
 
-// Copies a GET's body to `out`.
-Task<ExitCode> copy(RelayClient& client, std::string target, Output& out) {
-  Outcome<std::unique_ptr<http::Stream>> opened = co_await client.get(std::move(target));
-  if (!opened) co_return report(opened.error());
-  const std::unique_ptr<http::Stream> stream = std::move(*opened);
-  while (true) {
-    const Result<std::string> bytes = co_await stream->read_some();
-    if (!bytes)
-      co_return report({ExitCode::kError, "the answer was cut off: the export is incomplete"});
-    if (bytes->empty()) co_return ExitCode::kOk;
-    if (!out.write(*bytes)) {
-      co_return report({ExitCode::kError, "the output can't be written: the export is incomplete"});
-    }
+Task<ExitCode> close_many(RelayClient& client, const CloseCommand& command) {
+  std::string target =
+      std::string("/api/sessions/close?only=") + (command.only_idle ? "idle" : "all");
+  const Outcome<json::object> answer =
+      co_await client.upload(std::move(target), "application/json", std::string());
+  if (!answer) co_return report(answer.error());
+  const json::array* const closed = array_at(*answer, "closed");
+  if (closed == nullptr) {
+    co_return report({ExitCode::kError, "the relay's answer does not say what was closed"});
   }
+  std::string text;
+  for (const json::value& id : *closed) {
+    if (id.is_string()) text += "session " + visible(std::string(id.get_string())) + " is closed\n";
+  }
+  co_return print(text.empty() ? "there is no such session\n" : text);
 }
 
 Task<ExitCode> show(RelayClient& client, const ShowCommand& command) {
@@ -150,24 +135,12 @@ ExitCode run_history(const HistoryCommand& command, const Environment& environme
 }
 
 ExitCode run_close(const CloseCommand& command, const Environment& environment) {
+  if (command.session.empty()) {
+    return with_relay(command.relay.management_url, command.relay, environment,
+                      [&](RelayClient& client) { return close_many(client, command); });
+  }
   return with_relay(command.relay.url, command.relay, environment,
                     [&](RelayClient& client) { return close(client, command); });
-}
-
-ExitCode run_export(const ExportCommand& command, const Environment& environment) {
-  UniqueFd file;
-  if (!command.output.empty()) {
-    // 0600: a log of a session is nobody else's.
-    file.reset(::open(command.output.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (!file) {
-      return report(
-          {ExitCode::kError, "cannot write " + command.output + ": " + std::strerror(errno)});
-    }
-  }
-  Output out(file ? file.get() : STDOUT_FILENO);
-  const std::string target = "/api/sessions/" + percent_encoded(command.session) + "/export";
-  return with_relay(command.relay.management_url, command.relay, environment,
-                    [&](RelayClient& client) { return copy(client, target, out); });
 }
 
 }  // namespace relay::cli

@@ -1,6 +1,6 @@
 #include "config/apply.hpp"
 
-#include "config/keys.hpp"
+#include "config/agent_keys.hpp"
 #include "config/suggest.hpp"
 
 #include <algorithm>
@@ -46,6 +46,7 @@ std::vector<std::string> names_below(const std::string& prefix) {
       names.insert(rest.substr(0, rest.find('.')));
     }
   }
+  if (prefix.empty()) names.emplace(kAgents);
   return {names.begin(), names.end()};
 }
 
@@ -72,6 +73,8 @@ class FileApplier {
       const std::string path = prefix + field.name;
       if (const Key* key = find_key(path)) {
         leaf(*key, field, path);
+      } else if (path == kAgents) {
+        loading_.agents = field.value;
       } else if (is_section(path)) {
         subsection(field, path);
       } else {
@@ -120,20 +123,26 @@ void apply_key(const Key& key, const Value& value, const std::string& source,
                const std::string& name, Loading& loading) {
   Complaints complaints;
   key.read(value, loading.config, complaints);
+  note_value(key.path, key.secrecy, value, {source, {}, name}, complaints, loading);
+}
+
+void note_value(const std::string& path, Secrecy secrecy, const Value& value, const Place& place,
+                Complaints& complaints, Loading& loading) {
   for (Complaint& complaint : complaints) {
-    loading.problems.push_back({source, complaint.mark.line, complaint.mark.column,
-                                name.empty() ? key.path + complaint.path : name,
+    const bool in_file = place.name.empty();
+    const Mark mark = in_file ? complaint.mark : Mark{};
+    loading.problems.push_back({place.source, mark.line, mark.column,
+                                in_file ? path + complaint.path : place.name,
                                 std::move(complaint.message), std::move(complaint.remedy)});
   }
-  if (key.secrecy == Secrecy::kMayCarry) collect_expanded(value, loading.config.expanded_secrets);
+  if (secrecy == Secrecy::kMayCarry) collect_expanded(value, loading.config.expanded_secrets);
   // Places of a value that this one replaces must not be found any more.
   std::erase_if(loading.places, [&](const auto& entry) {
-    const std::string& path = entry.first;
-    return path.starts_with(key.path) &&
-           (path.size() == key.path.size() || path[key.path.size()] == '.' ||
-            path[key.path.size()] == '[');
+    const std::string& known = entry.first;
+    return known.starts_with(path) &&
+           (known.size() == path.size() || known[path.size()] == '.' || known[path.size()] == '[');
   });
-  record_places(value, key.path, {source, {}, name}, loading);
+  record_places(value, path, place, loading);
 }
 
 void apply_file(const Value& root, const std::string& source, Loading& loading) {

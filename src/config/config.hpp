@@ -3,8 +3,8 @@
 // A Config that `load` (config/load.hpp) returned without problems has been validated: readers need
 // no checks of their own. Names are those of the file: config.server.http_port is
 // `server.http_port`. Durations are milliseconds, sizes are bytes, in both cases 0 means "off" or
-// "unlimited" only where the comment says so. Holds secrets (tokens, agent.env): print it only
-// through config/print.hpp.
+// "unlimited" only where the comment says so. Holds secrets (tokens, environments of agents): print
+// it only through config/print.hpp.
 #pragma once
 
 #include "base/log.hpp"
@@ -54,6 +54,7 @@ struct ServerConfig {
   Milliseconds header_timeout{10'000};
   Milliseconds body_timeout{60'000};  // without progress
   Milliseconds keep_alive_timeout{75'000};
+  Milliseconds acp_connection_timeout{5 * 60'000};
   Milliseconds ping_interval{20'000};  // 0: no pings
   Milliseconds pong_timeout{20'000};
   Milliseconds shutdown_timeout{20'000};
@@ -102,7 +103,7 @@ struct AgentConfig {
 };
 
 enum class PermissionDefault { kCancelled, kReject, kAllow };
-enum class OnShutdown { kStop };
+enum class OnShutdown { kStop, kDetach };
 
 struct SessionsConfig {
   Milliseconds idle_timeout{30 * 60'000};  // no client attached and no turn; 0: never
@@ -111,6 +112,7 @@ struct SessionsConfig {
   Milliseconds permission_timeout{5 * 60'000};
   PermissionDefault permission_default = PermissionDefault::kCancelled;
   OnShutdown on_shutdown = OnShutdown::kStop;
+  bool restart_agent = true;                // for the next prompt behind an agent's end
   bool shared = false;                      // true: any principal may use any session
   std::size_t max_clients = 1000;           // attached to one session
   std::size_t max_pending_requests = 1024;  // of one client
@@ -190,6 +192,21 @@ struct ContainerConfig {
   bool operator==(const ContainerConfig&) const = default;
 };
 
+// ----- further agents
+// -------------------------------------------------------------------------------
+
+enum class AgentIsolation { kProcess, kContainer };
+
+// One of `agents`, with what it inherits: `agent` and `container` are complete, and
+// container.enabled says what `isolation` does.
+struct NamedAgentConfig {
+  std::string name;
+  AgentIsolation isolation = AgentIsolation::kProcess;
+  AgentConfig agent;
+  ContainerConfig container;
+  bool operator==(const NamedAgentConfig&) const = default;
+};
+
 // One entry of container.extra_volumes.
 struct Volume {
   std::string source;
@@ -216,6 +233,7 @@ struct Config {
   ClientCapabilitiesMode client_capabilities = ClientCapabilitiesMode::kStrip;
   LogConfig log;
   ContainerConfig container;
+  std::vector<NamedAgentConfig> agents;  // beside the default one; names are unique
 
   // What ${VAR} brought into keys that may carry a secret on a command line (agent.args,
   // container.command, container.log_opts, container.labels): printed as ***.

@@ -55,6 +55,9 @@ void add_server_keys(std::vector<Key>& keys) {
      "Longest pause within the body of a request.");
   at("keep_alive_timeout", &S::keep_alive_timeout, duration(kSome),
      "An HTTP connection without a request is closed after this.");
+  at("acp_connection_timeout", &S::acp_connection_timeout, duration(kSome),
+     "An ACP connection over HTTP without a stream and without a request ends after this; its "
+     "sessions stay.");
   at("ping_interval", &S::ping_interval, duration(kNone),
      "Time between pings to a WebSocket client; 0 sends none.");
   at("pong_timeout", &S::pong_timeout, duration(kSome),
@@ -122,8 +125,14 @@ void add_session_keys(std::vector<Key>& keys) {
                                 {"reject", PermissionDefault::kReject},
                                 {"allow", PermissionDefault::kAllow}}),
      "The answer to a permission request that nobody answered.");
-  at("on_shutdown", &S::on_shutdown, choice<OnShutdown>({{"stop", OnShutdown::kStop}}),
-     "What becomes of sessions when the relay ends: stop ends them.");
+  at("on_shutdown", &S::on_shutdown,
+     choice<OnShutdown>({{"stop", OnShutdown::kStop}, {"detach", OnShutdown::kDetach}}),
+     "What becomes of sessions when the relay ends: stop ends them; detach leaves those in "
+     "containers to the relay that is started next on the same database (for upgrades).");
+  at("restart_agent", &S::restart_agent, flag(),
+     "true: when an agent ended by itself, the next prompt starts another in the same directories, "
+     "if "
+     "it can load the session.");
   at("shared", &S::shared, flag(),
      "true: a session can be used by every token, not only by the one that made it.");
   at("max_clients", &S::max_clients, count<std::size_t>(1, 1'000'000),
@@ -139,10 +148,12 @@ void add_database_keys(std::vector<Key>& keys) {
   at("path", &D::path, text(), "SQLite file; made when missing.");
   at("durability", &D::durability,
      choice<Durability>({{"relaxed", Durability::kRelaxed}, {"strict", Durability::kStrict}}),
-     "relaxed: safe against a crash of the relay, the last moments may be lost when the machine "
-     "loses power. strict: every commit is on the disk.");
+     "relaxed: what clients are told is safe from a crash of the relay; the last moments may be "
+     "lost when the machine loses power. strict: clients are told what is on the disk, and turns "
+     "and new sessions wait while the file can't be written.");
   at("max_pending_bytes", &D::max_pending_bytes, size<std::size_t>(kKi, 64 * kGi),
-     "How much may wait in memory while the file can't be written; beyond it the log has a gap.");
+     "How much may wait in memory, and in the journal, while the file can't be written; beyond it "
+     "the log has a gap.");
   at("retention_days", &D::retention_days, count<std::int64_t>(0, 36500),
      "Messages older than this many days are deleted; 0: never.");
   at("max_rows", &D::max_rows, count<std::int64_t>(0, kUnlimited),

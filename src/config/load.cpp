@@ -101,6 +101,7 @@ LoadResult load_text(std::string_view text, const std::string& name,
   expand_variables(parsed.root, name, environment, loading);
   apply_file(parsed.root, name, loading);
   apply_environment(environment, loading);
+  apply_agents(environment, name, loading);
   check_rules(name, loading);
   sort_by_place(loading.problems);
   sort_by_place(loading.warnings);

@@ -1,7 +1,7 @@
 #include "config/print.hpp"
 
+#include "config/agent_keys.hpp"
 #include "config/emit.hpp"
-#include "config/keys.hpp"
 
 #include <boost/json.hpp>
 
@@ -33,14 +33,13 @@ void for_each_scalar(Value& value, const std::string& name, const Change& change
   for (Value::Field& field : value.fields) for_each_scalar(field.value, field.name, change);
 }
 
-Value redacted(const Key& key, const Config& config, const Strings& hidden) {
-  Value value = key.write(config);
-  if (key.secrecy == Secrecy::kSecret) {
+Value redacted(Value value, Secrecy secrecy, const Strings& hidden) {
+  if (secrecy == Secrecy::kSecret) {
     const bool tokens = value.kind == Value::Kind::kList;
     for_each_scalar(value, "", [&](const std::string& name, Value& scalar) {
       if (!tokens || name == "token") scalar.text = kRedacted;
     });
-  } else if (key.secrecy == Secrecy::kMayCarry) {
+  } else if (secrecy == Secrecy::kMayCarry) {
     for_each_scalar(value, "",
                     [&](const std::string&, Value& scalar) { hide_expanded(scalar.text, hidden); });
   }
@@ -53,6 +52,16 @@ Strings longest_first(Strings texts) {
     return a.size() != b.size() ? a.size() > b.size() : a < b;
   });
   return texts;
+}
+
+// Keys that have no effect on the agent are left out.
+Value agent_value(const NamedAgentConfig& agent, const Strings& hidden) {
+  Value map = Value::map();
+  for (const AgentKey& key : agent_keys()) {
+    if (key.only_for.value_or(agent.isolation) != agent.isolation) continue;
+    map.fields.push_back({key.name, {}, redacted(key.write(agent), key.secrecy, hidden)});
+  }
+  return map;
 }
 
 // Sets fields of nested maps along a path: "server.tls.cert".
@@ -75,12 +84,19 @@ void put(Value& root, const std::string& path, Value value) {
 }
 
 Value effective(const Config& config) {
-  // Tokens and agent.env may be repeated in arguments, by hand or by the same variable.
+  // Tokens and environments may be repeated in arguments, by hand or by the same variable.
   Strings hidden = secrets(config);
   hidden.insert(hidden.end(), config.expanded_secrets.begin(), config.expanded_secrets.end());
   hidden = longest_first(std::move(hidden));
   Value root = Value::map();
-  for (const Key& key : all_keys()) put(root, key.path, redacted(key, config, hidden));
+  for (const Key& key : all_keys()) {
+    put(root, key.path, redacted(key.write(config), key.secrecy, hidden));
+  }
+  Value agents = Value::map();
+  for (const NamedAgentConfig& agent : config.agents) {
+    agents.fields.push_back({agent.name, {}, agent_value(agent, hidden)});
+  }
+  root.fields.push_back({std::string(kAgents), {}, std::move(agents)});
   return root;
 }
 
@@ -103,6 +119,9 @@ std::vector<std::string> secrets(const Config& config) {
   };
   for (const TokenConfig& token : config.auth.tokens) add(token.token, 1);
   for (const auto& [name, value] : config.agent.env) add(value, kShortestSecret);
+  for (const NamedAgentConfig& agent : config.agents) {
+    for (const auto& [name, value] : agent.agent.env) add(value, kShortestSecret);
+  }
   for (const std::string& value : config.expanded_secrets) add(value, kShortestSecret);
   return found;
 }

@@ -1,6 +1,6 @@
 // The effective configuration for people and for GET /api/config, without its secrets.
 //
-// "***" stands for tokens (a sha256 is shown), values of agent.env, and what ${VAR} brought into
+// "***" stands for tokens (a sha256 is shown), values of environments, and what ${VAR} brought into
 // keys that may carry a secret. Every key is printed, whether it was set or not.
 #pragma once
 
@@ -18,8 +18,8 @@ std::string to_yaml(const Config& config);
 // "64M").
 std::string to_json(const Config& config);
 
-// Every secret string: tokens, values of agent.env of at least 6 characters, and expanded secrets
-// of at least 6 characters. Each once. For the redactor of logs and stored messages.
+// Every secret string: tokens, values of environments of at least 6 characters, and expanded
+// secrets of at least 6 characters. Each once. For the redactor of logs and stored messages.
 std::vector<std::string> secrets(const Config& config);
 
 }  // namespace relay::config

@@ -1,7 +1,7 @@
 #include "config/reference.hpp"
 
+#include "config/agent_keys.hpp"
 #include "config/emit.hpp"
-#include "config/keys.hpp"
 
 #include <algorithm>
 
@@ -21,6 +21,15 @@ std::string section_doc(const std::string& path) {
   }
   return "";
 }
+
+constexpr const char* kAgentsDoc =
+    "Further agents by name, beside the default one that `agent` and `container` describe. A "
+    "session/new names one with `agent`, a path with /agents/NAME/acp. A name has small letters, "
+    "digits, - and _. What an agent does not say is as for the default one; its own `image` or "
+    "`command` comes without the default agent's command, arguments and environment. Other keys of "
+    "`agent` and `container` are settings for all agents. The environment overrides a key of an "
+    "agent "
+    "of the file with ACP_RELAY_AGENTS_<NAME>_<KEY>, - as _.";
 
 // Comment lines of at most kWidth columns.
 std::string comment(const std::string& text, std::size_t indent) {
@@ -70,7 +79,7 @@ std::string example_yaml() {
       "500ms, 30s, 2m, "
       "1h, or plain seconds. Sizes: 512M, 2G, 64Ki, or plain bytes; K, M, G and T are powers of "
       "1024. Strings may hold ${VAR} and ${VAR:-default}. ACP_RELAY_<SECTION>_<KEY> in the "
-      "environment overrides a key. Check a file with: acp-relay check-config --config FILE",
+      "environment overrides a key. Check a file with: acp-relay check-config FILE",
       0);
   std::string open;
   for (const Key& key : all_keys()) {
@@ -89,6 +98,14 @@ std::string example_yaml() {
     text += comment(key.doc + " (" + key.type + "; default " + default_text(key) + ")", indent);
     text += std::string(indent, ' ') + name + ":" + yaml_after_key(key.write(Config{}), indent + 2);
   }
+  text += "\n" + comment(kAgentsDoc + std::string(" docs/configuration.md has their keys."), 0) +
+          "agents:\n"
+          "#  claude:\n"
+          "#    image: claude-agent:1\n"
+          "#    memory_limit: 4G\n"
+          "#    env: {ANTHROPIC_API_KEY: \"${ANTHROPIC_API_KEY}\"}\n"
+          "#  local:\n"
+          "#    command: [my-agent, --acp]\n";
   return text;
 }
 
@@ -109,7 +126,13 @@ std::string reference_markdown() {
     }
     text += "\n";
   }
-  return text;
+  text += std::string("### `agents`\n\n") + kAgentsDoc +
+          "\n\n| Key | Type | Without it | Meaning |\n| --- | --- | --- | --- |\n";
+  for (const AgentKey& key : agent_keys()) {
+    text += "| `" + agent_path("NAME", key.name) + "` | " + cell(key.type) + " | " + key.inherited +
+            " | " + cell(key.doc) + " |\n";
+  }
+  return text + "\n";
 }
 
 }  // namespace relay::config

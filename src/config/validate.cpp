@@ -153,24 +153,43 @@ void check_exposure(const Config& config, Findings& findings) {
          "give one of auth.tokens role: operator, or bind to 127.0.0.1");
 }
 
-void check_agent(const AgentConfig& agent, Findings& findings) {
+void check_agent(const AgentConfig& agent, const std::string& section, Findings& findings) {
   for (const auto& [name, value] : agent.env) {
     if (!is_variable_name(name))
-      refuse(findings, "agent.env." + name, "not a name of an environment variable",
+      refuse(findings, section + "env." + name, "not a name of an environment variable",
              "use letters, digits and underscores, no digit first");
   }
   for (std::size_t i = 0; i < agent.client_env.size(); ++i) {
     if (!is_variable_name(agent.client_env[i]))
-      refuse(findings, "agent.client_env[" + std::to_string(i) + "]",
+      refuse(findings, section + "client_env[" + std::to_string(i) + "]",
              "not a name of an environment variable",
              "use letters, digits and underscores, no digit first");
   }
   if (agent.command.empty() && !agent.args.empty())
-    refuse(findings, "agent.args", "arguments without agent.command",
+    refuse(findings, section + "args", "arguments without agent.command",
            "set agent.command, or remove the arguments: the demo agent takes none");
   if (has_space(agent.command))
-    warn(findings, "agent.command", "has a space in it, and no shell splits it",
-         "put the arguments into agent.args");
+    warn(findings, section + "command", "has a space in it, and no shell splits it",
+         "put the arguments into " + section + "args");
+}
+
+// What was said of a value of the default agent is not said again of those who inherit it.
+void check_named_agent(const NamedAgentConfig& agent, const Findings& of_default,
+                       Findings& findings) {
+  const std::string section = "agents." + agent.name + ".";
+  Findings own;
+  check_agent(agent.agent, section, own);
+  if (agent.isolation == AgentIsolation::kContainer)
+    validate_container(agent.container, section, own);
+  for (Finding& finding : own) {
+    const std::string key = finding.key.substr(section.size());
+    const bool is_known =
+        std::any_of(of_default.begin(), of_default.end(), [&](const Finding& other) {
+          return other.message == finding.message &&
+                 (other.key == "agent." + key || other.key == "container." + key);
+        });
+    if (!is_known) findings.push_back(std::move(finding));
+  }
 }
 
 }  // namespace
@@ -198,11 +217,14 @@ std::vector<Finding> validate(const Config& config) {
   check_server(config, findings);
   check_tokens(config.auth, findings);
   check_exposure(config, findings);
-  check_agent(config.agent, findings);
+  check_agent(config.agent, "agent.", findings);
   if (config.database.enabled && config.database.path.empty())
     refuse(findings, "database.path", "empty",
            "give a file, or set database.enabled: false to store nothing");
-  validate_container(config.container, findings);
+  validate_container(config.container, "container.", findings);
+  const Findings of_default = findings;
+  for (const NamedAgentConfig& agent : config.agents)
+    check_named_agent(agent, of_default, findings);
   return findings;
 }
 

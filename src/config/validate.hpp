@@ -21,8 +21,9 @@ struct Finding {
 
 std::vector<Finding> validate(const Config& config);
 
-// The part of it that concerns config.container.
-void validate_container(const ContainerConfig& container, std::vector<Finding>& findings);
+// The part of it that concerns config.container; its keys are below `section` ("container.").
+void validate_container(const ContainerConfig& container, const std::string& section,
+                        std::vector<Finding>& findings);
 
 // True for "localhost" and addresses in 127.0.0.0/8 and ::1 (also in brackets).
 bool is_loopback(std::string_view host);

@@ -10,33 +10,33 @@ namespace relay::config {
 namespace {
 
 constexpr std::uint64_t kLeastMemory = 6u << 20;  // the Engine refuses less
-constexpr const char* kUnsafeRemedy =
-    "choose a safer value, or set container.allow_unsafe: true if you accept that";
 
-// Collects findings under container.<key>.
+// Collects findings under <section><key>.
 class Checks {
  public:
-  Checks(const ContainerConfig& container, std::vector<Finding>& findings)
-      : allow_unsafe_(container.allow_unsafe), findings_(findings) {}
+  Checks(const ContainerConfig& container, std::string section, std::vector<Finding>& findings)
+      : allow_unsafe_(container.allow_unsafe), section_(std::move(section)), findings_(findings) {}
 
   void refuse(const std::string& key, std::string message, std::string remedy) {
     findings_.push_back(
-        {Severity::kProblem, "container." + key, std::move(message), std::move(remedy)});
+        {Severity::kProblem, section_ + key, std::move(message), std::move(remedy)});
   }
   void warn(const std::string& key, std::string message, std::string remedy) {
     findings_.push_back(
-        {Severity::kWarning, "container." + key, std::move(message), std::move(remedy)});
+        {Severity::kWarning, section_ + key, std::move(message), std::move(remedy)});
   }
   // Dangerous values are refused, or warned about when the user accepts them.
   void danger(const std::string& key, const std::string& message) {
     if (allow_unsafe_)
-      warn(key, message, "accepted because of container.allow_unsafe");
+      warn(key, message, "accepted because of " + section_ + "allow_unsafe");
     else
-      refuse(key, "unsafe: " + message, kUnsafeRemedy);
+      refuse(key, "unsafe: " + message,
+             "choose a safer value, or set " + section_ + "allow_unsafe: true if you accept that");
   }
 
  private:
   bool allow_unsafe_;
+  std::string section_;
   std::vector<Finding>& findings_;
 };
 
@@ -286,8 +286,9 @@ void check_names(const ContainerConfig& c, Checks& checks) {
 
 }  // namespace
 
-void validate_container(const ContainerConfig& container, std::vector<Finding>& findings) {
-  Checks checks(container, findings);
+void validate_container(const ContainerConfig& container, const std::string& section,
+                        std::vector<Finding>& findings) {
+  Checks checks(container, section, findings);
   if (container.required && !container.enabled)
     checks.warn("required", "has no effect while container.enabled is false",
                 "set container.enabled: true");

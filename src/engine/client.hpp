@@ -88,10 +88,22 @@ class EngineClient {
   Task<Result<std::string>> create_container(std::string name, std::string body);
   // stdin, stdout and stderr as one stream of frames (StreamDemuxer); before start nothing is lost.
   Task<Result<std::unique_ptr<http::Stream>>> attach(std::string id);
+  // stdout and stderr alone.
+  Task<Result<std::unique_ptr<http::Stream>>> attach_output(std::string id);
+  // stdin alone: what was written to it arrives also when the relay is killed right afterwards,
+  // which is not so where the same stream carries output. Closing it leaves stdin open where the
+  // container was made with StdinOnce: false.
+  Task<Result<std::unique_ptr<http::Stream>>> attach_input(std::string id);
+  // What the container has written since its start, as far as its log has it, as a stream of frames
+  // (StreamDemuxer); with `follow` it goes on until the container ends. Refused when the log driver
+  // can't be read.
+  Task<Result<std::unique_ptr<http::Stream>>> logs(std::string id, LogSelection wanted);
   // Posted before start: returns when the Engine has taken it (condition next-exit), which the head
   // of its answer says; Docker and Podman send that at once. One that does not within call_timeout
-  // is docker_not_available.
-  Task<Result<ExitWatch>> watch_exit(std::string id);
+  // is docker_not_available. For a container that was started before, kNotRunning: one that has
+  // ended meanwhile is told at once.
+  enum class Until { kNextExit, kNotRunning };
+  Task<Result<ExitWatch>> watch_exit(std::string id, Until until = Until::kNextExit);
   Task<Result<void>> start(std::string id);
   // False: it does not run (any more) or does not exist.
   Task<Result<bool>> kill(std::string id, std::string signal);
@@ -135,6 +147,7 @@ class EngineClient {
   Task<Result<http::Response>> call(http::Request request);
   Task<Result<http::Response>> call_on(http::Client& client, http::Request request);
   Task<Result<Opened>> open(http::Request request);
+  Task<Result<std::unique_ptr<http::Stream>>> attach_to(std::string id, std::string streams);
   Task<Result<Opened>> open_on(http::Client& client, http::Request request);
   // "/v1.41", asking for the version when it is not known.
   Task<Result<std::string>> version_prefix();

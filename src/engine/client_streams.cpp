@@ -14,10 +14,23 @@ constexpr std::size_t kMaxWaitAnswer = 64u << 10;
 }  // namespace
 
 Task<Result<std::unique_ptr<http::Stream>>> EngineClient::attach(std::string id) {
+  co_return co_await attach_to(std::move(id), "&stdin=1&stdout=1&stderr=1");
+}
+
+Task<Result<std::unique_ptr<http::Stream>>> EngineClient::attach_output(std::string id) {
+  co_return co_await attach_to(std::move(id), "&stdout=1&stderr=1");
+}
+
+Task<Result<std::unique_ptr<http::Stream>>> EngineClient::attach_input(std::string id) {
+  co_return co_await attach_to(std::move(id), "&stdin=1");
+}
+
+Task<Result<std::unique_ptr<http::Stream>>> EngineClient::attach_to(std::string id,
+                                                                    std::string streams) {
   if (!is_container_name(id)) co_return bad_name(id);
   http::Request request;
   request.method = "POST";
-  request.target = "/containers/" + id + "/attach?stream=1&stdin=1&stdout=1&stderr=1";
+  request.target = "/containers/" + id + "/attach?stream=1" + streams;
   request.headers = {{"Connection", "Upgrade"}, {"Upgrade", "tcp"}};
   Result<Opened> opened = co_await open(std::move(request));
   if (!opened) co_return opened.error();
@@ -26,11 +39,26 @@ Task<Result<std::unique_ptr<http::Stream>>> EngineClient::attach(std::string id)
   co_return refused("attach to the container", opened->refused.status, message);
 }
 
-Task<Result<ExitWatch>> EngineClient::watch_exit(std::string id) {
+Task<Result<std::unique_ptr<http::Stream>>> EngineClient::logs(std::string id,
+                                                               LogSelection wanted) {
+  if (!is_container_name(id)) co_return bad_name(id);
+  http::Request request;
+  request.target = "/containers/" + id + "/logs?follow=" + (wanted.follow ? "1" : "0");
+  if (wanted.output) request.target += "&stdout=1";
+  if (wanted.errors) request.target += "&stderr=1";
+  Result<Opened> opened = co_await open(std::move(request));
+  if (!opened) co_return opened.error();
+  if (opened->stream) co_return std::move(opened->stream);
+  const std::string message = refusal(opened->refused.body);
+  co_return refused("read the log of the container", opened->refused.status, message);
+}
+
+Task<Result<ExitWatch>> EngineClient::watch_exit(std::string id, Until until) {
   if (!is_container_name(id)) co_return bad_name(id);
   http::Request request;
   request.method = "POST";
-  request.target = "/containers/" + id + "/wait?condition=next-exit";
+  request.target = "/containers/" + id + "/wait?condition=";
+  request.target += until == Until::kNextExit ? "next-exit" : "not-running";
   Result<Opened> opened = co_await open(std::move(request));
   if (!opened) co_return opened.error();
   if (opened->stream) co_return ExitWatch(std::move(opened->stream), address());

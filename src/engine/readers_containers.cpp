@@ -65,6 +65,10 @@ Result<ContainerFacts> read_container(std::string_view text) {
   if (!state) return senseless_answer(kWhat, "it has no State", text);
   out.name = without_slash(fields.text("Name"));
   out.image_id = fields.text("Image");
+  const JsonFields config = fields.object("Config");
+  out.working_directory = config.text("WorkingDir");
+  out.labels = config.pairs("Labels");
+  out.log_driver = fields.object("HostConfig").object("LogConfig").text("Type");
   out.state.status = state.text("Status");
   out.state.running = state.flag("Running");
   out.state.oom_killed = state.flag("OOMKilled");

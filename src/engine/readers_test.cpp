@@ -75,8 +75,14 @@ TEST(ReadImage, TakesTheConfiguration) {
 TEST(ReadContainer, TakesTheState) {
   const auto exited = read_container(
       R"({"Id":"e58a","Name":"/probe","Image":"sha256:3a75","State":{"Status":"exited",)"
-      R"("Running":false,"OOMKilled":true,"Dead":false,"Pid":0,"ExitCode":137,"Error":"why"}})");
+      R"("Running":false,"OOMKilled":true,"Dead":false,"Pid":0,"ExitCode":137,"Error":"why"},)"
+      R"("Config":{"WorkingDir":"/work","Labels":{"who":"me"}},)"
+      R"("HostConfig":{"LogConfig":{"Type":"local","Config":{}}}})");
   ASSERT_TRUE(exited);
+  EXPECT_EQ(exited->working_directory, "/work");
+  EXPECT_EQ(exited->label("who"), "me");
+  EXPECT_EQ(exited->label("whose"), "");
+  EXPECT_EQ(exited->log_driver, "local");
   EXPECT_EQ(exited->id, "e58a");
   EXPECT_EQ(exited->name, "probe");
   EXPECT_TRUE(exited->state.oom_killed);
@@ -87,6 +93,7 @@ TEST(ReadContainer, TakesTheState) {
   ASSERT_TRUE(podman);
   EXPECT_EQ(podman->state.status, "stopped");
   EXPECT_EQ(podman->state.exit_code, 0);
+  EXPECT_EQ(podman->log_driver, "");
 }
 
 TEST(ReadList, TakesNamesAndLabels) {

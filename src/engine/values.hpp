@@ -63,8 +63,18 @@ struct ContainerState {
 };
 
 struct ContainerFacts {
-  std::string id, name, image_id;
+  std::string id, name, image_id, working_directory;
+  std::string log_driver;  // "json-file"
+  Labels labels;
   ContainerState state;
+  std::string label(std::string_view name_of_label) const;  // empty when there is none
+};
+
+// Which part of a container's log.
+struct LogSelection {
+  bool output = true;
+  bool errors = true;
+  bool follow = false;
 };
 
 struct ContainerSummary {

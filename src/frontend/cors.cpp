@@ -6,6 +6,8 @@ void add_cors_headers(const http::Request& request, http::Response& response) {
   const std::string_view origin = request.header("Origin");
   if (origin.empty()) return;
   response.headers.push_back({"Access-Control-Allow-Origin", std::string(origin)});
+  response.headers.push_back(
+      {"Access-Control-Expose-Headers", "acp-connection-id, acp-session-id"});
   response.headers.push_back({"Vary", "Origin"});
 }
 
@@ -13,8 +15,10 @@ http::Response preflight_response() {
   http::Response response;
   response.status = 204;
   response.headers = {
-      {"Access-Control-Allow-Methods", "GET, POST, OPTIONS"},
-      {"Access-Control-Allow-Headers", "authorization, content-type, last-event-id"},
+      {"Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS"},
+      {"Access-Control-Allow-Headers",
+       "authorization, content-type, last-event-id, acp-connection-id, acp-session-id, "
+       "acp-protocol-version"},
       {"Access-Control-Max-Age", "600"},
   };
   return response;

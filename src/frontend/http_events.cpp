@@ -61,6 +61,7 @@ Task<void> RelayHttp::live_events(http::Exchange& exchange, std::shared_ptr<Sess
   attachment.outbox = outbox;
   attachment.after = after;
   attachment.feed = true;
+  attachment.closes = true;
   const auto client = session->attach(std::move(attachment));
   if (!client) {
     auto response = error_response("null", client.error());

@@ -45,7 +45,8 @@ Task<void> RelayHttp::prompt(http::Exchange& exchange, http::Principal principal
   traits.own_turns_only = true;
   std::shared_ptr<Session> session;
   if (!refused) {
-    auto found = co_await api_.find(std::move(principal), std::string(frame.session_id()));
+    auto found =
+        co_await api_.find_for_prompt(std::move(principal), std::string(frame.session_id()));
     if (found) {
       session = std::move(*found);
     } else {
@@ -64,6 +65,7 @@ Task<void> RelayHttp::prompt(http::Exchange& exchange, http::Principal principal
   Attachment attachment;
   attachment.traits = traits;
   attachment.outbox = caller.outbox;
+  attachment.closes = true;
   const auto client = session->attach(std::move(attachment));
   if (!client) {
     auto response = error_response(id, client.error());

@@ -1,5 +1,6 @@
 #include "frontend/params.hpp"
 
+#include "frontend/json_params.hpp"
 #include "protocol/json_scan.hpp"
 
 #include <boost/json.hpp>
@@ -11,79 +12,11 @@ namespace relay::frontend {
 namespace json = boost::json;
 namespace {
 
-constexpr std::size_t kMaxPath = 4096;
 constexpr std::size_t kMaxEnvironment = 128;
-
-Error invalid(std::string explanation) {
-  return make_error(ErrorType::kInvalidParams, std::move(explanation));
-}
-
-// Members of a params object, with one error for the first that is not what it should be.
-class Params {
- public:
-  explicit Params(std::string_view text) {
-    if (text.empty()) return;
-    boost::system::error_code failure;
-    value_ = json::parse(text, failure);
-    if (failure || (!value_.is_object() && !value_.is_null())) {
-      error_ = invalid("params must be an object");
-    }
-  }
-
-  const json::value* find(std::string_view key) const {
-    const json::object* object = value_.if_object();
-    const json::value* found = object != nullptr ? object->if_contains(key) : nullptr;
-    return found != nullptr && !found->is_null() ? found : nullptr;
-  }
-
-  std::string text(std::string_view key) {
-    const json::value* found = find(key);
-    if (found == nullptr) return {};
-    if (!found->is_string()) {
-      fail(std::string(key) + " must be a string");
-      return {};
-    }
-    return std::string(found->as_string());
-  }
-
-  std::int64_t number(std::string_view key, std::int64_t fallback, std::int64_t least) {
-    const json::value* found = find(key);
-    if (found == nullptr) return fallback;
-    boost::system::error_code failure;
-    const auto value = found->to_number<std::int64_t>(failure);
-    if (failure || value < least) {
-      fail(std::string(key) + " must be a whole number of at least " + std::to_string(least));
-      return fallback;
-    }
-    return value;
-  }
-
-  bool flag(std::string_view key) {
-    const json::value* found = find(key);
-    if (found == nullptr) return false;
-    if (!found->is_bool()) fail(std::string(key) + " must be true or false");
-    return found->is_bool() && found->as_bool();
-  }
-
-  std::string session_id() {
-    std::string id = text("sessionId");
-    if (id.empty() && !error_) fail("sessionId is missing");
-    return id;
-  }
-
-  void fail(std::string explanation) {
-    if (!error_) error_ = invalid(std::move(explanation));
-  }
-  const std::optional<Error>& error() const { return error_; }
-
- private:
-  json::value value_;
-  std::optional<Error> error_;
-};
 
 using Environment = std::vector<std::pair<std::string, std::string>>;
 
-void add_variable(Params& params, Environment& into, const json::value* name,
+void add_variable(JsonParams& params, Environment& into, const json::value* name,
                   const json::value* value) {
   if (name == nullptr || !name->is_string() || value == nullptr || !value->is_string()) {
     params.fail(R"(env must be {"NAME": "value"} or [{"name": "NAME", "value": "value"}])");
@@ -92,7 +25,7 @@ void add_variable(Params& params, Environment& into, const json::value* name,
   into.emplace_back(std::string(name->as_string()), std::string(value->as_string()));
 }
 
-Environment environment(Params& params) {
+Environment environment(JsonParams& params) {
   Environment variables;
   const json::value* env = params.find("env");
   if (env == nullptr) return variables;
@@ -110,56 +43,39 @@ Environment environment(Params& params) {
   } else {
     add_variable(params, variables, nullptr, nullptr);
   }
+  for (const auto& [name, value] : variables) {
+    if (value.find('\0') == std::string::npos) continue;
+    params.fail("the value of the environment variable " + name + " contains a NUL");
+  }
   if (variables.size() > kMaxEnvironment) {
     params.fail("env has more than " + std::to_string(kMaxEnvironment) + " variables");
   }
   return variables;
 }
 
-std::optional<Error> forbidden_variable(const Environment& environment,
-                                        const std::vector<std::string>& allowed) {
-  for (const auto& [name, value] : environment) {
-    if (std::find(allowed.begin(), allowed.end(), name) == allowed.end()) {
-      return invalid("clients may not set the environment variable " + name)
-          .suggest("leave it out, or have the operator add it to agent.client_env")
-          .with("variable", name);
-    }
-    if (value.find('\0') != std::string::npos) {
-      return invalid("the value of the environment variable " + name + " contains a NUL");
-    }
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
-Result<NewSession> read_new_session(std::string_view text,
-                                    const std::vector<std::string>& allowed_environment) {
-  Params params(text);
+Result<NewSession> read_new_session(std::string_view text) {
+  JsonParams params(text);
   NewSession request;
-  request.working_directory = params.text("workingDirectory");
-  if (request.working_directory.empty()) request.working_directory = params.text("cwd");
-  const std::string& cwd = request.working_directory;
-  if (!cwd.empty() &&
-      (cwd.front() != '/' || cwd.size() > kMaxPath || cwd.find('\0') != std::string::npos)) {
-    params.fail("workingDirectory must be an absolute path of at most " + std::to_string(kMaxPath) +
-                " bytes");
-  }
+  request.agent = params.text("agent");
+  request.working_directory = params.path("workingDirectory");
+  if (request.working_directory.empty()) request.working_directory = params.path("cwd");
   if (const json::value* servers = params.find("mcpServers")) {
     if (servers->is_array()) {
-      request.mcp_servers = object_member(text, "mcpServers").value_or("[]");
+      request.session_params =
+          with_member("{}", "mcpServers", object_member(text, "mcpServers").value_or("[]"));
     } else {
       params.fail("mcpServers must be an array");
     }
   }
   request.environment = environment(params);
   if (params.error()) return *params.error();
-  if (auto error = forbidden_variable(request.environment, allowed_environment)) return *error;
   return request;
 }
 
 Result<HistoryRequest> read_history(std::string_view text) {
-  Params params(text);
+  JsonParams params(text);
   HistoryRequest request;
   request.session_id = params.session_id();
   request.after = params.number("after", 0, 0);
@@ -170,7 +86,7 @@ Result<HistoryRequest> read_history(std::string_view text) {
 }
 
 Result<ResumeRequest> read_resume(std::string_view text) {
-  Params params(text);
+  JsonParams params(text);
   ResumeRequest request;
   request.session_id = params.session_id();
   request.after = params.number("after", 0, 0);
@@ -184,7 +100,7 @@ Result<ResumeRequest> read_resume(std::string_view text) {
 }
 
 Result<ListRequest> read_list(std::string_view text) {
-  Params params(text);
+  JsonParams params(text);
   ListRequest request;
   request.cursor = params.text("cursor");
   request.limit = static_cast<std::size_t>(params.number("limit", 100, 1));
@@ -195,7 +111,7 @@ Result<ListRequest> read_list(std::string_view text) {
 }
 
 Result<AnswerRequest> read_answer(std::string_view text) {
-  Params params(text);
+  JsonParams params(text);
   AnswerRequest request;
   request.session_id = params.session_id();
   request.request_id = params.number("requestId", -1, 0);

@@ -11,10 +11,9 @@
 
 namespace relay::frontend {
 
-// session/new: workingDirectory (or cwd), mcpServers, env. Names of env must be in
-// `allowed_environment` (agent.client_env).
-Result<NewSession> read_new_session(std::string_view params,
-                                    const std::vector<std::string>& allowed_environment);
+// session/new: agent, workingDirectory (or cwd), mcpServers, env. Whether there is such an agent
+// and what its env may be is for SessionDirectory::create to say.
+Result<NewSession> read_new_session(std::string_view params);
 
 struct HistoryRequest {
   std::string session_id;

@@ -12,7 +12,9 @@ constexpr std::size_t kHistoryBytes = 8u << 20;
 Error session_closed(const storage::SessionRecord& record) {
   return make_error(ErrorType::kSessionClosed,
                     "the session is closed" + (record.cause.empty() ? "" : ": " + record.cause))
-      .suggest("read it with session/history, or make another with session/new")
+      .suggest(
+          "make it go on with session/load (at /acp), read it with session/history, or make "
+          "another with session/new")
       .with("session_id", record.id.value())
       .with("cause", record.cause);
 }
@@ -48,7 +50,7 @@ bool RelayApi::may_use(const http::Principal& principal,
 Task<Result<std::shared_ptr<Session>>> RelayApi::create(http::Principal principal,
                                                         const Frame& request) {
   if (principal.role == http::Role::kObserver) co_return forbidden_for_observers("session/new");
-  auto wanted = read_new_session(request.params(), options_.allowed_environment);
+  auto wanted = read_new_session(request.params());
   if (!wanted) co_return wanted.error();
   wanted->owner = principal.name;
   wanted->request_id = request.id();
@@ -74,6 +76,16 @@ Task<Result<std::shared_ptr<Session>>> RelayApi::find(http::Principal principal,
   co_return session_closed(*record);
 }
 
+Task<Result<std::shared_ptr<Session>>> RelayApi::find_for_prompt(http::Principal principal,
+                                                                 std::string id) {
+  auto live = find_live(principal, id);
+  if (live) co_return live;
+  auto record = co_await find_record(std::move(principal), std::move(id));
+  if (!record) co_return record.error();
+  auto restarted = co_await sessions_.restart(std::move(*record));
+  co_return restarted;
+}
+
 Task<Result<storage::SessionRecord>> RelayApi::find_record(http::Principal principal,
                                                            std::string id) {
   const auto session = sessions_.find(SessionId(id));
@@ -87,6 +99,15 @@ Task<Result<storage::SessionRecord>> RelayApi::find_record(http::Principal princ
   co_return **found;
 }
 
+Task<Result<storage::SessionPage>> RelayApi::page(http::Principal principal,
+                                                  storage::SessionQuery query) {
+  if (!options_.shared_sessions && principal.role != http::Role::kOperator) {
+    query.owner = principal.name;
+  }
+  auto page = co_await sessions_.list(std::move(query));
+  co_return page;
+}
+
 Task<Result<std::string>> RelayApi::list(http::Principal principal, std::string params) {
   const auto request = read_list(params);
   if (!request) co_return request.error();
@@ -94,10 +115,7 @@ Task<Result<std::string>> RelayApi::list(http::Principal principal, std::string 
   query.cursor = request->cursor;
   query.limit = request->limit;
   query.only_active = request->only_active;
-  if (!options_.shared_sessions && principal.role != http::Role::kOperator) {
-    query.owner = principal.name;
-  }
-  const auto page = co_await sessions_.list(std::move(query));
+  const auto page = co_await this->page(std::move(principal), std::move(query));
   if (!page) co_return page.error();
   JsonObject result;
   result.raw("sessions", json_list(page->sessions, [](const storage::SessionRecord& record) {
@@ -140,7 +158,7 @@ Task<Result<std::string>> RelayApi::close(http::Principal principal, std::string
                    "closed");
     co_await session->wait_closed();
   } else {
-    co_await sessions_.release(record->id);
+    co_await sessions_.release(*record);
   }
   co_return std::string("{}");
 }
@@ -151,6 +169,7 @@ std::string RelayApi::describe(const Session& session, ClientId client, bool wit
   if (client != ClientId()) {
     known.text("clientId", "client_" + std::to_string(client.value()));
   }
+  if (!record.agent.empty()) known.text("agent", record.agent);
   known.text("cwd", record.working_directory)
       .text("workingDirectory", record.working_directory)
       .text("isolation", record.isolation)

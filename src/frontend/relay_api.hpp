@@ -18,8 +18,7 @@
 namespace relay::frontend {
 
 struct ApiOptions {
-  bool shared_sessions = false;                  // sessions.shared
-  std::vector<std::string> allowed_environment;  // agent.client_env
+  bool shared_sessions = false;  // sessions.shared
 };
 
 class RelayApi {
@@ -32,11 +31,16 @@ class RelayApi {
   // The live session with this id that the principal may use. session_closed tells a session that
   // was from one that never was.
   Task<Result<std::shared_ptr<Session>>> find(http::Principal principal, std::string id);
-  // The same at once, for live sessions only; null otherwise.
+  // The same for a prompt, which a session whose agent ended by itself gets another agent for.
+  Task<Result<std::shared_ptr<Session>>> find_for_prompt(http::Principal principal, std::string id);
+  // The same as find() at once, for live sessions only; null otherwise.
   std::shared_ptr<Session> find_live(const http::Principal& principal, std::string_view id) const;
 
   // Any session in the log that the principal may see.
   Task<Result<storage::SessionRecord>> find_record(http::Principal principal, std::string id);
+
+  // The principal's sessions; `query.owner` is filled in.
+  Task<Result<storage::SessionPage>> page(http::Principal principal, storage::SessionQuery query);
 
   Task<Result<std::string>> list(http::Principal principal, std::string params);
   Task<Result<std::string>> history(http::Principal principal, std::string params);
@@ -47,10 +51,9 @@ class RelayApi {
   static std::string describe(const Session& session, ClientId client, bool with_agent_result);
 
   SessionDirectory& sessions() { return sessions_; }
-
- private:
   bool may_use(const http::Principal& principal, const storage::SessionRecord& record) const;
 
+ private:
   SessionDirectory& sessions_;
   ApiOptions options_;
 };

@@ -4,13 +4,13 @@
 // agent runs beside them, so that a slow session/new holds nothing up.
 #pragma once
 
+#include "frontend/attached_sessions.hpp"
 #include "frontend/relay_api.hpp"
 #include "http/access.hpp"
 #include "http/server.hpp"
 #include "metrics/metrics.hpp"
 #include "session/outbox.hpp"
 
-#include <map>
 #include <memory>
 #include <string>
 
@@ -47,15 +47,9 @@ class WebSocketClient {
   Task<void> run();
 
  private:
-  struct Attached {
-    std::shared_ptr<Session> session;
-    ClientId client;
-  };
-
   Task<void> write();
   void take(std::string text);
   void route(Frame frame);
-  void route_response(Frame frame);
   void cancel_request(Frame frame);
   void to_session(std::string_view id, Frame frame);
   void start_call(Frame frame);
@@ -66,9 +60,7 @@ class WebSocketClient {
   Task<void> attach_and_route(std::string id, std::shared_ptr<Frame> frame);
   Result<ClientId> attach(const std::shared_ptr<Session>& session, bool observe,
                           std::optional<storage::Sequence> after);
-  Attached* attached(std::string_view id);
   std::string initialize_result() const;
-  void forget_closed();
 
   void reply(std::string text);
   void refuse(std::string_view id, const Error& error);
@@ -81,8 +73,7 @@ class WebSocketClient {
   http::Principal principal_;
   TaskScope scope_;
   std::shared_ptr<Outbox> outbox_;
-  std::map<std::string, Attached, std::less<>> sessions_;
-  std::string current_;  // the session that messages without a sessionId mean
+  AttachedSessions sessions_;  // messages without a sessionId mean the current one
   std::size_t running_calls_ = 0;
 };
 

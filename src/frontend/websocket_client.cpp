@@ -3,9 +3,7 @@
 #include "protocol/json_text.hpp"
 #include "protocol/rpc.hpp"
 
-#include <algorithm>
 #include <array>
-#include <charconv>
 
 namespace relay::frontend {
 namespace {
@@ -50,8 +48,13 @@ WebSocketClient::WebSocketClient(RelayApi& api, Metrics& metrics,
       outbox_(std::make_shared<Outbox>(executor, options.outbox)) {
   outbox_->when_overflowing([this] {
     ++metrics_.errors[ErrorType::kSlowClient];
+    std::string reason = "slow_client";
+    // With several sessions the number could be any one's.
+    if (sessions_.size() == 1) {
+      reason += ": resume after " + std::to_string(outbox_->last_taken());
+    }
     scope_.spawn("close slow client",
-                 [this] { return socket_.close(http::CloseCode::kPolicy, "slow_client"); });
+                 [this, reason] { return socket_.close(http::CloseCode::kPolicy, reason); });
   });
 }
 
@@ -66,7 +69,7 @@ Task<void> WebSocketClient::run() {
   co_await asio::this_coro::throw_if_cancelled(false);
   outbox_->when_overflowing({});
   outbox_->close();
-  for (const auto& [id, one] : sessions_) one.session->detach(one.client);
+  sessions_.detach_all();
   scope_.cancel();
   co_await scope_.join();
 }
@@ -100,14 +103,14 @@ void WebSocketClient::take(std::string text) {
 }
 
 void WebSocketClient::route(Frame frame) {
-  if (frame.is_response()) return route_response(std::move(frame));
+  if (frame.is_response()) return sessions_.route_response(std::move(frame));
   if (is_relay_method(frame.method())) {
     // A notification can't be answered, and these do nothing else.
     if (frame.kind() == FrameKind::kRequest) start_call(std::move(frame));
     return;
   }
   if (frame.method() == acp::kCancelRequest) return cancel_request(std::move(frame));
-  const std::string id(frame.session_id().empty() ? std::string_view(current_)
+  const std::string id(frame.session_id().empty() ? std::string_view(sessions_.current())
                                                   : frame.session_id());
   if (id.empty()) {
     if (frame.kind() == FrameKind::kRequest) refuse(frame.id(), no_session(frame.method()));
@@ -116,46 +119,17 @@ void WebSocketClient::route(Frame frame) {
   to_session(id, std::move(frame));
 }
 
-// Requests that agents put to clients carry ids that are unique in the process.
-void WebSocketClient::route_response(Frame frame) {
-  std::int64_t request = 0;
-  const std::string_view id = frame.id();
-  const auto [end, failure] = std::from_chars(id.data(), id.data() + id.size(), request);
-  if (failure != std::errc() || end != id.data() + id.size()) return;
-  for (const auto& [name, one] : sessions_) {
-    if (!one.session->was_asked(request, one.client)) continue;
-    return one.session->submit(one.client, std::move(frame));
-  }
-}
-
-// Goes to the session that has the request; when two have one of that id, to the one that other
-// messages like it would go to. It is a notification by nature, and ids that nobody knows are no
-// error: who sends it as a request gets an empty answer.
+// It is a notification by nature, and ids that nobody knows are no error: who sends it as a request
+// gets an empty answer.
 void WebSocketClient::cancel_request(Frame frame) {
-  const auto has_it = [&frame](const auto& entry) {
-    const Attached& one = entry.second;
-    return one.session->has_request(one.client, frame.request_id());
-  };
-  auto found =
-      sessions_.find(frame.session_id().empty() ? std::string_view(current_) : frame.session_id());
-  if (found == sessions_.end() || !has_it(*found)) {
-    found = std::find_if(sessions_.begin(), sessions_.end(), has_it);
-  }
-  if (found != sessions_.end()) {
-    return found->second.session->submit(found->second.client, std::move(frame));
-  }
+  const std::string preferred(frame.session_id().empty() ? std::string_view(sessions_.current())
+                                                         : frame.session_id());
+  if (sessions_.route_cancel(frame, preferred)) return;
   if (frame.kind() == FrameKind::kRequest) reply(rpc::result(frame.id(), "{}"));
 }
 
-WebSocketClient::Attached* WebSocketClient::attached(std::string_view id) {
-  const auto found = sessions_.find(id);
-  return found != sessions_.end() && found->second.session->state() == SessionState::kReady
-             ? &found->second
-             : nullptr;
-}
-
 void WebSocketClient::to_session(std::string_view id, Frame frame) {
-  if (const Attached* one = attached(id)) {
+  if (const auto* one = sessions_.find(id)) {
     return one->session->submit(one->client, std::move(frame));
   }
   if (running_calls_ >= options_.max_running_calls) {
@@ -173,11 +147,13 @@ void WebSocketClient::to_session(std::string_view id, Frame frame) {
 // A session that was made elsewhere may be used without resuming it first.
 Task<void> WebSocketClient::attach_and_route(std::string id, std::shared_ptr<Frame> frame) {
   std::optional<Error> refused;
-  const auto session = co_await api_.find(principal_, id);
+  const bool prompts = frame->method() == acp::kPrompt && !is_observer();
+  auto finding = prompts ? api_.find_for_prompt(principal_, id) : api_.find(principal_, id);
+  const auto session = co_await std::move(finding);
   --running_calls_;
   if (!session) {
     refused = session.error();
-  } else if (attached(id) == nullptr) {
+  } else if (sessions_.find(id) == nullptr) {
     const auto client = attach(*session, is_observer(), std::nullopt);
     if (!client) refused = client.error();
   }
@@ -185,7 +161,7 @@ Task<void> WebSocketClient::attach_and_route(std::string id, std::shared_ptr<Fra
     if (frame->kind() == FrameKind::kRequest) refuse(frame->id(), *refused);
     co_return;
   }
-  const Attached* const one = attached(id);
+  const auto* const one = sessions_.find(id);
   if (one != nullptr) one->session->submit(one->client, std::move(*frame));
 }
 
@@ -225,11 +201,11 @@ Task<Result<std::string>> WebSocketClient::perform(const Frame& frame) {
     co_return co_await api_.history(principal_, std::move(params));
   }
   if (frame.method() == "session/close") {
-    if (frame.session_id().empty() && !current_.empty()) {
-      params = JsonObject().text("sessionId", current_).take();
+    if (frame.session_id().empty() && !sessions_.current().empty()) {
+      params = JsonObject().text("sessionId", sessions_.current()).take();
     }
     auto closed = co_await api_.close(principal_, std::move(params));
-    forget_closed();
+    sessions_.forget_closed();
     co_return closed;
   }
   co_return make_error(ErrorType::kMethodNotFound, "answers of clients are responses here")
@@ -238,8 +214,8 @@ Task<Result<std::string>> WebSocketClient::perform(const Frame& frame) {
 
 // What the relay can say before there is an agent; afterwards the agent's own answer.
 std::string WebSocketClient::initialize_result() const {
-  const auto found = sessions_.find(current_);
-  if (found != sessions_.end()) return found->second.session->initialize_result();
+  const auto* const current = sessions_.find(sessions_.current());
+  if (current != nullptr) return current->session->initialize_result();
   const std::string info =
       JsonObject().text("name", "acp-relay").text("version", RELAY_VERSION).take();
   return JsonObject()
@@ -250,26 +226,13 @@ std::string WebSocketClient::initialize_result() const {
       .take();
 }
 
-void WebSocketClient::forget_closed() {
-  std::erase_if(sessions_, [](const auto& entry) {
-    return entry.second.session->state() == SessionState::kClosed;
-  });
-  if (!sessions_.contains(current_)) current_.clear();
-}
-
 Result<ClientId> WebSocketClient::attach(const std::shared_ptr<Session>& session, bool observe,
                                          std::optional<storage::Sequence> after) {
   Attachment attachment;
   attachment.traits.may_act = !observe && !is_observer();
   attachment.outbox = outbox_;
   attachment.after = after;
-  const std::string& id = session->id().value();
-  if (const Attached* before = attached(id)) session->detach(before->client);
-  auto client = session->attach(std::move(attachment));
-  if (!client) return client.error();
-  sessions_[id] = {session, *client};
-  current_ = id;
-  return *client;
+  return sessions_.attach(session, std::move(attachment));
 }
 
 // The answer comes first, then everything from the session's beginning: nothing the agent said
@@ -280,7 +243,7 @@ Task<void> WebSocketClient::open_session(const Frame& frame) {
     refuse(frame.id(), session.error());
     co_return;
   }
-  forget_closed();
+  sessions_.forget_closed();
   const auto client = attach(*session, false, 0);
   if (!client) {
     refuse(frame.id(), client.error());
@@ -300,7 +263,7 @@ Task<void> WebSocketClient::resume_session(const Frame& frame) {
     refuse(frame.id(), session.error());
     co_return;
   }
-  forget_closed();
+  sessions_.forget_closed();
   const auto client = attach(*session, request->observe, request->after);
   if (!client) {
     refuse(frame.id(), client.error());

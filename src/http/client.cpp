@@ -11,25 +11,6 @@ namespace relay::http {
 
 namespace {
 
-constexpr std::size_t kMaxHeaderBytes = 64u << 10;
-
-std::string host_header(const Endpoint& endpoint) {
-  if (endpoint.transport == Endpoint::Transport::kUnix) return "localhost";
-  const std::string url = endpoint.to_string();
-  std::string host = url.substr(url.find("://") + 3);
-  const bool is_tls = endpoint.transport == Endpoint::Transport::kTls;
-  if (endpoint.port == (is_tls ? 443 : 80)) host.erase(host.rfind(':'));
-  return host;
-}
-
-Error timed_out() {
-  return make_error(ErrorType::kInternalError, "the server did not answer in time")
-      .with("errno", std::int64_t{ETIMEDOUT})
-      .retryable();
-}
-
-bool is_interim(int status) { return status / 100 == 1 && status != 101; }
-
 // A body without a length after a 200 may be a hijacked connection: bytes go both ways.
 template <class Connection>
 class AnswerStream final : public Stream {
@@ -77,26 +58,6 @@ class AnswerStream final : public Stream {
   bool writable_;
 };
 
-// Reads up to the end of the head of the final answer; kHead or kDone.
-template <class Connection>
-Task<Result<ParseState>> read_head(Connection& connection, std::unique_ptr<ResponseParser>& parser,
-                                   std::size_t max_body_bytes, bool to_head,
-                                   std::chrono::milliseconds timeout) {
-  Transport& transport = connection.transport();
-  const Deadline deadline(transport.executor(), timeout, [&transport] { transport.close(); });
-  for (;;) {
-    parser = std::make_unique<ResponseParser>(kMaxHeaderBytes, max_body_bytes, to_head);
-    ParseState state = ParseState::kNeedMore;
-    while (state == ParseState::kNeedMore) {
-      const Result<ParseState> next = co_await connection.advance(*parser);
-      if (!next && deadline.expired()) co_return timed_out();
-      if (!next) co_return next.error();
-      state = *next;
-    }
-    if (!is_interim(parser->response().status)) co_return state;
-  }
-}
-
 // One request and its whole answer.
 template <class Connection>
 Task<Result<void>> exchange(Connection& connection, const Request& request, std::string host,
@@ -107,8 +68,8 @@ Task<Result<void>> exchange(Connection& connection, const Request& request, std:
   const Result<void> sent = co_await connection.send(request, host);
   if (!sent && deadline.expired()) co_return timed_out();
   if (!sent) co_return sent.error();
-  const Result<ParseState> head = co_await read_head(
-      connection, parser, options.max_body_bytes, request.method == "HEAD", options.head_timeout);
+  const Result<ParseState> head = co_await connection.read_head(
+      parser, options.max_body_bytes, request.method == "HEAD", options.head_timeout);
   if (!head && deadline.expired()) co_return timed_out();
   if (!head) co_return head.error();
   ParseState state = *head;
@@ -141,7 +102,7 @@ Task<Result<Response>> Client::request(Request request) {
     connection->expect_answer();
     std::unique_ptr<ResponseParser> parser;
     const Result<void> done =
-        co_await exchange(*connection, request, host_header(endpoint_), options_, parser);
+        co_await exchange(*connection, request, endpoint_.authority(), options_, parser);
     // A deadline closes the connection by itself: that one is not replaced.
     const bool was_lost = connection->is_lost() && connection->transport().is_open();
     if (!done && reused && !connection->got_bytes() && was_lost) {
@@ -161,13 +122,13 @@ Task<Result<std::unique_ptr<Stream>>> Client::open(Request request) {
       co_await Connection::connect(executor_, endpoint_, options_.connect_timeout);
   if (!made) co_return made.error();
   std::unique_ptr<Connection> connection = std::move(*made);
-  const std::string host = host_header(endpoint_);
+  const std::string host = endpoint_.authority();
   const Result<void> sent = co_await connection->send(request, host);
   if (!sent) co_return sent.error();
   std::unique_ptr<ResponseParser> parser;
   const Result<ParseState> state =
-      co_await read_head(*connection, parser, std::numeric_limits<std::size_t>::max(),
-                         request.method == "HEAD", options_.head_timeout);
+      co_await connection->read_head(parser, std::numeric_limits<std::size_t>::max(),
+                                     request.method == "HEAD", options_.head_timeout);
   if (!state) co_return state.error();
   std::unique_ptr<Stream> stream = std::make_unique<AnswerStream<Connection>>(
       std::move(connection), std::move(parser), *state == ParseState::kDone);

@@ -34,6 +34,8 @@ struct Endpoint {
   // Reads http://host:port, https://..., unix:///path. Fails with what is wrong with the text.
   static Result<Endpoint> parse(std::string_view url);
   std::string to_string() const;
+  // What stands in a Host header.
+  std::string authority() const;
 };
 
 // A streamed answer: read_some() gives decoded body bytes as they come, empty at the end.
@@ -71,6 +73,7 @@ class Client {
   Task<Result<std::unique_ptr<Stream>>> open(Request request);
 
  private:
+  friend class WebSocketClient;
   class Connection;
   asio::any_io_executor executor_;
   Endpoint endpoint_;

@@ -32,7 +32,17 @@ Error lost() {
       .retryable();
 }
 
+constexpr std::size_t kMaxHeaderBytes = 64u << 10;
+
+bool is_interim(int status) { return status / 100 == 1 && status != 101; }
+
 }  // namespace
+
+Error timed_out() {
+  return make_error(ErrorType::kInternalError, "the server did not answer in time")
+      .with("errno", std::int64_t{ETIMEDOUT})
+      .retryable();
+}
 
 Task<Result<std::unique_ptr<Client::Connection>>> Client::Connection::connect(
     asio::any_io_executor executor, const Endpoint& endpoint, std::chrono::milliseconds timeout) {
@@ -151,6 +161,23 @@ Task<Result<ParseState>> Client::Connection::advance(ResponseParser& parser) {
           .retryable();
     }
     co_return step.state;
+  }
+}
+
+Task<Result<ParseState>> Client::Connection::read_head(std::unique_ptr<ResponseParser>& parser,
+                                                       std::size_t max_body_bytes, bool to_head,
+                                                       std::chrono::milliseconds timeout) {
+  const Deadline deadline(transport_.executor(), timeout, [this] { transport_.close(); });
+  for (;;) {
+    parser = std::make_unique<ResponseParser>(kMaxHeaderBytes, max_body_bytes, to_head);
+    ParseState state = ParseState::kNeedMore;
+    while (state == ParseState::kNeedMore) {
+      const Result<ParseState> next = co_await advance(*parser);
+      if (!next && deadline.expired()) co_return timed_out();
+      if (!next) co_return next.error();
+      state = *next;
+    }
+    if (!is_interim(parser->response().status)) co_return state;
   }
 }
 

@@ -10,6 +10,9 @@
 
 namespace relay::http {
 
+// The answer did not come in time.
+Error timed_out();
+
 class Client::Connection {
  public:
   static Task<Result<std::unique_ptr<Connection>>> connect(asio::any_io_executor executor,
@@ -22,6 +25,10 @@ class Client::Connection {
   // Feeds the parser what is there, or what comes next. Errors: the connection is lost or it is not
   // HTTP.
   Task<Result<ParseState>> advance(ResponseParser& parser);
+  // Reads up to the end of the head of the final answer; kHead or kDone. Zero: no time-out.
+  Task<Result<ParseState>> read_head(std::unique_ptr<ResponseParser>& parser,
+                                     std::size_t max_body_bytes, bool to_head,
+                                     std::chrono::milliseconds timeout);
   // Bytes behind the head of an upgraded connection; empty at the end.
   Task<Result<std::string>> read_raw();
   Task<Result<void>> write_raw(std::string_view bytes);

@@ -70,4 +70,12 @@ std::string Endpoint::to_string() const {
                      is_v6 ? "[" : "", host, is_v6 ? "]" : "", port);
 }
 
+std::string Endpoint::authority() const {
+  if (transport == Transport::kUnix) return "localhost";
+  const std::string url = to_string();
+  std::string out = url.substr(url.find("://") + 3);
+  if (port == (transport == Transport::kTls ? 443 : 80)) out.erase(out.rfind(':'));
+  return out;
+}
+
 }  // namespace relay::http

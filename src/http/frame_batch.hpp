@@ -23,6 +23,8 @@ class FrameBatch {
 
   // Frames that are encoded already, at most a few hundred bytes.
   void add_encoded(std::string_view frames);
+  // Frames of any size that live as long as the batch.
+  void add_external(std::string_view frames) { append_external(frames); }
   // Adds messages until the batch is full; returns how many.
   std::size_t add_texts(std::span<const std::string_view> messages);
 

@@ -322,7 +322,7 @@ TEST(Server, LeavesNothingOfClientsThatVanish) {
     if (i % 3 == 2) client.send(post("never read"));
   }
   EXPECT_TRUE(eventually([&] { return server.connections() == 0; }));
-  EXPECT_TRUE(eventually([&] { return testing::open_descriptors() == before; }));
+  EXPECT_TRUE(eventually([&] { return testing::open_descriptors() <= before; }));
 }
 
 TEST(Server, RefusesConnectionsOverItsLimit) {

@@ -81,7 +81,13 @@ bool WebSocketDecoder::begin_frame(DecodedFrames& out) {
     return fail(out, CloseCode::kProtocolError, explanation);
   };
   if ((first & 0x70) != 0) return protocol_error("a reserved bit is set; no extension is in use");
-  if ((second & 0x80) == 0) return protocol_error("a client's frames must be masked");
+  const bool is_masked = (second & 0x80) != 0;
+  if (sender_ == Role::kClient && !is_masked) {
+    return protocol_error("a client's frames must be masked");
+  }
+  if (sender_ == Role::kServer && is_masked) {
+    return protocol_error("a server's frames must not be masked");
+  }
   fin_ = (first & 0x80) != 0;
   opcode_ = static_cast<Opcode>(first & 0x0f);
 
@@ -98,7 +104,7 @@ bool WebSocketDecoder::begin_frame(DecodedFrames& out) {
     if (length >> 63 != 0) return protocol_error("the length has its highest bit set");
     if (length <= 0xffff) return protocol_error("the length is not in its shortest form");
   }
-  std::memcpy(mask_.data(), at, mask_.size());
+  if (is_masked) std::memcpy(mask_.data(), at, mask_.size());
   remaining_ = length;
   frame_offset_ = 0;
   in_payload_ = true;
@@ -137,11 +143,12 @@ void WebSocketDecoder::read_payload(std::span<char>& bytes) {
   const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, bytes.size()));
   const std::span<char> part = bytes.first(count);
   bytes = bytes.subspan(count);
-  if (is_control()) {
+  if (sender_ == Role::kClient && (is_control() || !discard_)) {
     apply_mask(part, mask_, frame_offset_);
+  }
+  if (is_control()) {
     control_.append(part.data(), part.size());
   } else if (!discard_) {
-    apply_mask(part, mask_, frame_offset_);
     reserve_message(count);
     message_.append(part.data(), part.size());
   }
@@ -184,6 +191,7 @@ bool WebSocketDecoder::end_control(DecodedFrames& out) {
     out.ping = control_;
   } else {
     out.pong = true;
+    if (!control_.empty()) out.pong_payload = control_;
   }
   return true;
 }

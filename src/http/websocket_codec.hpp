@@ -1,9 +1,9 @@
 // RFC 6455 framing as values: bytes in, whole text messages out, and frame headers for what is
 // sent.
 //
-// No I/O and no clock. The decoder is the server's side: it wants masked frames. It keeps only what
-// is incomplete, so an idle connection costs the size of the object. After close or failure it
-// takes nothing more in. Sizes are bytes.
+// No I/O and no clock. A client's frames are masked and a server's are not; the decoder refuses
+// what is not so. It keeps only what is incomplete, so an idle connection costs the size of the
+// object. After close or failure it takes nothing more in. Sizes are bytes.
 #pragma once
 
 #include "http/websocket.hpp"
@@ -18,6 +18,9 @@
 #include <vector>
 
 namespace relay::http {
+
+// An end of a connection.
+enum class Role { kServer, kClient };
 
 enum class Opcode : std::uint8_t {
   kContinuation = 0x0,
@@ -49,14 +52,16 @@ struct DecodedFrames {
   std::optional<std::string>
       ping;  // payload of the latest ping, which is the one that needs an answer
   bool pong = false;
+  std::string pong_payload;  // of the latest pong that has one
   std::optional<PeerClose> close;
   std::optional<DecodeFailure> failure;
 };
 
 class WebSocketDecoder {
  public:
-  explicit WebSocketDecoder(std::size_t max_message_bytes)
-      : max_message_bytes_(max_message_bytes) {}
+  // `sender` is the end whose frames are decoded.
+  explicit WebSocketDecoder(std::size_t max_message_bytes, Role sender = Role::kClient)
+      : max_message_bytes_(max_message_bytes), sender_(sender) {}
 
   // Decodes all of `bytes`, which are unmasked in place and so are garbage afterwards.
   void feed(std::span<char> bytes, DecodedFrames& out);
@@ -77,6 +82,7 @@ class WebSocketDecoder {
   bool is_control() const { return (static_cast<unsigned>(opcode_) & 0x8) != 0; }
 
   std::size_t max_message_bytes_;
+  Role sender_;
   std::array<unsigned char, kMaxFrameHeader> header_{};
   std::uint8_t header_have_ = 0;
   bool in_payload_ = false;

@@ -48,6 +48,22 @@ TEST(WebSocketDecoder, RefusesTheUnmaskedHelloOfTheRfc) {
   EXPECT_EQ(out.failure->code, CloseCode::kProtocolError);
 }
 
+TEST(WebSocketDecoder, ReadsAServersFramesUnmaskedOnly) {
+  WebSocketDecoder client(100, Role::kServer);
+  DecodedFrames out;
+  std::string plain = bytes_of({0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f});
+  append_frame(plain, Opcode::kPong, "7");
+  append_frame(plain, Opcode::kPong, "");
+  client.feed(plain, out);
+  EXPECT_THAT(out.messages, ElementsAre("Hello"));
+  EXPECT_TRUE(out.pong);
+  EXPECT_EQ(out.pong_payload, "7");
+  std::string masked = frame(0x81, "Hello");
+  client.feed(masked, out);
+  ASSERT_TRUE(out.failure);
+  EXPECT_EQ(out.failure->code, CloseCode::kProtocolError);
+}
+
 TEST(WebSocketDecoder, JoinsFragmentsAroundAPing) {
   const auto out = decode(frame(0x01, "Hel") + frame(0x89, "are you there") + frame(0x00, "") +
                           frame(0x80, "lo") + frame(0x81, "next"));

@@ -3,6 +3,9 @@
 #include "http/frame_batch.hpp"
 
 #include <boost/asio/this_coro.hpp>
+#include <openssl/rand.h>
+
+#include <system_error>
 
 namespace relay::http {
 
@@ -17,12 +20,14 @@ Error closed_error() { return make_error(ErrorType::kInternalError, "the WebSock
 }  // namespace
 
 WebSocketConnection::WebSocketConnection(Transport& transport, Scratch& scratch,
-                                         const WebSocketOptions& options, std::string peer)
+                                         const WebSocketOptions& options, std::string peer,
+                                         Role role)
     : transport_(transport),
       scratch_(scratch),
       options_(options),
       peer_(std::move(peer)),
-      decoder_(options.max_message_bytes),
+      role_(role),
+      decoder_(options.max_message_bytes, role == Role::kServer ? Role::kClient : Role::kServer),
       heard_at_(Clock::now()) {}
 
 void WebSocketConnection::feed(std::span<char> bytes) {
@@ -54,6 +59,7 @@ void WebSocketConnection::pump() {
         wait_for_ = step.state;
       } else {
         lost_ = true;
+        note_end({WebSocketEnd::Kind::kLost, std::nullopt, {}});
       }
       break;
     }
@@ -78,17 +84,20 @@ void WebSocketConnection::settle() {
   if (close_queued_) decoded_.messages.clear();
   if (decoded_.close && !peer_closed_) {
     peer_closed_ = true;
+    note_end({WebSocketEnd::Kind::kClosedByPeer, decoded_.close->code, decoded_.close->reason});
     const auto code = static_cast<CloseCode>(decoded_.close->code.value_or(1000));
     begin_close(code, "");
   } else if (decoded_.failure && !peer_closed_) {
     peer_closed_ = true;
+    note_end({WebSocketEnd::Kind::kProtocolError,
+              static_cast<std::uint16_t>(decoded_.failure->code), decoded_.failure->explanation});
     begin_close(decoded_.failure->code, decoded_.failure->explanation);
   }
 }
 
 void WebSocketConnection::queue_control(Opcode opcode, std::string_view payload) {
   if (control_.size() > kMaxControlQueue) return;
-  append_frame(control_, opcode, payload);
+  append_frame(control_, opcode, payload, mask());
   flush_control();
 }
 
@@ -105,9 +114,35 @@ void WebSocketConnection::flush_control() {
   }
 }
 
-void WebSocketConnection::lose() {
+void WebSocketConnection::lose(WebSocketEnd::Kind kind) {
   lost_ = true;
+  note_end({kind, std::nullopt, {}});
   transport_.cancel();
+}
+
+// The first cause is the one that counts.
+void WebSocketConnection::note_end(WebSocketEnd end) {
+  if (end_.kind == WebSocketEnd::Kind::kOpen) end_ = std::move(end);
+}
+
+// RFC 6455 wants masks that nobody can foresee.
+std::optional<std::array<unsigned char, 4>> WebSocketConnection::mask() const {
+  if (role_ == Role::kServer) return std::nullopt;
+  std::array<unsigned char, 4> bytes{};
+  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
+    throw std::system_error(std::make_error_code(std::errc::io_error), "no random bytes");
+  }
+  return bytes;
+}
+
+// Appends messages as masked frames until it is enough for one write; returns how many.
+std::size_t WebSocketConnection::encode(std::span<const std::string_view> messages,
+                                        std::string& out) {
+  std::size_t count = 0;
+  while (count < messages.size() && out.size() < kBatchBytes) {
+    append_frame(out, Opcode::kText, messages[count++], mask());
+  }
+  return count;
 }
 
 Task<Result<void>> WebSocketConnection::send(std::span<const std::string_view> messages) {
@@ -127,10 +162,16 @@ Task<Result<void>> WebSocketConnection::send(std::span<const std::string_view> m
         sent = false;
         break;
       }
+      std::string encoded;
       FrameBatch batch(scratch_.out);
       batch.add_encoded(control_);
       control_ = std::string();
-      messages = messages.subspan(batch.add_texts(messages));
+      if (role_ == Role::kServer) {
+        messages = messages.subspan(batch.add_texts(messages));
+      } else {
+        messages = messages.subspan(encode(messages, encoded));
+        batch.add_external(encoded);
+      }
       while (!batch.empty()) {
         const IoStep step = transport_.try_write(batch.left());
         if (step.state == IoState::kDone) {
@@ -166,7 +207,7 @@ void WebSocketConnection::begin_close(CloseCode code, std::string_view reason) {
   if (close_queued_) return;
   close_queued_ = true;
   close_deadline_ = Clock::now() + kCloseGrace;
-  append_close_frame(control_, code, reason);
+  append_close_frame(control_, code, reason, mask());
   flush_control();
 }
 
@@ -174,9 +215,9 @@ void WebSocketConnection::tick(Clock::time_point now) {
   if (lost_) return;
   flush_control();
   if (close_queued_) {
-    if (now >= close_deadline_) lose();
+    if (now >= close_deadline_) lose(WebSocketEnd::Kind::kSilent);
   } else if (ping_due_answer_) {
-    if (now - pinged_at_ >= options_.pong_deadline) lose();
+    if (now - pinged_at_ >= options_.pong_deadline) lose(WebSocketEnd::Kind::kSilent);
   } else if (options_.ping_interval.count() > 0 && now - heard_at_ >= options_.ping_interval) {
     ping_due_answer_ = true;
     pinged_at_ = now;

@@ -1,4 +1,5 @@
-// The server's end of one WebSocket, on a transport that the HTTP connection owns.
+// One end of a WebSocket, on a transport that somebody else owns: the server's HTTP connection, or
+// a WebSocketClient.
 //
 // Frames leave in whole batches from one writer; control frames that become due meanwhile wait in
 // `control_` and leave between two batches, so that they never cut a message. Time comes from
@@ -10,10 +11,26 @@
 #include "http/websocket.hpp"
 #include "http/websocket_codec.hpp"
 
+#include <array>
 #include <chrono>
+#include <optional>
 #include <string>
 
 namespace relay::http {
+
+// Why a WebSocket is over.
+struct WebSocketEnd {
+  enum class Kind {
+    kOpen,           // it is not over
+    kClosedByPeer,   // `code` and `reason` are the peer's; no code: its close frame was empty
+    kProtocolError,  // what the peer sent was no valid message; `code` and `reason` were sent to it
+    kSilent,         // a ping was not answered in time, or a close
+    kLost,           // the connection broke, or ended without a close frame
+  };
+  Kind kind = Kind::kOpen;
+  std::optional<std::uint16_t> code;
+  std::string reason;
+};
 
 class WebSocketConnection final : public WebSocket {
  public:
@@ -21,12 +38,18 @@ class WebSocketConnection final : public WebSocket {
 
   // `transport`, `scratch` and `options` outlive the object.
   WebSocketConnection(Transport& transport, Scratch& scratch, const WebSocketOptions& options,
-                      std::string peer);
+                      std::string peer, Role role = Role::kServer);
 
   Task<std::vector<std::string>> receive() override;
   Task<Result<void>> send(std::span<const std::string_view> messages) override;
   Task<void> close(CloseCode code, std::string reason) override;
   const std::string& peer() const override { return peer_; }
+
+  // Sends a ping; last_pong() is its payload when everything before it has arrived at the peer.
+  void ping(std::string_view payload) { queue_control(Opcode::kPing, payload); }
+  // The payload of the latest pong that had one.
+  const std::string& last_pong() const { return decoded_.pong_payload; }
+  const WebSocketEnd& end() const { return end_; }
 
   // Bytes that came together with the upgrade request.
   void feed(std::span<char> bytes);
@@ -44,15 +67,20 @@ class WebSocketConnection final : public WebSocket {
   void settle();
   void queue_control(Opcode opcode, std::string_view payload);
   void flush_control();
-  void lose();
+  void lose(WebSocketEnd::Kind kind = WebSocketEnd::Kind::kLost);
+  void note_end(WebSocketEnd end);
+  std::optional<std::array<unsigned char, 4>> mask() const;
+  std::size_t encode(std::span<const std::string_view> messages, std::string& out);
   bool drain_now();
 
   Transport& transport_;
   Scratch& scratch_;
   const WebSocketOptions& options_;
   std::string peer_;
+  Role role_;
   WebSocketDecoder decoder_;
   DecodedFrames decoded_;
+  WebSocketEnd end_;
   std::string control_;  // encoded control frames that have not been written
   IoState wait_for_ = IoState::kWaitRead;
   bool writing_ = false;

@@ -325,7 +325,7 @@ TEST_F(WebSocketTest, LeavesNothingOfClientsThatVanish) {
     client.send(upgrade() + masked("hello").substr(0, static_cast<std::size_t>(i % 11)));
   }
   EXPECT_TRUE(eventually([&] { return server_->connections() == 0; }));
-  EXPECT_TRUE(eventually([&] { return testing::open_descriptors() == before; }));
+  EXPECT_TRUE(eventually([&] { return testing::open_descriptors() <= before; }));
 }
 
 }  // namespace

@@ -47,6 +47,7 @@ class PoliteAgent final : public Agent {
     co_return exit;
   }
   void kill() noexcept override {}
+  bool leave() noexcept override { return false; }
   Task<std::optional<Error>> diagnose() override { co_return std::nullopt; }
   std::chrono::steady_clock::time_point launched_at() const override {
     return std::chrono::steady_clock::now();
@@ -68,6 +69,9 @@ class PoliteBackend final : public AgentBackend {
   Task<Result<std::unique_ptr<Agent>>> launch(LaunchSpec) override {
     std::unique_ptr<Agent> agent = std::make_unique<PoliteAgent>(executor_);
     co_return agent;
+  }
+  Task<Result<Reattachment>> reattach(SessionId, OutputPosition) override {
+    co_return make_error(ErrorType::kRelayRestarted, "this agent ended with the relay");
   }
   Task<void> release(SessionId) override { co_return; }
   Task<void> shut_down() override { co_return; }

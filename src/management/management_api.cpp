@@ -1,6 +1,8 @@
 #include "management/management_api.hpp"
 
 #include "management/routes.hpp"
+#include "management/session_file.hpp"
+#include "management/session_import.hpp"
 #include "management/views.hpp"
 #include "protocol/json_text.hpp"
 #include "protocol/rpc.hpp"
@@ -77,8 +79,19 @@ std::string shown(const storage::SessionRecord& record, const Session* session) 
   live.state = name_of(session->state());
   live.clients = session->client_count();
   live.turn_running = session->turn_running();
-  live.agent = session->agent_description();
+  live.runs_as = session->agent_description();
   return session_view(record_of(*session), live);
+}
+
+void close_for_the_operator(Session& session) {
+  session.close(make_error(ErrorType::kSessionClosed, "the operator closed the session")
+                    .suggest("make another with session/new"),
+                "operator");
+}
+
+bool is_idle(const Session& session) {
+  return session.state() == SessionState::kReady && session.client_count() == 0 &&
+         !session.turn_running();
 }
 
 Error no_such_path(std::string_view path) {
@@ -86,8 +99,14 @@ Error no_such_path(std::string_view path) {
                     "there is nothing at " + std::string(path.substr(0, 200)))
       .suggest(
           "use /api/health, /api/ready, /api/config, /api/sessions, /api/sessions/{id}, "
-          "/api/sessions/{id}/export or /metrics")
+          "/api/sessions/{id}/export, /api/sessions/close, /api/sessions/import or /metrics")
       .suggest("sessions are made and prompted on server.http_port and server.websocket_port");
+}
+
+Error being_imported(const std::string& id) {
+  return make_error(ErrorType::kInvalidParams, "the session " + id + " is being imported")
+      .suggest("try again when the import has ended")
+      .retryable();
 }
 
 Error wrong_method(std::string_view method, std::string_view allowed) {
@@ -134,6 +153,10 @@ Task<void> ManagementApi::handle(http::Exchange& exchange) {
     response = answer(200, context_.metrics.text(), Metrics::kContentType);
   } else if (route.endpoint == Endpoint::kSessions) {
     response = co_await list(request.query);
+  } else if (route.endpoint == Endpoint::kClose) {
+    response = co_await close(request.query, *admitted);
+  } else if (route.endpoint == Endpoint::kImport) {
+    response = co_await import(exchange.request(), *admitted);
   } else if (request.method == "DELETE") {
     response = co_await remove(route.session, *admitted);
   } else {
@@ -220,23 +243,98 @@ Task<http::Response> ManagementApi::remove(std::string id, http::Principal princ
     co_return refusal(make_error(ErrorType::kForbidden, "observers may not end or erase sessions")
                           .suggest("use the token of a principal with role: operator"));
   }
+  if (importing_.contains(id)) co_return conflict(being_imported(id));
   const auto known = co_await find(id);
   if (!known) co_return refusal(known.error());
   const bool closes = known->session != nullptr;
   if (closes) {
-    known->session->close(make_error(ErrorType::kSessionClosed, "the operator closed the session")
-                              .suggest("make another with session/new"),
-                          "operator");
+    close_for_the_operator(*known->session);
     co_await known->session->wait_closed();
   } else {
     const auto erased = co_await context_.log.erase(SessionId(id));
     if (!erased) co_return refusal(erased.error());
-    co_await context_.sessions.release(SessionId(id));
+    co_await context_.sessions.release(known->record);
   }
   const char* const outcome = closes ? "closed" : "erased";
   context_.logger.info("session removed over the management API",
                        {{"session", id}, {"outcome", outcome}, {"principal", principal.name}});
   co_return answer(200, JsonObject().text("id", id).text("outcome", outcome).take());
+}
+
+Task<http::Response> ManagementApi::close(std::vector<std::pair<std::string, std::string>> query,
+                                          http::Principal principal) {
+  if (principal.role == http::Role::kObserver) {
+    co_return refusal(make_error(ErrorType::kForbidden, "observers may not end sessions")
+                          .suggest("use the token of a principal with role: operator"));
+  }
+  const auto only_idle = read_close_query(query);
+  if (!only_idle) co_return refusal(only_idle.error());
+  // Whatever is decided is decided at once; only then is anything waited for.
+  std::vector<std::shared_ptr<Session>> closing = context_.sessions.all();
+  std::erase_if(closing, [&](const auto& session) {
+    return session->state() == SessionState::kClosed || (*only_idle && !is_idle(*session));
+  });
+  for (const auto& session : closing) close_for_the_operator(*session);
+  std::vector<std::string> ids;
+  for (const auto& session : closing) {
+    co_await session->wait_closed();
+    ids.push_back(session->id().value());
+  }
+  context_.logger.info("sessions closed over the management API",
+                       {{"sessions", ids.size()}, {"principal", principal.name}});
+  co_return answer(200, closed_view(ids));
+}
+
+http::Response ManagementApi::conflict(const Error& error) const {
+  http::Response response = refusal(error);
+  response.status = 409;
+  return response;
+}
+
+Task<http::Response> ManagementApi::import(http::Request& request, http::Principal principal) {
+  if (principal.role == http::Role::kObserver) {
+    co_return refusal(make_error(ErrorType::kForbidden, "observers may not import sessions")
+                          .suggest("use the token of a principal with role: operator"));
+  }
+  const auto new_id = read_import_query(request.query);
+  if (!new_id) co_return refusal(new_id.error());
+  ImportOptions options;
+  options.new_id = *new_id;
+  options.max_line_bytes = context_.max_message_bytes + kMaxLineOverhead;
+  // Until the import has ended, nobody else makes or erases a session with its id.
+  std::optional<SessionId> claimed;
+  const auto claim = [this, &claimed](const SessionId& id) {
+    if (context_.sessions.find(id) || !importing_.insert(id.value()).second) return false;
+    claimed = id;
+    return true;
+  };
+  struct Release {
+    std::set<std::string>& ids;
+    const std::optional<SessionId>& claimed;
+    ~Release() {
+      if (claimed) ids.erase(claimed->value());
+    }
+  };
+  const Release release{importing_, claimed};
+  ClaimId claiming = claim;
+  std::string file = std::move(request.body);
+  const auto imported =
+      co_await import_session(context_.log, std::move(file), options, std::move(claiming));
+  if (!imported) {
+    const auto& state = imported.error().state;
+    const bool exists = std::any_of(state.begin(), state.end(),
+                                    [](const auto& known) { return known.first == "exists"; });
+    co_return exists ? conflict(imported.error()) : refusal(imported.error());
+  }
+  context_.logger.info("session imported", {{"session", imported->id.value()},
+                                            {"messages", imported->messages},
+                                            {"principal", principal.name}});
+  co_return answer(200, JsonObject()
+                            .text("id", imported->id.value())
+                            .text("outcome", "imported")
+                            .number("messages", imported->messages)
+                            .number("lastSequence", imported->last_sequence)
+                            .take());
 }
 
 Task<void> ManagementApi::send_log(http::Exchange& exchange, std::string id) {
@@ -259,13 +357,14 @@ Task<void> ManagementApi::send_log(http::Exchange& exchange, std::string id) {
   // A live session may grow faster than it is read; the export ends where the log was when it
   // began.
   const storage::Sequence end = known->record.last_sequence;
+  storage::Sequence after = 0;
   while (sent) {
-    lines += export_lines(*page);
+    lines += export_lines(*page, after, end);
     sent = co_await exchange.write(lines);
     if (!sent) co_return;
     if (page->complete || page->messages.empty()) break;
-    const storage::Sequence after = page->messages.back().sequence;
-    if (known->is_active() && after >= end) break;
+    after = page->messages.back().sequence;
+    if (after >= end) break;
     lines.clear();
     page = co_await context_.log.history(known->record.id, after, kExportPageMessages,
                                          kExportPageBytes);

@@ -7,6 +7,8 @@
 //   GET    /api/sessions/{id}
 //   DELETE /api/sessions/{id}          closes a live session, erases a closed one
 //   GET    /api/sessions/{id}/export   the whole log of a session as JSON lines
+//   POST   /api/sessions/close         closes live sessions; ?only=idle or ?only=all
+//   POST   /api/sessions/import        such lines become a closed session; ?newId=true
 //   GET    /metrics                    Prometheus text
 //
 // Refusals are {"error": {...}} with the error object of the relay's other protocols. An export
@@ -24,6 +26,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,7 +40,8 @@ struct ManagementContext {
   http::AccessRules access = {};
   std::string config_json = "{}";  // already without secrets
   std::string version = RELAY_VERSION;
-  std::string isolation = {};  // of the agents: "process" or "container"
+  std::size_t max_message_bytes = 32u << 20;  // of one message of an import
+  std::string isolation = {};                 // of the agents: "process" or "container"
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
   // Further reasons for /api/ready, e.g. "shutting_down"; may be empty.
   std::function<std::vector<std::string>()> extra_reasons = {};
@@ -64,12 +68,17 @@ class ManagementApi {
   Task<http::Response> list(std::vector<std::pair<std::string, std::string>> query);
   Task<http::Response> show(std::string id);
   Task<http::Response> remove(std::string id, http::Principal principal);
+  Task<http::Response> close(std::vector<std::pair<std::string, std::string>> query,
+                             http::Principal principal);
+  Task<http::Response> import(http::Request& request, http::Principal principal);
   Task<void> send_log(http::Exchange& exchange, std::string id);
 
   Task<Result<Known>> find(std::string id);
   http::Response refusal(const Error& error) const;
+  http::Response conflict(const Error& error) const;
 
   ManagementContext context_;
+  std::set<std::string> importing_;  // ids
 };
 
 }  // namespace relay::management

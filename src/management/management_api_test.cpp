@@ -82,7 +82,7 @@ TEST_F(ManagementApiTest, ShowsALiveSession) {
   EXPECT_EQ(one.status, 200);
   EXPECT_THAT(one.body, HasSubstr(R"("isActive":true)"));
   EXPECT_THAT(one.body, HasSubstr(R"("owner":"ada","state":"ready","clients":0,)"
-                                  R"("turnRunning":false,"agent":"pid 4711"})"));
+                                  R"("turnRunning":false,"runsAs":"pid 4711"})"));
   EXPECT_THAT(one.body, HasSubstr(R"("lastSequence":2,)"));
   EXPECT_THAT(list.body, HasSubstr(one.body)) << "both show the same";
 }
@@ -125,6 +125,22 @@ TEST_F(ManagementApiTest, ClosesALiveSessionAndErasesAClosedOne) {
   EXPECT_EQ(ask("DELETE", path).status, 404);
 }
 
+TEST_F(ManagementApiTest, ClosesAllThatAreMeant) {
+  EXPECT_EQ(ask("POST", "/api/sessions/close?only=all").body, R"({"closed":[]})");
+  const std::string first = new_session();
+  const std::string second = new_session();
+  EXPECT_EQ(ask("POST", "/api/sessions/close").status, 400);
+  EXPECT_EQ(ask("GET", "/api/sessions/close?only=all").status, 405);
+  EXPECT_THAT(ask("GET", "/api/sessions/" + first).body, HasSubstr(R"("isActive":true)"));
+
+  const http::Response closed = ask("POST", "/api/sessions/close?only=idle");
+  EXPECT_EQ(closed.status, 200);
+  for (const std::string& id : {first, second}) {
+    EXPECT_THAT(closed.body, HasSubstr(id));
+    EXPECT_THAT(ask("GET", "/api/sessions/" + id).body, HasSubstr(R"("cause":"operator")"));
+  }
+}
+
 TEST_F(ManagementApiTest, KnowsNoOtherSession) {
   for (const char* method : {"GET", "DELETE"}) {
     const http::Response answer = ask(method, kUnknownId);
@@ -143,16 +159,19 @@ TEST_F(ManagementApiTest, ExportsALogOfManyPages) {
   for (storage::Sequence i = 1; i <= 1200; ++i) {
     storage::MessageRecord message;
     message.sequence = last + i;
-    message.body = SharedBytes(R"({"many":)" + std::to_string(i) + "}");
+    message.body =
+        SharedBytes(R"({"jsonrpc":"2.0","method":"m","params":)" + std::to_string(i) + "}");
     log_->record(SessionId(id), std::move(message));
   }
   const http::Response answer = ask("GET", "/api/sessions/" + id + "/export");
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.header("Content-Type"), "application/x-ndjson");
-  EXPECT_THAT(answer.body, StartsWith(R"({"type":"session","id":")" + id));
+  EXPECT_THAT(
+      answer.body,
+      StartsWith(R"({"type":"session","format":"acp-relay-session","version":1,"id":")" + id));
   EXPECT_EQ(std::count(answer.body.begin(), answer.body.end(), '\n'), 1 + last + 1200);
   EXPECT_THAT(answer.body, HasSubstr(R"("method":"session/new","jsonrpcId":1,)"));
-  EXPECT_THAT(answer.body, EndsWith("\"message\":{\"many\":1200}}\n"));
+  EXPECT_THAT(answer.body, EndsWith("\"params\":1200}}\n"));
 }
 
 TEST_F(ManagementApiTest, StopsAnExportWhenThePeerIsGone) {

@@ -10,11 +10,13 @@ namespace {
 constexpr std::string_view kSessionsPrefix = "/api/sessions/";
 constexpr std::string_view kExportSuffix = "/export";
 
-constexpr std::array<std::pair<std::string_view, Endpoint>, 5> kFixed{{
+constexpr std::array<std::pair<std::string_view, Endpoint>, 7> kFixed{{
     {"/api/health", Endpoint::kHealth},
     {"/api/ready", Endpoint::kReady},
     {"/api/config", Endpoint::kConfig},
     {"/api/sessions", Endpoint::kSessions},
+    {"/api/sessions/import", Endpoint::kImport},
+    {"/api/sessions/close", Endpoint::kClose},
     {"/metrics", Endpoint::kMetrics},
 }};
 
@@ -36,12 +38,38 @@ Route route_of(std::string_view path) {
 }
 
 std::string_view allowed_methods(Endpoint endpoint) {
+  if (endpoint == Endpoint::kImport || endpoint == Endpoint::kClose) return "POST";
   return endpoint == Endpoint::kSession ? "GET, HEAD, DELETE" : "GET, HEAD";
 }
 
 bool is_allowed(Endpoint endpoint, std::string_view method) {
+  if (allowed_methods(endpoint) == "POST") return method == "POST";
   return method == "GET" || method == "HEAD" ||
          (method == "DELETE" && endpoint == Endpoint::kSession);
+}
+
+Result<bool> read_import_query(const std::vector<std::pair<std::string, std::string>>& query) {
+  bool is_new = false;
+  for (const auto& [name, value] : query) {
+    if (name != "newId") continue;
+    if (value != "true" && value != "false") {
+      return make_error(ErrorType::kInvalidParams, "newId must be true or false")
+          .with("newId", value.substr(0, 100));
+    }
+    is_new = value == "true";
+  }
+  return is_new;
+}
+
+Result<bool> read_close_query(const std::vector<std::pair<std::string, std::string>>& query) {
+  std::string only;
+  for (const auto& [name, value] : query) {
+    if (name == "only") only = value;
+  }
+  if (only == "idle" || only == "all") return only == "idle";
+  return make_error(ErrorType::kInvalidParams, "only must say which sessions to close")
+      .suggest("?only=idle for those without a client and a turn, ?only=all for every one")
+      .with("only", only.substr(0, 100));
 }
 
 Result<storage::SessionQuery> read_list_query(

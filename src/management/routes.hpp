@@ -11,7 +11,18 @@
 
 namespace relay::management {
 
-enum class Endpoint { kUnknown, kHealth, kReady, kConfig, kMetrics, kSessions, kSession, kExport };
+enum class Endpoint {
+  kUnknown,
+  kHealth,
+  kReady,
+  kConfig,
+  kMetrics,
+  kSessions,
+  kSession,
+  kExport,
+  kImport,
+  kClose
+};
 
 struct Route {
   Endpoint endpoint = Endpoint::kUnknown;
@@ -30,5 +41,12 @@ inline constexpr std::size_t kMaxListLimit = 1000;
 // `limit` (1 to kMaxListLimit, 100 when left out) and `cursor`; other parameters are ignored.
 Result<storage::SessionQuery> read_list_query(
     const std::vector<std::pair<std::string, std::string>>& query);
+
+// `newId` of an import: whether the session gets an id of its own here; false when left out.
+Result<bool> read_import_query(const std::vector<std::pair<std::string, std::string>>& query);
+
+// `only` of a request to close many: whether those alone are meant that nobody uses (no client, no
+// turn). It has to say `idle` or `all`: too much hangs on it for a default.
+Result<bool> read_close_query(const std::vector<std::pair<std::string, std::string>>& query);
 
 }  // namespace relay::management

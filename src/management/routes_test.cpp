@@ -20,12 +20,14 @@ TEST(RouteOf, KnowsEveryPath) {
       {"/api/sessions/sess_1", Endpoint::kSession, "sess_1"},
       {"/api/sessions/sess_1/export", Endpoint::kExport, "sess_1"},
       {"/api/sessions/export", Endpoint::kSession, "export"},
+      {"/api/sessions/import", Endpoint::kImport, ""},
       {"/api/sessions/", Endpoint::kUnknown, ""},
       {"/api/sessions//export", Endpoint::kUnknown, ""},
       {"/api/sessions/a/b", Endpoint::kUnknown, ""},
       {"/api/sessions/a/b/export", Endpoint::kUnknown, ""},
       {"/api/health/", Endpoint::kUnknown, ""},
       {"/api/Health", Endpoint::kUnknown, ""},
+      {"/api/sessions/close", Endpoint::kClose, ""},
       {"/", Endpoint::kUnknown, ""},
       {"", Endpoint::kUnknown, ""},
       {"*", Endpoint::kUnknown, ""},
@@ -45,6 +47,21 @@ TEST(IsAllowed, OnlySessionsCanBeDeleted) {
   EXPECT_TRUE(is_allowed(Endpoint::kHealth, "HEAD"));
   EXPECT_FALSE(is_allowed(Endpoint::kHealth, "POST"));
   EXPECT_FALSE(is_allowed(Endpoint::kHealth, "get"));
+  EXPECT_TRUE(is_allowed(Endpoint::kImport, "POST"));
+  EXPECT_FALSE(is_allowed(Endpoint::kImport, "GET"));
+  EXPECT_TRUE(is_allowed(Endpoint::kClose, "POST"));
+  EXPECT_FALSE(is_allowed(Endpoint::kClose, "GET"));
+}
+
+TEST(ReadCloseQuery, WantsToBeToldWhichSessions) {
+  EXPECT_TRUE(read_close_query({{"only", "idle"}}).value());
+  EXPECT_FALSE(read_close_query({{"other", "x"}, {"only", "all"}}).value());
+  for (const std::vector<std::pair<std::string, std::string>>& query :
+       {std::vector<std::pair<std::string, std::string>>{}, {{"only", ""}}, {{"only", "ALL"}}}) {
+    const auto refused = read_close_query(query);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().type, ErrorType::kInvalidParams);
+  }
 }
 
 TEST(ReadListQuery, TakesALimitAndACursor) {

@@ -1,5 +1,7 @@
 #include "management/views.hpp"
 
+#include "management/session_file.hpp"
+#include "protocol/frame.hpp"
 #include "protocol/json_text.hpp"
 #include "session/history_view.hpp"
 
@@ -43,22 +45,32 @@ std::string gap_line(const storage::Gap& gap) {
          '\n';
 }
 
+// Redaction may leave a text that is no JSON; it stands as a string then.
+bool is_json(std::string_view body) {
+  FrameLimits limits;
+  limits.max_depth = 1000;
+  return Frame::parse(std::string(body), limits).has_value();
+}
+
 std::string message_line(const storage::MessageRecord& message) {
   const std::string_view body = message.body.view();
-  return JsonObject()
-             .text("type", "message")
-             .number("sequence", message.sequence)
-             .text("origin", message.origin == storage::Origin::kClient  ? "client"
-                             : message.origin == storage::Origin::kAgent ? "agent"
-                                                                         : "relay")
-             .text("direction", direction(message))
-             .text("messageType", message_type(message.kind))
-             .raw("method", text_or_null(message.method))
-             .raw("jsonrpcId", message.rpc_id.empty() ? "null" : message.rpc_id)
-             .text("timestamp", to_rfc3339(message.time))
-             .raw("message", body.empty() ? "null" : body)
-             .take() +
-         '\n';
+  JsonObject line;
+  line.text("type", "message")
+      .number("sequence", message.sequence)
+      .text("origin", message.origin == storage::Origin::kClient  ? "client"
+                      : message.origin == storage::Origin::kAgent ? "agent"
+                                                                  : "relay")
+      .text("direction", direction(message))
+      .text("messageType", message_type(message.kind))
+      .raw("method", text_or_null(message.method))
+      .raw("jsonrpcId", message.rpc_id.empty() ? "null" : message.rpc_id)
+      .text("timestamp", to_rfc3339(message.time));
+  if (is_json(body)) {
+    line.raw("message", body);
+  } else {
+    line.raw("message", "null").text("rawMessage", body);
+  }
+  return line.take() + '\n';
 }
 
 }  // namespace
@@ -99,9 +111,15 @@ std::string session_view(const storage::SessionRecord& session,
                                .text("state", live->state)
                                .number("clients", static_cast<std::int64_t>(live->clients))
                                .boolean("turnRunning", live->turn_running)
-                               .raw("agent", text_or_null(live->agent))
+                               .raw("runsAs", text_or_null(live->runs_as))
                                .take();
   return joined(std::move(shown), more);
+}
+
+std::string closed_view(const std::vector<std::string>& ids) {
+  std::vector<std::string> shown;
+  for (const std::string& id : ids) shown.push_back(json_string(id));
+  return JsonObject().raw("closed", list_of(shown)).take();
 }
 
 std::string list_view(const std::vector<std::string>& sessions,
@@ -114,17 +132,24 @@ std::string list_view(const std::vector<std::string>& sessions,
 
 std::string export_head(const storage::SessionRecord& session, bool is_active) {
   const std::string item = joined(session_item(session, is_active), owner_view(session));
-  return joined(JsonObject().text("type", "session").take(), item) + '\n';
+  const std::string format = JsonObject()
+                                 .text("type", "session")
+                                 .text("format", kSessionFormat)
+                                 .number("version", kSessionFormatVersion)
+                                 .take();
+  return joined(format, item) + '\n';
 }
 
-std::string export_lines(const storage::HistoryPage& page) {
+std::string export_lines(const storage::HistoryPage& page, storage::Sequence after,
+                         storage::Sequence end) {
   std::string out;
-  auto gap = page.gaps.begin();
   for (const storage::MessageRecord& message : page.messages) {
-    for (; gap != page.gaps.end() && gap->from < message.sequence; ++gap) out += gap_line(*gap);
+    if (message.sequence > end) return out;
+    if (message.sequence > after + 1) out += gap_line({after + 1, message.sequence - 1});
     out += message_line(message);
+    after = message.sequence;
   }
-  for (; gap != page.gaps.end(); ++gap) out += gap_line(*gap);
+  if (page.complete && after < end) out += gap_line({after + 1, end});
   return out;
 }
 

@@ -1,7 +1,7 @@
 // What the management API shows, as JSON texts. Pure.
 //
 // Sessions are shown as session/list shows them (session/history_view.hpp) with `owner` added, and
-// for live ones `state`, `clients`, `turnRunning` and `agent` (pid or container).
+// for live ones `state`, `clients`, `turnRunning` and `runsAs` (pid or container).
 #pragma once
 
 #include "management/readiness.hpp"
@@ -33,21 +33,25 @@ struct LiveFacts {
   std::string_view state;  // "starting", "ready", "closing"
   std::size_t clients = 0;
   bool turn_running = false;
-  std::string agent;
+  std::string runs_as;
 };
 
 // Without `live`: a closed session.
 std::string session_view(const storage::SessionRecord& session,
                          const std::optional<LiveFacts>& live);
 
+// The ids of sessions that were closed at the operator's wish.
+std::string closed_view(const std::vector<std::string>& ids);
+
 // {"sessions":[...],"nextCursor"?}
 std::string list_view(const std::vector<std::string>& sessions,
                       const std::optional<std::string>& next_cursor);
 
-// Lines of an export, each with its line feed. The first member is `type`: "session", "message" or
-// "gap".
+// Lines of an export, each with its line feed; session_file.hpp has the format.
 std::string export_head(const storage::SessionRecord& session, bool is_active);
-// Messages and gaps of a page in the order of their numbers.
-std::string export_lines(const storage::HistoryPage& page);
+// The messages of a page that was asked for `after` a number, up to the number `end`. Numbers that
+// the page does not have are gaps; behind the last message only when the page is the last one.
+std::string export_lines(const storage::HistoryPage& page, storage::Sequence after,
+                         storage::Sequence end);
 
 }  // namespace relay::management

@@ -28,7 +28,8 @@ storage::MessageRecord message(storage::Sequence sequence) {
   out.origin = storage::Origin::kRelay;
   out.to_client = true;
   out.method = "session/update";
-  out.body = SharedBytes(R"({"n":)" + std::to_string(sequence) + "}");
+  out.body =
+      SharedBytes(R"({"jsonrpc":"2.0","method":"m","params":)" + std::to_string(sequence) + "}");
   out.time = kNoon;
   return out;
 }
@@ -107,7 +108,7 @@ TEST(SessionView, AddsWhatIsKnownOfALiveSession) {
   const std::string shown = session_view(record(), live);
   EXPECT_THAT(shown, HasSubstr(R"("isActive":true)"));
   EXPECT_THAT(shown, HasSubstr(R"("owner":"ada","state":"ready","clients":2,)"
-                               R"("turnRunning":true,"agent":"pid 7"})"));
+                               R"("turnRunning":true,"runsAs":"pid 7"})"));
 }
 
 TEST(ListView, NamesTheNextPageWhenThereIsOne) {
@@ -117,7 +118,9 @@ TEST(ListView, NamesTheNextPageWhenThereIsOne) {
 
 TEST(Export, BeginsWithTheSession) {
   const std::string line = export_head(record(), true);
-  EXPECT_THAT(line, HasSubstr(R"({"type":"session","id":"sess_1",)"));
+  EXPECT_THAT(
+      line,
+      HasSubstr(R"({"type":"session","format":"acp-relay-session","version":1,"id":"sess_1",)"));
   EXPECT_THAT(line, HasSubstr(R"("owner":"ada"})"));
   EXPECT_EQ(line.find('\n'), line.size() - 1);
 }
@@ -125,24 +128,37 @@ TEST(Export, BeginsWithTheSession) {
 TEST(Export, WritesAMessageWithItsJson) {
   storage::HistoryPage page;
   page.messages = {message(3)};
-  EXPECT_EQ(export_lines(page),
+  EXPECT_EQ(export_lines(page, 2, 3),
             R"({"type":"message","sequence":3,"origin":"relay","direction":"relay_to_client",)"
             R"("messageType":"notification","method":"session/update","jsonrpcId":null,)"
-            R"("timestamp":"2026-01-31T12:00:00.123Z","message":{"n":3}})"
+            R"("timestamp":"2026-01-31T12:00:00.123Z",)"
+            R"("message":{"jsonrpc":"2.0","method":"m","params":3}})"
             "\n");
 }
 
-TEST(Export, PutsGapsWhereTheyBelong) {
+TEST(Export, WritesWhatIsNoJsonAsAText) {
+  storage::HistoryPage page;
+  page.messages = {message(1)};
+  page.messages[0].body = SharedBytes(R"({"id":***})");
+  EXPECT_THAT(export_lines(page, 0, 1),
+              HasSubstr(R"("message":null,"rawMessage":"{\"id\":***}"})"));
+  page.messages[0].body = {};
+  EXPECT_THAT(export_lines(page, 0, 1), HasSubstr(R"("message":null,"rawMessage":""})"));
+}
+
+std::vector<std::string> beginnings(std::string lines) {
+  std::vector<std::string> order;
+  while (!lines.empty()) {
+    order.push_back(lines.substr(0, 40));
+    lines.erase(0, lines.find('\n') + 1);
+  }
+  return order;
+}
+
+TEST(Export, EveryNumberIsAMessageOrInAGap) {
   storage::HistoryPage page;
   page.messages = {message(3), message(4), message(9)};
-  page.gaps = {{1, 2}, {5, 8}, {10, 12}};
-  std::vector<std::string> order;
-  std::string lines = export_lines(page);
-  while (!lines.empty()) {
-    const std::size_t end = lines.find('\n');
-    order.push_back(lines.substr(0, 40));
-    lines.erase(0, end + 1);
-  }
+  const auto order = beginnings(export_lines(page, 0, 12));
   ASSERT_EQ(order.size(), 6u);
   EXPECT_THAT(order[0], HasSubstr(R"("type":"gap","from":1,"to":2)"));
   EXPECT_THAT(order[1], HasSubstr(R"("sequence":3)"));
@@ -152,7 +168,18 @@ TEST(Export, PutsGapsWhereTheyBelong) {
   EXPECT_THAT(order[5], HasSubstr(R"("from":10,"to":12)"));
 }
 
-TEST(Export, AnEmptyPageHasNoLines) { EXPECT_EQ(export_lines({}), ""); }
+TEST(Export, GoesOnBehindTheLastPageUpToTheEnd) {
+  storage::HistoryPage page;
+  page.messages = {message(6), message(7)};
+  page.complete = false;
+  EXPECT_EQ(beginnings(export_lines(page, 3, 9)).size(), 3u) << "gap 4 to 5, and two messages";
+  EXPECT_EQ(beginnings(export_lines(page, 5, 6)).size(), 1u) << "7 came when the export had begun";
+}
+
+TEST(Export, AnEmptyPageHasNoLines) {
+  EXPECT_EQ(export_lines({}, 0, 0), "");
+  EXPECT_EQ(export_lines({}, 4, 4), "");
+}
 
 }  // namespace
 }  // namespace relay::management

@@ -27,6 +27,8 @@ constexpr ReverseKind reverse_kind(std::string_view method) {
 inline constexpr std::string_view kPrompt = "session/prompt";
 inline constexpr std::string_view kCancel = "session/cancel";
 inline constexpr std::string_view kUpdate = "session/update";
+inline constexpr std::string_view kSetMode = "session/set_mode";
+inline constexpr std::string_view kSetOption = "session/set_config_option";
 inline constexpr std::string_view kCancelRequest = "$/cancel_request";
 
 // JSON-RPC error code of a request that was cancelled.

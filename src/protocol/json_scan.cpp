@@ -66,6 +66,31 @@ std::optional<std::string_view> object_member(std::string_view object, std::stri
   return std::nullopt;
 }
 
+std::string with_member(std::string_view object, std::string_view key, std::string_view json) {
+  if (!object.starts_with('{')) object = "{}";
+  if (const auto value = object_member(object, key)) {
+    const auto at = static_cast<std::size_t>(value->data() - object.data());
+    std::string out(object.substr(0, at));
+    out.append(json).append(object.substr(at + value->size()));
+    return out;
+  }
+  const bool empty = trimmed(object.substr(1, object.size() - 2)).empty();
+  std::string out = "{\"";
+  out.append(key).append("\":").append(json).append(empty ? "" : ",").append(object.substr(1));
+  return out;
+}
+
+std::string without_member(std::string_view object, std::string_view key) {
+  if (!object_member(object, key)) return std::string(object);
+  std::string out = "{";
+  for (const std::string_view part : parts_of(object)) {
+    if (part.substr(1, after_string(part, 0) - 2) == key) continue;
+    if (out.size() > 1) out += ',';
+    out += part;
+  }
+  return out + '}';
+}
+
 std::string with_meta(std::string_view object, std::string_view members) {
   if (!object.starts_with('{')) object = "{}";
   const auto insert = [&](std::string_view into, std::string_view what) {

@@ -14,6 +14,13 @@ std::vector<std::string_view> array_elements(std::string_view array);
 // The value of a member of an object, by the key as it is spelled.
 std::optional<std::string_view> object_member(std::string_view object, std::string_view key);
 
+// The object with this member: in the place of the one that has the key, otherwise put first. A
+// text that is no object becomes an object with this member alone.
+std::string with_member(std::string_view object, std::string_view key, std::string_view json);
+
+// The object without the member; as it is when there is none, or when it is no object.
+std::string without_member(std::string_view object, std::string_view key);
+
 // The object with `members` ("a":1,"b":2 - not empty) added to its `_meta`, which is made when
 // missing. A text that is no object becomes {"_meta":{...}}.
 std::string with_meta(std::string_view object, std::string_view members);

@@ -25,6 +25,21 @@ TEST(ObjectMember, IsFoundByItsKey) {
   EXPECT_EQ(object_member("[]", "d"), std::nullopt);
 }
 
+TEST(WithMember, ReplacesOrAdds) {
+  EXPECT_EQ(with_member("{}", "a", "1"), R"({"a":1})");
+  EXPECT_EQ(with_member(R"({"b":2})", "a", "1"), R"({"a":1,"b":2})");
+  EXPECT_EQ(with_member(R"({"b":2, "a" : [3] ,"c":4})", "a", "1"), R"({"b":2, "a" : 1 ,"c":4})");
+  EXPECT_EQ(with_member(R"({"x":{"a":5}})", "a", "1"), R"({"a":1,"x":{"a":5}})");
+  EXPECT_EQ(with_member("null", "a", "1"), R"({"a":1})");
+}
+
+TEST(WithoutMember, LeavesTheRest) {
+  EXPECT_EQ(without_member(R"({"a":1,"b":2,"c":{"a":3}})", "a"), R"({"b":2,"c":{"a":3}})");
+  EXPECT_EQ(without_member(R"({ "a":1 })", "a"), "{}");
+  EXPECT_EQ(without_member(R"({ "b" : 1 })", "a"), R"({ "b" : 1 })");
+  EXPECT_EQ(without_member("[]", "a"), "[]");
+}
+
 TEST(WithMeta, AddsToWhatIsThere) {
   EXPECT_EQ(with_meta("{}", R"("x":1)"), R"({"_meta":{"x":1}})");
   EXPECT_EQ(with_meta(R"({"a":2})", R"("x":1)"), R"({"_meta":{"x":1},"a":2})");

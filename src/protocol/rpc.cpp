@@ -74,6 +74,7 @@ int error_code(ErrorType type, Dialect dialect) {
 }
 
 std::string error_object(const Error& error, Dialect dialect) {
+  if (dialect == Dialect::kAcp && !error.agent_error.empty()) return error.agent_error;
   JsonObject data;
   data.text("error_type", to_string(error.type))
       .text("explanation", error.explanation)

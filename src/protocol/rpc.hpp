@@ -20,7 +20,7 @@ enum class Dialect { kRelay, kAcp };
 int error_code(ErrorType type, Dialect dialect);
 
 // {"code", "message", "data": {error_type, explanation, possible_causes, suggested_actions,
-// relevant_state, recoverable, details?}}
+// relevant_state, recoverable, details?}}. For ACP clients an agent's own error passes as it came.
 std::string error_object(const Error& error, Dialect dialect);
 std::string error(std::string_view id, const Error& error, Dialect dialect);
 // A bare JSON-RPC error: {"code", "message"}.

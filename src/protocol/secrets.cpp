@@ -98,6 +98,7 @@ Error SecretRedactor::redacted(Error error) const {
   };
   clean(error.explanation);
   clean(error.details);
+  clean(error.agent_error);
   for (std::string& cause : error.possible_causes) clean(cause);
   for (std::string& action : error.suggested_actions) clean(action);
   for (auto& [key, value] : error.state) {

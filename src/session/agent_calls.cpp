@@ -20,6 +20,11 @@ std::optional<std::int64_t> AgentCalls::id_of(std::string_view agent_id) const {
   return std::nullopt;
 }
 
+const AgentCall* AgentCalls::find(std::int64_t id) const {
+  const auto found = calls_.find(id);
+  return found != calls_.end() ? &found->second : nullptr;
+}
+
 bool AgentCalls::was_asked(std::int64_t id, ClientId client) const {
   const auto found = calls_.find(id);
   if (found == calls_.end()) return false;

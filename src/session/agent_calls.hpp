@@ -31,6 +31,7 @@ class AgentCalls {
  public:
   AgentCall& add(std::int64_t id, AgentCall call);
   AgentCall* find(std::int64_t id);
+  const AgentCall* find(std::int64_t id) const;
   std::optional<std::int64_t> id_of(std::string_view agent_id) const;
   void remove(std::int64_t id) { calls_.erase(id); }
 

@@ -96,6 +96,7 @@ Error agent_refused(std::string_view method, std::string_view error_json) {
     error.explanation += message->as_string();
   }
   error.details = error_json;
+  error.agent_error = error_json;
   if (code != nullptr && code->is_int64() && code->as_int64() == -32000) {
     error.possible_causes = {"the agent wants to be logged in"};
     error.suggested_actions = {"give it its key with agent.env"};

@@ -2,13 +2,17 @@
 #pragma once
 
 #include "base/strong_id.hpp"
+#include "protocol/rpc.hpp"
 
 #include <cstdint>
+#include <limits>
 
 namespace relay {
 
 // One attachment of one client to one session; never used again in a process. 0 is nobody.
 using ClientId = StrongId<struct ClientIdTag, std::uint64_t>;
+// Stands for the clients of an earlier run of the relay: none of them can be told anything.
+inline const ClientId kGoneClient{std::numeric_limits<std::uint64_t>::max()};
 
 struct ClientTraits {
   // May prompt and use any other method. An observer only watches.
@@ -17,6 +21,8 @@ struct ClientTraits {
   bool can_answer = true;
   // Is shown only what belongs to turns that it started: the caller of one prompt.
   bool own_turns_only = false;
+  // How errors that the relay answers it with are numbered.
+  rpc::Dialect dialect = rpc::Dialect::kRelay;
 };
 
 }  // namespace relay

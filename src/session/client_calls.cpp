@@ -16,6 +16,7 @@ std::optional<ClientCalls::Refusal> ClientCalls::refusal(ClientId client,
 }
 
 void ClientCalls::add(std::int64_t relay_id, ClientCall call) {
+  call.relay_id = relay_id;
   live_[call.client].push_back({call.id, relay_id});
   calls_.emplace(relay_id, std::move(call));
 }
@@ -49,6 +50,10 @@ std::optional<std::int64_t> ClientCalls::relay_id(ClientId client, std::string_v
     if (call.id == id) return call.relay_id;
   }
   return std::nullopt;
+}
+
+bool ClientCalls::waits(std::string_view id) const {
+  return std::ranges::any_of(calls_, [id](const auto& entry) { return entry.second.id == id; });
 }
 
 std::vector<ClientCall> ClientCalls::take_all() {

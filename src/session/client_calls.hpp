@@ -18,6 +18,8 @@ struct ClientCall {
   ClientId client;
   std::string id;  // the client's, JSON text
   std::string method;
+  std::string setting{};      // session/set_mode: the mode that is asked for, JSON text
+  std::int64_t relay_id = 0;  // set by ClientCalls
 };
 
 class ClientCalls {
@@ -37,6 +39,9 @@ class ClientCalls {
 
   // The relay's id for a live request of the client.
   std::optional<std::int64_t> relay_id(ClientId client, std::string_view id) const;
+
+  // Whether a request with this id waits for its answer, also of a client that has left.
+  bool waits(std::string_view id) const;
 
   std::vector<ClientCall> take_all();
 

@@ -35,6 +35,7 @@ struct TurnEnd {
 struct Effects {
   std::vector<storage::MessageRecord> records;
   std::vector<SharedBytes> to_agent;
+  std::int64_t prompt = 0;  // call of the prompt that is among them; 0: none
   std::vector<ToClients> to_clients;
   std::vector<TurnEnd> turns_ended;
   std::vector<ErrorType> refused;  // errors that the relay itself answered with
@@ -43,6 +44,7 @@ struct Effects {
   void clear() {
     records.clear();
     to_agent.clear();
+    prompt = 0;
     to_clients.clear();
     turns_ended.clear();
     refused.clear();

@@ -1,11 +1,14 @@
 #include "session/handshake.hpp"
 
 #include "protocol/acp.hpp"
+#include "protocol/json_scan.hpp"
 #include "protocol/json_text.hpp"
 #include "protocol/rpc.hpp"
 #include "session/agent_failure.hpp"
 
 #include <boost/json.hpp>
+
+#include <initializer_list>
 
 namespace relay {
 namespace {
@@ -40,18 +43,39 @@ std::string session_id_of(const Frame& response) {
   return spelled.substr(1, spelled.size() - 2);
 }
 
+// The agent's capability at this path, e.g. {"sessionCapabilities", "resume"}: offered by an
+// object, or by true.
+bool offers(std::string_view initialize_result, std::initializer_list<std::string_view> path) {
+  auto at = object_member(initialize_result, "agentCapabilities");
+  for (const std::string_view key : path) {
+    if (at) at = object_member(*at, key);
+  }
+  return at && *at != "null" && *at != "false";
+}
+
 }  // namespace
 
-Handshake::Handshake(RequestIds& ids, HandshakeOptions options)
-    : initialize_id_(ids.next()), session_id_(ids.next()), options_(std::move(options)) {}
+bool can_go_on(std::string_view initialize_result) {
+  return offers(initialize_result, {"sessionCapabilities", "resume"}) ||
+         offers(initialize_result, {"loadSession"});
+}
 
-SharedBytes Handshake::initialize() const {
-  const std::string params = JsonObject()
-                                 .number("protocolVersion", acp::kProtocolVersion)
-                                 .raw("clientCapabilities", options_.client_capabilities)
-                                 .raw("clientInfo", client_info())
-                                 .take();
-  return SharedBytes(rpc::request(std::to_string(initialize_id_), "initialize", params));
+Handshake::Handshake(RequestIds& ids, HandshakeOptions options, Extent extent)
+    : ids_(ids), options_(std::move(options)), extent_(extent) {
+  const Greeting& greeting = options_.greeting;
+  ask("initialize",
+      JsonObject()
+          .number("protocolVersion", acp::kProtocolVersion)
+          .raw("clientCapabilities", greeting.client_capabilities)
+          .raw("clientInfo", greeting.client_info.empty() ? client_info() : greeting.client_info)
+          .take());
+}
+
+Handshake::Progress Handshake::ask(std::string_view method, std::string params) {
+  phase_ = method;
+  awaited_ = std::to_string(ids_.next());
+  next_ = SharedBytes(rpc::request(awaited_, method, params));
+  return Progress::kSend;
 }
 
 Handshake::Progress Handshake::fail(Error error) {
@@ -60,30 +84,57 @@ Handshake::Progress Handshake::fail(Error error) {
 }
 
 Handshake::Progress Handshake::take(Frame frame) {
-  const bool initializing = phase_ == "initialize";
-  const std::string awaited = std::to_string(initializing ? initialize_id_ : session_id_);
-  if (!frame.is_response() || frame.id() != awaited) {
+  if (!frame.is_response() || frame.id() != awaited_) {
     // Some agents announce commands or login states before they answer session/new.
-    if (!frame.is_response() && early_.size() < kMaxEarlyFrames) early_.push_back(std::move(frame));
+    const bool repeats = phase_ == "session/load" && frame.method() == acp::kUpdate;
+    if (!frame.is_response() && !repeats && early_.size() < kMaxEarlyFrames) {
+      early_.push_back(std::move(frame));
+    }
     return Progress::kWaiting;
   }
-  if (frame.kind() == FrameKind::kError) return fail(agent_refused(phase_, frame.result()));
-  if (initializing) {
-    initialize_result_ = frame.result();
-    phase_ = "session/new";
-    const std::string params =
-        JsonObject().text("cwd", options_.cwd).raw("mcpServers", options_.mcp_servers).take();
-    next_ = SharedBytes(rpc::request(std::to_string(session_id_), phase_, params));
-    return Progress::kSend;
+  if (frame.kind() == FrameKind::kError) {
+    const bool again = phase_ == "session/resume" || phase_ == "session/load";
+    return again ? open_session("session/new") : fail(agent_refused(phase_, frame.result()));
   }
-  agent_session_ = session_id_of(frame);
+  if (phase_ == "initialize") {
+    initialize_result_ = frame.result();
+    const std::string& login = options_.greeting.authenticate;
+    return login.empty() ? introduced() : ask("authenticate", login);
+  }
+  return phase_ == "authenticate" ? introduced() : session_opened(std::move(frame));
+}
+
+Handshake::Progress Handshake::introduced() {
+  if (extent_ == Extent::kIntroduction) {
+    ready_ = true;
+    return Progress::kReady;
+  }
+  if (options_.previous_session.empty()) return open_session("session/new");
+  if (offers(initialize_result_, {"sessionCapabilities", "resume"})) {
+    return open_session("session/resume");
+  }
+  return open_session(offers(initialize_result_, {"loadSession"}) ? "session/load" : "session/new");
+}
+
+Handshake::Progress Handshake::open_session(std::string_view method) {
+  std::string params = with_member(options_.session_params, "cwd", json_string(options_.cwd));
+  if (!object_member(params, "mcpServers")) params = with_member(params, "mcpServers", "[]");
+  if (method != "session/new") {
+    params = with_member(params, "sessionId", "\"" + options_.previous_session + "\"");
+  }
+  return ask(method, std::move(params));
+}
+
+Handshake::Progress Handshake::session_opened(Frame response) {
+  agent_session_ = remembers() ? options_.previous_session : session_id_of(response);
   if (agent_session_.empty()) {
     return fail(make_error(ErrorType::kAgentProtocolError,
                            "the agent's answer to session/new has no sessionId")
                     .because("agent.command is not an ACP agent of protocol version 1")
                     .suggest("check agent.command and agent.args"));
   }
-  session_response_ = std::move(frame);
+  session_response_ = std::move(response);
+  ready_ = true;
   return Progress::kReady;
 }
 

@@ -1,4 +1,9 @@
-// The relay's first words with an agent: initialize, then session/new. Pure: frames in, frames out.
+// The relay's first words with an agent: initialize, authenticate where a client did, then the
+// session. Pure: frames in, frames out.
+//
+// An agent that is started for an earlier session is asked to go on with it: session/resume where
+// it can, else session/load (what it repeats of the conversation is dropped, the relay's log has
+// it). One that can do neither, or refuses, gets a session/new: it remembers nothing.
 #pragma once
 
 #include "base/error.hpp"
@@ -12,25 +17,39 @@
 
 namespace relay {
 
-struct HandshakeOptions {
-  std::string cwd;
-  std::string mcp_servers = "[]";          // JSON text
-  std::string client_capabilities = "{}";  // JSON text
+// What the agent is told of the client it works for: JSON texts.
+struct Greeting {
+  std::string client_capabilities = "{}";
+  std::string client_info;   // empty: the relay introduces itself
+  std::string authenticate;  // params of an `authenticate` to repeat; empty: none
 };
+
+struct HandshakeOptions {
+  Greeting greeting;
+  std::string cwd;
+  std::string session_params = "{}";  // of the client's session/new; `cwd` and ids are replaced
+  std::string previous_session;       // the agent's id of the session to go on with, as spelled
+};
+
+// Whether an agent that answered `initialize` so can go on with an earlier session.
+bool can_go_on(std::string_view initialize_result);
 
 class Handshake {
  public:
-  Handshake(RequestIds& ids, HandshakeOptions options);
+  // kIntroduction: no session is made.
+  enum class Extent { kSession, kIntroduction };
+
+  Handshake(RequestIds& ids, HandshakeOptions options, Extent extent = Extent::kSession);
 
   // What to send first.
-  SharedBytes initialize() const;
+  const SharedBytes& initialize() const { return next_; }
 
   enum class Progress { kWaiting, kSend, kReady, kFailed };
 
   // Takes one frame of the agent. kSend: next_message() has to be sent. kReady: the session exists.
   Progress take(Frame frame);
 
-  bool ready() const { return session_response_.has_value(); }
+  bool ready() const { return ready_; }
   const SharedBytes& next_message() const { return next_; }
   const Error& failure() const { return *failure_; }
   std::string_view phase() const { return phase_; }
@@ -39,17 +58,25 @@ class Handshake {
   const std::string& initialize_result() const { return initialize_result_; }  // JSON text
   const Frame& session_response() const { return *session_response_; }
   std::string_view agent_session() const { return agent_session_; }  // as spelled, without quotes
+  // Whether the agent goes on with the previous session, and knows what was said in it.
+  bool remembers() const { return phase_ != "session/new"; }
   // Messages that came before the session had an id: to be routed first, in order.
   std::vector<Frame> take_early() { return std::move(early_); }
 
  private:
   Progress fail(Error error);
+  Progress ask(std::string_view method, std::string params);
+  Progress introduced();
+  Progress open_session(std::string_view method);
+  Progress session_opened(Frame response);
 
-  std::int64_t initialize_id_;
-  std::int64_t session_id_;
+  RequestIds& ids_;
   HandshakeOptions options_;
-  std::string phase_ = "initialize";
+  Extent extent_;
+  std::string phase_;
+  std::string awaited_;  // id of the request that is not answered yet
   SharedBytes next_;
+  bool ready_ = false;
   std::optional<Error> failure_;
   std::string initialize_result_;
   std::optional<Frame> session_response_;

@@ -18,8 +18,8 @@ class HandshakeTest : public testing::Test {
   static HandshakeOptions options() {
     HandshakeOptions chosen;
     chosen.cwd = "/w \"x\"";
-    chosen.mcp_servers = R"([{"name":"m"}])";
-    chosen.client_capabilities = R"({"terminal":true})";
+    chosen.session_params = R"({"mcpServers":[{"name":"m"}]})";
+    chosen.greeting.client_capabilities = R"({"terminal":true})";
     return chosen;
   }
   Progress take(std::string text) {
@@ -85,6 +85,90 @@ TEST_F(HandshakeTest, FailsWhenTheSessionWasRefused) {
   EXPECT_EQ(take(rpc::plain_error("2", -32000, "log in")), Progress::kFailed);
   EXPECT_THAT(handshake_.failure().explanation, HasSubstr("session/new"));
   EXPECT_THAT(handshake_.failure().suggested_actions, testing::Not(IsEmpty()));
+}
+
+HandshakeOptions returning() {
+  HandshakeOptions options;
+  options.cwd = "/w";
+  options.previous_session = "old";
+  return options;
+}
+Handshake::Progress give(Handshake& handshake, std::string text) {
+  return handshake.take(*Frame::parse(std::move(text), {}));
+}
+
+TEST(HandshakeReturn, ResumesWhereTheAgentCan) {
+  RequestIds ids;
+  Handshake handshake(ids, returning());
+  give(handshake, rpc::result("1", R"({"agentCapabilities":{"loadSession":true,)"
+                                   R"("sessionCapabilities":{"resume":{}}}})"));
+  EXPECT_EQ(
+      handshake.next_message().view(),
+      rpc::request("2", "session/resume", R"({"sessionId":"old","mcpServers":[],"cwd":"/w"})"));
+  EXPECT_EQ(give(handshake, rpc::result("2", "null")), Progress::kReady);
+  EXPECT_EQ(handshake.agent_session(), "old");
+  EXPECT_TRUE(handshake.remembers());
+}
+
+TEST(HandshakeReturn, LoadsAndDropsWhatTheAgentRepeats) {
+  RequestIds ids;
+  Handshake handshake(ids, returning());
+  give(handshake, rpc::result("1", R"({"agentCapabilities":{"loadSession":true,)"
+                                   R"("sessionCapabilities":{"resume":null}}})"));
+  EXPECT_EQ(handshake.phase(), "session/load");
+  give(handshake, rpc::notification("session/update", "{}"));
+  give(handshake, rpc::notification("_x/news", "{}"));
+  EXPECT_EQ(give(handshake, rpc::result("2", "{}")), Progress::kReady);
+  EXPECT_THAT(handshake.take_early(), SizeIs(1));
+  EXPECT_TRUE(handshake.remembers());
+}
+
+TEST(HandshakeReturn, BeginsAnewWhenTheAgentRefusesOrCannot) {
+  for (const std::string can : {R"({"agentCapabilities":{"loadSession":true}})",
+                                R"({"agentCapabilities":{"loadSession":false}})", "{}"}) {
+    RequestIds ids;
+    Handshake handshake(ids, returning());
+    give(handshake, rpc::result("1", can));
+    std::string id = "2";
+    if (handshake.phase() == "session/load") {
+      EXPECT_EQ(give(handshake, rpc::plain_error("2", -32002, "unknown")), Progress::kSend);
+      id = "3";
+    }
+    EXPECT_EQ(handshake.phase(), "session/new") << can;
+    EXPECT_EQ(give(handshake, rpc::result(id, R"({"sessionId":"fresh"})")), Progress::kReady);
+    EXPECT_EQ(handshake.agent_session(), "fresh");
+    EXPECT_FALSE(handshake.remembers());
+  }
+}
+
+TEST(HandshakeLogin, ComesBeforeTheSession) {
+  RequestIds ids;
+  HandshakeOptions options;
+  options.greeting.authenticate = R"({"methodId":"key"})";
+  Handshake handshake(ids, std::move(options));
+  give(handshake, rpc::result("1", "{}"));
+  EXPECT_EQ(handshake.next_message().view(),
+            rpc::request("2", "authenticate", R"({"methodId":"key"})"));
+  give(handshake, rpc::result("2", "{}"));
+  EXPECT_EQ(handshake.phase(), "session/new");
+}
+
+TEST(HandshakeLogin, ThatIsRefusedPassesTheAgentsError) {
+  RequestIds ids;
+  HandshakeOptions options;
+  options.greeting.authenticate = "{}";
+  Handshake handshake(ids, std::move(options), Handshake::Extent::kIntroduction);
+  give(handshake, rpc::result("1", "{}"));
+  EXPECT_EQ(give(handshake, rpc::plain_error("2", -32000, "no")), Progress::kFailed);
+  EXPECT_EQ(rpc::error_object(handshake.failure(), rpc::Dialect::kAcp),
+            R"({"code":-32000,"message":"no"})");
+}
+
+TEST(HandshakeIntroduction, EndsWithoutASession) {
+  RequestIds ids;
+  Handshake handshake(ids, {}, Handshake::Extent::kIntroduction);
+  EXPECT_EQ(give(handshake, rpc::result("1", R"({"agentInfo":{}})")), Progress::kReady);
+  EXPECT_EQ(handshake.initialize_result(), R"({"agentInfo":{}})");
 }
 
 TEST(HandshakeAnswer, WithoutASessionIdIsAProtocolError) {

@@ -73,17 +73,20 @@ TEST(SessionItem, TellsAnOpenSessionFromAClosedOne) {
   session.created_at = kNoon;
   session.last_sequence = 3;
   EXPECT_EQ(session_item(session, true),
-            R"({"id":"sess_1","agentSessionId":"inner","workingDirectory":"/srv/\"x\"",)"
+            R"({"id":"sess_1","agentSessionId":"inner","agent":null,)"
+            R"("workingDirectory":"/srv/\"x\"",)"
             R"("createdAt":"2026-01-31T12:00:00.123Z","closedAt":null,"isActive":true,)"
             R"("isolation":"process","title":null,"cause":null,"lastSequence":3})");
 
   session.closed_at = kNoon + std::chrono::seconds(1);
   session.title = "Fix it";
+  session.agent = "claude";
   session.cause = "client";
   const std::string closed = session_item(session, false);
   EXPECT_NE(closed.find(R"("closedAt":"2026-01-31T12:00:01.123Z","isActive":false)"),
             std::string::npos)
       << closed;
+  EXPECT_NE(closed.find(R"("agent":"claude")"), std::string::npos) << closed;
   EXPECT_NE(closed.find(R"("title":"Fix it","cause":"client")"), std::string::npos) << closed;
 }
 

@@ -61,6 +61,7 @@ void MessageRouter::from_client(ClientId id, Frame frame, Effects& effects) {
 }
 
 void MessageRouter::from_agent(Frame frame, Effects& effects) {
+  if (turn_) turn_->doubtful_until.reset();  // it works on it
   switch (frame.kind()) {
     case FrameKind::kRequest:
       return agent_request(std::move(frame), effects);
@@ -76,13 +77,17 @@ void MessageRouter::agent_ended(const Error& error, Effects& effects) {
   prompts_.clear();  // their calls are answered below, with all others
   const bool in_turn = turn_running();
   for (const ClientCall& call : client_calls_.take_all()) {
-    refuse(call.client, call.id, error, effects);
+    refuse(call.client, call.id, error, effects, {call.relay_id});
   }
   if (in_turn) {
     effects.turns_ended.push_back({"error", moment_.steady - turn_->started});
     end_turn(nullptr, &error, effects);
   }
   for (const auto& [request, call] : agent_calls_.all()) {
+    // Nobody's answer: it closes the call in the log.
+    const std::string id = std::to_string(request);
+    note(storage::Origin::kRelay, storage::MessageKind::kResponse, false, {}, id,
+         SharedBytes(rpc::error(id, error, rpc::Dialect::kRelay)), effects, {request});
     const std::string params = R"({"requestId":)" + std::to_string(request) + "}";
     const SharedBytes bytes(rpc::notification(acp::kCancelRequest, params));
     for (const ClientId asked : call.asked) {
@@ -93,6 +98,9 @@ void MessageRouter::agent_ended(const Error& error, Effects& effects) {
 }
 
 void MessageRouter::tick(Effects& effects) {
+  if (turn_ && turn_->doubtful_until && *turn_->doubtful_until <= moment_.steady) {
+    give_up_doubtful_turn(effects);
+  }
   std::vector<std::int64_t> due;
   for (const auto& [request, call] : agent_calls_.all()) {
     if (call.deadline && *call.deadline <= moment_.steady) due.push_back(request);
@@ -122,17 +130,20 @@ std::optional<std::chrono::steady_clock::time_point> MessageRouter::turn_started
   return turn_->started;
 }
 
-void MessageRouter::refuse(ClientId to, std::string_view id, const Error& error, Effects& effects) {
+void MessageRouter::refuse(ClientId to, std::string_view id, const Error& error, Effects& effects,
+                           CallMark call) {
   effects.refused.push_back(error.type);
-  const SharedBytes bytes(rpc::error(id, error, rpc::Dialect::kRelay));
-  const auto sequence =
-      note(storage::Origin::kRelay, storage::MessageKind::kResponse, true, {}, id, bytes, effects);
+  const Client* const asker = client(to);
+  const auto dialect = asker != nullptr ? asker->traits.dialect : rpc::Dialect::kRelay;
+  const SharedBytes bytes(rpc::error(id, error, dialect));
+  const auto sequence = note(storage::Origin::kRelay, storage::MessageKind::kResponse, true, {}, id,
+                             bytes, effects, call);
   send(to, bytes, sequence, DeliveryKind::kResponse, effects);
 }
 
 storage::Sequence MessageRouter::note(storage::Origin origin, storage::MessageKind kind,
                                       bool to_client, std::string_view method, std::string_view id,
-                                      SharedBytes body, Effects& effects) {
+                                      SharedBytes body, Effects& effects, CallMark call) {
   storage::MessageRecord record;
   record.sequence = ++sequence_;
   record.origin = origin;
@@ -142,6 +153,8 @@ storage::Sequence MessageRouter::note(storage::Origin origin, storage::MessageKi
   record.rpc_id = id;
   record.body = std::move(body);
   record.time = moment_.wall;
+  record.call = call.number;
+  record.peer_id = call.peer_id;
   effects.records.push_back(std::move(record));
   return sequence_;
 }

@@ -18,6 +18,7 @@
 #include "session/client_calls.hpp"
 #include "session/effects.hpp"
 #include "session/permission_policy.hpp"
+#include "storage/message_log.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -41,17 +42,29 @@ struct RouterLimits {
 
 // Ids for requests that the relay sends, to agents and to clients. Shared by all sessions of a
 // process, so that a connection that watches several sessions can tell their requests apart.
+// Runs of the relay on one database begin at different places, so that an agent that outlives one
+// is never asked with an id that it knows; all stay exact as JSON numbers.
 class RequestIds {
  public:
+  explicit RequestIds(std::int64_t run = 1) : next_(((run - 1) % kRuns) * kIdsOfRun + 1) {}
   std::int64_t next() { return next_++; }
 
  private:
-  std::int64_t next_ = 1;
+  static constexpr std::int64_t kIdsOfRun = std::int64_t{1} << 32;
+  static constexpr std::int64_t kRuns = std::int64_t{1} << 20;
+
+  std::int64_t next_;
 };
 
 struct Moment {
   std::chrono::steady_clock::time_point steady;
   WallTime wall;
+};
+
+// The relay's number for the call that a message belongs to (0: to none), and the agent's id of it.
+struct CallMark {
+  std::int64_t number = 0;
+  std::string_view peer_id{};
 };
 
 class MessageRouter {
@@ -88,14 +101,22 @@ class MessageRouter {
   enum class Cancelled { kTurn, kAll };
   void cancel_because(std::string_view reason, Cancelled extent, Effects& effects);
 
+  // Goes on with an agent whose earlier relay ended: takes up the calls that wait for an answer.
+  // Clients' requests that the agent was not given, and prompts behind the running one, are
+  // answered with the error; for what the agent asked nobody is there at first. A prompt that the
+  // agent may have or not gets the error when the agent says nothing for kDoubt.
+  static constexpr std::chrono::seconds kDoubt{2};
+  void restore(storage::OpenCalls calls, const storage::Progress& progress, const Error& error,
+               Effects& effects);
+  // Leaves one number of the stream out, for what can't be read any more.
+  storage::Sequence skip() { return ++sequence_; }
+
   // The agent is gone: everything that waits is answered with the error.
   void agent_ended(const Error& error, Effects& effects);
 
   // Answers what has waited too long.
   void tick(Effects& effects);
-  std::optional<std::chrono::steady_clock::time_point> next_deadline() const {
-    return agent_calls_.next_deadline();
-  }
+  std::optional<std::chrono::steady_clock::time_point> next_deadline() const;
 
   // A notification of the relay to everyone, in the session's stream.
   void announce(std::string_view method, std::string_view params, Effects& effects);
@@ -117,10 +138,12 @@ class MessageRouter {
   bool has_request(ClientId client, std::string_view id) const {
     return client_calls_.relay_id(client, id).has_value();
   }
+  // The same, whoever made it.
+  bool waits(std::string_view id) const { return client_calls_.waits(id); }
   bool is_pending(std::int64_t request_id) { return agent_calls_.find(request_id) != nullptr; }
-  bool was_asked(std::int64_t request_id, ClientId client) const {
-    return agent_calls_.was_asked(request_id, client);
-  }
+  // Whether the client may answer it: it was asked, or it knows the request from before and is
+  // still catching up.
+  bool was_asked(std::int64_t request_id, ClientId client) const;
 
  private:
   struct Client {
@@ -138,6 +161,8 @@ class MessageRouter {
     ClientId client;
     std::chrono::steady_clock::time_point started;
     std::string cancelled_because;  // empty: not by the relay
+    // Set while nobody knows whether the agent has the prompt: when the relay gives it up.
+    std::optional<std::chrono::steady_clock::time_point> doubtful_until{};
   };
 
   // Clients' side (router_clients.cpp).
@@ -157,18 +182,27 @@ class MessageRouter {
   void agent_request(Frame frame, Effects& effects);
   void agent_notification(Frame frame, Effects& effects);
   void agent_response(Frame frame, Effects& effects);
+  void tell_of_setting(const ClientCall& call, std::string_view result, Effects& effects);
   std::vector<ClientId> recipients(const Frame& frame, acp::ReverseKind kind) const;
   ClientId originator(const Frame& frame) const;
   bool someone_may_come() const;
   void settle_without_clients(std::int64_t id, Effects& effects);
   void settle(std::int64_t id, storage::Origin origin, std::string_view member,
-              std::string_view json, ClientId by, Effects& effects);
+              std::string_view json, ClientId by, Effects& effects, SharedBytes as_sent = {});
   void cancel_permissions(Effects& effects);
 
-  void refuse(ClientId client, std::string_view id, const Error& error, Effects& effects);
+  // What an earlier relay left (router_recovery.cpp).
+  void restore_request(const storage::MessageRecord& request, const storage::Progress& progress,
+                       const Error& error, Effects& effects);
+  void restore_turn(const storage::MessageRecord& prompt, bool was_written);
+  void give_up_doubtful_turn(Effects& effects);
+  void restore_question(const storage::MessageRecord& request, Effects& effects);
+
+  void refuse(ClientId client, std::string_view id, const Error& error, Effects& effects,
+              CallMark call = {});
   storage::Sequence note(storage::Origin origin, storage::MessageKind kind, bool to_client,
                          std::string_view method, std::string_view id, SharedBytes body,
-                         Effects& effects);
+                         Effects& effects, CallMark call = {});
   void send(ClientId to, SharedBytes bytes, storage::Sequence sequence, DeliveryKind kind,
             Effects& effects, ClientId except = {}) const;
   Client* client(ClientId id);
@@ -187,6 +221,7 @@ class MessageRouter {
   std::deque<Prompt> prompts_;
   std::optional<Turn> turn_;
   ClientId elicited_;  // who got the last elicitation
+  Error doubt_error_;  // why a doubtful turn ends
 };
 
 }  // namespace relay

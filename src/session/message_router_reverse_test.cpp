@@ -57,6 +57,15 @@ TEST_F(ReverseRequests, PermissionGoesToAllWhoMayAnswer) {
   EXPECT_THAT(session_.take(late), ElementsAre(permission("1")));
 }
 
+TEST_F(ReverseRequests, AnAnswerReachesTheAgentAsItWasSpelled) {
+  const ClientId a = session_.join();
+  session_.agent(rpc::request("\"q\"", "_x/ask", "{}"));
+  session_.client(a, R"({"result" : {"n":1e2, "s":"\u00e9"},"id": 1 ,"jsonrpc":"2.0", "z":[ ]})");
+  EXPECT_THAT(
+      session_.take_agent(),
+      ElementsAre(R"({"result" : {"n":1e2, "s":"\u00e9"},"id": "q" ,"jsonrpc":"2.0", "z":[ ]})"));
+}
+
 TEST_F(ReverseRequests, AHeldRequestThatIsWithdrawnIsAnsweredAtOnce) {
   session_.agent(permission("\"p\""));
   EXPECT_THAT(session_.take_agent(), IsEmpty());
@@ -115,7 +124,7 @@ TEST_F(ReverseRequests, TheLastAnswerPassesAsItIs) {
   session_.agent(permission("4"));
   session_.client(a, R"({"id":1,"error":{"code":-32000,"x":1.50},"jsonrpc":"2.0"})");
   EXPECT_THAT(session_.take_agent(),
-              ElementsAre(R"({"jsonrpc":"2.0","id":4,"error":{"code":-32000,"x":1.50}})"));
+              ElementsAre(R"({"id":4,"error":{"code":-32000,"x":1.50},"jsonrpc":"2.0"})"));
 }
 
 TEST_F(ReverseRequests, AnswersOfThoseWhoWereNotAskedAreIgnored) {

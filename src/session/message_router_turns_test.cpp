@@ -278,5 +278,31 @@ TEST_F(MessageRouterTurns, ShowsACallerOfOnePromptOnlyItsOwnTurn) {
   EXPECT_THAT(session_.take(caller), ElementsAre(update, rpc::result("1", kDone)));
 }
 
+TEST(Settings, AreToldToTheOthers) {
+  RoutedSession session;
+  const ClientId a = session.join();
+  const ClientId b = session.join();
+  session.client(a, rpc::request("1", "session/set_mode", R"({"modeId":"code"})"));
+  session.agent(rpc::result("1", "{}"));
+  EXPECT_THAT(session.take(a), testing::ElementsAre(rpc::result("1", "{}")));
+  EXPECT_THAT(session.take(b),
+              testing::ElementsAre(testing::HasSubstr(
+                  R"({"sessionUpdate":"current_mode_update","currentModeId":"code"})")));
+  session.client(b, rpc::request("1", "session/set_config_option", R"({"configId":"x"})"));
+  session.agent(rpc::result("2", R"({"configOptions":[{"id":"x"}]})"));
+  EXPECT_THAT(session.take(a),
+              testing::ElementsAre(testing::HasSubstr(
+                  R"({"sessionUpdate":"config_option_update","configOptions":[{"id":"x"}]})")));
+}
+
+TEST(Settings, ThatTheAgentRefusedAreNot) {
+  RoutedSession session;
+  const ClientId a = session.join();
+  const ClientId b = session.join();
+  session.client(a, rpc::request("1", "session/set_mode", R"({"modeId":"code"})"));
+  session.agent(rpc::plain_error("1", -32602, "no such mode"));
+  EXPECT_THAT(session.take(b), testing::IsEmpty());
+}
+
 }  // namespace
 }  // namespace relay

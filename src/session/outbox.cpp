@@ -1,5 +1,7 @@
 #include "session/outbox.hpp"
 
+#include <utility>
+
 namespace relay {
 
 Outbox::Outbox(asio::any_io_executor executor, OutboxLimits limits)
@@ -42,9 +44,17 @@ Task<bool> Outbox::pop_all(std::vector<Delivery>& into) {
   }
   poked_ = false;
   into.swap(items_);
+  note_taken(into);
   bytes_ = 0;
   if (someone_waits_for_room_) drained_.notify();
   co_return true;
+}
+
+std::vector<Delivery> Outbox::take_all() {
+  bytes_ = 0;
+  if (someone_waits_for_room_) drained_.notify();
+  note_taken(items_);
+  return std::exchange(items_, {});
 }
 
 Task<void> Outbox::room() {
@@ -54,6 +64,16 @@ Task<void> Outbox::room() {
     if (!woken) break;
   }
   someone_waits_for_room_ = false;
+}
+
+void Outbox::note_taken(const std::vector<Delivery>& taken) {
+  for (const Delivery& delivery : taken) {
+    if (delivery.sequence > 0) last_taken_ = delivery.sequence;
+  }
+}
+
+bool Outbox::is_filling() const {
+  return bytes_ / 3 >= limits_.bytes / 4 || items_.size() / 3 >= limits_.frames / 4;
 }
 
 bool Outbox::above_half() const {

@@ -18,7 +18,15 @@
 namespace relay {
 
 // What a delivered message is, for readers that treat kinds differently.
-enum class DeliveryKind : std::uint8_t { kUpdate, kNotification, kRequest, kResponse };
+enum class DeliveryKind : std::uint8_t {
+  kUpdate,
+  kNotification,
+  kRequest,
+  kResponse,
+  // The response to a client that loads or resumes the session: it has its place in the session's
+  // stream, behind the replay.
+  kAttachResponse,
+};
 
 struct Delivery {
   SharedBytes bytes;
@@ -55,20 +63,30 @@ class Outbox {
   // drained, or cancelled. The vector handed in is emptied and reused.
   Task<bool> pop_all(std::vector<Delivery>& into);
 
+  // Everything that is queued now, without waiting.
+  std::vector<Delivery> take_all();
+
   // Waits until what is queued falls below half of the limits (or the outbox is closed). One
   // waiter.
   Task<void> room();
 
   End end() const { return end_; }
+  // Three quarters of a limit are taken.
+  bool is_filling() const;
+  // The sequence number of the last message of the stream that the reader has taken; 0: none. Where
+  // a client that was too slow goes on.
+  std::int64_t last_taken() const { return last_taken_; }
   std::size_t queued_bytes() const { return bytes_; }
 
  private:
   bool above_half() const;
+  void note_taken(const std::vector<Delivery>& taken);
 
   Wakeup ready_;
   Wakeup drained_;
   std::vector<Delivery> items_;
   std::size_t bytes_ = 0;
+  std::int64_t last_taken_ = 0;
   OutboxLimits limits_;
   End end_ = End::kOpen;
   bool someone_waits_for_room_ = false;

@@ -80,6 +80,11 @@ class RoutedSession {
     perform();
     return taken;
   }
+  // As a relay that goes on with what an earlier one left of this session.
+  void restore(storage::OpenCalls calls, const storage::Progress& progress, const Error& error) {
+    router.restore(std::move(calls), progress, error, effects_);
+    perform();
+  }
   void agent_ended(const Error& error) {
     router.agent_ended(error, effects_);
     perform();

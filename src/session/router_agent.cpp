@@ -84,13 +84,36 @@ void MessageRouter::agent_response(Frame frame, Effects& effects) {
   translate_session(frame, agent_json_, relay_json_, edits);
   const SharedBytes bytes(splice(frame.bytes(), std::move(edits)));
   const auto sequence =
-      note(Origin::kAgent, MessageKind::kResponse, true, {}, call->id, bytes, effects);
+      note(Origin::kAgent, MessageKind::kResponse, true, {}, call->id, bytes, effects, {*relay_id});
   send(call->client, bytes, sequence, DeliveryKind::kResponse, effects);
+  if (frame.kind() == FrameKind::kResult) tell_of_setting(*call, frame.result(), effects);
   if (ends_turn) {
     effects.turns_ended.push_back(
         {std::string(stop_reason(frame)), moment_.steady - turn_->started});
     end_turn(&frame, nullptr, effects);
   }
+}
+
+// Not every agent tells of a setting that a client has changed; the other clients, and those that
+// come later, learn it here.
+void MessageRouter::tell_of_setting(const ClientCall& call, std::string_view result,
+                                    Effects& effects) {
+  std::string update;
+  if (call.method == acp::kSetMode && !call.setting.empty()) {
+    update = R"("current_mode_update","currentModeId":)" + call.setting;
+  } else if (const auto options = call.method == acp::kSetOption
+                                      ? object_member(result, "configOptions")
+                                      : std::nullopt) {
+    update = R"("config_option_update","configOptions":)" + std::string(*options);
+  } else {
+    return;
+  }
+  const SharedBytes bytes(rpc::notification(
+      acp::kUpdate,
+      R"({"sessionId":)" + relay_json_ + R"(,"update":{"sessionUpdate":)" + update + "}}"));
+  const auto sequence =
+      note(Origin::kRelay, MessageKind::kNotification, true, acp::kUpdate, {}, bytes, effects);
+  send({}, bytes, sequence, DeliveryKind::kUpdate, effects, call.client);
 }
 
 void MessageRouter::agent_notification(Frame frame, Effects& effects) {
@@ -145,7 +168,7 @@ void MessageRouter::agent_request(Frame frame, Effects& effects) {
   call.to_client = SharedBytes(splice(frame.bytes(), std::move(edits)));
   call.params = frame.params();
   call.sequence = note(Origin::kAgent, MessageKind::kRequest, true, frame.method(), id_text,
-                       call.to_client, effects);
+                       call.to_client, effects, {id, call.agent_id});
   if (call.kind == acp::ReverseKind::kElicitation && !call.asked.empty()) {
     elicited_ = call.asked.front();
   }
@@ -251,13 +274,16 @@ bool MessageRouter::answer(std::int64_t request_id, std::string_view member, std
 
 // Answers the agent and tells the clients that were asked too and did not answer.
 void MessageRouter::settle(std::int64_t id, storage::Origin origin, std::string_view member,
-                           std::string_view json, ClientId by, Effects& effects) {
+                           std::string_view json, ClientId by, Effects& effects,
+                           SharedBytes as_sent) {
   const AgentCall call = std::move(*agent_calls_.find(id));
   agent_calls_.remove(id);
   const std::string id_text = std::to_string(id);
   note(origin, MessageKind::kResponse, false, {}, id_text,
-       SharedBytes(answer_to_agent(id_text, member, json)), effects);
-  effects.to_agent.emplace_back(answer_to_agent(call.agent_id, member, json));
+       SharedBytes(answer_to_agent(id_text, member, json)), effects, {id});
+  effects.to_agent.push_back(as_sent.size() > 0
+                                 ? std::move(as_sent)
+                                 : SharedBytes(answer_to_agent(call.agent_id, member, json)));
   const SharedBytes bytes(
       rpc::notification(acp::kCancelRequest, R"({"requestId":)" + id_text + "}"));
   for (const ClientId asked : call.asked) {

@@ -71,9 +71,9 @@ void MessageRouter::client_request(ClientId id, Frame frame, Effects& effects) {
   }
   if (frame.method() == acp::kPrompt) return prompt(id, std::move(frame), effects);
 
-  note(Origin::kClient, MessageKind::kRequest, false, frame.method(), frame.id(),
-       stored_copy(frame), effects);
   if (frame.method() == acp::kCancel || frame.method() == acp::kCancelRequest) {
+    note(Origin::kClient, MessageKind::kRequest, false, frame.method(), frame.id(),
+         stored_copy(frame), effects);
     // Notifications by nature; who sends them as requests gets an empty answer.
     if (frame.method() == acp::kCancel) {
       cancel(id, effects);
@@ -86,8 +86,14 @@ void MessageRouter::client_request(ClientId id, Frame frame, Effects& effects) {
     return send(id, bytes, sequence, DeliveryKind::kResponse, effects);
   }
   const std::int64_t relay_id = ids_.next();
+  note(Origin::kClient, MessageKind::kRequest, false, frame.method(), frame.id(),
+       stored_copy(frame), effects, {relay_id});
   effects.to_agent.emplace_back(to_agent_bytes(frame, relay_id));
-  client_calls_.add(relay_id, {id, std::string(frame.id()), std::string(frame.method())});
+  ClientCall call{id, std::string(frame.id()), std::string(frame.method()), {}};
+  if (frame.method() == acp::kSetMode) {
+    call.setting = object_member(frame.params(), "modeId").value_or("");
+  }
+  client_calls_.add(relay_id, std::move(call));
 }
 
 void MessageRouter::client_notification(ClientId id, Frame frame, Effects& effects) {
@@ -112,8 +118,8 @@ void MessageRouter::cancel_request(ClientId id, const Frame& frame, Effects& eff
     client_calls_.take(*relay_id);
     const SharedBytes bytes(
         rpc::plain_error(frame.request_id(), acp::kRequestCancelled, "the request was cancelled"));
-    const auto sequence =
-        note(Origin::kRelay, MessageKind::kResponse, true, {}, frame.request_id(), bytes, effects);
+    const auto sequence = note(Origin::kRelay, MessageKind::kResponse, true, {}, frame.request_id(),
+                               bytes, effects, {*relay_id});
     return send(id, bytes, sequence, DeliveryKind::kResponse, effects);
   }
   const std::string spelled = std::to_string(*relay_id);
@@ -134,14 +140,15 @@ void MessageRouter::prompt(ClientId id, Frame frame, Effects& effects) {
   if (turn_ && prompts_.size() >= limits_.max_queued_prompts) {
     return refuse(id, frame.id(), queue_is_full(prompts_.size()), effects);
   }
-  note(Origin::kClient, MessageKind::kRequest, false, frame.method(), frame.id(),
-       stored_copy(frame), effects);
   Prompt accepted;
   accepted.relay_id = ids_.next();
+  note(Origin::kClient, MessageKind::kRequest, false, frame.method(), frame.id(),
+       stored_copy(frame), effects, {accepted.relay_id});
   accepted.client = id;
   accepted.to_agent = SharedBytes(to_agent_bytes(frame, accepted.relay_id));
   accepted.echo = frame.text(frame.envelope().prompt);
-  client_calls_.add(accepted.relay_id, {id, std::string(frame.id()), std::string(frame.method())});
+  client_calls_.add(accepted.relay_id,
+                    {id, std::string(frame.id()), std::string(frame.method()), {}});
   if (turn_) {
     prompts_.push_back(std::move(accepted));
   } else {
@@ -153,6 +160,7 @@ void MessageRouter::start_turn(Prompt prompt, Effects& effects) {
   turn_ = Turn{prompt.relay_id, prompt.client, moment_.steady, {}};
   echo_prompt(prompt.client, prompt.echo, effects);
   effects.to_agent.push_back(std::move(prompt.to_agent));
+  effects.prompt = prompt.relay_id;
 }
 
 // Agents do not repeat prompts, so the others (and later readers of the history) learn of it here.
@@ -219,11 +227,21 @@ void MessageRouter::end_queued(ClientId id, Effects& effects) {
     }
     const auto call = client_calls_.take(queued.relay_id);
     const SharedBytes bytes(rpc::result(call->id, R"({"stopReason":"cancelled"})"));
-    const auto sequence =
-        note(Origin::kRelay, MessageKind::kResponse, true, {}, call->id, bytes, effects);
+    const auto sequence = note(Origin::kRelay, MessageKind::kResponse, true, {}, call->id, bytes,
+                               effects, {queued.relay_id});
     send(call->client, bytes, sequence, DeliveryKind::kResponse, effects);
   }
   prompts_ = std::move(kept);
+}
+
+bool MessageRouter::was_asked(std::int64_t request_id, ClientId id) const {
+  if (agent_calls_.was_asked(request_id, id)) return true;
+  const auto found = clients_.find(id);
+  if (found == clients_.end() || found->second.caught_up) return false;
+  const ClientTraits& traits = found->second.traits;
+  const AgentCall* const call = agent_calls_.find(request_id);
+  return call != nullptr && call->kind == acp::ReverseKind::kPermission && traits.may_act &&
+         traits.can_answer && !traits.own_turns_only;
 }
 
 void MessageRouter::client_response(ClientId id, Frame frame, Effects& effects) {
@@ -235,14 +253,21 @@ void MessageRouter::client_response(ClientId id, Frame frame, Effects& effects) 
       std::from_chars(spelled.data(), spelled.data() + spelled.size(), request);
   if (failure != std::errc() || end != spelled.data() + spelled.size()) return;
   AgentCall* const call = agent_calls_.find(request);
-  if (call == nullptr || !agent_calls_.was_asked(request, id)) return;
+  if (call == nullptr || !was_asked(request, id)) return;
   const std::string_view member = frame.kind() == FrameKind::kResult ? "result" : "error";
-  const bool others_remain = call->asked.size() > 1;
+  const bool others_remain =
+      std::ranges::any_of(call->asked, [id](ClientId one) { return one != id; });
   if (others_remain && !accepts(request, member, frame.result())) {
     std::erase(call->asked, id);  // an error of one of several is no decision
     return;
   }
-  settle(request, Origin::kClient, member, frame.result(), id, effects);
+  // As the client spelled it, but for the ids.
+  const std::string agent_id = call->agent_id;
+  Edits edits;
+  edits.push_back({frame.envelope().id, agent_id});
+  translate_session(frame, relay_json_, agent_json_, edits);
+  const SharedBytes to_agent(splice(frame.bytes(), std::move(edits)));
+  settle(request, Origin::kClient, member, frame.result(), id, effects, to_agent);
 }
 
 std::string MessageRouter::to_agent_bytes(const Frame& frame,

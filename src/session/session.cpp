@@ -1,6 +1,7 @@
 #include "session/session.hpp"
 
 #include "protocol/acp.hpp"
+#include "protocol/json_scan.hpp"
 #include "protocol/json_text.hpp"
 #include "protocol/rpc.hpp"
 #include "session/agent_failure.hpp"
@@ -8,6 +9,8 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace relay {
 namespace {
@@ -33,7 +36,11 @@ metrics::ExitCause exit_cause(const AgentExit& exit, bool asked_to) {
 }  // namespace
 
 Task<void> log_room(const SessionContext& context) {
-  while (context.log.backlog() > context.options.max_log_pending_bytes) {
+  const auto waits = [&context] {
+    if (context.options.durable_first && !context.log.status().writable) return true;
+    return context.log.backlog() > context.options.max_log_pending_bytes;
+  };
+  while (waits()) {
     const bool slept = co_await sleep_for(std::chrono::milliseconds(5));
     if (!slept) co_return;
   }
@@ -42,6 +49,7 @@ Task<void> log_room(const SessionContext& context) {
 Session::Session(SessionContext& context, storage::SessionRecord record)
     : context_(context),
       record_(std::move(record)),
+      was_closed_(record_.closed_at.has_value()),
       log_(context.logger.with("session", record_.id.value())),
       scope_(context.executor,
              [this](const std::string& task, std::exception_ptr) {
@@ -50,6 +58,7 @@ Session::Session(SessionContext& context, storage::SessionRecord record)
                          .suggest("read the relay's log and report it"),
                      "internal_error");
              }),
+      undelivered_ready_(context.executor),
       inbox_ready_(context.executor),
       deadline_(context.executor),
       start_aborted_(context.executor),
@@ -58,8 +67,11 @@ Session::Session(SessionContext& context, storage::SessionRecord record)
 Task<void> Session::run() {
   const auto self = shared_from_this();
   scope_.spawn("write to agent", [this] { return write_to_agent(); });
+  if (context_.options.durable_first) {
+    scope_.spawn("deliver", [this] { return deliver_durable(); });
+  }
   while (true) {
-    co_await log_room(context_);
+    if (state_ == SessionState::kReady) co_await log_room(context_);
     auto output = co_await agent_->receive();
     if (!output) break;
     context_.metrics.agent_lines_skipped[metrics::SkipReason::kOversized] +=
@@ -72,11 +84,15 @@ Task<void> Session::run() {
     effects_.clear();
     for (std::string& line : output->lines) from_agent(std::move(line), effects_);
     for (const Error& notice : output->notices) announce(acp::kAgentNotice, notice, {}, effects_);
-    perform(effects_);
+    perform(effects_, output->position);
+  }
+  if (left_) {
+    co_await end_left();
+    co_return;
   }
   const AgentExit exit = co_await agent_->stop(context_.options.stop_grace);
   const bool session_ends = state_ == SessionState::kClosing;
-  finish(exit);
+  co_await finish(exit);
   // What an agent leaves when it ends by itself stays: its session has not been given up.
   if (session_ends) co_await context_.backend.release(record_.id);
   scope_.cancel();
@@ -100,17 +116,27 @@ void Session::from_agent(std::string line, Effects& effects) {
 }
 
 // Log, then deliver.
-void Session::perform(Effects& effects) {
-  for (storage::MessageRecord& record : effects.records) {
-    context_.log.record(record_.id, std::move(record));
+void Session::perform(Effects& effects, const OutputPosition& output) {
+  if (!effects.records.empty()) {
+    for (const storage::MessageRecord& record : effects.records) learn_from(record);
+    context_.log.record(record_.id, effects.records, {output, 0, 0});
   }
   for (SharedBytes& message : effects.to_agent) {
     context_.metrics.count_message(metrics::Direction::kRelayToAgent, message.size());
     inbox_bytes_ += message.size();
     inbox_.push_back(std::move(message));
   }
-  if (!effects.to_agent.empty()) inbox_ready_.notify();
-  for (const ToClients& message : effects.to_clients) deliver(message);
+  if (!effects.to_agent.empty()) {
+    inbox_end_.advance({{}, last_sequence(), effects.prompt});
+    inbox_ready_.notify();
+  }
+  if (context_.options.durable_first) {
+    undelivered_.insert(undelivered_.end(), std::make_move_iterator(effects.to_clients.begin()),
+                        std::make_move_iterator(effects.to_clients.end()));
+    if (!effects.to_clients.empty()) undelivered_ready_.notify();
+  } else {
+    for (const ToClients& message : effects.to_clients) deliver(message);
+  }
   for (const TurnEnd& end : effects.turns_ended) {
     ++context_.metrics.turns[metrics::stop_reason(end.stop_reason)];
     context_.metrics.turn.observe(end.took);
@@ -122,13 +148,64 @@ void Session::perform(Effects& effects) {
   update_idle();
 }
 
+Task<void> Session::deliver_durable() {
+  while (true) {
+    while (undelivered_.empty()) {
+      const bool woken = co_await undelivered_ready_.wait();
+      if (!woken) co_return;
+    }
+    co_await deliver_waiting();
+  }
+}
+
+Task<void> Session::deliver_waiting() {
+  const std::vector<ToClients> batch = std::exchange(undelivered_, {});
+  if (batch.empty()) co_return;
+  co_await context_.log.flush();
+  for (const ToClients& message : batch) deliver(message);
+  if (someone_overflowed_) drop_overflowed();
+}
+
+// What lists of sessions and clients that come later are told.
+void Session::learn_from(const storage::MessageRecord& record) {
+  std::string title;
+  if (record.method == acp::kUpdate) {
+    const auto learned = agent_state_.observe(record.body.view());
+    if (learned == AgentState::Learned::kTitle) {
+      // Before it is cut to its length: half a secret is not known as one.
+      const auto clean = context_.redactor->redact(record.body.view());
+      if (clean) agent_state_.observe(*clean);
+      title = agent_state_.title();
+    } else if (learned == AgentState::Learned::kSettings) {
+      record_.agent_settings = agent_state_.result();
+      context_.log.session_changed(record_);
+    }
+  } else if (record_.title.empty() && record.method == acp::kPrompt) {
+    const std::string body = context_.redactor->redacted(record.body.view());
+    const auto params = object_member(body, "params");
+    auto blocks = params ? object_member(*params, "prompt") : std::nullopt;
+    if (params && !blocks) blocks = object_member(*params, "content");
+    if (blocks) title = title_of_prompt(*blocks);
+  }
+  if (title.empty() || title == record_.title) return;
+  record_.title = std::move(title);
+  record_.last_sequence = record.sequence;
+  context_.log.session_changed(record_);
+}
+
 void Session::deliver(const ToClients& message) {
+  // What waited for the log, and was read from there meanwhile. Questions are no part of a replay.
+  const auto has = [&message](const Watcher& one) {
+    return message.delivery.sequence > 0 && message.delivery.sequence <= one.replayed &&
+           message.delivery.kind != DeliveryKind::kRequest;
+  };
   if (message.to != ClientId()) {
     Watcher* const one = watcher(message.to);
+    if (one != nullptr && one->feed && has(*one)) return;
     if (one != nullptr && (one->live || message.delivery.sequence == 0)) {
       deliver(*one, message.delivery);
     } else if (one != nullptr && message.delivery.kind == DeliveryKind::kResponse) {
-      one->held.push_back(message.delivery);  // everything else it finds in the log
+      one->held.push_back({message.delivery.sequence, message.delivery});  // the log has the rest
     }
   }
   for (Watcher& one : watchers_) {
@@ -136,6 +213,7 @@ void Session::deliver(const ToClients& message) {
       if (one.id == message.except) one.not_for_it.push_back(message.delivery.sequence);
       continue;
     }
+    if (has(one)) continue;
     if (message.to == ClientId()) {
       if (one.id == message.except) continue;
       if (one.traits.own_turns_only && one.id != message.turn_of) continue;
@@ -150,6 +228,10 @@ void Session::deliver(const ToClients& message) {
 void Session::deliver(Watcher& one, const Delivery& delivery) {
   context_.metrics.count_message(metrics::Direction::kRelayToClient, delivery.bytes.size());
   if (!one.outbox->push(delivery)) someone_overflowed_ = true;
+  if (one.warned || !one.outbox->is_filling()) return;
+  one.warned = true;
+  log_.warn("client falls behind: it will be closed when server.max_outbox_bytes are waiting",
+            {{"client", one.id.value()}, {"waiting_bytes", one.outbox->queued_bytes()}});
 }
 
 void Session::drop_overflowed() {
@@ -161,7 +243,9 @@ void Session::drop_overflowed() {
     if (one.outbox->end() == Outbox::End::kOverflow) {
       ++context_.metrics.slow_clients;
       log_.warn("client does not take its messages, closed",
-                {{"client", one.id.value()}, {"sequence", last_sequence()}});
+                {{"client", one.id.value()},
+                 {"sequence", last_sequence()},
+                 {"resume_after", one.outbox->last_taken()}});
     }
   }
   for (const ClientId id : gone) detach(id);
@@ -176,9 +260,12 @@ Task<void> Session::write_to_agent() {
     }
     batch.clear();
     batch.swap(inbox_);
+    const storage::Progress end = inbox_end_;
     const auto sent = co_await agent_->send(batch);
     for (const SharedBytes& message : batch) inbox_bytes_ -= message.size();
     if (!sent) co_return;  // the reader learns why
+    // Only an agent that can outlive the relay is gone on with.
+    if (outlives_relay()) context_.log.record(record_.id, {}, end);
   }
 }
 
@@ -244,6 +331,8 @@ void Session::close(Error why, std::string cause) {
   record_.cause = close_cause_;
   close_error_ = starting ? std::move(why).with("cause", close_cause_) : std::move(why);
   if (starting) return start_aborted_.happen();  // start() undoes what it did
+  // From here on it is given up, whatever happens to the relay meanwhile.
+  context_.log.session_closed(record_.id, close_cause_, wall_now());
   if (router_->turn_running()) {
     advance_clock();
     effects_.clear();
@@ -265,6 +354,7 @@ Task<void> Session::stop_agent() {
 }
 
 void Session::abandon() {
+  if (left_) return;
   if (agent_) agent_->kill();
   if (router_ && state_ != SessionState::kClosed) {
     context_.log.session_closed(record_.id, "relay_shutdown", wall_now());
@@ -281,7 +371,7 @@ void Session::announce(std::string_view method, const Error& error, std::string_
   router_->announce(method, params.take(), effects);
 }
 
-void Session::finish(const AgentExit& exit) {
+Task<void> Session::finish(AgentExit exit) {
   const bool asked_to = state_ == SessionState::kClosing;
   if (!asked_to) {
     close_error_ = agent_exited(exit, router_->turn_running() ? "a turn" : "idle time");
@@ -297,10 +387,10 @@ void Session::finish(const AgentExit& exit) {
   announce(acp::kSessionClosed, close_error_, close_cause_, effects_);
   perform(effects_);
   deadline_.cancel();
+  co_await deliver_waiting();
   for (Watcher& one : watchers_) {
-    release_held(one,
-                 router_->last_sequence() + 1);  // answers are due even to who has not caught up
-    if (one.feed || one.traits.own_turns_only) one.outbox->close();
+    release_held(one, Attachment::kAfterReplay);  // answers are due even to who has not caught up
+    if (one.closes) one.outbox->close();
   }
   watchers_.clear();
   record_.last_sequence = router_->last_sequence();

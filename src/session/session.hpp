@@ -11,6 +11,7 @@
 #include "base/log.hpp"
 #include "metrics/metrics.hpp"
 #include "protocol/secrets.hpp"
+#include "session/agent_state.hpp"
 #include "session/handshake.hpp"
 #include "session/message_router.hpp"
 #include "session/outbox.hpp"
@@ -19,6 +20,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,10 +40,12 @@ struct SessionOptions {
   std::size_t max_log_pending_bytes = 32u
                                       << 20;  // the agent is not read while more waits for the log
   std::size_t max_clients = 1000;
+  bool durable_first = false;  // clients are told what is safe from a power cut, not before
   std::string client_capabilities = "{}";  // JSON text, told to agents
+  std::vector<std::string> client_env;     // names of variables that a client may set
 };
 
-// What all sessions share; outlives them.
+// What all sessions of one configured agent share; outlives them.
 struct SessionContext {
   asio::any_io_executor executor;
   AgentBackend& backend;
@@ -54,34 +58,51 @@ struct SessionContext {
 };
 
 // Returns when the log has caught up with its writers, at once when it can't be written: a log that
-// is slower than agents and clients holds them back, a broken one does not.
+// is slower than agents and clients holds them back, a broken one does so with durable_first only.
 Task<void> log_room(const SessionContext& context);
 
 enum class SessionState { kStarting, kReady, kClosing, kClosed };
 
 struct Attachment {
+  // The place behind everything that is replayed.
+  static constexpr storage::Sequence kAfterReplay = std::numeric_limits<storage::Sequence>::max();
+
   ClientTraits traits;
   std::shared_ptr<Outbox> outbox;
   // Replay what has a higher sequence number first; empty: only what comes from here on.
   std::optional<storage::Sequence> after;
-  // Also show answers to other clients' requests (a feed of everything), and end with the session.
+  // The answer to what the client attaches with, and its place in the replay: before everything
+  // that has a higher sequence number than `answer_at`.
+  std::optional<Delivery> answer;
+  storage::Sequence answer_at = 0;
+  // Also show answers to other clients' requests: a feed of everything.
   bool feed = false;
+  // The outbox is for this session alone, and is closed when the session ends.
+  bool closes = false;
 };
 
 struct StartRequest {
   LaunchSpec launch;
-  std::string mcp_servers = "[]";  // JSON text
-  SharedBytes stored_request;      // the client's session/new as it is logged
-  std::string request_id;          // JSON text of its id
+  Greeting greeting;
+  std::string session_params = "{}";  // see HandshakeOptions
+  // The client's request: session/new, or what makes a closed session go on.
+  std::string method = "session/new";
+  SharedBytes stored_request;  // as it is logged
+  std::string request_id;      // JSON text of its id
 };
 
 class Session final : public std::enable_shared_from_this<Session> {
  public:
+  // A record of a session that was closed makes it go on: under its id, after its last message.
   Session(SessionContext& context, storage::SessionRecord record);
 
   // Starts the agent and shakes hands; on failure everything is undone and the session is closed.
   // On success run() has to be spawned.
   Task<Result<void>> start(StartRequest request);
+
+  // Instead of start(), for a session that an earlier run of the relay left open: goes on with its
+  // agent, and with the turn that runs. On failure the session is closed, in the log too.
+  Task<Result<void>> recover();
 
   // Reads the agent until it ends; then tears everything down. Returns when nothing is left.
   Task<void> run();
@@ -93,6 +114,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   void submit(ClientId client, Frame frame);
   // Whether the client's request with this id (JSON text) waits for its answer.
   bool has_request(ClientId client, std::string_view id) const;
+  // The same for a request of any client, also of one that has left.
+  bool waits(std::string_view id) const { return router_ && router_->waits(id); }
 
   // Answers a request of the agent on behalf of a client that has no connection of its own.
   // `member` is "result" or "error".
@@ -105,6 +128,10 @@ class Session final : public std::enable_shared_from_this<Session> {
   // starting gives up, and start() fails with the reason. wait_closed() tells when it has ended.
   void close(Error why, std::string cause);
   Task<void> wait_closed();
+
+  // Lets go of an agent that the next run of the relay goes on with: the session stays open in the
+  // log, and its clients are cut off. False: its agent can't be left, nothing was done.
+  Task<bool> leave();
 
   // For a relay that has no time left: ends the agent and closes the session in the log, and waits
   // for nothing. Only the destructor may follow.
@@ -119,7 +146,13 @@ class Session final : public std::enable_shared_from_this<Session> {
   storage::Sequence last_sequence() const { return router_ ? router_->last_sequence() : 0; }
   // The agent's answers to the handshake, with the relay's session id: JSON texts.
   const std::string& new_result() const { return new_result_; }
-  const std::string& initialize_result() const { return initialize_result_; }
+  const std::string& initialize_result() const { return record_.agent_profile; }
+  // new_result() with the agent's settings of now.
+  const std::string& current_result() const { return agent_state_.result(); }
+  // The place of the agent's answer to session/new in the stream.
+  storage::Sequence opened_at() const { return opened_at_; }
+  // False: the session goes on with an agent that knows nothing of what was said in it.
+  bool agent_remembers() const { return agent_remembers_; }
   std::string agent_description() const { return agent_ ? agent_->description() : std::string(); }
   // Since when nobody is attached and nothing runs; empty while busy.
   std::optional<std::chrono::steady_clock::time_point> idle_since() const;
@@ -127,32 +160,47 @@ class Session final : public std::enable_shared_from_this<Session> {
   const Error& closed_because() const { return close_error_; }
 
  private:
+  // An answer to a client that is catching up, for its place in the replay.
+  struct Held {
+    storage::Sequence place;
+    Delivery delivery;
+  };
   struct Watcher {
     ClientId id;
     ClientTraits traits;
     std::shared_ptr<Outbox> outbox;
     bool feed = false;
-    bool live = false;  // caught up with the stream
-    std::vector<Delivery>
-        held;  // answers that came while it was catching up, for their place in it
+    bool closes = false;
+    bool live = false;    // caught up with the stream
+    bool warned = false;  // that it falls behind
+    std::vector<Held> held;
     // Messages of that time that everyone but it is shown, for it has them in another form.
     std::vector<storage::Sequence> not_for_it;
+    storage::Sequence replayed = 0;  // up to here it has the stream from the log
   };
 
   // session_start.cpp
   Task<Result<void>> launch(LaunchSpec spec);
   Task<Result<void>> shake_hands(const StartRequest& request);
-  Task<std::optional<Error>> converse(Handshake& handshake);
   void become_ready(Handshake& handshake, const StartRequest& request);
   void keep_opening(const Effects& effects);
   Task<void> abandon_start(Error error);
+
+  // session_recovery.cpp
+  bool outlives_relay() const { return context_.backend.isolation() == Isolation::kContainer; }
+  Task<void> end_left();
+  void close_unrecovered(storage::OpenCalls calls, Error why);
 
   // session.cpp
   Task<void> write_to_agent();
   Task<void> stop_agent();
   void from_agent(std::string line, Effects& effects);
-  void perform(Effects& effects);
+  // `output`: how far the agent's output has been taken in with them.
+  void perform(Effects& effects, const OutputPosition& output = {});
+  void learn_from(const storage::MessageRecord& record);
   void deliver(const ToClients& message);
+  Task<void> deliver_durable();
+  Task<void> deliver_waiting();
   void deliver(Watcher& watcher, const Delivery& delivery);
   void drop_overflowed();
   void arm_deadline();
@@ -160,7 +208,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   void update_idle();
   void announce(std::string_view method, const Error& error, std::string_view cause,
                 Effects& effects);
-  void finish(const AgentExit& exit);
+  Task<void> finish(AgentExit exit);
   void advance_clock();
 
   // session_clients.cpp
@@ -172,18 +220,24 @@ class Session final : public std::enable_shared_from_this<Session> {
 
   SessionContext& context_;
   storage::SessionRecord record_;
+  const bool was_closed_;  // before it was made to go on
   Logger log_;
   TaskScope scope_;
   SessionState state_ = SessionState::kStarting;
   std::unique_ptr<Agent> agent_;
   std::optional<MessageRouter> router_;
-  std::vector<std::string> early_lines_;  // the agent's, read with the last word of the handshake
+  AgentOutput early_;  // the agent's, read with the last word of the handshake
   // What clients were shown before the first could attach, so that the first need not ask the log
   // for it.
   std::vector<Delivery> opening_;
   storage::Sequence opening_end_ = 0;
+  storage::Sequence opened_at_ = 0;
+  bool agent_remembers_ = true;
   std::string new_result_;
-  std::string initialize_result_;
+  AgentState agent_state_;
+
+  std::vector<ToClients> undelivered_;  // with durable_first: until the log has them
+  Wakeup undelivered_ready_;
 
   std::vector<Watcher> watchers_;
   std::uint64_t next_client_ = 1;
@@ -191,6 +245,7 @@ class Session final : public std::enable_shared_from_this<Session> {
 
   std::vector<SharedBytes> inbox_;
   std::size_t inbox_bytes_ = 0;
+  storage::Progress inbox_end_;  // the agent's input when all of it is written
   Wakeup inbox_ready_;
 
   Effects effects_;
@@ -201,6 +256,7 @@ class Session final : public std::enable_shared_from_this<Session> {
 
   Error close_error_;
   std::string close_cause_;
+  bool left_ = false;  // its agent, to the next run
   Event start_aborted_;
   Event closed_;
 };

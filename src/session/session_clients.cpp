@@ -43,9 +43,24 @@ Result<ClientId> Session::attach(Attachment attachment) {
   }
   const ClientId id(next_client_++);
   const bool replay = attachment.after.has_value();
-  watchers_.push_back(
-      {id, attachment.traits, std::move(attachment.outbox), attachment.feed, !replay, {}, {}});
+  watchers_.push_back({id,
+                       attachment.traits,
+                       std::move(attachment.outbox),
+                       attachment.feed,
+                       attachment.closes,
+                       !replay,
+                       false,
+                       {},
+                       {},
+                       replay ? 0 : last_sequence()});
   router_->add_client(id, attachment.traits);
+  if (attachment.answer) {
+    watchers_.back().held.push_back({attachment.answer_at, std::move(*attachment.answer)});
+    watchers_.back().not_for_it.push_back(attachment.answer_at);  // it has it in another form
+    if (!replay || attachment.answer_at <= *attachment.after) {
+      release_held(watchers_.back(), Attachment::kAfterReplay);
+    }
+  }
   if (replay) {
     const storage::Sequence after = *attachment.after;
     scope_.spawn("replay", [this, id, after] { return catch_up(id, after); });
@@ -86,7 +101,10 @@ Task<void> Session::catch_up(ClientId client, storage::Sequence after) {
     cursor = last_sequence();
   }
   if (Watcher* const one = watcher(client); one != nullptr && cursor == 0 && !one->feed) {
-    for (const Delivery& delivery : opening_) deliver(*one, delivery);
+    for (const Delivery& delivery : opening_) {
+      release_held(*one, delivery.sequence);
+      deliver(*one, delivery);
+    }
     cursor = opening_end_;
   }
   while (cursor < last_sequence()) {
@@ -108,8 +126,9 @@ Task<void> Session::catch_up(ClientId client, storage::Sequence after) {
   }
   Watcher* const one = watcher(client);
   if (one == nullptr) co_return;
-  release_held(*one, last_sequence() + 1);
+  release_held(*one, Attachment::kAfterReplay);
   one->live = true;
+  one->replayed = last_sequence();
   one->not_for_it.clear();
   advance_clock();
   effects_.clear();
@@ -117,12 +136,14 @@ Task<void> Session::catch_up(ClientId client, storage::Sequence after) {
   perform(effects_);
 }
 
+// What has its place before this one; at the end of the replay everything.
 void Session::release_held(Watcher& one, storage::Sequence before) {
-  std::size_t released = 0;
-  while (released < one.held.size() && one.held[released].sequence < before) {
-    deliver(one, one.held[released++]);
+  const bool all = before == Attachment::kAfterReplay;
+  const auto due = [&](const Held& held) { return all || held.place < before; };
+  for (const Held& held : one.held) {
+    if (due(held)) deliver(one, held.delivery);
   }
-  one.held.erase(one.held.begin(), one.held.begin() + static_cast<std::ptrdiff_t>(released));
+  std::erase_if(one.held, due);
 }
 
 // False: the client has gone. Moves the cursor past everything that the page speaks of.
@@ -189,7 +210,7 @@ bool Session::agent_is_stuck(ClientId client, const Frame& frame) {
           .with("waiting_bytes", static_cast<std::int64_t>(inbox_bytes_))
           .with("limit", static_cast<std::int64_t>(context_.options.max_inbox_bytes))
           .retryable();
-  deliver(*one, {SharedBytes(rpc::error(frame.id(), error, rpc::Dialect::kRelay)), 0,
+  deliver(*one, {SharedBytes(rpc::error(frame.id(), error, one->traits.dialect)), 0,
                  DeliveryKind::kResponse});
   return true;
 }

@@ -1,11 +1,17 @@
 #include "session/session_directory.hpp"
 
 #include "protocol/relay_ids.hpp"
+#include "session/conversation.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace relay {
 namespace {
+
+// Of the log, at a time.
+constexpr std::size_t kPageMessages = 2000;
+constexpr std::size_t kPageBytes = 1u << 20;
 
 Error limit_reached(std::size_t limit) {
   return make_error(ErrorType::kSessionLimitReached,
@@ -21,6 +27,14 @@ Error shutting_down() {
   return make_error(ErrorType::kShuttingDown, "the relay is shutting down")
       .suggest("try again when it is back")
       .retryable();
+}
+
+Error agent_is_gone(const std::string& name) {
+  return make_error(ErrorType::kAgentStartFailed,
+                    "the session's agent " + name + " is not configured any more")
+      .suggest("add agents." + name + " to the configuration")
+      .suggest("read the session with session/history, or make another with session/new")
+      .with("agent", name);
 }
 
 }  // namespace
@@ -42,12 +56,40 @@ struct SessionDirectory::Starting {
   Event done;
 };
 
-SessionDirectory::SessionDirectory(SessionContext context, DirectoryOptions options)
+// What those who ask an agent to introduce itself wait for.
+struct SessionDirectory::Introduction {
+  Introduction(SessionContext& of_agent, Greeting words)
+      : context(of_agent), greeting(std::move(words)), done(of_agent.executor) {}
+
+  SessionContext& context;
+  Greeting greeting;
+  Result<std::string> result = shutting_down();
+  Event done;
+};
+
+SessionDirectory::SessionDirectory(SessionContext context, DirectoryOptions options,
+                                   std::vector<AgentEntry> others)
     : context_(std::move(context)),
+      agents_({"", context_.backend, context_.options}, std::move(others)),
       options_(options),
-      scope_(context_.executor, [this](const std::string& task, std::exception_ptr) {
-        context_.logger.error("a session ended unexpectedly", {{"task", task}});
-      }) {}
+      scope_(context_.executor,
+             [this](const std::string& task, std::exception_ptr) {
+               context_.logger.error("a session ended unexpectedly", {{"task", task}});
+             }),
+      introductions_end_(context_.executor) {
+  for (const AgentEntry& agent : agents_.all()) {
+    if (agent.name.empty()) continue;
+    contexts_.emplace(
+        agent.name,
+        SessionContext{context_.executor, agent.backend, context_.log, context_.metrics,
+                       context_.request_ids, context_.logger, agent.options, context_.redactor});
+  }
+}
+
+SessionContext& SessionDirectory::context_of(const std::string& agent) {
+  const auto found = contexts_.find(agent);
+  return found != contexts_.end() ? found->second : context_;
+}
 
 std::shared_ptr<Session> SessionDirectory::find(const SessionId& id) const {
   const auto found = sessions_.find(id);
@@ -62,26 +104,69 @@ std::vector<std::shared_ptr<Session>> SessionDirectory::all() const {
 }
 
 Task<Result<std::shared_ptr<Session>>> SessionDirectory::create(NewSession request) {
-  if (stopping_) co_return shutting_down();
-  if (sessions_.size() >= options_.max_sessions) co_return limit_reached(options_.max_sessions);
-
+  const AgentEntry* const agent = agents_.find(request.agent);
+  if (agent == nullptr) co_return unknown_agent(request.agent, agents_);
+  if (auto refused = forbidden_environment(*agent, request.environment)) co_return *refused;
   storage::SessionRecord record;
   record.id = new_session_id();
   record.owner = request.owner;
-  record.isolation = to_string(context_.backend.isolation());
+  record.agent = agent->name;
+  record.isolation = to_string(agent->backend.isolation());
   record.created_at = wall_now();
-  auto session = std::make_shared<Session>(context_, record);
-  sessions_.emplace(record.id, session);
+  auto started = co_await start(std::move(record), std::move(request));
+  co_return started;
+}
 
-  StartRequest start;
-  start.launch.session = record.id;
-  start.launch.working_directory = std::move(request.working_directory);
-  start.launch.environment = std::move(request.environment);
-  start.mcp_servers = std::move(request.mcp_servers);
-  start.stored_request = std::move(request.stored_request);
-  start.request_id = std::move(request.request_id);
-  const auto starting = std::make_shared<Starting>(context_.executor, std::move(start));
-  scope_.spawn("session " + record.id.value(),
+Task<Result<std::shared_ptr<Session>>> SessionDirectory::reopen(SessionId id, NewSession request) {
+  while (true) {
+    if (const auto under_way = starting_.find(id); under_way != starting_.end()) {
+      const auto starting = under_way->second;
+      co_await starting->done.wait();
+      if (starting->failure) co_return *starting->failure;
+      if (!starting->done.happened()) co_return shutting_down();  // who asked has left
+    }
+    if (const auto session = find(id)) {
+      if (session->state() == SessionState::kReady) co_return session;
+      co_await session->wait_closed();
+    }
+    // Read behind the last message of its life before: numbering goes on from there.
+    auto record = co_await context_.log.find(id);
+    if (!record) co_return record.error();
+    if (!*record) co_return session_not_found(id.value());
+    if (starting_.contains(id) || sessions_.contains(id)) continue;  // somebody was faster
+    const AgentEntry* const agent = agents_.find((*record)->agent);
+    if (agent == nullptr) co_return agent_is_gone((*record)->agent);
+    (*record)->isolation = to_string(agent->backend.isolation());
+    if (!(*record)->closed_at) (*record)->closed_at = wall_now();
+    auto started = co_await start(std::move(**record), std::move(request));
+    co_return started;
+  }
+}
+
+Task<Result<std::shared_ptr<Session>>> SessionDirectory::start(storage::SessionRecord record,
+                                                               NewSession request) {
+  if (stopping_) co_return shutting_down();
+  if (sessions_.size() >= options_.max_sessions) co_return limit_reached(options_.max_sessions);
+  if (const auto failure = log_is_needed()) co_return *failure;
+  const SessionId id = record.id;
+  SessionContext& context = context_of(record.agent);
+  auto session = std::make_shared<Session>(context, std::move(record));
+  sessions_[id] = session;
+
+  StartRequest to_do;
+  to_do.launch.session = id;
+  to_do.launch.working_directory = std::move(request.working_directory);
+  to_do.launch.environment = std::move(request.environment);
+  to_do.launch.needs_directories = request.needs_directories;
+  to_do.greeting = request.greeting ? std::move(*request.greeting)
+                                    : Greeting{context.options.client_capabilities, {}, {}};
+  to_do.session_params = std::move(request.session_params);
+  to_do.method = std::move(request.method);
+  to_do.stored_request = std::move(request.stored_request);
+  to_do.request_id = std::move(request.request_id);
+  const auto starting = std::make_shared<Starting>(context_.executor, std::move(to_do));
+  starting_[id] = starting;
+  scope_.spawn("session " + id.value(),
                [this, session, starting] { return live(session, starting); });
   co_await starting->done.wait();
   if (!starting->done.happened()) {
@@ -93,18 +178,105 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::create(NewSession reque
   co_return session;
 }
 
+std::optional<Error> SessionDirectory::log_is_needed() const {
+  if (!context_.options.durable_first) return std::nullopt;
+  const storage::LogStatus status = context_.log.status();
+  if (status.writable) return std::nullopt;
+  return make_error(ErrorType::kInternalError,
+                    "the message log can't be written: " + status.last_error)
+      .because("database.durability is strict: nothing is done that the log does not have")
+      .suggest("make room on the disk of database.path")
+      .retryable();
+}
+
+// An agent that is not configured any more leaves its sessions to one that runs in the same way.
+Task<void> SessionDirectory::release(storage::SessionRecord session) {
+  const auto runs_alike = [&session](const AgentEntry& agent) {
+    return to_string(agent.backend.isolation()) == session.isolation;
+  };
+  const AgentEntry* agent = agents_.find(session.agent);
+  if (agent == nullptr || !runs_alike(*agent)) {
+    const auto& all = agents_.all();
+    const auto other = std::find_if(all.begin(), all.end(), runs_alike);
+    agent = other != all.end() ? &*other : nullptr;
+  }
+  if (agent != nullptr) co_await agent->backend.release(std::move(session.id));
+}
+
 Task<void> SessionDirectory::live(std::shared_ptr<Session> session,
                                   std::shared_ptr<Starting> starting) {
   const auto started = co_await session->start(std::move(starting->request));
+  starting_.erase(session->id());
   if (!started) {
     starting->failure = started.error();
-    sessions_.erase(session->id());
+    forget(*session);
     starting->done.happen();
     co_return;
   }
+  profiles_[session->record().agent] = session->initialize_result();
   starting->done.happen();
   co_await session->run();
-  sessions_.erase(session->id());
+  forget(*session);
+}
+
+// Unless it goes on already.
+void SessionDirectory::forget(const Session& session) {
+  const auto found = sessions_.find(session.id());
+  if (found != sessions_.end() && found->second.get() == &session) sessions_.erase(found);
+}
+
+Task<Result<void>> SessionDirectory::erase(SessionId id) {
+  if (const auto session = find(id)) {
+    session->close(make_error(ErrorType::kSessionClosed, "the session was deleted"), "deleted");
+    co_await session->wait_closed();
+  }
+  auto record = co_await context_.log.find(id);
+  if (record && *record) co_await release(std::move(**record));
+  auto erased = co_await context_.log.erase(id);
+  co_return erased;
+}
+
+Task<Result<std::string>> SessionDirectory::agent_profile(std::string agent) {
+  if (agents_.find(agent) == nullptr) co_return unknown_agent(agent, agents_);
+  if (const auto known = profiles_.find(agent); known != profiles_.end()) co_return known->second;
+  std::shared_ptr<Introduction>& learning = learning_[agent];
+  if (!learning) {
+    SessionContext& context = context_of(agent);
+    learning = std::make_shared<Introduction>(
+        context, Greeting{context.options.client_capabilities, {}, {}});
+    scope_.spawn("learn what the agent can do",
+                 [this, introduction = learning] { return introduce_agent(introduction); });
+  }
+  const auto introduction = learning;
+  co_await introduction->done.wait();
+  if (!introduction->done.happened()) co_return shutting_down();  // who asked has left
+  if (learning_[agent] == introduction) learning_.erase(agent);
+  if (introduction->result) profiles_[agent] = *introduction->result;
+  co_return introduction->result;
+}
+
+Task<Result<void>> SessionDirectory::try_login(std::string agent, Greeting greeting) {
+  if (agents_.find(agent) == nullptr) co_return unknown_agent(agent, agents_);
+  const auto introduction = std::make_shared<Introduction>(context_of(agent), std::move(greeting));
+  scope_.spawn("try a login", [this, introduction] { return introduce_agent(introduction); });
+  co_await introduction->done.wait();
+  if (!introduction->result) co_return introduction->result.error();
+  co_return Result<void>();
+}
+
+// Whoever asked may leave: the agent is ended all the same.
+Task<void> SessionDirectory::introduce_agent(std::shared_ptr<Introduction> introduction) {
+  if (stopping_) {
+    introduction->result = shutting_down();
+  } else if (sessions_.size() + introductions_ >= options_.max_sessions) {
+    introduction->result = limit_reached(options_.max_sessions);
+  } else {
+    ++introductions_;
+    introduction->result =
+        co_await introduce(introduction->context, introduction->greeting, introductions_end_);
+    --introductions_;
+  }
+  introduction->done.happen();
 }
 
 Task<void> SessionDirectory::sweep() {
@@ -138,6 +310,34 @@ Task<Result<std::optional<storage::SessionRecord>>> SessionDirectory::find_recor
   return context_.log.find(std::move(session));
 }
 
+Task<Result<SessionDirectory::SeenRequests>> SessionDirectory::seen_requests(
+    std::shared_ptr<Session> session, std::vector<std::string> ids, storage::Sequence after) {
+  SeenRequests seen;
+  auto known = co_await context_.log.known_requests(session->id(), std::move(ids));
+  if (!known) co_return known.error();
+  seen.known = std::move(*known);
+  std::set<std::string> unanswered;
+  for (const std::string& id : seen.known) {
+    if (!session->waits(id)) unanswered.insert(id);
+  }
+  while (!unanswered.empty() && after < session->last_sequence()) {
+    const auto page =
+        co_await context_.log.history(session->id(), after, kPageMessages, kPageBytes);
+    if (!page) co_return page.error();
+    for (const storage::MessageRecord& message : page->messages) {
+      after = message.sequence;
+      if (message.kind == storage::MessageKind::kResponse && message.to_client) {
+        unanswered.erase(message.rpc_id);
+      }
+    }
+    if (page->complete || page->messages.empty()) break;
+  }
+  for (const std::string& id : unanswered) {
+    if (!session->waits(id)) seen.lost.push_back(id);
+  }
+  co_return seen;
+}
+
 Task<Result<storage::SessionPage>> SessionDirectory::list(storage::SessionQuery query) {
   return context_.log.list(std::move(query));
 }
@@ -169,6 +369,7 @@ void SessionDirectory::abandon_all() {
 
 Task<void> SessionDirectory::close_all() {
   refuse_new();
+  introductions_end_.happen();
   for (const auto& session : all()) session->close(shutting_down(), "relay_shutdown");
   for (const auto& session : all()) co_await session->wait_closed();
   co_await scope_.join();

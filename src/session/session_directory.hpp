@@ -1,6 +1,7 @@
 // All live sessions of a process: making them within the limit, finding them, ending the idle ones.
 #pragma once
 
+#include "session/agent_catalogue.hpp"
 #include "session/session.hpp"
 
 #include <map>
@@ -13,20 +14,33 @@ namespace relay {
 struct DirectoryOptions {
   std::size_t max_sessions = 100;             // agent.max_concurrent_sessions; starting ones count
   std::chrono::milliseconds idle_timeout{0};  // sessions.idle_timeout; 0: never
+  bool restart_agent = true;                  // sessions.restart_agent
+  std::chrono::milliseconds restart_pause{1'000};  // before the second restart, then the double ...
 };
 
 struct NewSession {
+  std::string agent;  // name of a configured agent; empty: the default one
   std::string working_directory;
   std::string owner;  // principal
   std::vector<std::pair<std::string, std::string>> environment;
-  std::string mcp_servers = "[]";
+  // Only in the directories that the session's agent before had.
+  bool needs_directories = false;
+  std::optional<Greeting> greeting;   // empty: as sessions.client_capabilities says
+  std::string session_params = "{}";  // see HandshakeOptions
+  std::string method = "session/new";
   SharedBytes stored_request;
   std::string request_id = "null";
 };
 
 class SessionDirectory {
  public:
-  SessionDirectory(SessionContext context, DirectoryOptions options);
+  // `context` is that of the default agent; `others` are the further configured ones.
+  SessionDirectory(SessionContext context, DirectoryOptions options,
+                   std::vector<AgentEntry> others = {});
+
+  // Goes on with the sessions that an earlier run left open, or closes them: before the first
+  // client comes.
+  Task<void> recover();
 
   // Ends idle sessions until it is cancelled.
   Task<void> sweep();
@@ -35,12 +49,30 @@ class SessionDirectory {
   // background and nothing is left.
   Task<Result<std::shared_ptr<Session>>> create(NewSession request);
 
+  // Makes a closed session go on with a new agent, under its id and after its last message. When
+  // that is under way already, or done, it is the same session for both.
+  Task<Result<std::shared_ptr<Session>>> reopen(SessionId id, NewSession request);
+
+  // The same for a prompt to a session whose agent ended by itself: only with an agent that can
+  // load the session, and each time after a longer pause. session_closed when it can't be.
+  Task<Result<std::shared_ptr<Session>>> restart(storage::SessionRecord closed);
+
+  // Closes the session when it is live, and deletes all that is left of it.
+  Task<Result<void>> erase(SessionId session);
+
+  // What an agent answers to `initialize`: of the last one that was started, or of one that is
+  // started to learn it and ended again.
+  Task<Result<std::string>> agent_profile(std::string agent);
+
+  // Starts an agent to try a login; gives its answer to `authenticate`.
+  Task<Result<void>> try_login(std::string agent, Greeting greeting);
+
   // Live sessions only; null: unknown, or closed.
   std::shared_ptr<Session> find(const SessionId& id) const;
   std::vector<std::shared_ptr<Session>> all() const;
   std::size_t size() const { return sessions_.size(); }
   std::size_t limit() const { return options_.max_sessions; }
-  Isolation isolation() const { return context_.backend.isolation(); }
+  const AgentCatalogue& agents() const { return agents_; }
 
   // The gauges of what is live now.
   void count(Metrics& metrics) const;
@@ -51,11 +83,23 @@ class SessionDirectory {
   // Lets clients go on but makes no more sessions; then ends all and returns when nothing is left.
   void refuse_new() { stopping_ = true; }
   Task<void> close_all();
+  // The same, but for sessions whose agents the next run can go on with: those are left to it.
+  Task<void> leave_all();
   // For a relay that has no time left: nothing is left running, nothing claims to be open.
   void abandon_all();
 
   // A closed session is given up: what its agent left behind goes.
-  Task<void> release(SessionId session) { return context_.backend.release(std::move(session)); }
+  Task<void> release(storage::SessionRecord session);
+
+  // Which of these requests (ids as JSON texts) the session has seen; and which of those will never
+  // be answered, since neither the agent has them nor the log has an answer behind `after`: their
+  // relay ended.
+  struct SeenRequests {
+    std::vector<std::string> known;
+    std::vector<std::string> lost;
+  };
+  Task<Result<SeenRequests>> seen_requests(std::shared_ptr<Session> session,
+                                           std::vector<std::string> ids, storage::Sequence after);
 
   // What the log has of live and closed sessions.
   Task<Result<storage::HistoryPage>> history(SessionId session, storage::Sequence after,
@@ -65,16 +109,43 @@ class SessionDirectory {
 
  private:
   struct Starting;
+  struct Introduction;
+  struct Recovery;
+  struct Restarts {
+    unsigned count = 0;
+    std::chrono::steady_clock::time_point last;
+  };
 
+  Task<Result<std::shared_ptr<Session>>> start(storage::SessionRecord record, NewSession request);
   Task<void> live(std::shared_ptr<Session> session, std::shared_ptr<Starting> starting);
+  Task<void> revive(storage::SessionRecord record, std::shared_ptr<Recovery> recovery);
+  static Task<void> leave(std::shared_ptr<Session> session, std::shared_ptr<Recovery> leaving);
+  Task<void> introduce_agent(std::shared_ptr<Introduction> introduction);
+  void forget(const Session& session);
+  std::optional<Error> log_is_needed() const;
 
-  SessionContext context_;
+  SessionContext& context_of(const std::string& agent);
+
+  SessionContext context_;  // of the default agent
+  AgentCatalogue agents_;
+  std::map<std::string, SessionContext> contexts_;  // of the others
   DirectoryOptions options_;
   TaskScope scope_;
   std::map<SessionId, std::shared_ptr<Session>> sessions_;
+  std::map<SessionId, std::shared_ptr<Starting>> starting_;
+  std::map<SessionId, Restarts> restarts_;  // of sessions whose agents ended lately
+  // By agent: how one introduced itself, and who is asked to do so.
+  std::map<std::string, std::string> profiles_;
+  std::map<std::string, std::shared_ptr<Introduction>> learning_;
+  Event introductions_end_;        // those under way give up
+  std::size_t introductions_ = 0;  // under way; they count as sessions
   bool stopping_ = false;
 };
 
 Error session_not_found(std::string_view id);
+
+// Whether a closed session was ended by its agent, or by what befell that, and by nobody's wish: it
+// has not been given up, and can go on.
+bool ended_by_itself(const storage::SessionRecord& record);
 
 }  // namespace relay

@@ -25,6 +25,119 @@ TEST_F(SessionDirectoryTest, FindsLiveSessionsOnly) {
   EXPECT_TRUE(record(session->id())->closed_at);
 }
 
+TEST_F(SessionDirectoryTest, MakesAClosedSessionGoOn) {
+  const auto first = create();
+  const SessionId id = first->id();
+  Client& before = reading(attach(*first));
+  prompt(*first, before, "1", "remember");
+  wait_for(before, "end_turn");
+  first->close(make_error(ErrorType::kSessionClosed, "test"), "test");
+  run_void(first->wait_closed());
+  const auto closed = record(id);
+  ASSERT_TRUE(closed && closed->closed_at);
+  EXPECT_EQ(closed->title, "remember");
+
+  const auto again = run(sessions().reopen(id, wanted()));
+  ASSERT_TRUE(again);
+  EXPECT_EQ((*again)->id(), id);
+  EXPECT_FALSE((*again)->agent_remembers()) << "the demo agent can't load sessions";
+  EXPECT_GT((*again)->last_sequence(), closed->last_sequence);
+  EXPECT_FALSE(record(id)->closed_at);
+
+  Client& after = reading(attach(**again, 0));
+  prompt(**again, after, "1", "go on");
+  wait_for(after, "end_turn");
+  EXPECT_TRUE(after.has("remember"));
+  EXPECT_TRUE(after.has("go "));
+  EXPECT_TRUE(history(id).gaps.empty());
+}
+
+TEST_F(SessionDirectoryTest, MakesOneSessionForAllWhoComeBackAtOnce) {
+  const auto first = create();
+  first->close(make_error(ErrorType::kSessionClosed, "test"), "test");
+  run_void(first->wait_closed());
+  std::vector<std::shared_ptr<Session>> made;
+  for (int i = 0; i < 3; ++i) {
+    asio::co_spawn(io_, sessions().reopen(first->id(), wanted()),
+                   [&](std::exception_ptr, Result<std::shared_ptr<Session>> one) {
+                     ASSERT_TRUE(one);
+                     made.push_back(*one);
+                   });
+  }
+  run_until([&] { return made.size() == 3; });
+  EXPECT_EQ(made[0], made[1]);
+  EXPECT_EQ(made[0], made[2]);
+  EXPECT_EQ(sessions().size(), 1u);
+}
+
+TEST_F(SessionDirectoryTest, NumbersOnBehindASessionThatIsJustClosing) {
+  const auto first = create();
+  Client& client = reading(attach(*first));
+  prompt(*first, client, "1", "one two three");
+  wait_for(client, "end_turn");
+  first->close(make_error(ErrorType::kSessionClosed, "test"), "test");
+  std::vector<std::shared_ptr<Session>> made;
+  for (int i = 0; i < 3; ++i) {
+    asio::co_spawn(io_, sessions().reopen(first->id(), wanted()),
+                   [&](std::exception_ptr, Result<std::shared_ptr<Session>> one) {
+                     ASSERT_TRUE(one);
+                     made.push_back(*one);
+                   });
+  }
+  run_until([&] { return made.size() == 3; });
+  EXPECT_EQ(made[0], made[1]);
+  EXPECT_EQ(made[0], made[2]);
+  EXPECT_GT(made[0]->last_sequence(), first->last_sequence());
+  const auto page = history(first->id());
+  for (std::size_t at = 0; at < page.messages.size(); ++at) {
+    EXPECT_EQ(page.messages[at].sequence, static_cast<storage::Sequence>(at) + 1);
+  }
+}
+
+TEST_F(SessionDirectoryTest, EndsAnIntroductionWithTheRelay) {
+  agent_.args = {"--hang-on", "initialize"};
+  options_.startup_timeout = 1h;
+  std::optional<Result<std::string>> profile;
+  asio::co_spawn(io_, sessions().agent_profile({}),
+                 [&](std::exception_ptr, Result<std::string> told) { profile = std::move(told); });
+  run_until([] { return has_children(); });
+  run_void(sessions().close_all());
+  run_until([&] { return profile.has_value(); });
+  ASSERT_FALSE(*profile);
+  EXPECT_EQ(profile->error().type, ErrorType::kShuttingDown);
+}
+
+TEST_F(SessionDirectoryTest, LeavesAClosedSessionAsItWasWhenItCannotGoOn) {
+  const auto first = create();
+  first->close(make_error(ErrorType::kSessionClosed, "test"), "test");
+  run_void(first->wait_closed());
+  NewSession impossible = wanted();
+  impossible.working_directory = "/does/not/exist";
+  EXPECT_FALSE(run(sessions().reopen(first->id(), impossible)));
+  EXPECT_EQ(record(first->id())->cause, "test");
+}
+
+TEST_F(SessionDirectoryTest, AsksAnAgentOnceWhatItCanDo) {
+  int answered = 0;
+  for (int i = 0; i < 3; ++i) {
+    asio::co_spawn(io_, sessions().agent_profile({}),
+                   [&](std::exception_ptr, Result<std::string> profile) {
+                     ASSERT_TRUE(profile);
+                     EXPECT_THAT(*profile, HasSubstr("acp-demo-agent"));
+                     ++answered;
+                   });
+  }
+  run_until([&] { return answered == 3; });
+  EXPECT_EQ(sessions().size(), 0u);
+}
+
+TEST_F(SessionDirectoryTest, ErasesALiveSession) {
+  const auto session = create();
+  EXPECT_TRUE(run(sessions().erase(session->id())));
+  EXPECT_EQ(sessions().find(session->id()), nullptr);
+  EXPECT_FALSE(record(session->id()));
+}
+
 TEST_F(SessionDirectoryTest, KeepsToItsLimitAndCountsThoseThatStart) {
   limits_.max_sessions = 1;
   bool ended = false;
@@ -133,6 +246,9 @@ class EndlessLaunches final : public AgentBackend {
     EXPECT_FALSE(slept);
     auto launched = co_await backend_.launch(std::move(spec));
     co_return launched;
+  }
+  Task<Result<Reattachment>> reattach(SessionId session, OutputPosition position) override {
+    return backend_.reattach(std::move(session), position);
   }
   Task<void> release(SessionId) override { co_return; }
   Task<void> shut_down() override { co_return; }

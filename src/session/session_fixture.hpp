@@ -36,7 +36,8 @@ class SessionFixture : public ProcessFixture {
     agent_.command = RELAY_BINARY_DIR "/acp-demo-agent";
     options_.stop_grace = 5000ms;
   }
-  ~SessionFixture() override {
+  // Not in the destructor: backends of derived fixtures are gone by then.
+  void TearDown() override {
     if (!sessions_) return;
     run_void(sessions_->close_all());
     for (const Client& client : clients_) client.outbox->close();
@@ -59,7 +60,7 @@ class SessionFixture : public ProcessFixture {
     AgentBackend& backend = other_backend_ != nullptr ? *other_backend_ : *backend_;
     SessionContext context{io_.get_executor(), backend,          *log_,   metrics_,
                            request_ids_,       Logger::silent(), options_};
-    sessions_ = std::make_unique<SessionDirectory>(std::move(context), limits_);
+    sessions_ = std::make_unique<SessionDirectory>(std::move(context), limits_, others_);
     return *sessions_;
   }
 
@@ -85,6 +86,7 @@ class SessionFixture : public ProcessFixture {
     attachment.outbox = client.outbox;
     attachment.after = after;
     attachment.feed = feed;
+    attachment.closes = feed;
     const auto id = session.attach(std::move(attachment));
     if (!id) throw std::runtime_error(id.error().explanation);
     client.id = *id;
@@ -141,6 +143,7 @@ class SessionFixture : public ProcessFixture {
   std::unique_ptr<storage::MessageLog> log_;
   std::optional<ProcessBackend> backend_;
   AgentBackend* other_backend_ = nullptr;
+  std::vector<AgentEntry> others_;  // beside the default agent
   std::unique_ptr<SessionDirectory> sessions_;
   std::list<Client> clients_;
 

@@ -2,6 +2,7 @@
 #include "protocol/json_text.hpp"
 #include "protocol/splice.hpp"
 #include "session/agent_failure.hpp"
+#include "session/conversation.hpp"
 #include "session/replay_view.hpp"
 #include "session/session.hpp"
 
@@ -50,13 +51,14 @@ Task<Result<void>> Session::launch(LaunchSpec spec) {
 
 Task<Result<void>> Session::shake_hands(const StartRequest& request) {
   HandshakeOptions options;
+  options.greeting = request.greeting;
   options.cwd = agent_->working_directory();
-  options.mcp_servers = request.mcp_servers;
-  options.client_capabilities = context_.options.client_capabilities;
+  options.session_params = request.session_params;
+  if (was_closed_) options.previous_session = record_.agent_session_id;
   Handshake handshake(context_.request_ids, std::move(options));
 
   const auto limit = context_.options.startup_timeout;
-  auto talk = converse(handshake);
+  auto talk = converse(context_, *agent_, handshake, early_);
   auto clock = sleep_for(agent_->launched_at() + limit - std::chrono::steady_clock::now());
   auto aborted = start_aborted_.wait();
   const auto first = co_await (std::move(talk) || std::move(clock) || std::move(aborted));
@@ -74,46 +76,12 @@ Task<Result<void>> Session::shake_hands(const StartRequest& request) {
   co_return Result<void>();
 }
 
-Task<std::optional<Error>> Session::converse(Handshake& handshake) {
-  std::vector<SharedBytes> message{handshake.initialize()};
-  auto sent = co_await agent_->send(message);
-  while (sent) {
-    auto output = co_await agent_->receive();
-    if (!output) break;
-    context_.metrics.agent_lines_skipped[metrics::SkipReason::kOversized] +=
-        output->oversized_lines;
-    for (std::string& line : output->lines) {
-      if (handshake.ready()) {  // read together with the last answer
-        early_lines_.push_back(std::move(line));
-        continue;
-      }
-      auto frame = Frame::parse(std::move(line), context_.options.frame);
-      if (!frame) {
-        ++context_.metrics.agent_lines_skipped[metrics::SkipReason::kNotJson];
-        log_.warn("agent printed a line that is no message",
-                  {{"reason", frame.error().explanation}});
-        continue;
-      }
-      const Handshake::Progress progress = handshake.take(std::move(*frame));
-      if (progress == Handshake::Progress::kFailed) co_return handshake.failure();
-      if (progress == Handshake::Progress::kSend) {
-        message.assign(1, handshake.next_message());
-        sent = co_await agent_->send(message);
-      }
-    }
-    if (handshake.ready()) co_return std::nullopt;
-  }
-  const AgentExit exit = co_await agent_->stop(context_.options.stop_grace);
-  Error error = agent_exited(exit, handshake.phase());
-  if (!exit.cause) error.type = ErrorType::kAgentStartFailed;
-  co_return error;
-}
-
 void Session::become_ready(Handshake& handshake, const StartRequest& request) {
   record_.agent_session_id = handshake.agent_session();
+  agent_remembers_ = handshake.remembers() || !was_closed_;
   router_.emplace(record_.id, handshake.agent_session(), context_.options.router,
-                  context_.request_ids, 0);
-  initialize_result_ = handshake.initialize_result();
+                  context_.request_ids, record_.last_sequence);
+  record_.agent_profile = handshake.initialize_result();
   const Frame& response = handshake.session_response();
   const std::string relay_json = json_string(record_.id.value());
   const std::string agent_json = "\"" + record_.agent_session_id + "\"";
@@ -122,20 +90,30 @@ void Session::become_ready(Handshake& handshake, const StartRequest& request) {
   edits.push_back({response.envelope().id, request.request_id});
   const std::string translated = splice(response.bytes(), std::move(edits));
   auto parsed = Frame::parse(translated, {});
-  new_result_ = parsed ? std::string(parsed->result()) : "{}";
+  new_result_ = parsed && parsed->result().starts_with('{') ? std::string(parsed->result()) : "{}";
 
-  context_.log.session_created(record_);
+  agent_state_ = AgentState(new_result_);
+  record_.agent_settings = new_result_;
+
+  if (was_closed_) {
+    record_.closed_at.reset();
+    record_.cause.clear();
+    context_.log.session_reopened(record_);
+  } else {
+    context_.log.session_created(record_);
+  }
   advance_clock();
   effects_.clear();
-  router_->record(storage::Origin::kClient, storage::MessageKind::kRequest, false, "session/new",
+  router_->record(storage::Origin::kClient, storage::MessageKind::kRequest, false, request.method,
                   request.request_id, request.stored_request, effects_);
   for (Frame& early : handshake.take_early()) router_->from_agent(std::move(early), effects_);
   router_->record(storage::Origin::kAgent, storage::MessageKind::kResponse, true, {},
                   request.request_id, SharedBytes(translated), effects_);
-  for (std::string& line : early_lines_) from_agent(std::move(line), effects_);
-  early_lines_ = {};
-  keep_opening(effects_);
-  perform(effects_);
+  opened_at_ = router_->last_sequence();
+  for (std::string& line : early_.lines) from_agent(std::move(line), effects_);
+  if (!was_closed_) keep_opening(effects_);
+  perform(effects_, early_.position);
+  early_ = {};
 }
 
 void Session::keep_opening(const Effects& effects) {
@@ -153,11 +131,12 @@ void Session::keep_opening(const Effects& effects) {
   }
 }
 
-// A session that never became ready is not in the log: nobody has seen its id.
+// A session that never became ready is not in the log: nobody has seen its id. One that was closed
+// before stays as it was, its directories too.
 Task<void> Session::abandon_start(Error error) {
   if (agent_) co_await agent_->stop(context_.options.stop_grace);
   agent_.reset();
-  co_await context_.backend.release(record_.id);
+  if (!was_closed_) co_await context_.backend.release(record_.id);
   state_ = SessionState::kClosed;
   close_error_ = context_.redactor->redacted(std::move(error));
   log_.warn("session did not start",

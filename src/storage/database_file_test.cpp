@@ -66,8 +66,7 @@ TEST_F(DatabaseFile, IsReadAgainAfterItWasClosed) {
   log = open(path);
   EXPECT_EQ(log->instance_id(), instance);
   EXPECT_EQ(find(*log, "closed")->cause, "idle");
-  EXPECT_EQ(find(*log, "open")->cause, "relay_restarted");
-  EXPECT_TRUE(find(*log, "open")->closed_at);
+  EXPECT_FALSE(find(*log, "open")->closed_at) << "its owner goes on with it, or closes it";
   log->record(SessionId("open"), message_record(2, "two"));
   EXPECT_THAT(sequences(history(*log, "open")), ElementsAre(1, 2));
   // A session that is made again under its id goes on where it was.
@@ -105,6 +104,76 @@ TEST_F(DatabaseFile, OfALaterVersionIsNotTouched) {
   const Error error = refusal(path);
   EXPECT_THAT(error.explanation, HasSubstr("version 99"));
   EXPECT_EQ(content_of(path), before);
+}
+
+// The schema as the first version wrote it, with a session that was closed, one that was open, and
+// a message of each.
+constexpr const char* kFirstVersion = R"sql(
+PRAGMA application_id = 1380273241;
+PRAGMA user_version = 1;
+CREATE TABLE sessions (
+  number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, agent_session_id TEXT NOT NULL,
+  owner TEXT NOT NULL, working_directory TEXT NOT NULL, isolation TEXT NOT NULL,
+  title TEXT NOT NULL, created_at INTEGER NOT NULL, closed_at INTEGER, cause TEXT NOT NULL,
+  last_sequence INTEGER NOT NULL) STRICT;
+CREATE INDEX sessions_of_owner ON sessions (owner, number);
+CREATE INDEX sessions_open ON sessions (number) WHERE closed_at IS NULL;
+CREATE TABLE messages (
+  place INTEGER PRIMARY KEY, session INTEGER NOT NULL, sequence INTEGER NOT NULL,
+  origin INTEGER NOT NULL, kind INTEGER NOT NULL, to_client INTEGER NOT NULL,
+  method TEXT NOT NULL, rpc_id TEXT NOT NULL, time INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
+CREATE TABLE runs (
+  session INTEGER NOT NULL REFERENCES sessions (number) ON DELETE CASCADE,
+  first INTEGER NOT NULL, last INTEGER NOT NULL, place INTEGER NOT NULL,
+  PRIMARY KEY (session, first)) STRICT, WITHOUT ROWID;
+CREATE INDEX runs_by_age ON runs (place);
+CREATE TRIGGER run_deleted AFTER DELETE ON runs BEGIN
+  DELETE FROM messages WHERE place BETWEEN old.place AND old.place + old.last - old.first;
+END;
+CREATE TABLE gaps (
+  session INTEGER NOT NULL REFERENCES sessions (number) ON DELETE CASCADE,
+  from_sequence INTEGER NOT NULL, to_sequence INTEGER NOT NULL,
+  PRIMARY KEY (session, from_sequence)) STRICT, WITHOUT ROWID;
+CREATE TABLE properties (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO properties VALUES ('instance_id', 'of the first version');
+INSERT INTO sessions VALUES
+  (1, 'old', 'agent-1', 'ann', '/w', 'process', 'A title', 1700000000000, 1700000001000, 'idle', 1),
+  (2, 'open', 'agent-2', '', '/v', 'container', '', 1700000002000, NULL, '', 1);
+INSERT INTO messages VALUES
+  (1, 1, 1, 0, 0, 0, 'session/new', '7', 1700000000500, 'one'),
+  (2, 2, 1, 1, 2, 1, 'session/update', '', 1700000002500, 'two');
+INSERT INTO runs VALUES (1, 1, 1, 1), (2, 1, 1, 2);
+)sql";
+
+TEST_F(DatabaseFile, OfTheFirstVersionGoesOn) {
+  const std::string path = directory_.file("first.db");
+  make_database(path, kFirstVersion);
+  const auto at = [](std::int64_t time) { return WallTime(std::chrono::milliseconds(time)); };
+  auto log = open(path);
+  EXPECT_EQ(log->instance_id(), "of the first version");
+  auto old = find(*log, "old");
+  ASSERT_TRUE(old);
+  EXPECT_EQ(old->title, "A title");
+  EXPECT_EQ(old->owner, "ann");
+  EXPECT_EQ(old->agent, "");
+  EXPECT_EQ(old->created_at, at(1700000000000));
+  EXPECT_EQ(old->updated_at, old->created_at);
+  EXPECT_EQ(old->closed_at, at(1700000001000));
+  EXPECT_FALSE(find(*log, "open")->closed_at);
+  EXPECT_EQ(find(*log, "open")->isolation, "container");
+  EXPECT_EQ(history(*log, "old").messages.at(0).body.view(), "one");
+  EXPECT_THAT(*wait_for(log->known_requests(SessionId("old"), {"7", "8"})), ElementsAre("7"));
+  SessionQuery query;
+  query.agent = "";
+  EXPECT_THAT(ids(*wait_for(log->list(query))), ElementsAre("open", "old"));
+
+  old->agent = "claude";
+  log->session_reopened(*old);
+  log->record(SessionId("old"), message_record(2, "more"));
+  log.reset();
+  log = open(path);  // it is of the present version
+  EXPECT_EQ(find(*log, "old")->agent, "claude");
+  EXPECT_THAT(sequences(history(*log, "old")), ElementsAre(1, 2));
 }
 
 TEST_F(DatabaseFile, ThatIsNoneIsNotTouched) {
@@ -161,6 +230,7 @@ TEST_F(DatabaseFile, OutlivesAKilledWriter) {
     bool told = false;
     for (Sequence sequence = 1;; ++sequence) {
       (*log)->record(SessionId("s"), message_record(sequence, std::to_string(sequence)));
+      while ((*log)->backlog() > (16u << 20)) ::usleep(1'000);  // as sessions do
       if (!told && (*log)->status().written_messages > 5'000) {
         told = ::write(pipe_ends[1], "x", 1) == 1;
       }
@@ -176,7 +246,7 @@ TEST_F(DatabaseFile, OutlivesAKilledWriter) {
   const auto log = open(path);
   const auto session = find(*log, "s");
   ASSERT_TRUE(session);
-  EXPECT_EQ(session->cause, "relay_restarted");
+  EXPECT_FALSE(session->closed_at);
   Sequence read = 0;
   for (bool complete = false; !complete;) {
     const HistoryPage page = history(*log, "s", read);
@@ -188,6 +258,10 @@ TEST_F(DatabaseFile, OutlivesAKilledWriter) {
   }
   EXPECT_GT(read, 5'000);
   EXPECT_EQ(read, session->last_sequence);
+  log->session_reopened(*session);
+  log->record(SessionId("s"), message_record(read + 1, "more"));
+  EXPECT_EQ(find(*log, "s")->last_sequence, read + 1);
+  EXPECT_THAT(sequences(history(*log, "s", read - 1)), ElementsAre(read, read + 1));
 }
 
 }  // namespace

@@ -36,6 +36,24 @@ class FullDisk : public LogTest {
   TemporaryDirectory directory_;
 };
 
+// Else what is held would make the session again.
+TEST_F(FullDisk, RefusesToDeleteASessionUntilItIsWritten) {
+  const auto log = open_full(1u << 20);
+  fill(*log, 2);
+  log->session_closed(SessionId("s"), "closed", wall_now());
+  const auto refused = wait_for(log->erase(SessionId("s")));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().explanation, testing::HasSubstr("the message log cannot be written"));
+  EXPECT_THAT(refused.error().suggested_actions,
+              ElementsAre(testing::HasSubstr("make room on the disk of database.path")));
+  EXPECT_TRUE(find(*log, "s"));
+  EXPECT_TRUE(wait_for(log->set_page_limit(kRoom)));
+  EXPECT_TRUE(eventually([&] { return log->status().writable; }));
+  EXPECT_TRUE(wait_for(log->erase(SessionId("s"))));
+  wait_for(log->flush());
+  EXPECT_FALSE(find(*log, "s"));
+}
+
 TEST_F(FullDisk, LetsReadersSeeWhatIsHeldInMemory) {
   const auto log = open_full(1u << 20);
   Sequence next = fill(*log, 2);

@@ -61,7 +61,10 @@ void HeldSessions::apply(const State& state, SessionRecord& record) {
     record.agent_session_id = state.change->agent_session_id;
     record.working_directory = state.change->working_directory;
     record.title = state.change->title;
+    record.agent_profile = state.change->agent_profile;
+    record.agent_settings = state.change->agent_settings;
     record.last_sequence = std::max(record.last_sequence, state.change->last_sequence);
+    record.updated_at = std::max(record.updated_at, state.change->updated_at);
   }
   if (state.close != nullptr && !record.closed_at) {
     record.closed_at = state.close->at;

@@ -27,8 +27,8 @@ LogWriter::LogWriter(std::unique_ptr<MessageStore> store, const LogOptions& opti
       max_held_bytes_(options.max_pending_bytes - max_queued_bytes_),
       group_commit_(options.group_commit),
       retention_{options.retention_days, options.max_rows, options.max_bytes},
-      redact_(options.redact),
       log_(std::move(log)),
+      order_(store->written_order()),
       store_(std::move(store)) {
   // Signals are the loop's: its thread is the one that waits for them.
   sigset_t all, before;
@@ -38,13 +38,16 @@ LogWriter::LogWriter(std::unique_ptr<MessageStore> store, const LogOptions& opti
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-LogWriter::~LogWriter() {
+LogWriter::~LogWriter() { finish(); }
+
+bool LogWriter::finish() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   wake_.notify_one();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
+  return held_.empty() && queued_.empty();
 }
 
 bool LogWriter::group_is_full() const {
@@ -58,20 +61,24 @@ std::size_t LogWriter::queue_room() const {
   return max_queued_bytes_ + max_held_bytes_ - std::min(held_bytes_.load(), max_held_bytes_);
 }
 
-void LogWriter::push(Write write) {
+void LogWriter::push(std::vector<Write>& writes) {
+  std::unique_lock lock(mutex_);
+  for (Write& write : writes) queued_.push(std::move(write), ++order_);
+  writes.clear();
+  pushed(std::move(lock));
+}
+
+void LogWriter::pushed(std::unique_lock<std::mutex> lock) {
   bool wake = false;
-  {
-    const std::lock_guard lock(mutex_);
-    queued_.push(std::move(write), ++order_);
-    if (!writable_) lost_ += queued_.give_up(queue_room());
-    if (activity_ == Activity::kIdle) {
-      activity_ = Activity::kGathering;
-      wake = true;
-    } else if (activity_ == Activity::kGathering && !told_full_ && group_is_full()) {
-      told_full_ = true;
-      wake = true;
-    }
+  if (!writable_) lost_ += queued_.give_up(queue_room());
+  if (activity_ == Activity::kIdle) {
+    activity_ = Activity::kGathering;
+    wake = true;
+  } else if (activity_ == Activity::kGathering && !told_full_ && group_is_full()) {
+    told_full_ = true;
+    wake = true;
   }
+  lock.unlock();
   if (wake) wake_.notify_one();
 }
 
@@ -140,7 +147,6 @@ bool LogWriter::wait_and_take() {
   held_bytes_ = failing_ ? std::min(bytes, max_held_bytes_) : bytes;
   const bool stopping = stopping_;
   lock.unlock();
-  if (redact_) taken_.rewrite(redact_);
   held_.take(taken_);
   return stopping;
 }
@@ -166,11 +172,20 @@ void LogWriter::commit_held() {
       return std::holds_alternative<std::unique_ptr<SessionClose>>(entry.write);
     });
     if (closes) retain_at_ = {};
+    end_segments(group);
     held_.pop(group.size());
     written_ += count->written;
     lost_ += count->dropped;
     publish();
     if (failing_) recovered();
+  }
+  store_->settled();
+}
+
+void LogWriter::end_segments(HeldWrites written) {
+  for (const auto& entry : written) {
+    const auto* const end = std::get_if<std::unique_ptr<SegmentEnd>>(&entry.write);
+    if (end != nullptr && segment_ended_) segment_ended_(std::move((*end)->segment));
   }
 }
 

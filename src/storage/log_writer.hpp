@@ -38,8 +38,17 @@ class LogWriter {
   LogWriter& operator=(const LogWriter&) = delete;
   // Runs every job and writes what can be written.
   ~LogWriter();
+  // Given on the storage thread a file of the journal that is needed no more.
+  void when_segment_ends(std::function<void(JournalSegment)> act) {
+    segment_ended_ = std::move(act);
+  }
 
-  void push(Write write);
+  // The order of the next write that is pushed: higher than that of any write of this database.
+  std::uint64_t next_order() const { return order_ + 1; }
+  // All of them at once; moves them away.
+  void push(std::vector<Write>& writes);
+  // Writes what can be written and ends. True: nothing is left. Called by the destructor, too.
+  bool finish();
   void submit(std::unique_ptr<Job> job);
   // Attempts to write at once instead of at the end of the pause. Storage thread only.
   void retry_soon() { retry_at_ = {}; }
@@ -64,6 +73,8 @@ class LogWriter {
   void failed(const std::string& why);
   void recovered();
   void publish();
+  void end_segments(HeldWrites written);
+  void pushed(std::unique_lock<std::mutex> lock);
   bool group_is_full() const;
   std::size_t queue_room() const;
 
@@ -71,15 +82,16 @@ class LogWriter {
   const std::size_t max_held_bytes_;
   const std::chrono::milliseconds group_commit_;
   const RetentionLimits retention_;
-  const std::function<std::optional<std::string>(std::string_view)> redact_;
   const Logger log_;
+  std::function<void(JournalSegment)> segment_ended_;
+
+  std::uint64_t order_;  // of the loop
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   // Under mutex_:
   PendingWrites queued_;
   std::vector<Waiting> queued_jobs_;
-  std::uint64_t order_ = 0;
   Activity activity_ = Activity::kIdle;
   bool told_full_ = false;
   bool stopping_ = false;

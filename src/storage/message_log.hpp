@@ -1,12 +1,15 @@
 // The log of sessions and messages: SQLite on a thread of its own.
 //
-// Writes are put into a bounded queue and committed in groups (at most 5 ms or a byte cap); they
-// never block the loop. Reads run on the same thread after everything that was queued before them,
-// so a read sees every message recorded before it was asked for. All public functions are called on
-// the loop.
+// Writes are put into a bounded queue and committed in groups (at most 5 ms or a byte cap); the
+// loop does not wait for them. Reads run on the same thread after everything that was queued before
+// them, so a read sees every message recorded before it was asked for. All public functions are
+// called on the loop.
 //
 // A database that is slower than the writers makes the queue grow: whoever reads from agents and
 // clients looks at backlog() and pauses.
+//
+// What is recorded is in the journal (journal.hpp) when record() returns: a killed relay loses
+// nothing of it. The next open() brings it in.
 //
 // When the database can't be written (disk full), messages stay in memory up to `max_pending_bytes`
 // and are written when it works again; beyond that the oldest unwritten are given up and their
@@ -23,14 +26,15 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace relay::storage {
 
-// What a power cut may take: the last moments before it, or nothing that was committed. A killed
-// relay loses at most the group that was being gathered, either way.
+// What a power cut may take: the last moments before it, or nothing that flush() has returned for.
+// A killed relay loses nothing, either way.
 enum class Durability { kRelaxed, kStrict };
 
 struct LogOptions {
@@ -43,7 +47,7 @@ struct LogOptions {
   std::int64_t max_bytes = 0;
   Durability durability = Durability::kRelaxed;
   // Takes secrets out of a message before it is written or read back; empty result: nothing to take
-  // out. Called on the storage thread.
+  // out. Called on the loop.
   std::function<std::optional<std::string>(std::string_view)> redact;
 };
 
@@ -65,14 +69,28 @@ struct SessionPage {
 };
 
 struct SessionQuery {
-  std::optional<std::string> owner;  // only sessions of this principal
+  // Only sessions of this principal, of this configured agent (empty: the default one), in exactly
+  // this directory.
+  std::optional<std::string> owner;
+  std::optional<std::string> agent;
+  std::optional<std::string> working_directory;
   bool only_active = false;
   std::size_t limit = 100;
   std::string cursor;  // empty: from the newest
 };
 
+// What a session's agent and its clients wait for, as the log has it.
+struct OpenCalls {
+  std::vector<MessageRecord> requests;  // without a response, ascending
+  // Answers to the agent that may not have been written to it, with the ids that it knows them by.
+  std::vector<MessageRecord> unsent_answers;
+};
+
+// More ids than this are refused by known_requests().
+inline constexpr std::size_t kMaxAskedRequests = 1'000;
+
 struct LogStatus {
-  bool writable = true;
+  bool writable = true;             // the database and the journal
   std::string last_error;           // why not writable
   std::size_t pending_bytes = 0;    // queued or held back, not yet in the database
   std::uint64_t lost_messages = 0;  // given up since start
@@ -84,9 +102,10 @@ struct LogStatus {
 // Destroy it before the io_context of `loop`: its thread posts answers there.
 class MessageLog {
  public:
-  // Opens or creates, migrates, marks sessions that an earlier run left open as closed (cause
-  // "relay_restarted"). Fails with a remedy when the file can't be written, belongs to another
-  // application, or was written by a newer version: then it is left untouched.
+  // Opens or creates, migrates, and brings in what an earlier run left in its journal. Sessions
+  // that it left open stay so: the caller goes on with them or closes them. Fails with a remedy
+  // when the file can't be written, belongs to another application, or was written by a newer
+  // version: then it is left untouched.
   static Result<std::unique_ptr<MessageLog>> open(asio::any_io_executor loop, LogOptions options,
                                                   Logger log);
   // Writes everything that is queued, then closes. Blocks; normally after flush().
@@ -95,13 +114,37 @@ class MessageLog {
   virtual void session_created(SessionRecord session) = 0;
   virtual void session_changed(SessionRecord session) = 0;  // agent id, title, cwd, last_sequence
   virtual void session_closed(SessionId id, std::string cause, WallTime at) = 0;
-  virtual void record(const SessionId& session, MessageRecord message) = 0;
+  // A closed session is open again: with the agent id, title, cwd, isolation and agent of
+  // `session`, and without its time and cause of closing. `session` is best what find() answered:
+  // messages go on from its last_sequence. When the session was erased in between it is made again,
+  // and what it had is a gap.
+  virtual void session_reopened(SessionRecord session) = 0;
+  // The next messages of a session, and how far its agent has come with them (what is 0 of it stays
+  // as it was). Moves them away. They are in the journal when this returns.
+  virtual void record(const SessionId& session, std::span<MessageRecord> messages,
+                      const Progress& progress) = 0;
+  void record(const SessionId& session, MessageRecord message) {
+    record(session, {&message, 1}, {});
+  }
+  // These numbers belong to messages that nobody can read any more.
+  virtual void gap(const SessionId& session, Gap gap) = 0;
 
   // Messages with sequence > after, at most `limit` and about `max_bytes` of bodies (at least one).
   virtual Task<Result<HistoryPage>> history(SessionId session, Sequence after, std::size_t limit,
                                             std::size_t max_bytes) = 0;
   virtual Task<Result<std::optional<SessionRecord>>> find(SessionId session) = 0;
   virtual Task<Result<SessionPage>> list(SessionQuery query) = 0;
+
+  // Which of these ids (JSON texts, compared as texts) are ids of requests that clients made in the
+  // session, as far as its messages are still there; in the order of the question. The search goes
+  // from the newest message back until all are found, in steps that other reads and writes come
+  // between. An id that is not there costs a walk through the whole session (about a second for a
+  // million messages). Requests recorded after the question may be missed.
+  virtual Task<Result<std::vector<std::string>>> known_requests(
+      SessionId session, std::vector<std::string> rpc_ids) = 0;
+
+  // Of a session that nobody records in at the moment.
+  virtual Task<Result<OpenCalls>> open_calls(SessionId session) = 0;
 
   // Deletes a closed session with all it has. Refused while it is open (session_not_found when
   // there is none). A large one goes in steps, the oldest messages first, that other reads and
@@ -114,6 +157,9 @@ class MessageLog {
 
   // Random, made with the database and kept in it; empty for the null log.
   virtual std::string instance_id() const = 0;
+
+  // Which run on this database this is: 1, 2, 3 ...
+  virtual std::int64_t run() const = 0;
 
   virtual LogStatus status() const = 0;
 

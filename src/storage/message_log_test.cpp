@@ -132,6 +132,65 @@ TEST_F(LogTest, ListsSessionsNewestFirstInPages) {
   EXPECT_THAT(ids(*wait_for(log->list(odd))), ElementsAre("5", "1"));
 }
 
+TEST_F(LogTest, ListsTheSessionsOfAnAgentOrADirectory) {
+  const auto log = open();
+  for (int s = 1; s <= 6; ++s) {
+    SessionRecord session = session_record(std::to_string(s), "ann");
+    session.agent = s <= 4 ? "claude" : "";
+    session.working_directory = s % 2 == 1 ? "/odd" : "/even";
+    session.title = "title " + session.id.value();
+    log->session_created(session);
+  }
+  SessionQuery query;
+  query.agent = "claude";
+  query.limit = 3;
+  auto page = wait_for(log->list(query));
+  EXPECT_THAT(ids(*page), ElementsAre("4", "3", "2"));
+  EXPECT_EQ(page->sessions[0].agent, "claude");
+  EXPECT_EQ(page->sessions[0].title, "title 4");
+  query.cursor = page->next_cursor.value();
+  page = wait_for(log->list(query));
+  EXPECT_THAT(ids(*page), ElementsAre("1"));
+  EXPECT_FALSE(page->next_cursor);
+
+  query = {};
+  query.agent = "";
+  EXPECT_THAT(ids(*wait_for(log->list(query))), ElementsAre("6", "5")) << "of the default agent";
+  query = {};
+  query.working_directory = "/odd";
+  query.owner = "ann";
+  EXPECT_THAT(ids(*wait_for(log->list(query))), ElementsAre("5", "3", "1"));
+  query.agent = "claude";
+  query.limit = 2;
+  page = wait_for(log->list(query));
+  EXPECT_THAT(ids(*page), ElementsAre("3", "1"));
+  EXPECT_FALSE(page->next_cursor);
+  query.working_directory = "/od";
+  EXPECT_THAT(ids(*wait_for(log->list(query))), IsEmpty());
+}
+
+TEST_F(LogTest, KeepsUpWhenASessionWasUpdated) {
+  const auto log = open();
+  const auto updated_at = [&] { return find(*log, "s")->updated_at; };
+  SessionRecord session = session_record("s");
+  session.created_at = wall_now() - std::chrono::hours(2);
+  log->session_created(session);
+  EXPECT_EQ(updated_at(), session.created_at);
+  MessageRecord message = message_record(1);
+  message.time = session.created_at + std::chrono::minutes(5);
+  log->record(SessionId("s"), message);
+  EXPECT_EQ(updated_at(), message.time);
+  EXPECT_EQ(wait_for(log->list({}))->sessions[0].updated_at, message.time);
+  const WallTime before = wall_now();
+  log->session_changed(session);
+  const WallTime changed = updated_at();
+  EXPECT_GE(changed, before);
+  message.sequence = 2;  // a clock that went back
+  log->record(SessionId("s"), message);
+  log->session_closed(SessionId("s"), "idle", changed + std::chrono::hours(1));
+  EXPECT_EQ(updated_at(), changed) << "closing is not an update";
+}
+
 TEST_F(LogTest, RefusesACursorItDidNotGiveOut) {
   const auto log = open();
   SessionQuery query;
@@ -314,6 +373,9 @@ TEST_F(LogTest, TheNullLogKeepsNothing) {
   EXPECT_THAT(sequences(history(*log, "s")), IsEmpty());
   EXPECT_TRUE(wait_for(log->list({}))->sessions.empty());
   EXPECT_FALSE(find(*log, "s"));
+  log->session_reopened(session_record("s"));
+  EXPECT_FALSE(find(*log, "s"));
+  EXPECT_THAT(*wait_for(log->known_requests(SessionId("s"), {"1"})), IsEmpty());
   EXPECT_FALSE(wait_for(log->erase(SessionId("s"))));
 }
 

@@ -19,10 +19,15 @@ Result<std::unique_ptr<MessageStore>> MessageStore::make(Database database) {
   if (!place) return std::move(place.error());
   auto rows = database.number("SELECT coalesce(sum(last - first + 1), 0) FROM runs");
   if (!rows) return std::move(rows.error());
+  auto order = database.number(
+      "SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM properties WHERE name = "
+      "'written_order'");
+  if (!order) return std::move(order.error());
   auto store =
       std::unique_ptr<MessageStore>(new MessageStore(std::move(database), std::move(*statements)));
   store->next_place_ = *place + 1;
   store->rows_ = *rows;
+  store->written_order_ = static_cast<std::uint64_t>(*order);
   return store;
 }
 
@@ -96,15 +101,6 @@ bool MessageStore::delete_rows(std::int64_t session, Sequence first, std::int64_
              Step::kDone;
 }
 
-Result<void> MessageStore::close_open_sessions(const std::string& cause, WallTime at) {
-  auto statement = Statement::prepare(
-      database_, "UPDATE sessions SET closed_at = ?1, cause = ?2 WHERE closed_at IS NULL");
-  if (!statement) return std::move(statement.error());
-  statement->bind(1, std::int64_t{at.time_since_epoch().count()}).bind(2, cause);
-  if (statement->run() != Step::kDone) return failure("cannot close earlier sessions");
-  return {};
-}
-
 Result<std::string> MessageStore::instance_id() {
   auto insert =
       Statement::prepare(database_,
@@ -120,8 +116,28 @@ Result<std::string> MessageStore::instance_id() {
   return select->column_text(0);
 }
 
+Result<std::int64_t> MessageStore::begin_run() {
+  auto statement = Statement::prepare(
+      database_,
+      "INSERT INTO properties (name, value) VALUES ('runs', '1') ON CONFLICT (name) DO UPDATE SET "
+      "value = CAST(CAST(value AS INTEGER) + 1 AS TEXT) RETURNING CAST(value AS INTEGER)");
+  if (!statement) return std::move(statement.error());
+  if (statement->step() != Step::kRow) return failure("cannot count the run");
+  const std::int64_t run = statement->column_number(0);
+  if (statement->step() != Step::kDone) return failure("cannot count the run");
+  return run;
+}
+
 Result<std::int64_t> MessageStore::highest_session_number() {
   return database_.number("SELECT coalesce(max(number), 0) FROM sessions");
+}
+
+Sequence MessageStore::known_up_to(const std::string& session) {
+  const auto number = number_of(session);
+  if (!number) return 0;
+  Statement& statement = statements_->known_up_to;
+  const ResetAtExit reset(statement);
+  return statement.bind(1, *number).step() == Step::kRow ? statement.column_number(0) : 0;
 }
 
 Result<void> MessageStore::set_page_limit(std::int64_t pages) {

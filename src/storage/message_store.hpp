@@ -10,7 +10,9 @@
 #include "storage/retention.hpp"
 #include "storage/statement.hpp"
 
+#include <limits>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -29,13 +31,28 @@ struct EraseStep {
   bool done = false;  // the session is gone
 };
 
+// A search for requests of clients, from the newest message back, between two of its steps.
+struct RequestSearch {
+  SessionId session;
+  std::set<std::string> missing;  // ids that were not found so far
+  // Messages from here on were looked at.
+  Sequence before = std::numeric_limits<Sequence>::max();
+  bool done = false;
+};
+
 class MessageStore {
  public:
   // `database` is migrated.
   static Result<std::unique_ptr<MessageStore>> make(Database database);
 
-  // All of them or, on failure, none.
+  // All of them or, on failure, none. written_order() then says that they are written.
   Result<WriteCount> write(HeldWrites writes);
+  // The order of the last write that the database has. It has those before, too, of whatever run.
+  std::uint64_t written_order() const { return written_order_; }
+  // Nothing is left to write: what was kept for writes to sessions that are closed may go.
+  void settled();
+  // The numbers that sessions were given until now are not used any more.
+  void forget_numbers() { reopened_.clear(); }
 
   // One small transaction; `done` when nothing is left to delete.
   Result<RetentionStep> retain(const RetentionLimits& limits, WallTime now,
@@ -45,13 +62,21 @@ class MessageStore {
                               std::size_t max_bytes, HeldWrites held);
   Result<std::optional<SessionRecord>> find(const SessionId& session, HeldWrites held);
   Result<SessionPage> list(const SessionQuery& query, HeldWrites held);
+  // One step of it, a few milliseconds.
+  Result<RequestSearch> search_requests(RequestSearch search, HeldWrites held);
   // One small transaction, from the oldest messages on; what is deleted of a session that is not
   // `done` is a gap of it.
   Result<EraseStep> erase(const SessionId& session);
 
-  // Closes what an earlier run left open.
-  Result<void> close_open_sessions(const std::string& cause, WallTime at);
+  // See MessageLog.
+  Result<OpenCalls> open_calls(const SessionId& session);
+
+  // The highest number of a message or gap that is in the database; 0: none.
+  Sequence known_up_to(const std::string& session);
+
   Result<std::string> instance_id();
+  // 1 for the first run on this database, then 2, 3 ...
+  Result<std::int64_t> begin_run();
   Result<std::int64_t> highest_session_number();
   Result<void> set_page_limit(std::int64_t pages);
 
@@ -69,6 +94,7 @@ class MessageStore {
   bool create_session(const SessionCreate& write);
   bool insert_gap(std::int64_t session, Gap gap);
   bool insert_messages(HeldWrites writes, WriteCount& count);
+  bool write_progress();
   bool insert_run(std::span<const NumberedMessage> run, WriteCount& count);
   bool delete_rows(std::int64_t session, Sequence first, std::int64_t place, std::int64_t rows,
                    bool whole_run);
@@ -79,11 +105,14 @@ class MessageStore {
 
   Database database_;
   std::unique_ptr<Statements> statements_;
-  std::vector<NumberedMessage> batch_;  // its memory is used again for every group
+  std::vector<NumberedMessage> batch_;       // its memory is used again for every group
+  std::map<SessionKey, Progress> progress_;  // of the group that is being written
+  std::uint64_t written_order_ = 0;
   std::int64_t next_place_ = 1;
   std::int64_t rows_ = 0;
   // Sessions that were made again under an id that the database has: number given -> number stored.
   std::unordered_map<std::int64_t, std::int64_t> reopened_;
+  std::vector<std::int64_t> closed_;  // given numbers in reopened_ that are not used again
 
  public:
   ~MessageStore();

@@ -66,7 +66,30 @@ CREATE TABLE properties (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array kSteps = {kFirstSchema};
+constexpr const char* kAgentsAndUpdates = R"sql(
+ALTER TABLE sessions ADD COLUMN agent TEXT NOT NULL DEFAULT '';
+ALTER TABLE sessions ADD COLUMN updated_at INTEGER NOT NULL DEFAULT 0;
+UPDATE sessions SET updated_at = created_at;
+)sql";
+
+// What a relay has to know that goes on with an agent: how far each side has come, which calls are
+// open and how the agent spells their ids, and where the session was opened for the last time (no
+// call from before is open).
+constexpr const char* kRecovery = R"sql(
+ALTER TABLE sessions ADD COLUMN agent_profile TEXT NOT NULL DEFAULT '';
+ALTER TABLE sessions ADD COLUMN agent_settings TEXT NOT NULL DEFAULT '';
+ALTER TABLE sessions ADD COLUMN output_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN output_first_line INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN output_last_line INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN input_sequence INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN input_prompt INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN opened_sequence INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE messages ADD COLUMN call INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE messages ADD COLUMN peer_id TEXT NOT NULL DEFAULT '';
+CREATE INDEX messages_of_calls ON messages (session, call) WHERE call > 0;
+)sql";
+
+constexpr std::array kSteps = {kFirstSchema, kAgentsAndUpdates, kRecovery};
 
 }  // namespace
 

@@ -14,18 +14,22 @@ constexpr std::size_t kEntryBytes = sizeof(PendingWrites::Entry);
 constexpr std::size_t kKeptCapacity = 8192;
 
 std::size_t cost_of(const MessageWrite& write) {
-  return write.message.body.size() + write.message.method.size() + write.message.rpc_id.size();
+  return write.message.body.size() + write.message.method.size() + write.message.rpc_id.size() +
+         write.message.peer_id.size();
 }
 std::size_t cost_of(const GapWrite&) { return 0; }
+std::size_t cost_of(const ProgressWrite&) { return 0; }
 std::size_t cost_of(const SessionRecord& record) {
   return sizeof(record) + record.agent_session_id.size() + record.working_directory.size() +
-         record.title.size() + record.owner.size();
+         record.title.size() + record.owner.size() + record.agent.size() +
+         record.agent_profile.size() + record.agent_settings.size();
 }
 std::size_t cost_of(const std::unique_ptr<SessionCreate>& write) { return cost_of(write->record); }
 std::size_t cost_of(const std::unique_ptr<SessionChange>& write) { return cost_of(write->record); }
 std::size_t cost_of(const std::unique_ptr<SessionClose>& write) {
   return sizeof(SessionClose) + write->cause.size();
 }
+std::size_t cost_of(const std::unique_ptr<SegmentEnd>&) { return sizeof(SegmentEnd); }
 
 }  // namespace
 
@@ -57,20 +61,6 @@ void PendingWrites::take(PendingWrites& other) {
   other.entries_.clear();
   other.first_ = 0;
   other.bytes_ = 0;
-}
-
-void PendingWrites::rewrite(
-    const std::function<std::optional<std::string>(std::string_view)>& change) {
-  for (Entry& entry : std::span(entries_).subspan(first_)) {
-    auto* const write = std::get_if<MessageWrite>(&entry.write);
-    if (write == nullptr) continue;
-    MessageRecord& message = write->message;
-    bytes_ -= cost(entry.write);
-    if (auto body = change(message.body.view())) message.body = SharedBytes(std::move(*body));
-    if (auto method = change(message.method)) message.method = std::move(*method);
-    if (auto id = change(message.rpc_id)) message.rpc_id = std::move(*id);
-    bytes_ += cost(entry.write);
-  }
 }
 
 void PendingWrites::pop(std::size_t count) {
@@ -148,11 +138,23 @@ std::uint64_t PendingWrites::give_up_messages(std::size_t target) {
 
 void PendingWrites::drop_outdated_changes() {
   std::set<std::string> seen;
+  std::map<SessionKey, std::size_t> progressed;  // where the last one is in `kept`
   std::vector<Entry> kept;
   for (std::size_t index = entries_.size(); index > first_; --index) {
     Entry& entry = entries_[index - 1];
     if (const auto* change = std::get_if<std::unique_ptr<SessionChange>>(&entry.write)) {
       if (!seen.insert((*change)->record.id.value()).second) {
+        bytes_ -= cost(entry.write);
+        continue;
+      }
+    }
+    if (const auto* progress = std::get_if<ProgressWrite>(&entry.write)) {
+      const auto [later, is_last] = progressed.try_emplace(progress->session, kept.size());
+      if (!is_last) {
+        auto& merged = std::get<ProgressWrite>(kept[later->second].write).progress;
+        Progress both = progress->progress;
+        both.advance(merged);
+        merged = both;
         bytes_ -= cost(entry.write);
         continue;
       }

@@ -6,11 +6,11 @@
 #pragma once
 
 #include "storage/gap.hpp"
+#include "storage/journal_segment.hpp"
 #include "storage/records.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -36,6 +36,10 @@ struct GapWrite {
   SessionKey session;
   Gap gap;
 };
+struct ProgressWrite {
+  SessionKey session;
+  Progress progress;
+};
 struct SessionCreate {
   std::int64_t number = 0;
   SessionRecord record;
@@ -47,12 +51,18 @@ struct SessionClose {
   SessionId id;
   std::string cause;
   WallTime at;
+  std::int64_t number = 0;  // under which its messages were recorded; 0: unknown
+};
+// All writes before it are in this file of the journal or an earlier one.
+struct SegmentEnd {
+  JournalSegment segment;
 };
 
 // Messages are nearly all there is: the rarer and larger alternatives lie apart to keep entries
 // small.
-using Write = std::variant<MessageWrite, GapWrite, std::unique_ptr<SessionCreate>,
-                           std::unique_ptr<SessionChange>, std::unique_ptr<SessionClose>>;
+using Write = std::variant<MessageWrite, GapWrite, ProgressWrite, std::unique_ptr<SessionCreate>,
+                           std::unique_ptr<SessionChange>, std::unique_ptr<SessionClose>,
+                           std::unique_ptr<SegmentEnd>>;
 
 // Memory that a write holds, approximately.
 std::size_t cost(const Write& write);
@@ -67,8 +77,6 @@ class PendingWrites {
   void push(Write write, std::uint64_t order);
   // Moves everything of `other` behind what is here.
   void take(PendingWrites& other);
-  // Replaces the texts of messages for which `change` has another.
-  void rewrite(const std::function<std::optional<std::string>(std::string_view)>& change);
   void pop(std::size_t count);
 
   bool empty() const { return first_ == entries_.size(); }

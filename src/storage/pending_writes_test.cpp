@@ -134,21 +134,6 @@ TEST(Gaps, JoinWhereTheyTouch) {
   EXPECT_EQ(clipped[1].to, 10);
 }
 
-TEST(PendingWrites, RewritesTextsAndKeepsCount) {
-  PendingWrites writes;
-  writes.push(message(1, 1, 10), 1);
-  writes.push(message(1, 2, 5), 1);
-  const std::size_t before = writes.bytes();
-  writes.rewrite([](std::string_view body) {
-    return body.size() == 10 ? std::optional<std::string>("***") : std::nullopt;
-  });
-  EXPECT_EQ(writes.bytes(), before - 7);
-  const auto& first = std::get<MessageWrite>(writes.entries().front().write);
-  const auto& second = std::get<MessageWrite>(writes.entries().back().write);
-  EXPECT_EQ(first.message.body.view(), "***");
-  EXPECT_EQ(second.message.body.view(), "xxxxx");
-}
-
 TEST(Cursor, ReadsOnlyWhatItWrites) {
   EXPECT_EQ(decode_cursor(encode_cursor(1)), 1);
   EXPECT_EQ(decode_cursor(encode_cursor(9223372036854775807)), 9223372036854775807);

@@ -3,6 +3,7 @@
 
 #include "base/strong_id.hpp"
 #include "base/time.hpp"
+#include "protocol/output_position.hpp"
 #include "protocol/shared_bytes.hpp"
 
 #include <cstdint>
@@ -28,6 +29,23 @@ struct MessageRecord {
   std::string rpc_id;      // the JSON text of the id (1, "a"), empty for notifications
   SharedBytes body;        // one JSON message, secrets already replaced, relay session ids
   WallTime time;
+  // The relay's number for the call that a request begins and its response ends; 0: neither.
+  std::int64_t call = 0;
+  std::string peer_id;  // of an agent's request: its id as the agent spells it, JSON text
+};
+
+// How far a session's agent has come: what a relay has to know that goes on with it.
+struct Progress {
+  OutputPosition output;    // taken in, and in the log
+  Sequence input = 0;       // the agent has been written all that was recorded up to here
+  std::int64_t prompt = 0;  // call of the last prompt that was written to it
+  bool any() const { return output.bytes > 0 || input > 0; }
+  // What `later` says of either side stands.
+  void advance(const Progress& later) {
+    if (later.output.bytes > 0) output = later.output;
+    if (later.input > input) input = later.input;
+    if (later.prompt > prompt) prompt = later.prompt;
+  }
 };
 
 struct SessionRecord {
@@ -37,10 +55,15 @@ struct SessionRecord {
   std::string working_directory;
   std::string isolation;  // "process" or "container"
   std::string title;
+  std::string agent;           // name of the configured agent; empty for the default one
+  std::string agent_profile;   // its answer to initialize, JSON text
+  std::string agent_settings;  // its answer to session/new with the settings of now, JSON text
   WallTime created_at;
+  WallTime updated_at;  // of the last message or change; the log keeps it up by itself
   std::optional<WallTime> closed_at;
   std::string cause;  // why it was closed; empty while open
   Sequence last_sequence = 0;
+  Progress progress;  // kept up by MessageLog::record()
 };
 
 }  // namespace relay::storage

@@ -2,8 +2,10 @@
 
 #include "storage/answer.hpp"
 #include "storage/database_file.hpp"
+#include "storage/journal_fold.hpp"
 #include "storage/migrations.hpp"
 
+#include <algorithm>
 #include <sys/stat.h>
 #include <system_error>
 
@@ -47,19 +49,15 @@ Result<Database> open_database(const std::string& path, Durability durability) {
 
 }  // namespace
 
-Result<std::unique_ptr<SqliteLog>> SqliteLog::open(asio::any_io_executor loop, LogOptions options,
-                                                   Logger log) {
-  if (options.path.empty()) {
-    return make_error(ErrorType::kInternalError, "the database has no path")
-        .suggest("set database.path to a file, or database.enabled to false");
-  }
-  UniqueFd lock;
-  if (options.path != kInMemory) {
+Result<SqliteLog::Opened> SqliteLog::open_store(const LogOptions& options, const Logger& log) {
+  Opened opened;
+  const bool in_memory = options.path == kInMemory;
+  if (!in_memory) {
     auto usable = check_database_file(options.path);
     if (!usable) return std::move(usable.error());
     auto locked = lock_database(options.path);
     if (!locked) return std::move(locked.error());
-    lock = std::move(*locked);
+    opened.lock = std::move(*locked);
     auto writable = make_writable_file(options.path);
     if (!writable) return std::move(writable.error());
   }
@@ -67,26 +65,53 @@ Result<std::unique_ptr<SqliteLog>> SqliteLog::open(asio::any_io_executor loop, L
   if (!database) return std::move(database.error());
   auto store = MessageStore::make(std::move(*database));
   if (!store) return explained(std::move(store.error()), options.path);
-  auto closed = (*store)->close_open_sessions("relay_restarted", wall_now());
-  if (!closed) return explained(std::move(closed.error()), options.path);
-  auto instance_id = (*store)->instance_id();
+  opened.store = std::move(*store);
+  auto instance_id = opened.store->instance_id();
   if (!instance_id) return explained(std::move(instance_id.error()), options.path);
-  auto highest = (*store)->highest_session_number();
+  opened.instance_id = std::move(*instance_id);
+  if (!in_memory) {
+    auto folded = fold_journal(options.path, opened.instance_id, *opened.store, log);
+    if (!folded) return explained(folded.error(), options.path);
+  }
+  auto run = opened.store->begin_run();
+  if (!run) return explained(std::move(run.error()), options.path);
+  opened.run = *run;
+  auto highest = opened.store->highest_session_number();
   if (!highest) return explained(std::move(highest.error()), options.path);
-  return std::unique_ptr<SqliteLog>(new SqliteLog(std::move(loop), std::move(options),
-                                                  std::move(lock), std::move(*instance_id),
-                                                  *highest, std::move(*store), std::move(log)));
+  opened.highest_number = *highest;
+  return opened;
 }
 
-SqliteLog::SqliteLog(asio::any_io_executor loop, LogOptions options, UniqueFd lock,
-                     std::string instance_id, std::int64_t highest_number,
-                     std::unique_ptr<MessageStore> store, Logger log)
+Result<std::unique_ptr<SqliteLog>> SqliteLog::open(asio::any_io_executor loop, LogOptions options,
+                                                   Logger log) {
+  if (options.path.empty()) {
+    return make_error(ErrorType::kInternalError, "the database has no path")
+        .suggest("set database.path to a file, or database.enabled to false");
+  }
+  auto opened = open_store(options, log);
+  if (!opened) return std::move(opened.error());
+  return std::unique_ptr<SqliteLog>(
+      new SqliteLog(std::move(loop), std::move(options), std::move(*opened), std::move(log)));
+}
+
+SqliteLog::SqliteLog(asio::any_io_executor loop, LogOptions options, Opened opened, Logger log)
     : loop_(std::move(loop)),
       path_(options.path),
-      lock_(std::move(lock)),
-      instance_id_(std::move(instance_id)),
-      highest_number_(highest_number),
-      writer_(std::move(store), options, std::move(log)) {}
+      lock_(std::move(opened.lock)),
+      instance_id_(std::move(opened.instance_id)),
+      run_(opened.run),
+      redact_(options.redact),
+      highest_number_(opened.highest_number),
+      writer_(std::move(opened.store), options, log) {
+  if (path_ == kInMemory) return;
+  journal_.emplace(path_, instance_id_, options.max_pending_bytes, std::move(log));
+  writer_.when_segment_ends(
+      [this](JournalSegment segment) { journal_->ended(std::move(segment)); });
+}
+
+SqliteLog::~SqliteLog() {
+  if (writer_.finish() && journal_) journal_->remove_all();
+}
 
 SessionKey SqliteLog::key_of(const SessionId& session) const {
   const auto known = numbers_.find(session);
@@ -94,23 +119,86 @@ SessionKey SqliteLog::key_of(const SessionId& session) const {
   return {known->second, {}};
 }
 
+void SqliteLog::clean(std::string& text) const {
+  if (!redact_ || text.empty()) return;
+  if (auto changed = redact_(text)) text = std::move(*changed);
+}
+
+void SqliteLog::clean(SessionRecord& session) const {
+  clean(session.title);
+  clean(session.agent_profile);
+  clean(session.agent_settings);
+}
+
+// What is in the queue alone would be lost with the relay.
+void SqliteLog::journal(const EntryView& entry) {
+  if (journal_) journal_->append(entry, writer_.next_order());
+}
+
+void SqliteLog::queue(Write last) {
+  batch_.push_back(std::move(last));
+  if (journal_) {
+    for (JournalSegment& full : journal_->take_full()) {
+      batch_.emplace_back(std::make_unique<SegmentEnd>(SegmentEnd{std::move(full)}));
+    }
+  }
+  writer_.push(batch_);
+}
+
 void SqliteLog::session_created(SessionRecord session) {
   const std::int64_t number = ++highest_number_;
   numbers_[session.id] = number;
-  writer_.push(std::make_unique<SessionCreate>(SessionCreate{number, std::move(session)}));
+  session.updated_at = std::max(session.updated_at, session.created_at);
+  clean(session);
+  auto create = std::make_unique<SessionCreate>(SessionCreate{number, std::move(session)});
+  journal(create.get());
+  queue(std::move(create));
 }
 
 void SqliteLog::session_changed(SessionRecord session) {
-  writer_.push(std::make_unique<SessionChange>(SessionChange{std::move(session)}));
+  session.updated_at = std::max(session.updated_at, wall_now());
+  clean(session);
+  auto change = std::make_unique<SessionChange>(SessionChange{std::move(session)});
+  journal(change.get());
+  queue(std::move(change));
 }
 
 void SqliteLog::session_closed(SessionId id, std::string cause, WallTime at) {
-  numbers_.erase(id);
-  writer_.push(std::make_unique<SessionClose>(SessionClose{std::move(id), std::move(cause), at}));
+  const auto known = numbers_.extract(id);
+  const std::int64_t number = known ? known.mapped() : 0;
+  auto close =
+      std::make_unique<SessionClose>(SessionClose{std::move(id), std::move(cause), at, number});
+  journal(close.get());
+  queue(std::move(close));
 }
 
-void SqliteLog::record(const SessionId& session, MessageRecord message) {
-  writer_.push(MessageWrite{key_of(session), std::move(message)});
+void SqliteLog::session_reopened(SessionRecord session) {
+  session.closed_at.reset();
+  session.cause.clear();
+  session.updated_at = std::max(session.updated_at, wall_now());
+  session_created(std::move(session));
+}
+
+void SqliteLog::record(const SessionId& session, std::span<MessageRecord> messages,
+                       const Progress& progress) {
+  if (redact_) {
+    for (MessageRecord& message : messages) {
+      if (auto body = redact_(message.body.view())) message.body = SharedBytes(std::move(*body));
+      clean(message.method);
+      clean(message.rpc_id);
+      clean(message.peer_id);
+    }
+  }
+  journal(MessageBatch{session, messages, progress});
+  const SessionKey key = key_of(session);
+  for (MessageRecord& message : messages)
+    batch_.emplace_back(MessageWrite{key, std::move(message)});
+  queue(ProgressWrite{key, progress});
+}
+
+void SqliteLog::gap(const SessionId& session, Gap gap) {
+  journal(SessionGap{session, gap});
+  queue(GapWrite{key_of(session), gap});
 }
 
 template <class Answer, class Operation>
@@ -148,12 +236,52 @@ Task<Result<SessionPage>> SqliteLog::list(SessionQuery query) {
   co_return co_await ask<Result<SessionPage>>(std::move(operation));
 }
 
+Task<Result<std::vector<std::string>>> SqliteLog::known_requests(SessionId session,
+                                                                 std::vector<std::string> rpc_ids) {
+  if (rpc_ids.size() > kMaxAskedRequests) {
+    co_return make_error(ErrorType::kInvalidParams, "too many ids of requests were asked for")
+        .suggest("ask for at most " + std::to_string(kMaxAskedRequests) + " ids at a time")
+        .with("count", static_cast<std::int64_t>(rpc_ids.size()));
+  }
+  RequestSearch search;
+  search.session = std::move(session);
+  search.missing.insert(rpc_ids.begin(), rpc_ids.end());
+  while (!search.missing.empty() && !search.done) {
+    auto operation = [search](MessageStore& store, HeldWrites held) {
+      return store.search_requests(search, held);
+    };
+    // Between the steps the storage thread does what else there is.
+    auto step = co_await ask<Result<RequestSearch>>(std::move(operation));
+    if (!step) co_return step.error();
+    search = std::move(*step);
+  }
+  const auto is_unknown = [&search](const std::string& id) { return search.missing.contains(id); };
+  std::erase_if(rpc_ids, is_unknown);
+  co_return rpc_ids;
+}
+
+Task<Result<OpenCalls>> SqliteLog::open_calls(SessionId session) {
+  auto operation = [session = std::move(session)](MessageStore& store, HeldWrites) {
+    return store.open_calls(session);
+  };
+  co_return co_await ask<Result<OpenCalls>>(std::move(operation));
+}
+
 Task<Result<void>> SqliteLog::erase(SessionId session) {
+  const LogStatus log = writer_.status();
+  if (!log.writable) {
+    co_return make_error(
+        ErrorType::kInternalError,
+        "the session cannot be deleted, the message log cannot be written: " + log.last_error)
+        .suggest("make room on the disk of database.path, then delete it again");
+  }
   bool begun = false;
   while (true) {
     auto operation = [session](MessageStore& store, HeldWrites) { return store.erase(session); };
-    // Between the steps the storage thread does what else there is.
-    const auto step = co_await ask<Result<EraseStep>>(std::move(operation));
+    // Between the steps the storage thread does what else there is. What waits to be written comes
+    // first, or it would make the session again.
+    const bool settled = true;
+    const auto step = co_await ask<Result<EraseStep>>(std::move(operation), settled);
     if (!step && begun && step.error().type == ErrorType::kSessionNotFound) break;  // by another
     if (!step) co_return step.error();
     if (step->done) break;
@@ -178,6 +306,11 @@ Task<Result<void>> SqliteLog::set_page_limit(std::int64_t pages) {
 
 LogStatus SqliteLog::status() const {
   LogStatus status = writer_.status();
+  const std::string failure = journal_ ? journal_->failure() : std::string();
+  if (status.writable && !failure.empty()) {
+    status.writable = false;
+    status.last_error = failure;
+  }
   struct stat wal {};
   if (path_ != kInMemory && ::stat((path_ + "-wal").c_str(), &wal) == 0) {
     status.wal_bytes = static_cast<std::uint64_t>(wal.st_size);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/unique_fd.hpp"
+#include "storage/journal.hpp"
 #include "storage/log_writer.hpp"
 #include "storage/message_log.hpp"
 
@@ -14,18 +15,27 @@ class SqliteLog final : public MessageLog {
  public:
   static Result<std::unique_ptr<SqliteLog>> open(asio::any_io_executor loop, LogOptions options,
                                                  Logger log);
+  ~SqliteLog() override;
 
   void session_created(SessionRecord session) override;
   void session_changed(SessionRecord session) override;
   void session_closed(SessionId id, std::string cause, WallTime at) override;
-  void record(const SessionId& session, MessageRecord message) override;
+  void session_reopened(SessionRecord session) override;
+  using MessageLog::record;
+  void record(const SessionId& session, std::span<MessageRecord> messages,
+              const Progress& progress) override;
+  void gap(const SessionId& session, Gap gap) override;
   Task<Result<HistoryPage>> history(SessionId session, Sequence after, std::size_t limit,
                                     std::size_t max_bytes) override;
   Task<Result<std::optional<SessionRecord>>> find(SessionId session) override;
   Task<Result<SessionPage>> list(SessionQuery query) override;
+  Task<Result<std::vector<std::string>>> known_requests(SessionId session,
+                                                        std::vector<std::string> rpc_ids) override;
+  Task<Result<OpenCalls>> open_calls(SessionId session) override;
   Task<Result<void>> erase(SessionId session) override;
   Task<void> flush() override;
   std::string instance_id() const override { return instance_id_; }
+  std::int64_t run() const override { return run_; }
   LogStatus status() const override;
   std::size_t backlog() const override { return writer_.backlog(); }
 
@@ -34,20 +44,38 @@ class SqliteLog final : public MessageLog {
   Task<Result<void>> set_page_limit(std::int64_t pages);
 
  private:
-  SqliteLog(asio::any_io_executor loop, LogOptions options, UniqueFd lock, std::string instance_id,
-            std::int64_t highest_number, std::unique_ptr<MessageStore> store, Logger log);
+  struct Opened {
+    UniqueFd lock;
+    std::unique_ptr<MessageStore> store;
+    std::string instance_id;
+    std::int64_t run = 0;
+    std::int64_t highest_number = 0;
+  };
+  static Result<Opened> open_store(const LogOptions& options, const Logger& log);
+  SqliteLog(asio::any_io_executor loop, LogOptions options, Opened opened, Logger log);
 
   // Runs `operation(store, held)` on the storage thread and answers with its result.
   template <class Answer, class Operation>
   Task<Answer> ask(Operation operation, bool wants_settled_writes = false);
   SessionKey key_of(const SessionId& session) const;
+  // Takes secrets out of what is to be written.
+  void clean(std::string& text) const;
+  void clean(SessionRecord& session) const;
+  // Puts an entry into the journal; what it says goes into the queue after it.
+  void journal(const EntryView& entry);
+  void queue(Write last);
 
   const asio::any_io_executor loop_;
   const std::string path_;
   const UniqueFd lock_;
   const std::string instance_id_;
+  const std::int64_t run_;
+  const std::function<std::optional<std::string>(std::string_view)> redact_;
   std::int64_t highest_number_;
   std::unordered_map<SessionId, std::int64_t> numbers_;  // of open sessions
+  // None for a database in memory. Asking it how it is may mend it.
+  mutable std::optional<Journal> journal_;
+  std::vector<Write> batch_;  // on the way to the queue; its memory is used again
   LogWriter writer_;
 };
 

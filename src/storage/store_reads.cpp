@@ -11,17 +11,12 @@ namespace {
 constexpr std::size_t kMaxHistoryRows = 10'000;
 constexpr std::size_t kMaxListRows = 1'000;
 
-MessageRecord message_of(const Statement& row) {
-  MessageRecord message;
-  message.sequence = row.column_number(0);
-  message.origin = static_cast<Origin>(row.column_number(1));
-  message.kind = static_cast<MessageKind>(row.column_number(2));
-  message.to_client = row.column_number(3) != 0;
-  message.method = row.column_text(4);
-  message.rpc_id = row.column_text(5);
-  message.time = WallTime(std::chrono::milliseconds(row.column_number(6)));
-  message.body = SharedBytes(row.column_text(7));
-  return message;
+void bind_filter(Statement& statement, int parameter, const std::optional<std::string>& value) {
+  if (value) {
+    statement.bind(parameter, *value);
+  } else {
+    statement.bind_null(parameter);
+  }
 }
 
 // Fills a page up to its bounds.
@@ -118,9 +113,14 @@ Result<std::optional<SessionRecord>> MessageStore::find(const SessionId& session
   if (!record) return record;
   const HeldSession belongs(session, number_of(session.value()), held, reopened_);
   for (const auto& entry : held) {
+    const auto* gap = std::get_if<GapWrite>(&entry.write);
+    if (gap != nullptr && belongs(gap->session)) {
+      record->last_sequence = std::max(record->last_sequence, gap->gap.to);
+    }
     const auto* write = std::get_if<MessageWrite>(&entry.write);
     if (write == nullptr || !belongs(write->session)) continue;
     record->last_sequence = std::max(record->last_sequence, write->message.sequence);
+    record->updated_at = std::max(record->updated_at, write->message.time);
   }
   return record;
 }
@@ -142,6 +142,10 @@ Result<SessionPage> MessageStore::list(const SessionQuery& query, HeldWrites hel
   const auto add = [&](std::int64_t number, SessionRecord record) {
     if (query.owner && record.owner != *query.owner) return true;
     if (query.only_active && record.closed_at) return true;
+    if (query.agent && record.agent != *query.agent) return true;
+    if (query.working_directory && record.working_directory != *query.working_directory) {
+      return true;
+    }
     if (page.sessions.size() == limit) {
       page.next_cursor = encode_cursor(last);
       return false;
@@ -159,12 +163,12 @@ Result<SessionPage> MessageStore::list(const SessionQuery& query, HeldWrites hel
   }
   Statement& rows = statements_->list_sessions;
   const ResetAtExit reset(rows);
+  // What a held write may change is looked at in the record, not in the row.
   rows.bind(1, before).bind(3, std::int64_t{query.only_active && held.empty()});
-  if (query.owner) {
-    rows.bind(2, *query.owner);
-  } else {
-    rows.bind_null(2);
-  }
+  bind_filter(rows, 2, query.owner);
+  const std::optional<std::string> any;
+  bind_filter(rows, 4, held.empty() ? query.agent : any);
+  bind_filter(rows, 5, held.empty() ? query.working_directory : any);
   Step step = Step::kDone;
   while ((step = rows.step()) == Step::kRow) {
     SessionRecord record = session_of(rows);

@@ -8,7 +8,11 @@ namespace {
 constexpr std::string_view kColumns =
     "number, id, agent_session_id, owner, working_directory, isolation, title, created_at, "
     "closed_at, "
-    "cause, last_sequence";
+    "cause, last_sequence, agent, updated_at, agent_profile, agent_settings";
+constexpr std::string_view kProgressColumns =
+    "output_bytes, output_first_line, output_last_line, input_sequence, input_prompt";
+constexpr std::string_view kMessageColumns =
+    "sequence, origin, kind, to_client, method, rpc_id, time, body, call, peer_id";
 
 WallTime wall_time(std::int64_t milliseconds) {
   return WallTime(std::chrono::milliseconds(milliseconds));
@@ -19,6 +23,8 @@ WallTime wall_time(std::int64_t milliseconds) {
 Result<std::unique_ptr<MessageStore::Statements>> MessageStore::Statements::prepare(
     Database& database) {
   const std::string columns(kColumns);
+  const std::string read_columns = columns + ", " + std::string(kProgressColumns);
+  const std::string message_columns(kMessageColumns);
   std::optional<Error> failure;
   const auto make = [&](std::string_view sql) -> Statement {
     auto statement = Statement::prepare(database, sql);
@@ -32,15 +38,22 @@ Result<std::unique_ptr<MessageStore::Statements>> MessageStore::Statements::prep
       make("COMMIT"),
       make(
           "INSERT INTO messages (session, sequence, origin, kind, to_client, method, rpc_id, time, "
-          "body, place) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"),
+          "body, place, call, peer_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"),
       make("INSERT INTO runs (session, first, last, place) VALUES (?1, ?2, ?3, ?4)"),
-      make("UPDATE sessions SET last_sequence = ?2 WHERE number = ?1 AND last_sequence < ?2"),
+      make("UPDATE sessions SET last_sequence = ?2, updated_at = max(updated_at, ?3) "
+           "WHERE number = ?1 AND last_sequence < ?2"),
       make("INSERT INTO sessions (" + columns +
-           ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO UPDATE SET "
+           ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) "
+           "ON CONFLICT (id) DO UPDATE SET "
            "agent_session_id = ?3, owner = ?4, working_directory = ?5, isolation = ?6, title = ?7, "
-           "closed_at = ?9, cause = ?10, last_sequence = max(last_sequence, ?11) RETURNING number"),
+           "closed_at = ?9, cause = ?10, last_sequence = max(last_sequence, ?11), agent = ?12, "
+           "updated_at = max(updated_at, ?13), agent_profile = ?14, agent_settings = ?15, "
+           "output_bytes = 0, output_first_line = 0, output_last_line = 0, "
+           "input_sequence = max(last_sequence, ?11), input_prompt = 0, "
+           "opened_sequence = max(last_sequence, ?11) RETURNING number"),
       make("UPDATE sessions SET agent_session_id = ?2, working_directory = ?3, title = ?4, "
-           "last_sequence = max(last_sequence, ?5) WHERE id = ?1"),
+           "last_sequence = max(last_sequence, ?5), updated_at = max(updated_at, ?6), "
+           "agent_profile = ?7, agent_settings = ?8 WHERE id = ?1"),
       make("UPDATE sessions SET closed_at = ?2, cause = ?3 WHERE id = ?1 AND closed_at IS NULL"),
       make("SELECT number FROM sessions WHERE id = ?1"),
       make("SELECT from_sequence FROM gaps WHERE session = ?1 AND from_sequence < ?2 "
@@ -49,13 +62,15 @@ Result<std::unique_ptr<MessageStore::Statements>> MessageStore::Statements::prep
            "WHERE session = ?1 AND from_sequence = ?2"),
       make("INSERT INTO gaps (session, from_sequence, to_sequence) VALUES (?1, ?2, ?3) "
            "ON CONFLICT (session, from_sequence) DO UPDATE SET to_sequence = max(to_sequence, ?3)"),
-      make("SELECT " + columns + " FROM sessions WHERE id = ?1"),
-      make("SELECT " + columns +
+      make("SELECT " + read_columns + " FROM sessions WHERE id = ?1"),
+      make("SELECT " + read_columns +
            " FROM sessions WHERE number < ?1 AND (?2 IS NULL OR owner = ?2) "
-           "AND (?3 = 0 OR closed_at IS NULL) ORDER BY number DESC"),
+           "AND (?3 = 0 OR closed_at IS NULL) AND (?4 IS NULL OR agent = ?4) "
+           "AND (?5 IS NULL OR working_directory = ?5) ORDER BY number DESC"),
       make("SELECT place, last - first FROM runs WHERE session = ?1 AND first >= coalesce("
            "(SELECT max(first) FROM runs WHERE session = ?1 AND first <= ?2), 0) ORDER BY first"),
-      make("SELECT sequence, origin, kind, to_client, method, rpc_id, time, body FROM messages "
+      make("SELECT " + message_columns +
+           " FROM messages "
            "WHERE place BETWEEN ?1 AND ?2 AND sequence > ?3 ORDER BY place"),
       make("SELECT from_sequence, to_sequence FROM gaps WHERE session = ?1 ORDER BY from_sequence"),
       make("SELECT r.place, r.session, r.first, r.last - r.first + 1, s.closed_at IS NOT NULL, "
@@ -69,6 +84,29 @@ Result<std::unique_ptr<MessageStore::Statements>> MessageStore::Statements::prep
       make("SELECT place, first, last - first + 1 FROM runs WHERE session = ?1 ORDER BY first "
            "LIMIT ?2"),
       make("DELETE FROM sessions WHERE number = ?1"),
+      make("SELECT first, last, place FROM runs WHERE session = ?1 AND first < ?2 "
+           "ORDER BY first DESC"),
+      make("SELECT rpc_id FROM messages WHERE place BETWEEN ?1 AND ?2 AND origin = ?3 "
+           "AND kind = ?4"),
+      make("UPDATE sessions SET output_bytes = iif(?2 > 0, ?2, output_bytes), "
+           "output_first_line = iif(?2 > 0, ?3, output_first_line), "
+           "output_last_line = iif(?2 > 0, ?4, output_last_line), "
+           "input_sequence = max(input_sequence, ?5), input_prompt = max(input_prompt, ?6) "
+           "WHERE number = ?1"),
+      make("SELECT max(coalesce((SELECT last FROM runs WHERE session = ?1 ORDER BY first DESC "
+           "LIMIT 1), 0), coalesce((SELECT max(to_sequence) FROM gaps WHERE session = ?1), 0))"),
+      make("SELECT " + message_columns +
+           " FROM messages q WHERE session = ?1 AND call > 0 AND kind = 0 AND sequence > "
+           "(SELECT opened_sequence FROM sessions WHERE number = ?1) AND NOT EXISTS "
+           "(SELECT 1 FROM messages a WHERE a.session = q.session AND a.call = q.call "
+           "AND a.call > 0 AND a.kind = 1) ORDER BY sequence"),
+      make("SELECT a.sequence, a.origin, a.kind, a.to_client, a.method, a.rpc_id, a.time, a.body, "
+           "a.call, q.peer_id FROM messages a JOIN messages q ON q.session = a.session "
+           "AND q.call = a.call AND q.call > 0 AND q.kind = 0 "
+           "WHERE a.session = ?1 AND a.call > 0 AND a.kind = 1 AND a.to_client = 0 "
+           "AND a.sequence > ?2 ORDER BY a.sequence"),
+      make("INSERT INTO properties (name, value) VALUES ('written_order', ?1) "
+           "ON CONFLICT (name) DO UPDATE SET value = ?1"),
       make("PRAGMA page_count"),
       make("PRAGMA freelist_count"),
   });
@@ -88,7 +126,31 @@ SessionRecord session_of(const Statement& row) {
   if (const auto closed_at = row.column_optional(8)) record.closed_at = wall_time(*closed_at);
   record.cause = row.column_text(9);
   record.last_sequence = row.column_number(10);
+  record.agent = row.column_text(11);
+  record.updated_at = wall_time(row.column_number(12));
+  record.agent_profile = row.column_text(13);
+  record.agent_settings = row.column_text(14);
+  record.progress.output.bytes = static_cast<std::uint64_t>(row.column_number(15));
+  record.progress.output.first_line = static_cast<std::uint64_t>(row.column_number(16));
+  record.progress.output.last_line = static_cast<std::uint64_t>(row.column_number(17));
+  record.progress.input = row.column_number(18);
+  record.progress.prompt = row.column_number(19);
   return record;
+}
+
+MessageRecord message_of(const Statement& row) {
+  MessageRecord message;
+  message.sequence = row.column_number(0);
+  message.origin = static_cast<Origin>(row.column_number(1));
+  message.kind = static_cast<MessageKind>(row.column_number(2));
+  message.to_client = row.column_number(3) != 0;
+  message.method = row.column_text(4);
+  message.rpc_id = row.column_text(5);
+  message.time = wall_time(row.column_number(6));
+  message.body = SharedBytes(row.column_text(7));
+  message.call = row.column_number(8);
+  message.peer_id = row.column_text(9);
+  return message;
 }
 
 }  // namespace relay::storage

@@ -16,10 +16,14 @@ struct MessageStore::Statements {
   Statement runs_from, messages_of_run, gaps_of_session;
   Statement runs_by_age, delete_run, shorten_run, delete_places;
   Statement oldest_runs, delete_session;
-  Statement page_count, free_pages;
+  Statement runs_before, requests_at;
+  Statement progress, known_up_to, open_calls, unsent_answers;
+  Statement written_order, page_count, free_pages;
 };
 
 // The columns of a session in the order in which session_of() reads them.
 SessionRecord session_of(const Statement& row);
+// The same for a message.
+MessageRecord message_of(const Statement& row);
 
 }  // namespace relay::storage

@@ -27,18 +27,30 @@ bool concerns_the_row(int code) {
 Result<WriteCount> MessageStore::write(HeldWrites writes) {
   const std::int64_t place_before = next_place_;
   const std::int64_t rows_before = rows_;
+  if (writes.empty()) return WriteCount();
+  const std::uint64_t order = writes.back().order;
   WriteCount count;
+  progress_.clear();
   if (statements_->begin.run() != Step::kDone) return failure("cannot begin to write");
   // Sessions first: their rows have to be there for the messages, whatever the order in the group.
   const bool applied =
       std::all_of(writes.begin(), writes.end(),
                   [this](const auto& entry) { return apply_session_write(entry.write); }) &&
-      insert_messages(writes, count);
-  if (applied && statements_->commit.run() == Step::kDone) return count;
+      insert_messages(writes, count) && write_progress() &&
+      statements_->written_order.bind(1, static_cast<std::int64_t>(order)).run() == Step::kDone;
+  if (applied && statements_->commit.run() == Step::kDone) {
+    written_order_ = order;
+    return count;
+  }
   next_place_ = place_before;
   rows_ = rows_before;
   auto problem = undone("cannot write");
   return std::move(problem.error());
+}
+
+void MessageStore::settled() {
+  for (const std::int64_t number : closed_) reopened_.erase(number);
+  closed_.clear();
 }
 
 Result<void> MessageStore::undone(std::string what) {
@@ -60,6 +72,11 @@ bool MessageStore::apply_session_write(const Write& write) {
     const auto number = number_of(gap->session);
     return !number || insert_gap(*number, gap->gap);
   }
+  if (const auto* progress = std::get_if<ProgressWrite>(&write)) {
+    progress_[progress->session].advance(progress->progress);
+    return true;
+  }
+  if (std::holds_alternative<std::unique_ptr<SegmentEnd>>(write)) return true;
   if (const auto* change = std::get_if<std::unique_ptr<SessionChange>>(&write)) {
     const SessionRecord& record = (*change)->record;
     return statements_->change_session.bind(1, record.id.value())
@@ -67,9 +84,13 @@ bool MessageStore::apply_session_write(const Write& write) {
                .bind(3, record.working_directory)
                .bind(4, record.title)
                .bind(5, record.last_sequence)
+               .bind(6, milliseconds(record.updated_at))
+               .bind(7, record.agent_profile)
+               .bind(8, record.agent_settings)
                .run() == Step::kDone;
   }
   const SessionClose& close = *std::get<std::unique_ptr<SessionClose>>(write);
+  if (reopened_.contains(close.number)) closed_.push_back(close.number);
   return statements_->close_session.bind(1, close.id.value())
              .bind(2, milliseconds(close.at))
              .bind(3, close.cause)
@@ -89,7 +110,11 @@ bool MessageStore::create_session(const SessionCreate& write) {
       .bind(7, record.title)
       .bind(8, milliseconds(record.created_at))
       .bind(10, record.cause)
-      .bind(11, record.last_sequence);
+      .bind(11, record.last_sequence)
+      .bind(12, record.agent)
+      .bind(13, milliseconds(record.updated_at))
+      .bind(14, record.agent_profile)
+      .bind(15, record.agent_settings);
   if (record.closed_at) {
     statement.bind(9, milliseconds(*record.closed_at));
   } else {
@@ -97,8 +122,16 @@ bool MessageStore::create_session(const SessionCreate& write) {
   }
   if (statement.step() != Step::kRow) return false;
   const std::int64_t number = statement.column_number(0);
-  if (number != write.number) reopened_[write.number] = number;
-  return statement.step() == Step::kDone;
+  if (statement.step() != Step::kDone) return false;
+  // It has another agent from here on.
+  std::erase_if(progress_, [&](const auto& entry) { return number_of(entry.first) == number; });
+  if (number != write.number) {
+    reopened_[write.number] = number;
+    return true;
+  }
+  reopened_.erase(number);
+  // A session that goes on but has no row was erased: what came before is not there.
+  return record.last_sequence == 0 || insert_gap(number, {1, record.last_sequence});
 }
 
 bool MessageStore::insert_gap(std::int64_t session, Gap gap) {
@@ -111,7 +144,9 @@ bool MessageStore::insert_gap(std::int64_t session, Gap gap) {
   Statement& statement = extended ? statements_->extend_gap : statements_->insert_gap;
   statement.bind(1, session).bind(2, extended.value_or(gap.from)).bind(3, gap.to);
   const bool kept = statement.run() == Step::kDone || concerns_the_row(database_.error_code());
-  return kept && statements_->reached.bind(1, session).bind(2, gap.to).run() == Step::kDone;
+  return kept &&
+         statements_->reached.bind(1, session).bind(2, gap.to).bind(3, std::int64_t{0}).run() ==
+             Step::kDone;
 }
 
 bool MessageStore::insert_messages(HeldWrites writes, WriteCount& count) {
@@ -170,7 +205,9 @@ bool MessageStore::insert_run(std::span<const NumberedMessage> run, WriteCount& 
         .bind(7, message->rpc_id)
         .bind(8, milliseconds(message->time))
         .bind(9, message->body.view())
-        .bind(10, next_place_++);
+        .bind(10, next_place_++)
+        .bind(11, message->call)
+        .bind(12, message->peer_id);
     if (insert.run() == Step::kDone) {
       ++count.written;
     } else if (concerns_the_row(database_.error_code())) {
@@ -181,7 +218,28 @@ bool MessageStore::insert_run(std::span<const NumberedMessage> run, WriteCount& 
     }
   }
   rows_ += static_cast<std::int64_t>(run.size());
-  return statements_->reached.bind(1, session).bind(2, last).run() == Step::kDone;
+  return statements_->reached.bind(1, session)
+             .bind(2, last)
+             .bind(3, milliseconds(run.back().message->time))
+             .run() == Step::kDone;
+}
+
+// Once a session and group: only the last word counts.
+bool MessageStore::write_progress() {
+  for (const auto& [session, progress] : progress_) {
+    const auto number = number_of(session);
+    if (!number) continue;
+    const OutputPosition& output = progress.output;
+    const bool written = statements_->progress.bind(1, *number)
+                             .bind(2, static_cast<std::int64_t>(output.bytes))
+                             .bind(3, static_cast<std::int64_t>(output.first_line))
+                             .bind(4, static_cast<std::int64_t>(output.last_line))
+                             .bind(5, progress.input)
+                             .bind(6, progress.prompt)
+                             .run() == Step::kDone;
+    if (!written) return false;
+  }
+  return true;
 }
 
 std::optional<std::int64_t> MessageStore::number_of(const SessionKey& session) {

@@ -1,16 +1,14 @@
 // The Engine client against a real Engine: the one of DOCKER_HOST.
+#include "demo_image.hpp"
 #include "engine/address.hpp"
 #include "engine/client.hpp"
 #include "engine/stream_demuxer.hpp"
-#include "engine/tar.hpp"
 #include "engine/testing/run_task.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <unistd.h>
 
@@ -32,11 +30,6 @@ std::string state_text(const Error& error, std::string_view name) {
   return {};
 }
 
-std::string demo_agent() {
-  std::ifstream file(RELAY_STATIC_DEMO_AGENT, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
 class EngineLive : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -54,24 +47,14 @@ class EngineLive : public ::testing::Test {
                    ". Start one with scripts/engine.sh and set DOCKER_HOST.";
         co_return;
       }
-      const std::string agent = demo_agent();
-      EXPECT_FALSE(agent.empty()) << "acp-demo-agent is not built";
-      co_await import_image(agent);
+      co_await import_demo_image(endpoint_, tag_);
     });
     is_ready_ = trouble_.empty() && !HasFailure();
   }
 
   static void TearDownTestSuite() {
     if (!is_ready_) return;
-    run([]() -> Task<void> {
-      const auto executor = co_await asio::this_coro::executor;
-      http::Client client(executor, endpoint_, {});
-      http::Request request;
-      request.method = "DELETE";
-      request.target = "/v1.41/images/" + image() + "?force=1";
-      const Result<http::Response> answer = co_await client.request(request);
-      EXPECT_TRUE(answer) << testing::why(answer);
-    });
+    run([]() -> Task<void> { co_await remove_demo_image(endpoint_, tag_); });
   }
 
   void SetUp() override { ASSERT_TRUE(is_ready_) << trouble_; }
@@ -95,21 +78,7 @@ class EngineLive : public ::testing::Test {
     co_return std::make_shared<EngineClient>(executor, endpoint_, EngineOptions());
   }
 
-  static Task<void> import_image(std::string agent) {
-    const auto executor = co_await asio::this_coro::executor;
-    http::Client client(executor, endpoint_, {});
-    http::Request request;
-    request.method = "POST";
-    request.target = "/v1.41/images/create?fromSrc=-&repo=relay-engine-test&tag=" + tag_ +
-                     "&changes=ENV%20COLOUR%3Dgreen&changes=CMD%20%5B%22%2Facp-demo-agent%22%5D";
-    request.headers = {{"Content-Type", "application/x-tar"}};
-    request.body = executable_archive("acp-demo-agent", agent);
-    const Result<http::Response> answer = co_await client.request(request);
-    RELAY_NEED(answer);
-    EXPECT_EQ(answer->status, 200) << answer->body;
-  }
-
-  static std::string image() { return "relay-engine-test:" + tag_; }
+  static std::string image() { return demo_image(tag_); }
   static std::string name(std::string_view what) {
     return "relay-" + tag_ + "-" + std::string(what);
   }

@@ -6,7 +6,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from harness import containers  # noqa: E402  the path above must come first
+from harness import containers, sdk  # noqa: E402  the path above must come first
 from harness.engine import Engine  # noqa: E402
 from harness.relay import Relay  # noqa: E402
 
@@ -20,6 +20,14 @@ def pytest_runtest_makereport(item, call):
 def _passed(request):
     report = getattr(request.node, "report_call", None)
     return report is not None and report.passed
+
+
+def pytest_terminal_summary(terminalreporter):
+    if sdk.played:
+        terminalreporter.section("clients of others")
+        terminalreporter.write_line(sdk.versions())
+        for (client, over, against), times in sorted(sdk.played.items()):
+            terminalreporter.write_line(f"{client} over {over}, {against}: {times} runs")
 
 
 @pytest.fixture
@@ -75,6 +83,12 @@ def demo_image(engine):
 def tools_image(engine):
     """The demo agent with busybox and an agent that runs shell scripts."""
     return containers.import_tools(engine)
+
+
+@pytest.fixture(scope="session")
+def example_image(engine):
+    """The example agent of the official SDK."""
+    return containers.import_example(engine)
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ def test_version_and_help_teach():
     assert code == 0 and re.match(r"acp-relay \d+\.\d+\.\d+", out)
     code, out, _ = run_cli("--help")
     assert code == 0
-    for word in ("serve", "prompt", "sessions", "check-config", "Exit codes", "ACP_RELAY_TOKEN"):
+    for word in ("serve", "connect", "prompt", "sessions", "replay", "check-config", "Exit codes", "ACP_RELAY_TOKEN"):
         assert word in out, word
-    for command in ("serve", "prompt", "sessions", "check-config"):
+    for command in ("serve", "connect", "prompt", "sessions", "replay", "check-config"):
         code, out, _ = run_cli(command, "--help")
         assert code == 0 and "xit code" in out, command
 
@@ -137,6 +137,20 @@ def test_tokens_come_from_the_environment_or_a_file(make_relay, tmp_path):
     file = tmp_path / "token"
     file.write_text("secret-token-1\n")
     assert run_cli("prompt", "--token-file", str(file), "hello", relay=relay)[0] == 0
+
+
+def test_idle_sessions_are_closed_at_once_and_used_ones_with_all(relay):
+    assert run_cli("sessions", "close", "--all", relay=relay)[:2] == (0, "there is no such session\n")
+    client = relay.websocket()
+    used = client.new(relay.workspace)
+    idle = [relay.http().new(relay.workspace) for _ in range(3)]
+    code, out, err = run_cli("sessions", "close", "--idle", relay=relay)
+    assert code == 0, err
+    assert sorted(out.splitlines()) == sorted(f"session {id} is closed" for id in idle)
+    relay.wait_for_agents(1)
+    assert run_cli("sessions", "close", "--all", relay=relay)[:2] == (0, f"session {used} is closed\n")
+    relay.wait_for_agents(0)
+    assert {row[0] for row in relay.query("SELECT DISTINCT cause FROM sessions")} == {"operator"}
 
 
 def test_sessions_are_listed_shown_read_exported_and_closed(relay, tmp_path):

@@ -12,16 +12,17 @@ import threading
 import pytest
 
 from harness import containers
-from harness.deadline import SCALE, wait_until
+from harness.deadline import SCALE, Late, wait_until
 from harness.engine import Engine
-from harness.http_client import RelayError, text_block
+from harness.http_client import RelayError
 from harness.relay import DEMO_AGENT, ROOT
 
 
 class PrivateEngine(Engine):
     """A dockerd of the test's own, which it may end."""
 
-    def __init__(self):
+    def __init__(self, *flags):
+        self.flags = flags
         # The path of a socket has to be short.
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="acp-e2e-", dir="/tmp"))
         super().__init__(f"unix://{self.directory}/docker.sock")
@@ -33,7 +34,7 @@ class PrivateEngine(Engine):
         return done.stdout
 
     def start(self):
-        assert self.run("start", str(self.directory)).strip() == f"DOCKER_HOST={self.address}"
+        assert self.run("start", str(self.directory), *self.flags).strip() == f"DOCKER_HOST={self.address}"
 
     def end_daemon(self, signal=15):
         pid = int((self.directory / "pid").read_text())
@@ -45,9 +46,8 @@ class PrivateEngine(Engine):
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-@pytest.fixture(scope="module")
-def private_engine():
-    engine = PrivateEngine()
+def running(*flags):
+    engine = PrivateEngine(*flags)
     try:
         engine.start()
         yield engine
@@ -55,14 +55,29 @@ def private_engine():
         engine.clear()
 
 
+@pytest.fixture(scope="module")
+def private_engine():
+    yield from running()
+
+
 @pytest.fixture
-def private_relay(private_engine, make_relay):
-    private_engine.start()
+def lasting_engine():
+    """Its containers go on when it ends."""
+    yield from running("--live-restore")
+
+
+def relays_of(engine, make_relay):
+    engine.start()
 
     def make(container=None, config=None, **options):
         return make_relay({**(config or {}), "container": container or {}}, kind=containers.ContainerRelay,
-                          engine=private_engine, image=containers.import_demo(private_engine), **options)
-    yield make
+                          engine=engine, image=containers.import_demo(engine), **options)
+    return make
+
+
+@pytest.fixture
+def private_relay(private_engine, make_relay):
+    yield relays_of(private_engine, make_relay)
     private_engine.start()  # relays end with the test, and look at it
 
 
@@ -87,12 +102,95 @@ def test_an_engine_that_ends_and_comes_back(private_relay, private_engine, signa
     assert relay.management("/api/health").status_code == 200, "the relay itself is well"
     private_engine.start()
     wait_until(lambda: relay.management("/api/ready").status_code == 200, "ready is green again")
-    # Without live-restore a daemon ends its containers; the session says so or still works.
-    wait_until(lambda: client.all("_acp-relay/session_closed") or relay.container(session)["State"]["Running"],
-               "the old session's fate is known")
+    # Without live-restore a daemon ends its containers: the next prompt gets another agent.
+    # The container is removed first and the client told after that.
+    def running():
+        container = relay.container(session)
+        return container is not None and container["State"]["Running"]
+
+    wait_until(lambda: client.all("_acp-relay/session_closed") or running(), "the old session's fate is known")
     if client.all("_acp-relay/session_closed"):
-        assert client.error("session/prompt", sessionId=session, content=text_block("x")).type
+        assert client.prompt("another agent")[1] == "another agent"
     relay.assert_serves()
+
+
+@pytest.mark.parametrize("signal", [15, 9], ids=["in order", "killed"])
+def test_agents_live_through_a_daemon_with_live_restore(lasting_engine, make_relay, signal):
+    relay = relays_of(lasting_engine, make_relay)()
+    client = relay.websocket()
+    session, idle = client.new("/workspace"), client.new("/workspace")
+    for _ in range(2):  # attached since the start, then by the container's log
+        before = client.count()
+        turn = client.start_prompt("/permission", session)
+        question = client.incoming("session/request_permission", start=before)
+        lasting_engine.end_daemon(signal)
+        lasting_engine.start()
+        wait_until(lambda: relay.management("/api/ready").status_code == 200, "ready is green again")
+        client.respond(question, {"outcome": {"outcome": "selected", "optionId": "allow"}})
+        assert client.answer(turn, 60)["result"]["stopReason"] == "end_turn"
+        assert client.prompt("alive", idle)[1] == "alive"
+    client.result("session/close", sessionId=session)
+    client.result("session/close", sessionId=idle)
+    relay.wait_until_empty()
+
+
+@pytest.mark.parametrize("signal", [15, 9], ids=["in order", "killed"])
+def test_agents_live_through_a_daemon_that_restarts_while_there_is_no_relay(lasting_engine, make_relay, signal):
+    relay = relays_of(lasting_engine, make_relay)()
+    client = relay.websocket()
+    session = client.new("/workspace")
+    assert client.prompt("before", session)[1] == "before"
+    client.start_prompt("/permission", session)
+    client.incoming("session/request_permission")
+    relay.process.kill()
+    relay.wait()
+    lasting_engine.end_daemon(signal)
+    lasting_engine.start()
+    relay.start()
+    client = relay.websocket()
+    client.result("session/resume", sessionId=session)
+    question = client.incoming("session/request_permission")
+    asked = client.count()
+    client.respond(question, {"outcome": {"outcome": "selected", "optionId": "allow"}})
+    client.incoming("_acp-relay/turn_complete", start=asked)
+    assert client.prompt("alive", session)[1] == "alive"
+    client.result("session/close", sessionId=session)
+    relay.wait_until_empty()
+
+
+# A daemon that is killed while it writes may leave a log that Docker itself reads no further.
+def test_what_an_ending_daemon_takes_with_it_is_said_and_nothing_is_doubled(lasting_engine, make_relay):
+    relay = relays_of(lasting_engine, make_relay)()
+    client = relay.websocket()
+    session = client.new("/workspace")
+    turn = client.start_prompt("/chunks 30000 100", session)
+    client.incoming("session/update")
+    lasting_engine.end_daemon()
+    lasting_engine.start()
+    notices = "_acp-relay/agent_notice"
+
+    def is_answer(message):
+        return "method" not in message and message.get("id") == turn
+    client.wait_for(lambda m: m.get("method") == notices or is_answer(m), "the answer, or that it may be lost", 60 * SCALE)
+    seen, answer = 0, None
+    while answer is None:
+        try:
+            message = client.wait_for(lambda _: True, "more of the turn", 5 * SCALE, start=seen)
+            seen += 1
+            answer = message if is_answer(message) else None
+        except Late:  # its end is among what was lost
+            client.notify("session/cancel", sessionId=session)
+            answer = client.answer(turn)
+    ended = answer["result"]["stopReason"]
+    updates = [message["params"]["update"] for message in client.all("session/update")]
+    texts = [u["content"]["text"] for u in updates if u["sessionUpdate"] == "agent_message_chunk"]
+    numbers = [int(text.split(" ")[0]) for text in texts]
+    assert numbers == sorted(set(numbers))
+    if len(numbers) < 30_000:
+        notice = client.incoming(notices)["params"]["error"]
+        assert "may be lost" in notice["message"]
+    assert ended == "cancelled" or len(numbers) > 29_000
+    assert client.prompt("alive", session)[1] == "alive"
 
 
 def test_a_session_closed_while_the_engine_is_away_is_cleared_up_later(private_relay, private_engine):

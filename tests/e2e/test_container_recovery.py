@@ -16,7 +16,7 @@ def kill(relay):
     relay.wait()
 
 
-def test_a_killed_relay_leaves_its_agents_running_and_the_next_start_clears_up(make_container_relay):
+def test_a_killed_relay_leaves_its_agents_running_and_the_next_start_goes_on(make_container_relay):
     relay = make_container_relay()
     client = relay.websocket()
     session = client.new("/workspace")
@@ -26,9 +26,12 @@ def test_a_killed_relay_leaves_its_agents_running_and_the_next_start_clears_up(m
     assert relay.container(session)["State"]["Running"], "an agent survives the death of its relay"
     assert (relay.host_workspace(session) / "file.txt").is_file()
     relay.start()
-    relay.wait_until_empty()
-    wait_until(lambda: relay.open_rows() == [], "no row claims to be open")
     relay.may_leave_open_rows = False
+    assert relay.container(session)["State"]["Running"]
+    [one] = relay.http().result("session/list")["sessions"]
+    assert (one["id"], one["isActive"]) == (session, True)
+    relay.http().result("session/close", sessionId=session)
+    relay.wait_until_empty()
     relay.assert_serves()
 
 
@@ -40,6 +43,10 @@ def test_what_ended_while_the_relay_was_dead_is_cleared_too(make_container_relay
     engine.kill(f"acp-agent-{killed}")
     engine.remove(f"acp-agent-{removed}")
     relay.start()
+    wait_until(lambda: relay.containers() == [], "no container is left")
+    for session in (killed, removed):
+        assert relay.host_workspace(session).is_dir(), "nobody gave the session up"
+        relay.http().result("session/close", sessionId=session)
     relay.wait_until_empty()
 
 

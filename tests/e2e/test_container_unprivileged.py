@@ -59,7 +59,7 @@ def test_links_do_not_lead_the_clearing_up_astray(make_unprivileged, tmp_path):
     assert relay.directory.is_dir()
 
 
-def test_leftovers_of_a_killed_relay_are_removed_by_its_next_start(make_unprivileged, engine):
+def test_a_killed_relay_is_followed_by_one_that_goes_on_and_cleans_up(make_unprivileged, engine):
     relay = make_unprivileged()
     client = relay.websocket()
     session = client.new("/workspace")
@@ -70,4 +70,6 @@ def test_leftovers_of_a_killed_relay_are_removed_by_its_next_start(make_unprivil
     assert relay.container(session)["State"]["Running"]
     group = os.stat(engine.socket).st_gid
     relay.start(prefix=("setpriv", f"--reuid={RELAY_UID}", f"--regid={RELAY_UID}", f"--groups={group}"))
+    relay.may_leave_open_rows = False
+    relay.http().result("session/close", sessionId=session)
     relay.wait_until_empty()

@@ -181,13 +181,11 @@ def test_a_killed_relay_leaves_its_log_and_no_open_row(make_relay):
     client = relay.http()
     id = client.new(relay.workspace)
     client.prompt_text(id, "before the crash")
-    wait_until(lambda: relay.query("SELECT count(*) FROM messages WHERE body LIKE '%stopReason%'") > [(0,)],
-               "the turn is in the database")
     relay.send_signal(signal.SIGKILL)
     relay.wait()
     relay.start()
     client = relay.http()
     [item] = client.result("session/list")["sessions"]
-    assert (item["isActive"], item["cause"]) == (False, "relay_restarted")
+    assert not item["isActive"] and item["cause"].startswith("relay_restarted")
     assert "before the crash" in json.dumps(history(client, id))
     relay.assert_serves()

@@ -1,6 +1,8 @@
 #include "backend/docker/attached_container.hpp"
 
+#include "backend/docker/container_spec.hpp"
 #include "backend/docker/exit_cause.hpp"
+#include "protocol/frame.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
@@ -15,35 +17,89 @@ constexpr std::chrono::milliseconds kEndWouldFollow(1'000);
 }  // namespace
 
 AttachedContainer::AttachedContainer(DockerContext& shared_context, SessionId session_id,
-                                     std::string container_id,
-                                     std::unique_ptr<http::Stream> attach_stream,
+                                     std::string container_id, ContainerStreams streams,
                                      engine::ExitWatch exit_watch)
     : context(shared_context),
       session(std::move(session_id)),
       id(std::move(container_id)),
       log(context.log.with("session", session.value()).with("container", id.substr(0, 12))),
-      stream(std::move(attach_stream)),
+      log_driver(context.options.log_driver),
+      input_stream(std::move(streams.input)),
+      output_stream(std::move(streams.output)),
       watch(std::move(exit_watch)),
       output_ready(context.executor),
       room(context.executor),
+      input_changed(context.executor),
       output_ended(context.executor),
       exited(context.executor),
+      watch_changed(context.executor),
       finished(context.executor),
       splitter_(context.options.max_line_bytes),
       tail_(context.options.max_stderr_bytes),
       stderr_lines_(context.options.stderr_lines_per_second) {}
 
+AttachedContainer::AttachedContainer(DockerContext& shared_context,
+                                     const engine::ContainerFacts& facts, ContainerStreams streams,
+                                     engine::ExitWatch exit_watch)
+    : context(shared_context),
+      session(facts.label(kSessionLabel)),
+      id(facts.id),
+      log(context.log.with("session", session.value()).with("container", id.substr(0, 12))),
+      log_driver(facts.log_driver),
+      watch(std::move(exit_watch)),
+      output_ready(context.executor),
+      room(context.executor),
+      input_changed(context.executor),
+      output_ended(context.executor),
+      exited(context.executor),
+      watch_changed(context.executor),
+      finished(context.executor),
+      splitter_(context.options.max_line_bytes),
+      tail_(context.options.max_stderr_bytes),
+      stderr_lines_(context.options.stderr_lines_per_second) {
+  tail_.append(streams.stderr_before);
+  go_on_with(std::move(streams));
+}
+
+void AttachedContainer::go_on_with(ContainerStreams streams) {
+  input_stream = std::move(streams.input);
+  output_stream = std::move(streams.output);
+  input_broken = false;
+  input_changed.notify();
+  frames_ = streams.frames;
+  splitter_ =
+      LineSplitter(context.options.max_line_bytes);  // it comes again from a line's beginning
+  counter_ = OutputCounter(streams.position);
+  is_logged_ = streams.is_log;
+  may_be_in_a_line_ = streams.may_begin_in_a_line;
+  take_stdout(streams.stdout_ahead);
+  if (has_output()) output_ready.notify();
+}
+
 void AttachedContainer::take(std::string_view bytes) {
-  const std::size_t before = lines_.size();
+  if (left) return;  // the next run reads them
   while (true) {
-    const auto piece = demuxer_.next(bytes);
+    const auto piece = frames_.next(bytes);
     if (piece.bytes.empty()) break;
-    if (piece.source == engine::StreamDemuxer::Source::kStderr) {
+    if (piece.source == LogFrames::Source::kStderr) {
       tail_.append(piece.bytes);
       log_lines(stderr_lines_.push(piece.bytes, std::chrono::steady_clock::now()));
     } else {
-      splitter_.push(piece.bytes, lines_);
+      take_stdout(piece.bytes);
     }
+  }
+  if (has_output()) output_ready.notify();
+}
+
+void AttachedContainer::take_stdout(std::string_view bytes) {
+  const std::size_t before = lines_.size();
+  splitter_.push(bytes, lines_);
+  counter_.take(bytes);
+  if (may_be_in_a_line_ && lines_.size() > before) {
+    may_be_in_a_line_ = false;
+    // The end of a message is never a message.
+    const auto begin = lines_.begin() + static_cast<std::ptrdiff_t>(before);
+    if (!Frame::parse(*begin, {})) lines_.erase(begin);
   }
   for (std::size_t index = before; index < lines_.size(); ++index) {
     if (stopping && is_full()) {
@@ -54,18 +110,18 @@ void AttachedContainer::take(std::string_view bytes) {
     ready_bytes_ += lines_[index].capacity() + sizeof(std::string);
   }
   oversized_ += splitter_.take_oversized();
-  if (has_output()) output_ready.notify();
 }
 
 void AttachedContainer::end_output() {
-  splitter_.finish(lines_);
+  if (!left) splitter_.finish(lines_);
   log_lines(stderr_lines_.finish(std::chrono::steady_clock::now()));
-  if (demuxer_.failed()) {
-    log.error("the Engine's attach stream is not what it should be, closed",
+  if (frames_.failed()) {
+    log.error("the Engine's stream of output is not what it should be, closed",
               {{"engine", context.engine.address()}});
   }
   if (dropped_ > 0) log.warn("agent wrote too much while it ended", {{"dropped_lines", dropped_}});
   output_ended.happen();
+  input_changed.notify();
   output_ready.notify();
 }
 
@@ -74,9 +130,16 @@ AgentOutput AttachedContainer::take_output() {
   output.lines = std::exchange(lines_, {});
   output.oversized_lines = std::exchange(oversized_, 0);
   output.notices = std::exchange(notices_, {});
+  output.position = counter_.position();
   if (is_full()) room.notify();
   ready_bytes_ = 0;
   return output;
+}
+
+void AttachedContainer::close_streams() {
+  input_stream->close();
+  output_stream->close();
+  watch.close();
 }
 
 void AttachedContainer::notice(Error error) {
@@ -97,24 +160,6 @@ void AttachedContainer::log_lines(const StderrLines::Output& output) const {
   for (const std::string& line : output.lines) {
     log.info("agent stderr", {{"line", redact ? redact(line) : line}});
   }
-}
-
-Task<void> pump_output(std::shared_ptr<AttachedContainer> container) {
-  while (true) {
-    const auto bytes = co_await container->stream->read_some();
-    if (!bytes || bytes->empty()) break;
-    container->take(*bytes);
-    while (container->is_full() && !container->stopping) {
-      const bool woken = co_await container->room.wait();
-      if (!woken) break;
-    }
-  }
-  container->end_output();
-}
-
-Task<void> watch_exit(std::shared_ptr<AttachedContainer> container) {
-  container->exit_code = co_await container->watch.wait();
-  container->exited.happen();
 }
 
 Task<void> tell_of_oom(std::shared_ptr<AttachedContainer> container) {

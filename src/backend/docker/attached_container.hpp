@@ -1,4 +1,4 @@
-// One running container with its attach stream: what DockerAgent and its background coroutines
+// One running container with its streams: what DockerAgent and its background coroutines
 // share.
 //
 // Held by shared_ptr. The stream is read all the time, for an unread one blocks the agent and makes
@@ -8,9 +8,11 @@
 #pragma once
 
 #include "backend/agent.hpp"
+#include "backend/docker/container_streams.hpp"
 #include "backend/docker/docker_context.hpp"
+#include "backend/docker/log_place.hpp"
+#include "backend/docker/output_counter.hpp"
 #include "backend/stderr_tail.hpp"
-#include "engine/stream_demuxer.hpp"
 #include "protocol/line_splitter.hpp"
 
 #include <memory>
@@ -26,15 +28,26 @@ class AttachedContainer {
   static constexpr std::size_t kMaxNotices = 16;
 
   AttachedContainer(DockerContext& shared_context, SessionId session_id, std::string container_id,
-                    std::unique_ptr<http::Stream> attach_stream, engine::ExitWatch exit_watch);
+                    ContainerStreams streams, engine::ExitWatch exit_watch);
+  // Of a container that an earlier run has started.
+  AttachedContainer(DockerContext& shared_context, const engine::ContainerFacts& facts,
+                    ContainerStreams streams, engine::ExitWatch exit_watch);
   AttachedContainer(const AttachedContainer&) = delete;
   AttachedContainer& operator=(const AttachedContainer&) = delete;
+
+  // Other streams of the same container, whose output goes on behind position().
+  void go_on_with(ContainerStreams streams);
+  // Behind all complete lines that were read.
+  const OutputPosition& position() const { return counter_.position(); }
 
   void take(std::string_view bytes);
   void end_output();
   // What has been read since the last call.
   AgentOutput take_output();
+  void close_streams();
   bool has_output() const { return !lines_.empty() || !notices_.empty() || oversized_ > 0; }
+  // It is read in the container's log.
+  bool is_logged() const { return is_logged_; }
   bool is_full() const { return ready_bytes_ > kMaxReady; }
   void notice(Error error);
   std::string stderr_text() const;
@@ -43,26 +56,37 @@ class AttachedContainer {
   const SessionId session;
   const std::string id;
   const Logger log;
-  const std::unique_ptr<http::Stream> stream;
+  const std::string log_driver;
+  std::shared_ptr<http::Stream> input_stream;
+  std::shared_ptr<http::Stream> output_stream;
   engine::ExitWatch watch;
 
   Wakeup output_ready;
   Wakeup room;
+  Wakeup input_changed;  // there is another input, or will be none
   Event output_ended;
-  Event exited;    // or the Engine no longer tells
+  Event exited;                 // or the Engine no longer tells
+  Wakeup watch_changed;         // something of the following, or exited, or stopping
+  bool engine_is_away = false;  // it cut the wait call off; the container may run
+  bool engine_is_back = false;  // and the container runs
   Event finished;  // stopped, and its container removed or handed to DockerContext::discard
   std::optional<Result<int>> exit_code;
   bool oom_event = false;
   bool telling_of_oom = false;
   bool stopping = false;
+  bool left = false;          // to the next run of the relay: nothing is read or ended here
   bool input_broken = false;  // a send() was cancelled in the middle of a message
   AgentExit exit;             // once finished
 
  private:
+  void take_stdout(std::string_view bytes);
   void log_lines(const StderrLines::Output& output) const;
 
-  engine::StreamDemuxer demuxer_;
+  LogFrames frames_;
   LineSplitter splitter_;
+  OutputCounter counter_;
+  bool is_logged_ = false;
+  bool may_be_in_a_line_ = false;  // what comes may be the end of a line that was not read
   StderrTail tail_;
   StderrLines stderr_lines_;
   std::vector<std::string> lines_;
@@ -72,10 +96,12 @@ class AttachedContainer {
   std::vector<Error> notices_;
 };
 
-// Reads the attach stream until it ends; started once for each container.
+// Reads the output until it ends, and goes on in the log when the Engine cuts it off; started once
+// for each container.
 Task<void> pump_output(std::shared_ptr<AttachedContainer> container);
 
-// Waits for the end of the container; started once for each container.
+// Waits for the end of the container, also over a restart of the Engine; started once for each
+// container.
 Task<void> watch_exit(std::shared_ptr<AttachedContainer> container);
 
 // The kernel killed a process of the container: tells those who use the agent if it goes on.

@@ -73,11 +73,24 @@ Task<Result<void>> DockerAgent::send(std::span<const SharedBytes> messages) {
     co_return no_longer_reads(*container, "the agent has exited");
   }
   const std::string bytes = joined(messages);
-  container->input_broken = true;  // until everything is written
-  const auto written = co_await container->stream->write(bytes);
-  const auto state = co_await asio::this_coro::cancellation_state;
-  if (!written && state.cancelled() != asio::cancellation_type::none) throw_cancelled();
-  if (!written) co_return no_longer_reads(*container, "the agent no longer takes input");
+  while (true) {
+    const std::shared_ptr<http::Stream> input = container->input_stream;
+    container->input_broken = true;  // until everything is written
+    const auto written = co_await input->write(bytes);
+    if (written) break;
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) throw_cancelled();
+    // Where the Engine has cut it off, and the agent goes on, what is left of the message ends as a
+    // line of its own, and the message is written again.
+    while (container->input_stream == input && !container->output_ended.happened() &&
+           !container->stopping) {
+      const bool woken = co_await container->input_changed.wait();
+      if (!woken) throw_cancelled();
+    }
+    if (container->input_stream == input || container->stopping) {
+      co_return no_longer_reads(*container, "the agent no longer takes input");
+    }
+  }
   container->input_broken = false;
   co_return Result<void>();
 }
@@ -119,6 +132,17 @@ Task<AgentExit> DockerAgent::stop(std::chrono::milliseconds grace) {
 void DockerAgent::kill() noexcept {
   container_->stopping = true;  // there is nothing more to end
   container_->context.engine.remove_now(container_->id);
+}
+
+bool DockerAgent::leave() noexcept {
+  container_->left = true;
+  container_->stopping = true;  // nothing of it is ended here
+  container_->room.notify();
+  container_->watch_changed.notify();
+  container_->input_changed.notify();
+  container_->context.events.forget(container_->id);
+  container_->close_streams();
+  return true;
 }
 
 Task<std::optional<Error>> DockerAgent::diagnose() {

@@ -24,6 +24,7 @@ class DockerAgent final : public Agent {
   Task<std::optional<AgentOutput>> receive() override;
   Task<AgentExit> stop(std::chrono::milliseconds grace) override;
   void kill() noexcept override;
+  bool leave() noexcept override;
   Task<std::optional<Error>> diagnose() override;
   std::chrono::steady_clock::time_point launched_at() const override { return launched_at_; }
   std::string stderr_tail() const override { return container_->stderr_text(); }

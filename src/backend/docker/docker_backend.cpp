@@ -4,12 +4,8 @@
 #include "backend/docker/exit_cause.hpp"
 #include "backend/docker/security_profile.hpp"
 #include "base/time.hpp"
-#include "engine/address.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
-
-#include <algorithm>
-#include <thread>
 
 namespace relay {
 namespace {
@@ -20,11 +16,6 @@ constexpr std::chrono::seconds kShutDownLimit(5);
 
 Error nobody_waits() {
   return make_error(ErrorType::kSessionClosed, "nobody waits for the agent any more");
-}
-
-std::size_t starts_at_once(const ContainerOptions& options) {
-  if (options.max_concurrent_starts > 0) return options.max_concurrent_starts;
-  return 2 * std::max<std::size_t>(1, std::thread::hardware_concurrency());
 }
 
 }  // namespace
@@ -41,36 +32,22 @@ struct DockerBackend::Start {
   Event done;
 };
 
-Task<Result<std::unique_ptr<DockerBackend>>> DockerBackend::open(asio::any_io_executor executor,
+Task<Result<std::unique_ptr<DockerBackend>>> DockerBackend::open(DockerHost& host,
                                                                  ContainerOptions options,
-                                                                 std::string instance,
-                                                                 KeepDirectories keep, Logger log) {
+                                                                 KeepOfSession keep, Logger log) {
   if (auto failure = read_security_profiles(options)) co_return *failure;
-  auto endpoint = engine::engine_address(engine::address_sources(options.docker_host));
-  if (!endpoint) co_return endpoint.error();
-  std::unique_ptr<DockerBackend> backend(new DockerBackend(std::move(executor), std::move(options),
-                                                           std::move(*endpoint),
-                                                           std::move(instance), std::move(log)));
+  std::unique_ptr<DockerBackend> backend(
+      new DockerBackend(host, std::move(options), std::move(log)));
   const auto checked = co_await backend->check(std::move(keep));
   if (!checked) {
     co_await backend->shut_down();
     co_return checked.error();
   }
-  DockerContext& context = backend->context_;
-  backend->following_.spawn("engine events", [&context] { return context.events.follow(); });
   co_return std::move(backend);
 }
 
-DockerBackend::DockerBackend(asio::any_io_executor executor, ContainerOptions options,
-                             http::Endpoint endpoint, std::string instance, Logger log)
-    : context_(executor, std::move(options), std::move(endpoint), std::move(instance),
-               std::move(log)),
-      starts_at_once_(relay::starts_at_once(context_.options)),
-      limiter_(executor, starts_at_once_),
-      probing_(executor, 1),
-      following_(std::move(executor), [this](const std::string& task, std::exception_ptr) {
-        context_.log.error("a task of the container backend failed", {{"task", task}});
-      }) {}
+DockerBackend::DockerBackend(DockerHost& host, ContainerOptions options, Logger log)
+    : context_(host, std::move(options), std::move(log)), probing_(host.executor, 1) {}
 
 Task<Result<std::unique_ptr<Agent>>> DockerBackend::launch(LaunchSpec spec) {
   context_.arrive(spec.session);
@@ -104,14 +81,14 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(std::shared_
     context_.depart(session);
     co_return planned.error();
   }
-  const StartLimiter::Slot slot = co_await limiter_.take();
+  const StartLimiter::Slot slot = co_await context_.host.starts.take();
   const auto began = std::chrono::steady_clock::now();
   if (start->abandoned) {
     context_.depart(session);
     co_return nobody_waits();
   }
-  const WorkingDirectory& where = planned->working_directory;
-  const auto made = co_await context_.workspaces.make(session, planned->user, where);
+  const WorkingDirectory where = planned->working_directory;
+  const auto made = co_await make_directories(start->spec, planned->user, where);
   if (!made) {
     context_.depart(session);
     co_return made.error();
@@ -126,6 +103,20 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(std::shared_
   co_return std::move(agent);
 }
 
+// An agent that goes on with a session works where the one before it did.
+Task<Result<void>> DockerBackend::make_directories(LaunchSpec spec, ContainerUser user,
+                                                   WorkingDirectory where) {
+  if (context_.workspaces.has(spec.session)) co_return Result<void>();
+  if (spec.needs_directories) {
+    co_return make_error(ErrorType::kSessionClosed,
+                         "the session's directories are not there any more")
+        .suggest("make another session with session/new")
+        .with("session_id", spec.session.value());
+  }
+  auto made = co_await context_.workspaces.make(spec.session, std::move(user), std::move(where));
+  co_return made;
+}
+
 Task<Result<ContainerPlan>> DockerBackend::plan(LaunchSpec spec) {
   auto image = co_await find_image(false);
   if (!image) co_return image.error();
@@ -133,8 +124,8 @@ Task<Result<ContainerPlan>> DockerBackend::plan(LaunchSpec spec) {
   if (!user) co_return user.error();
   const ContainerOptions& options = context_.options;
   ContainerPlan plan;
-  plan.instance = context_.instance;
-  plan.tmpfs_has_owner = !podman_;
+  plan.instance = context_.host.instance;
+  plan.tmpfs_has_owner = !context_.host.is_podman();
   plan.created = to_rfc3339(wall_now());
   plan.user = std::move(*user);
   plan.directories = session_directories(options.workspace_base_dir, spec.session);
@@ -153,20 +144,14 @@ Task<Result<std::shared_ptr<AttachedContainer>>> DockerBackend::create_and_start
   const auto id = co_await engine.create_container(container_name(session),
                                                    container_spec(context_.options, plan));
   if (!id) co_return start_failed(context_.options, id.error(), std::nullopt);
-  auto attaching = engine.attach(*id);
+  auto attaching = attach_streams(context_, *id);
   auto watching = engine.watch_exit(*id);
-  auto [stream, watch] = co_await (std::move(attaching) && std::move(watching));
-  if (!stream) co_return stream.error();
+  auto [streams, watch] = co_await (std::move(attaching) && std::move(watching));
+  if (!streams) co_return streams.error();
   if (!watch) co_return watch.error();
-  auto container = std::make_shared<AttachedContainer>(context_, session, *id, std::move(*stream),
+  auto container = std::make_shared<AttachedContainer>(context_, session, *id, std::move(*streams),
                                                        std::move(*watch));
-  context_.events.watch(*id, [this, weak = std::weak_ptr(container)](const auto& event) {
-    const auto alive = weak.lock();
-    if (!alive || event.action != "oom") return;
-    alive->oom_event = true;
-    if (std::exchange(alive->telling_of_oom, true)) return;
-    context_.background.spawn("tell of oom", [alive] { return tell_of_oom(alive); });
-  });
+  watch_events(container);
   const auto started = co_await engine.start(*id);
   if (!started) {
     context_.events.forget(*id);
@@ -175,9 +160,23 @@ Task<Result<std::shared_ptr<AttachedContainer>>> DockerBackend::create_and_start
     if (facts && *facts) state = (*facts)->state;
     co_return start_failed(context_.options, started.error(), state);
   }
+  read_from(container);
+  co_return container;
+}
+
+void DockerBackend::watch_events(const std::shared_ptr<AttachedContainer>& container) {
+  context_.events.watch(container->id, [this, weak = std::weak_ptr(container)](const auto& event) {
+    const auto alive = weak.lock();
+    if (!alive || event.action != "oom") return;
+    alive->oom_event = true;
+    if (std::exchange(alive->telling_of_oom, true)) return;
+    context_.background.spawn("tell of oom", [alive] { return tell_of_oom(alive); });
+  });
+}
+
+void DockerBackend::read_from(const std::shared_ptr<AttachedContainer>& container) {
   context_.background.spawn("container output", [container] { return pump_output(container); });
   context_.background.spawn("container exit", [container] { return watch_exit(container); });
-  co_return container;
 }
 
 Task<void> DockerBackend::release(SessionId session) {
@@ -210,8 +209,6 @@ Task<void> DockerBackend::remove_directories(SessionId session, std::shared_ptr<
 // Ends that are under way get a moment: what is cut off here is found by the next start.
 Task<void> DockerBackend::shut_down() {
   using namespace boost::asio::experimental::awaitable_operators;
-  following_.cancel();
-  co_await following_.join();
   auto ends = context_.background.join();
   auto clock = sleep_for(kShutDownLimit);
   co_await (std::move(ends) || std::move(clock));

@@ -6,17 +6,16 @@
 
 namespace relay {
 
-DockerContext::DockerContext(asio::any_io_executor executor_of_all,
-                             ContainerOptions container_options, http::Endpoint endpoint,
-                             std::string instance_id, Logger logger)
-    : executor(executor_of_all),
+DockerContext::DockerContext(DockerHost& shared_host, ContainerOptions container_options,
+                             Logger logger)
+    : host(shared_host),
+      executor(host.executor),
       options(std::move(container_options)),
-      instance(std::move(instance_id)),
       log(std::move(logger)),
-      engine(executor_of_all, std::move(endpoint), {}),
-      events(engine, instance, log),
-      workspaces(executor_of_all, options, engine, instance, log),
-      background(std::move(executor_of_all), [this](const std::string& task, std::exception_ptr) {
+      engine(host.engine),
+      events(host.events),
+      workspaces(executor, options, engine, host.instance, log),
+      background(executor, [this](const std::string& task, std::exception_ptr) {
         log.error("a task of the container backend failed", {{"task", task}});
       }) {}
 

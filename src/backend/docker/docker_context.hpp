@@ -1,16 +1,15 @@
-// What all containers of one Docker backend share. One executor, no locks.
+// What all containers of one configured agent share. One executor, no locks.
 //
 // Owned by the backend, which joins `background` before it destroys it: coroutines spawned there,
 // and agents, may hold a reference.
 #pragma once
 
 #include "backend/docker/container_options.hpp"
-#include "backend/docker/engine_events.hpp"
+#include "backend/docker/docker_host.hpp"
 #include "backend/docker/workspaces.hpp"
 #include "base/async.hpp"
 #include "base/log.hpp"
 #include "base/strong_id.hpp"
-#include "engine/client.hpp"
 
 #include <map>
 #include <memory>
@@ -20,8 +19,8 @@ namespace relay {
 
 class DockerContext {
  public:
-  DockerContext(asio::any_io_executor executor_of_all, ContainerOptions container_options,
-                http::Endpoint endpoint, std::string instance_id, Logger logger);
+  // `shared_host` outlives it.
+  DockerContext(DockerHost& shared_host, ContainerOptions container_options, Logger logger);
 
   // A session's container is about to be made; depart() says that nothing of it is left.
   void arrive(const SessionId& session);
@@ -33,12 +32,12 @@ class DockerContext {
   // until it departs. What is still there when the relay ends is found by its next start.
   void discard(const SessionId& session);
 
+  DockerHost& host;
   const asio::any_io_executor executor;
   const ContainerOptions options;
-  const std::string instance;
   const Logger log;
-  engine::EngineClient engine;
-  EngineEvents events;
+  engine::EngineClient& engine;
+  EngineEvents& events;
   Workspaces workspaces;
   TaskScope background;
 

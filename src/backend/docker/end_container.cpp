@@ -58,6 +58,8 @@ Task<void> end_container(std::shared_ptr<AttachedContainer> container,
   const bool by_itself = container->output_ended.happened() || container->exited.happened();
   container->stopping = true;
   container->room.notify();
+  container->watch_changed.notify();
+  container->input_changed.notify();
   bool exited = container->exited.happened();
   if (!exited && by_itself) exited = co_await exits_within(*container, kEndFollows);
   const bool output_closed = by_itself && !exited;
@@ -70,8 +72,7 @@ Task<void> end_container(std::shared_ptr<AttachedContainer> container,
   ended.output_closed = output_closed;
   container->exit = container_exit(context.options, ended);
   context.events.forget(container->id);
-  container->stream->close();
-  container->watch.close();
+  container->close_streams();
   Result<void> removed;
   if (context.options.auto_remove) {
     removed = co_await context.engine.remove(container->id);

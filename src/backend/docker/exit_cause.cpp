@@ -156,6 +156,28 @@ AgentExit container_exit(const ContainerOptions& options, const EndedContainer& 
   return exit;
 }
 
+Error ended_without_relay(const AgentExit& exit) {
+  std::string how = "nobody knows how";
+  if (exit.exit_code) how = fmt::format("it exited with code {}", *exit.exit_code);
+  if (exit.signal) how = fmt::format("signal {} ended it", *exit.signal);
+  if (exit.cause) how = exit.cause->explanation;
+  Error error = make_error(ErrorType::kRelayRestarted,
+                           "the agent ended while the relay was not running: " + how)
+                    .suggest("read what was said with session/resume")
+                    .suggest("go on in a session made with session/new")
+                    .retryable();
+  if (exit.cause) {
+    error.possible_causes = exit.cause->possible_causes;
+    const auto& actions = exit.cause->suggested_actions;
+    error.suggested_actions.insert(error.suggested_actions.begin(), actions.begin(), actions.end());
+    error.state = exit.cause->state;
+  }
+  if (exit.exit_code) error.state.emplace_back("exit_code", std::int64_t{*exit.exit_code});
+  if (exit.signal) error.state.emplace_back("signal", std::int64_t{*exit.signal});
+  if (!exit.stderr_tail.empty()) error.state.emplace_back("stderr_tail", exit.stderr_tail);
+  return error;
+}
+
 Error memory_exceeded(const ContainerOptions& options, const engine::ContainerUsage& usage) {
   Error error = out_of_memory(options, "a process of the agent");
   if (usage.memory_bytes) {

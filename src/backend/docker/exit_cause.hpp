@@ -25,6 +25,9 @@ struct EndedContainer {
 
 AgentExit container_exit(const ContainerOptions& options, const EndedContainer& ended);
 
+// The container ended while no relay was there: relay_restarted, with the cause.
+Error ended_without_relay(const AgentExit& exit);
+
 // A process of the container was killed for memory, and the agent goes on.
 Error memory_exceeded(const ContainerOptions& options, const engine::ContainerUsage& usage);
 

@@ -324,5 +324,23 @@ TEST(ContainerExit, NamesTheCommandThatTheInitCouldNotStart) {
   EXPECT_EQ(on_podman.cause->type, ErrorType::kContainerStartFailed);
 }
 
+TEST(EndedWithoutRelay, NamesTheCause) {
+  AgentExit exit;
+  EXPECT_NE(ended_without_relay(exit).explanation.find("nobody knows"), std::string::npos);
+  exit.exit_code = 3;
+  EXPECT_NE(ended_without_relay(exit).explanation.find("exited with code 3"), std::string::npos);
+  exit.exit_code.reset();
+  exit.signal = 9;
+  EXPECT_NE(ended_without_relay(exit).explanation.find("signal 9"), std::string::npos);
+  exit.cause = make_error(ErrorType::kContainerResourceExceeded, "it used up its memory")
+                   .suggest("raise container.memory_limit")
+                   .with("key", "container.memory_limit");
+  const Error error = ended_without_relay(exit);
+  EXPECT_EQ(error.type, ErrorType::kRelayRestarted);
+  EXPECT_TRUE(error.recoverable);
+  EXPECT_NE(error.explanation.find("used up its memory"), std::string::npos);
+  EXPECT_EQ(error.suggested_actions.front(), "raise container.memory_limit");
+}
+
 }  // namespace
 }  // namespace relay

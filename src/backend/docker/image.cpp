@@ -71,8 +71,8 @@ Task<Result<ContainerUser>> DockerBackend::find_user(engine::ImageFacts image) {
   if (known != users_.end()) co_return known->second;
   engine::EngineClient& engine = context_.engine;
   const std::string name = "acp-relay-probe-" + random_hex(8);
-  const auto probe =
-      co_await engine.create_container(name, probe_spec(context_.options.image, context_.instance));
+  const auto probe = co_await engine.create_container(
+      name, probe_spec(context_.options.image, context_.host.instance));
   Result<std::optional<std::string>> passwd;
   Result<std::optional<std::string>> group;
   if (probe) {

@@ -165,6 +165,10 @@ Task<Result<void>> Workspaces::remove(SessionId session) {
   co_return Result<void>();
 }
 
+bool Workspaces::has(const SessionId& session) const {
+  return is_ours(session_directories(options_.workspace_base_dir, session));
+}
+
 bool Workspaces::is_ours(const SessionDirectories& directories) const {
   return read_file(directories.marker) == instance_ + "\n";
 }

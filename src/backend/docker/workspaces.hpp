@@ -29,6 +29,9 @@ class Workspaces {
   // Makes the base directory when it is missing, and checks that sessions can be made in it.
   Result<void> open() const;
 
+  // Whether the session has directories that an earlier agent of it worked in.
+  bool has(const SessionId& session) const;
+
   // On failure nothing is left, and what was there before is as it was.
   Task<Result<void>> make(SessionId session, ContainerUser user, WorkingDirectory where);
 

@@ -28,6 +28,7 @@ class ProcessAgent final : public Agent {
   Task<std::optional<AgentOutput>> receive() override;
   Task<AgentExit> stop(std::chrono::milliseconds grace) override;
   void kill() noexcept override { child_->signal_group(SIGKILL); }
+  bool leave() noexcept override { return false; }
   Task<std::optional<Error>> diagnose() override { co_return std::nullopt; }
   std::chrono::steady_clock::time_point launched_at() const override { return launched_at_; }
   std::string stderr_tail() const override { return child_->stderr_text(); }

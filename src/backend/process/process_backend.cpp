@@ -45,4 +45,14 @@ Task<Result<std::unique_ptr<Agent>>> ProcessBackend::launch(LaunchSpec spec) {
   co_return Result<std::unique_ptr<Agent>>(std::move(agent));
 }
 
+Task<Result<Reattachment>> ProcessBackend::reattach(SessionId session, OutputPosition) {
+  co_return make_error(ErrorType::kRelayRestarted,
+                       "the relay was restarted, and agents that run as processes end with it")
+      .suggest("read what was said with session/resume")
+      .suggest("go on in a session of its own made with session/new")
+      .suggest("set container.enabled: true for agents that outlive the relay")
+      .with("session", session.value())
+      .retryable();
+}
+
 }  // namespace relay

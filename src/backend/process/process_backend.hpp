@@ -20,6 +20,8 @@ class ProcessBackend final : public AgentBackend {
   ProcessBackend(asio::any_io_executor executor, ProcessOptions options, Logger log);
 
   Task<Result<std::unique_ptr<Agent>>> launch(LaunchSpec spec) override;
+  // Always relay_restarted.
+  Task<Result<Reattachment>> reattach(SessionId session, OutputPosition position) override;
   Task<void> release(SessionId) override { co_return; }
   Task<void> shut_down() override { co_return; }
   std::optional<Error> unavailable() const override { return std::nullopt; }

@@ -11,6 +11,7 @@ import pathlib
 import shutil
 import subprocess
 
+from . import sdk
 from .deadline import wait_until
 from .relay import DEMO_AGENT, ROOT, Relay
 
@@ -30,8 +31,11 @@ def _static_demo_agent():
 
 
 def _import(engine, name, files, *changes):
-    digest = hashlib.sha256(repr((sorted(files.items()), changes)).encode()).hexdigest()[:12]
-    tag = f"acp-relay-test/{name}:{digest}"
+    digest = hashlib.sha256(repr(changes).encode())
+    for path, (mode, uid, content) in sorted(files.items()):
+        digest.update(repr((path, mode, uid, len(content or ""))).encode())
+        digest.update(content.encode() if isinstance(content, str) else content or b"")
+    tag = f"acp-relay-test/{name}:{digest.hexdigest()[:12]}"
     if engine.image(tag) is None:
         engine.import_image(tag, files, "USER 1000:1000", "WORKDIR /workspace", "ENV PATH=/bin", *changes)
     return tag
@@ -57,6 +61,14 @@ def import_tools(engine):
     for applet in subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True).stdout.split():
         files.setdefault(f"bin/{applet}", (0o777, 0, "busybox"))
     return _import(engine, "tools", files, 'CMD ["/bin/acp-demo-agent"]')
+
+
+def import_example(engine):
+    """The SDK's example agent on Node.js."""
+    files = {**demo_files(), **sdk.example_agent_files(), "tmp": (0o1777, 0, None)}
+    del files["bin/acp-demo-agent"]
+    return _import(engine, "example", files,
+                   'CMD ["/bin/node", "/opt/node_modules/acp-sdk-examples/dist/examples/agent.js"]')
 
 
 def shell(client, script, session=None):

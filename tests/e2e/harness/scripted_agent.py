@@ -3,6 +3,7 @@
 
 Beyond its mode it echoes prompts. Modes are the functions whose names begin with `mode_`.
 """
+import base64
 import json
 import os
 import signal
@@ -12,7 +13,9 @@ import time
 
 
 def write(text):
-    os.write(1, text.encode("utf-8") if isinstance(text, str) else text)
+    data = text.encode("utf-8") if isinstance(text, str) else text
+    while data:
+        data = data[os.write(1, data):]
 
 
 def send(message):
@@ -250,6 +253,36 @@ def mode_leak(name):
         send({"id": message["id"], "error": {"code": -32603, "message": f"bad key {value}"}})
 
     agent.prompt = prompt
+    return agent
+
+
+def mode_bytes(path):
+    """Keeps every line it reads in a file, and writes what it is told to, both byte for byte.
+
+    _test/write {"lines": [base64]}: writes these lines. _test/answer {"text": base64}: its result is that text.
+    """
+    agent = Agent()
+    line = agent.line
+
+    def exact(text):
+        with open(path, "ab") as file:
+            file.write(text)
+        message = json.loads(text)
+        params = message.get("params")
+        if message.get("method") == "_test/write":
+            for encoded in params["lines"]:
+                write(base64.b64decode(encoded) + b"\n")
+            send({"id": message["id"], "result": {}})
+        elif message.get("method") == "_test/answer":
+            write(b'{"jsonrpc":"2.0","id":%s,"result":%s}\n' % (
+                json.dumps(message["id"]).encode(), base64.b64decode(params["text"])))
+        elif message.get("method", "").startswith("_test/"):
+            if "id" in message:
+                send({"id": message["id"], "result": {}})
+        else:
+            line(text)
+
+    agent.line = exact
     return agent
 
 

@@ -1,0 +1,62 @@
+// The configured agents, each with the backend that starts it.
+//
+// Containers of all of them share one DockerHost. The default agent may fall back to processes
+// where the configuration allows it; a further agent never does: what it says about its isolation
+// holds.
+#pragma once
+
+#include "backend/agent_backend.hpp"
+#include "backend/docker/docker_host.hpp"
+#include "config/config.hpp"
+#include "session/agent_catalogue.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace relay::app {
+
+struct AgentsContext {
+  asio::any_io_executor executor;
+  std::string instance;  // names this relay across its runs
+  KeepOfSession keep;
+  std::function<std::string(std::string)> redact;
+  Logger log;
+};
+
+class Agents {
+ public:
+  // Looks at the Engine when an agent needs it. Whatever it answers, shut_down() has to be called.
+  Task<Result<void>> open(const config::Config& config, AgentsContext context);
+  Task<void> shut_down();
+
+  AgentBackend& standard() const { return *standard_; }
+  // Those beside the default one.
+  std::vector<AgentEntry> others(const config::Config& config) const;
+
+  // Why sessions can't be made now, each reason once.
+  std::vector<ErrorType> unavailable() const;
+
+  // Of the Engine that the default agent uses; empty: it runs as processes.
+  const std::string& engine() const { return engine_; }
+  // Set when processes stand in for containers.
+  const std::string& no_containers_because() const { return no_containers_because_; }
+
+ private:
+  Task<Result<void>> open_standard(const config::Config& config, const AgentsContext& context);
+  Task<Result<std::unique_ptr<AgentBackend>>> open_container(const config::Config& config,
+                                                             const AgentsContext& context,
+                                                             Logger log);
+
+  std::unique_ptr<DockerHost> host_;
+  std::optional<Error> no_host_because_;
+  bool host_is_used_ = false;
+  std::unique_ptr<AgentBackend> standard_;
+  std::vector<std::unique_ptr<AgentBackend>> others_;  // in the order of the configuration
+  std::string engine_;
+  std::string no_containers_because_;
+};
+
+}  // namespace relay::app

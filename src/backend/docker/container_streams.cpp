@@ -1,0 +1,188 @@
+#include "backend/docker/container_streams.hpp"
+
+#include "http/deadline.hpp"
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
+#include <chrono>
+
+namespace relay {
+namespace {
+
+// What is in a log comes at once. A log that is silent for so long, though more of what was read is
+// to come, does not have it.
+constexpr std::chrono::milliseconds kLogIsSilent(3'000);
+// A log may be rotated between two looks at it; then Docker may also cut off who reads it.
+constexpr int kLooks = 4;
+
+engine::LogSelection of_log(bool output, bool errors, bool follow) {
+  engine::LogSelection wanted;
+  wanted.output = output;
+  wanted.errors = errors;
+  wanted.follow = follow;
+  return wanted;
+}
+
+struct LogBytes {
+  std::string bytes;  // empty: nothing more comes
+  bool silent = false;
+};
+
+Task<LogBytes> read_log(const asio::any_io_executor& executor, http::Stream& stream) {
+  const http::Deadline deadline(executor, kLogIsSilent, [&stream] { stream.close(); });
+  auto read = co_await stream.read_some();
+  LogBytes log;
+  if (read) log.bytes = std::move(*read);
+  log.silent = deadline.expired();
+  co_return log;
+}
+
+// Hands the pieces of what was read to `on_stdout` and `on_stderr`.
+void take_apart(LogFrames& frames, std::string_view bytes, const auto& on_stdout,
+                const auto& on_stderr) {
+  while (true) {
+    const LogFrames::Piece piece = frames.next(bytes);
+    if (piece.bytes.empty()) return;
+    if (piece.source == LogFrames::Source::kStderr) {
+      on_stderr(piece.bytes);
+    } else {
+      on_stdout(piece.bytes);
+    }
+  }
+}
+
+Task<Result<LogSearch>> search(DockerContext& context, const std::string& id, LogFrames frames,
+                               std::uint64_t last_line) {
+  const auto wanted = of_log(true, false, false);
+  const auto stream = co_await context.engine.logs(id, wanted);
+  if (!stream) co_return stream.error();
+  LogSearch searching(last_line);
+  while (true) {
+    const LogBytes log = co_await read_log(context.executor, **stream);
+    if (log.bytes.empty()) break;
+    take_apart(
+        frames, log.bytes, [&](std::string_view piece) { searching.take(piece); },
+        [](std::string_view) {});
+  }
+  co_return searching;
+}
+
+enum class Reading { kReached, kOtherLog, kCutOff, kSilent };
+
+// Follows the log and reads it up to the place.
+Task<Result<Reading>> read_up_to(DockerContext& context, const std::string& id, LogPlace place,
+                                 ContainerStreams& streams) {
+  const auto wanted = of_log(true, true, true);
+  auto stream = co_await context.engine.logs(id, wanted);
+  if (!stream) co_return stream.error();
+  streams.output = std::move(*stream);
+  streams.stdout_ahead.clear();
+  StderrTail errors(context.options.max_stderr_bytes);
+  LogSkip skip(place);
+  while (skip.state() == LogSkip::State::kBefore) {
+    const LogBytes log = co_await read_log(context.executor, *streams.output);
+    if (log.silent) co_return Reading::kSilent;
+    if (log.bytes.empty()) co_return Reading::kCutOff;
+    take_apart(
+        streams.frames, log.bytes,
+        [&](std::string_view piece) { streams.stdout_ahead += skip.take(piece); },
+        [&](std::string_view piece) { errors.append(piece); });
+  }
+  streams.stderr_before = errors.text();
+  co_return skip.state() == LogSkip::State::kReached ? Reading::kReached : Reading::kOtherLog;
+}
+
+// False: the log does not have the place, or is not to be trusted.
+Task<Result<bool>> follow_log(DockerContext& context, const std::string& id,
+                              const LogFrames& frames, OutputPosition position,
+                              ContainerStreams& streams) {
+  streams.position = position;
+  LogPlace place{position.bytes, position.first_line, position.last_line};
+  for (int look = 0; look < kLooks; ++look) {
+    streams.frames = frames;
+    const auto reading = co_await read_up_to(context, id, place, streams);
+    if (!reading) co_return reading.error();
+    if (*reading == Reading::kReached) co_return true;
+    if (*reading == Reading::kSilent) co_return false;
+    if (*reading == Reading::kCutOff) continue;
+    streams.lost = true;
+    const auto found = co_await search(context, id, frames, position.last_line);
+    if (!found) co_return found.error();
+    // Its beginning was read, and not what comes last: it has a hole, and nobody knows where.
+    const bool has_hole = !found->place() && found->first_line() == position.first_line;
+    if (has_hole) co_return false;
+    // Else everything in it is later.
+    place = found->place().value_or(LogPlace());
+    streams.position = {place.bytes, place.first_line, place.last_line};
+    streams.may_begin_in_a_line = !found->place();
+  }
+  co_return false;
+}
+
+}  // namespace
+
+Task<Result<ContainerStreams>> attach_streams(DockerContext& context, std::string id) {
+  using namespace boost::asio::experimental::awaitable_operators;
+  ContainerStreams streams;
+  // Podman closes the agent's stdin with the first attach that ends.
+  if (context.host.is_podman()) {
+    auto both = co_await context.engine.attach(id);
+    if (!both) co_return both.error();
+    streams.output = std::move(*both);
+    streams.input = streams.output;
+    co_return streams;
+  }
+  auto attaching_output = context.engine.attach_output(id);
+  auto attaching_input = context.engine.attach_input(id);
+  auto [output, input] = co_await (std::move(attaching_output) && std::move(attaching_input));
+  if (!output) co_return output.error();
+  if (!input) co_return input.error();
+  streams.output = std::move(*output);
+  streams.input = std::move(*input);
+  co_return streams;
+}
+
+Task<Result<ContainerStreams>> open_streams(DockerContext& context, std::string id,
+                                            std::string log_driver, OutputPosition position) {
+  ContainerStreams streams;
+  const LogFrames frames(log_driver != "json-file");
+  const auto followed = co_await follow_log(context, id, frames, position, streams);
+  if (!followed && followed.error().type == ErrorType::kDockerNotAvailable) {
+    co_return followed.error();
+  }
+  if (followed && *followed) {
+    auto input = co_await context.engine.attach_input(id);
+    if (!input) co_return input.error();
+    streams.input = std::move(*input);
+    streams.is_log = true;
+  } else {
+    auto attached = co_await attach_streams(context, id);
+    if (!attached) co_return attached.error();
+    streams = std::move(*attached);
+    streams.position = position;
+    streams.lost = true;
+    streams.may_begin_in_a_line = true;
+  }
+  const auto written = co_await streams.input->write("\n");
+  if (!written) co_return written.error();
+  co_return streams;
+}
+
+Task<std::string> logged_errors(DockerContext& context, std::string id) {
+  StderrTail errors(context.options.max_stderr_bytes);
+  const auto wanted = of_log(false, true, false);
+  const auto stream = co_await context.engine.logs(id, wanted);
+  if (!stream) co_return std::string();
+  LogFrames frames;
+  while (true) {
+    const LogBytes log = co_await read_log(context.executor, **stream);
+    if (log.bytes.empty()) break;
+    take_apart(
+        frames, log.bytes, [](std::string_view) {},
+        [&](std::string_view piece) { errors.append(piece); });
+  }
+  const std::string text = errors.text();
+  co_return context.options.redact ? context.options.redact(text) : text;
+}
+
+}  // namespace relay

@@ -1,0 +1,76 @@
+// The Engine, as all container backends of one relay share it: one connection, one stream of
+// events, one limit of starts at a time, one look at what an earlier run left.
+//
+// Outlives the backends that use it. Call shut_down() before destroying it.
+#pragma once
+
+#include "backend/docker/container_options.hpp"
+#include "backend/docker/engine_events.hpp"
+#include "backend/docker/start_limiter.hpp"
+#include "backend/docker/workspaces.hpp"
+#include "base/async.hpp"
+#include "base/log.hpp"
+#include "base/strong_id.hpp"
+#include "engine/client.hpp"
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+
+namespace relay {
+
+// What is to be kept of a session of an earlier run.
+enum class Keep {
+  kNothing,
+  kDirectories,
+  kAgent,  // its container and its directories
+};
+using KeepOfSession = std::function<Task<Keep>(SessionId)>;
+
+class DockerHost {
+ public:
+  // Connects; of `options` it takes what is one setting for all containers. `instance` names this
+  // relay across its runs. Nothing is left running on failure.
+  static Task<Result<std::unique_ptr<DockerHost>>> open(asio::any_io_executor executor,
+                                                        const ContainerOptions& options,
+                                                        std::string instance, Logger logger);
+
+  // Not connected: for open(), and for tests.
+  DockerHost(asio::any_io_executor executor_of_all, http::Endpoint endpoint,
+             std::string instance_id, std::size_t starts_at_once, Logger logger);
+
+  // Removes containers and directories with this relay's instance that no session of it needs, the
+  // first time it is called.
+  Task<Result<void>> remove_leftovers(const ContainerOptions& options, Workspaces& workspaces,
+                                      KeepOfSession keep);
+
+  // Says once what several agents may have in common.
+  void warn_once(const std::string& warning);
+
+  Task<void> shut_down();
+
+  // For the start-up lines: "Docker 20.10.24 (API 1.41) at unix:///var/run/docker.sock".
+  const std::string& description() const { return description_; }
+  bool is_podman() const { return podman_; }
+  const engine::EngineInfo& info() const { return info_; }
+
+  const asio::any_io_executor executor;
+  const std::string instance;
+  const Logger log;
+  engine::EngineClient engine;
+  EngineEvents events;
+  StartLimiter starts;
+
+ private:
+  Task<Result<void>> connect();
+
+  std::string description_;
+  bool podman_ = false;
+  engine::EngineInfo info_;
+  bool looked_for_leftovers_ = false;
+  std::set<std::string> warned_;
+  TaskScope following_;
+};
+
+}  // namespace relay

@@ -1,0 +1,124 @@
+// What goes on for as long as a container lives: reading its output and waiting for its end.
+#include "backend/docker/attached_container.hpp"
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
+#include <algorithm>
+
+namespace relay {
+namespace {
+
+using namespace boost::asio::experimental::awaitable_operators;
+
+// When a container ends, its output does so a few milliseconds before the wait call answers.
+constexpr std::chrono::milliseconds kEndFollows(2'000);
+// An Engine that ends may take with it what an agent wrote in its last moments.
+constexpr std::chrono::milliseconds kStillWriting(2'000);
+// How long an Engine that restarts is waited for.
+constexpr std::chrono::seconds kEngineComesBack(30);
+constexpr std::chrono::milliseconds kFirstPause(50);
+constexpr std::chrono::milliseconds kLongestPause(1'000);
+
+using Time = std::chrono::steady_clock::time_point;
+
+// True: the agent was writing when it ended.
+Task<bool> read_to_the_end(AttachedContainer& container) {
+  const std::shared_ptr<http::Stream> stream = container.output_stream;
+  Time last;
+  while (true) {
+    const auto bytes = co_await stream->read_some();
+    if (!bytes || bytes->empty()) co_return std::chrono::steady_clock::now() - last < kStillWriting;
+    last = std::chrono::steady_clock::now();
+    container.take(*bytes);
+    while (container.is_full() && !container.stopping) {
+      const bool woken = co_await container.room.wait();
+      if (!woken) co_return false;
+    }
+  }
+}
+
+// Asks until the Engine says it.
+Task<bool> still_runs(AttachedContainer& container) {
+  const auto deadline = std::chrono::steady_clock::now() + kEngineComesBack;
+  auto pause = kFirstPause;
+  while (!container.stopping) {
+    const auto facts = co_await container.context.engine.inspect(container.id);
+    if (facts) co_return *facts && (*facts)->state.running;
+    if (std::chrono::steady_clock::now() > deadline) break;
+    const bool slept = co_await sleep_for(pause);
+    if (!slept) break;
+    pause = std::min(pause * 2, kLongestPause);
+  }
+  co_return false;
+}
+
+// The output of an attach stream has ended: was it the Engine that cut it off? The wait call of a
+// container that goes on tells, for it is cut off as well.
+Task<bool> was_cut_off(AttachedContainer& container) {
+  const auto patience = std::chrono::steady_clock::now() + kEndFollows;
+  while (!container.stopping && !container.exited.happened()) {
+    if (std::exchange(container.engine_is_back, false)) co_return true;
+    const auto left = patience - std::chrono::steady_clock::now();
+    if (!container.engine_is_away && left <= std::chrono::seconds(0)) break;  // closed by the agent
+    auto changed = container.watch_changed.wait();
+    auto clock = sleep_for(container.engine_is_away ? kEngineComesBack : left);
+    co_await (std::move(changed) || std::move(clock));
+  }
+  co_return false;
+}
+
+// Docker may also cut off who reads a log that is rotated.
+Task<bool> goes_on(AttachedContainer& container) {
+  if (container.stopping || container.context.host.is_podman()) co_return false;
+  if (container.is_logged()) co_return co_await still_runs(container);
+  co_return co_await was_cut_off(container);
+}
+
+Error output_is_lost() {
+  return make_error(ErrorType::kDockerNotAvailable,
+                    "a part of the agent's output may be lost: the Engine cut it off")
+      .because("the Engine was restarted, or rotated the container's log while it was read")
+      .suggest("look at the agent's last answers, and ask again for what is missing")
+      .suggest("cancel the turn if nothing more comes: its end may be among what is lost")
+      .retryable();
+}
+
+}  // namespace
+
+Task<void> pump_output(std::shared_ptr<AttachedContainer> container) {
+  while (true) {
+    const bool was_writing = co_await read_to_the_end(*container);
+    const bool again = co_await goes_on(*container);
+    if (!again) break;
+    auto streams = co_await open_streams(container->context, container->id, container->log_driver,
+                                         container->position());
+    if (!streams || container->stopping) break;
+    container->log.warn("the Engine cut the agent's output off, going on in the container's log",
+                        {{"output_lost", streams->lost || was_writing}});
+    if (streams->lost || was_writing) container->notice(output_is_lost());
+    container->go_on_with(std::move(*streams));
+  }
+  container->end_output();
+}
+
+Task<void> watch_exit(std::shared_ptr<AttachedContainer> container) {
+  while (true) {
+    container->exit_code = co_await container->watch.wait();
+    if (*container->exit_code || container->stopping) break;
+    container->engine_is_away = true;
+    container->watch_changed.notify();
+    const bool runs = co_await still_runs(*container);
+    if (!runs || container->stopping) break;
+    auto watch = co_await container->context.engine.watch_exit(
+        container->id, engine::EngineClient::Until::kNotRunning);
+    if (!watch || container->stopping) break;
+    container->watch = std::move(*watch);
+    container->engine_is_away = false;
+    container->engine_is_back = true;
+    container->watch_changed.notify();
+  }
+  container->exited.happen();
+  container->watch_changed.notify();
+}
+
+}  // namespace relay

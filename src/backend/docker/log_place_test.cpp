@@ -1,0 +1,127 @@
+#include "backend/docker/log_place.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace relay {
+namespace {
+
+std::string frame(const std::string& payload, char source = 1) {
+  std::string bytes(1, source);
+  bytes.append(3, '\0');
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    bytes += static_cast<char>((payload.size() >> shift) & 0xff);
+  }
+  return bytes + payload;
+}
+
+std::string stdout_of(LogFrames frames, std::string_view bytes, std::size_t step) {
+  std::string out;
+  for (std::size_t at = 0; at < bytes.size(); at += step) {
+    std::string_view part = bytes.substr(at, step);
+    while (true) {
+      const auto piece = frames.next(part);
+      if (piece.bytes.empty()) break;
+      if (piece.source == LogFrames::Source::kStdout) out += piece.bytes;
+    }
+  }
+  return out;
+}
+
+LogPlace place_behind(std::string_view bytes) {
+  OutputCounter counter;
+  counter.take(bytes);
+  const OutputPosition& position = counter.position();
+  return {position.bytes, position.first_line, position.last_line};
+}
+
+struct Skipped {
+  std::string rest;
+  LogSkip::State state;
+};
+
+Skipped skip(LogPlace place, std::string_view log, std::size_t step) {
+  LogSkip reading(place);
+  Skipped out{{}, {}};
+  for (std::size_t at = 0; at < log.size(); at += step) {
+    out.rest += reading.take(log.substr(at, step));
+  }
+  out.state = reading.state();
+  return out;
+}
+
+TEST(LogFrames, GivesBackTheNewlineThatTheLocalLogLoses) {
+  const std::string record(16u << 10, 'a');
+  const std::string log = frame(record) + frame("b") + frame("error", 2) + frame("c\n");
+  for (const std::size_t step : {std::size_t{1}, std::size_t{7}, log.size()}) {
+    EXPECT_EQ(stdout_of(LogFrames(true), log, step), record + "b\nc\n");
+    EXPECT_EQ(stdout_of(LogFrames(false), log, step), record + "bc\n");
+  }
+}
+
+TEST(LogSkip, GoesOnBehindThePlace) {
+  struct Row {
+    std::string_view taken, log, rest;
+    LogSkip::State state;
+  };
+  const Row rows[] = {
+      {"", "one\n", "one\n", LogSkip::State::kReached},
+      {"one\n", "", "", LogSkip::State::kBefore},
+      {"one\n", "one\n", "", LogSkip::State::kReached},
+      {"one\n", "one\ntwo\nhalf", "two\nhalf", LogSkip::State::kReached},
+      {"one\ntwo\n", "one\ntwo\nthree\n", "three\n", LogSkip::State::kReached},
+      {"one\ntwo\n", "one\n", "", LogSkip::State::kBefore},
+      // Blank lines and cut characters do not count.
+      {"\none\n\n", "\none\n\ntwo\n", "\ntwo\n", LogSkip::State::kReached},
+      {"h\xc3\xa9i\n", "h\xc3\xa9i\ntwo\n", "two\n", LogSkip::State::kReached},
+      {"one\nx\xc3\xa9\nlast\n", "one\nx\xef\xbf\xbd\xef\xbf\xbd\nlast\ntwo\n", "two\n",
+       LogSkip::State::kReached},
+      // A newline that is lost ends no line; the next one begins behind the place nevertheless.
+      {"one\ntwo\n", "one\ntwothree\n", "three\n", LogSkip::State::kReached},
+      // Another log.
+      {"one\ntwo\n", "two\nthree\n", "", LogSkip::State::kOtherLog},
+      {"one\ntwo\n", "one\nother\n", "", LogSkip::State::kOtherLog},
+      {"one\ntwo\n", "one\ntow\n", "", LogSkip::State::kOtherLog},
+      {"one\ntwo\nthree\n", "one\nthree\nfour\nfive\n", "", LogSkip::State::kOtherLog},
+  };
+  for (const Row& row : rows) {
+    for (std::size_t step = 1; step <= std::max<std::size_t>(1, row.log.size()); ++step) {
+      const Skipped skipped = skip(place_behind(row.taken), row.log, step);
+      EXPECT_EQ(skipped.state, row.state) << row.log << " by " << step;
+      EXPECT_EQ(skipped.rest, row.rest) << row.log << " by " << step;
+    }
+  }
+}
+
+TEST(LogSearch, FindsTheLastLineThatWasRead) {
+  struct Row {
+    std::string_view last, log, rest;
+    bool found;
+  };
+  const Row rows[] = {
+      {"two", "", "", false},
+      {"two", "tw", "", false},
+      {"two", "three\nfour\n", "", false},
+      {"two", "two", "", false},
+      {"two", "two\n", "", true},
+      {"two", "o\ntwo\nthree\n", "three\n", true},
+      {"two", "two\none\ntwo\n\nthree\nfo", "\nthree\nfo", true},
+  };
+  for (const Row& row : rows) {
+    for (std::size_t step = 1; step <= std::max<std::size_t>(1, row.log.size()); ++step) {
+      LogSearch search(line_fingerprint(row.last));
+      for (std::size_t at = 0; at < row.log.size(); at += step) {
+        search.take(row.log.substr(at, step));
+      }
+      ASSERT_EQ(search.place().has_value(), row.found) << row.log << " by " << step;
+      if (!row.found) continue;
+      const Skipped skipped = skip(*search.place(), row.log, step);
+      EXPECT_EQ(skipped.state, LogSkip::State::kReached) << row.log << " by " << step;
+      EXPECT_EQ(skipped.rest, row.rest) << row.log << " by " << step;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace relay

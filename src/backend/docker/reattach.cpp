@@ -1,0 +1,94 @@
+// Going on with the container that an earlier run of the relay has left running.
+#include "backend/docker/docker_agent.hpp"
+#include "backend/docker/docker_backend.hpp"
+#include "backend/docker/exit_cause.hpp"
+
+namespace relay {
+namespace {
+
+Error no_agent(std::string explanation) {
+  return make_error(ErrorType::kRelayRestarted, std::move(explanation))
+      .suggest("read what was said with session/resume")
+      .suggest("go on in a session made with session/new")
+      .retryable();
+}
+
+bool runs(const engine::ContainerState& state) {
+  return state.status == "running" || state.status == "paused";
+}
+
+}  // namespace
+
+Task<Result<Reattachment>> DockerBackend::reattach(SessionId session, OutputPosition position) {
+  const std::string name = container_name(session);
+  context_.arrive(session);
+  const auto facts = co_await context_.engine.inspect(name);
+  if (!facts) {
+    context_.discard(session);
+    co_return facts.error();
+  }
+  // A container of another relay is left alone.
+  if (!*facts || (*facts)->label(kInstanceLabel) != context_.host.instance ||
+      (*facts)->label(kSessionLabel) != session.value()) {
+    context_.depart(session);
+    co_return no_agent("the relay was restarted, and the agent's container is not there any more");
+  }
+  Reattachment reattached;
+  auto container = co_await take_up(**facts, position, reattached.output_lost);
+  if (!container) {
+    const bool is_kept = !context_.options.auto_remove && !runs((*facts)->state);
+    if (is_kept) {
+      context_.depart(session);
+    } else {
+      context_.discard(session);
+    }
+    co_return container.error();
+  }
+  (*container)
+      ->log.info("goes on with an agent of an earlier run",
+                 {{"output_lost", reattached.output_lost}});
+  reattached.agent = std::make_unique<DockerAgent>(
+      std::move(*container), (*facts)->working_directory, std::chrono::steady_clock::now());
+  co_return std::move(reattached);
+}
+
+Task<Result<std::shared_ptr<AttachedContainer>>> DockerBackend::take_up(
+    engine::ContainerFacts facts, OutputPosition position, bool& output_lost) {
+  if (context_.host.is_podman()) {
+    co_return no_agent("the relay was restarted, and Podman closes an agent's input with it")
+        .suggest("use Docker for agents that outlive the relay");
+  }
+  if (!runs(facts.state)) {
+    const Error ended = co_await ended_meanwhile(std::move(facts));
+    co_return ended;
+  }
+  auto watch =
+      co_await context_.engine.watch_exit(facts.id, engine::EngineClient::Until::kNotRunning);
+  if (!watch) co_return watch.error();
+  auto streams = co_await open_streams(context_, facts.id, facts.log_driver, position);
+  // What ended meanwhile has no streams, or ones that say nothing.
+  const auto later = co_await context_.engine.inspect(facts.id);
+  if (!later) co_return later.error();
+  if (!*later) co_return no_agent("the agent's container was removed while the relay started");
+  if (!runs((*later)->state)) {
+    const Error ended = co_await ended_meanwhile(std::move(**later));
+    co_return ended;
+  }
+  if (!streams) co_return streams.error();
+  output_lost = streams->lost;
+  auto container =
+      std::make_shared<AttachedContainer>(context_, facts, std::move(*streams), std::move(*watch));
+  watch_events(container);
+  read_from(container);
+  co_return container;
+}
+
+Task<Error> DockerBackend::ended_meanwhile(engine::ContainerFacts facts) {
+  EndedContainer ended;
+  ended.stderr_tail = co_await logged_errors(context_, facts.id);
+  ended.disk_is_full = context_.workspaces.disk_is_full();
+  ended.state = std::move(facts.state);
+  co_return ended_without_relay(container_exit(context_.options, ended));
+}
+
+}  // namespace relay

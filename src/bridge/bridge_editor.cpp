@@ -1,0 +1,148 @@
+// What the editor says.
+#include "bridge/bridge.hpp"
+#include "bridge/marks.hpp"
+#include "protocol/acp.hpp"
+#include "protocol/json_scan.hpp"
+#include "protocol/rpc.hpp"
+#include "protocol/splice.hpp"
+
+#include <charconv>
+
+namespace relay::bridge {
+namespace {
+
+Error too_much(std::size_t messages, std::size_t bytes) {
+  return make_error(ErrorType::kInternalError,
+                    "too much waits for the relay: " + std::to_string(messages) + " messages, " +
+                        std::to_string(bytes) + " bytes")
+      .because("the relay cannot be reached, or does not answer")
+      .suggest("wait for answers before sending more")
+      .retryable();
+}
+
+Error too_big(std::size_t bytes, std::size_t limit) {
+  return make_error(ErrorType::kMessageTooLarge, "the message has " + std::to_string(bytes) +
+                                                     " bytes, and " + std::to_string(limit) +
+                                                     " are allowed")
+      .suggest("send less at once");
+}
+
+Error not_initialized() {
+  return make_error(ErrorType::kInvalidRequest, "the first message must be initialize")
+      .suggest("send initialize, then the rest");
+}
+
+std::optional<std::int64_t> question_number(std::string_view id) {
+  std::int64_t number = 0;
+  const auto [end, failure] = std::from_chars(id.data(), id.data() + id.size(), number);
+  if (failure != std::errc() || end != id.data() + id.size()) return std::nullopt;
+  return number;
+}
+
+}  // namespace
+
+void Bridge::from_editor(std::string line) {
+  const auto frame = Frame::parse(std::move(line), {});
+  if (!frame) return refuse(frame.error().id, rpc::to_error(frame.error()));
+  switch (frame->kind()) {
+    case FrameKind::kRequest:
+      return editor_call(*frame);
+    case FrameKind::kNotification:
+      return editor_notification(*frame);
+    case FrameKind::kResult:
+    case FrameKind::kError:
+      return editor_answer(*frame);
+  }
+}
+
+void Bridge::editor_call(const Frame& frame) {
+  if (given_up_) return refuse(frame.id(), *given_up_);
+  CallKind kind = call_kind(frame.method());
+  if (kind == CallKind::kInitialize && initialized_ != Initialized::kNot) kind = CallKind::kOther;
+  if (kind != CallKind::kInitialize && initialized_ == Initialized::kNot) {
+    return refuse(frame.id(), not_initialized());
+  }
+  const std::size_t bytes = frame.bytes().size();
+  if (bytes > limits_.max_message_bytes) {
+    return refuse(frame.id(), too_big(bytes, limits_.max_message_bytes));
+  }
+  if (!has_room(bytes)) return refuse(frame.id(), too_much(messages_.size(), held_bytes_));
+
+  Message message;
+  message.kind = Message::Kind::kCall;
+  message.call = kind;
+  message.session = frame.text(frame.envelope().session_id);
+  message.id = fresh_id();
+  message.editor_id = frame.id();
+  if (kind == CallKind::kInitialize) {
+    initialized_ = Initialized::kAsked;
+    initialize_params_ = asking_for_sequence(frame.params());
+    if (frame.envelope().params.present()) {
+      message.bytes =
+          SharedBytes(splice(frame.bytes(), {{frame.envelope().id, message.id},
+                                             {frame.envelope().params, initialize_params_}}));
+    } else {
+      message.bytes = SharedBytes(rpc::request(message.id, "initialize", initialize_params_));
+    }
+  } else {
+    message.bytes = SharedBytes(splice(frame.bytes(), {{frame.envelope().id, message.id}}));
+  }
+  keep(std::move(message));
+}
+
+void Bridge::editor_notification(const Frame& frame) {
+  if (given_up_ || initialized_ == Initialized::kNot) return;
+  Message message;
+  message.kind = Message::Kind::kNotification;
+  message.session = frame.text(frame.envelope().session_id);
+  Edits edits;
+  if (frame.method() == acp::kCancelRequest) {
+    const auto call = by_editor_id_.find(std::string(frame.request_id()));
+    if (call == by_editor_id_.end()) return;  // answered in the meantime
+    edits.push_back({frame.envelope().request_id, call->second});
+    // It must not overtake the request.
+    if (message.session.empty()) message.session = messages_.at(calls_.at(call->second)).session;
+  }
+  message.bytes = SharedBytes(splice(frame.bytes(), edits));
+  // Cancellations get in when requests do not any more.
+  const bool is_cancel = frame.method() == acp::kCancel || frame.method() == acp::kCancelRequest;
+  if (message.bytes.size() > limits_.max_message_bytes ||
+      !has_room(is_cancel ? 0 : message.bytes.size())) {
+    if (!is_cancel || messages_.size() >= 2 * limits_.max_messages) {
+      notes_.push_back(
+          "a notification was dropped: it is too big, or too much waits for the relay");
+      return;
+    }
+  }
+  keep(std::move(message));
+}
+
+void Bridge::editor_answer(const Frame& frame) {
+  const auto number = question_number(frame.id());
+  Question* question = number ? questions_.find(*number) : nullptr;
+  if (given_up_ || question == nullptr || !question->answer.empty()) return;
+  if (questions_.held_bytes() + frame.bytes().size() > 2 * limits_.max_bytes) {
+    notes_.push_back("an answer was dropped: too much waits for the relay");
+    return;
+  }
+  if (frame.bytes().size() > limits_.max_message_bytes) {
+    const std::string id = question->relay_id;
+    question->answer = SharedBytes(rpc::error(
+        id, too_big(frame.bytes().size(), limits_.max_message_bytes), rpc::Dialect::kAcp));
+  } else {
+    question->answer =
+        SharedBytes(splice(frame.bytes(), {{frame.envelope().id, question->relay_id}}));
+  }
+  if (question->awaited) send_answer(*number, *question);
+}
+
+void Bridge::send_answer(std::int64_t number, const Question& question) {
+  Message message;
+  message.kind = Message::Kind::kAnswer;
+  message.session = question.session;
+  message.bytes = question.answer;
+  message.question = number;
+  keep(std::move(message));
+}
+
+}  // namespace relay::bridge

@@ -1,0 +1,67 @@
+// What the editor has sent and the relay has not settled: calls, notifications and answers.
+#pragma once
+
+#include "protocol/frame.hpp"
+#include "protocol/shared_bytes.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace relay::bridge {
+
+// Requests of the editor, by what becomes of one whose answer was lost with the connection.
+enum class CallKind {
+  kInitialize,    // is sent first on every connection
+  kAuthenticate,  // sent again; said again on every connection
+  kLogout,        // sent again
+  kNew,           // sent again: makes a session
+  kLoad,          // sent again: opens a session
+  kResume,        // sent again: opens a session
+  kFork,          // as kOther, and makes a session
+  kEnd,           // session/close, session/delete: sent again
+  kQuery,         // session/list: sent again
+  kOther,         // the session says whether it has it; without a session it fails
+};
+
+CallKind call_kind(std::string_view method);
+
+// Calls that need no session/resume before them although they name a session.
+constexpr bool opens_or_ends(CallKind kind) {
+  return kind == CallKind::kLoad || kind == CallKind::kResume || kind == CallKind::kEnd;
+}
+
+// May be sent again without asking whether it had arrived.
+constexpr bool may_repeat(CallKind kind) {
+  return kind != CallKind::kOther && kind != CallKind::kFork;
+}
+
+struct Message {
+  enum class Kind { kCall, kNotification, kAnswer };
+  enum class State {
+    kWaiting,   // to be sent
+    kSent,      // on the present connection
+    kReceived,  // a call that the session has had on an earlier connection
+  };
+
+  Kind kind = Kind::kNotification;
+  State state = State::kWaiting;
+  std::string session;  // JSON text of params.sessionId; empty: of the connection
+  SharedBytes bytes;    // as it is sent
+  // When it was sent last; connection 0: never.
+  std::uint64_t connection = 0;
+  std::uint64_t number = 0;
+
+  // Of a call.
+  CallKind call = CallKind::kOther;
+  std::string id;         // JSON text, towards the relay
+  std::string editor_id;  // JSON text, the editor's own
+  // Content blocks of a prompt that the relay repeats to this connection, which has not sent it:
+  // views of `bytes`.
+  std::vector<std::string_view> echoes;
+  // Of an answer: the number by which the editor knows the question.
+  std::int64_t question = 0;
+};
+
+}  // namespace relay::bridge

@@ -1,0 +1,199 @@
+#include "frontend/acp/acp_connection.hpp"
+
+#include "frontend/acp/acp_errors.hpp"
+#include "protocol/acp.hpp"
+#include "protocol/rpc.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace relay::frontend {
+namespace {
+
+void ignore_failure(const std::string&, std::exception_ptr) {}
+
+template <std::size_t N>
+bool is_one_of(const std::array<std::string_view, N>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// Methods that the relay answers itself, for every agent.
+constexpr std::array<std::string_view, 7> kOwn{"initialize",     "session/new",  "session/load",
+                                               "session/resume", "session/list", "session/close",
+                                               "session/delete"};
+
+}  // namespace
+
+AcpConnection::AcpConnection(RelayApi& api, Metrics& metrics, const AcpOptions& options,
+                             AcpStreams& streams, AcpCaller caller, asio::any_io_executor executor)
+    : api_(api),
+      metrics_(metrics),
+      options_(options),
+      streams_(streams),
+      principal_(std::move(caller.principal)),
+      agent_(std::move(caller.agent)),
+      scope_(std::move(executor), ignore_failure) {}
+
+Task<void> AcpConnection::end() {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  sessions_.detach_all();
+  aside_.detach_all();
+  scope_.cancel();
+  co_await scope_.join();
+}
+
+// Errors
+
+std::string AcpConnection::response(std::string_view id, const Result<std::string>& result) {
+  if (result) return rpc::result(id, *result);
+  ++metrics_.errors[result.error().type];
+  return rpc::error(id, result.error(), rpc::Dialect::kAcp);
+}
+
+void AcpConnection::reply(std::string text) {
+  streams_.of_connection()->push({SharedBytes(std::move(text)), 0, DeliveryKind::kResponse});
+}
+
+// On the session's stream where one is named: clients expect answers where they expect messages.
+void AcpConnection::answer(const Frame& frame, const Result<std::string>& result,
+                           std::string_view session) {
+  auto stream =
+      session.empty() ? streams_.of_connection() : streams_.of_session(std::string(session));
+  if (!stream) stream = streams_.of_connection();
+  stream->push({SharedBytes(response(frame.id(), result)), 0, DeliveryKind::kResponse});
+}
+
+// Nobody waits for an answer to a notification.
+void AcpConnection::refuse(const Frame& frame, const Error& error, std::string_view session) {
+  if (frame.kind() == FrameKind::kRequest) answer(frame, error, session);
+}
+
+// The way in
+
+Task<std::string> AcpConnection::initialize(const Frame& request) {
+  asked_ = true;
+  auto wanted = read_acp_initialize(request.params());
+  if (!wanted) co_return response(request.id(), wanted.error());
+  const auto profile = co_await api_.sessions().agent_profile(agent_);
+  if (!profile) co_return response(request.id(), profile.error());
+  client_ = std::move(*wanted);
+  initialized_ = true;
+  const AcpOffer offer{options_.keeps_messages,
+                       to_string(api_.sessions().agents().find(agent_)->backend.isolation())};
+  co_return response(request.id(), acp_initialize_result(*profile, offer));
+}
+
+void AcpConnection::take(Frame frame, std::string_view session) {
+  if (frame.is_response()) return sessions_.route_response(std::move(frame));
+  if (is_one_of(kOwn, frame.method())) {
+    // A notification can't be answered, and these do nothing else.
+    if (frame.kind() == FrameKind::kRequest) start_call(std::move(frame));
+    return;
+  }
+  if (frame.method() == acp::kCancelRequest) {
+    // By nature a notification; ids that nobody knows are no error.
+    const bool taken = sessions_.route_cancel(frame, frame.session_id()) ||
+                       aside_.route_cancel(frame, frame.session_id());
+    if (!taken && frame.kind() == FrameKind::kRequest) answer(frame, std::string("{}"));
+    return;
+  }
+  if (frame.method() == "session/fork")
+    return refuse(frame, sessions_cannot_be_forked(), frame.session_id());
+  const bool logs_in = frame.method() == "authenticate";
+  if (logs_in && sessions_.find(sessions_.current()) == nullptr) {
+    if (frame.kind() == FrameKind::kRequest) start_call(std::move(frame));
+    return;
+  }
+  if (logs_in && sessions_.find(sessions_.current())->session->record().agent == agent_) {
+    login_ = frame.params();  // later agents are logged in likewise
+  }
+  std::string id(frame.session_id().empty() ? session : frame.session_id());
+  if (id.empty() && !frame.method().starts_with("session/")) {
+    const auto* const current = sessions_.find(sessions_.current());
+    if (current != nullptr) return to_agent(current->session, std::move(frame));
+  }
+  if (id.empty()) return refuse(frame, no_session_named(frame.method()));
+  to_session(std::move(id), std::move(frame));
+}
+
+// What names no session is answered on the connection's stream.
+void AcpConnection::to_agent(const std::shared_ptr<Session>& session, Frame frame) {
+  AttachedSessions& way = streams_.are_one() ? sessions_ : aside_;
+  const std::string& id = session->id().value();
+  if (way.find(id) == nullptr) {
+    Attachment attachment;
+    attachment.traits = {!is_observer(), false, true, rpc::Dialect::kAcp};
+    attachment.outbox = streams_.of_connection();
+    const auto attached = way.attach(session, std::move(attachment));
+    if (!attached) return refuse(frame, attached.error());
+  }
+  const auto* const one = way.find(id);
+  one->session->submit(one->client, std::move(frame));
+}
+
+void AcpConnection::to_session(std::string id, Frame frame) {
+  if (const auto* one = sessions_.find(id)) {
+    return one->session->submit(one->client, std::move(frame));
+  }
+  if (running_.size() >= options_.max_running_calls) {
+    return refuse(frame, too_many_calls(options_.max_running_calls), id);
+  }
+  const std::string name = "to " + id + " " + std::string(frame.id());
+  if (!running_.insert(name).second) return refuse(frame, id_is_in_use(frame.id()), id);
+  auto kept = std::make_shared<Frame>(std::move(frame));
+  scope_.spawn("attach", [this, id, name, kept]() -> Task<void> {
+    co_await attach_and_route(id, kept);
+    running_.erase(name);
+  });
+}
+
+// A session that was made elsewhere may be used without loading it first.
+Task<void> AcpConnection::attach_and_route(std::string id, std::shared_ptr<Frame> frame) {
+  std::optional<Error> refused;
+  const bool prompts = frame->method() == acp::kPrompt && !is_observer();
+  auto finding = prompts ? api_.find_for_prompt(principal_, id) : api_.find(principal_, id);
+  const auto session = co_await std::move(finding);
+  if (!session) {
+    refused = session.error();
+  } else if (sessions_.find(id) == nullptr) {
+    const auto attached = attach(*session, {});
+    if (!attached) refused = attached.error();
+  }
+  if (refused) {
+    refuse(*frame, *refused, id);
+    co_return;
+  }
+  const auto* const one = sessions_.find(id);
+  if (one != nullptr) one->session->submit(one->client, std::move(*frame));
+}
+
+Result<void> AcpConnection::attach(const std::shared_ptr<Session>& session, Attachment attachment) {
+  attachment.traits.may_act = !is_observer();
+  attachment.traits.dialect = rpc::Dialect::kAcp;
+  attachment.outbox = streams_.of_session(session->id().value());
+  if (!attachment.outbox) return too_many_streams(options_.max_streams);
+  const auto client = sessions_.attach(session, std::move(attachment));
+  if (!client) return client.error();
+  return Result<void>();
+}
+
+Result<void> AcpConnection::replay(const std::string& id, storage::Sequence after) {
+  const auto* const one = sessions_.find(id);
+  if (one == nullptr) return session_not_found(id);
+  const auto session = one->session;
+  Attachment attachment;
+  attachment.after = after;
+  return attach(session, std::move(attachment));
+}
+
+void AcpConnection::forget_closed() {
+  sessions_.forget_closed();
+  aside_.forget_closed();
+}
+
+Greeting AcpConnection::greeting() const {
+  return {capabilities_for_agent(client_.client_capabilities, options_.strip_client_disk),
+          client_.client_info, login_};
+}
+
+}  // namespace relay::frontend

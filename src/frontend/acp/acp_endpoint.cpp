@@ -1,0 +1,232 @@
+#include "frontend/acp/acp_endpoint.hpp"
+
+#include "base/random_id.hpp"
+#include "frontend/acp/acp_errors.hpp"
+#include "frontend/acp/acp_rules.hpp"
+#include "frontend/acp/acp_websocket.hpp"
+#include "frontend/answer.hpp"
+#include "frontend/http_replies.hpp"
+#include "frontend/params.hpp"
+#include "protocol/rpc.hpp"
+
+namespace relay::frontend {
+namespace {
+
+Error bad_request(std::string explanation, std::string remedy) {
+  return make_error(ErrorType::kInvalidRequest, std::move(explanation)).suggest(std::move(remedy));
+}
+
+Error from_clients_eyes(const AcpRefusal& refusal) {
+  return bad_request(refusal.explanation, refusal.remedy);
+}
+
+}  // namespace
+
+AcpEndpoint::AcpEndpoint(RelayApi& api, Metrics& metrics, AcpOptions options)
+    : api_(api), metrics_(metrics), options_(std::move(options)) {}
+
+http::Response AcpEndpoint::refusal(int status, const Error& error, std::string_view id) {
+  ++metrics_.errors[error.type];
+  http::Response response = json_response(status, rpc::error(id, error, rpc::Dialect::kAcp));
+  if (status == 401) response.headers.push_back({"WWW-Authenticate", "Bearer"});
+  if (status == 405) response.headers.push_back({"Allow", "GET, POST, DELETE, OPTIONS"});
+  if (status == 503) response.headers.push_back({"Retry-After", "5"});
+  return response;
+}
+
+Task<void> AcpEndpoint::handle(http::Exchange& exchange, const http::AccessRules& access) {
+  const http::Request& request = exchange.request();
+  http::Response response;
+  if (request.method == "OPTIONS") {  // browsers send no token with it
+    const auto admitted = http::admit_origin(access, request);
+    response = admitted ? preflight_response() : refusal(403, admitted.error());
+    co_await answer(exchange, std::move(response));
+    co_return;
+  }
+  auto principal = http::admit(access, request);
+  const std::string agent = acp_agent(request.path).value_or("");
+  AcpCaller caller{principal.value_or(http::Principal{}), agent};
+  if (has_token_in_query(request)) {
+    response = refusal(401, make_error(ErrorType::kUnauthorized, "a token in the query is refused")
+                                .because("addresses end up in logs and histories")
+                                .suggest("send the header Authorization: Bearer <token>"));
+  } else if (!principal) {
+    response = refusal(http_status(principal.error().type), principal.error());
+  } else if (api_.sessions().agents().find(agent) == nullptr) {
+    response = refusal(404, unknown_agent(agent, api_.sessions().agents()));
+  } else if (request.method == "GET") {
+    if (exchange.wants_websocket()) {
+      co_await websocket(exchange, std::move(caller));
+    } else {
+      co_await get(exchange, std::move(caller.principal));
+    }
+    co_return;
+  } else if (request.method == "POST") {
+    response = co_await post(exchange, std::move(caller));
+  } else if (request.method == "DELETE") {
+    response = co_await end_connection(request, std::move(caller.principal));
+  } else {
+    response = refusal(405, bad_request("this path takes GET, POST and DELETE", "see docs/acp.md"));
+  }
+  co_await answer(exchange, std::move(response));
+}
+
+Task<void> AcpEndpoint::websocket(http::Exchange& exchange, AcpCaller caller) {
+  std::string subprotocol = http::chosen_subprotocol(exchange.request());
+  http::Headers headers{{"Acp-Connection-Id", random_uuid()}};
+  auto accepted = co_await exchange.accept_websocket(std::move(subprotocol), std::move(headers));
+  if (!accepted) co_return;
+  const auto client = std::make_unique<AcpWebSocket>(api_, metrics_, options_, **accepted,
+                                                     std::move(caller), exchange.executor());
+  ++metrics_.clients[metrics::Transport::kAcpWebSocket];
+  co_await client->run();
+  --metrics_.clients[metrics::Transport::kAcpWebSocket];
+}
+
+tl::expected<AcpEndpoint::Connection, http::Response> AcpEndpoint::find(
+    const http::Request& request, const http::Principal& principal) const {
+  const auto refused = [](int status, const Error& error) {
+    return tl::unexpected(json_response(status, rpc::error("null", error, rpc::Dialect::kAcp)));
+  };
+  const std::string_view id = request.header("Acp-Connection-Id");
+  if (id.empty()) {
+    return refused(400, bad_request("Missing Acp-Connection-Id",
+                                    "send the header that the answer to initialize had"));
+  }
+  const auto found = connections_.find(id);
+  // A connection of another principal, or of another agent's path, does not exist here.
+  if (found == connections_.end() || found->second->principal().name != principal.name ||
+      found->second->agent() != acp_agent(request.path)) {
+    return refused(404, bad_request("Unknown Acp-Connection-Id",
+                                    "send initialize again, and load your sessions"));
+  }
+  return found->second;
+}
+
+Task<http::Response> AcpEndpoint::post(http::Exchange& exchange, AcpCaller caller) {
+  const http::Request& request = exchange.request();
+  if (!is_json_body(request)) {
+    co_return refusal(415, bad_request("the body must be application/json",
+                                       "send the header Content-Type: application/json"));
+  }
+  auto frame = Frame::parse(std::move(exchange.request().body), options_.frame);
+  if (!frame) {
+    co_return refusal(refused_frame_status(frame.error().kind), rpc::to_error(frame.error()),
+                      frame.error().id);
+  }
+  if (const auto refused = refuse_message(request, *frame)) {
+    co_return refusal(refused->status, from_clients_eyes(*refused));
+  }
+  if (request.header("Acp-Connection-Id").empty()) {
+    co_return co_await first_message(exchange, std::move(caller), std::move(*frame));
+  }
+  auto connection = find(request, caller.principal);
+  if (!connection) co_return std::move(connection.error());
+  (*connection)->post(std::move(*frame), request.header("Acp-Session-Id"));
+  co_await api_.sessions().log_room();
+  http::Response accepted;
+  accepted.status = 202;
+  co_return accepted;
+}
+
+Task<http::Response> AcpEndpoint::first_message(http::Exchange& exchange, AcpCaller caller,
+                                                Frame frame) {
+  if (connections_.size() >= options_.max_connections) {
+    co_return refusal(503, too_many_connections(options_.max_connections), frame.id());
+  }
+  const auto connection = std::make_shared<AcpHttpConnection>(
+      api_, metrics_, options_, random_uuid(), std::move(caller), exchange.executor());
+  std::string text = co_await connection->initialize(frame);
+  connection->touch();
+  connections_.emplace(connection->id(), connection);
+  count();
+  http::Response response = json_response(200, std::move(text));
+  response.headers.push_back({"Acp-Connection-Id", connection->id()});
+  co_return response;
+}
+
+Task<void> AcpEndpoint::get(http::Exchange& exchange, http::Principal principal) {
+  const http::Request& request = exchange.request();
+  std::optional<http::Response> refused;
+  std::shared_ptr<AcpStream> stream;
+  Connection used;
+  const std::string_view last = request.header("Last-Event-ID");
+  const auto last_event = read_sequence(last);
+  auto connection = find(request, principal);
+  if (!accepts_events(request)) {
+    refused = refusal(406, bad_request("a GET is answered with a stream of events",
+                                       "send the header Accept: text/event-stream"));
+  } else if (!connection) {
+    refused = std::move(connection.error());
+  } else if (!last.empty() && !last_event) {
+    refused = refusal(400, bad_request("Last-Event-ID must be the id of an event",
+                                       "leave it out to go on with what was not delivered"));
+  } else {
+    used = *connection;
+    const std::string session(request.header("Acp-Session-Id"));
+    auto found = used->stream(session, last.empty() ? std::nullopt : last_event);
+    if (found) {
+      stream = std::move(*found);
+    } else {
+      refused = refusal(409, found.error());
+    }
+  }
+  if (refused) {
+    co_await answer(exchange, std::move(*refused));
+    co_return;
+  }
+  http::Response head;
+  head.headers = {{"Content-Type", "text/event-stream"},
+                  {"Cache-Control", "no-cache"},
+                  {"X-Accel-Buffering", "no"},
+                  {"Acp-Connection-Id", used->id()}};
+  const std::string session(request.header("Acp-Session-Id"));
+  if (!session.empty()) head.headers.push_back({"Acp-Session-Id", session});
+  add_cors_headers(request, head);
+  co_await stream->serve(exchange, std::move(head), options_.keep_alive);
+  used->touch();
+}
+
+Task<http::Response> AcpEndpoint::end_connection(const http::Request& request,
+                                                 http::Principal principal) {
+  auto found = find(request, principal);
+  if (!found) co_return std::move(found.error());
+  const Connection connection = *found;
+  connections_.erase(connection->id());
+  count();
+  co_await connection->end();
+  http::Response accepted;
+  accepted.status = 202;
+  co_return accepted;
+}
+
+Task<void> AcpEndpoint::sweep() {
+  const auto pause = std::clamp(options_.connection_timeout / 4, std::chrono::milliseconds(10),
+                                std::chrono::milliseconds(5'000));
+  while (true) {
+    const bool slept = co_await sleep_for(pause);
+    if (!slept) co_return;
+    std::vector<Connection> over;
+    const auto now = std::chrono::steady_clock::now();
+    for (const auto& [id, connection] : connections_) {
+      if (connection->expired(now)) over.push_back(connection);
+    }
+    for (const Connection& connection : over) {
+      connections_.erase(connection->id());
+      co_await connection->end();
+    }
+    count();
+  }
+}
+
+Task<void> AcpEndpoint::stop() {
+  const auto all = std::exchange(connections_, {});
+  for (const auto& [id, connection] : all) co_await connection->end();
+  count();
+}
+
+void AcpEndpoint::count() {
+  metrics_.clients[metrics::Transport::kAcpHttp] = static_cast<std::int64_t>(connections_.size());
+}
+
+}  // namespace relay::frontend

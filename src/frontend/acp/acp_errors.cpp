@@ -1,0 +1,70 @@
+#include "frontend/acp/acp_errors.hpp"
+
+#include <string>
+
+namespace relay::frontend {
+
+Error initialized_already() {
+  return make_error(ErrorType::kInvalidRequest, "Initialize not allowed on existing connection")
+      .because("a connection is initialized once")
+      .suggest("open another connection");
+}
+
+Error not_initialized(std::string_view method) {
+  return make_error(ErrorType::kInvalidRequest,
+                    "the connection is not initialized, so " + std::string(method) + " can't be")
+      .because("its initialize was answered with an error")
+      .suggest("send initialize on another connection, when its cause is mended");
+}
+
+Error no_session_named(std::string_view method) {
+  for (const std::string_view known : {"session/prompt", "session/cancel", "session/set_mode",
+                                       "session/set_config_option", "session/set_model"}) {
+    if (method == known) {
+      return make_error(ErrorType::kInvalidParams, "params.sessionId is missing");
+    }
+  }
+  return make_error(ErrorType::kMethodNotFound,
+                    std::string(method) + " is for an agent, and this connection has no session")
+      .suggest("call session/new, session/load or session/resume first");
+}
+
+Error sessions_cannot_be_forked() {
+  return make_error(ErrorType::kMethodNotFound, "sessions can't be forked")
+      .because("each session has an agent of its own")
+      .suggest("make a session with session/new");
+}
+
+Error too_many_calls(std::size_t limit) {
+  return make_error(ErrorType::kInvalidRequest,
+                    "more than " + std::to_string(limit) + " requests to the relay are running")
+      .suggest("wait for their answers")
+      .retryable();
+}
+
+Error too_many_streams(std::size_t limit) {
+  return make_error(ErrorType::kSessionLimitReached,
+                    "the connection has " + std::to_string(limit) + " session streams already")
+      .suggest("open another connection")
+      .with("limit", static_cast<std::int64_t>(limit));
+}
+
+Error too_many_connections(std::size_t limit) {
+  return make_error(ErrorType::kSessionLimitReached,
+                    "there are " + std::to_string(limit) + " connections over HTTP already")
+      .because(
+          "connections end with DELETE, or when nobody used them for "
+          "server.acp_connection_timeout")
+      .suggest("try again later, or raise server.max_connections")
+      .with("limit", static_cast<std::int64_t>(limit))
+      .retryable();
+}
+
+Error id_is_in_use(std::string_view id) {
+  return make_error(ErrorType::kInvalidRequest,
+                    "a request with the id " + std::string(id) + " is not answered yet")
+      .suggest("use an id that no unanswered request of yours has")
+      .retryable();
+}
+
+}  // namespace relay::frontend

@@ -1,0 +1,20 @@
+// What ACP clients are refused with. Pure.
+#pragma once
+
+#include "base/error.hpp"
+
+#include <cstddef>
+#include <string_view>
+
+namespace relay::frontend {
+
+Error initialized_already();
+Error not_initialized(std::string_view method);
+Error no_session_named(std::string_view method);
+Error sessions_cannot_be_forked();
+Error too_many_calls(std::size_t limit);
+Error too_many_streams(std::size_t limit);
+Error too_many_connections(std::size_t limit);
+Error id_is_in_use(std::string_view id);
+
+}  // namespace relay::frontend

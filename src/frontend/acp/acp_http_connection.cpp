@@ -1,0 +1,113 @@
+#include "frontend/acp/acp_http_connection.hpp"
+
+#include "frontend/acp/acp_errors.hpp"
+#include "protocol/rpc.hpp"
+
+#include <algorithm>
+
+namespace relay::frontend {
+namespace {
+
+constexpr std::chrono::seconds kStubTime(30);
+
+void ignore_failure(const std::string&, std::exception_ptr) {}
+
+}  // namespace
+
+AcpHttpConnection::AcpHttpConnection(RelayApi& api, Metrics& metrics, const AcpOptions& options,
+                                     std::string id, AcpCaller caller,
+                                     asio::any_io_executor executor)
+    : options_(options),
+      id_(std::move(id)),
+      executor_(executor),
+      scope_(executor, ignore_failure),
+      own_(std::make_shared<AcpStream>(executor, options.outbox, AcpStream::Numbering::kCounted)),
+      connection_(api, metrics, options, *this, std::move(caller), executor),
+      used_at_(std::chrono::steady_clock::now()) {}
+
+void AcpHttpConnection::post(Frame frame, std::string_view session) {
+  touch();
+  if (connection_.initialized()) return connection_.take(std::move(frame), session);
+  if (frame.kind() != FrameKind::kRequest) return;
+  const Error error = not_initialized(frame.method());
+  own_->outbox()->push(
+      {SharedBytes(rpc::error(frame.id(), error, rpc::Dialect::kAcp)), 0, DeliveryKind::kResponse});
+}
+
+std::shared_ptr<AcpStream> AcpHttpConnection::make_stream() {
+  return std::make_shared<AcpStream>(executor_, options_.outbox, AcpStream::Numbering::kSequence);
+}
+
+// Null: there are too many.
+std::shared_ptr<AcpStream> AcpHttpConnection::session_stream(const std::string& id) {
+  auto found = streams_.find(id);
+  if (found != streams_.end() && found->second->outbox()->end() == Outbox::End::kOpen) {
+    return found->second;
+  }
+  if (found == streams_.end() && streams_.size() >= options_.max_streams) {
+    const auto unused =
+        std::ranges::find_if(streams_, [](const auto& entry) { return entry.second->is_idle(); });
+    if (unused == streams_.end()) return nullptr;
+    streams_.erase(unused);
+  }
+  return streams_[id] = make_stream();
+}
+
+std::shared_ptr<Outbox> AcpHttpConnection::of_session(const std::string& id) {
+  const auto stream = session_stream(id);
+  return stream ? stream->outbox() : nullptr;
+}
+
+// The answer comes behind the replay, on the same stream: on two, a client may read them in the
+// wrong order. For one that does not read the session's stream yet both go on the connection's.
+void AcpHttpConnection::answer_follows(const std::string& session) {
+  const auto stream = session_stream(session);
+  if (!stream || stream->has_reader()) return;
+  scope_.spawn("replay",
+               [stream, to = own_->outbox()] { return stream->forward_until_response(to); });
+}
+
+Result<std::shared_ptr<AcpStream>> AcpHttpConnection::stream(
+    const std::string& session, std::optional<std::int64_t> last_event) {
+  touch();
+  const auto found = session.empty() ? own_ : session_stream(session);
+  if (!found) return too_many_streams(options_.max_streams);
+  if (!last_event || found->rewind(*last_event)) return found;
+  if (session.empty()) {
+    return make_error(ErrorType::kInvalidRequest,
+                      "the event " + std::to_string(*last_event) + " is not known any more")
+        .suggest("leave Last-Event-ID out to go on with what was not delivered yet")
+        .suggest("initialize another connection and load its sessions");
+  }
+  // From the log instead. Answers that wait in the old stream are not in a replay.
+  streams_[session] = make_stream();
+  const auto replayed = connection_.replay(session, *last_event);
+  if (!replayed) {
+    streams_[session] = found;
+    return replayed.error();
+  }
+  const auto fresh = streams_[session];
+  found->move_answers_to(*fresh);
+  return fresh;
+}
+
+bool AcpHttpConnection::expired(std::chrono::steady_clock::time_point now) const {
+  if (!connection_.initialized()) return now - used_at_ > kStubTime;
+  if (own_->outbox()->end() != Outbox::End::kOpen) return true;  // its client does not read
+  const bool read = own_->has_reader() || std::ranges::any_of(streams_, [](const auto& entry) {
+                      return entry.second->has_reader();
+                    });
+  return !read && now - used_at_ > options_.connection_timeout;
+}
+
+Task<void> AcpHttpConnection::end() {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  const auto self = shared_from_this();
+  co_await connection_.end();
+  scope_.cancel();
+  co_await scope_.join();
+  own_->close();
+  for (const auto& [session, stream] : streams_) stream->close();
+}
+
+}  // namespace relay::frontend

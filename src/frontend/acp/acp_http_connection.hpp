@@ -1,0 +1,61 @@
+// An ACP connection over Streamable HTTP: it lives between requests, with a stream for itself and
+// one for each session.
+#pragma once
+
+#include "frontend/acp/acp_connection.hpp"
+#include "frontend/acp/acp_stream.hpp"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace relay::frontend {
+
+class AcpHttpConnection final : public std::enable_shared_from_this<AcpHttpConnection>,
+                                private AcpStreams {
+ public:
+  AcpHttpConnection(RelayApi& api, Metrics& metrics, const AcpOptions& options, std::string id,
+                    AcpCaller caller, asio::any_io_executor executor);
+
+  const std::string& id() const { return id_; }
+  const http::Principal& principal() const { return connection_.principal(); }
+  const std::string& agent() const { return connection_.agent(); }
+
+  // Gives the response to the client's first request. When that is an error, the connection stays
+  // for a moment as a stub: clients expect one.
+  Task<std::string> initialize(const Frame& request) { return connection_.initialize(request); }
+
+  void post(Frame frame, std::string_view session);
+
+  // The stream of the connection, or that of a session (which the connection need not know yet).
+  // Fails when there are too many, or the place where the reader left off is not known any more.
+  Result<std::shared_ptr<AcpStream>> stream(const std::string& session,
+                                            std::optional<std::int64_t> last_event);
+
+  // Nobody has used it for that long.
+  bool expired(std::chrono::steady_clock::time_point now) const;
+  void touch() { used_at_ = std::chrono::steady_clock::now(); }
+
+  Task<void> end();
+
+ private:
+  std::shared_ptr<Outbox> of_connection() override { return own_->outbox(); }
+  std::shared_ptr<Outbox> of_session(const std::string& id) override;
+  bool are_one() const override { return false; }
+  void answer_follows(const std::string& session) override;
+
+  std::shared_ptr<AcpStream> session_stream(const std::string& id);
+  std::shared_ptr<AcpStream> make_stream();
+
+  const AcpOptions& options_;
+  std::string id_;
+  asio::any_io_executor executor_;
+  TaskScope scope_;
+  std::shared_ptr<AcpStream> own_;
+  std::map<std::string, std::shared_ptr<AcpStream>> streams_;  // by session
+  AcpConnection connection_;
+  std::chrono::steady_clock::time_point used_at_;
+};
+
+}  // namespace relay::frontend

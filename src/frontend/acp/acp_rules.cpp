@@ -1,0 +1,97 @@
+#include "frontend/acp/acp_rules.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace relay::frontend {
+namespace {
+
+// Every client names the session of these in a header; for all else some clients do not.
+constexpr std::array<std::string_view, 5> kNameTheirSession{
+    "session/prompt", "session/cancel", "session/set_mode", "session/set_config_option",
+    "session/close"};
+
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return text;
+}
+
+}  // namespace
+
+std::optional<std::string> acp_agent(std::string_view path) {
+  constexpr std::string_view kAgents = "/agents/";
+  constexpr std::string_view kEnd = "/acp";
+  if (path == kEnd) return std::string();
+  if (!path.starts_with(kAgents) || !path.ends_with(kEnd)) return std::nullopt;
+  path.remove_prefix(kAgents.size());
+  if (path.size() <= kEnd.size()) return std::nullopt;
+  path.remove_suffix(kEnd.size());
+  if (path.find('/') != std::string_view::npos) return std::nullopt;
+  return std::string(path);
+}
+
+std::optional<AcpRefusal> refuse_message(const http::Request& request, const Frame& frame) {
+  const bool connected = !request.header("Acp-Connection-Id").empty();
+  const bool first = !frame.is_response() && frame.method() == "initialize";
+  if (!connected && !first) {
+    return AcpRefusal{400, "Missing Acp-Connection-Id",
+                      "send initialize first, and the header of its answer with all that follows"};
+  }
+  if (connected && first) {
+    return AcpRefusal{400, "Initialize not allowed on existing connection",
+                      "leave Acp-Connection-Id out to open another connection"};
+  }
+  if (first && (frame.kind() != FrameKind::kRequest || frame.id() == "null")) {
+    return AcpRefusal{400, "initialize must be a request with an id", R"(add "id": 1)"};
+  }
+  const std::string_view session = request.header("Acp-Session-Id");
+  if (session.empty()) {
+    const auto* const found = std::ranges::find(kNameTheirSession, frame.method());
+    if (frame.is_response() || found == kNameTheirSession.end()) return std::nullopt;
+    return AcpRefusal{400, "Missing Acp-Session-Id", "send the session's id in this header, too"};
+  }
+  if (!frame.session_id().empty() && frame.session_id() != session) {
+    return AcpRefusal{400, "Mismatched Acp-Session-Id: the header and params.sessionId differ",
+                      "send the same id in both"};
+  }
+  return std::nullopt;
+}
+
+int refused_frame_status(FrameError::Kind kind) {
+  return kind == FrameError::Kind::kBatch ? 501 : 400;
+}
+
+bool is_json_body(const http::Request& request) {
+  const std::string type = lower_case(request.header("Content-Type"));
+  return trimmed(std::string_view(type).substr(0, type.find(';'))) == "application/json";
+}
+
+// By name: a range that would allow anything else as well does not show that streams are meant.
+bool accepts_events(const http::Request& request) {
+  const std::string accept = lower_case(request.header("Accept"));
+  std::string_view rest = accept;
+  while (!rest.empty()) {
+    const std::string_view range = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(rest.size(), range.size() + 1));
+    if (trimmed(range.substr(0, range.find(';'))) == "text/event-stream") return true;
+  }
+  return false;
+}
+
+bool has_token_in_query(const http::Request& request) {
+  return std::ranges::any_of(request.query, [](const auto& parameter) {
+    return parameter.first == "token" || parameter.first == "access_token";
+  });
+}
+
+}  // namespace relay::frontend

@@ -1,0 +1,36 @@
+// What the transport demands of a POST, as functions over values. Pure.
+#pragma once
+
+#include "http/message.hpp"
+#include "protocol/frame.hpp"
+
+#include <optional>
+#include <string>
+
+namespace relay::frontend {
+
+struct AcpRefusal {
+  int status = 400;
+  std::string explanation;
+  std::string remedy;
+};
+
+// The configured agent that a path of this transport names: empty for /acp, NAME for
+// /agents/NAME/acp; nothing for other paths.
+std::optional<std::string> acp_agent(std::string_view path);
+
+// Why the message can't be taken with these headers; empty: it can.
+std::optional<AcpRefusal> refuse_message(const http::Request& request, const Frame& frame);
+
+// The status for a body that is no message.
+int refused_frame_status(FrameError::Kind kind);
+
+bool is_json_body(const http::Request& request);
+
+// Whether the request may be answered with a stream of events (it must say so).
+bool accepts_events(const http::Request& request);
+
+// A token in the query ends up in logs and histories, so it is refused there.
+bool has_token_in_query(const http::Request& request);
+
+}  // namespace relay::frontend

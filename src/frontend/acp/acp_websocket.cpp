@@ -1,0 +1,106 @@
+#include "frontend/acp/acp_websocket.hpp"
+
+#include "protocol/rpc.hpp"
+
+namespace relay::frontend {
+namespace {
+
+void ignore_failure(const std::string&, std::exception_ptr) {}
+
+}  // namespace
+
+AcpWebSocket::AcpWebSocket(RelayApi& api, Metrics& metrics, const AcpOptions& options,
+                           http::WebSocket& socket, AcpCaller caller,
+                           asio::any_io_executor executor)
+    : api_(api),
+      metrics_(metrics),
+      options_(options),
+      socket_(socket),
+      scope_(executor, ignore_failure),
+      outbox_(std::make_shared<Outbox>(executor, options.outbox)),
+      connection_(api, metrics, options, *this, std::move(caller), executor) {
+  outbox_->when_overflowing([this] {
+    ++metrics_.errors[ErrorType::kSlowClient];
+    scope_.spawn("close slow client",
+                 [this] { return socket_.close(http::CloseCode::kPolicy, "slow_client"); });
+  });
+}
+
+Task<void> AcpWebSocket::run() {
+  scope_.spawn("write", [this] { return write(); });
+  scope_.spawn("wait for initialize", [this] { return give_up_waiting(); });
+  co_await read();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  outbox_->when_overflowing({});
+  outbox_->close();
+  co_await connection_.end();
+  scope_.cancel();
+  co_await scope_.join();
+}
+
+Task<void> AcpWebSocket::read() {
+  while (true) {
+    auto texts = co_await socket_.receive();
+    if (texts.empty()) co_return;
+    for (std::string& text : texts) {
+      const bool goes_on = co_await take(std::move(text));
+      if (!goes_on) co_return;
+    }
+    co_await api_.sessions().log_room();
+  }
+}
+
+// False: the connection has been closed.
+Task<bool> AcpWebSocket::take(std::string text) {
+  auto frame = Frame::parse(std::move(text), options_.frame);
+  if (!frame) {
+    const Error error = rpc::to_error(frame.error());
+    ++metrics_.errors[error.type];
+    outbox_->push({SharedBytes(rpc::error(frame.error().id, error, rpc::Dialect::kAcp)), 0,
+                   DeliveryKind::kResponse});
+    co_return true;
+  }
+  if (connection_.initialized()) {
+    connection_.take(std::move(*frame));
+    co_return true;
+  }
+  if (frame->kind() != FrameKind::kRequest || frame->method() != "initialize") {
+    co_await socket_.close(http::CloseCode::kProtocolError, "First message must be initialize");
+    co_return false;
+  }
+  std::string answer = co_await connection_.initialize(*frame);
+  outbox_->push({SharedBytes(std::move(answer)), 0, DeliveryKind::kResponse});
+  co_return true;
+}
+
+// A connection that never says what it wants does not stay.
+Task<void> AcpWebSocket::give_up_waiting() {
+  const bool waited = co_await sleep_for(options_.initialize_timeout);
+  if (!waited || connection_.asked()) co_return;
+  co_await socket_.close(http::CloseCode::kPolicy, "no initialize within server.header_timeout");
+}
+
+Task<void> AcpWebSocket::write() {
+  std::vector<Delivery> items;
+  std::vector<std::string> marked;
+  std::vector<std::string_view> texts;
+  while (true) {
+    const bool open = co_await outbox_->pop_all(items);
+    if (!open) co_return;
+    texts.clear();
+    marked.clear();
+    marked.reserve(items.size());  // so that views of them stay
+    for (const Delivery& item : items) {
+      if (connection_.wants_sequences() && item.sequence > 0) {
+        marked.push_back(with_sequence(item.bytes.view(), item.sequence));
+        texts.emplace_back(marked.back());
+      } else {
+        texts.push_back(item.bytes.view());
+      }
+    }
+    const auto sent = co_await socket_.send(texts);
+    if (!sent) co_return;
+  }
+}
+
+}  // namespace relay::frontend

@@ -1,0 +1,63 @@
+#include "frontend/attached_sessions.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace relay::frontend {
+
+Result<ClientId> AttachedSessions::attach(const std::shared_ptr<Session>& session,
+                                          Attachment attachment) {
+  const std::string& id = session->id().value();
+  if (const One* before = find(id)) session->detach(before->client);
+  auto client = session->attach(std::move(attachment));
+  if (!client) return client.error();
+  sessions_[id] = {session, *client};
+  current_ = id;
+  return *client;
+}
+
+void AttachedSessions::detach_all() {
+  for (const auto& [id, one] : sessions_) one.session->detach(one.client);
+  sessions_.clear();
+  current_.clear();
+}
+
+void AttachedSessions::forget_closed() {
+  std::erase_if(sessions_, [](const auto& entry) {
+    return entry.second.session->state() == SessionState::kClosed;
+  });
+  if (!sessions_.contains(current_)) current_.clear();
+}
+
+const AttachedSessions::One* AttachedSessions::find(std::string_view id) const {
+  const auto found = sessions_.find(id);
+  return found != sessions_.end() && found->second.session->state() == SessionState::kReady
+             ? &found->second
+             : nullptr;
+}
+
+void AttachedSessions::route_response(Frame frame) const {
+  std::int64_t request = 0;
+  const std::string_view id = frame.id();
+  const auto [end, failure] = std::from_chars(id.data(), id.data() + id.size(), request);
+  if (failure != std::errc() || end != id.data() + id.size()) return;
+  for (const auto& [name, one] : sessions_) {
+    if (!one.session->was_asked(request, one.client)) continue;
+    return one.session->submit(one.client, std::move(frame));
+  }
+}
+
+bool AttachedSessions::route_cancel(Frame& frame, std::string_view preferred) const {
+  const auto has_it = [&frame](const auto& entry) {
+    return entry.second.session->has_request(entry.second.client, frame.request_id());
+  };
+  auto found = sessions_.find(preferred);
+  if (found == sessions_.end() || !has_it(*found)) {
+    found = std::find_if(sessions_.begin(), sessions_.end(), has_it);
+  }
+  if (found == sessions_.end()) return false;
+  found->second.session->submit(found->second.client, std::move(frame));
+  return true;
+}
+
+}  // namespace relay::frontend

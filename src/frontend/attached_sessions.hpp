@@ -1,0 +1,46 @@
+// The sessions that one connection uses: what a WebSocket and an ACP connection have in common.
+#pragma once
+
+#include "session/session.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace relay::frontend {
+
+class AttachedSessions {
+ public:
+  struct One {
+    std::shared_ptr<Session> session;
+    ClientId client;
+  };
+
+  // In place of an earlier attachment to the same session. The session becomes the current one.
+  Result<ClientId> attach(const std::shared_ptr<Session>& session, Attachment attachment);
+  std::size_t size() const { return sessions_.size(); }
+  void detach_all();
+  // Lets go of what has been closed.
+  void forget_closed();
+
+  // Null: not attached, or the session is not ready (any more).
+  const One* find(std::string_view id) const;
+
+  // The session that was attached last: what messages without a sessionId may mean. Empty: none.
+  const std::string& current() const { return current_; }
+
+  // Gives a response to the session whose agent asked the client; ids of such requests are unique
+  // in the process. Answers to nothing are dropped.
+  void route_response(Frame frame) const;
+
+  // Gives a $/cancel_request to the session that has the request; when two have one of that id, to
+  // `preferred`. False: nobody has it.
+  bool route_cancel(Frame& frame, std::string_view preferred) const;
+
+ private:
+  std::map<std::string, One, std::less<>> sessions_;
+  std::string current_;
+};
+
+}  // namespace relay::frontend

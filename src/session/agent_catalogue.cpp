@@ -1,0 +1,55 @@
+#include "session/agent_catalogue.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace relay {
+namespace {
+
+constexpr std::size_t kMostShown = 100;  // of a name that a client made up
+
+}  // namespace
+
+AgentCatalogue::AgentCatalogue(AgentEntry standard, std::vector<AgentEntry> others) {
+  entries_.reserve(1 + others.size());
+  entries_.push_back(std::move(standard));
+  for (AgentEntry& entry : others) entries_.push_back(std::move(entry));
+}
+
+const AgentEntry* AgentCatalogue::find(std::string_view name) const {
+  const auto found = std::find_if(entries_.begin(), entries_.end(),
+                                  [&](const AgentEntry& entry) { return entry.name == name; });
+  return found != entries_.end() ? &*found : nullptr;
+}
+
+Error unknown_agent(std::string_view name, const AgentCatalogue& agents) {
+  std::string names;
+  for (const AgentEntry& entry : agents.all()) {
+    if (entry.name.empty()) continue;
+    names += (names.empty() ? "" : ", ") + entry.name;
+  }
+  const std::string shown(name.substr(0, kMostShown));
+  Error error = make_error(ErrorType::kInvalidParams, "there is no agent \"" + shown + "\"")
+                    .with("agent", shown)
+                    .with("agents", names);
+  if (!names.empty()) error.suggested_actions.push_back("choose one of: " + names);
+  error.suggested_actions.emplace_back("leave agent out for the default one");
+  return error;
+}
+
+std::optional<Error> forbidden_environment(
+    const AgentEntry& agent, const std::vector<std::pair<std::string, std::string>>& environment) {
+  const std::vector<std::string>& allowed = agent.options.client_env;
+  for (const auto& [name, value] : environment) {
+    if (std::find(allowed.begin(), allowed.end(), name) != allowed.end()) continue;
+    const std::string key =
+        agent.name.empty() ? "agent.client_env" : "agents." + agent.name + ".client_env";
+    return make_error(ErrorType::kInvalidParams,
+                      "clients may not set the environment variable " + name)
+        .suggest("leave it out, or have the operator add it to " + key)
+        .with("variable", name);
+  }
+  return std::nullopt;
+}
+
+}  // namespace relay

@@ -1,0 +1,41 @@
+// The configured agents by name: where each runs and what its sessions keep to.
+//
+// Backends are not owned; they outlive the catalogue.
+#pragma once
+
+#include "session/session.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace relay {
+
+struct AgentEntry {
+  std::string name;  // empty: the default agent
+  AgentBackend& backend;
+  SessionOptions options;
+};
+
+class AgentCatalogue {
+ public:
+  AgentCatalogue(AgentEntry standard, std::vector<AgentEntry> others);
+
+  // Null: there is none with this name.
+  const AgentEntry* find(std::string_view name) const;
+  const std::vector<AgentEntry>& all() const { return entries_; }  // the default agent is first
+
+ private:
+  std::vector<AgentEntry> entries_;
+};
+
+// invalid_params, with the names there are.
+Error unknown_agent(std::string_view name, const AgentCatalogue& agents);
+
+// Whether a client may set these variables for a session of this agent; empty: it may.
+std::optional<Error> forbidden_environment(
+    const AgentEntry& agent, const std::vector<std::pair<std::string, std::string>>& environment);
+
+}  // namespace relay

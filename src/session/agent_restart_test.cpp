@@ -1,0 +1,77 @@
+// Prompts to sessions whose agents ended by themselves.
+#include "session/session_fixture.hpp"
+
+#include <gmock/gmock.h>
+
+namespace relay {
+namespace {
+
+using testing::HasSubstr;
+
+class AgentRestart : public SessionFixture {
+ protected:
+  // A session whose agent has exited by itself, as the log has it.
+  storage::SessionRecord ended() {
+    const auto session = create();
+    return end(session);
+  }
+  storage::SessionRecord end(const std::shared_ptr<Session>& session) {
+    prompt(*session, reading(attach(*session)), "7", "/exit 3");
+    run_void(session->wait_closed());
+    run_until([&] { return sessions().find(session->id()) == nullptr; });
+    return *record(session->id());
+  }
+};
+
+TEST_F(AgentRestart, GoesOnUnderTheSameIdWithTheSameStream) {
+  const auto closed = ended();
+  EXPECT_THAT(closed.cause, HasSubstr("agent_exited"));
+  const auto again = run(sessions().restart(closed));
+  ASSERT_TRUE(again);
+  EXPECT_EQ((*again)->id(), closed.id);
+  EXPECT_GT((*again)->last_sequence(), closed.last_sequence);
+  Client& client = reading(attach(**again));
+  prompt(**again, client, "8", "onwards");
+  wait_for(client, R"("id":8)");
+  EXPECT_TRUE(client.has("onwards"));
+}
+
+TEST_F(AgentRestart, IsForAgentsThatEndedByThemselves) {
+  const auto session = create();
+  session->close(make_error(ErrorType::kSessionClosed, "closed"), "closed");
+  run_void(session->wait_closed());
+  const auto refused = run(sessions().restart(*record(session->id())));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().type, ErrorType::kSessionClosed);
+}
+
+TEST_F(AgentRestart, IsForAgentsThatCanLoad) {
+  auto closed = ended();
+  closed.agent_profile = R"({"agentCapabilities":{"loadSession":false}})";
+  const auto refused = run(sessions().restart(closed));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().possible_causes.at(0), HasSubstr("can't load"));
+}
+
+TEST_F(AgentRestart, CanBeTurnedOff) {
+  limits_.restart_agent = false;
+  const auto refused = run(sessions().restart(ended()));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().possible_causes.at(0), HasSubstr("sessions.restart_agent"));
+}
+
+TEST_F(AgentRestart, IsBounded) {
+  limits_.restart_pause = std::chrono::milliseconds(0);
+  auto closed = ended();
+  for (int times = 0; times < 5; ++times) {
+    const auto again = run(sessions().restart(closed));
+    ASSERT_TRUE(again) << times;
+    closed = end(*again);
+  }
+  const auto refused = run(sessions().restart(closed));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().possible_causes.at(0), HasSubstr("ended 5 times"));
+}
+
+}  // namespace
+}  // namespace relay

@@ -1,0 +1,86 @@
+// SessionDirectory between two runs of the relay: taking sessions up, and leaving them.
+#include "session/session_directory.hpp"
+
+#include <memory>
+#include <utility>
+
+namespace relay {
+
+// How many sessions are being taken up or left, and what is told when that number falls.
+struct SessionDirectory::Recovery {
+  explicit Recovery(asio::any_io_executor executor) : done(std::move(executor)) {}
+
+  std::size_t under_way = 0;
+  std::size_t gone_on = 0;
+  Wakeup done;
+};
+
+Task<void> SessionDirectory::recover() {
+  constexpr std::size_t kAtOnce = 16;
+  const auto recovery = std::make_shared<Recovery>(context_.executor);
+  storage::SessionQuery query;
+  query.only_active = true;
+  std::size_t found = 0;
+  while (true) {
+    auto page = co_await context_.log.list(query);
+    if (!page) {
+      context_.logger.error("sessions of an earlier run can't be read",
+                            {{"reason", page.error().explanation}});
+      break;
+    }
+    for (storage::SessionRecord& record : page->sessions) {
+      ++found;
+      while (recovery->under_way >= kAtOnce) co_await recovery->done.wait();
+      ++recovery->under_way;
+      scope_.spawn("recover session", [this, record = std::move(record), recovery] {
+        return revive(record, recovery);
+      });
+    }
+    if (!page->next_cursor) break;
+    query.cursor = *page->next_cursor;
+  }
+  while (recovery->under_way > 0) co_await recovery->done.wait();
+  if (found > 0) {
+    context_.logger.info("sessions of an earlier run",
+                         {{"gone_on", recovery->gone_on}, {"closed", found - recovery->gone_on}});
+  }
+}
+
+Task<void> SessionDirectory::revive(storage::SessionRecord record,
+                                    std::shared_ptr<Recovery> recovery) {
+  SessionContext& context = context_of(record.agent);
+  const SessionId id = record.id;
+  auto session = std::make_shared<Session>(context, std::move(record));
+  sessions_[id] = session;
+  const auto recovered = co_await session->recover();
+  if (recovered) ++recovery->gone_on;
+  --recovery->under_way;
+  recovery->done.notify();
+  if (recovered) {
+    const std::string& profile = session->initialize_result();
+    if (!profile.empty()) profiles_[session->record().agent] = profile;
+    co_await session->run();
+  }
+  forget(*session);
+}
+
+Task<void> SessionDirectory::leave_all() {
+  refuse_new();
+  const auto leaving = std::make_shared<Recovery>(context_.executor);
+  for (const auto& session : all()) {
+    ++leaving->under_way;
+    scope_.spawn("leave session", [session, leaving] { return leave(session, leaving); });
+  }
+  while (leaving->under_way > 0) co_await leaving->done.wait();
+  co_await close_all();
+}
+
+// Each waits for its agent to read what clients have said.
+Task<void> SessionDirectory::leave(std::shared_ptr<Session> session,
+                                   std::shared_ptr<Recovery> leaving) {
+  co_await session->leave();
+  --leaving->under_way;
+  leaving->done.notify();
+}
+
+}  // namespace relay

@@ -1,0 +1,82 @@
+// Sessions whose clients are told only what the log has: database.durability: strict.
+#include "session/session_fixture.hpp"
+#include "storage/sqlite_log.hpp"
+
+#include <gmock/gmock.h>
+
+namespace relay {
+namespace {
+
+using testing::HasSubstr;
+
+class DurableSession : public SessionFixture {
+ protected:
+  DurableSession() { options_.durable_first = true; }
+
+  storage::SqliteLog& log() { return dynamic_cast<storage::SqliteLog&>(*log_); }
+  // Fills what is left of the database.
+  void fill() {
+    ASSERT_TRUE(run(log().set_page_limit(1)));
+    const SessionId other("filler");
+    storage::SessionRecord session;
+    session.id = other;
+    log_->session_created(std::move(session));
+    storage::Sequence next = 1;
+    run_until([&] {
+      storage::MessageRecord message;
+      message.sequence = next++;
+      message.body = SharedBytes(std::string(10'000, 'x'));
+      log_->record(other, std::move(message));
+      const auto page = run(log_->history(other, next, 1, 1));
+      EXPECT_TRUE(page);
+      return !log_->status().writable;
+    });
+  }
+};
+
+TEST_F(DurableSession, CarriesTurnsAndReplaysThemOnce) {
+  const auto session = create();
+  Client& first = reading(attach(*session));
+  prompt(*session, first, "7", "/chunks 300 10");
+  Client& second = reading(attach(*session, 0));
+  wait_for(first, R"("id":7)");
+  wait_for(second, "turn_complete");
+  for (const Client* client : {&first, &second}) {
+    storage::Sequence last = 0;
+    std::size_t chunks = 0;
+    for (const Delivery& delivery : client->got) {
+      if (delivery.kind == DeliveryKind::kUpdate) ++chunks;
+      EXPECT_GT(delivery.sequence, last) << "in order and once";
+      last = delivery.sequence;
+    }
+    EXPECT_GE(chunks, 300u);
+  }
+}
+
+TEST_F(DurableSession, ToldItsLastWordsToClients) {
+  const auto session = create();
+  Client& client = reading(attach(*session));
+  prompt(*session, client, "7", "/exit 3");
+  wait_for(client, "session_closed");
+  EXPECT_TRUE(client.has(R"("id":7)"));
+}
+
+TEST_F(DurableSession, PausesWhileTheLogCanNotBeWritten) {
+  const auto session = create();
+  Client& client = reading(attach(*session));
+  fill();
+  prompt(*session, client, "7", "hello");
+  const auto refused = try_create();
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().explanation, HasSubstr("can't be written"));
+  EXPECT_TRUE(refused.error().recoverable);
+  run_until(
+      [&] { return session->last_sequence() >= 5; });  // the turn goes on as far as it was read
+  EXPECT_FALSE(client.has("hello"));
+  ASSERT_TRUE(run(log().set_page_limit(1'000'000)));
+  wait_for(client, R"("id":7)");
+  EXPECT_TRUE(client.has("hello"));
+}
+
+}  // namespace
+}  // namespace relay

@@ -1,0 +1,102 @@
+// MessageRouter taking up the calls of an agent whose earlier relay ended.
+#include "protocol/acp.hpp"
+#include "protocol/json_scan.hpp"
+#include "protocol/splice.hpp"
+#include "session/message_router.hpp"
+
+#include <limits>
+#include <utility>
+
+namespace relay {
+namespace {
+
+using storage::MessageRecord;
+using storage::Origin;
+
+// A message of the log: it was accepted when it came, whatever the limits are by now.
+std::optional<Frame> stored_frame(const MessageRecord& message) {
+  FrameLimits limits;
+  limits.max_depth = std::numeric_limits<std::size_t>::max();
+  limits.max_id_bytes = limits.max_depth;
+  auto frame = Frame::parse(std::string(message.body.view()), limits);
+  if (!frame) return std::nullopt;
+  return std::move(*frame);
+}
+
+}  // namespace
+
+void MessageRouter::restore(storage::OpenCalls calls, const storage::Progress& progress,
+                            const Error& error, Effects& effects) {
+  doubt_error_ = error;
+  for (const MessageRecord& answer : calls.unsent_answers) {
+    const auto frame = stored_frame(answer);
+    if (!frame) continue;
+    Edits edits;
+    edits.push_back({frame->envelope().id, answer.peer_id});
+    translate_session(*frame, relay_json_, agent_json_, edits);
+    effects.to_agent.emplace_back(splice(frame->bytes(), std::move(edits)));
+  }
+  bool ran = true;  // the first prompt without an answer; those behind it were in the queue
+  for (const MessageRecord& request : calls.requests) {
+    if (request.origin == Origin::kAgent) {
+      restore_question(request, effects);
+    } else if (request.method == acp::kPrompt) {
+      if (std::exchange(ran, false)) {
+        restore_turn(request, request.call <= progress.prompt);
+      } else {
+        refuse(kGoneClient, request.rpc_id, error, effects, {request.call});
+      }
+    } else {
+      restore_request(request, progress, error, effects);
+    }
+  }
+}
+
+void MessageRouter::restore_request(const MessageRecord& request, const storage::Progress& progress,
+                                    const Error& error, Effects& effects) {
+  if (request.sequence > progress.input) {
+    return refuse(kGoneClient, request.rpc_id, error, effects, {request.call});
+  }
+  ClientCall call{kGoneClient, request.rpc_id, request.method};
+  const auto frame = request.method == acp::kSetMode ? stored_frame(request) : std::nullopt;
+  if (frame) call.setting = object_member(frame->params(), "modeId").value_or("");
+  client_calls_.add(request.call, std::move(call));
+}
+
+// A prompt that may have been written, or not, is not written again.
+void MessageRouter::restore_turn(const MessageRecord& prompt, bool was_written) {
+  turn_ = Turn{prompt.call, kGoneClient, moment_.steady, {}};
+  if (!was_written) turn_->doubtful_until = moment_.steady + kDoubt;
+  client_calls_.add(prompt.call, {kGoneClient, prompt.rpc_id, prompt.method});
+}
+
+void MessageRouter::give_up_doubtful_turn(Effects& effects) {
+  const auto call = client_calls_.take(turn_->relay_id);
+  if (call) refuse(call->client, call->id, doubt_error_, effects, {turn_->relay_id});
+  effects.turns_ended.push_back({"error", moment_.steady - turn_->started});
+  end_turn(nullptr, &doubt_error_, effects);
+  interrupt_agent(effects);
+}
+
+std::optional<std::chrono::steady_clock::time_point> MessageRouter::next_deadline() const {
+  auto next = agent_calls_.next_deadline();
+  if (turn_ && turn_->doubtful_until && (!next || *turn_->doubtful_until < *next)) {
+    next = turn_->doubtful_until;
+  }
+  return next;
+}
+
+void MessageRouter::restore_question(const MessageRecord& request, Effects& effects) {
+  const auto frame = stored_frame(request);
+  if (!frame) return;
+  AgentCall call;
+  call.agent_id = request.peer_id;
+  call.kind = acp::reverse_kind(request.method);
+  call.params = frame->params();
+  call.to_client = request.body;
+  call.sequence = request.sequence;
+  agent_calls_.add(request.call, std::move(call));
+  settle_without_clients(request.call, effects);
+}
+
+}  // namespace relay

@@ -1,0 +1,112 @@
+// A session whose agent outlives the relay: leaving it, and going on with it.
+#include "protocol/acp.hpp"
+#include "session/session.hpp"
+
+#include <limits>
+
+namespace relay {
+namespace {
+
+Error relay_restarted() {
+  return make_error(ErrorType::kRelayRestarted, "the relay was restarted before the agent had this")
+      .because("it ended, or was ended, between taking the request and passing it on")
+      .suggest("send it again")
+      .retryable();
+}
+
+}  // namespace
+
+Task<Result<void>> Session::recover() {
+  auto calls = co_await context_.log.open_calls(record_.id);
+  auto reattached = co_await context_.backend.reattach(record_.id, record_.progress.output);
+  router_.emplace(record_.id, record_.agent_session_id, context_.options.router,
+                  context_.request_ids, record_.last_sequence);
+  if (!reattached) {
+    close_unrecovered(calls ? std::move(*calls) : storage::OpenCalls(),
+                      std::move(reattached.error()));
+    co_return close_error_;
+  }
+  if (!calls) {
+    const Error failure = calls.error();
+    co_await reattached->agent->stop(context_.options.stop_grace);
+    close_unrecovered({}, failure);
+    co_return close_error_;
+  }
+  agent_ = std::move(reattached->agent);
+  new_result_ = record_.agent_settings;
+  agent_state_ = AgentState(new_result_);
+  inbox_end_ = {{}, record_.progress.input, record_.progress.prompt};
+  advance_clock();
+  effects_.clear();
+  if (reattached->output_lost) {
+    const storage::Gap lost{router_->skip(), router_->last_sequence()};
+    context_.log.gap(record_.id, lost);
+    log_.warn("what the agent wrote while no relay ran can't be read any more",
+              {{"sequence", lost.from}, {"key", "container.log_opts"}});
+  }
+  router_->restore(std::move(*calls), record_.progress, relay_restarted(), effects_);
+  state_ = SessionState::kReady;
+  perform(effects_);
+  log_.info("session of an earlier run goes on", {{"agent", agent_->description()},
+                                                  {"sequence", last_sequence()},
+                                                  {"turn", router_->turn_running()}});
+  co_return Result<void>();
+}
+
+// There is no agent to go on with: what waits for it is answered in the log.
+void Session::close_unrecovered(storage::OpenCalls calls, Error why) {
+  state_ = SessionState::kClosed;
+  close_error_ = context_.redactor->redacted(std::move(why));
+  close_cause_ = std::string(to_string(close_error_.type)) + ": " + close_error_.explanation;
+  record_.cause = close_cause_;
+  constexpr auto kAll = std::numeric_limits<std::int64_t>::max();
+  advance_clock();
+  effects_.clear();
+  router_->restore(std::move(calls), {{}, kAll, kAll}, close_error_, effects_);
+  router_->agent_ended(close_error_, effects_);
+  announce(acp::kSessionClosed, close_error_, close_cause_, effects_);
+  effects_.to_agent.clear();
+  perform(effects_);
+  deadline_.cancel();
+  record_.last_sequence = router_->last_sequence();
+  record_.closed_at = wall_now();
+  context_.log.session_closed(record_.id, close_cause_, *record_.closed_at);
+  log_.warn("session of an earlier run is closed", {{"cause", close_cause_}});
+  closed_.happen();
+}
+
+Task<bool> Session::leave() {
+  const auto self = shared_from_this();
+  if (state_ != SessionState::kReady || !outlives_relay()) co_return false;
+  // What clients have said goes to the agent first; one that does not read must do without.
+  const auto patience = std::chrono::steady_clock::now() + context_.options.cancel_grace;
+  while (inbox_bytes_ > 0 && std::chrono::steady_clock::now() < patience) {
+    const bool slept = co_await sleep_for(std::chrono::milliseconds(5));
+    if (!slept || state_ != SessionState::kReady) co_return false;
+  }
+  if (state_ != SessionState::kReady || !agent_->leave()) co_return false;
+  left_ = true;
+  state_ = SessionState::kClosing;
+  close_cause_ = "relay_shutdown";
+  close_error_ = make_error(ErrorType::kShuttingDown, "the relay is shutting down")
+                     .suggest("come back when it runs again: the session goes on")
+                     .retryable();
+  log_.info("session is left to the next run", {{"agent", agent_->description()}});
+  co_return true;
+}
+
+// run() of a session that was left: everything but the agent ends.
+Task<void> Session::end_left() {
+  deadline_.cancel();
+  for (Watcher& one : watchers_) {
+    if (one.closes) one.outbox->close();
+  }
+  watchers_.clear();
+  state_ = SessionState::kClosed;
+  scope_.cancel();
+  co_await scope_.join();
+  agent_.reset();
+  closed_.happen();
+}
+
+}  // namespace relay
