@@ -2,6 +2,7 @@
 #   relay_module(protocol DEPENDS base LIBRARIES simdjson::simdjson)
 # compiles every *.cpp of the folder (and its subfolders) except *_test.cpp into relay_protocol,
 # and every *_test.cpp into the test program protocol_test.
+# COLD: no message passes here, so it is compiled for size, which is quicker, too.
 # The arrows that point down are checked by tools/check_layers.py.
 
 set(CMAKE_CXX_STANDARD 20)
@@ -12,6 +13,8 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 # The programs people run lie at the top of the build directory: build/release/acp-relay.
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+
+include(JoinedSources)
 
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED COMPONENTS json url)
@@ -48,6 +51,9 @@ target_compile_definitions(relay_options INTERFACE
   BOOST_ASIO_DISABLE_BOOST_DATE_TIME
   SPDLOG_FMT_EXTERNAL RELAY_VERSION="${PROJECT_VERSION}")
 target_include_directories(relay_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
+if(RELAY_JOIN)
+  target_include_directories(relay_options INTERFACE ${CMAKE_SOURCE_DIR})
+endif()
 target_link_libraries(relay_options INTERFACE Threads::Threads)
 if(RELAY_MOLD AND CMAKE_CXX_COMPILER_ID MATCHES Clang)
   target_link_options(relay_options INTERFACE -fuse-ld=mold)
@@ -68,18 +74,24 @@ endif()
 # comes after the warnings above.
 add_library(relay_test_options INTERFACE)
 target_compile_options(relay_test_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-shadow>)
+# Beside the objects of the release, the tests themselves need not be fast.
+target_compile_options(relay_test_options INTERFACE $<$<CONFIG:Release>:-O0>)
 
 function(relay_module name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "COLD" "" "DEPENDS;LIBRARIES" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
   list(TRANSFORM ARG_DEPENDS PREPEND relay_)
 
+  relay_join(sources ${name})
   if(sources)
     add_library(relay_${name} STATIC ${sources})
     target_link_libraries(relay_${name} PUBLIC relay_options ${ARG_DEPENDS} ${ARG_LIBRARIES})
+    if(ARG_COLD)
+      target_compile_options(relay_${name} PRIVATE $<$<CONFIG:Release>:-Os>)
+    endif()
   else()
     add_library(relay_${name} INTERFACE)
     target_link_libraries(relay_${name} INTERFACE relay_options ${ARG_DEPENDS} ${ARG_LIBRARIES})
@@ -94,6 +106,7 @@ endfunction()
 function(relay_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LIBRARIES" ${ARGN})
   list(TRANSFORM ARG_DEPENDS PREPEND relay_)
+  relay_join(ARG_SOURCES ${name})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} ${ARG_LIBRARIES} relay_test_options
                         GTest::gmock GTest::gtest_main)

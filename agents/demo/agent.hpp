@@ -89,6 +89,8 @@ class Agent {
 };
 
 // The string at `key`, or null when it is absent or something else.
+inline std::string_view view(const boost::json::string& text) { return {text.data(), text.size()}; }
+
 const boost::json::string* text_at(const boost::json::object& object, std::string_view key);
 
 inline constexpr int kParseError = -32700;

@@ -10,8 +10,6 @@ namespace json = boost::json;
 
 constexpr std::size_t kPageSize = 50;
 
-std::string_view view(const json::string& text) { return {text.data(), text.size()}; }
-
 std::string commands_update() {
   json::array commands;
   for (const CommandHelp& help : all_commands()) {

@@ -18,8 +18,6 @@ constexpr std::size_t kBatch = 64 * 1024;
 constexpr std::uint64_t kFloodSize = 16;
 constexpr std::string_view kChunkEnd = "\"}}}}\n";
 
-std::string_view view(const json::string& text) { return {text.data(), text.size()}; }
-
 // The text of a prompt; false when a block is not what the schema says.
 bool prompt_text(const json::array& blocks, std::string& text) {
   for (const json::value& value : blocks) {

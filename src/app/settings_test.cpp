@@ -12,10 +12,10 @@ namespace {
 using config::AuthMode;
 using config::Config;
 using std::chrono::milliseconds;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::Not;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
 
 TEST(Loopback, IsThisMachineOnly) {
   for (const char* host : {"localhost", "127.0.0.1", "127.8.9.1", "::1"}) {

@@ -77,6 +77,10 @@ Task<void> Event::wait() {
   waiters_.erase(waiter);
 }
 
+void ignore_failure(const std::string&, std::exception_ptr) {}
+
+void throw_cancelled() { throw boost::system::system_error(asio::error::operation_aborted); }
+
 TaskScope::TaskScope(asio::any_io_executor executor, OnFailure on_failure)
     : executor_(executor), on_failure_(std::move(on_failure)), idle_(std::move(executor)) {}
 

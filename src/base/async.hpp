@@ -80,6 +80,12 @@ class Event {
   bool happened_ = false;
 };
 
+// For children whose failure shows in what they leave undone.
+void ignore_failure(const std::string& task, std::exception_ptr failure);
+
+// Ends a coroutine as a cancelled wait does.
+[[noreturn]] void throw_cancelled();
+
 // Owns child coroutines; none of them outlives the scope. Call join() before destroying it.
 class TaskScope {
  public:

@@ -13,8 +13,8 @@ namespace {
 
 using std::chrono::hours;
 using std::chrono::milliseconds;
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 class AsyncTest : public testing::Test {
  protected:

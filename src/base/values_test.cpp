@@ -16,11 +16,11 @@
 namespace relay {
 namespace {
 
-using testing::ElementsAre;
-using testing::EndsWith;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::MatchesRegex;
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::MatchesRegex;
 
 TEST(Error, CollectsWhatIsKnown) {
   const Error error = make_error(ErrorType::kSlowClient, "why")

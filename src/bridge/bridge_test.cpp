@@ -6,10 +6,10 @@
 namespace relay::bridge {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::SizeIs;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 using Lines = std::vector<std::string>;
 
 constexpr const char* kInitialize =

@@ -8,9 +8,9 @@
 namespace relay::bridge {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
-using testing::Optional;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Optional;
 
 Frame parse(std::string text) {
   auto frame = Frame::parse(std::move(text), {});

@@ -40,8 +40,6 @@ Error line_too_long() {
       .suggest("send less at once");
 }
 
-void ignore_failure(const std::string&, std::exception_ptr) {}
-
 }  // namespace
 
 ConnectRun::ConnectRun(asio::any_io_executor executor, ConnectTarget target, ConnectTimes times,

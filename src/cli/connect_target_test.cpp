@@ -8,8 +8,8 @@
 namespace relay::cli {
 namespace {
 
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 struct Address {
   const char* url;

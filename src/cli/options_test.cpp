@@ -6,7 +6,7 @@
 namespace relay::cli {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 using Words = std::vector<std::string>;
 
 template <class T>

@@ -6,7 +6,7 @@
 namespace relay::cli {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 TEST(Token, IsTrimmedAndChecked) {
   EXPECT_EQ(clean_token(" abc\r\n", "x").value(), "abc");

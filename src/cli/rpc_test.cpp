@@ -8,10 +8,10 @@
 namespace relay::cli {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::Not;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
 
 TEST(Rpc, WritesRequests) {
   EXPECT_EQ(request_text(7, "session/close", {{"sessionId", "s"}}),

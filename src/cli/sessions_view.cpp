@@ -13,7 +13,7 @@ namespace {
 
 namespace json = boost::json;
 
-std::string plain(const json::value& value) {
+std::string plain_or_dash(const json::value& value) {
   if (value.is_null()) return "-";
   if (value.is_string()) return std::string(value.get_string());
   return json::serialize(value);
@@ -22,7 +22,7 @@ std::string plain(const json::value& value) {
 std::string cell(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains(key);
   if (value == nullptr) return "-";
-  std::string text = plain(*value);
+  std::string text = plain_or_dash(*value);
   return text.empty() ? "-" : text;
 }
 
@@ -66,7 +66,7 @@ std::string details(const json::object& object) {
   for (const auto& [key, value] : object) {
     std::string label(key);
     label.resize(width + 2, ' ');
-    out += visible(label) + visible(plain(value)) + "\n";
+    out += visible(label) + visible(plain_or_dash(value)) + "\n";
   }
   return out;
 }

@@ -125,7 +125,7 @@ AgentKey startup_timeout_key() {
   return key;
 }
 
-std::vector<AgentKey> make_table() {
+std::vector<AgentKey> make_agent_table() {
   std::vector<AgentKey> keys{
       isolation_key(), key_like("container.image"),  command_key(),        args_key(),
       env_key(),       key_like("agent.client_env"), startup_timeout_key()};
@@ -149,7 +149,7 @@ std::vector<AgentKey> make_table() {
 }  // namespace
 
 const std::vector<AgentKey>& agent_keys() {
-  static const std::vector<AgentKey> kKeys = make_table();
+  static const std::vector<AgentKey> kKeys = make_agent_table();
   return kKeys;
 }
 

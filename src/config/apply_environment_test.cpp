@@ -1,4 +1,5 @@
 #include "config/load.hpp"
+#include "config/testing/described.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,18 +7,13 @@
 namespace relay::config {
 namespace {
 
+using testing::described;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 LoadResult load_with(const Environment& environment, std::string_view text = "") {
   return load_text(text, "c.yaml", environment);
-}
-
-std::vector<std::string> described(const std::vector<Problem>& problems) {
-  std::vector<std::string> texts;
-  for (const Problem& problem : problems) texts.push_back(describe(problem));
-  return texts;
 }
 
 TEST(EnvironmentOverride, WinsOverTheFile) {

@@ -6,8 +6,6 @@ namespace relay::config {
 namespace {
 
 using std::chrono::milliseconds;
-constexpr milliseconds kNone{0};
-constexpr milliseconds kSome{1};
 constexpr std::size_t kMany = 1'000'000'000;
 constexpr std::int64_t kUnlimited = 1'000'000'000'000'000;
 constexpr std::uint64_t kKi = 1u << 10;

@@ -6,12 +6,17 @@
 #include "config/config.hpp"
 #include "config/value.hpp"
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace relay::config {
+
+// The least value of a duration that may be 0, and of one that may not.
+constexpr std::chrono::milliseconds kNone{0};
+constexpr std::chrono::milliseconds kSome{1};
 
 enum class Secrecy {
   kOpen,

@@ -6,8 +6,6 @@ void add_container_keys(std::vector<Key>& keys) {
   using C = ContainerConfig;
   using std::chrono::milliseconds;
   constexpr std::uint64_t kTi = 1ull << 40;
-  constexpr milliseconds kSome{1};
-  constexpr milliseconds kNone{0};
   Section at(keys, "container.", [](auto& config) -> auto& { return config.container; });
 
   at("enabled", &C::enabled, flag(),

@@ -1,5 +1,7 @@
 #include "config/load.hpp"
 
+#include "config/testing/described.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -10,15 +12,10 @@
 namespace relay::config {
 namespace {
 
+using testing::described;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-std::vector<std::string> described(const std::vector<Problem>& problems) {
-  std::vector<std::string> texts;
-  for (const Problem& problem : problems) texts.push_back(describe(problem));
-  return texts;
-}
 
 std::vector<std::string> problems_of(std::string_view text, const Environment& environment = {}) {
   return described(load_text(text, "c.yaml", environment).problems);

@@ -56,7 +56,7 @@ TEST(Print, WritesJsonWithNumbersFlagsAndUnits) {
   EXPECT_EQ(json.at("client_capabilities").as_string(), "strip");
 }
 
-constexpr const char* kWithSecrets = R"(
+constexpr const char* kWithEverySecret = R"(
 auth:
   tokens:
     - {name: ada, token: "canary-token-literal"}
@@ -73,7 +73,7 @@ container:
 )";
 
 LoadResult load_secrets() {
-  return load_text(kWithSecrets, "c.yaml",
+  return load_text(kWithEverySecret, "c.yaml",
                    {{"CANARY_TOKEN", "canary-token-variable"},
                     {"CANARY_ARG", "canary-arg"},
                     {"CANARY_PIN", "9514"},

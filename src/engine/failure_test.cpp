@@ -84,14 +84,14 @@ TEST(ImageMissing, NamesTheCommandsThatHelp) {
   EXPECT_THAT(error.suggested_actions, Contains(HasSubstr("container.pull_policy")));
 }
 
-struct Pull {
+struct FailedPull {
   const char* message;
   ErrorType type;
   const char* action;
 };
 
 TEST(PullFailed, TellsTheNetworkFromTheRegistrysNo) {
-  const Pull table[] = {
+  const FailedPull table[] = {
       {"Get \"https://registry-1.docker.io/v2/\": dial tcp: lookup registry-1.docker.io: no such "
        "host",
        ErrorType::kDockerNotAvailable, "docker load"},
@@ -107,7 +107,7 @@ TEST(PullFailed, TellsTheNetworkFromTheRegistrysNo) {
       {"no matching manifest for linux/arm64 in the manifest list entries",
        ErrorType::kImageNotFound, "container.image"},
   };
-  for (const Pull& row : table) {
+  for (const FailedPull& row : table) {
     const Error error = pull_failed("x:1", row.message);
     EXPECT_EQ(error.type, row.type) << row.message;
     EXPECT_THAT(error.explanation, HasSubstr(row.message));

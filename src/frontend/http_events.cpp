@@ -8,8 +8,8 @@
 namespace relay::frontend {
 namespace {
 
-constexpr std::size_t kPageMessages = 1000;
-constexpr std::size_t kPageBytes = 1u << 20;
+constexpr std::size_t kEventPageMessages = 1000;
+constexpr std::size_t kEventPageBytes = 1u << 20;
 
 // Where the reader left off: Last-Event-ID, or ?after=N for those that can't set headers.
 std::optional<storage::Sequence> position(const http::Request& request) {
@@ -81,7 +81,8 @@ Task<void> RelayHttp::past_events(http::Exchange& exchange, SessionId id, storag
   auto started = co_await exchange.start_stream(std::move(head));
   bool more = true;
   while (more && started) {
-    const auto page = co_await api_.sessions().history(id, after, kPageMessages, kPageBytes);
+    const auto page =
+        co_await api_.sessions().history(id, after, kEventPageMessages, kEventPageBytes);
     if (!page) break;
     std::string text;
     for (const storage::Gap& gap : page->gaps) {

@@ -38,6 +38,13 @@ Error forbidden_for_observers(std::string_view method) {
       .with("method", std::string(method));
 }
 
+Error too_many_calls(std::size_t limit) {
+  return make_error(ErrorType::kInvalidRequest,
+                    "more than " + std::to_string(limit) + " requests to the relay are running")
+      .suggest("wait for their answers")
+      .retryable();
+}
+
 RelayApi::RelayApi(SessionDirectory& sessions, ApiOptions options)
     : sessions_(sessions), options_(std::move(options)) {}
 

@@ -58,6 +58,9 @@ class RelayApi {
   ApiOptions options_;
 };
 
+// A connection has `limit` requests to the relay running.
+Error too_many_calls(std::size_t limit);
+
 // An observer's principal may not do this.
 Error forbidden_for_observers(std::string_view method);
 

@@ -6,18 +6,6 @@
 namespace relay::frontend {
 namespace {
 
-constexpr std::size_t kWriteBytes = 256u << 10;
-
-void ignore_failure(const std::string&, std::exception_ptr) {}
-
-Task<void> knock(std::shared_ptr<Outbox> outbox, std::chrono::milliseconds every) {
-  while (true) {
-    const bool slept = co_await sleep_for(every);
-    if (!slept) co_return;
-    outbox->poke();
-  }
-}
-
 Task<void> write_all(http::Exchange& exchange, Outbox& outbox, StreamFormat format,
                      const std::function<bool(const Delivery&)>& is_last) {
   std::vector<Delivery> items;
@@ -31,7 +19,7 @@ Task<void> write_all(http::Exchange& exchange, Outbox& outbox, StreamFormat form
       text += stream_text(format, item);
       ended = is_last(item);
       if (ended) break;
-      if (text.size() < kWriteBytes) continue;
+      if (text.size() < kStreamWriteBytes) continue;
       const auto written = co_await exchange.write(text);
       if (!written) co_return;
       text.clear();
@@ -45,6 +33,14 @@ Task<void> write_all(http::Exchange& exchange, Outbox& outbox, StreamFormat form
 }
 
 }  // namespace
+
+Task<void> poke_every(std::shared_ptr<Outbox> outbox, std::chrono::milliseconds every) {
+  while (true) {
+    const bool slept = co_await sleep_for(every);
+    if (!slept) co_return;
+    outbox->poke();
+  }
+}
 
 http::Response stream_head(StreamFormat format) {
   http::Response head;
@@ -87,7 +83,7 @@ Task<void> stream_outbox(http::Exchange& exchange, std::shared_ptr<Outbox> outbo
   TaskScope scope(exchange.executor(), ignore_failure);
   watch_peer(scope, exchange, outbox);
   if (format == StreamFormat::kEvents) {
-    scope.spawn("keep alive", [outbox, keep_alive] { return knock(outbox, keep_alive); });
+    scope.spawn("keep alive", [outbox, keep_alive] { return poke_every(outbox, keep_alive); });
   }
   co_await write_all(exchange, *outbox, format, is_last);
   co_await asio::this_coro::throw_if_cancelled(false);

@@ -11,6 +11,9 @@
 
 namespace relay::frontend {
 
+// What is gathered for one write to a stream.
+constexpr std::size_t kStreamWriteBytes = 256u << 10;
+
 enum class StreamFormat { kEvents, kLines };
 
 http::Response stream_head(StreamFormat format);
@@ -24,6 +27,9 @@ std::string stream_text(StreamFormat format, const Delivery& delivery);
 Task<void> stream_outbox(http::Exchange& exchange, std::shared_ptr<Outbox> outbox,
                          StreamFormat format, std::chrono::milliseconds keep_alive,
                          std::function<bool(const Delivery&)> is_last);
+
+// Wakes the writer of the outbox `every` so often, so that a silent stream says something.
+Task<void> poke_every(std::shared_ptr<Outbox> outbox, std::chrono::milliseconds every);
 
 // Closes the outbox when the peer goes away, while the returned scope lives: cancel() and join()
 // it.

@@ -8,14 +8,12 @@
 namespace relay::frontend {
 namespace {
 
-void ignore_failure(const std::string&, std::exception_ptr) {}
-
 // Methods that the relay answers itself; everything else goes to the agent.
 bool is_relay_method(std::string_view method) {
-  constexpr std::array<std::string_view, 8> kOwn{
+  constexpr std::array<std::string_view, 8> kRelayMethods{
       "initialize",   "session/new",     "session/resume", "session/load",
       "session/list", "session/history", "session/close",  "session/respond"};
-  for (const std::string_view own : kOwn) {
+  for (const std::string_view own : kRelayMethods) {
     if (method == own) return true;
   }
   return false;
@@ -25,13 +23,6 @@ Error no_session(std::string_view method) {
   return make_error(ErrorType::kInvalidParams, std::string(method) + " needs a sessionId")
       .because("this connection has no session yet")
       .suggest("call session/new or session/resume first, or send sessionId");
-}
-
-Error too_many_calls(std::size_t limit) {
-  return make_error(ErrorType::kInvalidRequest,
-                    "more than " + std::to_string(limit) + " requests to the relay are running")
-      .suggest("wait for their answers")
-      .retryable();
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "http/client.hpp"
 
+#include "http/testing/run.hpp"
 #include "http/testing/running_server.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -20,9 +21,9 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
+using testing::kNoHeaders;
+using testing::run;
 using testing::RunningServer;
-
-const Headers kNoHeaders;
 
 Task<void> serve(Exchange& exchange) {
   Request& request = exchange.request();
@@ -50,16 +51,6 @@ Task<void> serve(Exchange& exchange) {
   response.headers = {{"X-Host", std::string(request.header("host"))}, {"X-Peer", request.peer}};
   response.body = std::move(request.body);
   const Result<void> sent = co_await exchange.respond(std::move(response));
-}
-
-// Runs one coroutine to its end on a loop of its own.
-template <class Body>
-void run(Body body) {
-  asio::io_context loop(1);
-  auto done = asio::co_spawn(loop, std::move(body), asio::use_future);
-  loop.run_for(20s);
-  ASSERT_EQ(done.wait_for(0s), std::future_status::ready) << "the coroutine hangs";
-  done.get();
 }
 
 Endpoint local(std::uint16_t port) {

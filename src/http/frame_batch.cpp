@@ -1,16 +1,11 @@
 #include "http/frame_batch.hpp"
 
 #include "http/scratch.hpp"
+#include "http/sizes.hpp"
 #include "http/transport.hpp"
 #include "http/websocket_codec.hpp"
 
 namespace relay::http {
-
-namespace {
-
-constexpr std::size_t kCopyBelow = 16u << 10;  // copying less is cheaper than another part
-
-}  // namespace
 
 FrameBatch::FrameBatch(std::string& shared) : shared_(shared) { shared_.clear(); }
 

@@ -2,6 +2,7 @@
 
 #include "http/header_fields.hpp"
 #include "http/message_format.hpp"
+#include "http/sizes.hpp"
 #include "http/websocket_handshake.hpp"
 
 #include <array>
@@ -9,8 +10,6 @@
 namespace relay::http {
 
 namespace {
-
-constexpr std::size_t kCopyBelow = 16u << 10;
 
 Error peer_lost() {
   return make_error(ErrorType::kInternalError, "the peer closed the connection");

@@ -1,9 +1,15 @@
 // Outcome of one attempt to read or write that does not wait.
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
 
 namespace relay::http {
+
+// Whether a call on a socket that failed with this errno is to be tried again.
+inline bool is_temporary(int error) {
+  return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
 
 enum class IoState {
   kDone,       // `bytes` were moved

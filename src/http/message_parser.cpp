@@ -1,6 +1,7 @@
 #include "http/message_parser.hpp"
 
 #include "http/header_fields.hpp"
+#include "http/sizes.hpp"
 #include "http/target.hpp"
 
 #include <boost/beast/http/basic_parser.hpp>
@@ -15,8 +16,7 @@ using ErrorCode = beast::error_code;
 
 namespace {
 
-constexpr std::size_t kTrustedReserve = 1u << 20;  // beyond it, memory is taken as bytes come
-constexpr std::size_t kMaxChunkLine = 16u << 10;   // chunk size line, and all trailers
+constexpr std::size_t kMaxChunkLine = 16u << 10;  // chunk size line, and all trailers
 
 std::string to_string(beast::string_view text) { return {text.data(), text.size()}; }
 

@@ -19,7 +19,7 @@ using testing::RawClient;
 using testing::RunningServer;
 using ::testing::StartsWith;
 
-Task<void> echo(Exchange& exchange) {
+Task<void> echo_body(Exchange& exchange) {
   Response response;
   const Request& request = exchange.request();
   response.headers = {{"X-Method", request.method}, {"X-Path", request.path}};
@@ -42,7 +42,7 @@ std::string post(std::string_view body, std::string_view more = "") {
 }
 
 TEST(Server, AnswersAndKeepsTheConnection) {
-  RunningServer server(quick(), echo);
+  RunningServer server(quick(), echo_body);
   RawClient client(server.port());
   for (const char* body : {"one", "", "three"}) {
     client.send(post(body));
@@ -54,7 +54,7 @@ TEST(Server, AnswersAndKeepsTheConnection) {
 }
 
 TEST(Server, AnswersPipelinedRequestsInOrder) {
-  RunningServer server(quick(), echo);
+  RunningServer server(quick(), echo_body);
   RawClient client(server.port());
   client.send(post("1") + post("22") + "GET /g HTTP/1.1\r\nHost: h\r\n\r\n" + post("4444"));
   EXPECT_THAT(client.read_answer(), EndsWith("\r\n\r\n1"));
@@ -64,14 +64,14 @@ TEST(Server, AnswersPipelinedRequestsInOrder) {
 }
 
 TEST(Server, TakesARequestByteByByte) {
-  RunningServer server(quick(), echo);
+  RunningServer server(quick(), echo_body);
   RawClient client(server.port());
   for (const char byte : post("slow")) client.send(std::string_view(&byte, 1));
   EXPECT_THAT(client.read_answer(), EndsWith("\r\n\r\nslow"));
 }
 
 TEST(Server, JoinsAChunkedBody) {
-  RunningServer server(quick(), echo);
+  RunningServer server(quick(), echo_body);
   RawClient client(server.port());
   client.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
   client.send("4;x=y\r\ndefg\r\n0\r\nTrailer: t\r\n\r\n" + post("next"));
@@ -84,7 +84,7 @@ TEST(Server, TakesABodyOfManyMegabytesWithRoomBehindIt) {
   std::size_t capacity = 0;
   RunningServer server(quick(), [&](Exchange& exchange) {
     capacity = exchange.request().body.capacity() - exchange.request().body.size();
-    return echo(exchange);
+    return echo_body(exchange);
   });
   RawClient client(server.port());
   client.send(post(body));
@@ -95,7 +95,7 @@ TEST(Server, TakesABodyOfManyMegabytesWithRoomBehindIt) {
 TEST(Server, HoldsTheBodyLimitAtItsEdge) {
   ServerOptions options = quick();
   options.max_body_bytes = 1000;
-  RunningServer server(options, echo);
+  RunningServer server(options, echo_body);
   RawClient fits(server.port());
   fits.send(post(std::string(1000, 'x')));
   EXPECT_THAT(fits.read_answer(), StartsWith("HTTP/1.1 200"));
@@ -114,7 +114,7 @@ TEST(Server, HoldsTheBodyLimitAtItsEdge) {
 TEST(Server, LetsAClientThatIsStillSendingSeeItsRefusal) {
   ServerOptions options = quick();
   options.max_body_bytes = 1000;
-  RunningServer server(options, echo);
+  RunningServer server(options, echo_body);
   RawClient client(server.port());
   client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 20000000\r\n\r\n");
   client.send(std::string(20000000, 'x'));
@@ -131,7 +131,7 @@ struct BadRequest {
 TEST(Server, RefusesMalformedRequests) {
   ServerOptions options = quick();
   options.max_header_bytes = 2000;
-  RunningServer server(options, echo);
+  RunningServer server(options, echo_body);
   const BadRequest table[] = {
       {"garbage", "\x16\x03\x01\x02", 400},
       {"no version", "GET /\r\n\r\n", 400},
@@ -170,7 +170,7 @@ TEST(Server, RefusesMalformedRequests) {
 }
 
 TEST(Server, SaysContinueBeforeABodyIsSent) {
-  RunningServer server(quick(), echo);
+  RunningServer server(quick(), echo_body);
   RawClient client(server.port());
   client.send("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
   EXPECT_EQ(client.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
@@ -218,7 +218,7 @@ TEST(Server, StreamsInChunksAndToOldClientsUntilTheEnd) {
 }
 
 TEST(Server, KeepsAnOldConnectionOnlyWhenAsked) {
-  RunningServer server(quick(), echo);
+  RunningServer server(quick(), echo_body);
   RawClient closing(server.port());
   closing.send("GET / HTTP/1.0\r\n\r\n");
   EXPECT_THAT(closing.read_all(), HasSubstr("Connection: close"));
@@ -231,7 +231,7 @@ TEST(Server, TurnsAnExceptionInto500AndLives) {
   RunningServer server(quick(), [](Exchange& exchange) -> Task<void> {
     if (exchange.request().path == "/throw") throw std::runtime_error("broken");
     if (exchange.request().path == "/silent") co_return;
-    co_await echo(exchange);
+    co_await echo_body(exchange);
   });
   for (const char* path : {"/throw", "/silent"}) {
     RawClient client(server.port());
@@ -262,7 +262,7 @@ TEST(Server, EndsSlowHeadsAndBodiesAndIdleConnections) {
   options.header_timeout = 60ms;
   options.body_timeout = 60ms;
   options.keep_alive_timeout = 120ms;
-  RunningServer server(options, echo);
+  RunningServer server(options, echo_body);
   RawClient head(server.port());
   head.send("GET / HTTP/1.1\r\nHos");
   EXPECT_THAT(head.read_all(), StartsWith("HTTP/1.1 408"));
@@ -299,7 +299,7 @@ TEST(Server, NoticesThatThePeerHasGone) {
       co_await exchange.peer_gone();
       ++gone;
     }
-    co_await echo(exchange);
+    co_await echo_body(exchange);
   });
   {
     RawClient client(server.port());
@@ -314,7 +314,7 @@ TEST(Server, NoticesThatThePeerHasGone) {
 }
 
 TEST(Server, LeavesNothingOfClientsThatVanish) {
-  RunningServer server(quick(), echo);
+  RunningServer server(quick(), echo_body);
   const std::size_t before = testing::open_descriptors();
   for (int i = 0; i < 200; ++i) {
     RawClient client(server.port());
@@ -328,7 +328,7 @@ TEST(Server, LeavesNothingOfClientsThatVanish) {
 TEST(Server, RefusesConnectionsOverItsLimit) {
   ServerOptions options = quick();
   options.max_connections = 2;
-  RunningServer server(options, echo);
+  RunningServer server(options, echo_body);
   RawClient first(server.port());
   RawClient second(server.port());
   EXPECT_TRUE(eventually([&] { return server.connections() == 2; }));
@@ -343,7 +343,7 @@ TEST(Server, RefusesConnectionsOverItsLimit) {
 }
 
 TEST(Server, GoesOnAfterDescriptorsRanOut) {
-  RunningServer server(quick(), echo);
+  RunningServer server(quick(), echo_body);
   rlimit before{};
   ::getrlimit(RLIMIT_NOFILE, &before);
   RawClient client(server.port());
@@ -372,7 +372,7 @@ TEST(Server, StopLetsRunningExchangesEnd) {
   RunningServer server(quick(), [&](Exchange& exchange) -> Task<void> {
     started = true;
     while (!go) co_await sleep_for(1ms);
-    co_await echo(exchange);
+    co_await echo_body(exchange);
   });
   RawClient client(server.port());
   RawClient idle(server.port());
@@ -411,19 +411,19 @@ TEST(Server, StopCancelsWhatDoesNotEnd) {
 }
 
 TEST(Server, ExplainsWhyItCannotListen) {
-  RunningServer taken(quick(), echo);
+  RunningServer taken(quick(), echo_body);
   asio::io_context loop;
   ServerOptions options;
   options.host_key = "server.http_host";
   options.port_key = "server.http_port";
   options.port = taken.port();
-  auto in_use = Server::listen(loop.get_executor(), options, echo, Logger::silent());
+  auto in_use = Server::listen(loop.get_executor(), options, echo_body, Logger::silent());
   ASSERT_FALSE(in_use);
   EXPECT_THAT(in_use.error().explanation, HasSubstr("server.http_port"));
   EXPECT_THAT(in_use.error().suggested_actions.at(0), HasSubstr("another port"));
   options.port = 0;
   options.host = "192.0.2.1";
-  auto elsewhere = Server::listen(loop.get_executor(), options, echo, Logger::silent());
+  auto elsewhere = Server::listen(loop.get_executor(), options, echo_body, Logger::silent());
   ASSERT_FALSE(elsewhere);
   EXPECT_THAT(elsewhere.error().suggested_actions.at(0), HasSubstr("server.http_host"));
 }

@@ -6,12 +6,6 @@
 
 namespace relay::http {
 
-namespace {
-
-bool is_temporary(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
-
-}  // namespace
-
 Transport::~Transport() { close(); }
 
 Task<IoState> Transport::handshake() {

@@ -75,7 +75,7 @@ class WebSocketClient::Link : public std::enable_shared_from_this<Link> {
         answer_(std::move(answer)),
         options_(options),
         timer_(connection_->transport().executor()),
-        socket_(connection_->transport(), scratch_, options_, peer, Role::kClient) {}
+        socket_(connection_->transport(), scratch_, options_, peer, Side::kClient) {}
 
   void start(std::string early) {
     if (!early.empty()) socket_.feed(early);

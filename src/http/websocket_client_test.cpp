@@ -1,5 +1,6 @@
 #include "http/websocket_client.hpp"
 
+#include "http/testing/run.hpp"
 #include "http/testing/running_server.hpp"
 #include "http/websocket_codec.hpp"
 #include "http/websocket_handshake.hpp"
@@ -21,27 +22,19 @@ namespace relay::http {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::echo;
 using ::testing::ElementsAre;
 using testing::eventually;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::kNoHeaders;
+using testing::run;
 using testing::RunningServer;
 
 using Opened = Result<std::unique_ptr<WebSocketClient>>;
 using Texts = std::vector<std::string>;
 
-const Headers kNoHeaders;
-
-template <class Body>
-void run(Body body) {
-  asio::io_context loop(1);
-  auto done = asio::co_spawn(loop, std::move(body), asio::use_future);
-  loop.run_for(20s);
-  ASSERT_EQ(done.wait_for(0s), std::future_status::ready) << "the coroutine hangs";
-  done.get();
-}
-
-WebSocketUrl local(std::uint16_t port, const std::string& path = "/ws") {
+WebSocketUrl local_url(std::uint16_t port, const std::string& path = "/ws") {
   return *WebSocketUrl::parse("ws://127.0.0.1:" + std::to_string(port) + path);
 }
 
@@ -59,18 +52,6 @@ Task<Result<void>> send(WebSocketClient& client, Texts texts) {
 Task<Result<void>> send_one(WebSocketClient& client, std::string text) {
   const std::array<std::string_view, 1> views{text};
   co_return co_await client.send(views);
-}
-
-Task<void> echo(Exchange& exchange) {
-  const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", kNoHeaders);
-  if (!accepted) co_return;
-  for (;;) {
-    const Texts messages = co_await (*accepted)->receive();
-    if (messages.empty()) co_return;
-    const std::vector<std::string_view> views(messages.begin(), messages.end());
-    const Result<void> sent = co_await (*accepted)->send(views);
-    if (!sent) co_return;
-  }
 }
 
 std::int64_t number_of(const Error& error, std::string_view key) {
@@ -149,7 +130,7 @@ constexpr const char* kAgreed =
 TEST(WebSocketClient, CarriesMessagesOfEverySize) {
   RunningServer server({}, echo);
   run([&]() -> Task<void> {
-    const Opened opened = co_await open(local(server.port()));
+    const Opened opened = co_await open(local_url(server.port()));
     EXPECT_TRUE(opened);
     if (!opened) co_return;
     for (const std::size_t size : {0u, 1u, 125u, 126u, 65535u, 65536u, 300000u, 5000000u}) {
@@ -165,7 +146,7 @@ TEST(WebSocketClient, CarriesMessagesOfEverySize) {
 TEST(WebSocketClient, SendsManyMessagesWithoutMixingThem) {
   RunningServer server({}, echo);
   run([&]() -> Task<void> {
-    const Opened opened = co_await open(local(server.port()));
+    const Opened opened = co_await open(local_url(server.port()));
     if (!opened) co_return;
     Texts texts;
     for (std::size_t i = 0; i < 2000; ++i) {
@@ -199,7 +180,8 @@ TEST(WebSocketClient, SendsItsHeadersAndReadsTheServers) {
   run([&]() -> Task<void> {
     const Headers headers{{"Authorization", "Bearer t"}};
     const WebSocketClientOptions options;
-    const Opened opened = co_await open(local(server.port(), "/agents/a/acp"), options, headers);
+    const Opened opened =
+        co_await open(local_url(server.port(), "/agents/a/acp"), options, headers);
     EXPECT_TRUE(opened);
     if (!opened) co_return;
     EXPECT_EQ(find_header((*opened)->headers(), "acp-connection-id"), "c1");
@@ -219,7 +201,7 @@ TEST(WebSocketClient, TellsWhyTheServerClosed) {
     const Texts none = co_await (*accepted)->receive();
   });
   run([&]() -> Task<void> {
-    const Opened opened = co_await open(local(server.port()));
+    const Opened opened = co_await open(local_url(server.port()));
     if (!opened) co_return;
     const Texts messages = co_await (*opened)->receive();
     EXPECT_THAT(messages, ElementsAre("last"));
@@ -236,7 +218,7 @@ TEST(WebSocketClient, TellsWhyTheServerClosed) {
 TEST(WebSocketClient, ClosesInGoodOrder) {
   RunningServer server({}, echo);
   run([&]() -> Task<void> {
-    const Opened opened = co_await open(local(server.port()));
+    const Opened opened = co_await open(local_url(server.port()));
     if (!opened) co_return;
     (*opened)->close(CloseCode::kNormal, "done");
     const Texts end = co_await (*opened)->receive();
@@ -252,7 +234,7 @@ TEST(WebSocketClient, AnswersPingsOfTheServer) {
   append_frame(frames, Opcode::kText, "hello");
   CannedServer server(frames);
   run([&]() -> Task<void> {
-    const Opened opened = co_await open(local(server.port()));
+    const Opened opened = co_await open(local_url(server.port()));
     if (!opened) co_return;
     const Texts messages = co_await (*opened)->receive();
     EXPECT_THAT(messages, ElementsAre("hello"));
@@ -266,7 +248,7 @@ TEST(WebSocketClient, AnswersPingsOfTheServer) {
 TEST(WebSocketClient, KnowsWhatTheServerHasReceived) {
   RunningServer server({}, echo);
   run([&]() -> Task<void> {
-    const Opened opened = co_await open(local(server.port()));
+    const Opened opened = co_await open(local_url(server.port()));
     if (!opened) co_return;
     EXPECT_EQ((*opened)->last_pong(), "");
     const Result<void> first = co_await send_one(**opened, "one");
@@ -289,7 +271,7 @@ TEST(WebSocketClient, DropsAServerThatIsSilent) {
     WebSocketClientOptions options;
     options.websocket.ping_interval = 50ms;
     options.websocket.pong_deadline = 50ms;
-    const Opened opened = co_await open(local(server.port()), options);
+    const Opened opened = co_await open(local_url(server.port()), options);
     if (!opened) co_return;
     const Texts end = co_await (*opened)->receive();
     EXPECT_THAT(end, IsEmpty());
@@ -302,7 +284,7 @@ TEST(WebSocketClient, RefusesMessagesOverItsLimit) {
   run([&]() -> Task<void> {
     WebSocketClientOptions options;
     options.websocket.max_message_bytes = 100;
-    const Opened opened = co_await open(local(server.port()), options);
+    const Opened opened = co_await open(local_url(server.port()), options);
     if (!opened) co_return;
     const Result<void> sent = co_await send_one(**opened, std::string(101, 'x'));
     const Texts end = co_await (*opened)->receive();
@@ -331,7 +313,7 @@ TEST(WebSocketClient, ReadsWhatComesWithTheHandshake) {
   for (const FrameCase& row : table) {
     CannedServer server(kAgreed + row.frames);
     run([&]() -> Task<void> {
-      const Opened opened = co_await open(local(server.port()));
+      const Opened opened = co_await open(local_url(server.port()));
       EXPECT_TRUE(opened);
       if (!opened) co_return;
       Texts got;
@@ -380,7 +362,7 @@ TEST(WebSocketClient, ExplainsAHandshakeThatFails) {
   for (const Refusal& row : table) {
     CannedServer server(row.answer);
     run([&]() -> Task<void> {
-      const Opened opened = co_await open(local(server.port()));
+      const Opened opened = co_await open(local_url(server.port()));
       EXPECT_FALSE(opened) << row.answer;
       if (opened) co_return;
       EXPECT_EQ(number_of(opened.error(), "status"), row.status) << row.answer;
@@ -399,7 +381,7 @@ TEST(WebSocketClient, GivesUpOnAHandshakeThatNeverEnds) {
   run([&]() -> Task<void> {
     WebSocketClientOptions options;
     options.handshake_timeout = 30ms;
-    const Opened opened = co_await open(local(server.port()), options);
+    const Opened opened = co_await open(local_url(server.port()), options);
     EXPECT_FALSE(opened);
     if (!opened) {
       EXPECT_EQ(number_of(opened.error(), "errno"), ETIMEDOUT);
@@ -411,7 +393,7 @@ TEST(WebSocketClient, ExplainsThatNobodyListens) {
   std::uint16_t port = 0;
   { port = RunningServer({}, echo).port(); }
   run([&]() -> Task<void> {
-    const Opened opened = co_await open(local(port));
+    const Opened opened = co_await open(local_url(port));
     EXPECT_FALSE(opened);
     if (!opened) {
       EXPECT_EQ(number_of(opened.error(), "errno"), ECONNREFUSED);
@@ -423,7 +405,7 @@ TEST(WebSocketClient, NoticesAConnectionThatIsCut) {
   auto server = std::make_unique<RunningServer>(ServerOptions{}, echo);
   const std::size_t before = testing::open_descriptors();
   run([&]() -> Task<void> {
-    const Opened opened = co_await open(local(server->port()));
+    const Opened opened = co_await open(local_url(server->port()));
     if (!opened) co_return;
     (*opened)->abandon();
     const Texts end = co_await (*opened)->receive();

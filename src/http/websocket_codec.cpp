@@ -1,5 +1,7 @@
 #include "http/websocket_codec.hpp"
 
+#include "http/sizes.hpp"
+
 #include <simdjson.h>
 
 #include <algorithm>
@@ -8,9 +10,6 @@
 namespace relay::http {
 
 namespace {
-
-// Memory for an announced size beyond this is taken only as bytes come.
-constexpr std::size_t kTrustedReserve = 1u << 20;
 
 std::size_t header_size(unsigned char second) {
   const unsigned length = second & 0x7f;
@@ -82,10 +81,10 @@ bool WebSocketDecoder::begin_frame(DecodedFrames& out) {
   };
   if ((first & 0x70) != 0) return protocol_error("a reserved bit is set; no extension is in use");
   const bool is_masked = (second & 0x80) != 0;
-  if (sender_ == Role::kClient && !is_masked) {
+  if (sender_ == Side::kClient && !is_masked) {
     return protocol_error("a client's frames must be masked");
   }
-  if (sender_ == Role::kServer && is_masked) {
+  if (sender_ == Side::kServer && is_masked) {
     return protocol_error("a server's frames must not be masked");
   }
   fin_ = (first & 0x80) != 0;
@@ -143,7 +142,7 @@ void WebSocketDecoder::read_payload(std::span<char>& bytes) {
   const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, bytes.size()));
   const std::span<char> part = bytes.first(count);
   bytes = bytes.subspan(count);
-  if (sender_ == Role::kClient && (is_control() || !discard_)) {
+  if (sender_ == Side::kClient && (is_control() || !discard_)) {
     apply_mask(part, mask_, frame_offset_);
   }
   if (is_control()) {

@@ -20,7 +20,7 @@
 namespace relay::http {
 
 // An end of a connection.
-enum class Role { kServer, kClient };
+enum class Side { kServer, kClient };
 
 enum class Opcode : std::uint8_t {
   kContinuation = 0x0,
@@ -60,7 +60,7 @@ struct DecodedFrames {
 class WebSocketDecoder {
  public:
   // `sender` is the end whose frames are decoded.
-  explicit WebSocketDecoder(std::size_t max_message_bytes, Role sender = Role::kClient)
+  explicit WebSocketDecoder(std::size_t max_message_bytes, Side sender = Side::kClient)
       : max_message_bytes_(max_message_bytes), sender_(sender) {}
 
   // Decodes all of `bytes`, which are unmasked in place and so are garbage afterwards.
@@ -82,7 +82,7 @@ class WebSocketDecoder {
   bool is_control() const { return (static_cast<unsigned>(opcode_) & 0x8) != 0; }
 
   std::size_t max_message_bytes_;
-  Role sender_;
+  Side sender_;
   std::array<unsigned char, kMaxFrameHeader> header_{};
   std::uint8_t header_have_ = 0;
   bool in_payload_ = false;

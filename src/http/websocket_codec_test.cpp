@@ -6,14 +6,14 @@
 namespace relay::http {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
-constexpr std::array<unsigned char, 4> kMask{0x37, 0xfa, 0x21, 0x3d};
+constexpr std::array<unsigned char, 4> kExampleMask{0x37, 0xfa, 0x21, 0x3d};
 
 std::string frame(unsigned char first, std::string_view payload) {
   std::string out;
-  append_frame(out, Opcode::kText, payload, kMask);
+  append_frame(out, Opcode::kText, payload, kExampleMask);
   out[0] = static_cast<char>(first);
   return out;
 }
@@ -49,7 +49,7 @@ TEST(WebSocketDecoder, RefusesTheUnmaskedHelloOfTheRfc) {
 }
 
 TEST(WebSocketDecoder, ReadsAServersFramesUnmaskedOnly) {
-  WebSocketDecoder client(100, Role::kServer);
+  WebSocketDecoder client(100, Side::kServer);
   DecodedFrames out;
   std::string plain = bytes_of({0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f});
   append_frame(plain, Opcode::kPong, "7");
@@ -203,7 +203,7 @@ TEST(FrameEncoder, WritesTheExamplesOfTheRfc) {
   append_frame(hello, Opcode::kText, "Hello");
   EXPECT_EQ(hello, bytes_of({0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f}));
   std::string ping;
-  append_frame(ping, Opcode::kPong, "Hello", kMask);
+  append_frame(ping, Opcode::kPong, "Hello", kExampleMask);
   EXPECT_EQ(ping, bytes_of({0x8a, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58}));
   std::array<char, 10> header{};
   EXPECT_EQ(encode_frame_header(header, Opcode::kBinary, 256), 4u);
@@ -228,9 +228,9 @@ TEST(ApplyMask, IsRightAtEveryOffsetAndLength) {
   for (std::size_t offset = 0; offset < 9; ++offset) {
     for (std::size_t size = 0; size < 40; ++size) {
       std::string text(size, 'q');
-      apply_mask(text, kMask, offset);
+      apply_mask(text, kExampleMask, offset);
       for (std::size_t i = 0; i < size; ++i) {
-        ASSERT_EQ(static_cast<unsigned char>(text[i]), 'q' ^ kMask[(offset + i) % 4]);
+        ASSERT_EQ(static_cast<unsigned char>(text[i]), 'q' ^ kExampleMask[(offset + i) % 4]);
       }
     }
   }

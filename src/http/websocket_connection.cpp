@@ -21,13 +21,13 @@ Error closed_error() { return make_error(ErrorType::kInternalError, "the WebSock
 
 WebSocketConnection::WebSocketConnection(Transport& transport, Scratch& scratch,
                                          const WebSocketOptions& options, std::string peer,
-                                         Role role)
+                                         Side role)
     : transport_(transport),
       scratch_(scratch),
       options_(options),
       peer_(std::move(peer)),
       role_(role),
-      decoder_(options.max_message_bytes, role == Role::kServer ? Role::kClient : Role::kServer),
+      decoder_(options.max_message_bytes, role == Side::kServer ? Side::kClient : Side::kServer),
       heard_at_(Clock::now()) {}
 
 void WebSocketConnection::feed(std::span<char> bytes) {
@@ -127,7 +127,7 @@ void WebSocketConnection::note_end(WebSocketEnd end) {
 
 // RFC 6455 wants masks that nobody can foresee.
 std::optional<std::array<unsigned char, 4>> WebSocketConnection::mask() const {
-  if (role_ == Role::kServer) return std::nullopt;
+  if (role_ == Side::kServer) return std::nullopt;
   std::array<unsigned char, 4> bytes{};
   if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
     throw std::system_error(std::make_error_code(std::errc::io_error), "no random bytes");
@@ -166,7 +166,7 @@ Task<Result<void>> WebSocketConnection::send(std::span<const std::string_view> m
       FrameBatch batch(scratch_.out);
       batch.add_encoded(control_);
       control_ = std::string();
-      if (role_ == Role::kServer) {
+      if (role_ == Side::kServer) {
         messages = messages.subspan(batch.add_texts(messages));
       } else {
         messages = messages.subspan(encode(messages, encoded));

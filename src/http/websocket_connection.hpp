@@ -38,7 +38,7 @@ class WebSocketConnection final : public WebSocket {
 
   // `transport`, `scratch` and `options` outlive the object.
   WebSocketConnection(Transport& transport, Scratch& scratch, const WebSocketOptions& options,
-                      std::string peer, Role role = Role::kServer);
+                      std::string peer, Side role = Side::kServer);
 
   Task<std::vector<std::string>> receive() override;
   Task<Result<void>> send(std::span<const std::string_view> messages) override;
@@ -77,7 +77,7 @@ class WebSocketConnection final : public WebSocket {
   Scratch& scratch_;
   const WebSocketOptions& options_;
   std::string peer_;
-  Role role_;
+  Side role_;
   WebSocketDecoder decoder_;
   DecodedFrames decoded_;
   WebSocketEnd end_;

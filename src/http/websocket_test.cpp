@@ -13,13 +13,14 @@ namespace relay::http {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::echo;
 using testing::eventually;
 using ::testing::HasSubstr;
+using testing::kNoHeaders;
 using ::testing::Not;
 using testing::RawClient;
 using testing::RunningServer;
 
-const Headers kNoHeaders;
 using ::testing::StartsWith;
 
 constexpr std::array<unsigned char, 4> kMask{1, 2, 3, 4};
@@ -46,20 +47,6 @@ std::string close_frame(int code, std::string_view reason = "") {
   std::string out;
   append_close_frame(out, static_cast<CloseCode>(code), reason);
   return out;
-}
-
-// Sends every batch back in one call.
-Task<void> echo(Exchange& exchange) {
-  const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", kNoHeaders);
-  if (!accepted) co_return;
-  WebSocket& socket = **accepted;
-  for (;;) {
-    const std::vector<std::string> messages = co_await socket.receive();
-    if (messages.empty()) co_return;
-    const std::vector<std::string_view> views(messages.begin(), messages.end());
-    const Result<void> sent = co_await socket.send(views);
-    if (!sent) co_return;
-  }
 }
 
 class WebSocketTest : public ::testing::Test {

@@ -5,13 +5,13 @@
 namespace relay::http {
 namespace {
 
-struct Url {
+struct Address {
   const char* url;
   const char* text;  // "" when it is refused
 };
 
 TEST(WebSocketUrl, ReadsAddresses) {
-  const Url table[] = {
+  const Address table[] = {
       {"ws://localhost:8081/acp", "ws://localhost:8081/acp"},
       {"ws://localhost", "ws://localhost/"},
       {"wss://example.org/agents/a/acp", "wss://example.org/agents/a/acp"},
@@ -28,7 +28,7 @@ TEST(WebSocketUrl, ReadsAddresses) {
       {"ws://h/\r\nX: y", ""},
       {"", ""},
   };
-  for (const Url& row : table) {
+  for (const Address& row : table) {
     const Result<WebSocketUrl> parsed = WebSocketUrl::parse(row.url);
     EXPECT_EQ(parsed ? parsed->to_string() : "", row.text) << row.url;
     if (!parsed) {

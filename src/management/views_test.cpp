@@ -22,7 +22,7 @@ storage::SessionRecord record() {
   return session;
 }
 
-storage::MessageRecord message(storage::Sequence sequence) {
+storage::MessageRecord stored_message(storage::Sequence sequence) {
   storage::MessageRecord out;
   out.sequence = sequence;
   out.origin = storage::Origin::kRelay;
@@ -127,7 +127,7 @@ TEST(Export, BeginsWithTheSession) {
 
 TEST(Export, WritesAMessageWithItsJson) {
   storage::HistoryPage page;
-  page.messages = {message(3)};
+  page.messages = {stored_message(3)};
   EXPECT_EQ(export_lines(page, 2, 3),
             R"({"type":"message","sequence":3,"origin":"relay","direction":"relay_to_client",)"
             R"("messageType":"notification","method":"session/update","jsonrpcId":null,)"
@@ -138,7 +138,7 @@ TEST(Export, WritesAMessageWithItsJson) {
 
 TEST(Export, WritesWhatIsNoJsonAsAText) {
   storage::HistoryPage page;
-  page.messages = {message(1)};
+  page.messages = {stored_message(1)};
   page.messages[0].body = SharedBytes(R"({"id":***})");
   EXPECT_THAT(export_lines(page, 0, 1),
               HasSubstr(R"("message":null,"rawMessage":"{\"id\":***}"})"));
@@ -157,7 +157,7 @@ std::vector<std::string> beginnings(std::string lines) {
 
 TEST(Export, EveryNumberIsAMessageOrInAGap) {
   storage::HistoryPage page;
-  page.messages = {message(3), message(4), message(9)};
+  page.messages = {stored_message(3), stored_message(4), stored_message(9)};
   const auto order = beginnings(export_lines(page, 0, 12));
   ASSERT_EQ(order.size(), 6u);
   EXPECT_THAT(order[0], HasSubstr(R"("type":"gap","from":1,"to":2)"));
@@ -170,7 +170,7 @@ TEST(Export, EveryNumberIsAMessageOrInAGap) {
 
 TEST(Export, GoesOnBehindTheLastPageUpToTheEnd) {
   storage::HistoryPage page;
-  page.messages = {message(6), message(7)};
+  page.messages = {stored_message(6), stored_message(7)};
   page.complete = false;
   EXPECT_EQ(beginnings(export_lines(page, 3, 9)).size(), 3u) << "gap 4 to 5, and two messages";
   EXPECT_EQ(beginnings(export_lines(page, 5, 6)).size(), 1u) << "7 came when the export had begun";

@@ -6,8 +6,8 @@
 namespace relay {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 struct Split {
   std::vector<std::string> lines;

@@ -7,9 +7,9 @@
 namespace relay {
 namespace {
 
-using testing::Contains;
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 // A backend that starts the demo agent and keeps what it was asked.
 class NotingBackend final : public AgentBackend {

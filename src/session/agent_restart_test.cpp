@@ -6,7 +6,7 @@
 namespace relay {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 class AgentRestart : public SessionFixture {
  protected:

@@ -7,7 +7,7 @@
 namespace relay {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 class DurableSession : public SessionFixture {
  protected:

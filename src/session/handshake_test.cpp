@@ -8,9 +8,9 @@ namespace relay {
 namespace {
 
 using Progress = Handshake::Progress;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::SizeIs;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 class HandshakeTest : public testing::Test {
  protected:

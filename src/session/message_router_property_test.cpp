@@ -13,7 +13,7 @@
 namespace relay {
 namespace {
 
-using testing::IsEmpty;
+using ::testing::IsEmpty;
 
 unsigned first_seed() {
   const char* const chosen = std::getenv("RELAY_TEST_SEED");

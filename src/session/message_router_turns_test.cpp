@@ -8,38 +8,38 @@
 namespace relay {
 namespace {
 
-using testing::AllOf;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::SizeIs;
-using testing::StartsWith;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
 
-const std::string kRelay(RoutedSession::kRelayId);
-const std::string kAgent(RoutedSession::kAgentId);
+const std::string kRelayId(RoutedSession::kRelayId);
+const std::string kAgentId(RoutedSession::kAgentId);
 const std::string kText(RoutedSession::kText);
 const std::string kDone = R"({"stopReason":"end_turn"})";
 const std::string kCancelled = R"({"stopReason":"cancelled"})";
 
 std::string prompt_to_agent(const std::string& id) {
   return rpc::request(id, "session/prompt",
-                      R"({"sessionId":")" + kAgent + R"(","prompt":)" + kText + "}");
+                      R"({"sessionId":")" + kAgentId + R"(","prompt":)" + kText + "}");
 }
 
 std::string echo(const std::string& block) {
   return rpc::notification("session/update",
-                           R"({"sessionId":")" + kRelay +
+                           R"({"sessionId":")" + kRelayId +
                                R"(","update":{"sessionUpdate":"user_message_chunk","content":)" +
                                block + "}}");
 }
 
 std::string turn_complete(const std::string& member) {
   return rpc::notification("_acp-relay/turn_complete",
-                           R"({"sessionId":")" + kRelay + "\"," + member + "}");
+                           R"({"sessionId":")" + kRelayId + "\"," + member + "}");
 }
 
 std::string cancel_to_agent() {
-  return rpc::notification("session/cancel", R"({"sessionId":")" + kAgent + "\"}");
+  return rpc::notification("session/cancel", R"({"sessionId":")" + kAgentId + "\"}");
 }
 
 class MessageRouterTurns : public testing::Test {
@@ -150,7 +150,7 @@ TEST_F(MessageRouterTurns, CancelEndsOwnQueuedPromptsAndTellsTheAgent) {
   session_.prompt(a, "3");
   session_.take_agent();
   session_.take(a);
-  session_.client(a, rpc::notification("session/cancel", R"({"sessionId":")" + kRelay + "\"}"));
+  session_.client(a, rpc::notification("session/cancel", R"({"sessionId":")" + kRelayId + "\"}"));
   EXPECT_THAT(session_.take(a),
               ElementsAre(rpc::result("2", kCancelled), rpc::result("3", kCancelled)));
   EXPECT_THAT(session_.take_agent(), ElementsAre(cancel_to_agent()));
@@ -197,13 +197,13 @@ TEST_F(MessageRouterTurns, SaysWhyTheRelayCancelledATurn) {
   session_.cancel_because("prompt_timeout", MessageRouter::Cancelled::kTurn);
   EXPECT_THAT(session_.take_agent(), ElementsAre(cancel_to_agent()));
   EXPECT_EQ(session_.router.queued_prompts(), 1u);
-  session_.agent(rpc::result("1", R"({"stopReason":"cancelled","about":")" + kAgent + "\"}"));
+  session_.agent(rpc::result("1", R"({"stopReason":"cancelled","about":")" + kAgentId + "\"}"));
   EXPECT_THAT(
       session_.take(a),
       ElementsAre(rpc::result(
           "1", R"({"_meta":{"acp-relay/cancelled":"prompt_timeout"},"stopReason":"cancelled",)"
                R"("about":")" +
-                   kRelay + "\"}")));
+                   kRelayId + "\"}")));
   session_.agent(rpc::result("2", kDone));
   EXPECT_THAT(session_.take(a), ElementsAre(rpc::result("2", kDone)))
       << "the next turn is innocent";

@@ -9,7 +9,7 @@
 namespace relay {
 namespace {
 
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 
 class OutboxTest : public testing::Test {
  protected:

@@ -7,7 +7,7 @@
 namespace relay {
 namespace {
 
-std::string selected(const std::string& option) {
+std::string choice(const std::string& option) {
   return R"({"outcome":{"outcome":"selected","optionId":")" + option + "\"}}";
 }
 
@@ -18,10 +18,10 @@ const std::string kAll =
             R"({"optionId":"ao","kind":"allow_once"},{"optionId":"ro","kind":"reject_once"})");
 
 TEST(PolicyAnswer, ChoosesOnceBeforeAlways) {
-  EXPECT_EQ(policy_answer(kAll, PermissionDefault::kAllow), selected("ao"));
-  EXPECT_EQ(policy_answer(kAll, PermissionDefault::kReject), selected("ro"));
+  EXPECT_EQ(policy_answer(kAll, PermissionDefault::kAllow), choice("ao"));
+  EXPECT_EQ(policy_answer(kAll, PermissionDefault::kReject), choice("ro"));
   const std::string always = options(R"({"optionId":"aa","kind":"allow_always"})");
-  EXPECT_EQ(policy_answer(always, PermissionDefault::kAllow), selected("aa"));
+  EXPECT_EQ(policy_answer(always, PermissionDefault::kAllow), choice("aa"));
 }
 
 TEST(PolicyAnswer, IsCancelledWhenNoOptionFits) {
@@ -38,19 +38,19 @@ TEST(PolicyAnswer, IsCancelledWhenNoOptionFits) {
 TEST(PolicyAnswer, EscapesTheOption) {
   EXPECT_EQ(policy_answer(options(R"({"optionId":"a\"\\b","kind":"allow_once"})"),
                           PermissionDefault::kAllow),
-            selected(R"(a\"\\b)"));
+            choice(R"(a\"\\b)"));
 }
 
 TEST(IsDecision, TakesCancelledAndOfferedOptions) {
   EXPECT_TRUE(is_decision(acp::kCancelledOutcome, kAll));
-  EXPECT_TRUE(is_decision(selected("ro"), kAll));
-  EXPECT_TRUE(is_decision(selected(R"(\u0072o)"), kAll)) << "spelled differently";
-  EXPECT_TRUE(is_decision(selected("x"), "{}")) << "nothing was offered to check it against";
+  EXPECT_TRUE(is_decision(choice("ro"), kAll));
+  EXPECT_TRUE(is_decision(choice(R"(\u0072o)"), kAll)) << "spelled differently";
+  EXPECT_TRUE(is_decision(choice("x"), "{}")) << "nothing was offered to check it against";
 }
 
 TEST(IsDecision, TakesNothingElse) {
   for (const std::string& answer :
-       {selected("x"), selected(""), std::string("null"), std::string("{}"), std::string("broken"),
+       {choice("x"), choice(""), std::string("null"), std::string("{}"), std::string("broken"),
         std::string(R"({"outcome":"cancelled"})"),
         std::string(R"({"outcome":{"outcome":"maybe"}})"),
         std::string(R"({"outcome":{"outcome":"selected"}})"),

@@ -11,11 +11,11 @@ namespace {
 
 using storage::MessageKind;
 using storage::MessageRecord;
-using testing::AllOf;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::Not;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
 
 // What a relay leaves in its log, and another one that goes on with the same agent.
 class Recovery : public testing::Test {

@@ -28,6 +28,10 @@
 
 namespace relay {
 
+// What is read of the log at a time.
+constexpr std::size_t kLogPageMessages = 2000;
+constexpr std::size_t kLogPageBytes = 1u << 20;
+
 struct SessionOptions {
   RouterLimits router;
   FrameLimits frame;  // of agents' lines

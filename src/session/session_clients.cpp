@@ -7,13 +7,6 @@
 #include <algorithm>
 
 namespace relay {
-namespace {
-
-constexpr std::size_t kPageMessages = 2000;
-constexpr std::size_t kPageBytes = 1u << 20;
-
-}  // namespace
-
 Session::Watcher* Session::watcher(ClientId id) {
   const auto found = std::find_if(watchers_.begin(), watchers_.end(),
                                   [id](const Watcher& one) { return one.id == id; });
@@ -108,7 +101,8 @@ Task<void> Session::catch_up(ClientId client, storage::Sequence after) {
     cursor = opening_end_;
   }
   while (cursor < last_sequence()) {
-    const auto page = co_await context_.log.history(record_.id, cursor, kPageMessages, kPageBytes);
+    const auto page =
+        co_await context_.log.history(record_.id, cursor, kLogPageMessages, kLogPageBytes);
     if (!page) {
       log_.error("history can't be read", {{"error", page.error().explanation}});
       const storage::Gap gap{cursor + 1, last_sequence()};

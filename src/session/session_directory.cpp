@@ -9,10 +9,6 @@
 namespace relay {
 namespace {
 
-// Of the log, at a time.
-constexpr std::size_t kPageMessages = 2000;
-constexpr std::size_t kPageBytes = 1u << 20;
-
 Error limit_reached(std::size_t limit) {
   return make_error(ErrorType::kSessionLimitReached,
                     "all " + std::to_string(limit) + " sessions are in use")
@@ -322,7 +318,7 @@ Task<Result<SessionDirectory::SeenRequests>> SessionDirectory::seen_requests(
   }
   while (!unanswered.empty() && after < session->last_sequence()) {
     const auto page =
-        co_await context_.log.history(session->id(), after, kPageMessages, kPageBytes);
+        co_await context_.log.history(session->id(), after, kLogPageMessages, kLogPageBytes);
     if (!page) co_return page.error();
     for (const storage::MessageRecord& message : page->messages) {
       after = message.sequence;

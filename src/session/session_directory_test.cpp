@@ -8,10 +8,10 @@
 namespace relay {
 namespace {
 
-using testing::Contains;
-using testing::HasSubstr;
-using testing::Pair;
-using testing::VariantWith;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Pair;
+using ::testing::VariantWith;
 
 using SessionDirectoryTest = SessionFixture;
 

@@ -8,9 +8,9 @@
 namespace relay {
 namespace {
 
-using testing::AllOf;
-using testing::ElementsAreArray;
-using testing::HasSubstr;
+using ::testing::AllOf;
+using ::testing::ElementsAreArray;
+using ::testing::HasSubstr;
 
 class SessionTest : public SessionFixture {
  protected:

@@ -9,8 +9,8 @@ namespace relay {
 namespace {
 
 using storage::MessageKind;
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 storage::MessageRecord record(MessageKind kind, bool to_client, std::string method = {}) {
   storage::MessageRecord made;

@@ -11,8 +11,8 @@
 namespace relay::storage {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 namespace fs = std::filesystem;
 

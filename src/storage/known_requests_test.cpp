@@ -5,8 +5,8 @@
 namespace relay::storage {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 class KnownRequests : public LogTest {
  protected:

@@ -9,9 +9,9 @@
 namespace relay::storage {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
-using testing::SizeIs;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 TEST_F(LogTest, ReadsWhatWasRecordedBeforeTheQuestion) {
   const auto log = open();

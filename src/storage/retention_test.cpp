@@ -7,7 +7,7 @@
 namespace relay::storage {
 namespace {
 
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 
 TEST(RowsToDelete, FollowsEachLimitAtItsEdge) {
   const WallTime now = WallTime(std::chrono::days(1000));

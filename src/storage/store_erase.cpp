@@ -5,7 +5,7 @@ namespace relay::storage {
 namespace {
 
 // A step is a few milliseconds, whatever the runs are like: one message each, or full groups.
-constexpr std::int64_t kMaxRowsOfStep = 2000;
+constexpr std::int64_t kMaxRowsOfErasure = 2000;
 constexpr std::int64_t kMaxRunsOfStep = 256;
 
 }  // namespace
@@ -38,7 +38,7 @@ Result<EraseStep> MessageStore::erase(const SessionId& session) {
     while ((step = oldest.step()) == Step::kRow) {
       const std::int64_t of_run = oldest.column_number(2);
       is_all =
-          std::ssize(runs) < kMaxRunsOfStep && (runs.empty() || rows + of_run <= kMaxRowsOfStep);
+          std::ssize(runs) < kMaxRunsOfStep && (runs.empty() || rows + of_run <= kMaxRowsOfErasure);
       if (!is_all) break;
       runs.push_back({oldest.column_number(0), oldest.column_number(1), of_run});
       rows += of_run;

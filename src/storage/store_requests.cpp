@@ -8,7 +8,7 @@ namespace relay::storage {
 namespace {
 
 // A step is a few milliseconds, whatever the runs are like.
-constexpr std::int64_t kMaxRowsOfStep = 4'000;
+constexpr std::int64_t kMaxRowsOfSearch = 4'000;
 // Finding a run costs about as much as looking at so many of its messages.
 constexpr std::int64_t kRowsARun = 8;
 
@@ -34,7 +34,7 @@ Result<RequestSearch> MessageStore::search_requests(RequestSearch search, HeldWr
   const ResetAtExit reset_runs(runs);
   runs.bind(1, *number).bind(2, search.before);
   Step step = Step::kDone;
-  std::int64_t rows = kMaxRowsOfStep;
+  std::int64_t rows = kMaxRowsOfSearch;
   while (rows > 0 && !search.missing.empty() && (step = runs.step()) == Step::kRow) {
     const Sequence first = runs.column_number(0);
     const Sequence last = std::min(runs.column_number(1), search.before - 1);

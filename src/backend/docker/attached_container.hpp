@@ -15,12 +15,16 @@
 #include "backend/stderr_tail.hpp"
 #include "protocol/line_splitter.hpp"
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace relay {
+
+// A container's output ends a few milliseconds before the wait call answers; at most this long.
+constexpr std::chrono::milliseconds kEndFollows(2'000);
 
 class AttachedContainer {
  public:

@@ -17,10 +17,6 @@ static_assert(LineSplitter::kSlack >= kLineSlack);
 // What stop() waits beyond its two graces, for an Engine that is slow to answer.
 constexpr std::chrono::milliseconds kPatience(3'000);
 
-[[noreturn]] void throw_cancelled() {
-  throw boost::system::system_error(asio::error::operation_aborted);
-}
-
 Error no_longer_reads(const AttachedContainer& container, std::string explanation) {
   Error error = make_error(ErrorType::kAgentExited, std::move(explanation))
                     .suggest("start another session")

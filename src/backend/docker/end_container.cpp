@@ -9,10 +9,8 @@ namespace {
 
 using namespace boost::asio::experimental::awaitable_operators;
 
-// The stream ends a few milliseconds before the wait call answers.
-constexpr std::chrono::milliseconds kEndFollows(2'000);
 // A killed container that has not ended within this does so without an audience.
-constexpr std::chrono::milliseconds kKillLimit(5'000);
+constexpr std::chrono::milliseconds kKilledContainerEnds(5'000);
 
 Task<bool> happens_within(const Event& event, Task<void> waiting, std::chrono::milliseconds limit) {
   auto clock = sleep_for(limit);
@@ -35,7 +33,7 @@ Task<void> terminate(AttachedContainer& container, std::chrono::milliseconds gra
   if (exited) co_return;
   container.log.info("agent does not end when asked to, killing it", {{"grace_ms", grace.count()}});
   told = co_await engine.kill(container.id, "SIGKILL");
-  if (told && *told) co_await exits_within(container, kKillLimit);
+  if (told && *told) co_await exits_within(container, kKilledContainerEnds);
 }
 
 Task<EndedContainer> look_at(AttachedContainer& container) {

@@ -6,9 +6,9 @@
 namespace relay {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 engine::EngineInfo able() {
   engine::EngineInfo info;

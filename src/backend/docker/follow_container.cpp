@@ -10,14 +10,12 @@ namespace {
 
 using namespace boost::asio::experimental::awaitable_operators;
 
-// When a container ends, its output does so a few milliseconds before the wait call answers.
-constexpr std::chrono::milliseconds kEndFollows(2'000);
 // An Engine that ends may take with it what an agent wrote in its last moments.
 constexpr std::chrono::milliseconds kStillWriting(2'000);
 // How long an Engine that restarts is waited for.
 constexpr std::chrono::seconds kEngineComesBack(30);
-constexpr std::chrono::milliseconds kFirstPause(50);
-constexpr std::chrono::milliseconds kLongestPause(1'000);
+constexpr std::chrono::milliseconds kFirstLook(50);
+constexpr std::chrono::milliseconds kLongestLook(1'000);
 
 using Time = std::chrono::steady_clock::time_point;
 
@@ -40,14 +38,14 @@ Task<bool> read_to_the_end(AttachedContainer& container) {
 // Asks until the Engine says it.
 Task<bool> still_runs(AttachedContainer& container) {
   const auto deadline = std::chrono::steady_clock::now() + kEngineComesBack;
-  auto pause = kFirstPause;
+  auto pause = kFirstLook;
   while (!container.stopping) {
     const auto facts = co_await container.context.engine.inspect(container.id);
     if (facts) co_return *facts && (*facts)->state.running;
     if (std::chrono::steady_clock::now() > deadline) break;
     const bool slept = co_await sleep_for(pause);
     if (!slept) break;
-    pause = std::min(pause * 2, kLongestPause);
+    pause = std::min(pause * 2, kLongestLook);
   }
   co_return false;
 }

@@ -7,7 +7,7 @@
 namespace relay {
 namespace {
 
-std::string frame(const std::string& payload, char source = 1) {
+std::string log_frame(const std::string& payload, char source = 1) {
   std::string bytes(1, source);
   bytes.append(3, '\0');
   for (int shift = 24; shift >= 0; shift -= 8) {
@@ -53,7 +53,8 @@ Skipped skip(LogPlace place, std::string_view log, std::size_t step) {
 
 TEST(LogFrames, GivesBackTheNewlineThatTheLocalLogLoses) {
   const std::string record(16u << 10, 'a');
-  const std::string log = frame(record) + frame("b") + frame("error", 2) + frame("c\n");
+  const std::string log =
+      log_frame(record) + log_frame("b") + log_frame("error", 2) + log_frame("c\n");
   for (const std::size_t step : {std::size_t{1}, std::size_t{7}, log.size()}) {
     EXPECT_EQ(stdout_of(LogFrames(true), log, step), record + "b\nc\n");
     EXPECT_EQ(stdout_of(LogFrames(false), log, step), record + "bc\n");

@@ -8,7 +8,7 @@ namespace relay {
 namespace {
 
 constexpr std::size_t kMaxLayers = 1'000;
-constexpr std::int64_t kMaxBytes = std::int64_t{1} << 50;  // of one layer: sums of all fit
+constexpr std::int64_t kMaxLayerBytes = std::int64_t{1} << 50;  // of one layer: sums of all fit
 
 }  // namespace
 
@@ -20,8 +20,8 @@ std::optional<std::string> PullProgress::take(const engine::PullLine& line, Time
     if (is_layer) {
       Layer& layer = layers_[line.layer];
       if (line.status == "Downloading") {
-        layer.current = std::clamp<std::int64_t>(line.current, 0, kMaxBytes);
-        layer.total = std::clamp<std::int64_t>(line.total, 0, kMaxBytes);
+        layer.current = std::clamp<std::int64_t>(line.current, 0, kMaxLayerBytes);
+        layer.total = std::clamp<std::int64_t>(line.total, 0, kMaxLayerBytes);
       }
       if (line.status == "Download complete") layer.current = layer.total;
       layer.complete = layer.complete || complete;

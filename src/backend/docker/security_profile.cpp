@@ -9,7 +9,7 @@ namespace relay {
 namespace {
 
 constexpr std::string_view kFromFile = "seccomp=/";
-constexpr std::size_t kMaxBytes = 1u << 20;
+constexpr std::size_t kMaxProfileBytes = 1u << 20;
 
 Error unusable(const std::string& path, const std::string& why) {
   return make_error(ErrorType::kContainerStartFailed, "the seccomp profile " + path + " " + why)
@@ -27,11 +27,11 @@ std::optional<Error> read_security_profiles(ContainerOptions& options) {
     if (!option.starts_with(kFromFile)) continue;
     const std::string path = option.substr(kFromFile.size() - 1);
     std::ifstream file(path, std::ios::binary);
-    std::string content(kMaxBytes + 1, '\0');
+    std::string content(kMaxProfileBytes + 1, '\0');
     file.read(content.data(), static_cast<std::streamsize>(content.size()));
     content.resize(static_cast<std::size_t>(file.gcount()));
     if (content.empty()) return unusable(path, "can't be read, or is empty");
-    if (content.size() > kMaxBytes) return unusable(path, "has more than 1 MiB");
+    if (content.size() > kMaxProfileBytes) return unusable(path, "has more than 1 MiB");
     boost::system::error_code failure;
     const auto parsed = boost::json::parse(content, failure);
     if (failure || !parsed.is_object()) return unusable(path, "is no JSON object");

@@ -13,7 +13,7 @@ namespace {
 using Descriptor = asio::posix::stream_descriptor;
 
 // A killed process that does not end within this sleeps in the kernel; waiting longer helps nobody.
-constexpr std::chrono::seconds kKillLimit{5};
+constexpr std::chrono::seconds kKilledChildEnds{5};
 
 // Keeps stdout flowing while the agent ends, so that it never hangs in a write.
 Task<void> discard_output(std::shared_ptr<RunningChild> child) {
@@ -92,7 +92,7 @@ Task<void> end_child(std::shared_ptr<RunningChild> child, std::chrono::milliseco
   if (!child->exit) {
     child->log.warn("agent did not end on SIGTERM, killing it", {{"pid", child->pid}});
     child->signal_group(SIGKILL);
-    co_await wait_for_exit(child, kKillLimit);
+    co_await wait_for_exit(child, kKilledChildEnds);
   }
   if (!child->exit) {
     child->log.error("agent survives SIGKILL, leaving it behind", {{"pid", child->pid}});

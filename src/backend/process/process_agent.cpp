@@ -23,10 +23,6 @@ static_assert(LineSplitter::kSlack >= kLineSlack);
 // What a process wrote before it ended fits its pipe; more comes from a helper that goes on.
 constexpr std::size_t kMaxAfterExit = 1024 * 1024;
 
-[[noreturn]] void throw_cancelled() {
-  throw boost::system::system_error(asio::error::operation_aborted);
-}
-
 Error no_longer_reads(const RunningChild& child, std::string explanation) {
   Error error = make_error(ErrorType::kAgentExited, std::move(explanation))
                     .suggest("start another session")

@@ -21,10 +21,10 @@ bool ProcessFixture::is_running(pid_t pid) {
 
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::StartsWith;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 class ProcessAgentTest : public ProcessFixture {};
 

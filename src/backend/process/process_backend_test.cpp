@@ -11,9 +11,9 @@
 namespace relay {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::UnorderedElementsAre;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
 
 class ProcessBackendTest : public ProcessFixture {
  protected:

@@ -8,9 +8,9 @@ namespace relay {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::ElementsAre;
-using testing::IsEmpty;
-using testing::Pair;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Pair;
 
 TEST(Environment, InheritsOnlyTheListedNames) {
   const char* const entries[] = {"PATH=/bin", "HOME=/root",  "SECRET=1", "LC_ALL=C",

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kMaxParts = 512;  // below IOV_MAX, and 8 KiB of stack
 
-char newline[] = "\n";
+char line_end[] = "\n";
 
 iovec part(std::string_view bytes) { return {const_cast<char*>(bytes.data()), bytes.size()}; }
 
@@ -23,7 +23,7 @@ int write_messages(int fd, std::span<const SharedBytes> messages, WriteProgress&
   for (std::size_t i = progress.next_message; i < messages.size() && count + 2 <= kMaxParts; ++i) {
     const std::string_view bytes = messages[i].view();
     if (skip < bytes.size()) parts[count++] = part(bytes.substr(skip));
-    parts[count++] = {newline, 1};
+    parts[count++] = {line_end, 1};
     skip = 0;
   }
   ssize_t written = 0;

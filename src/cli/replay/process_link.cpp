@@ -6,7 +6,6 @@
 namespace relay::cli {
 namespace {
 
-constexpr std::size_t kMaxLineBytes = 256u << 20;
 constexpr std::chrono::seconds kGrace(3);
 
 class ProcessLink final : public ReplayLink {
@@ -53,7 +52,7 @@ Task<Outcome<std::unique_ptr<ReplayLink>>> open_process_link(asio::any_io_execut
   options.command = command.front();
   options.args.assign(command.begin() + 1, command.end());
   options.env.assign(environment.begin(), environment.end());
-  options.max_line_bytes = kMaxLineBytes;
+  options.max_line_bytes = kMaxReplayedBytes;
   LaunchSpec spec;
   spec.working_directory = std::move(directory);
   ProcessBackend backend(std::move(executor), std::move(options), Logger::silent());

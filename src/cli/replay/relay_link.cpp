@@ -12,7 +12,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kMaxMessageBytes = 256u << 20;
 constexpr std::chrono::seconds kCloseTime(10);
 constexpr std::string_view kCloseId = "close";
 
@@ -70,7 +69,7 @@ class RelayLink final : public ReplayLink {
 Task<Outcome<std::unique_ptr<ReplayLink>>> open_relay_link(asio::any_io_executor executor,
                                                            ConnectTarget target) {
   http::WebSocketClientOptions options;
-  options.websocket.max_message_bytes = kMaxMessageBytes;
+  options.websocket.max_message_bytes = kMaxReplayedBytes;
   const std::string url = visible(target.url.to_string());
   Result<std::unique_ptr<http::WebSocketClient>> client = co_await http::WebSocketClient::connect(
       executor, std::move(target.url), std::move(target.headers), std::move(options));

@@ -8,11 +8,15 @@
 #include "cli/failure.hpp"
 #include "cli/options.hpp"
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace relay::cli {
+
+// Of one message.
+constexpr std::size_t kMaxReplayedBytes = 256u << 20;
 
 class ReplayLink {
  public:

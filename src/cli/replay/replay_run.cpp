@@ -12,8 +12,6 @@ namespace {
 // For what an agent says behind its last answer.
 constexpr std::chrono::milliseconds kAfterword(2'000);
 
-void ignore_failure(const std::string&, std::exception_ptr) {}
-
 }  // namespace
 
 ReplayRun::ReplayRun(asio::any_io_executor executor, std::unique_ptr<ReplayLink> link,

@@ -10,8 +10,6 @@
 namespace relay::frontend {
 namespace {
 
-void ignore_failure(const std::string&, std::exception_ptr) {}
-
 template <std::size_t N>
 bool is_one_of(const std::array<std::string_view, N>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();

@@ -35,13 +35,6 @@ Error sessions_cannot_be_forked() {
       .suggest("make a session with session/new");
 }
 
-Error too_many_calls(std::size_t limit) {
-  return make_error(ErrorType::kInvalidRequest,
-                    "more than " + std::to_string(limit) + " requests to the relay are running")
-      .suggest("wait for their answers")
-      .retryable();
-}
-
 Error too_many_streams(std::size_t limit) {
   return make_error(ErrorType::kSessionLimitReached,
                     "the connection has " + std::to_string(limit) + " session streams already")

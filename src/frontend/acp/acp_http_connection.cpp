@@ -10,8 +10,6 @@ namespace {
 
 constexpr std::chrono::seconds kStubTime(30);
 
-void ignore_failure(const std::string&, std::exception_ptr) {}
-
 }  // namespace
 
 AcpHttpConnection::AcpHttpConnection(RelayApi& api, Metrics& metrics, const AcpOptions& options,

@@ -7,9 +7,9 @@
 namespace relay::frontend {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST(AcpInitialize, KeepsWhatTheClientSaysOfItself) {
   const auto request = read_acp_initialize(

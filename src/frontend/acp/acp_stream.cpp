@@ -1,5 +1,6 @@
 #include "frontend/acp/acp_stream.hpp"
 
+#include "frontend/streaming.hpp"
 #include "http/event_stream.hpp"
 
 #include <algorithm>
@@ -7,20 +8,9 @@
 namespace relay::frontend {
 namespace {
 
-constexpr std::size_t kWriteBytes = 256u << 10;
 // Of what was written, for readers that come back.
 constexpr std::size_t kKeptBytes = 1u << 20;
 constexpr std::size_t kKeptEvents = 1000;
-
-void ignore_failure(const std::string&, std::exception_ptr) {}
-
-Task<void> knock(std::shared_ptr<Outbox> outbox, std::chrono::milliseconds every) {
-  while (true) {
-    const bool slept = co_await sleep_for(every);
-    if (!slept) co_return;
-    outbox->poke();
-  }
-}
 
 }  // namespace
 
@@ -90,7 +80,7 @@ Task<void> AcpStream::serve(http::Exchange& exchange, http::Response head,
       Event& over = reader->over;
       scope.spawn("write", [this, &exchange, &over] { return write(exchange, over); });
       scope.spawn("keep alive",
-                  [outbox = outbox_, keep_alive] { return knock(outbox, keep_alive); });
+                  [outbox = outbox_, keep_alive] { return poke_every(outbox, keep_alive); });
       scope.spawn("watch peer", [&exchange, &over]() -> Task<void> {
         co_await exchange.peer_gone();
         over.happen();
@@ -128,7 +118,7 @@ Task<bool> AcpStream::write_some(http::Exchange& exchange) {
   const std::int64_t counted_before = counted_;
   std::vector<std::int64_t> events;
   for (const Delivery& delivery : waiting_) {
-    if (text.size() >= kWriteBytes) break;
+    if (text.size() >= kStreamWriteBytes) break;
     events.push_back(number(delivery));
     text += http::sse_event(delivery.bytes.view(),
                             events.back() > 0 ? std::optional(events.back()) : std::nullopt);

@@ -3,11 +3,7 @@
 #include "protocol/rpc.hpp"
 
 namespace relay::frontend {
-namespace {
-
-void ignore_failure(const std::string&, std::exception_ptr) {}
-
-}  // namespace
+namespace {}  // namespace
 
 AcpWebSocket::AcpWebSocket(RelayApi& api, Metrics& metrics, const AcpOptions& options,
                            http::WebSocket& socket, AcpCaller caller,

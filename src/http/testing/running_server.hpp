@@ -14,6 +14,8 @@
 
 namespace relay::http::testing {
 
+inline const Headers kNoHeaders;
+
 class RunningServer {
  public:
   RunningServer(ServerOptions options, Handler handler);
@@ -33,6 +35,9 @@ class RunningServer {
   std::thread thread_;
   bool stopped_ = false;
 };
+
+// A handler that accepts a WebSocket and sends every batch back in one call.
+Task<void> echo(Exchange& exchange);
 
 // Every call gives up after ten seconds.
 class RawClient {

@@ -27,6 +27,19 @@ RunningServer::RunningServer(ServerOptions options, Handler handler) {
   thread_ = std::thread([this] { loop_.run(); });
 }
 
+Task<void> echo(Exchange& exchange) {
+  const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", {});
+  if (!accepted) co_return;
+  WebSocket& socket = **accepted;
+  for (;;) {
+    const std::vector<std::string> messages = co_await socket.receive();
+    if (messages.empty()) co_return;
+    const std::vector<std::string_view> views(messages.begin(), messages.end());
+    const Result<void> sent = co_await socket.send(views);
+    if (!sent) co_return;
+  }
+}
+
 RunningServer::~RunningServer() {
   stop(std::chrono::milliseconds(0));
   thread_.join();
