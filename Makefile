@@ -3,7 +3,7 @@ PYTHON := /usr/bin/python3
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help install engine build debug test quick unit e2e format lint tidy asan tsan gcc fuzz bench bench-acp coverage clean
+.PHONY: help install engine build debug test full steady unit e2e format lint tidy asan tsan gcc fuzz bench bench-acp coverage clean
 
 help: ## What there is
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -17,11 +17,14 @@ build: ## The release: build/release/acp-relay, build/release/acp-demo-agent
 debug: ## Everything, for a debugger: build/debug
 	@scripts/build.sh debug
 
-test: ## Every lint and every test, as continuous integration runs them
+test: ## Before every push: lints, unit tests, end-to-end tests, on the release
 	@scripts/test.sh
 
-quick: ## Lints, unit tests and end-to-end tests, one build each
-	@scripts/test.sh quick
+full: ## Also GCC, the sanitizers, the fuzz targets, Podman and a short benchmark
+	@scripts/test.sh full
+
+steady: ## The tests ROUNDS times (10) on a busy machine, to find unsteady ones
+	@scripts/test.sh steady $(or $(ROUNDS),10)
 
 unit: debug ## Unit and integration tests; one of them: make unit TESTS=LineSplitter
 	@ctest --test-dir build/debug -j "$$(nproc)" --output-on-failure --no-tests=error $(if $(TESTS),-R '$(TESTS)')

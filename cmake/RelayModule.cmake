@@ -102,12 +102,16 @@ function(relay_module name)
   endif()
 endfunction()
 
+# Every test program.
+add_custom_target(unit_tests)
+
 # A test program: relay_test(name SOURCES ... DEPENDS module...)
 function(relay_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LIBRARIES" ${ARGN})
   list(TRANSFORM ARG_DEPENDS PREPEND relay_)
   relay_join(ARG_SOURCES ${name})
   add_executable(${name} ${ARG_SOURCES})
+  add_dependencies(unit_tests ${name})
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} ${ARG_LIBRARIES} relay_test_options
                         GTest::gmock GTest::gtest_main)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)

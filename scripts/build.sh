@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Builds one configuration; compiles what has changed and says nothing when nothing has.
-#   scripts/build.sh [release|bench|debug|asan|tsan|gcc|fuzz|coverage] [TARGET...]
+#   scripts/build.sh [release|tests|bench|debug|asan|tsan|gcc|fuzz|coverage] [TARGET...]
 # The programs are acp-relay, acp-demo-agent and acp-workspace-helper in build/<configuration>.
 # release (the default) needs the packages of the group "build" only, and so does bench, which adds the
-# benchmark's programs to the release; the others hold the tests.
+# benchmark's programs to the release; tests adds the unit tests to it; the others hold the tests.
+# The release and the sanitizers compile a folder's files as one (cmake/JoinedSources.cmake), debug and gcc each
+# by itself.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -11,6 +13,7 @@ cd "$root"
 
 preset=${1:-release}
 shift || true
+settings=()
 case $preset in
   release) groups=(build) ;;
   bench)
@@ -18,12 +21,18 @@ case $preset in
     preset=release
     set -- acp-relay acp-demo-agent acp-workspace-helper echo_agent pipe_forwarder load_client engine_floor "$@"
     ;;
+  tests)
+    groups=(build test)
+    preset=release
+    settings=(-DBUILD_TESTING=ON)
+    set -- unit_tests "$@"
+    ;;
   debug | asan | tsan | gcc | fuzz | coverage) groups=(build test) ;;
   -h | --help)
-    sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     exit 0
     ;;
-  *) fail "unknown configuration \"$preset\"" "scripts/build.sh release|bench|debug|asan|tsan|gcc|fuzz|coverage" ;;
+  *) fail "unknown configuration \"$preset\"" "scripts/build.sh release|tests|bench|debug|asan|tsan|gcc|fuzz|coverage" ;;
 esac
 
 if command -v dpkg-query >/dev/null; then
@@ -32,10 +41,14 @@ if command -v dpkg-query >/dev/null; then
 fi
 
 directory=build/$preset
-if [[ ! -f $directory/build.ninja || CMakePresets.json -nt $directory/build.ninja ]]; then
+configured() {
+  [[ -f $directory/build.ninja && ! CMakePresets.json -nt $directory/build.ninja ]] &&
+    { [[ ${#settings[@]} -eq 0 ]] || grep -q '^BUILD_TESTING:[A-Z]*=ON$' "$directory/CMakeCache.txt"; }
+}
+if ! configured; then
   echo "Configuring $directory"
   mkdir -p "$directory"
-  if ! cmake --preset "$preset" >"$directory/configure.log" 2>&1; then
+  if ! cmake --preset "$preset" "${settings[@]}" >"$directory/configure.log" 2>&1; then
     cat "$directory/configure.log" >&2
     fail "CMake could not configure $directory (its output is above)" "rm -r $directory, then again"
   fi
@@ -49,13 +62,32 @@ if [[ ${#targets[@]} -eq 0 ]]; then
   esac
 fi
 
-# On a terminal ninja rewrites one line; elsewhere its "nothing to do" is noise. scripts/test.sh wants
-# to hear of failures only.
+# One line that says how far it is; whatever else the compiler or ninja says comes whole. Nothing to do is silent.
+show_progress() {
+  local line started=$SECONDS shown=-1 built all text
+  while IFS= read -r line; do
+    if [[ $line =~ ^\[([0-9]+)/([0-9]+)\]\  ]]; then
+      built=${BASH_REMATCH[1]} all=${BASH_REMATCH[2]}
+      [[ $((SECONDS - started)) -ge $((shown + step)) && $built -lt $all ]] || continue
+      shown=$((SECONDS - started))
+      printf -v text '[%3d/%d] building %s' "$built" "$all" "$directory"
+      [[ $shown -lt 5 ]] || text+=", about $((shown * (all - built) / built)) s left"
+      printf '%s%s%s' "$before" "$text" "$after"
+    elif [[ ! $line =~ ^(ninja: (no work to do|Entering directory)|.*Re-checking globbed directories) ]]; then
+      printf '%s\n' "$line"
+    fi
+  done
+  [[ $shown -lt 5 ]] || printf '%s%s built in %d s\n' "$before" "$directory" $((SECONDS - started))
+}
+if [[ -t 1 ]]; then
+  step=1 before=$'\r\e[K' after=
+else
+  step=10 before='' after=$'\n'
+fi
+
+# scripts/test.sh wants to hear of failures only.
 if [[ ${RELAY_BUILD_QUIET:-} == yes ]]; then
   ninja --quiet -C "$directory" "${targets[@]}"
-elif [[ -t 1 ]]; then
-  ninja -C "$directory" "${targets[@]}"
 else
-  ninja -C "$directory" "${targets[@]}" 2>&1 |
-    { grep --line-buffered -Ev '^ninja: (no work to do|Entering directory)|Re-checking globbed directories' || true; }
+  ninja -C "$directory" "${targets[@]}" 2>&1 | show_progress
 fi

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Installs what is missing, then runs every lint and every test; the fastest answers come first.
-#   scripts/test.sh          everything
-#   scripts/test.sh quick    lints, unit tests (clang, debug), end-to-end tests (release)
-# The whole run leaves the debug build out: the builds with sanitizers hold the same tests by the same compiler.
+# Installs what is missing, then proves a change; the fastest answers come first.
+#   scripts/test.sh             before every push: lints, unit tests, end-to-end tests, on the release (minutes)
+#   scripts/test.sh full        also GCC, ASan and UBSan, TSan, fuzz targets, Podman, a short benchmark
+#   scripts/test.sh steady [N]  the tests of the first N times (10) on a machine kept busy, to find unsteady ones
 # Tests of containers use the Docker Engine of DOCKER_HOST or /var/run/docker.sock; where none answers, a
-# private one runs for as long as this does. They are never left out: without an Engine they fail. The whole
-# run installs Podman, too, and repeats the lifecycle of a container on a private service of it.
+# private one runs for as long as this does. They are never left out: without an Engine they fail.
+# A test that fails is run once more, alone: if it passes then, the last lines name it as unsteady.
 # Ends with "N passed, N failed". Reports are in build/results.
 # shellcheck disable=SC2317  # the functions are called through step and needed
 set -euo pipefail
@@ -13,13 +13,16 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
 
-case ${1:-all} in
-  all | quick) scope=${1:-all} ;;
-  *) fail "unknown option \"$1\"" "scripts/test.sh" "scripts/test.sh quick" ;;
+scope=${1:-first}
+rounds=${2:-10}
+case $scope in
+  first | full) [[ $# -le 1 ]] || fail "$scope takes no further argument" "scripts/test.sh $scope" ;;
+  steady) [[ $rounds =~ ^[1-9][0-9]*$ ]] || fail "\"$rounds\" is no number of rounds" "scripts/test.sh steady 10" ;;
+  *) fail "unknown option \"$1\"" "scripts/test.sh" "scripts/test.sh full" "scripts/test.sh steady 10" ;;
 esac
 
 readonly python=/usr/bin/python3
-readonly results=$root/build/results
+results=$root/build/results
 readonly fuzz_seconds=${FUZZ_SECONDS:-20}
 jobs=$(nproc)
 failed=()
@@ -89,25 +92,41 @@ lints() {
   return "$bad"
 }
 
+# pytest REPORT ARGUMENT...: what fails runs once more, alone.
 pytest() {
-  local report=$1
+  local report=$results/$1.xml again=() code=0
   shift
-  PYTHONDONTWRITEBYTECODE=1 "$python" -m pytest -q -p no:cacheprovider --junitxml="$results/$report.xml" "$@" \
-    </dev/null
+  PYTHONDONTWRITEBYTECODE=1 "$python" -m pytest -q -p no:cacheprovider --junitxml="$report" "$@" </dev/null || code=$?
+  [[ $code -eq 1 && $scope != steady ]] || return "$code"
+  mapfile -t again < <("$python" tools/count_results.py --failed-in "$report")
+  echo "Once more, alone: ${again[*]}"
+  PYTHONDONTWRITEBYTECODE=1 "$python" -m pytest -q -p no:cacheprovider --junitxml="${report%.xml}.again.xml" "${again[@]}" </dev/null
 }
 
+ctest_of() {
+  local preset=$1 name=$2
+  shift 2
+  "$@" ctest --test-dir "build/$preset" --output-on-failure --no-tests=error --quiet "${chosen[@]}" \
+    --output-log "$results/$name.log" --output-junit "$results/$name.xml" </dev/null || {
+    grep -vE '^ *[0-9]+/[0-9]+ Test .* Passed|^ *Start +[0-9]+:' "$results/$name.log" | tail -n 400
+    return 1
+  }
+  tail -n 3 "$results/$name.log"
+}
+
+# unit_tests PRESET [COMMAND...]: what fails runs once more, alone.
 unit_tests() {
-  local preset=$1
+  local preset=$1 name=unit-$1 failed_tests chosen=(-j "$((2 * jobs))" ${unit_without:+-E "$unit_without"})
   shift
-  "$@" ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure --no-tests=error --quiet \
-    ${unit_without:+-E "$unit_without"} --output-log "$results/unit-$preset.log" --output-junit "$results/unit-$preset.xml" </dev/null ||
-    {
-      grep -vE '^ *[0-9]+/[0-9]+ Test .* Passed|^ *Start +[0-9]+:' "$results/unit-$preset.log" | tail -n 400
-      return 1
-    }
-  tail -n 3 "$results/unit-$preset.log"
+  ctest_of "$preset" "$name" "$@" && return
+  [[ $scope != steady ]] || return 1
+  failed_tests=$("$python" tools/count_results.py --failed-in "$results/$name.xml" --as-pattern) || return 1
+  echo "Once more, alone:"
+  chosen=(-j 1 -R "$failed_tests")
+  ctest_of "$preset" "$name.again" "$@"
 }
 
+# end_to_end_tests PRESET TIMES_SLOWER [LEFT_OUT...]: many at a time, for most of their time they wait.
 end_to_end_tests() {
   local preset=$1 slower=$2 left_out=()
   shift 2
@@ -116,8 +135,9 @@ end_to_end_tests() {
     echo "tests/e2e holds no test"
     return 1
   }
-  ACP_TEST_TIME_SCALE=$slower ACP_RELAY_BIN=$root/build/$preset/acp-relay ACP_DEMO_AGENT=$root/build/$preset/acp-demo-agent \
-    pytest "e2e-$preset" "${left_out[@]}" tests/e2e
+  export ACP_TEST_TIME_SCALE=$slower ACP_RELAY_BIN=$root/build/$preset/acp-relay \
+    ACP_DEMO_AGENT=$root/build/$preset/acp-demo-agent
+  pytest "e2e-$preset" -n "$((2 * jobs))" --dist loadgroup "${left_out[@]}" tests/e2e
 }
 
 # The path of a socket has to be short, so this is not below build/.
@@ -131,7 +151,6 @@ stop_engines() {
   stop_engine "$podman_directory"
   stop_engine "$engine_directory"
 }
-trap stop_engines EXIT
 
 docker_engine() {
   local address
@@ -152,6 +171,42 @@ podman_tests() {
   return "$code"
 }
 
+# Keeps the machine busy: two loops a core, and a writer to the disk.
+busy=()
+keep_busy() {
+  local i
+  for ((i = 0; i < 2 * jobs; i++)); do
+    nice -n 0 bash -c 'while :; do :; done' &
+    busy+=($!)
+  done
+  (
+    while :; do
+      dd if=/dev/zero of="$root/build/busy" bs=1M count=256 conv=fsync 2>/dev/null
+    done
+  ) &
+  busy+=($!)
+}
+stop_being_busy() {
+  [[ ${#busy[@]} -eq 0 ]] || kill "${busy[@]}" 2>/dev/null || true
+  wait "${busy[@]}" 2>/dev/null || true
+  busy=()
+  rm -f "$root/build/busy"
+}
+trap 'stop_being_busy; stop_engines' EXIT
+
+steady() {
+  local round
+  for ((round = 1; round <= rounds; round++)); do
+    results=$root/build/results/round-$round
+    mkdir -p "$results"
+    keep_busy
+    step "round $round of $rounds, unit tests" unit_tests release || true
+    step "round $round of $rounds, end-to-end tests" end_to_end_tests release 2 || true
+    stop_being_busy
+  done
+  results=$root/build/results
+}
+
 rm -rf "$results"
 mkdir -p "$results"
 
@@ -159,13 +214,15 @@ needed "packages" scripts/install.sh build test
 step "lints" lints || true
 step "tests of the lints" pytest tools tools/tests || true
 step "Docker Engine" docker_engine || true
-if [[ $scope == quick ]]; then
-  needed "build, debug (clang)" scripts/build.sh debug
-  step "unit tests, debug" unit_tests debug || true
-fi
 needed "build, release" scripts/build.sh release
+needed "build, unit tests" scripts/build.sh tests
+if [[ $scope == steady ]]; then
+  steady
+  finish
+fi
+step "unit tests, release" unit_tests release || true
 step "end-to-end tests, release" end_to_end_tests release 1 || true
-[[ $scope == all ]] || finish
+[[ $scope == full ]] || finish
 step "lifecycle of containers on Podman" podman_tests || true
 
 if step "build, benchmark" scripts/build.sh bench; then

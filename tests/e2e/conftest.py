@@ -11,6 +11,21 @@ from harness.engine import Engine  # noqa: E402
 from harness.relay import Relay  # noqa: E402
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """For runs of many at a time: what shares a fixture goes to one worker, and what takes long begins first."""
+    def takes_long(item):
+        return "_container_" in item.module.__name__ or "_reliability_" in item.module.__name__
+
+    for item in items:
+        shared = [name for name, defined in item._fixtureinfo.name2fixturedefs.items() if defined[-1].scope == "module"]
+        if shared:
+            given = item.callspec.params if hasattr(item, "callspec") else {}
+            parameters = [str(given[name]) for name in shared if name in given]
+            item.add_marker(pytest.mark.xdist_group("-".join([item.module.__name__, *shared, *parameters])))
+    items.sort(key=lambda item: (not item.get_closest_marker("xdist_group"), not takes_long(item)))
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     outcome = yield

@@ -1,17 +1,26 @@
+import collections
+
 import count_results
 
 SUITE = """<testsuites><testsuite>
 <testcase name="good" status="run"/>
-<testcase name="bad" status="fail"><failure message="x"/></testcase>
+<testcase name="bad" status="fail"><failure message="x"/><system-out>it said why</system-out></testcase>
 <testcase name="left out"><skipped/></testcase>
 </testsuite></testsuites>"""
+
+
+def run(monkeypatch, capsys, *arguments):
+    """(exit code, lines) of the tool."""
+    monkeypatch.setattr("sys.argv", ["count_results.py", *map(str, arguments)])
+    return count_results.main(), capsys.readouterr().out.splitlines()
 
 
 def test_adds_up_reports_and_lints(tmp_path):
     (tmp_path / "unit.xml").write_text(SUITE)
     (tmp_path / "lint-layers.txt").write_text("pass\n")
     (tmp_path / "lint-text.txt").write_text("fail\n")
-    assert count_results.count(tmp_path) == (2, 2, 1)
+    outcomes = collections.Counter(case.outcome for case in count_results.collect(tmp_path))
+    assert outcomes == {"passed": 2, "failed": 2, "skipped": 1}
 
 
 ON_ENGINE = """<testsuites><testsuite>
@@ -24,24 +33,64 @@ ON_ENGINE = """<testsuites><testsuite>
 
 def test_tests_on_an_engine_are_counted_apart(tmp_path, monkeypatch, capsys):
     (tmp_path / "e2e.xml").write_text(ON_ENGINE)
-    monkeypatch.setattr("sys.argv", ["count_results.py", str(tmp_path)])
-    assert count_results.main() == 1
-    assert capsys.readouterr().out.splitlines() == [
-        "3 tests ran against a Docker Engine, 1 of them failed", "3 passed, 1 failed"]
+    assert run(monkeypatch, capsys, tmp_path) == (1, [
+        "3 tests ran against a Docker Engine, 1 of them failed", "3 passed, 1 failed"])
 
 
-def test_a_broken_report_is_a_failure(tmp_path):
+FIRST = """<testsuites><testsuite>
+<testcase classname="tests.e2e.test_http" name="test_a[x.y]@group"><failure message="x"/></testcase>
+<testcase classname="tests.e2e.test_http" name="test_b"><error message="x"/></testcase>
+<testcase classname="tests.e2e.test_http" name="test_c"/>
+</testsuite></testsuites>"""
+AGAIN = """<testsuites><testsuite>
+<testcase classname="tests.e2e.test_http" name="test_a[x.y]"/>
+<testcase classname="tests.e2e.test_http" name="test_b"><error message="x"/></testcase>
+</testsuite></testsuites>"""
+
+
+def test_what_passes_when_it_runs_again_is_unsteady(tmp_path, monkeypatch, capsys):
+    (tmp_path / "e2e.xml").write_text(FIRST)
+    (tmp_path / "e2e.again.xml").write_text(AGAIN)
+    code, lines = run(monkeypatch, capsys, tmp_path)
+    assert code == 1
+    assert lines[0].startswith("unsteady: tests/e2e/test_http.py::test_a[x.y] failed, and passed alone")
+    assert lines[1].startswith("1 unsteady") and lines[2] == "2 passed, 1 failed"
+
+    (tmp_path / "e2e.again.xml").write_text(AGAIN.replace("<error message=\"x\"/>", ""))
+    code, lines = run(monkeypatch, capsys, tmp_path)
+    assert code == 0 and lines[-1] == "3 passed, 0 failed" and lines[-2].startswith("2 unsteady")
+
+
+def test_names_failed_tests_as_they_are_run_again(tmp_path, monkeypatch, capsys):
+    (tmp_path / "e2e.xml").write_text(FIRST)
+    assert run(monkeypatch, capsys, "--failed-in", tmp_path / "e2e.xml") == (0, [
+        "tests/e2e/test_http.py::test_a[x.y]", "tests/e2e/test_http.py::test_b"])
+    (tmp_path / "unit.xml").write_text(SUITE.replace("\"bad\"", "\"suite.Is/0\""))
+    assert run(monkeypatch, capsys, "--failed-in", tmp_path / "unit.xml", "--as-pattern") == (
+        0, [r"^(suite\.Is/0)$"])
+    (tmp_path / "good.xml").write_text("<testsuites/>")
+    assert run(monkeypatch, capsys, "--failed-in", tmp_path / "good.xml")[0] == 1
+
+
+def test_shows_what_failed_in_any_round(tmp_path, monkeypatch, capsys):
+    for number in (1, 2):
+        (tmp_path / f"round-{number}").mkdir()
+        (tmp_path / f"round-{number}" / "unit.xml").write_text(SUITE)
+    code, lines = run(monkeypatch, capsys, tmp_path, "--show")
+    assert code == 1 and lines[1] == "failed 2 times: bad"
+    assert sum("it said why" in line for line in lines) == 2
+    assert lines[-1] == "2 passed, 2 failed, 2 skipped"
+
+
+def test_a_broken_report_is_a_failure(tmp_path, monkeypatch, capsys):
     (tmp_path / "unit.xml").write_text("<testsuites>")
-    assert count_results.count(tmp_path) == (0, 1, 0)
+    assert run(monkeypatch, capsys, tmp_path) == (1, ["0 passed, 1 failed"])
 
 
 def test_a_failed_step_without_a_failed_test_counts(tmp_path, monkeypatch, capsys):
     (tmp_path / "lint-layers.txt").write_text("pass\n")
-    monkeypatch.setattr("sys.argv", ["count_results.py", str(tmp_path), "--failed-steps", "1"])
-    assert count_results.main() == 1
-    assert capsys.readouterr().out == "1 passed, 1 failed\n"
+    assert run(monkeypatch, capsys, tmp_path, "--failed-steps", 1) == (1, ["1 passed, 1 failed"])
 
 
-def test_nothing_at_all_is_no_success(tmp_path, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["count_results.py", str(tmp_path)])
-    assert count_results.main() == 1
+def test_nothing_at_all_is_no_success(tmp_path, monkeypatch, capsys):
+    assert run(monkeypatch, capsys, tmp_path)[0] == 1

@@ -80,6 +80,7 @@ Task<Result<void>> DockerHost::remove_leftovers(const ContainerOptions& options,
              {{"container", container.name}});
   }
   if (!options.auto_remove) co_return Result<void>();
+  workspaces.remove_unfinished();
   for (const SessionId& session : workspaces.all()) {
     const Keep kept = co_await keep(session);
     if (kept != Keep::kNothing) continue;

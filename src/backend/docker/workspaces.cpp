@@ -98,23 +98,50 @@ Result<void> Workspaces::open() const {
 
 Result<void> Workspaces::make_root(const SessionDirectories& directories,
                                    const SessionId& session) const {
-  if (::mkdir(directories.root.c_str(), kPassOnly) != 0) {
+  std::error_code failure;
+  if (fs::exists(fs::symlink_status(directories.root, failure))) {
+    return unavailable("cannot make", directories.root, EEXIST);
+  }
+  const SessionDirectories half = unfinished(session);
+  if (::mkdir(half.root.c_str(), kPassOnly) != 0) {
     return unavailable("cannot make", directories.root, errno);
   }
-  ::chmod(directories.root.c_str(), kPassOnly);  // whatever the umask
-  auto written = write_file(directories.marker, instance_ + "\n");
-  if (written) {
-    written = write_file(directories.hosts, hosts_file(container_host_name(session)));
+  ::chmod(half.root.c_str(), kPassOnly);  // whatever the umask
+  auto written = write_file(half.marker, instance_ + "\n");
+  if (written) written = write_file(half.hosts, hosts_file(container_host_name(session)));
+  if (written && ::rename(half.root.c_str(), directories.root.c_str()) != 0) {
+    written = unavailable("cannot make", directories.root, errno);
   }
-  if (!written) remove_root(directories);
+  if (!written) remove_unfinished(half);
   return written;
 }
 
-// The marker goes last: whoever is interrupted here finds it again.
-int Workspaces::remove_root(const SessionDirectories& directories) {
-  ::unlink(directories.hosts.c_str());
-  ::unlink(directories.marker.c_str());
-  return ::rmdir(directories.root.c_str()) == 0 || errno == ENOENT ? 0 : errno;
+int Workspaces::remove_root(const SessionDirectories& directories, const SessionId& session) const {
+  const SessionDirectories half = unfinished(session);
+  if (::rename(directories.root.c_str(), half.root.c_str()) != 0) return errno;
+  return remove_unfinished(half);
+}
+
+SessionDirectories Workspaces::unfinished(const SessionId& session) const {
+  return session_directories(options_.workspace_base_dir,
+                             SessionId(session.value() + unfinished_suffix()));
+}
+
+int Workspaces::remove_unfinished(const SessionDirectories& half) {
+  ::unlink(half.hosts.c_str());
+  ::unlink(half.marker.c_str());
+  return ::rmdir(half.root.c_str()) == 0 || errno == ENOENT ? 0 : errno;
+}
+
+void Workspaces::remove_unfinished() const {
+  for (const SessionId& session : entries()) {
+    if (!session.value().ends_with(unfinished_suffix())) continue;
+    const auto half = session_directories(options_.workspace_base_dir, session);
+    const int error = remove_unfinished(half);
+    if (error != 0) {
+      log_.warn("a directory is left", {{"path", half.root}, {"reason", std::strerror(error)}});
+    }
+  }
 }
 
 Task<Result<void>> Workspaces::make(SessionId session, ContainerUser user, WorkingDirectory where) {
@@ -160,7 +187,7 @@ Task<Result<void>> Workspaces::remove(SessionId session) {
     removed = co_await run_helper(directories, arguments, true);
   }
   if (!removed) co_return removed.error();
-  const int error = remove_root(directories);
+  const int error = remove_root(directories, session);
   if (error != 0) co_return unavailable("cannot remove", directories.root, error);
   co_return Result<void>();
 }
@@ -173,16 +200,22 @@ bool Workspaces::is_ours(const SessionDirectories& directories) const {
   return read_file(directories.marker) == instance_ + "\n";
 }
 
-std::vector<SessionId> Workspaces::all() const {
-  std::vector<SessionId> sessions;
+std::vector<SessionId> Workspaces::entries() const {
+  std::vector<SessionId> found;
   std::error_code failure;
   for (fs::directory_iterator entry(options_.workspace_base_dir, failure), end;
        !failure && entry != end; entry.increment(failure)) {
-    const SessionId session(entry->path().filename().string());
-    if (is_ours(session_directories(options_.workspace_base_dir, session))) {
-      sessions.push_back(session);
-    }
+    found.emplace_back(entry->path().filename().string());
   }
+  return found;
+}
+
+std::vector<SessionId> Workspaces::all() const {
+  std::vector<SessionId> sessions = entries();
+  std::erase_if(sessions, [this](const SessionId& session) {
+    return session.value().ends_with(unfinished_suffix()) ||
+           !is_ours(session_directories(options_.workspace_base_dir, session));
+  });
   return sessions;
 }
 

@@ -38,6 +38,9 @@ class Workspaces {
   // A session that has no directory is a success.
   Task<Result<void>> remove(SessionId session);
 
+  // Removes what a relay that was killed had begun to make, or not yet ended to remove.
+  void remove_unfinished() const;
+
   // Sessions whose directories this relay's instance has made.
   std::vector<SessionId> all() const;
 
@@ -50,8 +53,14 @@ class Workspaces {
   Task<Result<void>> run_helper_process(std::vector<std::string> arguments);
   Task<Result<void>> run_helper_container(std::string directory,
                                           std::vector<std::string> arguments);
+  // What has no marker yet, or no longer, is named so that it is known as this relay's all the
+  // same: a relay that is killed in between leaves nothing that its next run would not remove.
+  std::string unfinished_suffix() const { return "." + instance_ + ".unfinished"; }
+  SessionDirectories unfinished(const SessionId& session) const;
   // 0 or an errno.
-  static int remove_root(const SessionDirectories& directories);
+  int remove_root(const SessionDirectories& directories, const SessionId& session) const;
+  static int remove_unfinished(const SessionDirectories& half);
+  std::vector<SessionId> entries() const;
   bool is_ours(const SessionDirectories& directories) const;
 
   asio::any_io_executor executor_;

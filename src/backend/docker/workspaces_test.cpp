@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <fstream>
 #include <future>
 #include <set>
 #include <sys/stat.h>
@@ -247,6 +248,25 @@ TEST_F(WorkspacesTest, ListThoseOfThisRelayAlone) {
   EXPECT_TRUE(remove(others, "sess_3"));
   EXPECT_TRUE(remove(workspaces, "sess_1"));
   EXPECT_TRUE(remove(workspaces, "sess_2"));
+}
+
+TEST_F(WorkspacesTest, FindWhatAKilledRelayHadBegun) {
+  Workspaces workspaces = of("one");
+  ASSERT_TRUE(workspaces.open());
+  ASSERT_TRUE(make(workspaces, "sess_whole"));
+  const fs::path base = options_.workspace_base_dir;
+  const fs::path empty = base / "sess_a.one.unfinished";
+  const fs::path marked = base / "sess_b.one.unfinished";
+  const fs::path foreign = base / "sess_c.two.unfinished";
+  for (const fs::path& half : {empty, marked, foreign}) fs::create_directory(half);
+  std::ofstream(marked / fs::path(session_directories("", SessionId("x")).marker).filename())
+      << "one\n";
+  EXPECT_EQ(workspaces.all(), std::vector{SessionId("sess_whole")});
+  workspaces.remove_unfinished();
+  EXPECT_FALSE(fs::exists(empty));
+  EXPECT_FALSE(fs::exists(marked));
+  EXPECT_TRUE(fs::exists(foreign)) << "another relay's";
+  EXPECT_TRUE(workspaces.has(SessionId("sess_whole")));
 }
 
 TEST_F(WorkspacesTest, KnowThatTheDiskHasRoom) {

@@ -44,7 +44,7 @@ class WebSocketClient(Inbox):
     async def _connect(url, headers, subprotocols, options):
         return await websockets.connect(url, extra_headers=headers, subprotocols=subprotocols,
                                         max_size=None, max_queue=None, compression=None,
-                                        open_timeout=PATIENCE, close_timeout=5, **options)
+                                        open_timeout=PATIENCE, close_timeout=5, ping_interval=None, **options)
 
     async def _read(self):
         try:
