@@ -28,7 +28,7 @@ RunningServer::RunningServer(ServerOptions options, Handler handler) {
 }
 
 Task<void> echo(Exchange& exchange) {
-  const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", {});
+  const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", kNoHeaders);
   if (!accepted) co_return;
   WebSocket& socket = **accepted;
   for (;;) {
