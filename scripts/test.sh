@@ -24,6 +24,9 @@ esac
 readonly python=/usr/bin/python3
 results=$root/build/results
 readonly fuzz_seconds=${FUZZ_SECONDS:-20}
+# Sessions that are watched while everything is cut (tests/e2e/test_reliability_views.py).
+[[ $scope == full ]] && watched=80 || watched=24
+export ACP_RELIABILITY_ROUNDS=${ACP_RELIABILITY_ROUNDS:-$watched}
 jobs=$(nproc)
 failed=()
 

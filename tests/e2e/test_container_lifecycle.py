@@ -117,6 +117,20 @@ def test_container_and_directories_stay_without_auto_remove(make_container_relay
     engine.remove(f"acp-agent-{session}")
 
 
+def test_a_session_goes_on_where_the_container_of_its_agent_before_was_kept(make_container_relay, engine):
+    relay = make_container_relay({"auto_remove": False})
+    relay.keeps_directories = True
+    client = relay.websocket()
+    session = client.new("/workspace")
+    kept = relay.container(session)["Id"]
+    engine.request("POST", f"/containers/{kept}/kill")
+    client.incoming("_acp-relay/session_closed")
+    assert client.prompt("another agent")[1] == "another agent"
+    assert relay.container(session)["Id"] != kept
+    client.result("session/close", sessionId=session)
+    engine.remove(f"acp-agent-{session}")
+
+
 def test_a_directory_that_the_relay_did_not_make_stays(make_container_relay):
     relay = make_container_relay(start=False)
     foreign = relay.base / "sess_of_somebody_else"

@@ -9,6 +9,7 @@ import pytest
 
 from harness import containers
 from harness.containers import shell
+from harness.relay import BINARY
 
 RELAY_UID = 4711
 
@@ -18,6 +19,8 @@ def make_unprivileged(engine, tools_image, make_relay, tmp_path):
     """Below /tmp itself, because only root may enter the directories of the test run."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix="acp-e2e-", dir="/tmp"))
     os.chmod(directory, 0o755)
+    for program in ("acp-relay", "acp-workspace-helper"):  # the build may lie where only root may go
+        shutil.copy(BINARY.with_name(program), directory)
     group = os.stat(engine.socket).st_gid
     assert group != 0, f"{engine.socket} belongs to group root, so only root may use it"
 
@@ -25,6 +28,7 @@ def make_unprivileged(engine, tools_image, make_relay, tmp_path):
         relay = make_relay({"container": {"command": containers.SHELL, **(container or {})}}, start=False,
                            kind=containers.ContainerRelay, engine=engine, image=tools_image,
                            directory=str(directory / "relay"))
+        relay.binary = directory / "acp-relay"
         for path in (relay.directory, relay.workspace, relay.config_file):
             os.chown(path, RELAY_UID, RELAY_UID)
         return relay.start(prefix=("setpriv", f"--reuid={RELAY_UID}", f"--regid={RELAY_UID}", f"--groups={group}",

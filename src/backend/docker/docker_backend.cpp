@@ -13,9 +13,21 @@ namespace {
 // How long the end of a session waits for its directories to go; later they go without an audience.
 constexpr std::chrono::seconds kReleaseLimit(10);
 constexpr std::chrono::seconds kShutDownLimit(5);
+// How long a session that goes on waits for the container of its agent before to go.
+constexpr std::chrono::seconds kPredecessorLimit(20);
 
 Error nobody_waits() {
   return make_error(ErrorType::kSessionClosed, "nobody waits for the agent any more");
+}
+
+Error predecessor_is_left(const SessionId& session) {
+  return make_error(ErrorType::kContainerStartFailed,
+                    "the container of the session's agent before is still there")
+      .because("the Docker Engine has not removed it yet")
+      .suggest("try again in a moment")
+      .suggest("docker rm -f " + container_name(session))
+      .with("session_id", session.value())
+      .retryable();
 }
 
 }  // namespace
@@ -50,15 +62,31 @@ DockerBackend::DockerBackend(DockerHost& host, ContainerOptions options, Logger 
     : context_(host, std::move(options), std::move(log)), probing_(host.executor, 1) {}
 
 Task<Result<std::unique_ptr<Agent>>> DockerBackend::launch(LaunchSpec spec) {
-  context_.arrive(spec.session);
+  const bool is_first = !context_.is_present(spec.session);
+  if (is_first) context_.arrive(spec.session);
   const auto start = std::make_shared<Start>(context_.executor, std::move(spec));
-  context_.background.spawn("start container", [this, start] { return run_start(start); });
+  context_.background.spawn("start container", [this, start, is_first] {
+    return is_first ? run_start(start) : run_next_start(start);
+  });
   co_await start->done.wait();
   if (!start->done.happened()) {
     start->abandoned = true;
     co_return nobody_waits();
   }
   co_return std::move(*start->result);
+}
+
+// The container of the agent before has the name that this one is to have.
+Task<void> DockerBackend::run_next_start(std::shared_ptr<Start> start) {
+  const SessionId& session = start->spec.session;
+  const bool gone = co_await context_.departs_within(session, kPredecessorLimit);
+  if (!gone) {
+    start->result = predecessor_is_left(session);
+    start->done.happen();
+    co_return;
+  }
+  context_.arrive(session);
+  co_await run_start(start);
 }
 
 Task<void> DockerBackend::run_start(std::shared_ptr<Start> start) {
@@ -88,10 +116,15 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(std::shared_
     co_return nobody_waits();
   }
   const WorkingDirectory where = planned->working_directory;
+  const bool has_worked = context_.workspaces.has(session);
   const auto made = co_await make_directories(start->spec, planned->user, where);
   if (!made) {
     context_.depart(session);
     co_return made.error();
+  }
+  if (has_worked && !context_.options.auto_remove) {
+    // The container of the agent before was kept and has the name; create says so if it stays.
+    [[maybe_unused]] const auto removed = co_await context_.engine.remove(container_name(session));
   }
   auto container = co_await create_and_start(*planned);
   if (!container) {

@@ -2,7 +2,10 @@
 
 #include "backend/docker/container_spec.hpp"
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
 #include <algorithm>
+#include <cassert>
 
 namespace relay {
 
@@ -20,7 +23,9 @@ DockerContext::DockerContext(DockerHost& shared_host, ContainerOptions container
       }) {}
 
 void DockerContext::arrive(const SessionId& session) {
-  present_.emplace(session, std::make_shared<Event>(executor));
+  const bool first = present_.emplace(session, std::make_shared<Event>(executor)).second;
+  assert(first && "the agent before it has not departed");
+  static_cast<void>(first);
 }
 
 void DockerContext::depart(const SessionId& session) {
@@ -32,10 +37,21 @@ void DockerContext::depart(const SessionId& session) {
 }
 
 Task<void> DockerContext::departed(SessionId session) {
-  const auto found = present_.find(session);
-  if (found == present_.end()) co_return;
-  const std::shared_ptr<Event> gone = found->second;
-  co_await gone->wait();
+  while (true) {
+    const auto found = present_.find(session);
+    if (found == present_.end()) co_return;
+    const std::shared_ptr<Event> gone = found->second;
+    co_await gone->wait();
+    if (!gone->happened()) co_return;  // the one who waits is cancelled
+  }
+}
+
+Task<bool> DockerContext::departs_within(SessionId session, std::chrono::milliseconds limit) {
+  using namespace boost::asio::experimental::awaitable_operators;
+  auto waiting = departed(session);
+  auto clock = sleep_for(limit);
+  co_await (std::move(waiting) || std::move(clock));
+  co_return !is_present(session);
 }
 
 void DockerContext::discard(const SessionId& session) {

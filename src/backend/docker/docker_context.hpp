@@ -11,6 +11,7 @@
 #include "base/log.hpp"
 #include "base/strong_id.hpp"
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
@@ -22,11 +23,15 @@ class DockerContext {
   // `shared_host` outlives it.
   DockerContext(DockerHost& shared_host, ContainerOptions container_options, Logger logger);
 
-  // A session's container is about to be made; depart() says that nothing of it is left.
+  // A session's container is about to be made; depart() says that nothing of it is left. One at a
+  // time: an agent that goes on with a session arrives when the one before it has departed.
   void arrive(const SessionId& session);
   void depart(const SessionId& session);
-  // Returns when it has departed; at once when it never arrived.
+  bool is_present(const SessionId& session) const { return present_.contains(session); }
+  // Returns when nothing of the session is there; at once when it never arrived.
   Task<void> departed(SessionId session);
+  // Whether that happens within the limit.
+  Task<bool> departs_within(SessionId session, std::chrono::milliseconds limit);
 
   // Removes the container of a session in the background, again and again while the Engine is away,
   // until it departs. What is still there when the relay ends is found by its next start.

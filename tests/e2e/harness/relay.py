@@ -67,6 +67,7 @@ class Relay:
         self.env = {key: os.environ[key] for key in os.environ if key.endswith("SAN_OPTIONS")
                     or key in ("PATH", "HOME", "LANG", "ASAN_SYMBOLIZER_PATH")}
         self.env.update(env or {})
+        self.binary = BINARY
         self.process = None
         self.seen = set()
         self.may_leave_open_rows = False  # after a death that the next start has to clean up
@@ -102,7 +103,7 @@ class Relay:
         """Starts the process without waiting for anything."""
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [*prefix, str(BINARY), "serve", "--config", str(self.config_file), *arguments],
+                [*prefix, str(self.binary), "serve", "--config", str(self.config_file), *arguments],
                 cwd=self.directory, env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         return self
 
