@@ -29,6 +29,7 @@ readonly fuzz_seconds=${FUZZ_SECONDS:-20}
 export ACP_RELIABILITY_ROUNDS=${ACP_RELIABILITY_ROUNDS:-$watched}
 jobs=$(nproc)
 failed=()
+shown=()  # options for the closing lines
 
 export RELAY_BUILD_QUIET=yes
 export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
@@ -66,7 +67,7 @@ finish() {
     echo "Failed steps:"
     for name in "${failed[@]}"; do echo "  $name"; done
   fi
-  "$python" tools/count_results.py "$results" --failed-steps "${#failed[@]}" && exit 0
+  "$python" tools/count_results.py "$results" --failed-steps "${#failed[@]}" "${shown[@]}" && exit 0
   exit 1
 }
 
@@ -95,14 +96,26 @@ lints() {
   return "$bad"
 }
 
-# pytest REPORT ARGUMENT...: what fails runs once more, alone.
+# failed_in REPORT [OPTION]: the names of failed tests that are worth another run, for tools/count_results.py to
+# tell the unsteady ones; none when there are too many for an accident, or when the question is how steady they are.
+readonly most_repeated=20
+failed_in() {
+  local names
+  names=$("$python" tools/count_results.py --failed-in "$1") || return 1
+  [[ $scope != steady && $(wc -l <<<"$names") -le $most_repeated ]] || return 1
+  echo "Once more, alone:" >&2
+  printf '  %s\n' "$names" >&2
+  "$python" tools/count_results.py --failed-in "$@"
+}
+
+# pytest REPORT ARGUMENT...
 pytest() {
-  local report=$results/$1.xml again=() code=0
+  local report=$results/$1.xml names again code=0
   shift
   PYTHONDONTWRITEBYTECODE=1 "$python" -m pytest -q -p no:cacheprovider --junitxml="$report" "$@" </dev/null || code=$?
-  [[ $code -eq 1 && $scope != steady ]] || return "$code"
-  mapfile -t again < <("$python" tools/count_results.py --failed-in "$report")
-  echo "Once more, alone: ${again[*]}"
+  [[ $code -eq 1 ]] || return "$code"
+  names=$(failed_in "$report") || return 1
+  mapfile -t again <<<"$names"
   PYTHONDONTWRITEBYTECODE=1 "$python" -m pytest -q -p no:cacheprovider --junitxml="${report%.xml}.again.xml" "${again[@]}" </dev/null
 }
 
@@ -117,14 +130,12 @@ ctest_of() {
   tail -n 3 "$results/$name.log"
 }
 
-# unit_tests PRESET [COMMAND...]: what fails runs once more, alone.
+# unit_tests PRESET [COMMAND...]
 unit_tests() {
   local preset=$1 name=unit-$1 failed_tests chosen=(-j "$((2 * jobs))" ${unit_without:+-E "$unit_without"})
   shift
   ctest_of "$preset" "$name" "$@" && return
-  [[ $scope != steady ]] || return 1
-  failed_tests=$("$python" tools/count_results.py --failed-in "$results/$name.xml" --as-pattern) || return 1
-  echo "Once more, alone:"
+  failed_tests=$(failed_in "$results/$name.xml" --as-pattern) || return 1
   chosen=(-j 1 -R "$failed_tests")
   ctest_of "$preset" "$name.again" "$@"
 }
@@ -208,6 +219,7 @@ steady() {
     stop_being_busy
   done
   results=$root/build/results
+  shown=(--show)
 }
 
 rm -rf "$results"
