@@ -6,6 +6,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <algorithm>
 #include <cassert>
 
 namespace relay {
@@ -28,31 +29,33 @@ struct Wakeup::Initiation {
   template <class Handler>
   void operator()(Handler handler) const {
     auto slot = asio::get_associated_cancellation_slot(handler);
-    wakeup->waiter_ = std::make_unique<HandlerWaiter<Handler>>(std::move(handler));
+    auto waiter = std::make_unique<HandlerWaiter<Handler>>(std::move(handler));
+    const Waiter* const who = waiter.get();
+    wakeup->waiters_.push_back(std::move(waiter));
     if (slot.is_connected()) {
-      slot.assign([target = wakeup](asio::cancellation_type) { target->finish(false); });
+      slot.assign([target = wakeup, who](asio::cancellation_type) { target->cancel(who); });
     }
   }
 
   Wakeup* wakeup;
 };
 
-void Wakeup::finish(bool notified) {
-  if (!waiter_) return;
-  const std::unique_ptr<Waiter> waiter = std::move(waiter_);
-  waiter->complete(executor_, notified);
+void Wakeup::cancel(const Waiter* waiter) {
+  const auto found = std::find_if(waiters_.begin(), waiters_.end(),
+                                  [waiter](const auto& one) { return one.get() == waiter; });
+  if (found == waiters_.end()) return;
+  const std::unique_ptr<Waiter> cancelled = std::move(*found);
+  waiters_.erase(found);
+  cancelled->complete(executor_, false);
 }
 
 void Wakeup::notify() {
-  if (waiter_) {
-    finish(true);
-  } else {
-    signalled_ = true;
-  }
+  if (waiters_.empty()) signalled_ = true;
+  for (const auto& waiter : waiters_) waiter->complete(executor_, true);
+  waiters_.clear();
 }
 
 Task<bool> Wakeup::wait() {
-  assert(!waiter_ && "a Wakeup has one waiter");
   const auto state = co_await asio::this_coro::cancellation_state;
   if (state.cancelled() != asio::cancellation_type::none) co_return false;
   if (signalled_) {
@@ -67,14 +70,12 @@ Task<bool> Wakeup::wait() {
 
 void Event::happen() {
   happened_ = true;
-  for (Wakeup& waiter : waiters_) waiter.notify();
+  wakeup_.notify();
 }
 
 Task<void> Event::wait() {
   if (happened_) co_return;
-  const auto waiter = waiters_.emplace(waiters_.end(), executor_);
-  co_await waiter->wait();
-  waiters_.erase(waiter);
+  co_await wakeup_.wait();
 }
 
 void ignore_failure(const std::string&, std::exception_ptr) {}

@@ -22,6 +22,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace relay {
 
@@ -33,18 +34,19 @@ using Task = asio::awaitable<T>;
 // Completion token: I/O errors come back as the first element of a tuple, nothing throws.
 inline constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 
-// Wakes one waiting coroutine. A wake-up sent while nobody waits is remembered, never lost.
-// A destroyed Wakeup destroys the coroutine that waits for it, so: outlive your waiter.
+// Wakes all coroutines that wait; each looks again for what it waited for. A wake-up sent while
+// nobody waits is remembered for the next one. A destroyed Wakeup destroys the coroutines that wait
+// for it, so: outlive your waiters.
 class Wakeup {
  public:
   explicit Wakeup(asio::any_io_executor executor) : executor_(std::move(executor)) {}
   Wakeup(const Wakeup&) = delete;
   Wakeup& operator=(const Wakeup&) = delete;
 
-  // The waiter goes on in a later turn of the loop, never inside this call.
+  // Waiters go on in a later turn of the loop, never inside this call, in the order they came.
   void notify();
 
-  // True: notified. False: the waiting coroutine was cancelled. One waiter at a time.
+  // True: notified. False: the waiting coroutine was cancelled.
   Task<bool> wait();
 
  private:
@@ -56,17 +58,20 @@ class Wakeup {
   struct HandlerWaiter;
   struct Initiation;
 
-  void finish(bool notified);
+  // A vector of two or three: where there is one waiter it never allocates again.
+  using Waiters = std::vector<std::unique_ptr<Waiter>>;
+
+  void cancel(const Waiter* waiter);
 
   asio::any_io_executor executor_;
-  std::unique_ptr<Waiter> waiter_;
+  Waiters waiters_;
   bool signalled_ = false;
 };
 
 // Happens once; any number of coroutines may wait for it.
 class Event {
  public:
-  explicit Event(asio::any_io_executor executor) : executor_(std::move(executor)) {}
+  explicit Event(asio::any_io_executor executor) : wakeup_(std::move(executor)) {}
 
   void happen();
   bool happened() const { return happened_; }
@@ -75,8 +80,7 @@ class Event {
   Task<void> wait();
 
  private:
-  asio::any_io_executor executor_;
-  std::list<Wakeup> waiters_;
+  Wakeup wakeup_;
   bool happened_ = false;
 };
 

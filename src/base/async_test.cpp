@@ -85,6 +85,34 @@ TEST_F(WakeupTest, RemembersOneWakeUpThatCameEarly) {
   EXPECT_THAT(seen_, ElementsAre("notified", "notified", "ended"));
 }
 
+TEST_F(WakeupTest, WakesAllWhoWaitInTheOrderTheyCame) {
+  Wakeup wakeup(loop_.get_executor());
+  for (const char* name : {"first", "second", "third"}) {
+    start([this, &wakeup, name]() -> Task<void> {
+      const bool notified = co_await wakeup.wait();
+      seen_.push_back(std::string(name) + (notified ? " notified" : " cancelled"));
+    });
+  }
+  turn();
+  wakeup.notify();
+  turn();
+  EXPECT_THAT(seen_, ElementsAre("first notified", "ended", "second notified", "ended",
+                                 "third notified", "ended"));
+}
+
+TEST_F(WakeupTest, CancelsOneOfSeveralWaiters) {
+  Wakeup wakeup(loop_.get_executor());
+  start([this, &wakeup] { return wait_once(wakeup); });
+  start([this, &wakeup] { return wait_once(wakeup); });
+  turn();
+  cancel();
+  turn();
+  EXPECT_THAT(seen_, ElementsAre("cancelled", "ended"));
+  wakeup.notify();
+  turn();
+  EXPECT_THAT(seen_, ElementsAre("cancelled", "ended", "notified", "ended"));
+}
+
 TEST_F(WakeupTest, TellsTheWaiterThatItWasCancelled) {
   Wakeup wakeup(loop_.get_executor());
   start([&] { return wait_once(wakeup); });

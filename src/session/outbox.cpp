@@ -46,24 +46,35 @@ Task<bool> Outbox::pop_all(std::vector<Delivery>& into) {
   into.swap(items_);
   note_taken(into);
   bytes_ = 0;
-  if (someone_waits_for_room_) drained_.notify();
+  if (!waiting_for_room_.empty()) drained_.notify();
   co_return true;
 }
 
 std::vector<Delivery> Outbox::take_all() {
   bytes_ = 0;
-  if (someone_waits_for_room_) drained_.notify();
+  if (!waiting_for_room_.empty()) drained_.notify();
   note_taken(items_);
   return std::exchange(items_, {});
 }
 
-Task<void> Outbox::room() {
-  someone_waits_for_room_ = true;
-  while (above_half() && end_ == End::kOpen) {
+Task<Outbox::Room> Outbox::room() {
+  const auto place = waiting_for_room_.emplace(waiting_for_room_.end());
+  const auto is_free = [&] {
+    return !above_half() && !room_is_taken_ && place == waiting_for_room_.begin();
+  };
+  while (!is_free() && end_ == End::kOpen) {
     const bool woken = co_await drained_.wait();
     if (!woken) break;
   }
-  someone_waits_for_room_ = false;
+  waiting_for_room_.erase(place);
+  if (std::exchange(room_is_taken_, true)) co_return Room(nullptr);  // closed, or cancelled
+  co_return Room(this);
+}
+
+Outbox::Room::~Room() {
+  if (outbox_ == nullptr) return;
+  outbox_->room_is_taken_ = false;
+  if (!outbox_->waiting_for_room_.empty()) outbox_->drained_.notify();
 }
 
 void Outbox::note_taken(const std::vector<Delivery>& taken) {

@@ -12,7 +12,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace relay {
@@ -66,9 +68,22 @@ class Outbox {
   // Everything that is queued now, without waiting.
   std::vector<Delivery> take_all();
 
-  // Waits until what is queued falls below half of the limits (or the outbox is closed). One
-  // waiter.
-  Task<void> room();
+  // The right to add a page of history; ends with its life. The outbox outlives it.
+  class Room {
+   public:
+    explicit Room(Outbox* outbox) : outbox_(outbox) {}
+    Room(Room&& other) noexcept : outbox_(std::exchange(other.outbox_, nullptr)) {}
+    Room& operator=(Room&&) = delete;
+    ~Room();
+
+   private:
+    Outbox* outbox_;
+  };
+
+  // Waits until what is queued falls below half of the limits, or the outbox is closed. All
+  // sessions of a connection share its outbox: any number may wait, and they have room in turn, one
+  // at a time, so that their pages do not overflow it together.
+  Task<Room> room();
 
   End end() const { return end_; }
   // Three quarters of a limit are taken.
@@ -89,7 +104,8 @@ class Outbox {
   std::int64_t last_taken_ = 0;
   OutboxLimits limits_;
   End end_ = End::kOpen;
-  bool someone_waits_for_room_ = false;
+  std::list<char> waiting_for_room_;  // a place in the queue for each, the next in front
+  bool room_is_taken_ = false;
   bool poked_ = false;
   std::function<void()> overflowing_;
 };

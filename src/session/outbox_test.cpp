@@ -4,6 +4,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <gmock/gmock.h>
 
 namespace relay {
@@ -132,7 +133,7 @@ class OutboxRoom : public OutboxTest {
  protected:
   void wait_for_room() {
     asio::co_spawn(
-        loop_, [this]() -> Task<void> { return outbox_->room(); },
+        loop_, [this]() -> Task<void> { co_await outbox_->room(); },
         asio::bind_cancellation_slot(stop_room_.slot(),
                                      [this](std::exception_ptr) { has_room_ = true; }));
     turn();
@@ -163,6 +164,31 @@ TEST_F(OutboxRoom, CountsFramesToo) {
   outbox_->push(bytes("one too many"));
   turn();
   EXPECT_TRUE(has_room_) << "nobody waits for an outbox that has ended";
+}
+
+TEST_F(OutboxRoom, IsGivenToOneAtATimeInTurn) {
+  make(10, 100);
+  outbox_->push(bytes("abcdef"));
+  std::vector<std::string> pages;
+  for (const char* name : {"a", "b", "c"}) {
+    asio::co_spawn(
+        loop_,
+        [this, &pages, name]() -> Task<void> {
+          for (int page = 0; page < 2; ++page) {
+            const Outbox::Room room = co_await outbox_->room();
+            co_await asio::post(loop_, asio::use_awaitable);  // reads its page
+            EXPECT_TRUE(outbox_->push(bytes("123456")));
+            pages.push_back(name);
+          }
+        },
+        asio::detached);
+  }
+  for (int reads = 0; reads < 7; ++reads) {
+    turn();
+    outbox_->take_all();
+  }
+  EXPECT_THAT(pages, ElementsAre("a", "b", "c", "a", "b", "c"));
+  EXPECT_EQ(outbox_->end(), Outbox::End::kOpen);
 }
 
 TEST_F(OutboxRoom, StopsWaitingWhenClosed) {

@@ -101,6 +101,10 @@ Task<void> Session::catch_up(ClientId client, storage::Sequence after) {
     cursor = opening_end_;
   }
   while (cursor < last_sequence()) {
+    const Watcher* const waiting = watcher(client);
+    if (waiting == nullptr) co_return;
+    const auto outbox = waiting->outbox;
+    const Outbox::Room room = co_await outbox->room();
     const auto page =
         co_await context_.log.history(record_.id, cursor, kLogPageMessages, kLogPageBytes);
     if (!page) {
@@ -113,10 +117,6 @@ Task<void> Session::catch_up(ClientId client, storage::Sequence after) {
       break;
     }
     if (!replay_page(client, *page, cursor)) co_return;
-    Watcher* const one = watcher(client);
-    if (one == nullptr) co_return;
-    const auto outbox = one->outbox;
-    co_await outbox->room();
   }
   Watcher* const one = watcher(client);
   if (one == nullptr) co_return;

@@ -300,3 +300,25 @@ def test_binary_frames_are_ignored(relay):
     client.send_raw(b"\x00\x01")
     client.new(relay.workspace)
     assert client.prompt("hello")[1] == "hello"
+
+
+def test_replays_of_several_sessions_share_a_slow_connection(make_relay):
+    relay = make_relay({"server": {"max_message_bytes": "1M", "max_outbox_bytes": "4M"}, "log": {"level": "info"}})
+    http = relay.http()
+    sessions = [http.new(relay.workspace) for _ in range(3)]
+    for session in sessions:
+        for _ in range(2):
+            http.result("session/prompt", sessionId=session, content=text_block("/chunks 40 100000"))
+    client = relay.websocket()
+    for session in sessions:
+        client.start("session/resume", {"sessionId": session, "after": 0})
+
+    def chunks():
+        """{session: how many chunks of a turn have come}"""
+        updates = [message["params"] for message in client.all("session/update")]
+        return {session: sum(one["sessionId"] == session and one["update"]["sessionUpdate"] == "agent_message_chunk"
+                             for one in updates) for session in sessions}
+    wait_until(lambda: set(chunks().values()) == {80}, lambda: f"every replay is whole: {chunks()}")
+    assert not client.closed
+    for session in sessions:
+        http.result("session/close", sessionId=session)
