@@ -1,10 +1,13 @@
 #include "protocol/frame.hpp"
 
+#include "protocol/json_scan.hpp"
 #include "protocol/json_walk.hpp"
+#include "protocol/scalar_grammar.hpp"
 
 #include <boost/json.hpp>
 
 #include <cstring>
+#include <optional>
 
 namespace relay {
 namespace {
@@ -21,6 +24,20 @@ void put_on_one_line(std::string& bytes) {
   }
 }
 
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
+// Agents' own ways to write a message that is meant as one.
+std::optional<std::string> as_meant(std::string_view bytes) {
+  const auto error = object_member(bytes, "error");
+  const auto result = object_member(bytes, "result");
+  if (error && result && (*error == "null" || *result == "null")) {
+    return without_member(bytes, *error == "null" ? "error" : "result");
+  }
+  if (object_member(bytes, "jsonrpc")) return std::nullopt;
+  if (!error && !result && !object_member(bytes, "method")) return std::nullopt;
+  return with_member(bytes, "jsonrpc", R"("2.0")");
+}
+
 }  // namespace
 
 Frame::Frame(std::string bytes, Envelope envelope)
@@ -33,9 +50,22 @@ Frame::Frame(std::string bytes, Envelope envelope)
 }
 
 tl::expected<Frame, FrameError> Frame::parse(std::string bytes, const FrameLimits& limits) {
+  if (bytes.starts_with(kByteOrderMark)) bytes.erase(0, kByteOrderMark.size());
+  mend_surrogates(bytes);
   if (bytes.capacity() < bytes.size() + kPadding) bytes.reserve(bytes.size() + kPadding);
   auto envelope = json_walk::locate(bytes, limits);
-  if (!envelope) return tl::unexpected(std::move(envelope.error()));
+  while (!envelope && envelope.error().kind == FrameError::Kind::kInvalid &&
+         limits.writer == Writer::kAgent) {
+    auto meant = as_meant(bytes);
+    if (!meant) break;
+    bytes = std::move(*meant);
+    bytes.reserve(bytes.size() + kPadding);
+    envelope = json_walk::locate(bytes, limits);
+  }
+  if (!envelope) {
+    envelope.error().excerpt = bytes.substr(0, kExcerpt);
+    return tl::unexpected(std::move(envelope.error()));
+  }
   put_on_one_line(bytes);
   return Frame(std::move(bytes), std::move(*envelope));
 }

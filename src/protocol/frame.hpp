@@ -9,8 +9,13 @@
 //   - `method` + `id` = request, `method` alone = notification, `id` + one of `result`/`error` =
 //   response;
 //   - `id`, `method`, `params`, `result`, `error`, `jsonrpc` appear at most once (two parsers may
-//   pick
-//     different ones of a pair).
+//     pick different ones of a pair).
+//
+// What others write all the same, and every reader understands in one way, is put right first: a
+// byte order mark goes, and half a surrogate pair (text that was cut inside an emoji; parsers do
+// not agree about it) becomes U+FFFD. Of agents also (Writer::kAgent): `"error": null` beside a
+// result,
+// `"result": null` beside an error, and a missing `jsonrpc`.
 #pragma once
 
 #include <boost/container/small_vector.hpp>
@@ -48,12 +53,16 @@ struct Envelope {
   boost::container::small_vector<Span, 2> session_references;
 };
 
+// Who wrote a message. A client that is refused is told so; nobody could tell an agent.
+enum class Writer { kClient, kAgent };
+
 struct FrameLimits {
   std::size_t max_depth = 512;  // nested arrays and objects, the top level counts as 1
   std::size_t max_id_bytes = 1024;
   // A session id that has to be recognised wherever it stands as a whole string (JSON text, quotes
   // included; empty = none).
   std::string_view watched_id;
+  Writer writer = Writer::kClient;
 };
 
 struct FrameError {
@@ -67,6 +76,7 @@ struct FrameError {
   Kind kind = Kind::kNotJson;
   std::string explanation;
   std::string id = "null";  // JSON text of the id when it could be read, to answer with
+  std::string excerpt;      // how it begins: kExcerpt bytes at most
 };
 
 class Frame {
@@ -74,6 +84,7 @@ class Frame {
   // Bytes of spare capacity that parse() needs after the end of its input; it reserves them when
   // missing.
   static constexpr std::size_t kPadding = 64;
+  static constexpr std::size_t kExcerpt = 200;
 
   // Takes the bytes. Line feeds and carriage returns outside strings become spaces, so that the
   // result is one line.

@@ -168,5 +168,60 @@ TEST(Frame, FindsRequestIdsInParams) {
   EXPECT_EQ(parse(R"({"jsonrpc":"2.0","method":"m","params":{"requestId":{}}})")->request_id(), "");
 }
 
+TEST(Frame, LosesAByteOrderMark) {
+  const auto frame = parse(
+      "\xef\xbb\xbf"
+      R"({"jsonrpc":"2.0","method":"m"})");
+  ASSERT_TRUE(frame);
+  EXPECT_EQ(frame->bytes(), R"({"jsonrpc":"2.0","method":"m"})");
+}
+
+TEST(Frame, MendsHalvesOfSurrogatePairs) {
+  const std::pair<const char*, const char*> table[] = {
+      {R"("\ud83d\ude00")", R"("\ud83d\ude00")"},
+      {R"("cut \ud83d")", R"("cut \ufffd")"},
+      {R"("\uDE00 cut")", R"("\ufffd cut")"},
+      {R"("\ud83d\ud83d\ude00")", R"("\ufffd\ud83d\ude00")"},
+      {R"("\ude00\ud83d")", R"("\ufffd\ufffd")"},
+      {R"("\\ud83d")", R"("\\ud83d")"},
+      {R"("\ud7ff\ue000")", R"("\ud7ff\ue000")"},
+      {R"("\ud83d\n")", R"("\ufffd\n")"},
+  };
+  for (const auto& [written, meant] : table) {
+    const auto frame =
+        parse(R"({"jsonrpc":"2.0","method":"m","params":{"a":)" + std::string(written) + "}}");
+    ASSERT_TRUE(frame) << written;
+    EXPECT_EQ(frame->params(), R"({"a":)" + std::string(meant) + "}");
+  }
+}
+
+TEST(Frame, TakesWhatAgentsMean) {
+  FrameLimits of_agent;
+  of_agent.writer = Writer::kAgent;
+  const std::pair<const char*, const char*> table[] = {
+      {R"({"jsonrpc":"2.0","id":1,"result":{"a":1},"error":null})",
+       R"({"jsonrpc":"2.0","id":1,"result":{"a":1}})"},
+      {R"({"jsonrpc":"2.0","error":null,"id":1,"result":null})",
+       R"({"jsonrpc":"2.0","id":1,"result":null})"},
+      {R"({"jsonrpc":"2.0","id":1,"result":null,"error":{"code":1}})",
+       R"({"jsonrpc":"2.0","id":1,"error":{"code":1}})"},
+      {R"({"id":1,"result":{}})", R"({"jsonrpc":"2.0","id":1,"result":{}})"},
+      {R"({"method":"m"})", R"({"jsonrpc":"2.0","method":"m"})"},
+      {R"({"id":1,"result":{},"error":null})", R"({"jsonrpc":"2.0","id":1,"result":{}})"},
+  };
+  for (const auto& [written, meant] : table) {
+    const auto frame = Frame::parse(written, of_agent);
+    ASSERT_TRUE(frame) << written;
+    EXPECT_EQ(frame->bytes(), meant);
+    EXPECT_FALSE(Frame::parse(written, FrameLimits())) << "a client is told: " << written;
+  }
+  for (const char* no_message :
+       {R"({"id":1})", R"({"level":"info","msg":"ready"})",
+        R"({"jsonrpc":"1.0","id":1,"result":1})",
+        R"({"jsonrpc":"2.0","id":1,"result":1,"error":{}})", R"("text")"}) {
+    EXPECT_FALSE(Frame::parse(no_message, of_agent)) << no_message;
+  }
+}
+
 }  // namespace
 }  // namespace relay

@@ -71,4 +71,35 @@ bool escapes_are_valid(std::string_view text) {
   return true;
 }
 
+namespace {
+
+enum class Surrogate { kNone, kHigh, kLow };
+
+// What the escape at `at` stands for; kNone also where there is none.
+Surrogate surrogate_at(std::string_view text, std::size_t at) {
+  if (text.size() < at + 6 || text[at] != '\\' || text[at + 1] != 'u') return Surrogate::kNone;
+  if (!is_hex(text[at + 4]) || !is_hex(text[at + 5])) return Surrogate::kNone;
+  if (text[at + 2] != 'd' && text[at + 2] != 'D') return Surrogate::kNone;
+  const char c = text[at + 3];
+  if (c == '8' || c == '9' || c == 'a' || c == 'A' || c == 'b' || c == 'B') return Surrogate::kHigh;
+  const bool low = (c >= 'c' && c <= 'f') || (c >= 'C' && c <= 'F');
+  return low ? Surrogate::kLow : Surrogate::kNone;
+}
+
+}  // namespace
+
+void mend_surrogates(std::string& text) {
+  for (std::size_t at = text.find('\\'); at != std::string::npos; at = text.find('\\', at)) {
+    const Surrogate half = surrogate_at(text, at);
+    if (half == Surrogate::kNone) {
+      at += 2;
+    } else if (half == Surrogate::kHigh && surrogate_at(text, at + 6) == Surrogate::kLow) {
+      at += 12;
+    } else {
+      text.replace(at + 2, 4, "fffd");
+      at += 6;
+    }
+  }
+}
+
 }  // namespace relay
