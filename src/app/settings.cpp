@@ -176,6 +176,9 @@ SessionOptions session_options(const config::Config& config, Isolation isolation
   const bool contained = isolation == Isolation::kContainer;
   SessionOptions options;
   options.router.max_queued_prompts = config.sessions.max_queued_prompts;
+  options.router.max_pending_bytes =
+      std::max(config.sessions.max_pending_bytes, config.server.max_message_bytes);
+  options.router.max_prompt_blocks = config.sessions.max_prompt_blocks;
   options.router.max_pending_requests = config.sessions.max_pending_requests;
   options.router.permission_timeout = config.sessions.permission_timeout;
   options.router.permission_default = permission_default(config.sessions.permission_default);
@@ -188,6 +191,7 @@ SessionOptions session_options(const config::Config& config, Isolation isolation
   options.stop_grace = contained ? config.container.shutdown_timeout : config.agent.stop_grace;
   options.prompt_timeout = config.sessions.prompt_timeout;
   options.max_inbox_bytes = config.agent.max_inbox_bytes;
+  options.max_early_bytes = config.server.max_message_bytes;
   options.max_log_pending_bytes = config.database.max_pending_bytes / 4;
   options.max_clients = config.sessions.max_clients;
   options.durable_first = config.database.durability == config::Durability::kStrict;

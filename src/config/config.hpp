@@ -109,6 +109,9 @@ struct SessionsConfig {
   Milliseconds idle_timeout{30 * 60'000};  // no client attached and no turn; 0: never
   Milliseconds prompt_timeout{0};          // 0: off
   std::size_t max_queued_prompts = 16;     // a session, behind the running one
+  std::size_t max_pending_bytes = 64u
+                                  << 20;  // of a session: prompts, agent's requests, held answers
+  std::size_t max_prompt_blocks = 1000;   // content blocks of one prompt
   Milliseconds permission_timeout{5 * 60'000};
   PermissionDefault permission_default = PermissionDefault::kCancelled;
   OnShutdown on_shutdown = OnShutdown::kStop;

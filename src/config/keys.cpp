@@ -116,6 +116,12 @@ void add_session_keys(std::vector<Key>& keys) {
      "A turn that takes longer is cancelled; 0: never.");
   at("max_queued_prompts", &S::max_queued_prompts, count<std::size_t>(0, 100'000),
      "Prompts of a session that may wait behind the running one.");
+  at("max_pending_bytes", &S::max_pending_bytes, size<std::size_t>(kKi, 64 * kGi),
+     "Bytes of a session's prompts that wait behind a turn; as many of its agent's requests that "
+     "wait for clients, and of answers that wait for one client to catch up. Never less than "
+     "server.max_message_bytes.");
+  at("max_prompt_blocks", &S::max_prompt_blocks, count<std::size_t>(1, 1'000'000),
+     "Content blocks of one prompt; everybody who watches gets a message for each.");
   at("permission_timeout", &S::permission_timeout, duration(kNone),
      "Time for an answer to a permission request before permission_default is given; 0: no limit.");
   at("permission_default", &S::permission_default,

@@ -53,6 +53,16 @@ Environment environment(JsonParams& params) {
   return variables;
 }
 
+// All that is not the relay's own reaches the agent as it is: _meta, additionalDirectories, and
+// what later versions of the protocol bring.
+std::string for_agent(std::string_view params) {
+  std::string left(params);
+  for (const char* own : {"agent", "workingDirectory", "cwd", "env", "sessionId"}) {
+    left = without_member(left, own);
+  }
+  return left;
+}
+
 }  // namespace
 
 Result<NewSession> read_new_session(std::string_view text) {
@@ -61,14 +71,9 @@ Result<NewSession> read_new_session(std::string_view text) {
   request.agent = params.text("agent");
   request.working_directory = params.path("workingDirectory");
   if (request.working_directory.empty()) request.working_directory = params.path("cwd");
-  if (const json::value* servers = params.find("mcpServers")) {
-    if (servers->is_array()) {
-      request.session_params =
-          with_member("{}", "mcpServers", object_member(text, "mcpServers").value_or("[]"));
-    } else {
-      params.fail("mcpServers must be an array");
-    }
-  }
+  const json::value* const servers = params.find("mcpServers");
+  if (servers != nullptr && !servers->is_array()) params.fail("mcpServers must be an array");
+  if (text.starts_with('{')) request.session_params = for_agent(text);
   request.environment = environment(params);
   if (params.error()) return *params.error();
   return request;

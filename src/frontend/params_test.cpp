@@ -24,7 +24,15 @@ TEST(NewSessionParams, RefuseWhatCannotBeADirectory) {
 
 TEST(NewSessionParams, CarryMcpServersAsTheyAreSpelled) {
   EXPECT_EQ(read_new_session(R"({"mcpServers": [{"name":"x","n":1e2}]})")->session_params,
-            R"({"mcpServers":[{"name":"x","n":1e2}]})");
+            R"({"mcpServers": [{"name":"x","n":1e2}]})");
+}
+
+TEST(NewSessionParams, CarryAllThatIsNotTheRelaysOwn) {
+  EXPECT_EQ(
+      read_new_session(R"({"cwd":"/w","_meta":{"systemPrompt":"be brief"},"agent":"a",)"
+                       R"("additionalDirectories":["/x"],"env":{},"later":1,"sessionId":"s"})")
+          ->session_params,
+      R"({"_meta":{"systemPrompt":"be brief"},"additionalDirectories":["/x"],"later":1})");
 }
 
 TEST(NewSessionParams, TakeVariablesInEitherForm) {

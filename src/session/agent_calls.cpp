@@ -1,11 +1,33 @@
 #include "session/agent_calls.hpp"
 
+#include "protocol/json_scan.hpp"
+
 #include <algorithm>
 
 namespace relay {
 
+std::string_view AgentCall::params() const {
+  return object_member(to_client.view(), "params").value_or("{}");
+}
+
 AgentCall& AgentCalls::add(std::int64_t id, AgentCall call) {
-  return calls_.insert_or_assign(id, std::move(call)).first->second;
+  remove(id);
+  call.has_room = bytes_.take(call.to_client.size());
+  return calls_.emplace(id, std::move(call)).first->second;
+}
+
+std::optional<AgentCall> AgentCalls::take(std::int64_t id) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return std::nullopt;
+  AgentCall call = std::move(found->second);
+  calls_.erase(found);
+  if (call.has_room) bytes_.give(call.to_client.size());
+  return call;
+}
+
+void AgentCalls::clear() {
+  calls_.clear();
+  bytes_.give(bytes_.used());
 }
 
 AgentCall* AgentCalls::find(std::int64_t id) {

@@ -1,6 +1,7 @@
 // Requests of the agent that no client has answered yet, and which clients were asked. Pure.
 #pragma once
 
+#include "base/byte_budget.hpp"
 #include "protocol/acp.hpp"
 #include "protocol/shared_bytes.hpp"
 #include "session/client.hpp"
@@ -18,22 +19,32 @@ namespace relay {
 struct AgentCall {
   std::string agent_id;  // JSON text
   acp::ReverseKind kind = acp::ReverseKind::kOther;
-  std::string params;     // JSON text, with the relay's session id
   SharedBytes to_client;  // the request as clients get it
   std::int64_t sequence = 0;
   std::vector<ClientId> asked;  // who has it and has not answered
   // Set while nobody is there to answer: when the policy answers instead.
   std::optional<std::chrono::steady_clock::time_point> deadline;
+
+  bool has_room = true;  // its bytes are counted; false: the agent gets an error at once
+
+  // JSON text, with the relay's session id.
+  std::string_view params() const;
 };
 
-// Keyed by the id that clients see, in the order of asking.
+// Keyed by the id that clients see, in the order of asking. Bounded in bytes here, in number by the
+// router.
 class AgentCalls {
  public:
+  explicit AgentCalls(std::size_t max_bytes) : bytes_(max_bytes) {}
+
+  // Sets has_room.
   AgentCall& add(std::int64_t id, AgentCall call);
   AgentCall* find(std::int64_t id);
   const AgentCall* find(std::int64_t id) const;
   std::optional<std::int64_t> id_of(std::string_view agent_id) const;
-  void remove(std::int64_t id) { calls_.erase(id); }
+  std::optional<AgentCall> take(std::int64_t id);
+  void remove(std::int64_t id) { take(id); }
+  void clear();
 
   bool was_asked(std::int64_t id, ClientId client) const;
   std::optional<std::chrono::steady_clock::time_point> next_deadline() const;
@@ -44,6 +55,7 @@ class AgentCalls {
   const std::map<std::int64_t, AgentCall>& all() const { return calls_; }
 
  private:
+  ByteBudget bytes_;
   std::map<std::int64_t, AgentCall> calls_;
 };
 

@@ -1,5 +1,7 @@
 #include "session/agent_failure.hpp"
 
+#include "protocol/json_text.hpp"
+
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
@@ -60,22 +62,31 @@ Error agent_exited(const AgentExit& exit, std::string_view phase) {
   return error;
 }
 
-Error agent_timed_out(std::string_view phase, std::chrono::milliseconds limit, Isolation isolation,
-                      std::string_view stderr_tail) {
-  const bool contained = isolation == Isolation::kContainer;
-  Error error =
-      make_error(ErrorType::kAgentConnectionTimeout,
-                 fmt::format("the agent did not answer {} within {} ms", phase, limit.count()));
-  error.possible_causes = {"the agent is still starting (a download, a cold cache)",
-                           fmt::format("{} is not an ACP agent, or speaks it only with a flag",
-                                       contained ? "what container.image runs" : "agent.command")};
+Error agent_timed_out(const Silence& silence) {
+  const bool contained = silence.isolation == Isolation::kContainer;
+  Error error = make_error(
+      ErrorType::kAgentConnectionTimeout,
+      fmt::format("the agent did not answer {} within {} ms{}", silence.phase,
+                  silence.limit.count(), silence.said.empty() ? "" : ", but said something else"));
+  if (!silence.said.empty()) {
+    error.possible_causes.push_back("it prints on stdout what is no ACP message: " +
+                                    json_string(silence.said));
+    error.state.emplace_back("first_line", std::string(silence.said));
+  }
+  for (std::string cause :
+       {std::string("the agent is still starting (a download, a cold cache)"),
+        fmt::format("{} is not an ACP agent, or speaks it only with a flag",
+                    contained ? "what container.image runs" : "agent.command")}) {
+    error.possible_causes.push_back(std::move(cause));
+  }
   error.suggested_actions = {
       fmt::format("raise {}",
                   contained ? "container.startup_timeout" : "agent.startup_timeout_seconds"),
       fmt::format("run {} by hand and send it an initialize request",
                   contained ? "container.image with docker run -i --rm" : "agent.command")};
-  error.state = {{"phase", std::string(phase)}, {"limit_ms", std::int64_t{limit.count()}}};
-  add_stderr(error, stderr_tail);
+  error.state.emplace_back("phase", std::string(silence.phase));
+  error.state.emplace_back("limit_ms", std::int64_t{silence.limit.count()});
+  add_stderr(error, silence.stderr_tail);
   error.recoverable = true;
   return error;
 }

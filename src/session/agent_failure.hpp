@@ -12,8 +12,15 @@ namespace relay {
 
 // `phase`: what was going on, e.g. "initialize", "session/new", "turn", "idle".
 Error agent_exited(const AgentExit& exit, std::string_view phase);
-Error agent_timed_out(std::string_view phase, std::chrono::milliseconds limit, Isolation isolation,
-                      std::string_view stderr_tail);
+struct Silence {
+  std::string_view phase;
+  std::chrono::milliseconds limit;
+  Isolation isolation;
+  std::string_view stderr_tail;
+  std::string_view
+      said;  // the beginning of its first line that was no message; empty: it was silent
+};
+Error agent_timed_out(const Silence& silence);
 // The agent answered the relay's own request with an error (JSON text of the error object).
 Error agent_refused(std::string_view method, std::string_view error_json);
 // "exit code 3", "signal 9": the cause that is stored and shown in lists.

@@ -55,7 +55,7 @@ TEST(ClientCalls, OutliveTheirClientAndComeInTheOrderOfAsking) {
 }
 
 TEST(AgentCalls, AreFoundByBothIds) {
-  AgentCalls calls;
+  AgentCalls calls(1u << 20);
   AgentCall call;
   call.agent_id = "\"x\"";
   call.asked = {kAda};
@@ -73,7 +73,7 @@ TEST(AgentCalls, AreFoundByBothIds) {
 
 TEST(AgentCalls, TellTheNearestDeadline) {
   using Time = std::chrono::steady_clock::time_point;
-  AgentCalls calls;
+  AgentCalls calls(1u << 20);
   EXPECT_EQ(calls.next_deadline(), std::nullopt);
   AgentCall call;
   calls.add(1, call);
@@ -83,6 +83,31 @@ TEST(AgentCalls, TellTheNearestDeadline) {
   call.deadline = Time(std::chrono::seconds(3));
   calls.add(3, call);
   EXPECT_EQ(calls.next_deadline(), Time(std::chrono::seconds(3)));
+}
+
+TEST(AgentCalls, AreBoundedInBytes) {
+  AgentCalls calls(10);
+  AgentCall call;
+  call.to_client = SharedBytes(std::string("123456"));
+  EXPECT_TRUE(calls.add(1, call).has_room);
+  EXPECT_FALSE(calls.add(2, call).has_room);
+  calls.remove(2);
+  EXPECT_FALSE(calls.add(3, call).has_room) << "what had no room gives none back";
+  calls.remove(1);
+  EXPECT_TRUE(calls.add(4, call).has_room);
+  calls.clear();
+  EXPECT_TRUE(calls.add(5, call).has_room);
+}
+
+TEST(ClientCalls, TellTheOnlyOneThatWaits) {
+  const auto none_left_out = [](std::int64_t) { return false; };
+  ClientCalls calls(10);
+  EXPECT_FALSE(calls.only_one_but(none_left_out));
+  calls.add(7, {ClientId(1), "1", "session/prompt"});
+  EXPECT_EQ(calls.only_one_but(none_left_out), 7);
+  calls.add(8, {ClientId(1), "2", "session/prompt"});
+  EXPECT_FALSE(calls.only_one_but(none_left_out));
+  EXPECT_EQ(calls.only_one_but([](std::int64_t id) { return id == 8; }), 7);
 }
 
 }  // namespace

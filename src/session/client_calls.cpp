@@ -43,6 +43,17 @@ const ClientCall* ClientCalls::find(std::int64_t relay_id) const {
   return found != calls_.end() ? &found->second : nullptr;
 }
 
+std::optional<std::int64_t> ClientCalls::only_one_but(
+    const std::function<bool(std::int64_t)>& is_left_out) const {
+  std::optional<std::int64_t> found;
+  for (const auto& [relay_id, call] : calls_) {
+    if (is_left_out(relay_id)) continue;
+    if (found) return std::nullopt;
+    found = relay_id;
+  }
+  return found;
+}
+
 std::optional<std::int64_t> ClientCalls::relay_id(ClientId client, std::string_view id) const {
   const auto live = live_.find(client);
   if (live == live_.end()) return std::nullopt;

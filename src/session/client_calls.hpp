@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,6 +37,10 @@ class ClientCalls {
   // The call that the agent's response with this id ends.
   std::optional<ClientCall> take(std::int64_t relay_id);
   const ClientCall* find(std::int64_t relay_id) const;
+
+  // The call that waits for the agent when there is just one, those that `is_left_out` likes aside.
+  std::optional<std::int64_t> only_one_but(
+      const std::function<bool(std::int64_t)>& is_left_out) const;
 
   // The relay's id for a live request of the client.
   std::optional<std::int64_t> relay_id(ClientId client, std::string_view id) const;

@@ -29,8 +29,8 @@ Task<Result<std::string>> introduction_of(const SessionContext& context, Agent& 
   const auto first = co_await (std::move(talk) || std::move(clock) || std::move(aborted));
   if (abort.happened()) co_return given_up();
   if (first.index() == 1) {
-    co_return agent_timed_out(handshake.phase(), limit, context.backend.isolation(),
-                              agent.stderr_tail());
+    co_return agent_timed_out({handshake.phase(), limit, context.backend.isolation(),
+                               agent.stderr_tail(), handshake.first_skipped()});
   }
   const std::optional<Error>& failure = std::get<0>(first);
   if (failure) co_return *failure;
@@ -41,6 +41,8 @@ Task<Result<std::string>> introduction_of(const SessionContext& context, Agent& 
 
 Task<std::optional<Error>> converse(const SessionContext& context, Agent& agent,
                                     Handshake& handshake, AgentOutput& early) {
+  FrameLimits limits = context.options.frame;
+  limits.writer = Writer::kAgent;
   std::vector<SharedBytes> message{handshake.initialize()};
   auto sent = co_await agent.send(message);
   while (sent) {
@@ -53,11 +55,14 @@ Task<std::optional<Error>> converse(const SessionContext& context, Agent& agent,
         early.lines.push_back(std::move(line));
         continue;
       }
-      auto frame = Frame::parse(std::move(line), context.options.frame);
+      auto frame = Frame::parse(std::move(line), limits);
       if (!frame) {
         ++context.metrics.agent_lines_skipped[metrics::SkipReason::kNotJson];
-        context.logger.warn("agent printed a line that is no message",
-                            {{"reason", frame.error().explanation}});
+        if (handshake.first_skipped().empty()) {
+          context.logger.warn("agent printed a line that is no message",
+                              {{"reason", frame.error().explanation}});
+        }
+        handshake.skipped(std::move(frame.error().excerpt));
         continue;
       }
       const Handshake::Progress progress = handshake.take(std::move(*frame));

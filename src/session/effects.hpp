@@ -40,6 +40,7 @@ struct Effects {
   std::vector<TurnEnd> turns_ended;
   std::vector<ErrorType> refused;  // errors that the relay itself answered with
   Skipped skipped;
+  std::vector<Error> misunderstood;  // of the agent, while somebody waits for its answer
 
   void clear() {
     records.clear();
@@ -49,6 +50,7 @@ struct Effects {
     turns_ended.clear();
     refused.clear();
     skipped = {};
+    misunderstood.clear();
   }
 };
 

@@ -3,6 +3,7 @@
 #include "protocol/acp.hpp"
 #include "protocol/json_scan.hpp"
 #include "protocol/json_text.hpp"
+#include "protocol/own_id.hpp"
 #include "protocol/rpc.hpp"
 #include "session/agent_failure.hpp"
 
@@ -73,8 +74,8 @@ Handshake::Handshake(RequestIds& ids, HandshakeOptions options, Extent extent)
 
 Handshake::Progress Handshake::ask(std::string_view method, std::string params) {
   phase_ = method;
-  awaited_ = std::to_string(ids_.next());
-  next_ = SharedBytes(rpc::request(awaited_, method, params));
+  awaited_ = ids_.next();
+  next_ = SharedBytes(rpc::request(std::to_string(awaited_), method, params));
   return Progress::kSend;
 }
 
@@ -83,15 +84,38 @@ Handshake::Progress Handshake::fail(Error error) {
   return Progress::kFailed;
 }
 
-Handshake::Progress Handshake::take(Frame frame) {
-  if (!frame.is_response() || frame.id() != awaited_) {
-    // Some agents announce commands or login states before they answer session/new.
-    const bool repeats = phase_ == "session/load" && frame.method() == acp::kUpdate;
-    if (!frame.is_response() && !repeats && early_.size() < kMaxEarlyFrames) {
-      early_.push_back(std::move(frame));
-    }
-    return Progress::kWaiting;
+void Handshake::skipped(std::string excerpt) {
+  if (first_skipped_.empty()) first_skipped_ = std::move(excerpt);
+}
+
+// An error without an id is an agent's way to say that it could not read the request.
+bool Handshake::answers(const Frame& frame) const {
+  if (!frame.is_response()) return false;
+  if (frame.kind() == FrameKind::kError && frame.id() == "null") return true;
+  return own_id(frame.id()) == awaited_;
+}
+
+// Some agents announce commands or login states before they answer session/new.
+Handshake::Progress Handshake::keep_early(Frame frame) {
+  const bool repeats = phase_ == "session/load" && frame.method() == acp::kUpdate;
+  if (frame.is_response()) skipped(std::string(frame.bytes().substr(0, Frame::kExcerpt)));
+  if (frame.is_response() || repeats || early_.size() >= kMaxEarlyFrames) return Progress::kWaiting;
+  early_bytes_ += frame.bytes().size();
+  if (early_bytes_ > options_.max_early_bytes) {
+    early_.clear();
+    return fail(make_error(ErrorType::kAgentProtocolError,
+                           "the agent sent more than " + std::to_string(options_.max_early_bytes) +
+                               " bytes before it answered " + phase_)
+                    .because("agent.command is not an ACP agent of protocol version 1")
+                    .suggest("check agent.command and agent.args")
+                    .suggest("raise server.max_message_bytes"));
   }
+  early_.push_back(std::move(frame));
+  return Progress::kWaiting;
+}
+
+Handshake::Progress Handshake::take(Frame frame) {
+  if (!answers(frame)) return keep_early(std::move(frame));
   if (frame.kind() == FrameKind::kError) {
     const bool again = phase_ == "session/resume" || phase_ == "session/load";
     return again ? open_session("session/new") : fail(agent_refused(phase_, frame.result()));

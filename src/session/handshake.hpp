@@ -11,6 +11,7 @@
 #include "protocol/shared_bytes.hpp"
 #include "session/message_router.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,6 +30,8 @@ struct HandshakeOptions {
   std::string cwd;
   std::string session_params = "{}";  // of the client's session/new; `cwd` and ids are replaced
   std::string previous_session;       // the agent's id of the session to go on with, as spelled
+  // Of all messages together that come before the session has an id.
+  std::size_t max_early_bytes = 32u << 20;
 };
 
 // Whether an agent that answered `initialize` so can go on with an earlier session.
@@ -49,6 +52,11 @@ class Handshake {
   // Takes one frame of the agent. kSend: next_message() has to be sent. kReady: the session exists.
   Progress take(Frame frame);
 
+  // Notes what the agent printed that is no message: how it begins.
+  void skipped(std::string excerpt);
+  // The first of them, empty: there was none.
+  const std::string& first_skipped() const { return first_skipped_; }
+
   bool ready() const { return ready_; }
   const SharedBytes& next_message() const { return next_; }
   const Error& failure() const { return *failure_; }
@@ -65,6 +73,8 @@ class Handshake {
 
  private:
   Progress fail(Error error);
+  Progress keep_early(Frame frame);
+  bool answers(const Frame& frame) const;
   Progress ask(std::string_view method, std::string params);
   Progress introduced();
   Progress open_session(std::string_view method);
@@ -74,7 +84,7 @@ class Handshake {
   HandshakeOptions options_;
   Extent extent_;
   std::string phase_;
-  std::string awaited_;  // id of the request that is not answered yet
+  std::int64_t awaited_ = 0;  // id of the request that is not answered yet
   SharedBytes next_;
   bool ready_ = false;
   std::optional<Error> failure_;
@@ -82,6 +92,8 @@ class Handshake {
   std::optional<Frame> session_response_;
   std::string agent_session_;
   std::vector<Frame> early_;
+  std::size_t early_bytes_ = 0;
+  std::string first_skipped_;
 };
 
 }  // namespace relay

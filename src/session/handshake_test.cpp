@@ -73,6 +73,32 @@ TEST_F(HandshakeTest, BoundsWhatComesTooEarly) {
   EXPECT_THAT(handshake_.take_early(), SizeIs(1024));
 }
 
+TEST_F(HandshakeTest, KnowsAnswersHoweverTheirIdsAreSpelled) {
+  EXPECT_EQ(take(rpc::result("1.0", "{}")), Progress::kSend);
+  EXPECT_EQ(take(rpc::result("\"2\"", R"({"sessionId":"s"})")), Progress::kReady);
+}
+
+TEST_F(HandshakeTest, FailsWithAnErrorThatHasNoId) {
+  EXPECT_EQ(take(rpc::plain_error("null", -32700, "no JSON")), Progress::kFailed);
+  EXPECT_THAT(handshake_.failure().explanation, HasSubstr("no JSON"));
+}
+
+TEST(HandshakeEarly, IsBoundedInBytes) {
+  RequestIds ids;
+  HandshakeOptions options;
+  options.max_early_bytes = 200;
+  Handshake handshake(ids, options);
+  const auto notify = [&](std::size_t bytes) {
+    std::string text = rpc::notification("_x", R"({"a":""})");
+    text.insert(text.find("\"\"") + 1, std::string(bytes - text.size(), 'x'));
+    return handshake.take(std::move(*Frame::parse(std::move(text), {})));
+  };
+  EXPECT_EQ(notify(100), Progress::kWaiting);
+  EXPECT_EQ(notify(100), Progress::kWaiting);
+  EXPECT_EQ(notify(60), Progress::kFailed);
+  EXPECT_EQ(handshake.failure().type, ErrorType::kAgentProtocolError);
+}
+
 TEST_F(HandshakeTest, FailsWithTheAgentsError) {
   EXPECT_EQ(take(rpc::plain_error("1", -32603, "boom")), Progress::kFailed);
   EXPECT_EQ(handshake_.failure().type, ErrorType::kAgentStartFailed);

@@ -13,7 +13,9 @@ MessageRouter::MessageRouter(const SessionId& relay_session, std::string_view ag
       limits_(limits),
       ids_(ids),
       sequence_(last_sequence),
-      client_calls_(limits.max_pending_requests) {}
+      client_calls_(limits.max_pending_requests),
+      agent_calls_(limits.max_pending_bytes),
+      prompts_(limits.max_queued_prompts, limits.max_pending_bytes) {}
 
 MessageRouter::Client* MessageRouter::client(ClientId id) {
   const auto found = clients_.find(id);
@@ -74,7 +76,7 @@ void MessageRouter::from_agent(Frame frame, Effects& effects) {
 }
 
 void MessageRouter::agent_ended(const Error& error, Effects& effects) {
-  prompts_.clear();  // their calls are answered below, with all others
+  prompts_.take_of({});  // their calls are answered below, with all others
   const bool in_turn = turn_running();
   for (const ClientCall& call : client_calls_.take_all()) {
     refuse(call.client, call.id, error, effects, {call.relay_id});
@@ -94,7 +96,7 @@ void MessageRouter::agent_ended(const Error& error, Effects& effects) {
       send(asked, bytes, 0, DeliveryKind::kNotification, effects);
     }
   }
-  agent_calls_.all().clear();
+  agent_calls_.clear();
 }
 
 void MessageRouter::tick(Effects& effects) {
@@ -108,7 +110,7 @@ void MessageRouter::tick(Effects& effects) {
   for (const std::int64_t request : due) {
     const AgentCall* const call = agent_calls_.find(request);
     settle(request, storage::Origin::kRelay, "result",
-           policy_answer(call->params, limits_.permission_default), {}, effects);
+           policy_answer(call->params(), limits_.permission_default), {}, effects);
   }
 }
 

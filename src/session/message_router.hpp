@@ -18,21 +18,25 @@
 #include "session/client_calls.hpp"
 #include "session/effects.hpp"
 #include "session/permission_policy.hpp"
+#include "session/prompt_queue.hpp"
 #include "storage/message_log.hpp"
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace relay {
 
 struct RouterLimits {
   std::size_t max_queued_prompts = 16;
   std::size_t max_pending_requests = 1024;  // of one client; also of the agent
+  // Of prompts that wait behind a turn, and as many of the agent's requests that wait for clients.
+  std::size_t max_pending_bytes = 64u << 20;
+  std::size_t max_prompt_blocks = 1000;
   std::chrono::milliseconds permission_timeout{300'000};
   PermissionDefault permission_default = PermissionDefault::kCancelled;
   // Clients' disks and terminals are not offered to the agent: fs/* and terminal/* are answered
@@ -131,6 +135,8 @@ class MessageRouter {
 
   storage::Sequence last_sequence() const { return sequence_; }
   bool turn_running() const { return turn_.has_value(); }
+  // A request of a client has gone to the agent and is not answered.
+  bool someone_waits() const { return client_calls_.size() > prompts_.size(); }
   std::optional<std::chrono::steady_clock::time_point> turn_started() const;
   std::size_t permission_waits() const { return agent_calls_.permissions(); }
   std::size_t queued_prompts() const { return prompts_.size(); }
@@ -150,17 +156,12 @@ class MessageRouter {
     ClientTraits traits;
     bool caught_up = false;
   };
-  struct Prompt {
-    std::int64_t relay_id;
-    ClientId client;
-    SharedBytes to_agent;
-    std::string echo;  // the prompt's content blocks, JSON text
-  };
   struct Turn {
     std::int64_t relay_id;
     ClientId client;
     std::chrono::steady_clock::time_point started;
     std::string cancelled_because;  // empty: not by the relay
+    bool cancelled = false;         // by whomever: what it still asks for is not asked
     // Set while nobody knows whether the agent has the prompt: when the relay gives it up.
     std::optional<std::chrono::steady_clock::time_point> doubtful_until{};
   };
@@ -171,8 +172,9 @@ class MessageRouter {
   void client_response(ClientId client, Frame frame, Effects& effects);
   void cancel_request(ClientId client, const Frame& frame, Effects& effects);
   void prompt(ClientId client, Frame frame, Effects& effects);
-  void start_turn(Prompt prompt, Effects& effects);
-  void echo_prompt(ClientId client, std::string_view blocks, Effects& effects);
+  void start_turn(QueuedPrompt prompt, const std::vector<std::string_view>& blocks,
+                  Effects& effects);
+  void echo_prompt(ClientId client, const std::vector<std::string_view>& blocks, Effects& effects);
   void end_turn(const Frame* response, const Error* error, Effects& effects);
   void end_queued(ClientId client, Effects& effects);
   void interrupt_agent(Effects& effects);
@@ -182,6 +184,8 @@ class MessageRouter {
   void agent_request(Frame frame, Effects& effects);
   void agent_notification(Frame frame, Effects& effects);
   void agent_response(Frame frame, Effects& effects);
+  std::optional<std::int64_t> asked_id(const Frame& response) const;
+  void unasked_response(const Frame& frame, Effects& effects);
   void tell_of_setting(const ClientCall& call, std::string_view result, Effects& effects);
   std::vector<ClientId> recipients(const Frame& frame, acp::ReverseKind kind) const;
   ClientId originator(const Frame& frame) const;
@@ -218,7 +222,7 @@ class MessageRouter {
   std::map<ClientId, Client> clients_;
   ClientCalls client_calls_;
   AgentCalls agent_calls_;
-  std::deque<Prompt> prompts_;
+  PromptQueue prompts_;
   std::optional<Turn> turn_;
   ClientId elicited_;  // who got the last elicitation
   Error doubt_error_;  // why a doubtful turn ends

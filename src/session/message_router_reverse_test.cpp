@@ -10,6 +10,7 @@ namespace relay {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -134,12 +135,58 @@ TEST_F(ReverseRequests, AnswersOfThoseWhoWereNotAskedAreIgnored) {
   session_.take_agent();
   session_.agent(rpc::request("4", "elicitation/create", "{}"));
   session_.client(b, rpc::result("2", "{}"));
-  for (const std::string id : {"3", "\"2\"", "2.0", "null", "99999999999999999999"}) {
+  for (const std::string id : {"3", "\"b\"", "2.5", "null", "99999999999999999999"}) {
     session_.client(a, rpc::result(id, "{}"));
   }
   EXPECT_THAT(session_.take_agent(), IsEmpty());
   session_.client(a, rpc::result("2", "{}"));
   EXPECT_THAT(session_.take_agent(), ElementsAre(rpc::result("4", "{}")));
+}
+
+TEST_F(ReverseRequests, TakesAnswersWhoseIdIsSpelledInAnotherWay) {
+  const ClientId a = session_.join();
+  session_.prompt(a, "1");
+  session_.take_agent();
+  for (const std::string id : {"2.0", "\"3\"", "4e0"}) {
+    session_.agent(rpc::request("4", "elicitation/create", "{}"));
+    session_.client(a, rpc::result(id, "{}"));
+    EXPECT_THAT(session_.take_agent(), ElementsAre(rpc::result("4", "{}"))) << id;
+  }
+}
+
+TEST_F(ReverseRequests, APermissionThatCrossesACancelIsCancelled) {
+  const ClientId a = session_.join();
+  session_.prompt(a, "1");
+  session_.cancel(a);
+  session_.take(a);
+  session_.take_agent();
+  session_.agent(permission("4"));
+  EXPECT_THAT(session_.take_agent(), ElementsAre(rpc::result("4", kCancelledOutcome)));
+  EXPECT_THAT(session_.take(a), IsEmpty()) << "nobody is asked";
+  session_.agent(rpc::result("1", R"({"stopReason":"cancelled"})"));
+  session_.prompt(a, "5");
+  session_.agent(permission("6"));
+  EXPECT_THAT(session_.take(a), Contains(HasSubstr("session/request_permission")))
+      << "the next turn is not cancelled";
+}
+
+TEST_F(ReverseRequests, ThatFillTheirBoundInBytesAreAnsweredAtOnce) {
+  RouterLimits limits;
+  limits.max_pending_bytes = 1000;
+  RoutedSession session(limits);
+  const ClientId a = session.join();
+  session.prompt(a, "1");
+  session.take_agent();
+  const std::string large = R"({"text":")" + std::string(600, 'x') + "\"}";
+  session.agent(rpc::request("4", "elicitation/create", large));
+  EXPECT_THAT(session.take_agent(), IsEmpty());
+  session.agent(rpc::request("5", "elicitation/create", large));
+  EXPECT_THAT(session.take_agent(),
+              ElementsAre(AllOf(HasSubstr(R"("id":5)"), HasSubstr("1000 bytes"))));
+  session.client(a, rpc::result("2", "{}"));
+  session.take_agent();
+  session.agent(rpc::request("6", "elicitation/create", large));
+  EXPECT_THAT(session.take_agent(), IsEmpty()) << "there is room again";
 }
 
 TEST_F(ReverseRequests, ACancelledTurnCancelsItsPermissions) {

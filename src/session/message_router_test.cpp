@@ -10,6 +10,7 @@ namespace relay {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -211,7 +212,7 @@ TEST_F(MessageRouterFixture, RefusesRequestsOfObserversAndIgnoresTheRest) {
 TEST_F(MessageRouterFixture, SkipsAndCountsAnswersToWhatWasNotAsked) {
   const ClientId a = session_.join();
   session_.client(a, rpc::request("1", "x/ask", "{}"));
-  for (const std::string id : {"2", "\"1\"", "null", "1.0", "-1", "99999999999999999999"}) {
+  for (const std::string id : {"2", "\"a\"", "null", "1.5", "-1", "99999999999999999999"}) {
     session_.agent(rpc::result(id, "{}"));
   }
   EXPECT_EQ(session_.skipped(), 6u);
@@ -220,6 +221,29 @@ TEST_F(MessageRouterFixture, SkipsAndCountsAnswersToWhatWasNotAsked) {
   session_.agent(rpc::result("1", "{}"));
   EXPECT_EQ(session_.skipped(), 7u);
   EXPECT_THAT(session_.take(a), SizeIs(1));
+}
+
+TEST_F(MessageRouterFixture, KnowsAnAnswerByItsIdHoweverThatIsSpelled) {
+  const ClientId a = session_.join();
+  for (const std::string id : {"1.0", "\"2\"", "3e0"}) {
+    session_.client(a, rpc::request("\"q\"", "x/ask", "{}"));
+    session_.agent(rpc::result(id, "{}"));
+    EXPECT_THAT(session_.take(a), ElementsAre(rpc::result("\"q\"", "{}"))) << id;
+  }
+  EXPECT_EQ(session_.skipped(), 0u);
+}
+
+TEST_F(MessageRouterFixture, AnErrorWithoutAnIdAnswersTheOnlyRequestThatWaits) {
+  const ClientId a = session_.join();
+  session_.prompt(a, "1");
+  session_.prompt(a, "2");  // waits behind it, and was not asked
+  session_.agent(rpc::plain_error("null", -32700, "no JSON"));
+  EXPECT_THAT(session_.take(a), Contains(rpc::plain_error("1", -32700, "no JSON")));
+  session_.client(a, rpc::request("3", "x/ask", "{}"));
+  session_.agent(rpc::plain_error("null", -32700, "no JSON"));
+  EXPECT_THAT(session_.take(a), IsEmpty()) << "it may be the answer to either";
+  EXPECT_EQ(session_.skipped(), 1u);
+  EXPECT_EQ(session_.misunderstood(), 1u);
 }
 
 TEST_F(MessageRouterFixture, SkipsARequestOfTheAgentWhoseIdIsInUse) {

@@ -185,8 +185,41 @@ TEST_F(MessageRouterTurns, CancelWithoutATurnDoesNoHarm) {
   const ClientId a = session_.join();
   session_.cancel(a);
   EXPECT_THAT(session_.take(a), IsEmpty());
+  EXPECT_THAT(session_.take_agent(), IsEmpty()) << "the agent would take it for its next turn";
   session_.prompt(a, "1");
   EXPECT_TRUE(session_.router.turn_running());
+}
+
+TEST_F(MessageRouterTurns, BoundsPromptsInBytesAndInBlocks) {
+  RouterLimits limits;
+  limits.max_pending_bytes = 300;
+  limits.max_prompt_blocks = 2;
+  RoutedSession session(limits);
+  const ClientId a = session.join();
+  session.prompt(a, "1");
+  session.prompt(a, "2");
+  session.prompt(a, "3");
+  session.take(a);
+  session.prompt(a, "4");
+  EXPECT_THAT(session.take(a),
+              ElementsAre(AllOf(HasSubstr(R"("id":4)"), HasSubstr("max_pending_bytes"))));
+  session.agent(rpc::result("1", kDone));
+  session.take(a);
+  session.prompt(a, "4");
+  EXPECT_THAT(session.take(a), IsEmpty()) << "there is room again";
+
+  const auto blocks = [](const std::string& id, int count) {
+    std::string list;
+    for (int i = 0; i < count; ++i)
+      list += std::string(i > 0 ? "," : "") + R"({"type":"text","text":""})";
+    return rpc::request(id, "session/prompt", R"({"prompt":[)" + list + "]}");
+  };
+  RoutedSession other(limits);
+  const ClientId b = other.join();
+  other.client(b, blocks("1", 3));
+  EXPECT_THAT(other.take(b), ElementsAre(HasSubstr("max_prompt_blocks")));
+  other.client(b, blocks("2", 2));
+  EXPECT_TRUE(other.router.turn_running());
 }
 
 TEST_F(MessageRouterTurns, SaysWhyTheRelayCancelledATurn) {

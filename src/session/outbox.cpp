@@ -10,18 +10,23 @@ Outbox::Outbox(asio::any_io_executor executor, OutboxLimits limits)
 bool Outbox::push(Delivery delivery) {
   if (end_ != End::kOpen) return false;
   if (bytes_ + delivery.bytes.size() > limits_.bytes || items_.size() >= limits_.frames) {
-    end_ = End::kOverflow;
-    items_.clear();
-    bytes_ = 0;
-    ready_.notify();
-    drained_.notify();
-    if (overflowing_) overflowing_();
+    overflow();
     return false;
   }
   bytes_ += delivery.bytes.size();
   items_.push_back(std::move(delivery));
   if (items_.size() == 1) ready_.notify();
   return true;
+}
+
+void Outbox::overflow() {
+  if (end_ != End::kOpen) return;
+  end_ = End::kOverflow;
+  items_.clear();
+  bytes_ = 0;
+  ready_.notify();
+  drained_.notify();
+  if (overflowing_) overflowing_();
 }
 
 void Outbox::close() {

@@ -57,6 +57,9 @@ class Outbox {
   // What is queued is still delivered.
   void close();
 
+  // Closes it as if one message too many had come: what is queued is dropped.
+  void overflow();
+
   // Makes the reader return from pop_all() with what there is, even nothing: time for a sign of
   // life.
   void poke();

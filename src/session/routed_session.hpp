@@ -103,6 +103,7 @@ class RoutedSession {
 
   const std::vector<storage::MessageRecord>& records() const { return records_; }
   std::uint32_t skipped() const { return skipped_; }
+  std::size_t misunderstood() const { return misunderstood_; }
   const std::vector<std::string>& stop_reasons() const { return stop_reasons_; }
   // What did not hold, in words.
   const std::vector<std::string>& broken() const { return broken_; }
@@ -128,6 +129,7 @@ class RoutedSession {
     for (const ToClients& message : effects_.to_clients) deliver(message);
     for (TurnEnd& end : effects_.turns_ended) stop_reasons_.push_back(std::move(end.stop_reason));
     skipped_ += effects_.skipped.unknown_id;
+    misunderstood_ += effects_.misunderstood.size();
     effects_.clear();
   }
 
@@ -166,6 +168,7 @@ class RoutedSession {
   std::vector<storage::MessageRecord> records_;
   std::vector<std::string> stop_reasons_;
   std::uint32_t skipped_ = 0;
+  std::size_t misunderstood_ = 0;
   std::vector<std::string> broken_;
 };
 

@@ -2,12 +2,12 @@
 #include "protocol/acp.hpp"
 #include "protocol/json_scan.hpp"
 #include "protocol/json_text.hpp"
+#include "protocol/own_id.hpp"
 #include "protocol/rpc.hpp"
 #include "protocol/splice.hpp"
 #include "session/message_router.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 
 namespace relay {
@@ -16,12 +16,7 @@ namespace {
 using storage::MessageKind;
 using storage::Origin;
 
-std::optional<std::int64_t> whole_number(std::string_view text) {
-  std::int64_t number = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (failure != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
+constexpr std::size_t kQuotedId = 64;
 
 // One of the protocol's stop reasons; anything else is "other", so that the set stays bounded.
 std::string_view stop_reason(const Frame& response) {
@@ -64,17 +59,34 @@ std::string answer_to_agent(std::string_view id, std::string_view member, std::s
 
 }  // namespace
 
+// An error without an id is JSON-RPC's way to say that a request could not be read: it answers the
+// only one that waits.
+std::optional<std::int64_t> MessageRouter::asked_id(const Frame& response) const {
+  if (response.kind() != FrameKind::kError || response.id() != "null") return own_id(response.id());
+  return client_calls_.only_one_but(
+      [this](std::int64_t relay_id) { return prompts_.holds(relay_id); });
+}
+
+// Nobody asked for it, as far as can be known. Where somebody waits for an answer, everybody is
+// told.
+void MessageRouter::unasked_response(const Frame& frame, Effects& effects) {
+  ++effects.skipped.unknown_id;
+  if (!someone_waits()) return;
+  effects.misunderstood.push_back(
+      make_error(ErrorType::kAgentProtocolError,
+                 "the agent sent a response that belongs to no request that waits")
+          .because("its id is not one that the relay has asked with")
+          .suggest("cancel the turn if nothing more comes")
+          .with("response_id", std::string(frame.id().substr(0, kQuotedId)))
+          .retryable());
+}
+
 void MessageRouter::agent_response(Frame frame, Effects& effects) {
-  const auto relay_id = whole_number(frame.id());
+  const auto relay_id = asked_id(frame);
   // What waits in the queue was not asked yet, and can't be answered.
-  const bool asked = relay_id && std::ranges::none_of(prompts_, [&](const Prompt& queued) {
-                       return queued.relay_id == *relay_id;
-                     });
+  const bool asked = relay_id && !prompts_.holds(*relay_id);
   auto call = asked ? client_calls_.take(*relay_id) : std::nullopt;
-  if (!call) {
-    ++effects.skipped.unknown_id;
-    return;
-  }
+  if (!call) return unasked_response(frame, effects);
   const bool ends_turn = turn_ && turn_->relay_id == *relay_id;
   if (ends_turn && !turn_->cancelled_because.empty() && frame.kind() == FrameKind::kResult) {
     frame = with_reason(std::move(frame), turn_->cancelled_because, watched_);
@@ -149,7 +161,8 @@ void MessageRouter::agent_request(Frame frame, Effects& effects) {
   AgentCall call;
   call.agent_id = frame.id();
   call.kind = acp::reverse_kind(frame.method());
-  call.asked = recipients(frame, call.kind);
+  const bool is_late = call.kind == acp::ReverseKind::kPermission && turn_ && turn_->cancelled;
+  if (!is_late) call.asked = recipients(frame, call.kind);
 
   const std::int64_t id = ids_.next();
   const std::string id_text = std::to_string(id);
@@ -158,7 +171,7 @@ void MessageRouter::agent_request(Frame frame, Effects& effects) {
   edits.push_back({frame.envelope().id, id_text});
   if (call.kind == acp::ReverseKind::kElicitation && frame.envelope().request_id.present()) {
     // The request during which it is asked is known to its client by the client's own id.
-    const auto relay_id = whole_number(frame.request_id());
+    const auto relay_id = own_id(frame.request_id());
     if (const ClientCall* owner = relay_id ? client_calls_.find(*relay_id) : nullptr) {
       owner_id = owner->id;
       edits.push_back({frame.envelope().request_id, owner_id});
@@ -166,15 +179,18 @@ void MessageRouter::agent_request(Frame frame, Effects& effects) {
   }
   translate_session(frame, agent_json_, relay_json_, edits);
   call.to_client = SharedBytes(splice(frame.bytes(), std::move(edits)));
-  call.params = frame.params();
   call.sequence = note(Origin::kAgent, MessageKind::kRequest, true, frame.method(), id_text,
                        call.to_client, effects, {id, call.agent_id});
   if (call.kind == acp::ReverseKind::kElicitation && !call.asked.empty()) {
     elicited_ = call.asked.front();
   }
-  const AgentCall& kept = agent_calls_.add(id, std::move(call));
+  AgentCall& kept = agent_calls_.add(id, std::move(call));
+  if (!kept.has_room) kept.asked.clear();
   for (const ClientId asked : kept.asked) {
     send(asked, kept.to_client, kept.sequence, DeliveryKind::kRequest, effects);
+  }
+  if (is_late) {  // it crossed the client's cancel
+    return settle(id, Origin::kRelay, "result", acp::kCancelledOutcome, {}, effects);
   }
   if (kept.asked.empty()) settle_without_clients(id, effects);
 }
@@ -208,7 +224,7 @@ std::vector<ClientId> MessageRouter::recipients(const Frame& frame, acp::Reverse
 }
 
 ClientId MessageRouter::originator(const Frame& frame) const {
-  if (const auto relay_id = whole_number(frame.request_id())) {
+  if (const auto relay_id = own_id(frame.request_id())) {
     if (const ClientCall* call = client_calls_.find(*relay_id)) return call->client;
   }
   if (turn_) return turn_->client;
@@ -225,11 +241,12 @@ bool MessageRouter::someone_may_come() const {
 
 void MessageRouter::settle_without_clients(std::int64_t id, Effects& effects) {
   AgentCall* const call = agent_calls_.find(id);
-  const std::size_t limit = limits_.max_pending_requests;
-  if (agent_calls_.all().size() > limit) {
+  if (!call->has_room || agent_calls_.all().size() > limits_.max_pending_requests) {
     return settle(id, Origin::kRelay, "error",
-                  error_json(-32603, "more than " + std::to_string(limit) +
-                                         " requests of the agent wait for an answer"),
+                  error_json(-32603, "more than " + std::to_string(limits_.max_pending_requests) +
+                                         " requests of the agent, or " +
+                                         std::to_string(limits_.max_pending_bytes) +
+                                         " bytes of them, wait for an answer"),
                   {}, effects);
   }
   switch (call->kind) {
@@ -239,7 +256,7 @@ void MessageRouter::settle_without_clients(std::int64_t id, Effects& effects) {
         return;
       }
       return settle(id, Origin::kRelay, "result",
-                    policy_answer(call->params, limits_.permission_default), {}, effects);
+                    policy_answer(call->params(), limits_.permission_default), {}, effects);
     case acp::ReverseKind::kElicitation:
       return settle(id, Origin::kRelay, "result", R"({"action":"cancel"})", {}, effects);
     case acp::ReverseKind::kClientDisk:
@@ -262,7 +279,7 @@ bool MessageRouter::accepts(std::int64_t request_id, std::string_view member,
   const AgentCall* const call = agent_calls_.find(request_id);
   if (call == nullptr) return false;
   if (call->kind != acp::ReverseKind::kPermission) return true;
-  return member == "result" && is_decision(json, call->params);
+  return member == "result" && is_decision(json, call->params());
 }
 
 bool MessageRouter::answer(std::int64_t request_id, std::string_view member, std::string_view json,
@@ -276,8 +293,7 @@ bool MessageRouter::answer(std::int64_t request_id, std::string_view member, std
 void MessageRouter::settle(std::int64_t id, storage::Origin origin, std::string_view member,
                            std::string_view json, ClientId by, Effects& effects,
                            SharedBytes as_sent) {
-  const AgentCall call = std::move(*agent_calls_.find(id));
-  agent_calls_.remove(id);
+  const AgentCall call = *agent_calls_.take(id);
   const std::string id_text = std::to_string(id);
   note(origin, MessageKind::kResponse, false, {}, id_text,
        SharedBytes(answer_to_agent(id_text, member, json)), effects, {id});

@@ -1,13 +1,13 @@
 // MessageRouter's side towards clients: requests, notifications, the queue of prompts.
 #include "protocol/acp.hpp"
 #include "protocol/json_scan.hpp"
+#include "protocol/own_id.hpp"
 #include "protocol/rpc.hpp"
 #include "protocol/secrets.hpp"
 #include "protocol/splice.hpp"
 #include "session/message_router.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 namespace relay {
 namespace {
@@ -36,14 +36,25 @@ Error refused_call(ClientCalls::Refusal refusal, std::string_view id, std::size_
       .retryable();
 }
 
-Error queue_is_full(std::size_t queued) {
+Error queue_is_full(const PromptQueue& queue) {
   return make_error(ErrorType::kTurnInProgress,
-                    "a turn is running and " + std::to_string(queued) + " prompts wait behind it")
+                    "a turn is running and " + std::to_string(queue.size()) + " prompts of " +
+                        std::to_string(queue.bytes()) + " bytes wait behind it")
       .because("prompts of a session run one after another")
       .suggest("wait for a turn to end, or end it with session/cancel")
-      .suggest("raise sessions.max_queued_prompts")
-      .with("queued_prompts", static_cast<std::int64_t>(queued))
+      .suggest("raise sessions.max_queued_prompts, or sessions.max_pending_bytes")
+      .with("queued_prompts", static_cast<std::int64_t>(queue.size()))
+      .with("queued_bytes", static_cast<std::int64_t>(queue.bytes()))
       .retryable();
+}
+
+Error too_many_blocks(std::size_t blocks, std::size_t limit) {
+  return make_error(ErrorType::kInvalidParams,
+                    "the prompt has " + std::to_string(blocks) + " content blocks")
+      .because("each becomes a message of its own for everybody who watches")
+      .suggest("send fewer, larger blocks")
+      .suggest("raise sessions.max_prompt_blocks")
+      .with("limit", static_cast<std::int64_t>(limit));
 }
 
 Error prompt_without_content() {
@@ -54,6 +65,12 @@ Error prompt_without_content() {
 // What is stored of a client's message: the original, or the original without the secrets in it.
 SharedBytes stored_copy(const Frame& frame) {
   return SharedBytes(without_request_secrets(frame.method(), frame.bytes()));
+}
+
+std::vector<std::string_view> prompt_blocks(std::string_view request) {
+  const auto params = object_member(request, "params");
+  const auto prompt = params ? object_member(*params, "prompt") : std::nullopt;
+  return array_elements(prompt.value_or("[]"));
 }
 
 bool is_session_method(std::string_view method) { return method.starts_with("session/"); }
@@ -110,11 +127,7 @@ void MessageRouter::client_notification(ClientId id, Frame frame, Effects& effec
 void MessageRouter::cancel_request(ClientId id, const Frame& frame, Effects& effects) {
   const auto relay_id = client_calls_.relay_id(id, frame.request_id());
   if (!relay_id) return;
-  const auto queued = std::find_if(prompts_.begin(), prompts_.end(), [&](const Prompt& prompt) {
-    return prompt.relay_id == *relay_id;
-  });
-  if (queued != prompts_.end()) {
-    prompts_.erase(queued);
+  if (prompts_.remove(*relay_id)) {
     client_calls_.take(*relay_id);
     const SharedBytes bytes(
         rpc::plain_error(frame.request_id(), acp::kRequestCancelled, "the request was cancelled"));
@@ -137,34 +150,36 @@ void MessageRouter::prompt(ClientId id, Frame frame, Effects& effects) {
   if (!frame.envelope().prompt.present()) {
     return refuse(id, frame.id(), prompt_without_content(), effects);
   }
-  if (turn_ && prompts_.size() >= limits_.max_queued_prompts) {
-    return refuse(id, frame.id(), queue_is_full(prompts_.size()), effects);
+  const auto blocks = array_elements(frame.text(frame.envelope().prompt));
+  if (blocks.size() > limits_.max_prompt_blocks) {
+    return refuse(id, frame.id(), too_many_blocks(blocks.size(), limits_.max_prompt_blocks),
+                  effects);
   }
-  Prompt accepted;
+  QueuedPrompt accepted;
   accepted.relay_id = ids_.next();
-  note(Origin::kClient, MessageKind::kRequest, false, frame.method(), frame.id(),
-       stored_copy(frame), effects, {accepted.relay_id});
   accepted.client = id;
   accepted.to_agent = SharedBytes(to_agent_bytes(frame, accepted.relay_id));
-  accepted.echo = frame.text(frame.envelope().prompt);
+  if (turn_ && !prompts_.push(accepted)) {
+    return refuse(id, frame.id(), queue_is_full(prompts_), effects);
+  }
+  note(Origin::kClient, MessageKind::kRequest, false, frame.method(), frame.id(),
+       stored_copy(frame), effects, {accepted.relay_id});
   client_calls_.add(accepted.relay_id,
                     {id, std::string(frame.id()), std::string(frame.method()), {}});
-  if (turn_) {
-    prompts_.push_back(std::move(accepted));
-  } else {
-    start_turn(std::move(accepted), effects);
-  }
+  if (!turn_) start_turn(std::move(accepted), blocks, effects);
 }
 
-void MessageRouter::start_turn(Prompt prompt, Effects& effects) {
+void MessageRouter::start_turn(QueuedPrompt prompt, const std::vector<std::string_view>& blocks,
+                               Effects& effects) {
   turn_ = Turn{prompt.relay_id, prompt.client, moment_.steady, {}};
-  echo_prompt(prompt.client, prompt.echo, effects);
+  echo_prompt(prompt.client, blocks, effects);
   effects.to_agent.push_back(std::move(prompt.to_agent));
   effects.prompt = prompt.relay_id;
 }
 
 // Agents do not repeat prompts, so the others (and later readers of the history) learn of it here.
-void MessageRouter::echo_prompt(ClientId from, std::string_view blocks, Effects& effects) {
+void MessageRouter::echo_prompt(ClientId from, const std::vector<std::string_view>& blocks,
+                                Effects& effects) {
   const auto echo = [&](std::string_view block) {
     std::string params = R"({"sessionId":)" + relay_json_ +
                          R"(,"update":{"sessionUpdate":"user_message_chunk","content":)";
@@ -174,7 +189,7 @@ void MessageRouter::echo_prompt(ClientId from, std::string_view blocks, Effects&
         note(Origin::kRelay, MessageKind::kNotification, true, acp::kUpdate, {}, bytes, effects);
     send({}, bytes, sequence, DeliveryKind::kUpdate, effects, from);
   };
-  for (const std::string_view block : array_elements(blocks)) echo(block);
+  for (const std::string_view block : blocks) echo(block);
 }
 
 // Tells everyone but the one who prompted (that one gets the response), and starts the next prompt.
@@ -193,10 +208,9 @@ void MessageRouter::end_turn(const Frame* response, const Error* error, Effects&
   const auto sequence = note(Origin::kRelay, MessageKind::kNotification, true, acp::kTurnComplete,
                              {}, bytes, effects);
   send({}, bytes, sequence, DeliveryKind::kNotification, effects, prompted_by);
-  if (!prompts_.empty()) {
-    Prompt next = std::move(prompts_.front());
-    prompts_.pop_front();
-    start_turn(std::move(next), effects);
+  if (auto next = prompts_.pop()) {
+    const SharedBytes kept = next->to_agent;
+    start_turn(std::move(*next), prompt_blocks(kept.view()), effects);
   }
 }
 
@@ -205,9 +219,13 @@ void MessageRouter::cancel(ClientId id, Effects& effects) {
   interrupt_agent(effects);
 }
 
+// A cancel that comes when the turn is over is not for the next one: the agent does not hear of it.
 void MessageRouter::interrupt_agent(Effects& effects) {
-  effects.to_agent.emplace_back(
-      rpc::notification(acp::kCancel, R"({"sessionId":)" + agent_json_ + "}"));
+  if (turn_) {
+    turn_->cancelled = true;
+    effects.to_agent.emplace_back(
+        rpc::notification(acp::kCancel, R"({"sessionId":)" + agent_json_ + "}"));
+  }
   cancel_permissions(effects);
 }
 
@@ -219,19 +237,13 @@ void MessageRouter::cancel_because(std::string_view reason, Cancelled extent, Ef
 }
 
 void MessageRouter::end_queued(ClientId id, Effects& effects) {
-  std::deque<Prompt> kept;
-  for (Prompt& queued : prompts_) {
-    if (id != ClientId() && queued.client != id) {
-      kept.push_back(std::move(queued));
-      continue;
-    }
+  for (const QueuedPrompt& queued : prompts_.take_of(id)) {
     const auto call = client_calls_.take(queued.relay_id);
     const SharedBytes bytes(rpc::result(call->id, R"({"stopReason":"cancelled"})"));
     const auto sequence = note(Origin::kRelay, MessageKind::kResponse, true, {}, call->id, bytes,
                                effects, {queued.relay_id});
     send(call->client, bytes, sequence, DeliveryKind::kResponse, effects);
   }
-  prompts_ = std::move(kept);
 }
 
 bool MessageRouter::was_asked(std::int64_t request_id, ClientId id) const {
@@ -247,11 +259,9 @@ bool MessageRouter::was_asked(std::int64_t request_id, ClientId id) const {
 void MessageRouter::client_response(ClientId id, Frame frame, Effects& effects) {
   const Client* const sender = client(id);
   if (sender == nullptr || !sender->traits.may_act) return;
-  std::int64_t request = 0;
-  const std::string_view spelled = frame.id();
-  const auto [end, failure] =
-      std::from_chars(spelled.data(), spelled.data() + spelled.size(), request);
-  if (failure != std::errc() || end != spelled.data() + spelled.size()) return;
+  const auto own = own_id(frame.id());
+  if (!own) return;
+  const std::int64_t request = *own;
   AgentCall* const call = agent_calls_.find(request);
   if (call == nullptr || !was_asked(request, id)) return;
   const std::string_view member = frame.kind() == FrameKind::kResult ? "result" : "error";

@@ -74,8 +74,8 @@ void MessageRouter::give_up_doubtful_turn(Effects& effects) {
   const auto call = client_calls_.take(turn_->relay_id);
   if (call) refuse(call->client, call->id, doubt_error_, effects, {turn_->relay_id});
   effects.turns_ended.push_back({"error", moment_.steady - turn_->started});
-  end_turn(nullptr, &doubt_error_, effects);
   interrupt_agent(effects);
+  end_turn(nullptr, &doubt_error_, effects);
 }
 
 std::optional<std::chrono::steady_clock::time_point> MessageRouter::next_deadline() const {
@@ -92,7 +92,6 @@ void MessageRouter::restore_question(const MessageRecord& request, Effects& effe
   AgentCall call;
   call.agent_id = request.peer_id;
   call.kind = acp::reverse_kind(request.method);
-  call.params = frame->params();
   call.to_client = request.body;
   call.sequence = request.sequence;
   agent_calls_.add(request.call, std::move(call));

@@ -26,6 +26,18 @@ metrics::SkipReason skip_reason(FrameError::Kind kind) {
   }
 }
 
+// Answers and cancellations still go to an agent that does not read, up to so many times the bound.
+constexpr std::size_t kMostWaiting = 2;
+
+Error reads_nothing(std::size_t waiting, std::size_t limit) {
+  return make_error(ErrorType::kAgentProtocolError, "the agent does not read its input")
+      .because("it asks on and on and takes no answer")
+      .suggest("make a new session with session/new")
+      .suggest("raise agent.max_inbox_bytes if it is only slow")
+      .with("waiting_bytes", static_cast<std::int64_t>(waiting))
+      .with("limit", static_cast<std::int64_t>(limit));
+}
+
 metrics::ExitCause exit_cause(const AgentExit& exit, bool asked_to) {
   if (asked_to) return metrics::ExitCause::kStopped;
   if (exit.oom_killed) return metrics::ExitCause::kOutOfMemory;
@@ -105,14 +117,41 @@ void Session::from_agent(std::string line, Effects& effects) {
   const std::size_t size = line.size();
   FrameLimits limits = context_.options.frame;
   limits.watched_id = router_->watched_id();
+  limits.writer = Writer::kAgent;
   auto frame = Frame::parse(std::move(line), limits);
   if (!frame) {
     ++context_.metrics.agent_lines_skipped[skip_reason(frame.error().kind)];
     log_.debug("agent printed a line that is no message", {{"reason", frame.error().explanation}});
-    return;
+    const FrameError& error = frame.error();
+    if (error.excerpt.find('{') == std::string::npos || !router_->someone_waits()) return;
+    Error told = make_error(ErrorType::kAgentProtocolError,
+                            "the agent printed a line that looks like a message and is none: " +
+                                error.explanation)
+                     .suggest("cancel the turn if nothing more comes")
+                     .retryable();
+    // What is a message to some readers is shown to none.
+    if (error.kind == FrameError::Kind::kNotJson) {
+      told.possible_causes.push_back("its beginning: " + json_string(error.excerpt));
+    }
+    effects.misunderstood.push_back(std::move(told));
+  } else {
+    context_.metrics.count_message(metrics::Direction::kAgentToRelay, size);
+    router_->from_agent(std::move(*frame), effects);
   }
-  context_.metrics.count_message(metrics::Direction::kAgentToRelay, size);
-  router_->from_agent(std::move(*frame), effects);
+  if (!effects.misunderstood.empty()) tell_misunderstood(effects);
+}
+
+// What nobody understood may be what somebody waits for: it is logged, and told to all who watch,
+// so often that a person notices and no more.
+void Session::tell_misunderstood(Effects& effects) {
+  constexpr std::size_t kMost = 20;
+  for (const Error& error : std::exchange(effects.misunderstood, {})) {
+    if (++misunderstood_ > kMost) return;
+    const Error told = context_.redactor->redacted(error);
+    log_.warn("agent was not understood while a client waits for it",
+              {{"reason", told.explanation}, {"last_told", misunderstood_ == kMost}});
+    announce(acp::kAgentNotice, told, {}, effects);
+  }
 }
 
 // Log, then deliver.
@@ -121,10 +160,15 @@ void Session::perform(Effects& effects, const OutputPosition& output) {
     for (const storage::MessageRecord& record : effects.records) learn_from(record);
     context_.log.record(record_.id, effects.records, {output, 0, 0});
   }
+  if (agent_failure_) effects.to_agent.clear();  // it reads nothing any more
   for (SharedBytes& message : effects.to_agent) {
     context_.metrics.count_message(metrics::Direction::kRelayToAgent, message.size());
     inbox_bytes_ += message.size();
     inbox_.push_back(std::move(message));
+  }
+  if (inbox_bytes_ > kMostWaiting * context_.options.max_inbox_bytes && !agent_failure_) {
+    agent_failure_ = reads_nothing(inbox_bytes_, context_.options.max_inbox_bytes);
+    scope_.spawn("end agent", [this] { return end_failed_agent(); });
   }
   if (!effects.to_agent.empty()) {
     inbox_end_.advance({{}, last_sequence(), effects.prompt});
@@ -205,7 +249,7 @@ void Session::deliver(const ToClients& message) {
     if (one != nullptr && (one->live || message.delivery.sequence == 0)) {
       deliver(*one, message.delivery);
     } else if (one != nullptr && message.delivery.kind == DeliveryKind::kResponse) {
-      one->held.push_back({message.delivery.sequence, message.delivery});  // the log has the rest
+      hold(*one, message.delivery);  // the log has the rest
     }
   }
   for (Watcher& one : watchers_) {
@@ -222,6 +266,16 @@ void Session::deliver(const ToClients& message) {
       continue;
     }
     deliver(one, message.delivery);
+  }
+}
+
+// A client that replays so slowly that its answers fill a bound is too slow.
+void Session::hold(Watcher& one, const Delivery& delivery) {
+  if (one.held_bytes.take(delivery.bytes.size())) {
+    one.held.push_back({delivery.sequence, delivery});
+  } else {
+    one.outbox->overflow();
+    someone_overflowed_ = true;
   }
 }
 
@@ -263,10 +317,28 @@ Task<void> Session::write_to_agent() {
     const storage::Progress end = inbox_end_;
     const auto sent = co_await agent_->send(batch);
     for (const SharedBytes& message : batch) inbox_bytes_ -= message.size();
-    if (!sent) co_return;  // the reader learns why
+    if (!sent) {
+      co_await end_deaf_agent(sent.error());
+      co_return;
+    }
     // Only an agent that can outlive the relay is gone on with.
     if (outlives_relay()) context_.log.record(record_.id, {}, end);
   }
+}
+
+// An agent that has ended is noticed by its reader. One that lives on and reads nothing any more
+// can answer nobody: it is ended, and what waits is told why.
+Task<void> Session::end_deaf_agent(Error why) {
+  constexpr std::chrono::milliseconds kEndFollows(500);
+  const bool slept = co_await sleep_for(kEndFollows);
+  if (!slept || state_ != SessionState::kReady || agent_failure_) co_return;
+  agent_failure_ = std::move(why);
+  co_await end_failed_agent();
+}
+
+Task<void> Session::end_failed_agent() {
+  log_.warn("the agent is ended", {{"reason", agent_failure_->explanation}});
+  co_await agent_->stop(context_.options.stop_grace);
 }
 
 void Session::advance_clock() { router_->at({std::chrono::steady_clock::now(), wall_now()}); }
@@ -374,8 +446,11 @@ void Session::announce(std::string_view method, const Error& error, std::string_
 Task<void> Session::finish(AgentExit exit) {
   const bool asked_to = state_ == SessionState::kClosing;
   if (!asked_to) {
-    close_error_ = agent_exited(exit, router_->turn_running() ? "a turn" : "idle time");
-    close_cause_ = std::string(to_string(close_error_.type)) + ": " + describe_exit(exit);
+    close_error_ = agent_failure_
+                       ? *agent_failure_
+                       : agent_exited(exit, router_->turn_running() ? "a turn" : "idle time");
+    close_cause_ = std::string(to_string(close_error_.type)) + ": " +
+                   (agent_failure_ ? agent_failure_->explanation : describe_exit(exit));
   }
   state_ = SessionState::kClosed;
   ++context_.metrics.agent_exits[exit_cause(exit, asked_to)];

@@ -8,6 +8,7 @@
 
 #include "backend/agent_backend.hpp"
 #include "base/async.hpp"
+#include "base/byte_budget.hpp"
 #include "base/log.hpp"
 #include "metrics/metrics.hpp"
 #include "protocol/secrets.hpp"
@@ -43,6 +44,7 @@ struct SessionOptions {
   std::size_t max_inbox_bytes = 64u << 20;      // waiting to be written to the agent
   std::size_t max_log_pending_bytes = 32u
                                       << 20;  // the agent is not read while more waits for the log
+  std::size_t max_early_bytes = 32u << 20;    // of an agent before its session has an id
   std::size_t max_clients = 1000;
   bool durable_first = false;  // clients are told what is safe from a power cut, not before
   std::string client_capabilities = "{}";  // JSON text, told to agents
@@ -181,6 +183,7 @@ class Session final : public std::enable_shared_from_this<Session> {
     // Messages of that time that everyone but it is shown, for it has them in another form.
     std::vector<storage::Sequence> not_for_it;
     storage::Sequence replayed = 0;  // up to here it has the stream from the log
+    ByteBudget held_bytes{0};        // of `held`
   };
 
   // session_start.cpp
@@ -199,6 +202,9 @@ class Session final : public std::enable_shared_from_this<Session> {
   Task<void> write_to_agent();
   Task<void> stop_agent();
   void from_agent(std::string line, Effects& effects);
+  void tell_misunderstood(Effects& effects);
+  Task<void> end_deaf_agent(Error why);
+  Task<void> end_failed_agent();
   // `output`: how far the agent's output has been taken in with them.
   void perform(Effects& effects, const OutputPosition& output = {});
   void learn_from(const storage::MessageRecord& record);
@@ -206,6 +212,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   Task<void> deliver_durable();
   Task<void> deliver_waiting();
   void deliver(Watcher& watcher, const Delivery& delivery);
+  void hold(Watcher& watcher, const Delivery& delivery);
   void drop_overflowed();
   void arm_deadline();
   void on_deadline();
@@ -256,6 +263,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   asio::steady_timer deadline_;
   std::optional<std::chrono::steady_clock::time_point> armed_for_;
   bool prompt_timed_out_ = false;
+  std::size_t misunderstood_ = 0;       // lines of the agent that somebody may have waited for
+  std::optional<Error> agent_failure_;  // why the relay itself ended the agent
   std::optional<std::chrono::steady_clock::time_point> idle_since_;
 
   Error close_error_;

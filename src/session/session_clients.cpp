@@ -45,7 +45,8 @@ Result<ClientId> Session::attach(Attachment attachment) {
                        false,
                        {},
                        {},
-                       replay ? 0 : last_sequence()});
+                       replay ? 0 : last_sequence(),
+                       ByteBudget(context_.options.router.max_pending_bytes)});
   router_->add_client(id, attachment.traits);
   if (attachment.answer) {
     watchers_.back().held.push_back({attachment.answer_at, std::move(*attachment.answer)});
@@ -135,7 +136,9 @@ void Session::release_held(Watcher& one, storage::Sequence before) {
   const bool all = before == Attachment::kAfterReplay;
   const auto due = [&](const Held& held) { return all || held.place < before; };
   for (const Held& held : one.held) {
-    if (due(held)) deliver(one, held.delivery);
+    if (!due(held)) continue;
+    one.held_bytes.give(held.delivery.bytes.size());
+    deliver(one, held.delivery);
   }
   std::erase_if(one.held, due);
 }

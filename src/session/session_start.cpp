@@ -54,6 +54,7 @@ Task<Result<void>> Session::shake_hands(const StartRequest& request) {
   options.greeting = request.greeting;
   options.cwd = agent_->working_directory();
   options.session_params = request.session_params;
+  options.max_early_bytes = context_.options.max_early_bytes;
   if (was_closed_) options.previous_session = record_.agent_session_id;
   Handshake handshake(context_.request_ids, std::move(options));
 
@@ -67,8 +68,8 @@ Task<Result<void>> Session::shake_hands(const StartRequest& request) {
     const auto starved = co_await agent_->diagnose();
     if (state_ == SessionState::kClosing) co_return close_error_;
     if (starved) co_return *starved;
-    co_return agent_timed_out(handshake.phase(), limit, context_.backend.isolation(),
-                              agent_->stderr_tail());
+    co_return agent_timed_out({handshake.phase(), limit, context_.backend.isolation(),
+                               agent_->stderr_tail(), handshake.first_skipped()});
   }
   const std::optional<Error>& failure = std::get<0>(first);
   if (failure) co_return *failure;

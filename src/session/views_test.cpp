@@ -86,7 +86,7 @@ TEST(AgentFailure, QuotesTheLastWholeLinesOfStderr) {
 
 TEST(AgentFailure, SaysWhatToRaiseWhenTheAgentIsSlow) {
   const Error error =
-      agent_timed_out("initialize", std::chrono::milliseconds(250), Isolation::kProcess, "");
+      agent_timed_out({"initialize", std::chrono::milliseconds(250), Isolation::kProcess, "", ""});
   EXPECT_EQ(error.type, ErrorType::kAgentConnectionTimeout);
   EXPECT_THAT(error.explanation, HasSubstr("250 ms"));
   EXPECT_THAT(error.suggested_actions.at(0), HasSubstr("agent.startup_timeout_seconds"));

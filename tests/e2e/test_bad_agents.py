@@ -227,3 +227,76 @@ def test_stderr_reaches_the_log_and_is_limited(relay):
     for _ in range(100):
         client.prompt(id, "/stderr " + "y" * 1000)
     assert len(relay.log_text()) < 1_000_000
+
+
+@pytest.mark.parametrize("how", ["float ids", "text ids", "error null", "no version", "byte order mark"])
+def test_answers_as_some_libraries_write_them(make_relay, how):
+    relay = make_relay({"agent": scripted("spelled", how)})
+    client = relay.websocket()
+    client.new(relay.workspace)
+    result, text = client.prompt("understood")
+    assert (result["stopReason"], text) == ("end_turn", "understood")
+
+
+def test_an_error_that_names_no_request_ends_the_turn_that_waits(make_relay):
+    relay = make_relay({"agent": scripted("error_without_id")})
+    client = relay.websocket()
+    client.new(relay.workspace)
+    error = RelayError(client.answer(client.start_prompt("hello"))["error"])
+    assert error.code == -32700 and str(error) == "cannot read that"
+
+
+def test_text_that_was_cut_inside_an_emoji_reaches_the_agent(relay):
+    client = relay.websocket()
+    session = client.new(relay.workspace)
+    assert client.answer(client.start_prompt("cut \ud83d", session))["result"]["stopReason"] == "end_turn"
+    assert text_of(client.all("session/update")).endswith("cut \ufffd")
+
+
+def test_an_agent_that_closed_its_input_is_ended_and_its_clients_are_told(make_relay):
+    relay = make_relay({"agent": {**scripted("closes_stdin"), "stop_grace": "200ms"}})
+    client = relay.websocket()
+    client.new(relay.workspace)
+    error = RelayError(client.answer(client.start_prompt("hello"))["error"])
+    assert error.type == "agent_exited" and "input" in error.data["explanation"]
+    relay.wait_for_agents(0)
+
+
+def test_an_agent_that_asks_and_never_reads_is_ended_at_its_bound(make_relay):
+    relay = make_relay({"server": {"max_message_bytes": "64K"}, "log": {"level": "info"},
+                        "agent": {**scripted("asks_and_never_reads"), "max_inbox_bytes": "256K", "stop_grace": "200ms"}})
+    client = relay.websocket()
+    client.new(relay.workspace)
+    closed = client.incoming("_acp-relay/session_closed")["params"]["error"]["data"]
+    assert closed["error_type"] == "agent_protocol_error"
+    assert "agent.max_inbox_bytes" in json.dumps(closed["suggested_actions"])
+    assert 512 * 1024 < closed["relevant_state"]["waiting_bytes"] < 1024 * 1024
+    relay.wait_for_agents(0)
+
+
+def test_an_agent_that_says_something_else_is_quoted(make_relay):
+    agent = {**scripted("says_other_things"), "startup_timeout": "500ms", "stop_grace": "200ms"}
+    error = refused(make_relay({"agent": agent}))
+    assert error.type == "agent_connection_timeout"
+    assert "listening on port 4711" in json.dumps(error.data["possible_causes"])
+
+
+def test_what_a_client_puts_into_session_new_reaches_the_agent(make_relay):
+    relay = make_relay({"agent": scripted("tells_of_new")})
+    wanted = {"_meta": {"systemPrompt": "be brief"}, "additionalDirectories": ["/tmp"], "later": [1.50]}
+    for client in (relay.websocket(), relay.http()):
+        result = client.result("session/new", workingDirectory=str(relay.workspace), **wanted)
+        if client.__class__.__name__ == "HttpClient":
+            got = json.loads(client.prompt_text(result["sessionId"], "?"))
+        else:
+            got = json.loads(client.prompt("?")[1])
+        assert got == {**wanted, "cwd": str(relay.workspace), "mcpServers": []}
+
+
+def test_a_cancel_after_the_turn_is_not_for_the_next_one(relay):
+    client = relay.websocket()
+    session = client.new(relay.workspace)
+    assert client.prompt("one")[1] == "one"
+    client.notify("session/cancel", sessionId=session)
+    result, text = client.prompt("two")
+    assert (result["stopReason"], text) == ("end_turn", "two")

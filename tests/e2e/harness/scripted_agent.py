@@ -156,7 +156,8 @@ def mode_unknown_ids():
     def noisy(text):
         for odd in (987654, "never-asked", None):
             send({"id": odd, "result": {"stopReason": "end_turn"}})
-            send({"id": odd, "error": {"code": -32603, "message": "what?"}})
+            if odd is not None:  # an error without an id means the request that waits
+                send({"id": odd, "error": {"code": -32603, "message": "what?"}})
         line(text)
 
     agent.line = noisy
@@ -238,6 +239,88 @@ def mode_never_prompt():
     """Never answers a prompt, whatever is said; ends its turn on nothing."""
     agent = Agent()
     agent.prompt = lambda message: say(message["params"]["sessionId"], "Thinking.")
+    return agent
+
+
+def mode_spelled(how):
+    """Answers are JSON-RPC as some libraries write it."""
+    agent = Agent()
+    ways = {
+        "float ids": lambda m: {**m, "id": float(m["id"])},
+        "text ids": lambda m: {**m, "id": str(m["id"])},
+        "error null": lambda m: {**m, "error": None},
+        "no version": lambda m: {key: value for key, value in m.items() if key != "jsonrpc"},
+        "byte order mark": lambda m: m,
+    }
+
+    def answer(id, result):
+        mark = "\ufeff" if how == "byte order mark" else ""
+        write(mark + json.dumps(ways[how]({"jsonrpc": "2.0", "id": id, "result": result})) + "\n")
+
+    def prompt(message):
+        say(message["params"]["sessionId"], message["params"]["prompt"][0]["text"])
+        answer(message["id"], {"stopReason": "end_turn"})
+
+    agent.initialize = lambda m: answer(m["id"], {"protocolVersion": 1, "agentCapabilities": {}})
+    agent.new = lambda m: answer(m["id"], {"sessionId": agent.session_id})
+    agent.prompt = prompt
+    return agent
+
+
+def mode_error_without_id():
+    agent = Agent()
+    agent.prompt = lambda m: send({"id": None, "error": {"code": -32700, "message": "cannot read that"}})
+    return agent
+
+
+def mode_closes_stdin():
+    """After session/new it reads nothing any more, and lives on."""
+    agent = Agent()
+
+    def new(message):
+        send({"id": message["id"], "result": {"sessionId": agent.session_id}})
+        os.close(0)
+        signal.pause()
+
+    agent.new = new
+    return agent
+
+
+def mode_asks_and_never_reads():
+    agent = Agent()
+
+    def new(message):
+        send({"id": message["id"], "result": {"sessionId": agent.session_id}})
+        request = {"method": "fs/read_text_file", "params": {"path": "x" * 1000}}
+        number = 0
+        while True:
+            number += 1
+            send({"id": number, **request})
+
+    agent.new = new
+    return agent
+
+
+def mode_tells_of_new():
+    """A prompt is answered with the params of session/new."""
+    agent = Agent()
+    kept = []
+
+    def new(message):
+        kept.append(message["params"])
+        send({"id": message["id"], "result": {"sessionId": agent.session_id}})
+
+    def prompt(message):
+        say(message["params"]["sessionId"], json.dumps(kept[0]))
+        send({"id": message["id"], "result": {"stopReason": "end_turn"}})
+
+    agent.new, agent.prompt = new, prompt
+    return agent
+
+
+def mode_says_other_things():
+    agent = Agent()
+    agent.initialize = lambda m: write('{"level":"info","msg":"listening on port 4711"}\n')
     return agent
 
 
