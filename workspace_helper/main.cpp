@@ -1,7 +1,8 @@
 // acp-workspace-helper: makes and removes the directories of a session with rights that the relay
 // may not have itself.
 //
-//   acp-workspace-helper make UID GID DIRECTORY...   each mode 0700, owned by UID:GID
+//   acp-workspace-helper make UID GID DIRECTORY...   each mode 0700, owned by UID:GID; those above
+//                                                    a directory stand before it
 //   acp-workspace-helper remove DIRECTORY...         with all that is in them
 //
 // The relay runs it as a child process, or as root in a container of its own with nothing but the
@@ -69,10 +70,16 @@ std::optional<std::uint32_t> id(std::string_view text) {
   return number;
 }
 
+// Nobody but the caller can reach into a directory before those above it are given away: whoever has
+// the user's uid already could put a link in the place of one, and have the next made elsewhere.
 int make(uid_t uid, gid_t gid, char** directories) {
-  for (char** directory = directories; *directory != nullptr; ++directory) {
-    if (::mkdir(*directory, 0700) != 0) return failed("cannot make", *directory, errno);
-    if (::lchown(*directory, uid, gid) != 0) return failed("cannot give away", *directory, errno);
+  char** end = directories;
+  for (; *end != nullptr; ++end) {
+    if (::mkdir(*end, 0700) != 0) return failed("cannot make", *end, errno);
+  }
+  while (end != directories) {
+    --end;
+    if (::lchown(*end, uid, gid) != 0) return failed("cannot give away", *end, errno);
   }
   return 0;
 }

@@ -86,6 +86,21 @@ TEST(WorkspaceHelper, MakesDirectoriesInOrder) {
   EXPECT_EQ(facts.st_mode & 07777, 0700U);
 }
 
+// The last can't be made: had the first been given away already, its new owner could have led the
+// second elsewhere.
+TEST(WorkspaceHelper, GivesNothingAwayBeforeAllIsMade) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give something away";
+  const TestDirectory directory;
+  const Ended ended =
+      helper({"make", "1234", "1234", directory / "a", directory / "a/b", directory / "a/b"});
+  EXPECT_EQ(ended.code, 1);
+  for (const char* made : {"a", "a/b"}) {
+    struct stat facts = {};
+    ASSERT_EQ(::stat((directory / made).c_str(), &facts), 0);
+    EXPECT_EQ(facts.st_uid, 0U) << made;
+  }
+}
+
 TEST(WorkspaceHelper, TakesNothingThatExists) {
   const TestDirectory directory;
   fs::create_directories(directory / "there");

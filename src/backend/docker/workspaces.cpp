@@ -59,18 +59,21 @@ std::string read_file(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-Result<void> make_directories(const std::vector<std::string>& paths, const ContainerUser& user) {
+}  // namespace
+
+Result<void> make_and_give(const std::vector<std::string>& paths, const ContainerUser& user) {
   for (const std::string& path : paths) {
     if (::mkdir(path.c_str(), 0700) != 0) return unavailable("cannot make", path, errno);
     // Whatever the umask.
-    if (::chmod(path.c_str(), 0700) != 0 || ::lchown(path.c_str(), user.uid, user.gid) != 0) {
-      return unavailable("cannot give away", path, errno);
+    if (::chmod(path.c_str(), 0700) != 0) return unavailable("cannot make", path, errno);
+  }
+  for (auto path = paths.rbegin(); path != paths.rend(); ++path) {
+    if (::lchown(path->c_str(), user.uid, user.gid) != 0) {
+      return unavailable("cannot give away", *path, errno);
     }
   }
   return Result<void>();
 }
-
-}  // namespace
 
 Workspaces::Workspaces(asio::any_io_executor executor, const ContainerOptions& options,
                        engine::EngineClient& engine, std::string instance, Logger log)
@@ -157,7 +160,7 @@ Task<Result<void>> Workspaces::make(SessionId session, ContainerUser user, Worki
   if (options_.home == ContainerHome::kKeep) paths.push_back(directories.home);
   Result<void> made;
   if (::geteuid() == 0 || (user.uid == ::geteuid() && user.gid == ::getegid())) {
-    made = make_directories(paths, user);  // a moment: nothing that would be worth waiting for
+    made = make_and_give(paths, user);  // a moment: nothing that would be worth waiting for
   } else {
     paths.insert(paths.begin(), {"make", std::to_string(user.uid), std::to_string(user.gid)});
     made = co_await run_helper(directories, std::move(paths), true);
@@ -224,6 +227,13 @@ bool Workspaces::disk_is_full() const {
   struct statvfs room = {};
   if (::statvfs(options_.workspace_base_dir.c_str(), &room) != 0) return false;
   return room.f_bavail * room.f_frsize < kTooLittle || (room.f_files > 0 && room.f_favail == 0);
+}
+
+std::optional<Error> Workspaces::unusable() const {
+  const std::string& base = options_.workspace_base_dir;
+  if (::access(base.c_str(), W_OK | X_OK) != 0) return unavailable("cannot write in", base, errno);
+  if (disk_is_full()) return unavailable("cannot write in", base, ENOSPC);
+  return std::nullopt;
 }
 
 }  // namespace relay

@@ -16,10 +16,17 @@
 #include "base/result.hpp"
 #include "engine/client.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace relay {
+
+// Makes directories with mode 0700, those above a directory before it, and then gives them to
+// `user` from the last to the first: nobody but the relay can reach into one before those above it
+// are given away. Whoever has the user's uid already could otherwise put a link in the place of one
+// and have the next made elsewhere, with the relay's rights. On failure some may be left.
+Result<void> make_and_give(const std::vector<std::string>& paths, const ContainerUser& user);
 
 class Workspaces {
  public:
@@ -45,6 +52,9 @@ class Workspaces {
   std::vector<SessionId> all() const;
 
   bool disk_is_full() const;
+
+  // Why no session can be made there now: the disk is full, or the base directory is gone.
+  std::optional<Error> unusable() const;
 
  private:
   Result<void> make_root(const SessionDirectories& directories, const SessionId& session) const;

@@ -29,6 +29,26 @@ struct stat facts_of(const std::string& path) {
   return facts;
 }
 
+// The last can't be made: had the first been given away already, its new owner could have led the
+// second elsewhere.
+TEST(MakeAndGive, GivesNothingAwayBeforeAllIsMade) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give something away";
+  const TestDirectory directory;
+  const ContainerUser user{1234, 1235, "/home/me"};
+  const std::string a = directory / "a";
+  EXPECT_FALSE(make_and_give({a, a + "/b", a + "/b"}, user));
+  for (const std::string& made : {a, a + "/b"}) {
+    EXPECT_EQ(facts_of(made).st_uid, 0U) << made;
+  }
+  const std::string c = directory / "c";
+  EXPECT_TRUE(make_and_give({c, c + "/d"}, user));
+  for (const std::string& made : {c, c + "/d"}) {
+    EXPECT_EQ(facts_of(made).st_uid, 1234U) << made;
+    EXPECT_EQ(facts_of(made).st_gid, 1235U) << made;
+    EXPECT_EQ(facts_of(made).st_mode & 07777, 0700U) << made;
+  }
+}
+
 class WorkspacesTest : public testing::Test {
  protected:
   WorkspacesTest() {
