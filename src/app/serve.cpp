@@ -3,6 +3,7 @@
 #include "app/application.hpp"
 #include "app/settings.hpp"
 #include "base/log.hpp"
+#include "base/open_files.hpp"
 #include "base/random_id.hpp"
 #include "config/load.hpp"
 #include "config/print.hpp"
@@ -19,7 +20,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
-#include <sys/resource.h>
 #include <unistd.h>
 
 namespace relay::app {
@@ -33,14 +33,6 @@ void explain(const Error& error) {
   say("acp-relay: " + error.explanation + "\n");
   for (const std::string& cause : error.possible_causes) say("  perhaps: " + cause + "\n");
   for (const std::string& action : error.suggested_actions) say("  try: " + action + "\n");
-}
-
-// Every session and every client takes descriptors; the soft limit is often 1024.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 config::LoadResult load_configuration(const ServeOptions& options) {
@@ -135,7 +127,7 @@ int run(const config::Config& config, const ServeOptions& options) {
 int serve(const ServeOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of its write
-  raise_descriptor_limit();
+  raise_open_files();
   const config::LoadResult loaded = load_configuration(options);
   for (const auto& warning : loaded.warnings) say("warning: " + describe(warning) + "\n");
   if (!loaded.ok()) {

@@ -49,6 +49,17 @@ def test_streams_end_and_new_sessions_are_refused_while_it_ends(make_relay):
     assert relay.wait() == 0
 
 
+def test_an_agent_ends_with_a_relay_that_is_killed(make_relay):
+    """Also one that heeds neither the end of its input nor SIGTERM."""
+    relay = make_relay({"agent": scripted("deaf_after_new")})
+    relay.http().new(relay.workspace)
+    relay.wait_for_agents(1)
+    relay.may_leave_open_rows = True
+    relay.send_signal(signal.SIGKILL)
+    relay.wait()
+    relay.check_nothing_left()
+
+
 def test_a_stubborn_agent_cannot_hold_the_relay(make_relay):
     relay = make_relay({"server": {"shutdown_timeout": "1s"},
                         "agent": {**scripted("deaf_after_new"), "stop_grace": "60s"}})

@@ -1,6 +1,7 @@
 #include "backend/process/process_backend.hpp"
 
 #include "backend/process/process_fixture.hpp"
+#include "base/open_files.hpp"
 
 #include <gmock/gmock.h>
 
@@ -153,6 +154,29 @@ TEST_F(ProcessBackendTest, NamesTooLargeArguments) {
   EXPECT_THAT(launch_error(options).explanation, HasSubstr("larger than the system allows"));
   options.env = {{"NUL", std::string("a\0b", 3)}};
   EXPECT_THAT(launch_error(options).explanation, HasSubstr("NUL byte"));
+}
+
+TEST_F(ProcessBackendTest, GivesTheLimitOfOpenFilesThatTheRelayWasStartedWith) {
+  rlimit original{};
+  ::getrlimit(RLIMIT_NOFILE, &original);
+  ASSERT_GT(original.rlim_max, 257U);
+  rlimit low = original;
+  low.rlim_cur = 256;
+  ::setrlimit(RLIMIT_NOFILE, &low);
+  const auto limits_of_agent = [this] {
+    auto agent = launch(shell("ulimit -Sn; ulimit -Hn; cat"));
+    std::vector<std::string> lines = read_lines(*agent, 2);
+    run(agent->stop(1s));
+    return lines;
+  };
+  const std::vector<std::string> wanted{"256", std::to_string(original.rlim_max)};
+  EXPECT_EQ(limits_of_agent(), wanted);
+  raise_open_files();
+  rlimit raised{};
+  ::getrlimit(RLIMIT_NOFILE, &raised);
+  EXPECT_EQ(raised.rlim_cur, original.rlim_max);
+  EXPECT_EQ(limits_of_agent(), wanted);
+  ::setrlimit(RLIMIT_NOFILE, &original);
 }
 
 TEST_F(ProcessBackendTest, NamesExhaustedDescriptorsAndRecovers) {

@@ -1,12 +1,14 @@
 #include "backend/process/spawn.hpp"
 
+#include "backend/process/start_child.hpp"
+#include "base/open_files.hpp"
+
 #include <fmt/format.h>
 
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,63 +46,13 @@ void make_non_blocking(const UniqueFd& fd) {
   ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
 }
 
-// The C structures of posix_spawn, destroyed with their scope.
-class SpawnSettings {
- public:
-  SpawnSettings() {
-    ::posix_spawn_file_actions_init(&actions_);
-    ::posix_spawnattr_init(&attributes_);
-  }
-  SpawnSettings(const SpawnSettings&) = delete;
-  SpawnSettings& operator=(const SpawnSettings&) = delete;
-  ~SpawnSettings() {
-    ::posix_spawn_file_actions_destroy(&actions_);
-    ::posix_spawnattr_destroy(&attributes_);
-  }
-
-  // 0 or an errno.
-  int prepare(const std::string& directory, int input, int output, int errors) {
-    sigset_t none;
-    sigset_t all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    // Signals the relay ignores or blocks (SIGPIPE above all) would otherwise be inherited.
-    ::posix_spawnattr_setsigmask(&attributes_, &none);
-    ::posix_spawnattr_setsigdefault(&attributes_, &all);
-    ::posix_spawnattr_setpgroup(&attributes_, 0);
-    ::posix_spawnattr_setflags(
-        &attributes_, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    int failure = ::posix_spawn_file_actions_adddup2(&actions_, input, STDIN_FILENO);
-    if (failure == 0) {
-      failure = ::posix_spawn_file_actions_adddup2(&actions_, output, STDOUT_FILENO);
-    }
-    if (failure == 0) {
-      failure = ::posix_spawn_file_actions_adddup2(&actions_, errors, STDERR_FILENO);
-    }
-    if (failure == 0) {
-      failure = ::posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
-    }
-    if (failure == 0) {
-      failure = ::posix_spawn_file_actions_addchdir_np(&actions_, directory.c_str());
-    }
-    return failure;
-  }
-
-  const posix_spawn_file_actions_t* actions() const { return &actions_; }
-  const posix_spawnattr_t* attributes() const { return &attributes_; }
-
- private:
-  posix_spawn_file_actions_t actions_;
-  posix_spawnattr_t attributes_;
-};
-
 Error start_failed(std::string explanation, const std::string& file) {
   return make_error(ErrorType::kAgentStartFailed, std::move(explanation))
       .with("phase", "spawn")
       .with("command", file);
 }
 
-// What an errno of pipe2, pidfd_open or posix_spawn means for the person who runs the relay.
+// What an errno of pipe2, pidfd_open, vfork or execve means for the person who runs the relay.
 Error explain(int failure, const std::string& file) {
   switch (failure) {
     case E2BIG:
@@ -170,7 +122,7 @@ void kill_and_reap(pid_t pid) {
   }
 }
 
-// posix_spawn takes C strings: a NUL byte would silently cut an argument or a variable short.
+// execve takes C strings: a NUL byte would silently cut an argument or a variable short.
 bool holds_nul(const SpawnRequest& request) {
   const auto has = [](const std::string& text) { return text.find('\0') != std::string::npos; };
   bool found = has(request.command) || has(request.working_directory);
@@ -198,13 +150,6 @@ Result<ChildProcess> spawn(const SpawnRequest& request) {
   for (Pipe* pipe : {&input, &output, &errors}) {
     if (const int failure = open_pipe(*pipe); failure != 0) return explain(failure, *file);
   }
-  SpawnSettings settings;
-  if (const int failure = settings.prepare(request.working_directory, input.read.get(),
-                                           output.write.get(), errors.write.get());
-      failure != 0) {
-    return explain(failure, *file);
-  }
-
   std::vector<std::string> arguments{request.command};
   arguments.insert(arguments.end(), request.args.begin(), request.args.end());
   std::vector<std::string> variables;
@@ -214,9 +159,16 @@ Result<ChildProcess> spawn(const SpawnRequest& request) {
   const std::vector<char*> envp = pointers(variables);
 
   ChildProcess child;
-  if (const int failure = ::posix_spawn(&child.pid, file->c_str(), settings.actions(),
-                                        settings.attributes(), argv.data(), envp.data());
-      failure != 0) {
+  ChildPlan plan;
+  plan.file = file->c_str();
+  plan.arguments = argv.data();
+  plan.environment = envp.data();
+  plan.directory = request.working_directory.c_str();
+  plan.input = input.read.get();
+  plan.output = output.write.get();
+  plan.errors = errors.write.get();
+  plan.open_files = open_files_at_start();
+  if (const int failure = start_child(plan, child.pid); failure != 0) {
     return explain(failure, *file);
   }
   child.pidfd.reset(static_cast<int>(::syscall(SYS_pidfd_open, child.pid, 0)));

@@ -1,4 +1,5 @@
-// Starting a child process: no shell, its own process group, three pipes, a pidfd.
+// Starting a child process: no shell, its own process group, three pipes, a pidfd, the limit of
+// open files that the relay was started with. The kernel kills it when the relay is killed.
 //
 // Synchronous (about half a millisecond); the caller owns the child and must end and reap it.
 // Errors: agent_start_failed and workspace_unavailable, each naming cause and remedy; after an
