@@ -17,6 +17,7 @@
 #include "base/async.hpp"
 #include "base/result.hpp"
 #include "engine/json_objects.hpp"
+#include "engine/tar.hpp"
 #include "engine/values.hpp"
 #include "http/client.hpp"
 
@@ -116,8 +117,8 @@ class EngineClient {
   // One reading, without waiting for a second sample. Empty: it does not run.
   Task<Result<std::optional<ContainerUsage>>> usage(std::string id);
 
-  // A regular file of the container's file system, at most `max_bytes`. Empty: no such file, or
-  // something else by that name (a directory, a link).
+  // A regular file of the container's file system, at most `max_bytes`; symbolic links are followed
+  // within it, 16 at most. Empty: no such file, or something else by that name (a directory).
   Task<Result<std::optional<std::string>>> read_file(std::string id, std::string path,
                                                      std::size_t max_bytes);
   // Puts an executable file (mode 0755, root's) into a directory of the container, which exists.
@@ -143,6 +144,9 @@ class EngineClient {
     http::Response refused;                // otherwise
   };
 
+  // What lies at `path`, a link as itself. Empty: nothing, or neither file nor link.
+  Task<Result<std::optional<ArchiveEntry>>> read_entry(std::string id, std::string path,
+                                                       std::size_t max_bytes);
   // Targets begin behind the version. Any status is a success.
   Task<Result<http::Response>> call(http::Request request);
   Task<Result<http::Response>> call_on(http::Client& client, http::Request request);

@@ -108,7 +108,8 @@ constexpr RefusalRule kRules[] = {
      "a mount point is missing in the image, and the root is read-only",
      "make the directory in the image, or set container.readonly_rootfs to false"},
     {"duplicate mount point", "", kVolumes, "two volumes have the same place in the container",
-     "correct container.extra_volumes or container.tmpfs"},
+     "correct container.extra_volumes or container.tmpfs; for a volume at the agent's home set "
+     "container.home: image"},
     {"invalid mount", "", kVolumes, "a volume can't be mounted as it is written",
      "correct container.extra_volumes (SOURCE:DESTINATION[:ro|rw])"},
     {"invalid volume", "", kVolumes, "a volume can't be mounted as it is written",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <numeric>
@@ -16,8 +17,8 @@ struct Field {
   std::size_t at, bytes;
 };
 constexpr Field kName{0, 100}, kMode{100, 8}, kOwner{108, 8}, kGroup{116, 8}, kSize{124, 12},
-    kTime{136, 12}, kChecksum{148, 8}, kType{156, 1}, kMagic{257, 8}, kOwnerName{265, 32},
-    kGroupName{297, 32};
+    kTime{136, 12}, kChecksum{148, 8}, kType{156, 1}, kLink{157, 100}, kMagic{257, 8},
+    kOwnerName{265, 32}, kGroupName{297, 32};
 
 std::string_view field(std::string_view header, Field where) {
   return header.substr(where.at, where.bytes);
@@ -56,8 +57,26 @@ std::uint64_t checksum(std::string_view header) {
   return sum;
 }
 
-// Notes about the entry that follows, which hold nothing that matters here.
+// Notes about the entry that follows; of what they say only a long target of a link matters here.
 bool is_note(char type) { return type == 'x' || type == 'g' || type == 'L' || type == 'K'; }
+
+std::string_view until_nul(std::string_view text) { return text.substr(0, text.find('\0')); }
+
+// "<length> linkpath=<target>\n" among such records; empty: there is none.
+std::string_view link_of_records(std::string_view records) {
+  constexpr std::string_view kKey = "linkpath=";
+  while (!records.empty()) {
+    std::size_t length = 0;
+    const auto [end, failure] =
+        std::from_chars(records.data(), records.data() + records.size(), length);
+    const auto digits = static_cast<std::size_t>(end - records.data());
+    if (failure != std::errc{} || length < digits + 2 || length > records.size()) return {};
+    const std::string_view record = records.substr(digits + 1, length - digits - 2);
+    if (record.starts_with(kKey)) return record.substr(kKey.size());
+    records.remove_prefix(length);
+  }
+  return {};
+}
 
 void put(std::string& header, Field where, std::string_view text) {
   header.replace(where.at, text.size(), text);
@@ -72,7 +91,8 @@ void put_octal(std::string& header, Field where, std::uint64_t value) {
 
 }  // namespace
 
-std::optional<std::string> first_file(std::string_view archive) {
+std::optional<ArchiveEntry> first_entry(std::string_view archive) {
+  std::string long_target;
   while (archive.size() >= kBlock) {
     const std::string_view header = archive.substr(0, kBlock);
     archive.remove_prefix(kBlock);
@@ -80,8 +100,16 @@ std::optional<std::string> first_file(std::string_view archive) {
     if (!size || number(field(header, kChecksum)) != checksum(header)) return std::nullopt;
     if (*size > archive.size()) return std::nullopt;
     const char type = header[kType.at];
-    if (type == '0' || type == '\0' || type == '7') return std::string(archive.substr(0, *size));
+    const std::string_view content = archive.substr(0, *size);
+    if (type == '0' || type == '\0' || type == '7')
+      return ArchiveEntry{false, std::string(content)};
+    if (type == '2') {
+      const std::string_view target = until_nul(field(header, kLink));
+      return ArchiveEntry{true, long_target.empty() ? std::string(target) : long_target};
+    }
     if (!is_note(type)) return std::nullopt;
+    if (type == 'K') long_target = until_nul(content);
+    if (type == 'x' && !link_of_records(content).empty()) long_target = link_of_records(content);
     const std::size_t padded = (*size + kBlock - 1) / kBlock * kBlock;
     archive.remove_prefix(std::min(padded, archive.size()));
   }

@@ -29,6 +29,12 @@ std::string output_of(const std::string& command) {
   return out;
 }
 
+std::optional<std::string> file_in(std::string_view archive) {
+  const std::optional<ArchiveEntry> entry = first_entry(archive);
+  if (!entry || entry->is_link) return std::nullopt;
+  return entry->content;
+}
+
 class Tar : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -50,14 +56,26 @@ class Tar : public ::testing::Test {
 
 TEST_F(Tar, ReadsAFileOfEveryFormat) {
   for (const char* format : {"ustar", "gnu", "pax", "v7"}) {
-    EXPECT_EQ(first_file(made_by_tar(format, "passwd")), "root:x:0:0:root:/root:/bin/sh\n")
-        << format;
-    EXPECT_EQ(first_file(made_by_tar(format, "empty")), "") << format;
-    EXPECT_EQ(first_file(made_by_tar(format, "link")), std::nullopt) << format;
-    EXPECT_EQ(first_file(made_by_tar(format, "sub")), std::nullopt) << format;
+    EXPECT_EQ(file_in(made_by_tar(format, "passwd")), "root:x:0:0:root:/root:/bin/sh\n") << format;
+    EXPECT_EQ(file_in(made_by_tar(format, "empty")), "") << format;
+    EXPECT_EQ(first_entry(made_by_tar(format, "link")), (ArchiveEntry{true, "passwd"})) << format;
+    EXPECT_EQ(file_in(made_by_tar(format, "sub")), std::nullopt) << format;
   }
   for (const char* format : {"gnu", "pax"}) {
-    EXPECT_EQ(first_file(made_by_tar(format, std::string(200, 'n'))), "long name") << format;
+    EXPECT_EQ(file_in(made_by_tar(format, std::string(200, 'n'))), "long name") << format;
+  }
+}
+
+TEST_F(Tar, KnowsWhereALinkLeadsHoweverFar) {
+  const std::string far = "/nix/store/" + std::string(150, 'h') + "/etc/passwd";
+  fs::create_symlink(far, directory_ + "/far");
+  for (const char* format : {"gnu", "pax"}) {
+    const std::string archive = made_by_tar(format, "far");
+    EXPECT_EQ(first_entry(archive), (ArchiveEntry{true, far})) << format;
+    for (std::size_t size = 0; size < archive.size(); size += 13) {
+      const auto cut = first_entry(std::string_view(archive).substr(0, size));
+      if (cut) EXPECT_EQ(cut->content, far) << format << size;
+    }
   }
 }
 
@@ -74,25 +92,25 @@ TEST(TarBytes, GoThereAndBack) {
     const std::string content(size, 'c');
     const std::string archive = executable_archive("helper", content);
     EXPECT_EQ(archive.size() % 512, 0u);
-    EXPECT_EQ(first_file(archive), content);
+    EXPECT_EQ(file_in(archive), content);
   }
-  EXPECT_EQ(first_file(executable_archive(std::string(300, 'n'), "x")), "x");
+  EXPECT_EQ(file_in(executable_archive(std::string(300, 'n'), "x")), "x");
 }
 
 TEST(TarBytes, AreRefusedWhenCutOffOrDamaged) {
   const std::string archive = executable_archive("helper", std::string(600, 'c'));
   for (std::size_t size = 0; size < 512 + 600; size += 13) {
-    EXPECT_EQ(first_file(std::string_view(archive).substr(0, size)), std::nullopt) << size;
+    EXPECT_EQ(file_in(std::string_view(archive).substr(0, size)), std::nullopt) << size;
   }
   for (std::size_t at = 0; at < 512; ++at) {
     std::string damaged = archive;
     damaged[at] = static_cast<char>(damaged[at] + 1);
     if (at == 155) continue;  // the blank behind the checksum
-    EXPECT_EQ(first_file(damaged), std::nullopt) << at;
+    EXPECT_EQ(file_in(damaged), std::nullopt) << at;
   }
-  EXPECT_EQ(first_file(std::string(2048, '\0')), std::nullopt);
-  EXPECT_EQ(first_file(std::string(2048, 'x')), std::nullopt);
-  EXPECT_EQ(first_file(std::string(2048, '\xff')), std::nullopt);
+  EXPECT_EQ(file_in(std::string(2048, '\0')), std::nullopt);
+  EXPECT_EQ(file_in(std::string(2048, 'x')), std::nullopt);
+  EXPECT_EQ(file_in(std::string(2048, '\xff')), std::nullopt);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from harness.containers import demo_files
+from harness.containers import GROUP, PASSWD, demo_files, shell, tools_files
 from harness.http_client import RelayError
 from harness.relay import DEMO_AGENT, ROOT
 
@@ -100,3 +100,27 @@ def test_the_demo_image_needs_neither_registry_nor_docker_command(make_container
     assert client.prompt_text(client.new("/workspace"), "/write hello.txt hi") is not None
     relay.stop()
     engine.remove_image(tag)
+
+
+def test_users_of_an_image_whose_account_files_are_links(make_shell_relay, engine, tools_image):
+    """As Nix makes them: into the store, by a path that an archive has no room for in its header."""
+    store = f"nix/store/{'h' * 120}-users/etc"
+    files = {**tools_files(), f"{store}/passwd": (0o644, 0, PASSWD.replace(b"1000:1000", b"1234:1235")),
+             f"{store}/group": (0o644, 0, GROUP),
+             "etc/passwd": (0o777, 0, f"/{store}/passwd"), "etc/group": (0o777, 0, "../etc/to-group"),
+             "etc/to-group": (0o777, 0, f"../{store}/group")}
+    tag = "acp-relay-test/linked-accounts:1"
+    engine.import_image(tag, files, "ENV PATH=/bin", "USER agent", 'CMD ["/bin/acp-demo-agent"]')
+    client = make_shell_relay({"image": tag}).websocket()
+    client.new("/workspace")
+    assert shell(client, "id -u; id -g; echo x > /workspace/mine; pwd; cd; pwd") == (
+        0, "1234\n1235\n/workspace\n/home/agent\n")
+
+
+def test_an_image_whose_user_it_does_not_know_itself(make_container_relay, engine):
+    tag = "acp-relay-test/unknown-user:1"
+    engine.import_image(tag, demo_files(), "USER nobody-knows", 'CMD ["/bin/acp-demo-agent"]')
+    relay = make_container_relay({"image": tag}, start=False).launch()
+    assert relay.wait() == 1
+    assert "set container.user to a number" in relay.log_text()
+    assert "leave it empty" not in relay.log_text(), "it is empty"

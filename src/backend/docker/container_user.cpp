@@ -42,12 +42,18 @@ std::vector<std::string_view> line_about(std::string_view file, std::string_view
   return {};
 }
 
-Error unknown(std::string_view kind, std::string_view name) {
-  return make_error(ErrorType::kContainerStartFailed,
-                    "the image has no " + std::string(kind) + " " + std::string(name))
-      .because("/etc/passwd and /etc/group of the image do not name it")
-      .suggest("set container.user to a number (uid:gid), or leave it empty for the image's user")
-      .with("phase", "create");
+Error unknown(std::string_view kind, std::string_view name, UserChoice choice) {
+  Error error = make_error(ErrorType::kContainerStartFailed,
+                           "the image has no " + std::string(kind) + " " + std::string(name))
+                    .because("/etc/passwd and /etc/group of the image do not name it")
+                    .with("phase", "create")
+                    .with("key", "container.user");
+  if (choice == UserChoice::kImages) {
+    error.possible_causes.emplace_back("the image says so itself (USER in its Dockerfile)");
+    return std::move(error).suggest("set container.user to a number (uid:gid)");
+  }
+  return std::move(error).suggest(
+      "set container.user to a number (uid:gid), or leave it empty for the image's user");
 }
 
 std::string home_in_environment(const ImageUsers& image) {
@@ -60,14 +66,15 @@ std::string home_in_environment(const ImageUsers& image) {
 
 }  // namespace
 
-Result<ContainerUser> resolve_user(std::string_view user, const ImageUsers& image) {
+Result<ContainerUser> resolve_user(std::string_view user, const ImageUsers& image,
+                                   UserChoice choice) {
   const auto colon = user.find(':');
   const std::string_view before = user.substr(0, colon);
   const std::string_view name = before.empty() ? "0" : before;
   ContainerUser found;
   const auto entry = line_about(image.passwd, name, 4);
   const auto uid = number(entry.empty() ? name : entry[2]);
-  if (!uid) return unknown("user", name);
+  if (!uid) return unknown("user", name, choice);
   found.uid = *uid;
   if (!entry.empty()) found.gid = number(entry[3]).value_or(0);
   if (entry.size() >= 6 && entry[5].starts_with('/')) found.home = entry[5];
@@ -75,7 +82,7 @@ Result<ContainerUser> resolve_user(std::string_view user, const ImageUsers& imag
   if (!group.empty()) {
     const auto line = line_about(image.group, group, 3);
     const auto gid = number(line.empty() ? group : line[2]);
-    if (!gid) return unknown("group", group);
+    if (!gid) return unknown("group", group, choice);
     found.gid = *gid;
   }
   // HOME of the image wins over the user's entry, as it does in the container.

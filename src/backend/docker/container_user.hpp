@@ -25,8 +25,14 @@ struct ImageUsers {
   std::vector<std::string> environment;  // "NAME=value"
 };
 
-// `user`: "", name, uid, name:group or uid:gid. Fails with container_start_failed, naming
-// container.user, for a name that the image does not know.
-Result<ContainerUser> resolve_user(std::string_view user, const ImageUsers& image);
+enum class UserChoice {
+  kConfigured,  // container.user
+  kImages,      // that is empty: USER of the image
+};
+
+// `user`: "", name, uid, name:group or uid:gid, chosen by `choice`. Fails with
+// container_start_failed, naming container.user, for a name that the image does not know.
+Result<ContainerUser> resolve_user(std::string_view user, const ImageUsers& image,
+                                   UserChoice choice = UserChoice::kConfigured);
 
 }  // namespace relay

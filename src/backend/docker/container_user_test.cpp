@@ -79,6 +79,17 @@ TEST(ContainerUser, OfAnImageWithoutFilesIsANumber) {
   EXPECT_FALSE(resolve_user("0:root", {}));
 }
 
+TEST(ContainerUser, OfTheImageIsNotAdvisedToBeTheImages) {
+  for (const UserChoice choice : {UserChoice::kConfigured, UserChoice::kImages}) {
+    const auto found = resolve_user("nobody", {}, choice);
+    ASSERT_FALSE(found);
+    const std::string& advice = found.error().suggested_actions[0];
+    EXPECT_NE(advice.find("set container.user to a number"), std::string::npos) << advice;
+    EXPECT_EQ(advice.find("leave it empty") != std::string::npos, choice == UserChoice::kConfigured)
+        << advice;
+  }
+}
+
 TEST(ContainerUser, ThatTheImageDoesNotKnowIsAnErrorThatNamesTheKey) {
   // Damaged entries too: the Engine would read their ids as 0 and run the agent as root.
   for (const std::string_view user :

@@ -90,7 +90,8 @@ Task<Result<ContainerUser>> DockerBackend::find_user(engine::ImageFacts image) {
   users.group = group->value_or("");
   users.environment = std::move(image.environment);
   const std::string& configured = context_.options.user;
-  auto user = resolve_user(configured.empty() ? image.user : configured, users);
+  auto user = configured.empty() ? resolve_user(image.user, users, UserChoice::kImages)
+                                 : resolve_user(configured, users, UserChoice::kConfigured);
   if (user) users_.emplace(image.id, *user);
   co_return user;
 }

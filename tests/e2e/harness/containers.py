@@ -52,7 +52,7 @@ def import_demo(engine):
     return _import(engine, "demo", demo_files(), 'CMD ["/bin/acp-demo-agent"]')
 
 
-def import_tools(engine):
+def tools_files():
     """The demo agent, busybox, and an agent that runs shell scripts."""
     assert BUSYBOX.is_file(), "busybox-static is missing; run scripts/install.sh"
     files = {**demo_files(), "bin/busybox": (0o755, 0, BUSYBOX.read_bytes()),
@@ -60,7 +60,11 @@ def import_tools(engine):
              "etc/nsswitch.conf": (0o644, 0, b"hosts: files dns\n")}
     for applet in subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True).stdout.split():
         files.setdefault(f"bin/{applet}", (0o777, 0, "busybox"))
-    return _import(engine, "tools", files, 'CMD ["/bin/acp-demo-agent"]')
+    return files
+
+
+def import_tools(engine):
+    return _import(engine, "tools", tools_files(), 'CMD ["/bin/acp-demo-agent"]')
 
 
 def import_example(engine):
