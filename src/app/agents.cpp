@@ -1,5 +1,6 @@
 #include "app/agents.hpp"
 
+#include "app/mounts.hpp"
 #include "app/settings.hpp"
 #include "backend/docker/docker_backend.hpp"
 #include "backend/process/process_backend.hpp"
@@ -112,6 +113,7 @@ Task<Result<std::unique_ptr<AgentBackend>>> Agents::open_container(const config:
                                                                    const AgentsContext& context,
                                                                    Logger log) {
   if (!host_) co_return *no_host_because_;
+  if (auto failure = dangerous_mount(config, host_->engine.socket_path())) co_return *failure;
   ContainerOptions options =
       container_options(config, beside_the_relay("acp-workspace-helper").string());
   options.redact = context.redact;

@@ -266,8 +266,9 @@ TEST(AgentKeys, AreExplainedAndUnique) {
     EXPECT_FALSE(key.doc.empty() || key.type.empty() || key.inherited.empty()) << key.name;
   }
   // Every key of a container is one of its agent's or has a reason to be one for all.
-  const std::set<std::string> for_all{"enabled",     "required",    "workspace_base_dir",
-                                      "auto_remove", "docker_host", "max_concurrent_starts"};
+  const std::set<std::string> for_all{
+      "enabled",     "required",    "workspace_base_dir",   "selinux_label",
+      "auto_remove", "docker_host", "max_concurrent_starts"};
   for (const Key& key : all_keys()) {
     if (!key.path.starts_with("container.")) continue;
     const std::string name = key.path.substr(key.path.find('.') + 1);

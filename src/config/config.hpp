@@ -158,6 +158,9 @@ enum class HomeMode {
   kImage,  // what the image has there
 };
 
+// What SELinux is told of a mount.
+enum class SelinuxLabel { kNone, kShared, kPrivate };
+
 enum class PullPolicy { kMissing, kAlways, kNever };
 
 struct ContainerConfig {
@@ -179,8 +182,9 @@ struct ContainerConfig {
   HomeMode home = HomeMode::kKeep;
   std::string runtime;  // empty: the Engine's default
   std::string workspace_base_dir = "/var/lib/acp-relay/workspaces";
-  Strings mount_roots;    // absolute host directories
-  Strings extra_volumes;  // "src:dst[:ro|rw]", see parse_volume
+  SelinuxLabel selinux_label = SelinuxLabel::kNone;  // of what lies in it
+  Strings mount_roots;                               // absolute host directories
+  Strings extra_volumes;                             // see parse_volume
   bool auto_remove = true;
   PullPolicy pull_policy = PullPolicy::kMissing;
   Milliseconds pull_timeout{10 * 60'000};
@@ -215,11 +219,12 @@ struct Volume {
   std::string source;
   std::string target;
   bool read_only = true;
+  SelinuxLabel label = SelinuxLabel::kNone;
   bool operator==(const Volume&) const = default;
 };
 
-// Empty when `text` is not "src:dst[:ro|rw]" with an absolute target and an absolute path or a
-// volume name as source.
+// Empty when `text` is not "src:dst[:OPTIONS]" with an absolute target and an absolute path or a
+// volume name as source. OPTIONS are ro or rw, z or Z, each once, with a comma between them.
 std::optional<Volume> parse_volume(const std::string& text);
 
 // container.tmpfs, or what a container with a read-only root needs when that is empty.
@@ -241,6 +246,8 @@ struct Config {
   // What ${VAR} brought into keys that may carry a secret on a command line (agent.args,
   // container.command, container.log_opts, container.labels): printed as ***.
   Strings expanded_secrets;
+
+  std::string file;  // where it was read from; empty: from no file
 
   bool operator==(const Config&) const = default;
 };

@@ -33,7 +33,10 @@ Config loaded(const std::string& path, std::size_t warnings, const Environment& 
   const LoadResult result = load(at_root(path), environment);
   for (const Problem& problem : result.problems) ADD_FAILURE() << describe(problem);
   EXPECT_EQ(result.warnings.size(), warnings) << path;
-  return result.config;
+  EXPECT_EQ(result.config.file, at_root(path));
+  Config config = result.config;
+  config.file.clear();  // values are what matters
+  return config;
 }
 
 TEST(EarlierFile, ConfigMeansWhatItSays) {

@@ -25,7 +25,8 @@ void add_container_keys(std::vector<Key>& keys) {
      "Memory of a container with all its files in tmpfs, at least 6M; swap is not added. 0: no "
      "limit.");
   at("cpu_limit", &C::cpu_limit, number(0, 4096),
-     "CPU time of a container, in CPUs: 0.5 is half of one. 0: no limit.");
+     "CPU time of a container, in CPUs: 0.5 is half of one. More than the Engine's host has is "
+     "lowered to that, with a warning. 0: no limit.");
   at("pids_limit", &C::pids_limit, count<std::int64_t>(0, 4'194'304),
      "Processes and threads in a container at a time, the init process among them. 0: no limit.");
   at("ulimits", &C::ulimits, string_map(),
@@ -45,9 +46,9 @@ void add_container_keys(std::vector<Key>& keys) {
      "Linux capabilities that are taken from the Engine's own set, with or without CAP_; ALL for "
      "every one.");
   at("security_opt", &C::security_opt, strings(),
-     "Security options: no-new-privileges, seccomp=default (the Engine's own profile), "
-     "seccomp=/path/profile.json (a file of the relay's host, read at start), apparmor=NAME, "
-     "label=....");
+     "Security options: seccomp=default (the Engine's own profile), seccomp=/path/profile.json (a "
+     "file of the relay's host, read at start), apparmor=NAME, label=.... no-new-privileges is in "
+     "force whatever else is said; no-new-privileges=false is unsafe.");
   at("user", &C::user, text(),
      "User in the container as name or uid, optionally :group; names are looked up in the image's "
      "/etc/passwd and /etc/group. Empty: the image's user. The workspace belongs to it.");
@@ -65,11 +66,19 @@ void add_container_keys(std::vector<Key>& keys) {
   at("workspace_base_dir", &C::workspace_base_dir, text(),
      "Directory in which each session gets its workspace and home, made at start when it is "
      "missing. The same path for the relay and for the host of the Engine.");
+  at("selinux_label", &C::selinux_label,
+     choice<SelinuxLabel>({{"none", SelinuxLabel::kNone},
+                           {"shared", SelinuxLabel::kShared},
+                           {"private", SelinuxLabel::kPrivate}}),
+     "On hosts with SELinux: the label of a session's workspace and home. none: as it is; shared: "
+     "every container may use it (z); private: only the session's own (Z).");
   at("mount_roots", &C::mount_roots, strings(),
      "Directories at or below which a client may choose its working directory, which is then "
      "mounted read-write at the same path, symbolic links resolved. Empty: always the workspace.");
   at("extra_volumes", &C::extra_volumes, strings(),
-     "Further mounts of every container as src:dst[:ro|rw], read-only unless said; src is a path "
+     "Further mounts of every container as src:dst[:ro|rw], read-only unless said, with ,z or ,Z "
+     "for "
+     "SELinux; src is a path "
      "that exists on the Engine's host, or the name of a volume of the Engine.");
   at("auto_remove", &C::auto_remove, flag(),
      "true: when a session has ended, its container and directories are removed. false: both stay, "
@@ -106,7 +115,8 @@ void add_container_keys(std::vector<Key>& keys) {
       .secrecy = Secrecy::kMayCarry;
   at("allow_unsafe", &C::allow_unsafe, flag(),
      "true: accepts values that undo the isolation, with a warning: the network of the host, "
-     "unconfined profiles, mounting /, /proc or the Docker socket.");
+     "unconfined profiles, mounting /, /proc, the Docker socket, what is the relay's own, or what "
+     "root of the host trusts.");
 }
 
 }  // namespace relay::config

@@ -60,6 +60,22 @@ void sort_by_place(std::vector<Problem>& problems) {
   });
 }
 
+LoadResult read_text(std::string_view text, const std::string& name, std::string file,
+                     const Environment& environment) {
+  Loading loading;
+  loading.config.file = std::move(file);
+  ParsedYaml parsed = parse_yaml(text, name);
+  loading.problems = std::move(parsed.problems);
+  expand_variables(parsed.root, name, environment, loading);
+  apply_file(parsed.root, name, loading);
+  apply_environment(environment, loading);
+  apply_agents(environment, name, loading);
+  check_rules(name, loading);
+  sort_by_place(loading.problems);
+  sort_by_place(loading.warnings);
+  return {std::move(loading.config), std::move(loading.warnings), std::move(loading.problems)};
+}
+
 LoadResult refused(const std::string& path, std::string message, std::string remedy) {
   LoadResult result;
   result.problems.push_back({path, 0, 0, "", std::move(message), std::move(remedy)});
@@ -95,17 +111,7 @@ std::string describe(const Problem& problem) {
 
 LoadResult load_text(std::string_view text, const std::string& name,
                      const Environment& environment) {
-  Loading loading;
-  ParsedYaml parsed = parse_yaml(text, name);
-  loading.problems = std::move(parsed.problems);
-  expand_variables(parsed.root, name, environment, loading);
-  apply_file(parsed.root, name, loading);
-  apply_environment(environment, loading);
-  apply_agents(environment, name, loading);
-  check_rules(name, loading);
-  sort_by_place(loading.problems);
-  sort_by_place(loading.warnings);
-  return {std::move(loading.config), std::move(loading.warnings), std::move(loading.problems)};
+  return read_text(text, name, {}, environment);
 }
 
 LoadResult load(const std::string& path, const Environment& environment) {
@@ -128,7 +134,7 @@ LoadResult load(const std::string& path, const Environment& environment) {
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (file.bad()) return refused(path, "can't be read to its end", "check the disk it lies on");
   text.resize(static_cast<std::size_t>(file.gcount()));
-  return load_text(text, path, environment);
+  return read_text(text, path, path, environment);
 }
 
 }  // namespace relay::config

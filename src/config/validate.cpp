@@ -174,13 +174,13 @@ void check_agent(const AgentConfig& agent, const std::string& section, Findings&
 }
 
 // What was said of a value of the default agent is not said again of those who inherit it.
-void check_named_agent(const NamedAgentConfig& agent, const Findings& of_default,
-                       Findings& findings) {
+void check_named_agent(const NamedAgentConfig& agent, const std::vector<OwnPlace>& own_of_relay,
+                       const Findings& of_default, Findings& findings) {
   const std::string section = "agents." + agent.name + ".";
   Findings own;
   check_agent(agent.agent, section, own);
   if (agent.isolation == AgentIsolation::kContainer)
-    validate_container(agent.container, section, own);
+    validate_container(agent.container, section, own_of_relay, own);
   for (Finding& finding : own) {
     const std::string key = finding.key.substr(section.size());
     const bool is_known =
@@ -221,10 +221,11 @@ std::vector<Finding> validate(const Config& config) {
   if (config.database.enabled && config.database.path.empty())
     refuse(findings, "database.path", "empty",
            "give a file, or set database.enabled: false to store nothing");
-  validate_container(config.container, "container.", findings);
+  const std::vector<OwnPlace> own = own_places(config);
+  validate_container(config.container, "container.", own, findings);
   const Findings of_default = findings;
   for (const NamedAgentConfig& agent : config.agents)
-    check_named_agent(agent, of_default, findings);
+    check_named_agent(agent, own, of_default, findings);
   return findings;
 }
 

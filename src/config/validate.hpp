@@ -3,6 +3,7 @@
 #pragma once
 
 #include "config/config.hpp"
+#include "config/mount_danger.hpp"
 
 #include <string>
 #include <string_view>
@@ -22,8 +23,9 @@ struct Finding {
 std::vector<Finding> validate(const Config& config);
 
 // The part of it that concerns config.container; its keys are below `section` ("container.").
+// `own` is what no agent may have.
 void validate_container(const ContainerConfig& container, const std::string& section,
-                        std::vector<Finding>& findings);
+                        const std::vector<OwnPlace>& own, std::vector<Finding>& findings);
 
 // True for "localhost" and addresses in 127.0.0.0/8 and ::1 (also in brackets).
 bool is_loopback(std::string_view host);

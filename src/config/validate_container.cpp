@@ -1,9 +1,9 @@
+#include "config/mount_danger.hpp"
 #include "config/suggest.hpp"
 #include "config/validate.hpp"
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 #include <limits>
 
 namespace relay::config {
@@ -49,45 +49,6 @@ bool is_word(std::string_view text, std::string_view also = "_.-") {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
            also.find(c) != std::string_view::npos;
   });
-}
-
-std::string normal(const std::string& path) {
-  std::string text = std::filesystem::path(path).lexically_normal().string();
-  while (text.size() > 1 && text.back() == '/') text.pop_back();
-  while (text.starts_with("//")) text.erase(0, 1);
-  return text;
-}
-
-bool contains(const std::string& directory, const std::string& path) {
-  return directory == "/" || path == directory || path.starts_with(directory + "/");
-}
-
-// Why a host path must not be seen by an agent; empty when it may.
-std::string danger_of(const std::string& path, const std::string& docker_host) {
-  const std::string clean = normal(path);
-  if (clean == "/") return "the whole file system of the host";
-  const std::string name = std::filesystem::path(clean).filename().string();
-  constexpr std::string_view kUnix = "unix://";
-  const std::string engine = docker_host.starts_with(kUnix)
-                                 ? normal(docker_host.substr(kUnix.size()))
-                                 : "/var/run/docker.sock";
-  for (const std::string& socket :
-       {std::string("/var/run/docker.sock"), std::string("/run/docker.sock"),
-        std::string("/run/podman/podman.sock"), std::string("/run/containerd/containerd.sock"),
-        engine}) {
-    if (contains(clean, socket)) return "gives control over the host: it holds " + socket;
-  }
-  if (name == "docker.sock" || name == "podman.sock" || name == "containerd.sock")
-    return "gives control over the host: it is the socket of a container engine";
-  for (const std::string& tree : {std::string("/proc"), std::string("/sys"), std::string("/dev"),
-                                  std::string("/var/lib/docker"), std::string("/run/containerd")}) {
-    if (contains(tree, clean)) return "lies in " + tree + " of the host";
-    if (contains(clean, tree)) return "holds " + tree + " of the host";
-  }
-  for (const std::string& file : {std::string("/etc/shadow"), std::string("/root/.ssh")}) {
-    if (contains(clean, file)) return "holds " + file + " of the host";
-  }
-  return {};
 }
 
 void check_resources(const ContainerConfig& c, Checks& checks) {
@@ -144,9 +105,11 @@ void check_network(const ContainerConfig& c, Checks& checks) {
 void check_tmpfs(const ContainerConfig& c, Checks& checks) {
   for (std::size_t i = 0; i < c.tmpfs.size(); ++i) {
     const std::string path = c.tmpfs[i].substr(0, c.tmpfs[i].find(':'));
-    if (!path.starts_with('/') || normal(path) == "/" || contains("/workspace", normal(path)))
+    if (!path.starts_with('/') || normal_path(path) == "/" ||
+        is_within("/workspace", normal_path(path)))
       checks.refuse(item("tmpfs", i), "not a directory for memory",
-                    "write /path or /path:size=64m, neither / nor /workspace");
+                    "write /path or /path:size=64m, neither / nor /workspace, which is the "
+                    "session's directory below container.workspace_base_dir");
   }
 }
 
@@ -213,7 +176,9 @@ void check_security_option(const std::string& option, const std::string& key, Ch
   if (value == "unconfined" || (name == "label" && value == "disable")) {
     checks.danger(key, option + " takes a protection away");
   } else if (name == "no-new-privileges") {
-    if (split != std::string::npos && value != "true" && value != "false")
+    if (value == "false")
+      checks.danger(key, option + " lets programs of the image make the agent root");
+    else if (split != std::string::npos && value != "true")
       checks.refuse(key, "not a form of no-new-privileges", "write no-new-privileges");
   } else if (name == "seccomp") {
     if (value != "default" && value != "builtin" && !value.starts_with('/'))
@@ -227,7 +192,7 @@ void check_security_option(const std::string& option, const std::string& key, Ch
   }
 }
 
-void check_volumes(const ContainerConfig& c, Checks& checks) {
+void check_volumes(const ContainerConfig& c, const std::vector<OwnPlace>& own, Checks& checks) {
   for (std::size_t i = 0; i < c.extra_volumes.size(); ++i) {
     const std::string key = item("extra_volumes", i);
     const auto volume = parse_volume(c.extra_volumes[i]);
@@ -236,25 +201,32 @@ void check_volumes(const ContainerConfig& c, Checks& checks) {
                     "write /host/path:/container/path, with :ro or :rw behind it");
       continue;
     }
-    const std::string target = normal(volume->target);
-    if (target == "/" || contains("/workspace", target))
-      checks.refuse(key, "can't be mounted over " + target, "choose another target");
+    const std::string target = normal_path(volume->target);
+    if (target == "/" || is_within("/workspace", target))
+      checks.refuse(key, "can't be mounted over " + target,
+                    "choose another target; a directory of the host to work in belongs into "
+                    "container.mount_roots");
     if (!volume->source.starts_with('/')) continue;
-    if (const std::string why = danger_of(volume->source, c.docker_host); !why.empty())
+    const Access access = volume->read_only ? Access::kRead : Access::kWrite;
+    if (const std::string why = danger_of(volume->source, access, own); !why.empty())
       checks.danger(key, volume->source + ": " + why);
   }
 }
 
-void check_directories(const ContainerConfig& c, Checks& checks) {
+void check_directories(const ContainerConfig& c, const std::vector<OwnPlace>& own, Checks& checks) {
   if (!c.workspace_base_dir.starts_with('/'))
     checks.refuse("workspace_base_dir", "not an absolute path", "write a path that begins with /");
-  else if (const std::string why = danger_of(c.workspace_base_dir, c.docker_host); !why.empty())
+  else if (const std::string why = danger_of(c.workspace_base_dir, Access::kRead, {}); !why.empty())
     checks.refuse("workspace_base_dir", why, "choose a directory of its own for workspaces");
+  else if (c.selinux_label != SelinuxLabel::kNone &&
+           c.workspace_base_dir.find(':') != std::string::npos)
+    checks.refuse("workspace_base_dir", "has a colon in it, which selinux_label does not allow",
+                  "choose a directory without one");
   for (std::size_t i = 0; i < c.mount_roots.size(); ++i) {
     const std::string key = item("mount_roots", i);
     if (!c.mount_roots[i].starts_with('/'))
       checks.refuse(key, "not an absolute path", "write a path that begins with /");
-    else if (const std::string why = danger_of(c.mount_roots[i], c.docker_host); !why.empty())
+    else if (const std::string why = danger_of(c.mount_roots[i], Access::kWrite, own); !why.empty())
       checks.danger(key, c.mount_roots[i] + ": " + why);
   }
 }
@@ -287,7 +259,7 @@ void check_names(const ContainerConfig& c, Checks& checks) {
 }  // namespace
 
 void validate_container(const ContainerConfig& container, const std::string& section,
-                        std::vector<Finding>& findings) {
+                        const std::vector<OwnPlace>& own, std::vector<Finding>& findings) {
   Checks checks(container, section, findings);
   if (container.required && !container.enabled)
     checks.warn("required", "has no effect while container.enabled is false",
@@ -300,8 +272,8 @@ void validate_container(const ContainerConfig& container, const std::string& sec
   check_capabilities(container, checks);
   for (std::size_t i = 0; i < container.security_opt.size(); ++i)
     check_security_option(container.security_opt[i], item("security_opt", i), checks);
-  check_volumes(container, checks);
-  check_directories(container, checks);
+  check_volumes(container, own, checks);
+  check_directories(container, own, checks);
 }
 
 }  // namespace relay::config

@@ -129,11 +129,19 @@ TEST(Validate, ChecksTheFormOfVolumes) {
       {"container: {extra_volumes: ['/a:b']}", "not a volume"},
       {"container: {extra_volumes: ['/a:/b:x']}", "not a volume"},
       {"container: {extra_volumes: ['/a:/b:ro:z']}", "not a volume"},
+      {"container: {extra_volumes: ['/a:/b:ro,rw']}", "not a volume"},
+      {"container: {extra_volumes: ['/a:/b:z,Z']}", "not a volume"},
+      {"container: {extra_volumes: ['/a:/b:z,']}", "not a volume"},
+      {"container: {extra_volumes: ['/a:/b:z', '/a:/c:ro,Z', 'cache:/d:Z,rw']}", ""},
+      {"container: {selinux_label: private}", ""},
+      {"container: {selinux_label: private, workspace_base_dir: '/a:b'}", "has a colon in it"},
       {"container: {extra_volumes: ['/a:/workspace/b']}", "can't be mounted over"},
       {"container: {extra_volumes: ['/a:/b/..']}", "can't be mounted over /"},
   });
   EXPECT_EQ(parse_volume("/a:/b"), (Volume{"/a", "/b", true}));
   EXPECT_EQ(parse_volume("/a:/b:rw"), (Volume{"/a", "/b", false}));
+  EXPECT_EQ(parse_volume("/a:/b:z"), (Volume{"/a", "/b", true, SelinuxLabel::kShared}));
+  EXPECT_EQ(parse_volume("a1:/b:rw,Z"), (Volume{"a1", "/b", false, SelinuxLabel::kPrivate}));
 }
 
 TEST(Validate, RefusesDangerousContainersUnlessTheyAreAccepted) {

@@ -1,6 +1,7 @@
 #include "config/config.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace relay::config {
 namespace {
@@ -15,6 +16,23 @@ bool is_volume_name(std::string_view name) {
          });
 }
 
+bool read_options(std::string_view options, Volume& volume) {
+  bool has_mode = false;
+  while (true) {
+    const auto comma = options.find(',');
+    const std::string_view option = options.substr(0, comma);
+    if ((option == "ro" || option == "rw") && !std::exchange(has_mode, true)) {
+      volume.read_only = option == "ro";
+    } else if ((option == "z" || option == "Z") && volume.label == SelinuxLabel::kNone) {
+      volume.label = option == "z" ? SelinuxLabel::kShared : SelinuxLabel::kPrivate;
+    } else {
+      return false;
+    }
+    if (comma == std::string_view::npos) return true;
+    options.remove_prefix(comma + 1);
+  }
+}
+
 }  // namespace
 
 std::optional<Volume> parse_volume(const std::string& text) {
@@ -25,9 +43,7 @@ std::optional<Volume> parse_volume(const std::string& text) {
   volume.source = text.substr(0, first);
   volume.target = text.substr(first + 1, second == std::string::npos ? second : second - first - 1);
   if (second != std::string::npos) {
-    const std::string mode = text.substr(second + 1);
-    if (mode != "ro" && mode != "rw") return std::nullopt;
-    volume.read_only = mode == "ro";
+    if (!read_options(std::string_view(text).substr(second + 1), volume)) return std::nullopt;
   }
   if (!volume.target.starts_with('/')) return std::nullopt;
   if (!volume.source.starts_with('/') && !is_volume_name(volume.source)) return std::nullopt;
