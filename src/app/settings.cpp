@@ -58,6 +58,18 @@ ContainerHome home(config::HomeMode mode) {
   return ContainerHome::kKeep;
 }
 
+MountLabel mount_label(config::SelinuxLabel label) {
+  switch (label) {
+    case config::SelinuxLabel::kShared:
+      return MountLabel::kShared;
+    case config::SelinuxLabel::kPrivate:
+      return MountLabel::kPrivate;
+    case config::SelinuxLabel::kNone:
+      break;
+  }
+  return MountLabel::kNone;
+}
+
 ImagePull pull(config::PullPolicy policy) {
   switch (policy) {
     case config::PullPolicy::kAlways:
@@ -270,11 +282,13 @@ ContainerOptions container_options(const config::Config& config, const std::stri
   options.home = home(from.home);
   options.runtime = from.runtime;
   options.workspace_base_dir = from.workspace_base_dir;
+  options.selinux_label = mount_label(from.selinux_label);
   options.mount_roots = from.mount_roots;
   for (const std::string& text : from.extra_volumes) {
     const auto volume = config::parse_volume(text);
     if (volume)
-      options.extra_volumes.push_back({volume->source, volume->target, volume->read_only});
+      options.extra_volumes.push_back(
+          {volume->source, volume->target, volume->read_only, mount_label(volume->label)});
   }
   options.auto_remove = from.auto_remove;
   options.pull_policy = pull(from.pull_policy);

@@ -299,7 +299,8 @@ TEST(ContainerOptions, CarryTheBlock) {
   block.readonly_rootfs = true;
   block.home = config::HomeMode::kTmpfs;
   block.pull_policy = config::PullPolicy::kNever;
-  block.extra_volumes = {"/data:/data", "cache:/cache:rw"};
+  block.extra_volumes = {"/data:/data:z", "cache:/cache:rw"};
+  block.selinux_label = config::SelinuxLabel::kPrivate;
   block.pids_limit = 3;
   block.allow_unsafe = true;
   const ContainerOptions options = container_options(config, "/bin/helper");
@@ -313,6 +314,9 @@ TEST(ContainerOptions, CarryTheBlock) {
   EXPECT_EQ(options.pull_policy, ImagePull::kNever);
   ASSERT_EQ(options.extra_volumes.size(), 2u);
   EXPECT_TRUE(options.extra_volumes[0].read_only);
+  EXPECT_EQ(options.extra_volumes[0].label, MountLabel::kShared);
+  EXPECT_EQ(options.extra_volumes[1].label, MountLabel::kNone);
+  EXPECT_EQ(options.selinux_label, MountLabel::kPrivate);
   EXPECT_EQ(options.extra_volumes[1].source, "cache");
   EXPECT_FALSE(options.extra_volumes[1].read_only);
   EXPECT_EQ(options.pids_limit, 3);

@@ -22,10 +22,18 @@ enum class ContainerHome {
 
 enum class ImagePull { kMissing, kAlways, kNever };
 
+// What SELinux is told of a mount: whose label its files get.
+enum class MountLabel {
+  kNone,     // as they are
+  kShared,   // of every container (z)
+  kPrivate,  // of this container alone (Z)
+};
+
 struct ExtraVolume {
   std::string source;  // absolute path of the host, or the name of a volume
   std::string target;
   bool read_only = true;
+  MountLabel label = MountLabel::kNone;
 };
 
 using NameValues = std::vector<std::pair<std::string, std::string>>;
@@ -48,6 +56,7 @@ struct ContainerOptions {
   ContainerHome home = ContainerHome::kKeep;
   std::string runtime;  // empty: the Engine's default
   std::string workspace_base_dir;
+  MountLabel selinux_label = MountLabel::kNone;  // of what lies in it
   std::vector<std::string> mount_roots;
   std::vector<ExtraVolume> extra_volumes;
   bool auto_remove = true;

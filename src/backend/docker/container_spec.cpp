@@ -48,12 +48,29 @@ json::object labels(const ContainerOptions& options, const ContainerPlan& plan) 
   return object;
 }
 
-json::object bind_mount(const std::string& source, const std::string& target, bool read_only) {
-  return {{"Type", "bind"},
-          {"Source", source},
-          {"Target", target},
-          {"ReadOnly", read_only},
-          {"BindOptions", {{"Propagation", "private"}}}};
+// Both lists of the Engine's: only `binds`, the older one, knows labels of SELinux.
+struct MountLists {
+  json::array mounts;
+  json::array binds;
+};
+
+// `source`: an absolute path, or the name of a volume.
+void add_mount(MountLists& lists, const std::string& source, const std::string& target,
+               bool read_only, MountLabel label) {
+  const bool is_path = source.starts_with('/');
+  if (label != MountLabel::kNone) {
+    lists.binds.emplace_back(source + ":" + target + (read_only ? ":ro" : ":rw") +
+                             (is_path ? ",rprivate" : "") +
+                             (label == MountLabel::kShared ? ",z" : ",Z"));
+    return;
+  }
+  json::object mount{{"Type", is_path ? "bind" : "volume"},
+                     {"Source", source},
+                     {"Target", target},
+                     {"ReadOnly", read_only}};
+  // Nor what is mounted below it later, whatever the host says of its own mounts.
+  if (is_path) mount["BindOptions"] = {{"Propagation", "rprivate"}};
+  lists.mounts.push_back(std::move(mount));
 }
 
 // Nothing can be mounted twice at one place: a home that is the workspace, or the client's
@@ -63,30 +80,25 @@ bool has_own_home(const ContainerPlan& plan) {
   return home != kWorkspace && home != plan.working_directory.host_mount;
 }
 
-json::array mounts(const ContainerOptions& options, const ContainerPlan& plan) {
-  json::array list;
-  list.push_back(bind_mount(plan.directories.workspace, std::string(kWorkspace), false));
+MountLists mounts(const ContainerOptions& options, const ContainerPlan& plan) {
+  MountLists lists;
+  const auto add_own = [&](const std::string& source, const std::string& target, bool read_only) {
+    add_mount(lists, source, target, read_only, options.selinux_label);
+  };
+  add_own(plan.directories.workspace, std::string(kWorkspace), false);
   if (options.home == ContainerHome::kKeep && has_own_home(plan)) {
-    list.push_back(bind_mount(plan.directories.home, home_in_container(plan.user), false));
+    add_own(plan.directories.home, home_in_container(plan.user), false);
   }
-  if (options.network_mode == "none") {
-    list.push_back(bind_mount(plan.directories.hosts, "/etc/hosts", true));
-  }
+  if (options.network_mode == "none") add_own(plan.directories.hosts, "/etc/hosts", true);
   if (!plan.working_directory.host_mount.empty()) {
+    // Somebody's project: its labels are not the relay's to change.
     const std::string& path = plan.working_directory.host_mount;
-    list.push_back(bind_mount(path, path, false));
+    add_mount(lists, path, path, false, MountLabel::kNone);
   }
   for (const ExtraVolume& volume : options.extra_volumes) {
-    if (volume.source.starts_with('/')) {
-      list.push_back(bind_mount(volume.source, volume.target, volume.read_only));
-    } else {
-      list.push_back({{"Type", "volume"},
-                      {"Source", volume.source},
-                      {"Target", volume.target},
-                      {"ReadOnly", volume.read_only}});
-    }
+    add_mount(lists, volume.source, volume.target, volume.read_only, volume.label);
   }
-  return list;
+  return lists;
 }
 
 json::object tmpfs(const ContainerOptions& options, const ContainerPlan& plan) {
@@ -136,9 +148,14 @@ json::array capabilities(std::vector<std::string> names) {
   return list;
 }
 
-// The Engine's own profile is what it uses when nothing is said.
+// The Engine's own profile is what it uses when nothing is said. no-new-privileges is in force
+// unless an entry says something of it: a list of something else does not drop it.
 json::array security(const std::vector<std::string>& options) {
+  constexpr std::string_view kNoNewPrivileges = "no-new-privileges";
   json::array list;
+  const bool is_said = std::ranges::any_of(
+      options, [&](const std::string& option) { return option.starts_with(kNoNewPrivileges); });
+  if (!is_said) list.emplace_back(kNoNewPrivileges);
   for (const std::string& option : options) {
     if (option == "seccomp=default" || option == "seccomp=builtin") continue;
     list.emplace_back(option);
@@ -154,15 +171,17 @@ json::object log_config(const ContainerOptions& options) {
 }
 
 json::object host_config(const ContainerOptions& options, const ContainerPlan& plan) {
+  MountLists mounted = mounts(options, plan);
   json::object host{{"AutoRemove", false},
                     {"Init", options.init},
                     {"NetworkMode", options.network_mode},
                     {"ReadonlyRootfs", options.readonly_rootfs},
-                    {"Mounts", mounts(options, plan)},
+                    {"Mounts", std::move(mounted.mounts)},
                     {"Tmpfs", tmpfs(options, plan)},
                     {"CapDrop", capabilities(options.drop_capabilities)},
                     {"SecurityOpt", security(options.security_opt)},
                     {"LogConfig", log_config(options)}};
+  if (!mounted.binds.empty()) host["Binds"] = std::move(mounted.binds);
   if (options.memory_limit > 0) {
     host["Memory"] = options.memory_limit;
     host["MemorySwap"] = options.memory_limit;
@@ -200,6 +219,31 @@ std::string home_in_container(const ContainerUser& user) {
   return home.empty() || std::ranges::any_of(kSystem, hides) ? "/home/agent" : home;
 }
 
+std::optional<Error> mounted_over_home(const ContainerOptions& options, const ContainerUser& user) {
+  if (options.home == ContainerHome::kImage) return std::nullopt;
+  const std::string home = home_in_container(user);
+  const auto is_home = [&home](std::string_view target) {
+    std::string clean = std::filesystem::path(target).lexically_normal().string();
+    while (clean.size() > 1 && clean.ends_with('/')) clean.pop_back();
+    return clean == home;
+  };
+  std::string key;
+  for (const ExtraVolume& volume : options.extra_volumes) {
+    if (is_home(volume.target)) key = "container.extra_volumes";
+  }
+  for (const std::string& entry : options.tmpfs) {
+    if (is_home(entry.substr(0, entry.find(':')))) key = "container.tmpfs";
+  }
+  if (key.empty() || home == kWorkspace) return std::nullopt;
+  return make_error(ErrorType::kContainerStartFailed,
+                    key + " has an entry for " + home +
+                        ", which is the agent's home, and container.home mounts one there too")
+      .suggest("set container.home: image, which leaves that place to " + key)
+      .suggest("choose another target in " + key)
+      .with("key", key)
+      .with("home", home);
+}
+
 std::string container_spec(const ContainerOptions& options, const ContainerPlan& plan) {
   json::object spec{{"Image", options.image},
                     {"Hostname", container_host_name(plan.launch.session)},
@@ -233,7 +277,7 @@ std::string probe_spec(const std::string& image, const std::string& instance) {
                                       {"HostConfig", {{"NetworkMode", "none"}}}});
 }
 
-std::string helper_spec(const std::string& image, const std::string& instance,
+std::string helper_spec(const ContainerOptions& options, const std::string& instance,
                         const std::string& directory, const std::vector<std::string>& arguments) {
   json::object host{{"NetworkMode", "none"},
                     {"CapDrop", strings({"ALL"})},
@@ -241,10 +285,14 @@ std::string helper_spec(const std::string& image, const std::string& instance,
                     {"SecurityOpt", strings({"no-new-privileges"})},
                     {"PidsLimit", 16},
                     {"LogConfig", {{"Type", "none"}, {"Config", json::object()}}}};
-  json::array only_mount;
-  only_mount.push_back(bind_mount(directory, std::string(kHelperDirectory), false));
-  host["Mounts"] = std::move(only_mount);
-  return json::serialize(json::object{{"Image", image},
+  // Shared at the most: the agent's container labels what it gets anew.
+  const bool labelled = options.selinux_label != MountLabel::kNone;
+  MountLists only;
+  add_mount(only, directory, std::string(kHelperDirectory), false,
+            labelled ? MountLabel::kShared : MountLabel::kNone);
+  host["Mounts"] = std::move(only.mounts);
+  if (labelled) host["Binds"] = std::move(only.binds);
+  return json::serialize(json::object{{"Image", options.image},
                                       {"User", "0:0"},
                                       {"Entrypoint", strings({std::string(kHelperProgram)})},
                                       {"Cmd", strings(arguments)},

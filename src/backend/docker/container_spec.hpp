@@ -6,6 +6,7 @@
 #include "backend/docker/workspace.hpp"
 #include "backend/launch_spec.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -40,14 +41,18 @@ std::string container_spec(const ContainerOptions& options, const ContainerPlan&
 // system, such as /usr/sbin, gets /home/agent: a mount there would hide the image's programs.
 std::string home_in_container(const ContainerUser& user);
 
+// A volume or a tmpfs of the configuration that takes the place of the user's home, which is
+// mounted too: no session could start. Empty: there is none.
+std::optional<Error> mounted_over_home(const ContainerOptions& options, const ContainerUser& user);
+
 // A container of the image that never starts, for looking into its files.
 std::string probe_spec(const std::string& image, const std::string& instance);
 
-// A container that runs acp-workspace-helper as root on `directory` of the host, seen as
-// kHelperDirectory, and has nothing else.
+// A container of options.image that runs acp-workspace-helper as root on `directory` of the host,
+// seen as kHelperDirectory, and has nothing else.
 inline constexpr std::string_view kHelperDirectory = "/session";
 inline constexpr std::string_view kHelperProgram = "/acp-workspace-helper";
-std::string helper_spec(const std::string& image, const std::string& instance,
+std::string helper_spec(const ContainerOptions& options, const std::string& instance,
                         const std::string& directory, const std::vector<std::string>& arguments);
 
 }  // namespace relay

@@ -37,7 +37,7 @@ std::string at(const std::string& spec, std::string_view pointer) {
 
 std::string bind(const std::string& source, const std::string& target, bool read_only) {
   return R"({"Type":"bind","Source":")" + source + R"(","Target":")" + target + R"(","ReadOnly":)" +
-         (read_only ? "true" : "false") + R"(,"BindOptions":{"Propagation":"private"}})";
+         (read_only ? "true" : "false") + R"(,"BindOptions":{"Propagation":"rprivate"}})";
 }
 
 const std::string kWorkspaceMount = bind("/base/sess_1/workspace", "/workspace", false);
@@ -77,7 +77,8 @@ TEST(ContainerSpec, SaysNothingAboutWhatIsNotConfigured) {
   EXPECT_EQ(at(spec, "/HostConfig/Mounts"), "[" + kWorkspaceMount + "]");
   EXPECT_EQ(at(spec, "/HostConfig/Tmpfs"), "{}");
   EXPECT_EQ(at(spec, "/HostConfig/CapDrop"), "[]");
-  EXPECT_EQ(at(spec, "/HostConfig/SecurityOpt"), "[]");
+  EXPECT_EQ(at(spec, "/HostConfig/SecurityOpt"), R"(["no-new-privileges"])");
+  EXPECT_EQ(at(spec, "/HostConfig/Binds"), "none");
 }
 
 struct Effect {
@@ -133,6 +134,12 @@ TEST(ContainerSpec, CarriesEveryOption) {
                            R"(seccomp={"a":1})"};
        },
        "/HostConfig/SecurityOpt", R"(["no-new-privileges","seccomp={\"a\":1}"])"},
+      {"security without its main one", [](auto& o) { o.security_opt = {"label=type:x"}; },
+       "/HostConfig/SecurityOpt", R"(["no-new-privileges","label=type:x"])"},
+      {"security of its own kind", [](auto& o) { o.security_opt = {"no-new-privileges:true"}; },
+       "/HostConfig/SecurityOpt", R"(["no-new-privileges:true"])"},
+      {"security given up", [](auto& o) { o.security_opt = {"no-new-privileges=false"}; },
+       "/HostConfig/SecurityOpt", R"(["no-new-privileges=false"])"},
       {"no user", [](auto&) {}, "/User", "none"},
       {"user", [](auto& o) { o.user = "node:staff"; }, "/User", R"("1000:1001")"},
       {"init", [](auto& o) { o.init = true; }, "/HostConfig/Init", "true"},
@@ -213,6 +220,50 @@ TEST(ContainerSpec, MountsVolumesAsTheyAreConfigured) {
                 bind("/host/b", "/b", false) +
                 R"(,{"Type":"volume","Source":"cache","Target":"/c","ReadOnly":true})"
                 R"(,{"Type":"volume","Source":"data","Target":"/d","ReadOnly":false}])");
+}
+
+TEST(ContainerSpec, LabelsMountsForSelinuxInTheOlderList) {
+  ContainerOptions options = plain_options();
+  options.extra_volumes = {{"/host/a", "/a", true, MountLabel::kShared},
+                           {"cache", "/c", false, MountLabel::kPrivate},
+                           {"/host/b", "/b", true}};
+  ContainerPlan plan = plain_plan();
+  plan.working_directory = {"/projects/x", "", "/projects/x"};
+  const std::string volumes = R"("/host/a:/a:ro,rprivate,z","cache:/c:rw,Z"])";
+  std::string spec = container_spec(options, plan);
+  EXPECT_EQ(at(spec, "/HostConfig/Binds"), "[" + volumes);
+  options.selinux_label = MountLabel::kPrivate;
+  spec = container_spec(options, plan);
+  EXPECT_EQ(at(spec, "/HostConfig/Binds"), R"(["/base/sess_1/workspace:/workspace:rw,rprivate,Z",)"
+                                           R"("/base/sess_1/home:/home/node:rw,rprivate,Z",)"
+                                           R"("/base/sess_1/hosts:/etc/hosts:ro,rprivate,Z",)" +
+                                               volumes);
+  EXPECT_EQ(at(spec, "/HostConfig/Mounts"), "[" + bind("/projects/x", "/projects/x", false) + "," +
+                                                bind("/host/b", "/b", true) + "]");
+  spec = helper_spec(options, "inst", "/base/s", {"remove", "/session/home"});
+  EXPECT_EQ(at(spec, "/HostConfig/Binds"), R"(["/base/s:/session:rw,rprivate,z"])");
+  EXPECT_EQ(at(spec, "/HostConfig/Mounts"), "[]");
+}
+
+TEST(MountedOverHome, NamesTheKeyAndTheCure) {
+  const ContainerUser user{1000, 1000, "/home/node"};
+  ContainerOptions options;
+  EXPECT_FALSE(mounted_over_home(options, user));
+  options.extra_volumes = {{"/a", "/home", true}, {"/b", "/home/node/.cache", false}};
+  options.tmpfs = {"/tmp", "/home/nod"};
+  EXPECT_FALSE(mounted_over_home(options, user));
+  options.extra_volumes.push_back({"cache", "/home/./node/", false});
+  auto failure = mounted_over_home(options, user);
+  ASSERT_TRUE(failure);
+  EXPECT_EQ(failure->explanation.find("container.extra_volumes has an entry for /home/node"), 0U);
+  EXPECT_EQ(failure->suggested_actions[0].find("set container.home: image"), 0U);
+  options.extra_volumes.clear();
+  options.tmpfs = {"/home/node:size=64m"};
+  failure = mounted_over_home(options, user);
+  ASSERT_TRUE(failure);
+  EXPECT_EQ(failure->explanation.find("container.tmpfs has an entry for /home/node"), 0U);
+  options.home = ContainerHome::kImage;
+  EXPECT_FALSE(mounted_over_home(options, user));
 }
 
 TEST(ContainerSpec, WorksInADirectoryOfTheHost) {
@@ -333,7 +384,9 @@ TEST(ProbeSpec, NeverStartsAndIsFoundByItsLabels) {
 }
 
 TEST(HelperSpec, IsRootWithOneDirectoryAndNothingElse) {
-  const std::string spec = helper_spec("img:1", "inst", "/base/s", {"remove", "/session/home"});
+  ContainerOptions options;
+  options.image = "img:1";
+  const std::string spec = helper_spec(options, "inst", "/base/s", {"remove", "/session/home"});
   const std::pair<std::string_view, std::string> cases[] = {
       {"/Image", R"("img:1")"},
       {"/User", R"("0:0")"},

@@ -96,7 +96,7 @@ Task<Result<void>> Workspaces::run_helper_container(std::string directory,
   if (program.empty()) co_return helper_failed("cannot read " + options_.helper_program);
   const std::string name = "acp-relay-helper-" + random_hex(8);
   const auto made = co_await engine_.create_container(
-      name, helper_spec(options_.image, instance_, directory, arguments));
+      name, helper_spec(options_, instance_, directory, arguments));
   if (!made) {
     // It may exist nevertheless.
     const auto undone = co_await engine_.remove(name);
