@@ -1,6 +1,7 @@
 #include "backend/docker/docker_backend.hpp"
 
 #include "backend/docker/docker_agent.hpp"
+#include "backend/docker/engine_abilities.hpp"
 #include "backend/docker/exit_cause.hpp"
 #include "backend/docker/security_profile.hpp"
 #include "base/time.hpp"
@@ -48,6 +49,8 @@ Task<Result<std::unique_ptr<DockerBackend>>> DockerBackend::open(DockerHost& hos
                                                                  ContainerOptions options,
                                                                  KeepOfSession keep, Logger log) {
   if (auto failure = read_security_profiles(options)) co_return *failure;
+  for (const std::string& warning : ignored_limits(options, host.info())) host.warn_once(warning);
+  fit_to_host(options, host.info());
   std::unique_ptr<DockerBackend> backend(
       new DockerBackend(host, std::move(options), std::move(log)));
   const auto checked = co_await backend->check(std::move(keep));
@@ -59,7 +62,16 @@ Task<Result<std::unique_ptr<DockerBackend>>> DockerBackend::open(DockerHost& hos
 }
 
 DockerBackend::DockerBackend(DockerHost& host, ContainerOptions options, Logger log)
-    : context_(host, std::move(options), std::move(log)), probing_(host.executor, 1) {}
+    : context_(host, std::move(options), std::move(log)),
+      probing_(host.executor, 1),
+      retrying_(host.executor, [this](const std::string& task, std::exception_ptr) {
+        context_.log.error("a task of the container backend failed", {{"task", task}});
+      }) {}
+
+std::optional<Error> DockerBackend::unavailable() const {
+  if (auto failure = context_.events.failure()) return failure;
+  return context_.workspaces.unusable();
+}
 
 Task<Result<std::unique_ptr<Agent>>> DockerBackend::launch(LaunchSpec spec) {
   const bool is_first = !context_.is_present(spec.session);
@@ -146,7 +158,9 @@ Task<Result<void>> DockerBackend::make_directories(LaunchSpec spec, ContainerUse
         .suggest("make another session with session/new")
         .with("session_id", spec.session.value());
   }
-  auto made = co_await context_.workspaces.make(spec.session, std::move(user), std::move(where));
+  const SessionId session = spec.session;
+  auto made = co_await context_.workspaces.make(session, std::move(user), std::move(where));
+  if (!made && context_.workspaces.has(session)) remove_later(session);
   co_return made;
 }
 
@@ -229,6 +243,7 @@ Task<void> DockerBackend::remove_directories(SessionId session, std::shared_ptr<
     if (!removed) {
       context_.log.error("the session's directories are left",
                          {{"session", session.value()}, {"reason", removed.error().explanation}});
+      remove_later(session);
     }
   } else {
     context_.log.info("the session's directories are kept",
@@ -239,12 +254,40 @@ Task<void> DockerBackend::remove_directories(SessionId session, std::shared_ptr<
   done->happen();
 }
 
+void DockerBackend::remove_later(const SessionId& session) {
+  left_.insert(session);
+  if (std::exchange(is_retrying_, true)) return;
+  retrying_.spawn("remove what is left", [this] { return remove_what_is_left(); });
+}
+
+// One after another, and ever more rarely: what is in the way (a mount, a disk, an Engine) may take
+// hours to go. What is still left when the relay ends is found by its next start.
+Task<void> DockerBackend::remove_what_is_left() {
+  constexpr std::chrono::seconds kLongest(300);
+  auto pause = std::chrono::seconds(1);
+  while (!left_.empty()) {
+    const bool slept = co_await sleep_for(pause);
+    if (!slept) co_return;
+    pause = std::min(pause * 2, kLongest);
+    const std::vector<SessionId> sessions(left_.begin(), left_.end());
+    for (const SessionId& session : sessions) {
+      const auto removed = co_await context_.workspaces.remove(session);
+      if (!removed) continue;
+      left_.erase(session);
+      context_.log.info("removed the directories that were left", {{"session", session.value()}});
+    }
+  }
+  is_retrying_ = false;
+}
+
 // Ends that are under way get a moment: what is cut off here is found by the next start.
 Task<void> DockerBackend::shut_down() {
   using namespace boost::asio::experimental::awaitable_operators;
   auto ends = context_.background.join();
   auto clock = sleep_for(kShutDownLimit);
   co_await (std::move(ends) || std::move(clock));
+  retrying_.cancel();
+  co_await retrying_.join();
 }
 
 }  // namespace relay

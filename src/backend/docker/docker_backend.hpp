@@ -16,6 +16,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 namespace relay {
@@ -31,7 +32,7 @@ class DockerBackend final : public AgentBackend {
   Task<Result<Reattachment>> reattach(SessionId session, OutputPosition position) override;
   Task<void> release(SessionId session) override;
   Task<void> shut_down() override;
-  std::optional<Error> unavailable() const override { return context_.events.failure(); }
+  std::optional<Error> unavailable() const override;
   Isolation isolation() const override { return Isolation::kContainer; }
 
  private:
@@ -65,12 +66,18 @@ class DockerBackend final : public AgentBackend {
 
   // docker_backend.cpp
   Task<void> remove_directories(SessionId session, std::shared_ptr<Event> done);
+  void remove_later(const SessionId& session);
+  Task<void> remove_what_is_left();
 
   DockerContext context_;
   // By image id: an image does not change under its id.
   std::map<std::string, ContainerUser> users_;
   StartLimiter probing_;  // one at a time
   std::shared_ptr<Event> pulling_;
+  // Sessions whose directories could not be removed: tried again until they are gone.
+  std::set<SessionId> left_;
+  bool is_retrying_ = false;
+  TaskScope retrying_;
 };
 
 }  // namespace relay

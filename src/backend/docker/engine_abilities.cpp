@@ -2,9 +2,19 @@
 
 #include "backend/docker/exit_cause.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace relay {
+namespace {
+
+// An Engine that does not say how many it has is taken at its word later.
+bool is_above_host(const ContainerOptions& options, const engine::EngineInfo& info) {
+  return info.cpus > 0 && options.cpu_limit > static_cast<double>(info.cpus);
+}
+
+}  // namespace
 
 std::vector<std::string> ignored_limits(const ContainerOptions& options,
                                         const engine::EngineInfo& info) {
@@ -24,7 +34,27 @@ std::vector<std::string> ignored_limits(const ContainerOptions& options,
     texts.push_back("container.memory_limit " + size_text(options.memory_limit) +
                     " is more than the Engine's host has");
   }
+  if (is_above_host(options, info)) {
+    texts.push_back(fmt::format(
+        "container.cpu_limit {} is more than the {} CPUs of the Engine's host, {} is used",
+        options.cpu_limit, info.cpus, info.cpus));
+  }
   return texts;
+}
+
+void fit_to_host(ContainerOptions& options, const engine::EngineInfo& info) {
+  if (is_above_host(options, info)) options.cpu_limit = static_cast<double>(info.cpus);
+}
+
+std::optional<std::string> root_on_host_files(const ContainerOptions& options, std::uint32_t uid) {
+  const bool writes_volumes = std::ranges::any_of(
+      options.extra_volumes, [](const ExtraVolume& volume) { return !volume.read_only; });
+  if (uid != 0 || (options.mount_roots.empty() && !writes_volumes)) return std::nullopt;
+  return fmt::format(
+      "AGENTS ARE ROOT (uid 0) AND MAY WRITE TO FILES OF THE HOST by {}: a program that one leaves "
+      "there with the setuid bit makes whoever runs it on the host root; set container.user to a "
+      "user that is not root",
+      options.mount_roots.empty() ? "container.extra_volumes" : "container.mount_roots");
 }
 
 std::optional<Error> missing_ability(const ContainerOptions& options,

@@ -54,6 +54,46 @@ TEST(IgnoredLimits, MentionSwapAndTooLittleMemory) {
   EXPECT_THAT(ignored_limits(limited(), info), IsEmpty());
 }
 
+TEST(FitToHost, LowersTheCpusToWhatThereIsAndSaysSo) {
+  struct Row {
+    double limit;
+    std::int64_t cpus;
+    double used;
+  };
+  const Row rows[] = {{2, 1, 1}, {2.5, 2, 2}, {2, 2, 2}, {0.5, 1, 0.5}, {0, 1, 0}, {64, 0, 64}};
+  for (const Row& row : rows) {
+    engine::EngineInfo info = able();
+    info.cpus = row.cpus;
+    ContainerOptions options = limited();
+    options.cpu_limit = row.limit;
+    const auto warnings = ignored_limits(options, info);
+    fit_to_host(options, info);
+    EXPECT_EQ(options.cpu_limit, row.used) << row.limit;
+    EXPECT_EQ(warnings.size(), row.limit == row.used ? 0u : 1u) << row.limit;
+    EXPECT_THAT(ignored_limits(options, info), IsEmpty()) << row.limit;
+  }
+  engine::EngineInfo info = able();
+  info.cpus = 1;
+  ContainerOptions options = limited();
+  options.cpu_limit = 2.5;
+  EXPECT_THAT(ignored_limits(options, info),
+              ElementsAre("container.cpu_limit 2.5 is more than the 1 CPUs of the Engine's host, "
+                          "1 is used"));
+}
+
+TEST(RootOnHostFiles, IsWarnedOfWhereRootMayWrite) {
+  ContainerOptions options;
+  EXPECT_FALSE(root_on_host_files(options, 0));
+  options.extra_volumes = {{"/a", "/a", true}};
+  EXPECT_FALSE(root_on_host_files(options, 0)) << "it can only read there";
+  options.extra_volumes.push_back({"cache", "/b", false});
+  EXPECT_THAT(root_on_host_files(options, 0).value_or(""), HasSubstr("container.extra_volumes"));
+  EXPECT_FALSE(root_on_host_files(options, 1000));
+  options.mount_roots = {"/home/ada/src"};
+  EXPECT_THAT(root_on_host_files(options, 0).value_or(""), HasSubstr("container.mount_roots"));
+  EXPECT_FALSE(root_on_host_files(options, 1000));
+}
+
 TEST(MissingAbility, IsARuntimeThatTheEngineDoesNotHave) {
   ContainerOptions options;
   EXPECT_FALSE(missing_ability(options, able()));
