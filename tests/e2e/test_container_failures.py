@@ -1,5 +1,6 @@
 """Everything that ends or hinders an agent's container, each with its real cause."""
 import json
+import subprocess
 
 import pytest
 
@@ -237,3 +238,36 @@ def test_shutdown_while_containers_start(make_container_relay):
         client.start("session/new", {"cwd": "/workspace"})
     wait_until(lambda: relay.directories(), "the first one is being made")
     relay.stop()
+
+
+def test_directories_that_could_not_be_removed_are_removed_when_they_can_be(make_container_relay):
+    relay = make_container_relay()
+    client = relay.http()
+    session = client.new("/workspace")
+    in_the_way = relay.host_workspace(session) / "mounted"
+    in_the_way.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "none", in_the_way], check=True)
+    try:
+        client.result("session/close", sessionId=session)
+        wait_until(lambda: "directories are left" in relay.log_text(), "the failure is told")
+    finally:
+        subprocess.run(["umount", in_the_way], check=True)
+    wait_until(lambda: relay.directories() == [], "the directories are gone", 30)
+    assert "removed the directories that were left" in relay.log_text()
+
+
+def test_a_full_disk_of_workspaces_is_not_ready(make_container_relay, tmp_path):
+    base = tmp_path / "small"
+    base.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", base], check=True)
+    try:
+        relay = make_container_relay(base=base)
+        assert relay.management("/api/ready").status_code == 200
+        (base / "filler").write_bytes(b"x" * (3 << 20) + b"x" * 800_000)
+        answer = relay.management("/api/ready")
+        assert answer.status_code == 503 and "workspace_unavailable" in answer.text
+        (base / "filler").unlink()
+        assert relay.management("/api/ready").status_code == 200
+        relay.stop()
+    finally:
+        subprocess.run(["umount", base], check=True)

@@ -138,6 +138,55 @@ def test_extra_volumes_are_read_only_unless_said(inside, tmp_path):
     assert (tmp_path / "rw" / "x").is_file()
 
 
+def test_more_cpus_than_the_host_has(make_shell_relay):
+    relay = make_shell_relay({"cpu_limit": 4096})
+    client = relay.websocket()
+    session = client.new("/workspace")
+    assert "container.cpu_limit 4096 is more than the " in relay.log_text()
+    cpus = relay.container(session)["HostConfig"]["NanoCpus"] / 1e9
+    assert f" {cpus:.0f} is used" in relay.log_text()
+
+
+def test_a_list_of_other_options_keeps_no_new_privileges(inside):
+    run = inside({"security_opt": ["seccomp=default"]})
+    assert run("grep NoNewPrivs /proc/self/status") == (0, "NoNewPrivs:\t1\n")
+
+
+def test_root_that_may_write_to_the_host_is_warned_of(make_container_relay, tmp_path):
+    (tmp_path / "projects").mkdir()
+    for user, warned in (("0:0", True), ("1000:1000", False)):
+        relay = make_container_relay({"user": user, "mount_roots": [str(tmp_path / "projects")]})
+        assert ("AGENTS ARE ROOT (uid 0)" in relay.log_text()) is warned
+        relay.stop()
+
+
+@pytest.mark.parametrize("keys, key", [({"extra_volumes": ["/usr/share:/home/agent"]}, "container.extra_volumes"),
+                                       ({"tmpfs": ["/home/agent:size=1m"]}, "container.tmpfs")],
+                         ids=["volume", "tmpfs"])
+def test_a_mount_at_the_home_names_the_cure(make_container_relay, make_shell_relay, keys, key):
+    relay = make_container_relay(keys, start=False).launch()
+    assert relay.wait() == 1
+    assert f"{key} has an entry for /home/agent" in relay.log_text()
+    assert "set container.home: image" in relay.log_text()
+    client = make_shell_relay({**keys, "home": "image"}).websocket()
+    client.new("/workspace")
+    assert shell(client, "grep -c ' /home/agent ' /proc/mounts") == (0, "1\n")
+
+
+def test_labels_for_selinux_reach_the_engine(make_shell_relay, tmp_path):
+    """The test host has no SELinux: the Engine takes the labels and does nothing."""
+    data = tmp_path / "data"
+    data.mkdir()
+    relay = make_shell_relay({"selinux_label": "private", "extra_volumes": [f"{data}:/data:z"]})
+    client = relay.websocket()
+    session = client.new("/workspace")
+    assert shell(client, "echo x > /workspace/x; echo y > ~/y; cat /workspace/x ~/y") == (0, "x\ny\n")
+    assert shell(client, "echo x > /data/x")[0] != 0
+    binds = relay.container(session)["HostConfig"]["Binds"]
+    assert f"{relay.host_workspace(session)}:/workspace:rw,rprivate,Z" in binds
+    assert f"{data}:/data:ro,rprivate,z" in binds
+
+
 @pytest.mark.parametrize("volume", ["/only/a/source", "./relative:/x", "/a:/b:rx", "/a:b", ":/b", "/a:/b:ro:z", ""])
 def test_malformed_volumes_stop_the_relay_with_the_key(make_container_relay, volume):
     relay = make_container_relay({"extra_volumes": [volume]}, start=False).launch()
@@ -151,11 +200,29 @@ def test_malformed_volumes_stop_the_relay_with_the_key(make_container_relay, vol
     ({"extra_volumes": ["/var/run/docker.sock:/docker.sock"]}, "extra_volumes"),
     ({"security_opt": ["seccomp=unconfined"]}, "security_opt"),
     ({"mount_roots": ["/"]}, "mount_roots"),
-], ids=["host network", "the root", "the socket", "seccomp", "mount root"])
+    ({"mount_roots": ["/etc/cron.d"]}, "mount_roots"),
+    ({"security_opt": ["no-new-privileges=false"]}, "security_opt"),
+], ids=["host network", "the root", "the socket", "seccomp", "mount root", "what root runs", "new privileges"])
 def test_dangerous_values_need_allow_unsafe(make_container_relay, keys, name):
     relay = make_container_relay(keys, start=False).launch()
     assert relay.wait() != 0
     assert f"container.{name}" in relay.log_text() and "allow_unsafe" in relay.log_text()
+
+
+@pytest.mark.parametrize("key", ["mount_roots", "extra_volumes"])
+@pytest.mark.parametrize("place", ["", "relay.db", "sessions"])
+def test_the_relays_own_places_need_allow_unsafe_behind_links_too(make_container_relay, tmp_path, key, place):
+    for through_link in (False, True):
+        directory = tmp_path / f"own-{through_link}"
+        (directory / "sessions").mkdir(parents=True)
+        path = directory / place
+        if through_link:
+            path = tmp_path / "link"
+            path.symlink_to(directory / place)
+        value = [str(path)] if key == "mount_roots" else [f"{path}:/x"]
+        relay = make_container_relay({key: value}, start=False, directory=directory).launch()
+        assert relay.wait() != 0
+        assert f"container.{key}" in relay.log_text() and "allow_unsafe" in relay.log_text()
 
 
 def test_a_source_that_does_not_exist_is_no_new_directory_of_the_host(make_container_relay, tmp_path):
