@@ -193,6 +193,9 @@ void check_security_option(const std::string& option, const std::string& key, Ch
 }
 
 void check_volumes(const ContainerConfig& c, const std::vector<OwnPlace>& own, Checks& checks) {
+  std::vector<std::string> taken;  // the Engine mounts one thing at a place
+  for (const std::string& entry : effective_tmpfs(c))
+    taken.push_back(normal_path(entry.substr(0, entry.find(':'))));
   for (std::size_t i = 0; i < c.extra_volumes.size(); ++i) {
     const std::string key = item("extra_volumes", i);
     const auto volume = parse_volume(c.extra_volumes[i]);
@@ -206,6 +209,11 @@ void check_volumes(const ContainerConfig& c, const std::vector<OwnPlace>& own, C
       checks.refuse(key, "can't be mounted over " + target,
                     "choose another target; a directory of the host to work in belongs into "
                     "container.mount_roots");
+    else if (std::find(taken.begin(), taken.end(), target) != taken.end())
+      checks.refuse(key, "another volume or a tmpfs is at " + target + " already",
+                    "choose another target, or take the other one out of container.extra_volumes "
+                    "or container.tmpfs");
+    taken.push_back(target);
     if (!volume->source.starts_with('/')) continue;
     const Access access = volume->read_only ? Access::kRead : Access::kWrite;
     if (const std::string why = danger_of(volume->source, access, own); !why.empty())

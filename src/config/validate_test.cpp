@@ -137,6 +137,12 @@ TEST(Validate, ChecksTheFormOfVolumes) {
       {"container: {selinux_label: private, workspace_base_dir: '/a:b'}", "has a colon in it"},
       {"container: {extra_volumes: ['/a:/workspace/b']}", "can't be mounted over"},
       {"container: {extra_volumes: ['/a:/b/..']}", "can't be mounted over /"},
+      {"container: {extra_volumes: ['/a:/x', '/b:/y', 'cache:/x/']}",
+       "container.extra_volumes[2]: another volume or a tmpfs is at /x already"},
+      {"container: {extra_volumes: ['/a:/x'], tmpfs: ['/x:size=1m']}", "is at /x already"},
+      {"container: {extra_volumes: ['/a:/tmp'], readonly_rootfs: true}", "is at /tmp already"},
+      {"container: {extra_volumes: ['/a:/tmp'], readonly_rootfs: true, tmpfs: [/run]}", ""},
+      {"container: {extra_volumes: ['/a:/x', '/b:/x/y']}", ""},
   });
   EXPECT_EQ(parse_volume("/a:/b"), (Volume{"/a", "/b", true}));
   EXPECT_EQ(parse_volume("/a:/b:rw"), (Volume{"/a", "/b", false}));

@@ -96,6 +96,17 @@ class WorkspacesTest : public testing::Test {
   ContainerUser user_{12345, 23456, "/home/node"};
 };
 
+TEST_F(WorkspacesTest, CanNotBeUsedWithoutTheirBaseDirectory) {
+  const Workspaces workspaces = of("me");
+  ASSERT_TRUE(workspaces.open());
+  EXPECT_FALSE(workspaces.unusable());
+  fs::remove(options_.workspace_base_dir);
+  const auto failure = workspaces.unusable();
+  ASSERT_TRUE(failure);
+  EXPECT_EQ(failure->type, ErrorType::kWorkspaceUnavailable);
+  EXPECT_NE(failure->explanation.find(options_.workspace_base_dir), std::string::npos);
+}
+
 TEST_F(WorkspacesTest, MakeTheBaseDirectoryForThemAlone) {
   options_.workspace_base_dir = directory_ / "a/b";
   const Workspaces workspaces = of("one");
