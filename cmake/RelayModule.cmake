@@ -24,7 +24,6 @@ find_package(yaml-cpp REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
 find_package(CLI11 REQUIRED)
-find_package(spdlog REQUIRED)
 find_package(fmt REQUIRED)
 find_package(tl-expected REQUIRED)
 find_package(prometheus-cpp REQUIRED CONFIG COMPONENTS core)
@@ -49,7 +48,7 @@ target_compile_options(relay_options INTERFACE
 target_compile_definitions(relay_options INTERFACE
   BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_BEAST_SEPARATE_COMPILATION
   BOOST_ASIO_DISABLE_BOOST_DATE_TIME
-  SPDLOG_FMT_EXTERNAL RELAY_VERSION="${PROJECT_VERSION}")
+  RELAY_VERSION="${PROJECT_VERSION}")
 target_include_directories(relay_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
 if(RELAY_JOIN)
   target_include_directories(relay_options INTERFACE ${CMAKE_SOURCE_DIR})

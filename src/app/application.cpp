@@ -85,6 +85,7 @@ Task<Result<void>> Application::open() {
     metrics.log_lost_messages = status.lost_messages;
     metrics.log_wal_bytes = status.wal_bytes;
     metrics.log_writable = status.writable;
+    metrics.log_lines = log_.counts();
   });
   co_return listen();
 }

@@ -25,14 +25,24 @@
 namespace relay::app {
 namespace {
 
+// For lines of the log before the relay goes on without them.
+constexpr std::chrono::seconds kLastLines{1};
+
 enum ExitCode { kGood = 0, kFailed = 1, kInterrupted = 130 };
 
 void say(const std::string& text) { std::fputs(text.c_str(), stderr); }
 
-void explain(const Error& error) {
-  say("acp-relay: " + error.explanation + "\n");
-  for (const std::string& cause : error.possible_causes) say("  perhaps: " + cause + "\n");
-  for (const std::string& action : error.suggested_actions) say("  try: " + action + "\n");
+std::string explained(const Error& error) {
+  std::string text = "acp-relay: " + error.explanation + "\n";
+  for (const std::string& cause : error.possible_causes) text += "  perhaps: " + cause + "\n";
+  for (const std::string& action : error.suggested_actions) text += "  try: " + action + "\n";
+  return text;
+}
+
+// Ends without destructors, with what the log still has.
+[[noreturn]] void end_now(const Logger& log, ExitCode code) {
+  log.flush(kLastLines);
+  ::_exit(code);
 }
 
 config::LoadResult load_configuration(const ServeOptions& options) {
@@ -50,10 +60,10 @@ Task<void> end_on_signal(Application& application, asio::signal_set& signals, Lo
   const auto [failure, signal] = co_await signals.async_wait(kNoThrow);
   if (failure) co_return;
   log.info("shutting down", {{"signal", signal}});
-  signals.async_wait([&application](boost::system::error_code ignored, int) {
+  signals.async_wait([&application, log](boost::system::error_code ignored, int) {
     if (ignored) return;
     application.abandon();
-    ::_exit(kInterrupted);
+    end_now(log, kInterrupted);
   });
   auto stopped = application.stop();
   auto clock = sleep_for(limit);
@@ -61,7 +71,7 @@ Task<void> end_on_signal(Application& application, asio::signal_set& signals, Lo
   if (first.index() == 1) {
     log.error("not everything ended within server.shutdown_timeout", {{"limit_ms", limit.count()}});
     application.abandon();
-    ::_exit(kFailed);
+    end_now(log, kFailed);
   }
   signals.cancel();
 }
@@ -70,20 +80,20 @@ Task<void> end_on_signal(Application& application, asio::signal_set& signals, Lo
 Result<std::unique_ptr<Application>> start(asio::io_context& loop, asio::signal_set& signals,
                                            const config::Config& config, std::string token,
                                            std::shared_ptr<const SecretRedactor> redactor,
-                                           Logger log) {
+                                           const Logger& log) {
   std::optional<Result<std::unique_ptr<Application>>> started;
-  auto starting = Application::start(loop.get_executor(), config, std::move(token),
-                                     std::move(redactor), std::move(log));
+  auto starting =
+      Application::start(loop.get_executor(), config, std::move(token), std::move(redactor), log);
   asio::co_spawn(
       loop, std::move(starting),
       [&started](std::exception_ptr failure, Result<std::unique_ptr<Application>> result) {
         if (failure) std::rethrow_exception(failure);
         started.emplace(std::move(result));
       });
-  signals.async_wait([](boost::system::error_code ignored, int) {
+  signals.async_wait([&log](boost::system::error_code ignored, int) {
     if (ignored) return;
-    say("acp-relay: interrupted while starting\n");
-    ::_exit(kInterrupted);
+    log.text("acp-relay: interrupted while starting\n");
+    end_now(log, kInterrupted);
   });
   while (!started) loop.run_one();
   signals.cancel();
@@ -103,7 +113,7 @@ int run(const config::Config& config, const ServeOptions& options) {
   asio::signal_set signals(loop, SIGINT, SIGTERM);
   auto started = start(loop, signals, config, std::move(token), redactor, log);
   if (!started) {
-    explain(started.error());
+    log.text(explained(started.error()));
     return kFailed;
   }
   const std::unique_ptr<Application> application = std::move(*started);
@@ -116,7 +126,8 @@ int run(const config::Config& config, const ServeOptions& options) {
                  [&](std::exception_ptr failure) {
                    if (failure) code = kFailed;
                  });
-  say(startup_lines(config, application->running()));
+  log.text(startup_lines(config, application->running()));
+  log.flush(kLastLines);  // before the first request is answered
   loop.run();
   log.info("stopped");
   return code;

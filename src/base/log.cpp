@@ -1,40 +1,15 @@
 #include "base/log.hpp"
 
+#include "base/log_queue.hpp"
 #include "base/time.hpp"
+#include "base/utf8.hpp"
 
 #include <fmt/format.h>
-#include <spdlog/logger.h>
-#include <spdlog/sinks/stdout_sinks.h>
 
 #include <span>
+#include <unistd.h>
 
 namespace relay {
-
-class LogSink {
- public:
-  LogSink(LogLevel level, LogFormat format, Logger::Redact redact)
-      : level_(level),
-        format_(format),
-        redact_(std::move(redact)),
-        logger_("relay", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
-    logger_.set_pattern("%v");
-    logger_.set_level(spdlog::level::trace);
-    logger_.flush_on(spdlog::level::trace);
-  }
-
-  LogLevel level() const { return level_; }
-  LogFormat format() const { return format_; }
-  void line(const std::string& text) {
-    const auto clean = redact_ ? redact_(text) : std::nullopt;
-    logger_.info(clean ? *clean : text);
-  }
-
- private:
-  LogLevel level_;
-  LogFormat format_;
-  Logger::Redact redact_;
-  spdlog::logger logger_;
-};
 
 namespace {
 
@@ -52,7 +27,7 @@ std::string_view name(LogLevel level) {
   return "error";
 }
 
-// A JSON string; also the quoted form of a logfmt value. Bytes that are not UTF-8 stay as they are.
+// A JSON string; also the quoted form of a logfmt value.
 void append_quoted(std::string& out, std::string_view text) {
   out += '"';
   for (const char c : text) {
@@ -94,11 +69,13 @@ bool needs_quotes(std::string_view text) {
 }
 
 void append_value(std::string& out, const LogValue& value, LogFormat format) {
-  if (const auto* text = std::get_if<std::string>(&value)) {
-    if (format == LogFormat::kJson || needs_quotes(*text)) {
-      append_quoted(out, *text);
+  if (const auto* bytes = std::get_if<std::string>(&value)) {
+    // An agent's stderr and an operating system's names are any bytes.
+    const std::string text = as_utf8(*bytes);
+    if (format == LogFormat::kJson || needs_quotes(text)) {
+      append_quoted(out, text);
     } else {
-      out += *text;
+      out += text;
     }
   } else if (const auto* number = std::get_if<std::int64_t>(&value)) {
     out += std::to_string(*number);
@@ -140,6 +117,49 @@ std::string compose(LogLevel level, LogFormat format, std::string_view event,
 
 }  // namespace
 
+class LogSink {
+ public:
+  LogSink(LogLevel level, LogFormat format, Logger::Redact redact)
+      : level_(level),
+        format_(format),
+        redact_(std::move(redact)),
+        queue_(STDERR_FILENO, {}, [format, redact = redact_](const LogLoss& loss) {
+          return told(loss, format, redact);
+        }) {}
+
+  LogLevel level() const { return level_; }
+  void write(LogLevel level, std::string_view event, std::span<const LogField> fixed,
+             std::span<const LogField> fields) {
+    if (!queue_.admit(event, fixed)) return;
+    queue_.push(clean(compose(level, format_, event, fixed, fields), redact_));
+  }
+  void text(std::string lines) { queue_.push(std::move(lines)); }
+  bool flush(std::chrono::milliseconds limit) { return queue_.flush(limit); }
+  LogCounts counts() const { return queue_.counts(); }
+
+ private:
+  static std::string clean(std::string line, const Logger::Redact& redact) {
+    if (auto changed = redact ? redact(line) : std::nullopt) line = std::move(*changed);
+    line += '\n';
+    return line;
+  }
+  static std::string told(const LogLoss& loss, LogFormat format, const Logger::Redact& redact) {
+    std::vector<LogField> fields{{"lines", loss.lines}};
+    if (loss.event.empty()) {
+      fields.emplace_back("why", "nobody took them, or too many kinds came at once");
+    } else {
+      fields.emplace_back("repeated", loss.event);
+    }
+    return clean(compose(LogLevel::kWarn, format, "log lines left out", loss.fixed, fields),
+                 redact);
+  }
+
+  LogLevel level_;
+  LogFormat format_;
+  Logger::Redact redact_;
+  LogQueue queue_;
+};
+
 Logger Logger::to_stderr(LogLevel level, LogFormat format, Redact redact) {
   return Logger(std::make_shared<LogSink>(level, format, std::move(redact)));
 }
@@ -157,8 +177,16 @@ bool Logger::enabled(LogLevel level) const { return sink_ && level >= sink_->lev
 void Logger::write(LogLevel level, std::string_view event,
                    std::initializer_list<LogField> fields) const {
   if (!enabled(level)) return;
-  sink_->line(compose(level, sink_->format(), event, fields_, {fields.begin(), fields.size()}));
+  sink_->write(level, event, fields_, {fields.begin(), fields.size()});
 }
+
+void Logger::text(std::string lines) const {
+  if (sink_) sink_->text(std::move(lines));
+}
+
+bool Logger::flush(std::chrono::milliseconds limit) const { return !sink_ || sink_->flush(limit); }
+
+LogCounts Logger::counts() const { return sink_ ? sink_->counts() : LogCounts{}; }
 
 void Logger::debug(std::string_view event, std::initializer_list<LogField> fields) const {
   write(LogLevel::kDebug, event, fields);

@@ -1,4 +1,6 @@
-// Structured log: one line an event, on stderr, with fixed fields.
+// Structured log: one line an event, on stderr, with fixed fields. A line is UTF-8, and whoever
+// logs never waits: a thread of the log's own writes (base/log_queue.hpp), which drops and counts
+// what nobody takes, and leaves out and counts what is said more than a hundred times a second.
 //
 //   const Logger log = root.with("session", id);
 //   log.warn("client is too slow, closing", {{"queued", 12}});
@@ -6,6 +8,7 @@
 // Never log message bodies or values of the environment: the caller redacts before it logs.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -39,6 +42,12 @@ struct LogField {
   LogValue value;
 };
 
+// Lines that are not in the log since the start.
+struct LogCounts {
+  std::uint64_t dropped = 0;   // nobody took what waited to be written
+  std::uint64_t repeated = 0;  // the same was said too often
+};
+
 class LogSink;  // where lines go; shared by all Loggers made from one root
 
 // Cheap to copy. Safe to use from any thread.
@@ -58,7 +67,14 @@ class Logger {
   void warn(std::string_view event, std::initializer_list<LogField> fields = {}) const;
   void error(std::string_view event, std::initializer_list<LogField> fields = {}) const;
 
+  // For people, as it is, between the lines of the log: what a start prints. Nothing is taken out.
+  void text(std::string lines) const;
+
   bool enabled(LogLevel level) const;
+
+  // Waits until everything is written; false: not within the limit. For an end without destructors.
+  bool flush(std::chrono::milliseconds limit) const;
+  LogCounts counts() const;
 
  private:
   explicit Logger(std::shared_ptr<LogSink> sink) : sink_(std::move(sink)) {}

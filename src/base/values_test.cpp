@@ -100,6 +100,7 @@ std::string logged(LogFormat format, LogLevel level) {
   const Logger log = Logger::to_stderr(level, format).with("session", "sess_1");
   log.debug("hidden");
   log.warn("client \"slow\"", {{"queued", 12}, {"path", "/a b"}, {"on", true}, {"share", 0.5}});
+  EXPECT_TRUE(log.flush(std::chrono::seconds(10)));
   return testing::internal::GetCapturedStderr();
 }
 
@@ -124,7 +125,7 @@ TEST(Log, KeepsQuietBelowItsLevel) {
 TEST(Log, KeepsOneEventOnOneLine) {
   testing::internal::CaptureStderr();
   Logger::to_stderr(LogLevel::kInfo, LogFormat::kText)
-      .info("event", {{"text", "a\nb\x1b[31m\r\t\"\\"}});
+      .info("event", {{"text", "a\nb\x1b[31m\r\t\"\\"}});  // its end waits for the line
   const std::string line = testing::internal::GetCapturedStderr();
   EXPECT_THAT(line, EndsWith("text=\"a\\nb\\u001b[31m\\r\\t\\\"\\\\\"\n"));
   EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1);

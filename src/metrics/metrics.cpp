@@ -46,6 +46,10 @@ void add_process(Families& out, const Metrics& metrics, Metrics::Clock::time_poi
             static_cast<double>(metrics.log_pending_bytes));
   out.counter("log_lost_messages_total", "Messages that the log gave up because it was full.",
               static_cast<double>(metrics.log_lost_messages));
+  out.counter("log_lines_dropped_total", "Lines for stderr that nobody took.",
+              static_cast<double>(metrics.log_lines.dropped));
+  out.counter("log_lines_repeated_total", "Lines left out because the same was said too often.",
+              static_cast<double>(metrics.log_lines.repeated));
   out.gauge("log_writable", "1 while the database can be written, else 0.",
             metrics.log_writable ? 1 : 0);
   out.gauge("log_wal_bytes", "Size of the database's write-ahead log.",

@@ -9,6 +9,7 @@
 //   ++metrics.sessions[SessionState::kReady];   // gauges go down again: --metrics.sessions[...]
 #pragma once
 
+#include "base/log.hpp"
 #include "metrics/counts.hpp"
 #include "metrics/labels.hpp"
 
@@ -55,6 +56,7 @@ class Metrics {
   // The message log; copied from its status by a before_text() function.
   std::uint64_t log_pending_bytes = 0;
   std::uint64_t log_lost_messages = 0;
+  LogCounts log_lines;  // of the log on stderr
   std::uint64_t log_wal_bytes = 0;
   bool log_writable = true;
 

@@ -37,19 +37,27 @@ std::map<std::string, double> parse(const std::string& text) {
 TEST(Metrics, ShowsEveryFamilyFromTheFirstScrape) {
   Metrics metrics("1.2.3");
   const auto samples = parse(metrics.text());
-  for (const char* name :
-       {R"(acp_relay_sessions{state="starting"})", "acp_relay_sessions_created_total",
-        R"(acp_relay_session_start_seconds_bucket{le="+Inf"})",
-        "acp_relay_session_start_seconds_count", "acp_relay_session_start_seconds_sum",
-        R"(acp_relay_turns_total{stop_reason="end_turn"})", "acp_relay_turn_seconds_count",
-        R"(acp_relay_messages_total{direction="relay_to_client"})",
-        R"(acp_relay_message_bytes_total{direction="client_to_relay"})",
-        R"(acp_relay_clients{transport="relay_http"})", "acp_relay_slow_clients_total",
-        R"(acp_relay_errors_total{type="shutting_down"})", "acp_relay_permission_waits",
-        R"(acp_relay_agent_lines_skipped_total{reason="duplicate_keys"})",
-        R"(acp_relay_agent_exits_total{cause="out_of_memory"})", "acp_relay_log_pending_bytes",
-        "acp_relay_log_lost_messages_total", "acp_relay_log_wal_bytes",
-        "acp_relay_longest_loop_turn_seconds"}) {
+  for (const char* name : {R"(acp_relay_sessions{state="starting"})",
+                           "acp_relay_sessions_created_total",
+                           R"(acp_relay_session_start_seconds_bucket{le="+Inf"})",
+                           "acp_relay_session_start_seconds_count",
+                           "acp_relay_session_start_seconds_sum",
+                           R"(acp_relay_turns_total{stop_reason="end_turn"})",
+                           "acp_relay_turn_seconds_count",
+                           R"(acp_relay_messages_total{direction="relay_to_client"})",
+                           R"(acp_relay_message_bytes_total{direction="client_to_relay"})",
+                           R"(acp_relay_clients{transport="relay_http"})",
+                           "acp_relay_slow_clients_total",
+                           R"(acp_relay_errors_total{type="shutting_down"})",
+                           "acp_relay_permission_waits",
+                           R"(acp_relay_agent_lines_skipped_total{reason="duplicate_keys"})",
+                           R"(acp_relay_agent_exits_total{cause="out_of_memory"})",
+                           "acp_relay_log_pending_bytes",
+                           "acp_relay_log_lost_messages_total",
+                           "acp_relay_log_wal_bytes",
+                           "acp_relay_log_lines_dropped_total",
+                           "acp_relay_log_lines_repeated_total",
+                           "acp_relay_longest_loop_turn_seconds"}) {
     ASSERT_TRUE(samples.contains(name)) << name;
     EXPECT_EQ(samples.at(name), 0) << name;
   }
@@ -71,7 +79,7 @@ TEST(Metrics, EveryFamilyHasHelpAndType) {
     if (line.starts_with("# TYPE ")) typed.insert(name);
   }
   EXPECT_EQ(helped, typed);
-  EXPECT_EQ(typed.size(), 20u);
+  EXPECT_EQ(typed.size(), 22u);
 }
 
 TEST(Metrics, ShowsWhatWasCounted) {

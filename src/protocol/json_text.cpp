@@ -1,26 +1,10 @@
 #include "protocol/json_text.hpp"
 
+#include "base/utf8.hpp"
+
 #include <simdjson.h>
 
 namespace relay {
-namespace {
-
-// Length of the valid UTF-8 sequence at the start of `text`, 0 when there is none (RFC 3629).
-std::size_t sequence_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  const std::size_t length = lead < 0x80   ? 1
-                             : lead < 0xc2 ? 0
-                             : lead < 0xe0 ? 2
-                             : lead < 0xf0 ? 3
-                             : lead < 0xf5 ? 4
-                                           : 0;
-  if (length == 0 || length > text.size()) return 0;
-  return simdjson::validate_utf8(text.data(), length) ? length : 0;
-}
-
-}  // namespace
-
 void append_json_string(std::string& out, std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
   const bool valid = simdjson::validate_utf8(text.data(), text.size());
@@ -53,7 +37,7 @@ void append_json_string(std::string& out, std::string_view text) {
       out += kHex[byte & 0xf];
     } else if (byte < 0x80 || valid) {
       out += c;
-    } else if (const std::size_t length = sequence_length(text.substr(i)); length > 0) {
+    } else if (const std::size_t length = utf8_length(text.substr(i)); length > 0) {
       out.append(text, i, length);
       i += length - 1;
     } else {
