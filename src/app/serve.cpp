@@ -45,12 +45,35 @@ std::string explained(const Error& error) {
   ::_exit(code);
 }
 
+// A lost terminal ends the relay as SIGTERM does, except where it was started to outlive one
+// (nohup).
+void add_hangup(asio::signal_set& signals) {
+  struct sigaction current {};
+  const bool is_ignored =
+      ::sigaction(SIGHUP, nullptr, &current) == 0 && current.sa_handler == SIG_IGN;
+  if (!is_ignored) signals.add(SIGHUP);
+}
+
 config::LoadResult load_configuration(const ServeOptions& options) {
   const config::Environment environment = config::process_environment();
   if (!options.config_given && !std::filesystem::exists(options.config_path)) {
     return config::load_text("", "defaults", environment);
   }
   return config::load(options.config_path, environment);
+}
+
+// A terminal that goes away says so several times, by its shell and by the kernel: that is no wish
+// for more haste.
+void abandon_on_signal(Application& application, asio::signal_set& signals, const Logger& log) {
+  signals.async_wait([&application, &signals, log](boost::system::error_code ignored, int signal) {
+    if (ignored) return;
+    if (signal == SIGHUP) {
+      abandon_on_signal(application, signals, log);
+      return;
+    }
+    application.abandon();
+    end_now(log, kInterrupted);
+  });
 }
 
 // First signal: end in order. Second signal, or no end within the limit: end at once.
@@ -60,11 +83,7 @@ Task<void> end_on_signal(Application& application, asio::signal_set& signals, Lo
   const auto [failure, signal] = co_await signals.async_wait(kNoThrow);
   if (failure) co_return;
   log.info("shutting down", {{"signal", signal}});
-  signals.async_wait([&application, log](boost::system::error_code ignored, int) {
-    if (ignored) return;
-    application.abandon();
-    end_now(log, kInterrupted);
-  });
+  abandon_on_signal(application, signals, log);
   auto stopped = application.stop();
   auto clock = sleep_for(limit);
   const auto first = co_await (std::move(stopped) || std::move(clock));
@@ -111,6 +130,7 @@ int run(const config::Config& config, const ServeOptions& options) {
   });
   asio::io_context loop(1);
   asio::signal_set signals(loop, SIGINT, SIGTERM);
+  add_hangup(signals);
   auto started = start(loop, signals, config, std::move(token), redactor, log);
   if (!started) {
     log.text(explained(started.error()));

@@ -132,7 +132,8 @@ Exit codes: 0 played to the end (and, with --check, equal), 1 not so, or a bad f
 
 inline constexpr const char* kServeFooter = R"(
 Without --config, config.yaml of this directory is used when it exists, else the defaults.
-SIGTERM or Ctrl-C ends in order within server.shutdown_timeout; a second one ends at once.
+SIGTERM, Ctrl-C or the loss of its terminal (SIGHUP) ends in order within server.shutdown_timeout; a second
+one ends at once.
 
 Exit codes: 0 ended in order, 1 could not start or run, 2 wrong command line)";
 

@@ -61,7 +61,7 @@ void add_server_keys(std::vector<Key>& keys) {
   at("pong_timeout", &S::pong_timeout, duration(kSome),
      "A WebSocket client that does not answer a ping within this is closed.");
   at("shutdown_timeout", &S::shutdown_timeout, duration(kSome),
-     "Time for a graceful end after SIGTERM or SIGINT.");
+     "Time for a graceful end after SIGTERM, SIGINT or SIGHUP.");
 }
 
 void add_auth_keys(std::vector<Key>& keys) {

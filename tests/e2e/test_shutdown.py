@@ -13,7 +13,7 @@ from harness.http_client import RelayError, read_events, text_of
 from harness.relay import DEMO_AGENT, scripted
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_everything_in_order(make_relay, number):
     relay = make_relay()
     client = relay.websocket()
@@ -21,6 +21,8 @@ def test_a_signal_ends_everything_in_order(make_relay, number):
     turn = client.start_prompt("/sleep 600")
     relay.wait_for_agents(1)
     relay.send_signal(number)
+    if number == signal.SIGHUP:
+        relay.send_signal(number)  # the kernel's and the shell's
     answer = client.answer(turn)
     assert answer.get("result", {}).get("stopReason") == "cancelled" or (
         RelayError(answer["error"]).type == "shutting_down")
@@ -28,6 +30,12 @@ def test_a_signal_ends_everything_in_order(make_relay, number):
     assert relay.wait() == 0
     assert relay.query("SELECT closed_at IS NOT NULL, cause FROM sessions WHERE id = ?", id)[0][0] == 1
     assert relay.query("SELECT count(*) FROM messages WHERE body LIKE '%/sleep 600%'")[0][0] >= 1
+
+
+def test_a_hangup_does_not_end_what_was_started_to_outlive_its_terminal(make_relay):
+    relay = make_relay(start=False).start(prefix=("nohup",))
+    relay.send_signal(signal.SIGHUP)
+    relay.assert_serves()
 
 
 def test_streams_end_and_new_sessions_are_refused_while_it_ends(make_relay):
