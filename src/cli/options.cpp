@@ -264,9 +264,13 @@ void Parser::add_replay() {
 void Parser::add_check_config() {
   check_config_app_ =
       app_.add_subcommand("check-config", "Check a configuration and print what is in force");
-  check_config_app_->add_option("file", check_config_.file, "Configuration file")
+  CLI::Option* file =
+      check_config_app_->add_option("file", check_config_.file, "Configuration file")
+          ->type_name("FILE")
+          ->capture_default_str();
+  check_config_app_->add_option("--config", check_config_.file, "The same, as 'serve' has it")
       ->type_name("FILE")
-      ->capture_default_str();
+      ->excludes(file);
   check_config_app_->add_flag("--json", check_config_.json, "Print JSON instead of YAML");
   check_config_app_->footer(kCheckConfigFooter);
 }
@@ -299,7 +303,8 @@ Command Parser::chosen() const {
   }
   if (check_config_app_->parsed()) {
     CheckConfigCommand check = check_config_;
-    check.file_given = check_config_app_->get_option("file")->count() > 0;
+    check.file_given = check_config_app_->get_option("file")->count() > 0 ||
+                       check_config_app_->get_option("--config")->count() > 0;
     return check;
   }
   ServeCommand serve = serve_;

@@ -149,6 +149,8 @@ TEST(CommandLine, ReadsCheckConfig) {
   EXPECT_FALSE(parsed<CheckConfigCommand>({"check-config"}).file_given);
   EXPECT_EQ(parsed<CheckConfigCommand>({"check-config", "a.yaml"}).file, "a.yaml");
   EXPECT_TRUE(parsed<CheckConfigCommand>({"check-config", "a.yaml"}).file_given);
+  EXPECT_EQ(parsed<CheckConfigCommand>({"check-config", "--config", "a.yaml"}).file, "a.yaml");
+  EXPECT_TRUE(parsed<CheckConfigCommand>({"check-config", "--config=a.yaml"}).file_given);
 }
 
 TEST(CommandLine, RefusesMistakesWithExitCode2AndAText) {

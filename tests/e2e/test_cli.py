@@ -179,6 +179,7 @@ def test_check_config_prints_what_is_in_force(tmp_path):
     code, out, err = run_cli("check-config", str(file), env={"SECRET": "canary-value"})
     assert code == 0, err
     assert "9999" in out and "canary-value" not in out + err
+    assert run_cli("check-config", "--config", str(file), env={"SECRET": "canary-value"}) == (code, out, err)
     code, out, err = run_cli("check-config", str(file))
     assert code == 0 and "SECRET" in err and "agent.env" in err
 
