@@ -1,6 +1,7 @@
 #include "app/application.hpp"
 
 #include "app/settings.hpp"
+#include "backend/stderr_tail.hpp"
 #include "base/random_id.hpp"
 #include "config/print.hpp"
 
@@ -95,8 +96,9 @@ Task<Result<void>> Application::open_agents() {
   if (context.instance.empty()) context.instance = random_hex(16);
   context.keep = [this](SessionId id) { return is_to_be_kept(std::move(id)); };
   context.redact = [redactor = redactor_](std::string line) {
-    auto changed = redactor->redact(line);
-    return changed ? std::move(*changed) : std::move(line);
+    // What is longer was cut, perhaps within a secret.
+    if (line.size() >= StderrLines::kMaxLineBytes) return redactor->redacted_piece(line);
+    return redactor->redacted(line);
   };
   const auto opened = co_await agents_.open(config_, std::move(context));
   co_return opened;

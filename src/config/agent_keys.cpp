@@ -129,7 +129,8 @@ std::vector<AgentKey> make_agent_table() {
   std::vector<AgentKey> keys{
       isolation_key(), key_like("container.image"),  command_key(),        args_key(),
       env_key(),       key_like("agent.client_env"), startup_timeout_key()};
-  for (const char* path : {"agent.stop_grace",        "agent.max_stderr_bytes",
+  for (const char* path : {"agent.secret_env",        "agent.plain_env",
+                           "agent.stop_grace",        "agent.max_stderr_bytes",
                            "container.memory_limit",  "container.cpu_limit",
                            "container.pids_limit",    "container.ulimits",
                            "container.network_mode",  "container.readonly_rootfs",
@@ -202,6 +203,8 @@ AgentDraft begin_agent(const Config& config, std::string name, bool own_image, b
     settings.agent.command.clear();
     settings.agent.args.clear();
     settings.agent.env.clear();
+    settings.agent.secret_env.clear();
+    settings.agent.plain_env.clear();
     settings.container.command.clear();
   }
   return draft;

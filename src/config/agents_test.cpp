@@ -209,7 +209,7 @@ TEST(Agents, DoNotRepeatWhatIsSaidOfTheDefaultOne) {
 constexpr const char* kWithSecrets = R"(
 agents:
   claude: {image: "i:1", env: {KEY: canary-literal, OTHER: "${CANARY}"}, command: [x, "${CANARY_ARG}"]}
-  local: {command: y, args: ["--key=${CANARY_ARG}"], env: {LOCAL: canary-local}, memory_limit: 1G}
+  local: {command: y, args: ["--key=${CANARY_ARG}"], env: {LOCAL_KEY: canary-local}, memory_limit: 1G}
 )";
 
 LoadResult with_secrets() {

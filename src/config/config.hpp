@@ -92,7 +92,9 @@ struct AuthConfig {
 struct AgentConfig {
   std::string command;  // empty: the demo agent
   Strings args;
-  StringMap env;                         // values are secrets
+  StringMap env;                         // never printed; config/secret_names.hpp: what is secret
+  Strings secret_env;                    // names in env whose values are secrets
+  Strings plain_env;                     // names in env whose values are none
   Strings client_env;                    // names of variables that a client may set
   Milliseconds startup_timeout{10'000};  // also agent.startup_timeout_seconds
   std::size_t max_concurrent_sessions = 100;

@@ -89,9 +89,16 @@ void add_agent_keys(std::vector<Key>& keys) {
      "Its arguments. Other users of the host can see them: put keys into agent.env.")
       .secrecy = Secrecy::kMayCarry;
   at("env", &A::env, string_map(),
-     "Environment of the agent, besides PATH, HOME, TERM, LANG and LC_*. Its values are treated as "
-     "secrets: never logged, shown or stored.")
+     "Environment of the agent, besides PATH, HOME, TERM, LANG and LC_*. Its values are never "
+     "shown; "
+     "those whose names say that they are secrets (API_KEY, GH_TOKEN, DB_PASSWORD) and passwords "
+     "in "
+     "URLs are never logged or stored.")
       .secrecy = Secrecy::kSecret;
+  at("secret_env", &A::secret_env, strings(),
+     "Names of variables in env whose values are secrets though their names don't say so.");
+  at("plain_env", &A::plain_env, strings(),
+     "Names of variables in env whose values are no secrets whatever their names say.");
   at("client_env", &A::client_env, strings(),
      "Names of environment variables that a client may set for its session.");
   at("startup_timeout_seconds", &A::startup_timeout, seconds(kSome),

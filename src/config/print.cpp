@@ -2,6 +2,7 @@
 
 #include "config/agent_keys.hpp"
 #include "config/emit.hpp"
+#include "config/secret_names.hpp"
 
 #include <boost/json.hpp>
 
@@ -11,8 +12,6 @@ namespace relay::config {
 namespace {
 
 constexpr const char* kRedacted = "***";
-// Shorter strings are found in any text, so replacing them everywhere would only destroy it.
-constexpr std::size_t kShortestSecret = 6;
 
 void hide_expanded(std::string& text, const Strings& secrets) {
   for (const std::string& secret : secrets) {
@@ -118,9 +117,9 @@ std::vector<std::string> secrets(const Config& config) {
     if (std::find(found.begin(), found.end(), text) == found.end()) found.push_back(text);
   };
   for (const TokenConfig& token : config.auth.tokens) add(token.token, 1);
-  for (const auto& [name, value] : config.agent.env) add(value, kShortestSecret);
+  for (const std::string& value : secret_values(config.agent)) add(value, kShortestSecret);
   for (const NamedAgentConfig& agent : config.agents) {
-    for (const auto& [name, value] : agent.agent.env) add(value, kShortestSecret);
+    for (const std::string& value : secret_values(agent.agent)) add(value, kShortestSecret);
   }
   for (const std::string& value : config.expanded_secrets) add(value, kShortestSecret);
   return found;

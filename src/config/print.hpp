@@ -18,8 +18,8 @@ std::string to_yaml(const Config& config);
 // "64M").
 std::string to_json(const Config& config);
 
-// Every secret string: tokens, values of environments of at least 6 characters, and expanded
-// secrets of at least 6 characters. Each once. For the redactor of logs and stored messages.
+// Every secret string: tokens, secret_values of every agent's environment, and expanded secrets of
+// at least 6 characters. Each once. For the redactor of logs and stored messages.
 std::vector<std::string> secrets(const Config& config);
 
 }  // namespace relay::config

@@ -65,7 +65,7 @@ auth:
 agent:
   command: agent
   args: ["--key=${CANARY_ARG}", "--home=${HOME}", "--pin", "${CANARY_PIN}", "--again=canary-env-literal"]
-  env: {KEY: canary-env-literal, OTHER: "x${CANARY_ENV}", SHORT: abc}
+  env: {KEY: canary-env-literal, OTHER_TOKEN: "x${CANARY_ENV}", SHORT: abc}
 container:
   command: [agent, "${CANARY_ARG}"]
   log_opts: {splunk-token: "${CANARY_LOG}"}

@@ -153,6 +153,17 @@ void check_exposure(const Config& config, Findings& findings) {
          "give one of auth.tokens role: operator, or bind to 127.0.0.1");
 }
 
+// A name that is written wrong would leave a secret in the clear.
+void check_env_names(const Strings& names, const AgentConfig& agent, const std::string& key,
+                     Findings& findings) {
+  for (const std::string& name : names) {
+    const auto has_name = [&](const auto& variable) { return variable.first == name; };
+    if (std::none_of(agent.env.begin(), agent.env.end(), has_name))
+      warn(findings, key, "names " + name + ", which is not in env",
+           "write the name as in env, or remove it");
+  }
+}
+
 void check_agent(const AgentConfig& agent, const std::string& section, Findings& findings) {
   for (const auto& [name, value] : agent.env) {
     if (!is_variable_name(name))
@@ -164,6 +175,13 @@ void check_agent(const AgentConfig& agent, const std::string& section, Findings&
       refuse(findings, section + "client_env[" + std::to_string(i) + "]",
              "not a name of an environment variable",
              "use letters, digits and underscores, no digit first");
+  }
+  check_env_names(agent.secret_env, agent, section + "secret_env", findings);
+  check_env_names(agent.plain_env, agent, section + "plain_env", findings);
+  for (const std::string& name : agent.plain_env) {
+    if (std::find(agent.secret_env.begin(), agent.secret_env.end(), name) != agent.secret_env.end())
+      refuse(findings, section + "plain_env", name + " is also in secret_env",
+             "remove it from one of the two");
   }
   if (agent.command.empty() && !agent.args.empty())
     refuse(findings, section + "args", "arguments without agent.command",

@@ -49,6 +49,9 @@ TEST(Validate, ChecksTheServer) {
       {"agent: {args: [a]}", "agent.args: arguments without agent.command"},
       {"agent: {env: {'A B': 1}}", "agent.env.A B: not a name"},
       {"agent: {client_env: [GOOD, 1BAD]}", "agent.client_env[1]: not a name"},
+      {"agent: {env: {A: b}, plain_env: [A]}", ""},
+      {"agent: {env: {A: b}, plain_env: [A], secret_env: [A]}",
+       "agent.plain_env: A is also in secret_env"},
   });
 }
 

@@ -1,5 +1,6 @@
 #include "protocol/secrets.hpp"
 
+#include "protocol/json_scan.hpp"
 #include "protocol/json_text.hpp"
 
 #include <boost/json.hpp>
@@ -12,31 +13,80 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::string_view kStars = "***";
+// A shorter line of a secret is found in any text.
+constexpr std::size_t kShortestLine = 8;
+constexpr std::size_t kShortestPiece = 6;
+constexpr std::size_t kPieceBytes = 256u << 10;
+// JSON in a string of a JSON text in a string ...
+constexpr int kLayers = 4;
+// The relay's own frames are not deeper (server.max_json_depth).
+constexpr std::size_t kMaxDepth = 2048;
+constexpr std::string_view kMcpServers = "mcpServers";
+
+bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+
+// Stars in place of the ranges, and of the escapes that a range cuts: what was JSON remains so.
+std::string starred(std::string_view text, std::vector<ByteRange> ranges) {
+  for (ByteRange& range : ranges) range = with_whole_escapes(text, range);
+  std::sort(ranges.begin(), ranges.end(),
+            [](const ByteRange& a, const ByteRange& b) { return a.begin < b.begin; });
+  std::string out;
+  std::size_t at = 0;
+  for (const ByteRange& range : ranges) {
+    if (range.begin >= at) {
+      out.append(text, at, range.begin - at);
+      out += kStars;
+    }
+    at = std::max(at, range.end);
+  }
+  out.append(text, at);
+  return out;
+}
 
 // {"name": "A", "value": "secret"} in a list, or {"A": "secret"}.
-void hide_values(json::value* list) {
-  if (list == nullptr) return;
+bool hide_values(json::value* list) {
+  if (list == nullptr) return false;
+  bool is_changed = false;
   if (auto* object = list->if_object()) {
     for (auto& member : *object) member.value() = kStars;
+    is_changed = !object->empty();
   } else if (auto* array = list->if_array()) {
     for (json::value& item : *array) {
       if (auto* pair = item.if_object(); pair != nullptr && pair->contains("value")) {
         (*pair)["value"] = kStars;
+        is_changed = true;
       }
     }
   }
+  return is_changed;
 }
 
-void hide_in_mcp_servers(json::object& params) {
-  json::value* servers = params.if_contains("mcpServers");
-  json::array* list = servers != nullptr ? servers->if_array() : nullptr;
-  if (list == nullptr) return;
-  for (json::value& server : *list) {
-    if (auto* object = server.if_object()) {
-      hide_values(object->if_contains("env"));
-      hide_values(object->if_contains("headers"));
+bool hide_in_server(json::value& server) {
+  auto* object = server.if_object();
+  if (object == nullptr) return false;
+  const bool env = hide_values(object->if_contains("env"));
+  const bool headers = hide_values(object->if_contains("headers"));
+  return env || headers;
+}
+
+// `mcpServers` wherever it stands: a list of servers, or servers by name.
+bool hide_in_mcp_servers(json::value& value) {
+  bool is_changed = false;
+  if (auto* array = value.if_array()) {
+    for (json::value& item : *array) is_changed |= hide_in_mcp_servers(item);
+  } else if (auto* object = value.if_object()) {
+    for (auto& member : *object) {
+      json::value& below = member.value();
+      is_changed |= hide_in_mcp_servers(below);
+      if (std::string_view(member.key()) != kMcpServers) continue;
+      if (auto* list = below.if_array()) {
+        for (json::value& server : *list) is_changed |= hide_in_server(server);
+      } else if (auto* by_name = below.if_object()) {
+        for (auto& server : *by_name) is_changed |= hide_in_server(server.value());
+      }
     }
   }
+  return is_changed;
 }
 
 // Requests that may say which servers the agent is to use, and with which environment it starts.
@@ -55,36 +105,144 @@ void hide_all(json::value& value) {
   }
 }
 
+bool may_name_servers(std::string_view message) {
+  if (message.find(kMcpServers) != std::string_view::npos) return true;
+  static const EscapeFilter kSpelled = [] {
+    EscapeFilter filter;
+    filter.add(kMcpServers);
+    return filter;
+  }();
+  return kSpelled.may_spell_a_word(message) &&
+         unescaped(message).text.find(kMcpServers) != std::string::npos;
+}
+
+std::optional<json::value> parsed(std::string_view message) {
+  json::parse_options deep;
+  deep.max_depth = kMaxDepth;
+  boost::system::error_code failure;
+  json::value document = json::parse(message, failure, {}, deep);
+  if (failure) return std::nullopt;
+  return document;
+}
+
+// Frames may hold half a surrogate pair, which this parser refuses.
+std::string with_whole_characters(std::string_view message) {
+  std::string out;
+  for (std::size_t at = 0; at < message.size();) {
+    const auto escape = message[at] == '\\' ? json_escape_at(message, at) : std::nullopt;
+    const std::size_t length = escape ? escape->length : 1;
+    const bool is_half = length == 6 && escape->character == 0xFFFD;
+    out += is_half ? std::string_view("\\ufffd") : message.substr(at, length);
+    at += length;
+  }
+  return out;
+}
+
+// What can't be looked into is not kept.
+std::string without_params(std::string_view method, std::string_view message) {
+  JsonObject left;
+  left.text("jsonrpc", "2.0");
+  if (const auto id = object_member(message, "id")) left.raw("id", *id);
+  return left.text("method", method).text("params", kStars).take();
+}
+
 }  // namespace
 
 SecretRedactor::SecretRedactor(std::vector<std::string> secrets) {
   for (std::string& secret : secrets) {
-    if (secret.empty()) continue;
-    std::string escaped = json_string(secret);
-    escaped = escaped.substr(1, escaped.size() - 2);
-    if (escaped != secret) needles_.push_back(std::move(escaped));
-    needles_.push_back(std::move(secret));
+    if (secret.find('\n') != std::string::npos) add_lines(secret);
+    if (!secret.empty()) needles_.push_back(std::move(secret));
   }
-  std::sort(needles_.begin(), needles_.end(),
-            [](const std::string& a, const std::string& b) { return a.size() > b.size(); });
+  std::sort(needles_.begin(), needles_.end(), [](const std::string& a, const std::string& b) {
+    return a.size() != b.size() ? a.size() > b.size() : a < b;
+  });
+  needles_.erase(std::unique(needles_.begin(), needles_.end()), needles_.end());
+  for (const std::string& needle : needles_) filter_.add(needle);
+}
+
+// What shows one line after the other (stderr, a log, an answer in pieces) shows a secret so.
+void SecretRedactor::add_lines(std::string_view secret) {
+  while (!secret.empty()) {
+    const std::size_t end = std::min(secret.find('\n'), secret.size());
+    std::string_view line = secret.substr(0, end);
+    secret.remove_prefix(std::min(end + 1, secret.size()));
+    while (!line.empty() && is_blank(line.front())) line.remove_prefix(1);
+    while (!line.empty() && is_blank(line.back())) line.remove_suffix(1);
+    // The frame of a PEM text is the same in all of them.
+    if (line.size() >= kShortestLine && !line.starts_with("-----")) needles_.emplace_back(line);
+  }
+}
+
+void SecretRedactor::find(std::string_view text, const Found& found) const {
+  for (const std::string& needle : needles_) {
+    std::size_t at = 0;
+    while (at < text.size()) {
+      const void* const hit =
+          ::memmem(text.data() + at, text.size() - at, needle.data(), needle.size());
+      if (hit == nullptr) break;
+      const auto begin = static_cast<std::size_t>(static_cast<const char*>(hit) - text.data());
+      found({begin, begin + needle.size()});
+      at = begin + needle.size();
+    }
+  }
+}
+
+// One piece of a text after the other, so that memory has a bound. A piece overlaps the next by
+// more than the longest secret takes, every byte of it escaped in two layers.
+void SecretRedactor::find_spelled(std::string_view text, std::vector<ByteRange>& ranges) const {
+  const std::size_t overlap = needles_.front().size() * 36;
+  const std::size_t step = std::max(kPieceBytes, overlap);
+  for (std::size_t begin = 0; begin < text.size(); begin += step) {
+    const std::size_t start = with_whole_escapes(text, {begin, begin}).begin;
+    const std::string_view piece = text.substr(start, step + overlap);
+    std::string layer(piece);
+    std::vector<std::uint32_t> from;  // where the bytes of `layer` are in `piece`; empty: there
+    for (int depth = 0; depth < kLayers && filter_.may_spell_a_word(layer); ++depth) {
+      Unescaped below = unescaped(layer);
+      if (!from.empty()) {
+        for (std::uint32_t& place : below.from) place = from[place];
+      }
+      from = std::move(below.from);
+      layer = std::move(below.text);
+      find(layer, [&](ByteRange hit) {
+        // A character of several bytes came from one escape.
+        const std::uint32_t last = from[hit.end - 1];
+        while (hit.end + 1 < from.size() && from[hit.end] == last) ++hit.end;
+        ranges.push_back({start + from[hit.begin], start + from[hit.end]});
+      });
+    }
+  }
 }
 
 std::optional<std::string> SecretRedactor::redact(std::string_view text) const {
-  std::optional<std::string> changed;
+  if (needles_.empty() || text.empty()) return std::nullopt;
+  std::vector<ByteRange> ranges;
+  find(text, [&](ByteRange hit) { ranges.push_back(hit); });
+  if (filter_.may_spell_a_word(text)) find_spelled(text, ranges);
+  if (ranges.empty()) return std::nullopt;
+  return starred(text, std::move(ranges));
+}
+
+std::string SecretRedactor::redacted_piece(std::string_view text) const {
+  std::vector<ByteRange> ranges;
+  find(text, [&](ByteRange hit) { ranges.push_back(hit); });
+  if (!needles_.empty() && filter_.may_spell_a_word(text)) find_spelled(text, ranges);
   for (const std::string& needle : needles_) {
-    const std::string_view subject = changed ? std::string_view(*changed) : text;
-    if (::memmem(subject.data(), subject.size(), needle.data(), needle.size()) == nullptr) continue;
-    std::string out;
-    std::size_t at = 0;
-    for (std::size_t hit; (hit = subject.find(needle, at)) != std::string_view::npos;) {
-      out.append(subject, at, hit - at);
-      out += kStars;
-      at = hit + needle.size();
+    const std::size_t most = std::min(text.size(), needle.size());
+    for (std::size_t size = most; size >= kShortestPiece; --size) {
+      if (text.ends_with(std::string_view(needle).substr(0, size))) {
+        ranges.push_back({text.size() - size, text.size()});
+        break;
+      }
     }
-    out.append(subject, at);
-    changed = std::move(out);
+    for (std::size_t size = most; size >= kShortestPiece; --size) {
+      if (text.starts_with(std::string_view(needle).substr(needle.size() - size))) {
+        ranges.push_back({0, size});
+        break;
+      }
+    }
   }
-  return changed;
+  return ranges.empty() ? std::string(text) : starred(text, std::move(ranges));
 }
 
 std::string SecretRedactor::redacted(std::string_view text) const {
@@ -109,21 +267,23 @@ Error SecretRedactor::redacted(Error error) const {
 
 std::string without_request_secrets(std::string_view method, std::string_view message) {
   const bool all = method == "authenticate" || method.starts_with("providers/");
-  const bool some =
-      sets_up_session(method) || message.find("\"mcpServers\"") != std::string_view::npos;
+  const bool some = sets_up_session(method) || may_name_servers(message);
   if (!all && !some) return std::string(message);
-  boost::system::error_code failure;
-  json::value document = json::parse(message, failure);
-  json::object* object = failure ? nullptr : document.if_object();
-  json::value* params = object != nullptr ? object->if_contains("params") : nullptr;
+  std::optional<json::value> document = parsed(message);
+  if (!document) document = parsed(with_whole_characters(message));
+  json::object* object = document ? document->if_object() : nullptr;
+  if (object == nullptr) return without_params(method, message);
+  json::value* params = object->if_contains("params");
   if (params == nullptr) return std::string(message);
   if (all) {
     hide_all(*params);
-  } else if (auto* members = params->if_object()) {
-    hide_in_mcp_servers(*members);
-    if (sets_up_session(method)) hide_values(members->if_contains("env"));
+    return json::serialize(*document);
   }
-  return json::serialize(document);
+  bool is_changed = hide_in_mcp_servers(*params);
+  if (auto* members = params->if_object(); members != nullptr && sets_up_session(method)) {
+    is_changed |= hide_values(members->if_contains("env"));
+  }
+  return is_changed ? json::serialize(*document) : std::string(message);
 }
 
 }  // namespace relay

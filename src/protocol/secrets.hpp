@@ -2,7 +2,9 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "protocol/json_spelling.hpp"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,8 +12,11 @@
 
 namespace relay {
 
-// Replaces every secret string of the configuration by ***, also where JSON spells it with escapes.
-// Safe to use from several threads.
+// Replaces every secret string of the configuration by ***, however JSON spells it (\/, \u0026,
+// also in JSON within strings of JSON), and the lines of a secret of several lines one by one. What
+// was valid JSON remains so where the secret stood in a string. Safe to use from several threads.
+//
+// A text without secrets costs one search for each secret and one for backslashes.
 class SecretRedactor {
  public:
   SecretRedactor() = default;
@@ -21,14 +26,24 @@ class SecretRedactor {
   std::optional<std::string> redact(std::string_view text) const;
   std::string redacted(std::string_view text) const;
   Error redacted(Error error) const;
+  // Of a text that was cut where a secret may stand: also hides what is left of one at its ends.
+  std::string redacted_piece(std::string_view text) const;
 
  private:
+  using Found = std::function<void(ByteRange)>;
+
+  void add_lines(std::string_view secret);
+  void find(std::string_view text, const Found& found) const;
+  void find_spelled(std::string_view text, std::vector<ByteRange>& ranges) const;
+
   std::vector<std::string> needles_;  // longest first
+  EscapeFilter filter_;
 };
 
 // The stored copy of a request that carries secrets by its nature: values of mcpServers[].env and
-// mcpServers[].headers, of the env of session/new, and all params of `authenticate` and
-// `providers/*`, become "***". Other messages, and what is not JSON, come back as they are.
+// mcpServers[].headers at any depth, of the env of session/new, and all params of `authenticate`
+// and `providers/*`, become "***". When such a request can't be read, all its params do. Other
+// messages come back as they are.
 std::string without_request_secrets(std::string_view method, std::string_view message);
 
 }  // namespace relay

@@ -95,3 +95,46 @@ def test_tokens_in_wrong_places_do_not_reach_the_log(leaky):
     client.client.get(f"/{TOKEN}")
     client.client.post("/session/new", headers={"Authorization": f"Basic {TOKEN}"})
     assert_clean("the log", leaky.log_text())
+
+
+def test_a_secret_is_found_however_it_is_spelled(leaky):
+    client = leaky.http(token=TOKEN)
+    id = client.new(leaky.workspace)
+    spelled = "".join(f"\\u{ord(c):04x}" for c in KEY)
+    inner = KEY.replace("c", "\\\\u0063").replace("-", "\\\\u002D")
+    text = f'"{spelled} and {inner}"'
+    client.client.post("/session/prompt", headers={"Content-Type": "application/json"}, content=(
+        '{"jsonrpc":"2.0","id":1,"method":"session/prompt","params":{"sessionId":"%s",'
+        '"content":[{"type":"text","text":%s}]}}' % (id, text)).encode())
+    leaky.stop()
+    bodies = [row[0] for row in leaky.query("SELECT body FROM messages")]
+    bodies = [body.decode() if isinstance(body, bytes) else body for body in bodies]
+    assert any("*** and ***" in body for body in bodies), bodies
+    for body in bodies:
+        assert json.loads(body)
+        for part in (spelled, inner, KEY):
+            assert part not in body
+
+
+def test_a_secret_of_several_lines_is_hidden_line_by_line(make_relay):
+    key = "-----BEGIN EXAMPLE KEY-----\ncanary-first-line/x\ncanary-second-line==\n-----END EXAMPLE KEY-----\n"
+    relay = make_relay({"agent": {
+        "command": "/bin/sh", "args": ["-c", 'printf %s "$DEPLOY_KEY" >&2; exit 9'], "env": {"DEPLOY_KEY": key}}})
+    with pytest.raises(RelayError) as caught:
+        relay.http().new(relay.workspace)
+    for text in (json.dumps(caught.value.error), relay.log_text()):
+        assert "canary" not in text
+    assert "***" in json.dumps(caught.value.error)
+
+
+def test_what_is_no_secret_is_stored_as_it_is(make_relay):
+    relay = make_relay({"agent": {**scripted("leak", "HOME"), "env": {
+        "HOME": "/home/of-ada", "API_KEY": KEY, "PLAIN_KEY": "harmless-word", "LISTED": "canary-listed"},
+        "plain_env": ["PLAIN_KEY"], "secret_env": ["LISTED"]}})
+    client = relay.websocket()
+    id = client.new(relay.workspace)
+    client.error("session/prompt", sessionId=id, content=[
+        {"type": "text", "text": f"harmless-word canary-listed {KEY}"}])
+    history = json.dumps(client.result("session/history", sessionId=id))
+    assert "/home/of-ada" in history and "harmless-word" in history
+    assert KEY not in history and "canary-listed" not in history
