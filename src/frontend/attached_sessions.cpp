@@ -6,13 +6,13 @@
 namespace relay::frontend {
 
 Result<ClientId> AttachedSessions::attach(const std::shared_ptr<Session>& session,
-                                          Attachment attachment) {
+                                          Attachment attachment, Chosen chosen) {
   const std::string& id = session->id().value();
   if (const One* before = find(id)) session->detach(before->client);
   auto client = session->attach(std::move(attachment));
   if (!client) return client.error();
   sessions_[id] = {session, *client};
-  current_ = id;
+  if (chosen == Chosen::kYes) current_ = id;
   return *client;
 }
 

@@ -17,8 +17,13 @@ class AttachedSessions {
     ClientId client;
   };
 
-  // In place of an earlier attachment to the same session. The session becomes the current one.
-  Result<ClientId> attach(const std::shared_ptr<Session>& session, Attachment attachment);
+  // Whether the client chose the session (made, resumed or loaded it): then it becomes the current
+  // one. Who only names it in a message has not chosen it.
+  enum class Chosen : bool { kNo, kYes };
+
+  // In place of an earlier attachment to the same session.
+  Result<ClientId> attach(const std::shared_ptr<Session>& session, Attachment attachment,
+                          Chosen chosen);
   std::size_t size() const { return sessions_.size(); }
   void detach_all();
   // Lets go of what has been closed.
@@ -27,7 +32,7 @@ class AttachedSessions {
   // Null: not attached, or the session is not ready (any more).
   const One* find(std::string_view id) const;
 
-  // The session that was attached last: what messages without a sessionId may mean. Empty: none.
+  // The session that was chosen last: what messages without a sessionId may mean. Empty: none.
   const std::string& current() const { return current_; }
 
   // Gives a response to the session whose agent asked the client; ids of such requests are unique

@@ -59,7 +59,7 @@ class WebSocketClient {
   Task<void> resume_session(const Frame& frame);
   Task<void> attach_and_route(std::string id, std::shared_ptr<Frame> frame);
   Result<ClientId> attach(const std::shared_ptr<Session>& session, bool observe,
-                          std::optional<storage::Sequence> after);
+                          std::optional<storage::Sequence> after, AttachedSessions::Chosen chosen);
   std::string initialize_result() const;
 
   void reply(std::string text);

@@ -145,7 +145,8 @@ Task<void> WebSocketClient::attach_and_route(std::string id, std::shared_ptr<Fra
   if (!session) {
     refused = session.error();
   } else if (sessions_.find(id) == nullptr) {
-    const auto client = attach(*session, is_observer(), std::nullopt);
+    const auto client =
+        attach(*session, is_observer(), std::nullopt, AttachedSessions::Chosen::kNo);
     if (!client) refused = client.error();
   }
   if (refused) {
@@ -218,12 +219,13 @@ std::string WebSocketClient::initialize_result() const {
 }
 
 Result<ClientId> WebSocketClient::attach(const std::shared_ptr<Session>& session, bool observe,
-                                         std::optional<storage::Sequence> after) {
+                                         std::optional<storage::Sequence> after,
+                                         AttachedSessions::Chosen chosen) {
   Attachment attachment;
   attachment.traits.may_act = !observe && !is_observer();
   attachment.outbox = outbox_;
   attachment.after = after;
-  return sessions_.attach(session, std::move(attachment));
+  return sessions_.attach(session, std::move(attachment), chosen);
 }
 
 // The answer comes first, then everything from the session's beginning: nothing the agent said
@@ -235,7 +237,7 @@ Task<void> WebSocketClient::open_session(const Frame& frame) {
     co_return;
   }
   sessions_.forget_closed();
-  const auto client = attach(*session, false, 0);
+  const auto client = attach(*session, false, 0, AttachedSessions::Chosen::kYes);
   if (!client) {
     refuse(frame.id(), client.error());
     co_return;
@@ -255,7 +257,8 @@ Task<void> WebSocketClient::resume_session(const Frame& frame) {
     co_return;
   }
   sessions_.forget_closed();
-  const auto client = attach(*session, request->observe, request->after);
+  const auto client =
+      attach(*session, request->observe, request->after, AttachedSessions::Chosen::kYes);
   if (!client) {
     refuse(frame.id(), client.error());
     co_return;

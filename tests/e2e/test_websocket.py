@@ -31,6 +31,18 @@ def test_the_session_id_may_be_left_out_after_resume(relay):
     assert second.prompt("hello")[1] == "hello"
 
 
+def test_using_a_session_by_its_id_does_not_make_it_the_current_one(relay):
+    other = relay.http().new(relay.workspace)
+    client = relay.websocket()
+    assert client.prompt("named", session=other)[1] == "named"
+    assert client.error("session/prompt", content=text_block("unnamed")).code == -32602
+    own = client.result("session/new", workingDirectory=str(relay.workspace))["sessionId"]
+    client.prompt("named again", session=other)
+    client.result("session/prompt", content=text_block("whose is this"))
+    said = relay.http().result("session/history", sessionId=own)["messages"]
+    assert "whose is this" in json.dumps(said)
+
+
 def test_without_a_session_a_prompt_is_refused(relay):
     error = relay.websocket().error("session/prompt", content=text_block("hello"))
     assert error.type in ("invalid_params", "session_not_found")

@@ -129,7 +129,7 @@ Task<void> AcpConnection::open_session(const Frame& frame) {
   } else {
     reply(text);
   }
-  const auto attached = attach(*session, std::move(attachment));
+  const auto attached = attach(*session, std::move(attachment), AttachedSessions::Chosen::kYes);
   if (!attached && streams_.are_one()) refuse(frame, attached.error());
 }
 
@@ -182,7 +182,7 @@ Task<void> AcpConnection::return_to_session(const Frame& frame) {
   const storage::Sequence place = loads || request->after ? 0 : (*session)->last_sequence();
   attachment.answer = {SharedBytes(text), place, DeliveryKind::kAttachResponse};
   attachment.answer_at = loads ? Attachment::kAfterReplay : 0;
-  const auto attached = attach(*session, std::move(attachment));
+  const auto attached = attach(*session, std::move(attachment), AttachedSessions::Chosen::kYes);
   if (attached) {
     streams_.answer_follows((*session)->id().value());
   } else {

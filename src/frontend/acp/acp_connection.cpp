@@ -122,7 +122,7 @@ void AcpConnection::to_agent(const std::shared_ptr<Session>& session, Frame fram
     Attachment attachment;
     attachment.traits = {!is_observer(), false, true, rpc::Dialect::kAcp};
     attachment.outbox = streams_.of_connection();
-    const auto attached = way.attach(session, std::move(attachment));
+    const auto attached = way.attach(session, std::move(attachment), AttachedSessions::Chosen::kNo);
     if (!attached) return refuse(frame, attached.error());
   }
   const auto* const one = way.find(id);
@@ -154,7 +154,7 @@ Task<void> AcpConnection::attach_and_route(std::string id, std::shared_ptr<Frame
   if (!session) {
     refused = session.error();
   } else if (sessions_.find(id) == nullptr) {
-    const auto attached = attach(*session, {});
+    const auto attached = attach(*session, {}, AttachedSessions::Chosen::kNo);
     if (!attached) refused = attached.error();
   }
   if (refused) {
@@ -165,12 +165,13 @@ Task<void> AcpConnection::attach_and_route(std::string id, std::shared_ptr<Frame
   if (one != nullptr) one->session->submit(one->client, std::move(*frame));
 }
 
-Result<void> AcpConnection::attach(const std::shared_ptr<Session>& session, Attachment attachment) {
+Result<void> AcpConnection::attach(const std::shared_ptr<Session>& session, Attachment attachment,
+                                   AttachedSessions::Chosen chosen) {
   attachment.traits.may_act = !is_observer();
   attachment.traits.dialect = rpc::Dialect::kAcp;
   attachment.outbox = streams_.of_session(session->id().value());
   if (!attachment.outbox) return too_many_streams(options_.max_streams);
-  const auto client = sessions_.attach(session, std::move(attachment));
+  const auto client = sessions_.attach(session, std::move(attachment), chosen);
   if (!client) return client.error();
   return Result<void>();
 }
@@ -181,7 +182,7 @@ Result<void> AcpConnection::replay(const std::string& id, storage::Sequence afte
   const auto session = one->session;
   Attachment attachment;
   attachment.after = after;
-  return attach(session, std::move(attachment));
+  return attach(session, std::move(attachment), AttachedSessions::Chosen::kYes);
 }
 
 void AcpConnection::forget_closed() {

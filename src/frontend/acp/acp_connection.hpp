@@ -94,7 +94,8 @@ class AcpConnection {
   void to_agent(const std::shared_ptr<Session>& session, Frame frame);
   void to_session(std::string id, Frame frame);
   Task<void> attach_and_route(std::string id, std::shared_ptr<Frame> frame);
-  Result<void> attach(const std::shared_ptr<Session>& session, Attachment attachment);
+  Result<void> attach(const std::shared_ptr<Session>& session, Attachment attachment,
+                      AttachedSessions::Chosen chosen);
   Greeting greeting() const;
   void forget_closed();
 
