@@ -141,34 +141,53 @@ Result<void> Application::listen() {
   context.extra_reasons = [this] { return not_ready_because(); };
   management_ = std::make_unique<management::ManagementApi>(std::move(context));
 
-  const auto open_server = [this](Listener listener, std::unique_ptr<http::Server>& server,
-                                  http::Handler handler) -> Result<void> {
-    auto opened = http::Server::listen(executor_, server_options(config_, listener),
-                                       std::move(handler), log_);
-    if (!opened) {
-      Error error = opened.error();
-      if (config_.server.tls.enabled()) {
-        error.suggested_actions.emplace_back("check server.tls.cert and server.tls.key");
-      }
-      return error;
+  body_budget_ = std::make_shared<http::BodyBudget>(config_.server.max_bodies_bytes);
+  auto opened = open_server(
+      Listener::kHttp, http_server_,
+      [this](const http::Request& head) {
+        return frontend::AcpEndpoint::serves(head.path) ? acp_->judge(head, http_access_)
+                                                        : relay_http_->judge(head);
+      },
+      [this](http::Exchange& exchange) {
+        return frontend::AcpEndpoint::serves(exchange.request().path)
+                   ? acp_->handle(exchange, http_access_)
+                   : relay_http_->handle(exchange);
+      });
+  if (!opened) return opened;
+  opened = open_server(
+      Listener::kWebSocket, websocket_server_,
+      [this](const http::Request& head) {
+        return frontend::AcpEndpoint::serves(head.path) ? acp_->judge(head, websocket_access_)
+                                                        : relay_websocket_->judge(head);
+      },
+      [this](http::Exchange& exchange) {
+        return frontend::AcpEndpoint::serves(exchange.request().path)
+                   ? acp_->handle(exchange, websocket_access_)
+                   : relay_websocket_->handle(exchange);
+      });
+  if (!opened) return opened;
+  return open_server(
+      Listener::kManagement, management_server_,
+      [this](const http::Request& head) { return management_->judge(head); },
+      [this](http::Exchange& exchange) { return management_->handle(exchange); });
+}
+
+Result<void> Application::open_server(
+    Listener listener, std::unique_ptr<http::Server>& server,
+    std::function<http::HeadVerdict(const http::Request&)> judge_head, http::Handler handler) {
+  http::ServerOptions options = server_options(config_, listener);
+  options.judge_head = std::move(judge_head);
+  options.body_budget = body_budget_;
+  auto opened = http::Server::listen(executor_, std::move(options), std::move(handler), log_);
+  if (!opened) {
+    Error error = opened.error();
+    if (config_.server.tls.enabled()) {
+      error.suggested_actions.emplace_back("check server.tls.cert and server.tls.key");
     }
-    server = std::move(*opened);
-    return Result<void>();
-  };
-  auto opened = open_server(Listener::kHttp, http_server_, [this](http::Exchange& exchange) {
-    return frontend::AcpEndpoint::serves(exchange.request().path)
-               ? acp_->handle(exchange, http_access_)
-               : relay_http_->handle(exchange);
-  });
-  if (!opened) return opened;
-  opened = open_server(Listener::kWebSocket, websocket_server_, [this](http::Exchange& exchange) {
-    return frontend::AcpEndpoint::serves(exchange.request().path)
-               ? acp_->handle(exchange, websocket_access_)
-               : relay_websocket_->handle(exchange);
-  });
-  if (!opened) return opened;
-  return open_server(Listener::kManagement, management_server_,
-                     [this](http::Exchange& exchange) { return management_->handle(exchange); });
+    return error;
+  }
+  server = std::move(*opened);
+  return {};
 }
 
 Task<void> Application::run() {

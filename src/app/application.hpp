@@ -2,6 +2,7 @@
 #pragma once
 
 #include "app/agents.hpp"
+#include "app/settings.hpp"
 #include "app/startup_lines.hpp"
 #include "config/config.hpp"
 #include "frontend/acp/acp_endpoint.hpp"
@@ -15,6 +16,7 @@
 #include "session/session_directory.hpp"
 #include "storage/message_log.hpp"
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -48,6 +50,9 @@ class Application {
   Task<Result<void>> open_agents();
   Task<Keep> is_to_be_kept(SessionId session);
   Result<void> listen();
+  Result<void> open_server(Listener listener, std::unique_ptr<http::Server>& server,
+                           std::function<http::HeadVerdict(const http::Request&)> judge_head,
+                           http::Handler handler);
   Task<void> watch_loop();
   std::vector<std::string> not_ready_because() const;
 
@@ -67,6 +72,7 @@ class Application {
   http::AccessRules http_access_;
   http::AccessRules websocket_access_;
   std::unique_ptr<frontend::AcpEndpoint> acp_;
+  std::shared_ptr<http::BodyBudget> body_budget_;
   std::unique_ptr<management::ManagementApi> management_;
   std::unique_ptr<http::Server> http_server_;
   std::unique_ptr<http::Server> websocket_server_;

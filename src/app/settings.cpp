@@ -131,11 +131,14 @@ http::ServerOptions server_options(const config::Config& config, Listener listen
   options.max_header_bytes = server.max_header_bytes;
   options.max_body_bytes = server.max_message_bytes;
   if (listener == Listener::kManagement) {
-    options.max_body_bytes = std::max(options.max_body_bytes, management::kMaxImportBytes);
+    options.max_body_bytes = std::max(
+        options.max_body_bytes, std::min(management::kMaxImportBytes, server.max_bodies_bytes));
   }
   options.max_connections = server.max_connections;
   options.header_timeout = server.header_timeout;
   options.body_timeout = server.body_timeout;
+  options.request_timeout = server.request_timeout;
+  options.min_body_rate = server.min_body_rate;
   options.keep_alive_timeout = server.keep_alive_timeout;
   options.websocket.max_message_bytes = server.max_message_bytes;
   options.websocket.ping_interval =

@@ -112,6 +112,8 @@ TEST(ServerOptions, CarryTheLimits) {
   config.server.ping_interval = milliseconds(14);
   config.server.pong_timeout = milliseconds(15);
   config.server.header_timeout = milliseconds(16);
+  config.server.request_timeout = milliseconds(17);
+  config.server.min_body_rate = 18;
   const auto options = server_options(config, Listener::kWebSocket);
   EXPECT_EQ(options.max_body_bytes, 11u);
   EXPECT_EQ(server_options(config, Listener::kManagement).max_body_bytes,
@@ -122,6 +124,11 @@ TEST(ServerOptions, CarryTheLimits) {
   EXPECT_EQ(options.websocket.ping_interval, milliseconds(14));
   EXPECT_EQ(options.websocket.pong_deadline, milliseconds(15));
   EXPECT_EQ(options.header_timeout, milliseconds(16));
+  EXPECT_EQ(options.request_timeout, milliseconds(17));
+  EXPECT_EQ(options.min_body_rate, 18u);
+  config.server.max_bodies_bytes = 1 << 20;
+  EXPECT_EQ(server_options(config, Listener::kManagement).max_body_bytes, std::size_t{1} << 20)
+      << "what can never fit is refused as too large";
 }
 
 TEST(SessionOptions, CarryTheLimits) {

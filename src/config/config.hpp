@@ -45,6 +45,7 @@ struct ServerConfig {
   Strings allowed_origins;  // "https://host[:port]"; "*" for any. Same-origin requests are always
                             // allowed.
   std::size_t max_message_bytes = 32u << 20;  // one body, one frame, one line of an agent
+  std::size_t max_bodies_bytes = 256u << 20;  // of all bodies that are being received
   std::size_t max_header_bytes = 16u << 10;
   std::size_t max_connections = 4096;  // a listener
   std::size_t max_json_depth = 512;
@@ -53,6 +54,8 @@ struct ServerConfig {
   std::size_t max_outbox_frames = 100'000;
   Milliseconds header_timeout{10'000};
   Milliseconds body_timeout{60'000};  // without progress
+  Milliseconds request_timeout{10 * 60'000};
+  std::size_t min_body_rate = 1024;  // bytes a second, after body_timeout; 0: any
   Milliseconds keep_alive_timeout{75'000};
   Milliseconds acp_connection_timeout{5 * 60'000};
   Milliseconds ping_interval{20'000};  // 0: no pings

@@ -78,6 +78,9 @@ void check_server(const Config& config, Findings& findings) {
       refuse(findings, "server.allowed_origins[" + std::to_string(i) + "]", "not an origin",
              "write https://host or https://host:port without a path, or \"*\" for any");
   }
+  if (server.max_bodies_bytes < server.max_message_bytes)
+    refuse(findings, "server.max_bodies_bytes", "less than server.max_message_bytes",
+           "raise it, or lower server.max_message_bytes: one body must fit");
   if (server.max_outbox_bytes < server.max_message_bytes)
     refuse(findings, "server.max_outbox_bytes", "less than server.max_message_bytes",
            "raise it, or lower server.max_message_bytes: one message must fit");

@@ -41,6 +41,7 @@ TEST(Validate, ChecksTheServer) {
       {"server: {allowed_origins: ['https://a', 'a.org']}",
        "c.yaml:1:41: server.allowed_origins[1]"},
       {"server: {allowed_origins: ['https://a/']}", "not an origin"},
+      {"server: {max_bodies_bytes: 1M}", "server.max_bodies_bytes"},
       {"server: {max_message_bytes: 128M}", "less than server.max_message_bytes"},
       {"server: {max_message_bytes: 128M, max_outbox_bytes: 128M}\nagent: {max_inbox_bytes: 128M}",
        ""},

@@ -12,7 +12,4 @@ void add_cors_headers(const http::Request& request, http::Response& response);
 // The answer to an OPTIONS request whose origin is admitted.
 http::Response preflight_response();
 
-// True when the request accepts an answer of this media type. No Accept header accepts everything.
-bool accepts(const http::Request& request, std::string_view media_type);
-
 }  // namespace relay::frontend

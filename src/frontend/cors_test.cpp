@@ -20,15 +20,5 @@ TEST(Cors, EchoesAnAdmittedOriginOnly) {
   EXPECT_EQ(response.header("vary"), "Origin");
 }
 
-TEST(Accept, IsReadAsAListOfRanges) {
-  EXPECT_TRUE(accepts(http::Request(), "application/json"));
-  for (const char* accept : {"*/*", "application/*", "text/html, application/json;q=0.5"}) {
-    EXPECT_TRUE(accepts(with("Accept", accept), "application/json")) << accept;
-  }
-  for (const char* accept : {"text/html", "text/*", "application/jsonl", "image/png, text/plain"}) {
-    EXPECT_FALSE(accepts(with("Accept", accept), "application/json")) << accept;
-  }
-}
-
 }  // namespace
 }  // namespace relay::frontend

@@ -3,6 +3,7 @@
 #include "frontend/http_replies.hpp"
 #include "frontend/relay_http.hpp"
 #include "frontend/streaming.hpp"
+#include "http/media_type.hpp"
 #include "session/replay_view.hpp"
 
 namespace relay::frontend {
@@ -20,10 +21,34 @@ std::optional<storage::Sequence> position(const http::Request& request) {
   return 0;
 }
 
+http::Response no_content() {
+  http::Response response;
+  response.status = 204;
+  response.headers = {{"Cache-Control", "no-store"}};
+  return response;
+}
+
+// The page as events; `after` moves on to its end.
+std::string events_of(const SessionId& id, const storage::HistoryPage& page,
+                      storage::Sequence& after) {
+  std::string text;
+  for (const storage::Gap& gap : page.gaps) {
+    text += stream_text(StreamFormat::kEvents, {gap_notice(id, gap), gap.to, {}});
+    after = std::max(after, gap.to);
+  }
+  for (const storage::MessageRecord& message : page.messages) {
+    after = std::max(after, message.sequence);
+    if (!is_replayed(message, true)) continue;
+    text += stream_text(StreamFormat::kEvents,
+                        {message.body, message.sequence, delivery_kind(message)});
+  }
+  return text;
+}
+
 }  // namespace
 
 Task<void> RelayHttp::events(http::Exchange& exchange, http::Principal principal, std::string id) {
-  if (!accepts(exchange.request(), "text/event-stream")) {
+  if (http::preference(exchange.request().headers, "text/event-stream").weight == 0) {
     auto response = not_acceptable("text/event-stream");
     co_await answer(exchange, std::move(response));
     co_return;
@@ -50,7 +75,7 @@ Task<void> RelayHttp::events(http::Exchange& exchange, http::Principal principal
     co_await answer(exchange, std::move(response));
     co_return;
   }
-  co_await past_events(exchange, record->id, *after);
+  co_await past_events(exchange, *record, *after);
 }
 
 Task<void> RelayHttp::live_events(http::Exchange& exchange, std::shared_ptr<Session> session,
@@ -70,33 +95,44 @@ Task<void> RelayHttp::live_events(http::Exchange& exchange, std::shared_ptr<Sess
   }
   const auto never = [](const Delivery&) { return false; };
   ++metrics_.clients[metrics::Transport::kRelayHttp];
-  co_await stream_outbox(exchange, outbox, StreamFormat::kEvents, options_.keep_alive, never);
+  const StreamOptions options{StreamFormat::kEvents, http::HalfClosed::kIsGone};
+  co_await stream_outbox(exchange, outbox, options, options_.keep_alive, never);
   --metrics_.clients[metrics::Transport::kRelayHttp];
   session->detach(*client);
 }
 
-Task<void> RelayHttp::past_events(http::Exchange& exchange, SessionId id, storage::Sequence after) {
-  http::Response head = stream_head(StreamFormat::kEvents);
-  add_cors_headers(exchange.request(), head);
-  auto started = co_await exchange.start_stream(std::move(head));
+// A browser's EventSource connects again after every end, but for 204: then it has everything.
+Task<void> RelayHttp::past_events(http::Exchange& exchange, storage::SessionRecord record,
+                                  storage::Sequence after) {
+  bool started = false;
   bool more = true;
-  while (more && started) {
+  while (more) {
     const auto page =
-        co_await api_.sessions().history(id, after, kEventPageMessages, kEventPageBytes);
+        co_await api_.sessions().history(record.id, after, kEventPageMessages, kEventPageBytes);
+    if (!page && !started) {
+      auto response = error_response("null", page.error());
+      co_await answer(exchange, std::move(response));
+      co_return;
+    }
     if (!page) break;
-    std::string text;
-    for (const storage::Gap& gap : page->gaps) {
-      text += stream_text(StreamFormat::kEvents, {gap_notice(id, gap), gap.to, {}});
-      after = std::max(after, gap.to);
-    }
-    for (const storage::MessageRecord& message : page->messages) {
-      after = std::max(after, message.sequence);
-      if (!is_replayed(message, true)) continue;
-      text += stream_text(StreamFormat::kEvents,
-                          {message.body, message.sequence, delivery_kind(message)});
-    }
+    const std::string text = events_of(record.id, *page, after);
     more = !page->complete;
-    if (!text.empty()) started = co_await exchange.write(text);
+    if (!started) {
+      const bool has_all = text.empty() && !more && record.closed_at;
+      http::Response head = stream_head(StreamFormat::kEvents);
+      if (has_all) head = no_content();
+      add_cors_headers(exchange.request(), head);
+      started = true;
+      if (has_all) {
+        [[maybe_unused]] const auto sent = co_await exchange.respond(std::move(head));
+        co_return;
+      }
+      const auto sent = co_await exchange.start_stream(std::move(head));
+      if (!sent) co_return;
+    }
+    if (text.empty()) continue;
+    const auto written = co_await exchange.write(text);
+    if (!written) co_return;
   }
   [[maybe_unused]] const auto finished = co_await exchange.finish();
 }

@@ -9,19 +9,6 @@
 namespace relay::frontend {
 namespace {
 
-enum class Wanted { kAnswer, kEvents, kLines };
-
-// A stream has to be asked for by its name: a client that takes anything gets one answer.
-Wanted wanted(const http::Request& request) {
-  if (accepts(request, "application/json")) {
-    const std::string_view accept = request.header("Accept");
-    if (accept.find("text/event-stream") != std::string_view::npos) return Wanted::kEvents;
-    if (accept.find("application/x-ndjson") != std::string_view::npos) return Wanted::kLines;
-    return Wanted::kAnswer;
-  }
-  return accepts(request, "text/event-stream") ? Wanted::kEvents : Wanted::kLines;
-}
-
 Error resumed_prompt() {
   return make_error(ErrorType::kInvalidRequest,
                     "a prompt can't be resumed: Last-Event-ID would start a second turn")
@@ -58,8 +45,8 @@ Task<void> RelayHttp::prompt(http::Exchange& exchange, http::Principal principal
     co_await answer(exchange, std::move(response));
     co_return;
   }
-  const Wanted form = wanted(exchange.request());
-  traits.can_answer = form != Wanted::kAnswer;
+  const PromptForm form = prompt_form(exchange.request().headers).value_or(PromptForm::kAnswer);
+  traits.can_answer = form != PromptForm::kAnswer;
   PromptCaller caller{session, ClientId(), id, nullptr};
   caller.outbox = std::make_shared<Outbox>(exchange.executor(), options_.outbox);
   Attachment attachment;
@@ -75,15 +62,16 @@ Task<void> RelayHttp::prompt(http::Exchange& exchange, http::Principal principal
   caller.client = *client;
   ++metrics_.clients[metrics::Transport::kRelayHttp];
   session->submit(*client, std::move(frame));
-  if (form == Wanted::kAnswer) {
+  if (form == PromptForm::kAnswer) {
     co_await blocking_prompt(exchange, std::move(caller));
   } else {
     const auto is_answer = [](const Delivery& delivery) {
       return delivery.kind == DeliveryKind::kResponse;
     };
     const StreamFormat format =
-        form == Wanted::kEvents ? StreamFormat::kEvents : StreamFormat::kLines;
-    co_await stream_outbox(exchange, caller.outbox, format, options_.keep_alive, is_answer);
+        form == PromptForm::kEvents ? StreamFormat::kEvents : StreamFormat::kLines;
+    const StreamOptions options{format, http::HalfClosed::kListensOn};
+    co_await stream_outbox(exchange, caller.outbox, options, options_.keep_alive, is_answer);
     session->detach(*client);
   }
   --metrics_.clients[metrics::Transport::kRelayHttp];
@@ -91,7 +79,7 @@ Task<void> RelayHttp::prompt(http::Exchange& exchange, http::Principal principal
 
 Task<void> RelayHttp::blocking_prompt(http::Exchange& exchange, PromptCaller caller) {
   TaskScope scope(exchange.executor(), [](const std::string&, std::exception_ptr) {});
-  watch_peer(scope, exchange, caller.outbox);
+  watch_peer(scope, exchange, caller.outbox, http::HalfClosed::kListensOn);
 
   PromptAnswer collected(options_.max_message_bytes);
   std::vector<Delivery> items;
@@ -107,13 +95,16 @@ Task<void> RelayHttp::blocking_prompt(http::Exchange& exchange, PromptCaller cal
   if (collected.complete()) {
     auto response = json_response(200, collected.take());
     co_await answer(exchange, std::move(response));
-  } else {
-    // The peer is gone or took too little; the turn goes on, its messages are in the history.
+  } else if (caller.outbox->end() == Outbox::End::kOverflow) {
+    // The turn goes on, its messages are in the history.
     auto response = error_response(
         caller.id,
         make_error(ErrorType::kSlowClient, "the turn's messages outgrew server.max_outbox_bytes")
             .suggest("ask for a stream with Accept: text/event-stream")
             .suggest("read them with GET /session/{id}/events"));
+    co_await answer(exchange, std::move(response));
+  } else {
+    auto response = left_response(caller.id);
     co_await answer(exchange, std::move(response));
   }
 }

@@ -24,6 +24,12 @@ int http_status(ErrorType type) {
   }
 }
 
+std::string take_body(http::Request& request) {
+  std::string body = std::move(request.body);
+  if (body.starts_with("\xef\xbb\xbf")) body.erase(0, 3);
+  return body;
+}
+
 http::Response json_response(int status, std::string body) {
   http::Response response;
   response.status = status;
@@ -48,6 +54,11 @@ http::Response not_acceptable(std::string_view offered) {
   return response;
 }
 
+http::Response left_response(std::string_view id) {
+  return error_response(id, make_error(ErrorType::kInvalidRequest,
+                                       "the client closed its connection before the answer"));
+}
+
 std::string server_error_body(int status, std::string_view explanation) {
   Error error = make_error(ErrorType::kInvalidRequest, std::string(explanation));
   if (status == 413) {
@@ -57,10 +68,12 @@ std::string server_error_body(int status, std::string_view explanation) {
     error.suggested_actions = {"send fewer or shorter headers", "raise server.max_header_bytes"};
   } else if (status == 408) {
     error.suggested_actions = {"send the request without pauses",
-                               "raise server.header_timeout or server.body_timeout"};
+                               "raise server.header_timeout, server.body_timeout or "
+                               "server.request_timeout, or lower server.min_body_rate"};
   } else if (status == 503) {
     error.type = ErrorType::kInternalError;
-    error.suggested_actions = {"try again later", "raise server.max_connections"};
+    error.suggested_actions = {"try again later",
+                               "raise server.max_connections or server.max_bodies_bytes"};
   } else if (status >= 500) {
     error.type = ErrorType::kInternalError;
     error.suggested_actions = {"read the relay's log and report it"};

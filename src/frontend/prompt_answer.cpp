@@ -1,11 +1,36 @@
 #include "frontend/prompt_answer.hpp"
 
+#include "http/media_type.hpp"
 #include "protocol/frame.hpp"
 #include "protocol/json_scan.hpp"
 #include "protocol/json_text.hpp"
 #include "protocol/splice.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace relay::frontend {
+
+std::optional<PromptForm> prompt_form(const http::Headers& headers) {
+  struct Choice {
+    PromptForm form;
+    http::Preference likes;
+  };
+  const std::array<Choice, 3> choices{{
+      {PromptForm::kAnswer, http::preference(headers, "application/json")},
+      {PromptForm::kEvents, http::preference(headers, "text/event-stream")},
+      {PromptForm::kLines, http::preference(headers, "application/x-ndjson")},
+  }};
+  const auto rank = [](const Choice& choice) {
+    const bool named_stream = choice.form != PromptForm::kAnswer && choice.likes.named;
+    return 2 * choice.likes.weight + (named_stream ? 1 : 0);
+  };
+  const auto best = std::max_element(
+      choices.begin(), choices.end(),
+      [&](const Choice& left, const Choice& right) { return rank(left) < rank(right); });
+  if (best->likes.weight == 0) return std::nullopt;
+  return best->form;
+}
 
 void PromptAnswer::add(Delivery delivery) {
   if (complete()) return;

@@ -2,6 +2,7 @@
 // result._meta["acp-relay/updates"]. Pure.
 #pragma once
 
+#include "http/message.hpp"
 #include "session/outbox.hpp"
 
 #include <cstddef>
@@ -11,6 +12,13 @@
 #include <string>
 
 namespace relay::frontend {
+
+// How a prompt is answered: at once at the end of the turn, or as a stream of events or lines.
+enum class PromptForm { kAnswer, kEvents, kLines };
+
+// What Accept likes best. A stream has to be asked for by its name: a client that takes anything
+// gets one answer. Of equals, the stream that is named. Nothing: none of the three is acceptable.
+std::optional<PromptForm> prompt_form(const http::Headers& headers);
 
 class PromptAnswer {
  public:

@@ -74,5 +74,33 @@ TEST(PromptAnswer, IgnoresWhatComesAfterTheResponse) {
             R"({"jsonrpc":"2.0","id":1,"result":{"_meta":{"acp-relay/updates":[]}}})");
 }
 
+TEST(PromptForm, IsWhatAcceptLikesBest) {
+  struct Row {
+    const char* accept;
+    std::optional<PromptForm> form;
+  };
+  const Row table[] = {
+      {"", PromptForm::kAnswer},
+      {"*/*", PromptForm::kAnswer},
+      {"application/*", PromptForm::kAnswer},
+      {"Application/JSON", PromptForm::kAnswer},
+      {"text/*", PromptForm::kEvents},
+      {"Text/Event-Stream", PromptForm::kEvents},
+      {"application/json, text/event-stream", PromptForm::kEvents},
+      {"application/x-ndjson, */*", PromptForm::kLines},
+      {"application/x-ndjson, text/event-stream", PromptForm::kEvents},
+      {"application/json, text/event-stream;q=0", PromptForm::kAnswer},
+      {"application/json, text/event-stream;q=0.1", PromptForm::kAnswer},
+      {"text/event-stream, application/json;q=0.5", PromptForm::kEvents},
+      {"application/x-ndjson;q=0.2, application/json;q=0.1", PromptForm::kLines},
+      {"application/json;q=0, */*;q=0.5", PromptForm::kEvents},
+      {"*/*;q=0", std::nullopt},
+      {"text/html", std::nullopt},
+  };
+  for (const Row& row : table) {
+    EXPECT_EQ(prompt_form({{"Accept", row.accept}}), row.form) << row.accept;
+  }
+}
+
 }  // namespace
 }  // namespace relay::frontend

@@ -2,11 +2,14 @@
 
 #include "frontend/answer.hpp"
 #include "frontend/http_replies.hpp"
+#include "frontend/prompt_answer.hpp"
+#include "http/media_type.hpp"
 #include "protocol/acp.hpp"
 #include "protocol/json_text.hpp"
 #include "protocol/rpc.hpp"
 
-#include <algorithm>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
 #include <array>
 #include <optional>
 #include <vector>
@@ -41,20 +44,9 @@ std::optional<std::string> events_session(std::string_view path) {
   return std::string(path);
 }
 
-// What the answer to a method can be.
-std::vector<std::string_view> offers(std::string_view name) {
-  if (name != "prompt") return {"application/json"};
-  return {"application/json", "text/event-stream", "application/x-ndjson"};
-}
-
-bool accepts_any(const http::Request& request, const std::vector<std::string_view>& offered) {
-  return std::any_of(offered.begin(), offered.end(),
-                     [&](std::string_view type) { return accepts(request, type); });
-}
-
-bool is_json(std::string_view content_type) {
-  const std::string_view type = content_type.substr(0, content_type.find(';'));
-  return type.starts_with("application/json");
+bool is_acceptable(const http::Request& request, std::string_view name) {
+  if (name == "prompt") return prompt_form(request.headers).has_value();
+  return http::preference(request.headers, "application/json").weight > 0;
 }
 
 http::Response not_found(const std::string& path) {
@@ -106,51 +98,55 @@ http::Response RelayHttp::error_response(std::string_view id, const Error& error
   return frontend::error_response(id, error);
 }
 
+std::optional<http::Response> RelayHttp::refuse_head(const http::Request& head) {
+  if (head.method == "OPTIONS") {  // browsers send no token with it
+    const auto admitted = http::admit_origin(options_.access, head);
+    if (!admitted) return error_response("null", admitted.error());
+    return std::nullopt;
+  }
+  const auto principal = http::admit(options_.access, head);
+  if (!principal) return error_response("null", principal.error());
+  if (const std::string_view name = method_of(head.path); !name.empty()) {
+    if (head.method != "POST") return method_not_allowed("POST");
+    if (!http::is_media_type(head.header("Content-Type"), "application/json")) {
+      return unsupported_media_type();
+    }
+    if (!is_acceptable(head, name)) return not_acceptable("application/json");
+    return std::nullopt;
+  }
+  if (!events_session(head.path)) return not_found(head.path);
+  if (head.method != "GET") return method_not_allowed("GET");
+  return std::nullopt;
+}
+
+http::HeadVerdict RelayHttp::judge(const http::Request& head) {
+  http::HeadVerdict verdict;
+  verdict.refusal = refuse_head(head);
+  if (verdict.refusal) add_cors_headers(head, *verdict.refusal);
+  if (head.method != "POST") verdict.max_body_bytes = http::kUnreadBodyBytes;
+  return verdict;
+}
+
 Task<void> RelayHttp::handle(http::Exchange& exchange) {
   const http::Request& request = exchange.request();
-  if (request.method == "OPTIONS") {  // browsers send no token with it
-    const auto admitted = http::admit_origin(options_.access, request);
-    auto response = admitted ? preflight_response() : error_response("null", admitted.error());
-    co_await answer(exchange, std::move(response));
+  auto refused = refuse_head(request);
+  if (!refused && request.method == "OPTIONS") refused = preflight_response();
+  if (refused) {
+    co_await answer(exchange, std::move(*refused));
     co_return;
   }
   auto principal = http::admit(options_.access, request);
-  if (!principal) {
-    auto response = error_response("null", principal.error());
-    co_await answer(exchange, std::move(response));
-    co_return;
-  }
+  if (!principal) co_return;  // it was admitted above
   const std::string path = request.path;
-  if (const std::string_view name = method_of(path); !name.empty()) {
-    if (request.method != "POST") {
-      auto response = method_not_allowed("POST");
-      co_await answer(exchange, std::move(response));
-    } else if (!is_json(request.header("Content-Type"))) {
-      auto response = unsupported_media_type();
-      co_await answer(exchange, std::move(response));
-    } else if (const auto offered = offers(name); !accepts_any(request, offered)) {
-      auto response = not_acceptable("application/json");
-      co_await answer(exchange, std::move(response));
-    } else {
-      co_await post(exchange, std::move(*principal), std::string(name));
-    }
-    co_return;
-  }
   if (auto id = events_session(path)) {
-    if (request.method == "GET") {
-      co_await events(exchange, std::move(*principal), std::move(*id));
-    } else {
-      auto response = method_not_allowed("GET");
-      co_await answer(exchange, std::move(response));
-    }
-    co_return;
+    co_await events(exchange, std::move(*principal), std::move(*id));
+  } else {
+    co_await post(exchange, std::move(*principal), std::string(method_of(path)));
   }
-  auto response = not_found(path);
-  co_await answer(exchange, std::move(response));
 }
 
 Task<void> RelayHttp::post(http::Exchange& exchange, http::Principal principal, std::string name) {
-  auto frame = Frame::parse(std::move(exchange.request().body), options_.frame);
+  auto frame = Frame::parse(take_body(exchange.request()), options_.frame);
   if (!frame) {
     auto response = error_response(frame.error().id, rpc::to_error(frame.error()));
     co_await answer(exchange, std::move(response));
@@ -167,8 +163,39 @@ Task<void> RelayHttp::post(http::Exchange& exchange, http::Principal principal, 
     co_await prompt(exchange, std::move(principal), std::move(*frame));
     co_return;
   }
+  if (method == "session/new") {
+    co_await new_session(exchange, std::move(principal), std::move(*frame));
+    co_return;
+  }
   auto response = co_await answer_call(std::move(principal), method, std::move(*frame));
   co_await answer(exchange, std::move(response));
+}
+
+// Nobody knows the id of a session whose asker left before the answer, so it is undone.
+Task<void> RelayHttp::new_session(http::Exchange& exchange, http::Principal principal,
+                                  Frame frame) {
+  using namespace asio::experimental::awaitable_operators;
+  auto creating = api_.create(std::move(principal), frame);
+  auto leaving = exchange.peer_gone(http::HalfClosed::kListensOn);
+  auto first = co_await (std::move(creating) || std::move(leaving));
+  if (first.index() == 1) {
+    auto response = left_response(frame.id());
+    co_await answer(exchange, std::move(response));
+    co_return;
+  }
+  const auto& session = std::get<0>(first);
+  http::Response response;
+  if (session) {
+    response = json_response(
+        200, rpc::result(frame.id(), RelayApi::describe(**session, ClientId(), true)));
+  } else {
+    response = error_response(frame.id(), session.error());
+  }
+  add_cors_headers(exchange.request(), response);
+  const auto sent = co_await exchange.respond(std::move(response));
+  if (sent || !session) co_return;
+  (*session)->close(make_error(ErrorType::kSessionClosed, "nobody learned of the session"),
+                    "closed");
 }
 
 Task<http::Response> RelayHttp::answer_call(http::Principal principal, std::string method,
@@ -186,11 +213,6 @@ Task<http::Response> RelayHttp::answer_call(http::Principal principal, std::stri
 Task<Result<std::string>> RelayHttp::perform(http::Principal principal, std::string method,
                                              const Frame& frame) {
   std::string params(frame.params());
-  if (method == "session/new") {
-    const auto session = co_await api_.create(std::move(principal), frame);
-    if (!session) co_return session.error();
-    co_return RelayApi::describe(**session, ClientId(), true);
-  }
   if (method == "session/list") {
     co_return co_await api_.list(std::move(principal), std::move(params));
   }

@@ -24,11 +24,16 @@ class RelayHttp {
  public:
   RelayHttp(RelayApi& api, Metrics& metrics, HttpOptions options);
 
+  // What the head of a request decides by itself (http::ServerOptions::judge_head).
+  http::HeadVerdict judge(const http::Request& head);
+
   // The http::Handler of the HTTP port.
   Task<void> handle(http::Exchange& exchange);
 
  private:
+  std::optional<http::Response> refuse_head(const http::Request& head);
   Task<void> post(http::Exchange& exchange, http::Principal principal, std::string name);
+  Task<void> new_session(http::Exchange& exchange, http::Principal principal, Frame frame);
   Task<http::Response> answer_call(http::Principal principal, std::string method, Frame frame);
   Task<Result<std::string>> perform(http::Principal principal, std::string method,
                                     const Frame& frame);
@@ -49,7 +54,8 @@ class RelayHttp {
 
   // http_events.cpp
   Task<void> events(http::Exchange& exchange, http::Principal principal, std::string id);
-  Task<void> past_events(http::Exchange& exchange, SessionId id, storage::Sequence after);
+  Task<void> past_events(http::Exchange& exchange, storage::SessionRecord record,
+                         storage::Sequence after);
   Task<void> live_events(http::Exchange& exchange, std::shared_ptr<Session> session,
                          ClientTraits traits, storage::Sequence after);
 

@@ -2,6 +2,7 @@
 
 #include "frontend/answer.hpp"
 #include "frontend/http_replies.hpp"
+#include "http/websocket_handshake.hpp"
 
 namespace relay::frontend {
 namespace {
@@ -28,21 +29,33 @@ RelayWebSocket::RelayWebSocket(RelayApi& api, Metrics& metrics, Logger log,
                                WebSocketFrontendOptions options)
     : api_(api), metrics_(metrics), log_(std::move(log)), options_(std::move(options)) {}
 
-Task<void> RelayWebSocket::handle(http::Exchange& exchange) {
-  auto principal = http::admit(options_.access, exchange.request());
-  std::optional<http::Response> refused;
+std::optional<http::Response> RelayWebSocket::refuse_head(const http::Request& head) {
+  const auto principal = http::admit(options_.access, head);
   if (!principal) {
     ++metrics_.errors[principal.error().type];
-    refused = error_response("null", principal.error());
-  } else if (exchange.request().path != "/") {
-    refused = no_such_path();
-  } else if (!exchange.wants_websocket()) {
-    refused = upgrade_required();
+    return error_response("null", principal.error());
   }
+  if (head.path != "/") return no_such_path();
+  if (!http::asks_for_websocket(head)) return upgrade_required();
+  return std::nullopt;
+}
+
+http::HeadVerdict RelayWebSocket::judge(const http::Request& head) {
+  http::HeadVerdict verdict;
+  verdict.refusal = refuse_head(head);
+  if (verdict.refusal) add_cors_headers(head, *verdict.refusal);
+  verdict.max_body_bytes = http::kUnreadBodyBytes;
+  return verdict;
+}
+
+Task<void> RelayWebSocket::handle(http::Exchange& exchange) {
+  auto refused = refuse_head(exchange.request());
   if (refused) {
     co_await answer(exchange, std::move(*refused));
     co_return;
   }
+  auto principal = http::admit(options_.access, exchange.request());
+  if (!principal) co_return;  // it was admitted above
   std::string subprotocol = http::chosen_subprotocol(exchange.request());
   http::Headers no_more_headers;
   auto accepted =

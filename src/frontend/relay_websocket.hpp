@@ -12,6 +12,7 @@
 #include "session/outbox.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace relay::frontend {
@@ -27,10 +28,15 @@ class RelayWebSocket {
  public:
   RelayWebSocket(RelayApi& api, Metrics& metrics, Logger log, WebSocketFrontendOptions options);
 
+  // What the head of a request decides by itself (http::ServerOptions::judge_head).
+  http::HeadVerdict judge(const http::Request& head);
+
   // The http::Handler of the WebSocket port.
   Task<void> handle(http::Exchange& exchange);
 
  private:
+  std::optional<http::Response> refuse_head(const http::Request& head);
+
   RelayApi& api_;
   Metrics& metrics_;
   Logger log_;

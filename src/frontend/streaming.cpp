@@ -61,16 +61,22 @@ std::string stream_text(StreamFormat format, const Delivery& delivery) {
   return http::sse_event(delivery.bytes.view(), id);
 }
 
-void watch_peer(TaskScope& scope, http::Exchange& exchange, std::shared_ptr<Outbox> outbox) {
-  scope.spawn("watch peer", [&exchange, outbox]() -> Task<void> {
-    co_await exchange.peer_gone();
+void watch_peer(TaskScope& scope, http::Exchange& exchange, std::shared_ptr<Outbox> outbox,
+                http::HalfClosed half_closed) {
+  scope.spawn("watch peer", [&exchange, outbox, half_closed]() -> Task<void> {
+    co_await exchange.peer_gone(http::HalfClosed::kIsGone);
+    if (half_closed == http::HalfClosed::kListensOn) {
+      outbox->poke();  // a sign of life in a stream shows whether anybody reads it
+      co_await exchange.peer_gone(half_closed);
+    }
     outbox->close();
   });
 }
 
 Task<void> stream_outbox(http::Exchange& exchange, std::shared_ptr<Outbox> outbox,
-                         StreamFormat format, std::chrono::milliseconds keep_alive,
+                         StreamOptions options, std::chrono::milliseconds keep_alive,
                          std::function<bool(const Delivery&)> is_last) {
+  const StreamFormat format = options.format;
   http::Response head = stream_head(format);
   add_cors_headers(exchange.request(), head);
   const auto started = co_await exchange.start_stream(std::move(head));
@@ -81,7 +87,7 @@ Task<void> stream_outbox(http::Exchange& exchange, std::shared_ptr<Outbox> outbo
     if (!written) co_return;
   }
   TaskScope scope(exchange.executor(), ignore_failure);
-  watch_peer(scope, exchange, outbox);
+  watch_peer(scope, exchange, outbox, options.half_closed);
   if (format == StreamFormat::kEvents) {
     scope.spawn("keep alive", [outbox, keep_alive] { return poke_every(outbox, keep_alive); });
   }

@@ -16,6 +16,13 @@ constexpr std::size_t kStreamWriteBytes = 256u << 10;
 
 enum class StreamFormat { kEvents, kLines };
 
+// A feed has no end of its own, so it ends with its reader's sending side; a turn is awaited by who
+// has said all.
+struct StreamOptions {
+  StreamFormat format = StreamFormat::kEvents;
+  http::HalfClosed half_closed = http::HalfClosed::kIsGone;
+};
+
 http::Response stream_head(StreamFormat format);
 
 // What is written for one message.
@@ -25,7 +32,7 @@ std::string stream_text(StreamFormat format, const Delivery& delivery);
 // message, the outbox ends, or the peer goes away. Silent streams of events get a comment every
 // `keep_alive`.
 Task<void> stream_outbox(http::Exchange& exchange, std::shared_ptr<Outbox> outbox,
-                         StreamFormat format, std::chrono::milliseconds keep_alive,
+                         StreamOptions options, std::chrono::milliseconds keep_alive,
                          std::function<bool(const Delivery&)> is_last);
 
 // Wakes the writer of the outbox `every` so often, so that a silent stream says something.
@@ -33,6 +40,7 @@ Task<void> poke_every(std::shared_ptr<Outbox> outbox, std::chrono::milliseconds 
 
 // Closes the outbox when the peer goes away, while the returned scope lives: cancel() and join()
 // it.
-void watch_peer(TaskScope& scope, http::Exchange& exchange, std::shared_ptr<Outbox> outbox);
+void watch_peer(TaskScope& scope, http::Exchange& exchange, std::shared_ptr<Outbox> outbox,
+                http::HalfClosed half_closed);
 
 }  // namespace relay::frontend

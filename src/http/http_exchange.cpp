@@ -5,11 +5,16 @@
 #include "http/sizes.hpp"
 #include "http/websocket_handshake.hpp"
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
 #include <array>
+#include <variant>
 
 namespace relay::http {
 
 namespace {
+
+constexpr std::chrono::milliseconds kInterimPause{2'000};
 
 Error peer_lost() {
   return make_error(ErrorType::kInternalError, "the peer closed the connection");
@@ -119,6 +124,24 @@ Task<Result<void>> HttpExchange::finish() {
     co_return peer_lost();
   }
   co_return Result<void>();
+}
+
+Task<void> HttpExchange::peer_gone(HalfClosed half_closed) {
+  const bool ended = co_await connection_.peer_ended();
+  if (!ended || half_closed == HalfClosed::kIsGone) co_return;
+  // A peer that has closed both sides resets the connection when something comes. One that listens
+  // may close later, which says nothing by itself.
+  using namespace asio::experimental::awaitable_operators;
+  for (;;) {
+    if (state_ == State::kWaiting && version_ == Version::kHttp11) {
+      const bool sent = connection_.send_interim();
+      if (!sent) co_return;
+    }
+    auto failing = connection_.transport().wait_for_failure();
+    auto pause = sleep_for(kInterimPause);
+    const auto first = co_await (std::move(failing) || std::move(pause));
+    if (first.index() == 0 || !std::get<1>(first)) co_return;
+  }
 }
 
 bool HttpExchange::wants_websocket() const { return asks_for_websocket(request_); }

@@ -21,7 +21,7 @@ class HttpExchange final : public Exchange {
   Task<Result<void>> start_stream(Response head) override;
   Task<Result<void>> write(std::string_view bytes) override;
   Task<Result<void>> finish() override;
-  Task<void> peer_gone() override { return connection_.peer_gone(); }
+  Task<void> peer_gone(HalfClosed half_closed) override;
   bool wants_websocket() const override;
   Task<Result<WebSocket*>> accept_websocket(std::string subprotocol, Headers extra) override;
   asio::any_io_executor executor() const override { return connection_.transport().executor(); }

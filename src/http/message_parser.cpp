@@ -66,14 +66,22 @@ class MessageParser : public beast::http::basic_parser<isRequest> {
         this->is_done() ? ParseState::kDone : ParseState::kNeedMore, before - bytes.size(), 0, {}};
   }
 
+  ParseStep limit_body(std::size_t max_bytes) {
+    max_body_bytes_ = max_bytes;
+    this->body_limit(max_bytes);
+    const auto length = this->content_length();
+    return length && *length > max_bytes ? too_long() : ParseStep();
+  }
+
   std::string body_;
 
  protected:
+  ParseStep too_long() const {
+    return failure(413,
+                   "the body is over the limit of " + std::to_string(max_body_bytes_) + " bytes");
+  }
   ParseStep failed(const ErrorCode& error) const {
-    if (error == beast::http::error::body_limit) {
-      return failure(413,
-                     "the body is over the limit of " + std::to_string(max_body_bytes_) + " bytes");
-    }
+    if (error == beast::http::error::body_limit) return too_long();
     return failure(400, "not a valid HTTP message: " + error.message());
   }
 
@@ -203,6 +211,12 @@ ParseStep RequestParser::feed(std::string_view bytes) {
   return step;
 }
 
+ParseStep RequestParser::limit_body(std::size_t max_bytes) {
+  return parser_->limit_body(max_bytes);
+}
+std::size_t RequestParser::body_bytes() const {
+  return parser_->body_.size() + parser_->request_.body.size();
+}
 Request& RequestParser::request() { return parser_->request_; }
 bool RequestParser::is_http_1_0() const { return parser_->version_ < 11; }
 bool RequestParser::keep_alive() const { return parser_->keep_alive(); }

@@ -35,6 +35,10 @@ class RequestParser {
   ~RequestParser();
 
   ParseStep feed(std::string_view bytes);
+  // After kHead: another limit for the body. kFailed (413) when it is known to be longer.
+  ParseStep limit_body(std::size_t max_bytes);
+  // What has come of the body, decoded.
+  std::size_t body_bytes() const;
 
   // Complete after kHead except for the body; `peer` and `local_port` are the caller's.
   Request& request();

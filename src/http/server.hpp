@@ -1,15 +1,17 @@
 // HTTP/1.1 server: one coroutine a connection, keep-alive, limits and deadlines at the edge, TLS
 // from PEM files, upgrade to WebSocket. Beast reads HTTP; what a request means is the handler's.
 //
-// Answered here, before the handler: malformed head (400), head over its limit (431), body over its
-// limit (413 from Content-Length, without reading it; also for chunked bodies as they pass it), a
-// head or body that comes too slowly (408, close). A JSON error body is made by
-// ServerOptions::error_body.
+// Answered here, before the handler: malformed head (400), head over its limit (431), whatever
+// ServerOptions::judge_head refuses (before 100 Continue and without keeping the body), body over
+// its limit (413 from Content-Length, without reading it; also for chunked bodies as they pass it),
+// a head or body that comes too slowly (408), more bodies at a time than there is memory for (503).
+// All of them close the connection. A JSON error body is made by ServerOptions::error_body.
 #pragma once
 
 #include "base/async.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "http/body_budget.hpp"
 #include "http/message.hpp"
 #include "http/websocket.hpp"
 
@@ -27,6 +29,15 @@ struct TlsFiles {
   std::string private_key;
 };
 
+// For the body of a request that says all in its head.
+inline constexpr std::size_t kUnreadBodyBytes = 4u << 10;
+
+// What a head decides of a request that has a body.
+struct HeadVerdict {
+  std::optional<Response> refusal;
+  std::optional<std::size_t> max_body_bytes;  // where less than ServerOptions' is enough
+};
+
 struct ServerOptions {
   std::string name;                // for the log: "http", "websocket", "management"
   std::string host = "127.0.0.1";  // an address, or a name that resolves
@@ -37,13 +48,22 @@ struct ServerOptions {
   std::size_t max_header_bytes = 16u << 10;
   std::size_t max_body_bytes = 32u << 20;
   std::size_t max_connections = 4096;
-  std::chrono::milliseconds header_timeout{10'000};  // from the first byte to the end of the head
-  std::chrono::milliseconds body_timeout{60'000};    // without progress
+  std::chrono::milliseconds header_timeout{10'000};    // from the first byte to the end of the head
+  std::chrono::milliseconds body_timeout{60'000};      // without progress
+  std::chrono::milliseconds request_timeout{600'000};  // from the first byte to the last
+  std::size_t min_body_rate = 1024;                    // bytes a second, after body_timeout; 0: any
+  std::shared_ptr<BodyBudget> body_budget;             // of all ports; null: without a limit
   std::chrono::milliseconds keep_alive_timeout{75'000};
   WebSocketOptions websocket;
+  // Asked when the head of a request with a body is there. The request has no body yet. May be
+  // empty. What it lets pass, and what has no body, is the handler's to refuse.
+  std::function<HeadVerdict(const Request& head)> judge_head;
   // Body (application/json) for a status that the server itself answers: 400, 408, 413, 431, 503.
   std::function<std::string(int status, std::string_view explanation)> error_body;
 };
+
+// What a peer is that has ended its sending side.
+enum class HalfClosed { kIsGone, kListensOn };
 
 // One request and the way to answer it. Lives as long as the handler runs. A handler that returns
 // without an answer is a bug and gets 500. Not copied, not moved.
@@ -63,9 +83,11 @@ class Exchange {
   virtual Task<Result<void>> write(std::string_view bytes) = 0;
   virtual Task<Result<void>> finish() = 0;
 
-  // Returns when the peer has gone away or sent something although no request is due. For a handler
-  // that waits for something else and wants to know that nobody waits any more. Cancellable.
-  virtual Task<void> peer_gone() = 0;
+  // Returns when the peer has gone away or floods the connection with further requests. For a
+  // handler that waits for something else and wants to know that nobody waits any more. A peer that
+  // listens on has ended its sending side only; whether it does shows when something is sent to it,
+  // so before an answer has begun that is an interim response (100). Cancellable.
+  virtual Task<void> peer_gone(HalfClosed half_closed) = 0;
 
   // True when the request asks for `Upgrade: websocket` with `Connection: Upgrade`.
   virtual bool wants_websocket() const = 0;

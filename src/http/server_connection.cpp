@@ -1,5 +1,6 @@
 #include "http/server_connection.hpp"
 
+#include "http/body_pace.hpp"
 #include "http/http_exchange.hpp"
 #include "http/message_format.hpp"
 
@@ -7,6 +8,7 @@
 #include <boost/system/system_error.hpp>
 
 #include <array>
+#include <limits>
 
 namespace relay::http {
 
@@ -14,6 +16,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kLingerTime{2'000};  // for the peer to read a refusal
 constexpr std::size_t kLingerBytes = 256u << 20;
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::size_t kMaxReadAhead = 256u << 10;  // pipelined while a handler runs
 
 }  // namespace
@@ -127,26 +130,50 @@ Task<bool> ServerConnection::answer(Incoming& incoming) {
   co_return exchange.keep_alive();
 }
 
+HeadVerdict ServerConnection::judge(Request& head) const {
+  head.peer = peer_;
+  head.local_port = local_port_;
+  return core_.options.judge_head ? core_.options.judge_head(head) : HeadVerdict();
+}
+
 Task<bool> ServerConnection::read_request(Incoming& incoming) {
   const ServerOptions& options = core_.options;
+  const BodyPace pace{options.body_timeout, options.request_timeout, options.min_body_rate};
   std::optional<RequestParser> parser;
+  BodyBudget::Share share(options.body_budget.get());
   const std::chrono::milliseconds patience =
       served_ ? options.keep_alive_timeout
               : std::min(options.header_timeout, options.keep_alive_timeout);
   set_deadline(patience);
+  Clock::time_point began, in_body_since;
   bool in_body = false;
   std::string_view fresh = pending_;  // received, not fed: pending_ itself or the shared scratch
   for (;;) {
     ParseStep step;
     if (!fresh.empty()) {
       if (!parser) {
-        parser.emplace(options.max_header_bytes, options.max_body_bytes);
+        // How large a body may be is known when its head is.
+        parser.emplace(options.max_header_bytes, std::numeric_limits<std::size_t>::max());
+        began = Clock::now();
         set_deadline(options.header_timeout);
       }
       step = parser->feed(fresh);
       fresh.remove_prefix(step.consumed);
       keep(fresh);
       fresh = pending_;
+    }
+    if (step.state == ParseState::kHead) {
+      HeadVerdict verdict = judge(parser->request());
+      if (verdict.refusal) {
+        co_await send_refusal(std::move(*verdict.refusal));
+        co_return false;
+      }
+      const ParseStep limited =
+          parser->limit_body(verdict.max_body_bytes.value_or(options.max_body_bytes));
+      if (limited.state == ParseState::kFailed) step = limited;
+    }
+    if (in_body && step.state != ParseState::kFailed && !share.grow_to(parser->body_bytes())) {
+      step = {ParseState::kFailed, 0, 503, "the requests under way are as large as may be"};
     }
     if (step.state == ParseState::kFailed) {
       co_await send_error(step.status, std::move(step.explanation));
@@ -155,13 +182,16 @@ Task<bool> ServerConnection::read_request(Incoming& incoming) {
     if (step.state == ParseState::kDone) break;
     if (step.state == ParseState::kHead) {
       in_body = true;
+      in_body_since = Clock::now();
       if (fresh.empty() && parser->expects_continue()) {
-        const std::array<std::string_view, 1> parts{"HTTP/1.1 100 Continue\r\n\r\n"};
+        const std::array<std::string_view, 1> parts{kContinue};
         const bool written = co_await write(parts);
         if (!written) co_return false;
       }
-      set_deadline(options.body_timeout);
       if (!fresh.empty()) continue;
+    }
+    if (in_body) {
+      deadline_ = pace.deadline(began, in_body_since, parser->body_bytes(), Clock::now());
     }
     idle_ = !parser;
     if (idle_ && core_.stopping && served_) co_return false;
@@ -173,7 +203,6 @@ Task<bool> ServerConnection::read_request(Incoming& incoming) {
       co_await send_error(408, in_body ? "the body came too slowly" : "the head came too slowly");
       co_return false;
     }
-    if (in_body) set_deadline(options.body_timeout);
   }
   clear_deadline();
   incoming.keep_alive = parser->keep_alive();
@@ -231,20 +260,26 @@ Task<bool> ServerConnection::write(std::span<const std::string_view> parts) {
   co_return written && !expired_;
 }
 
-Task<void> ServerConnection::peer_gone() {
+Task<bool> ServerConnection::peer_ended() {
   IoState state = IoState::kWaitRead;
   for (;;) {
     const IoStep step = transport_.try_read(core_.scratch.in);
     if (step.state == IoState::kDone) {
       pending_.append(core_.scratch.in.data(), step.bytes);
-      if (pending_.size() > kMaxReadAhead) co_return;
+      if (pending_.size() > kMaxReadAhead) co_return false;
       continue;
     }
-    if (!would_block(step.state)) co_return;
+    if (!would_block(step.state)) co_return step.state == IoState::kEnd;
     state = step.state;
     const auto [failure] = co_await transport_.wait(state);
-    if (failure) co_return;
+    if (failure) co_return false;
   }
+}
+
+bool ServerConnection::send_interim() {
+  const iovec part{const_cast<char*>(kContinue.data()), kContinue.size()};
+  const IoStep step = transport_.try_write(std::span(&part, 1));
+  return step.state == IoState::kDone && step.bytes == kContinue.size();
 }
 
 WebSocket& ServerConnection::upgrade() {
@@ -258,17 +293,23 @@ WebSocket& ServerConnection::upgrade() {
 }
 
 Task<void> ServerConnection::send_error(int status, std::string explanation) {
-  core_.log.debug("request refused", {{"peer", peer_}, {"status", status}});
   Response response;
   response.status = status;
   response.headers = {{"Content-Type", "application/json"}};
+  if (status == 503) response.headers.push_back({"Retry-After", "5"});
   response.body = core_.error_body(status, explanation);
+  co_await send_refusal(std::move(response));
+}
+
+// The connection is over with it: what else comes belongs to the refused request.
+Task<void> ServerConnection::send_refusal(Response response) {
+  core_.log.debug("request refused", {{"peer", peer_}, {"status", response.status}});
   Framing framing;
   framing.content_length = response.body.size();
   framing.connection = "close";
   framing.date = core_.date();
   std::string text;
-  append_response_head(text, status, response.headers, framing);
+  append_response_head(text, response.status, response.headers, framing);
   text.append(response.body);
   const std::array<std::string_view, 1> parts{text};
   expired_ = false;

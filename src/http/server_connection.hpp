@@ -45,8 +45,12 @@ class ServerConnection {
   Transport& transport() { return transport_; }
   // Writes with a deadline for progress. False: the peer is lost.
   Task<bool> write(std::span<const std::string_view> parts);
-  // Reads what comes while a handler runs; returns when the peer has gone or floods.
-  Task<void> peer_gone();
+  // Reads what comes while a handler runs. True: the peer has ended its side. False: the connection
+  // is lost, or the peer floods it.
+  Task<bool> peer_ended();
+  // Sends 100 Continue, which means nothing to a client that has sent all, without waiting. False:
+  // the connection is lost.
+  bool send_interim();
   WebSocket& upgrade();
 
  private:
@@ -58,7 +62,9 @@ class ServerConnection {
   Task<bool> read_request(Incoming& incoming);
   Task<Read> read_more(std::string_view& fresh);
   void keep(std::string_view unconsumed);
+  HeadVerdict judge(Request& head) const;
   Task<void> send_error(int status, std::string explanation);
+  Task<void> send_refusal(Response response);
   Task<void> linger();
   void set_deadline(std::chrono::milliseconds from_now);
   void clear_deadline();

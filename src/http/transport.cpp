@@ -66,6 +66,10 @@ Task<std::tuple<boost::system::error_code>> Transport::wait(IoState state) {
                             kNoThrow);
 }
 
+Task<void> Transport::wait_for_failure() {
+  [[maybe_unused]] const auto [failure] = co_await socket_.async_wait(Socket::wait_error, kNoThrow);
+}
+
 Task<bool> Transport::write_all(std::span<const std::string_view> parts,
                                 const std::function<void()>& on_wait) {
   std::array<iovec, 8> storage{};

@@ -44,6 +44,9 @@ class Transport {
   // Waits until the socket is readable or writable, as `state` says. An error means: cancelled.
   Task<std::tuple<boost::system::error_code>> wait(IoState state);
 
+  // Returns when the connection breaks, or is cancelled. A peer that ends its side breaks nothing.
+  Task<void> wait_for_failure();
+
   // Writes everything. `on_wait` (may be empty) is called before each wait. False: lost or
   // cancelled.
   Task<bool> write_all(std::span<const std::string_view> parts,

@@ -110,7 +110,7 @@ class RecordedExchange final : public http::Exchange {
     finished = true;
     co_return Result<void>();
   }
-  Task<void> peer_gone() override { co_return; }
+  Task<void> peer_gone(http::HalfClosed) override { co_return; }
   bool wants_websocket() const override { return false; }
   Task<Result<http::WebSocket*>> accept_websocket(std::string, http::Headers) override {
     co_return make_error(ErrorType::kInternalError, "no WebSocket here");

@@ -126,20 +126,38 @@ http::Response ManagementApi::refusal(const Error& error) const {
   return response;
 }
 
-Task<void> ManagementApi::handle(http::Exchange& exchange) {
-  const http::Request& request = exchange.request();
-  const auto admitted = http::admit(context_.access, request);
-  const Route route = route_of(request.path);
-  http::Response response;
-  if (!admitted) {
-    response = refusal(admitted.error());
-  } else if (route.endpoint == Endpoint::kUnknown) {
-    response = refusal(no_such_path(request.path));
-  } else if (!is_allowed(route.endpoint, request.method)) {
-    const std::string allowed(allowed_methods(route.endpoint));
-    response = refusal(wrong_method(request.method, allowed));
+std::optional<http::Response> ManagementApi::refuse_head(const http::Request& head) const {
+  const auto admitted = http::admit(context_.access, head);
+  if (!admitted) return refusal(admitted.error());
+  const Endpoint endpoint = route_of(head.path).endpoint;
+  if (endpoint == Endpoint::kUnknown) return refusal(no_such_path(head.path));
+  if (!is_allowed(endpoint, head.method)) {
+    const std::string allowed(allowed_methods(endpoint));
+    http::Response response = refusal(wrong_method(head.method, allowed));
     response.status = 405;
     response.headers.push_back({"Allow", allowed});
+    return response;
+  }
+  return std::nullopt;
+}
+
+http::HeadVerdict ManagementApi::judge(const http::Request& head) const {
+  http::HeadVerdict verdict;
+  verdict.refusal = refuse_head(head);
+  if (route_of(head.path).endpoint != Endpoint::kImport) {
+    verdict.max_body_bytes = http::kUnreadBodyBytes;
+  }
+  return verdict;
+}
+
+Task<void> ManagementApi::handle(http::Exchange& exchange) {
+  const http::Request& request = exchange.request();
+  const Route route = route_of(request.path);
+  std::optional<http::Response> refused = refuse_head(request);
+  const auto admitted = http::admit(context_.access, request);
+  http::Response response;
+  if (refused || !admitted) {
+    if (refused) response = std::move(*refused);
   } else if (route.endpoint == Endpoint::kExport) {
     co_await send_log(exchange, route.session);
     co_return;

@@ -26,6 +26,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -53,9 +54,13 @@ class ManagementApi {
  public:
   explicit ManagementApi(ManagementContext context) : context_(std::move(context)) {}
 
+  // What the head of a request decides by itself (http::ServerOptions::judge_head).
+  http::HeadVerdict judge(const http::Request& head) const;
+
   Task<void> handle(http::Exchange& exchange);
 
  private:
+  std::optional<http::Response> refuse_head(const http::Request& head) const;
   // A session as it is known best: from the directory, otherwise from the log.
   struct Known {
     std::shared_ptr<Session> session;  // null: closed long ago

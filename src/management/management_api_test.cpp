@@ -212,5 +212,20 @@ TEST_F(ManagementApiTest, ObserversRemoveNothing) {
   EXPECT_THAT(ask(api, "GET", path).body, HasSubstr(R"("state":"ready")"));
 }
 
+TEST_F(ManagementApiTest, TakesALargeBodyForAnImportOnly) {
+  ManagementApi api(context());
+  http::Request head;
+  head.method = "POST";
+  head.headers = {{"Host", "localhost"}};
+  head.path = "/api/sessions/import";
+  EXPECT_FALSE(api.judge(head).refusal);
+  EXPECT_EQ(api.judge(head).max_body_bytes, std::nullopt);
+  head.path = "/api/sessions/close";
+  EXPECT_FALSE(api.judge(head).refusal);
+  EXPECT_EQ(api.judge(head).max_body_bytes, http::kUnreadBodyBytes);
+  head.path = "/session/new";
+  EXPECT_EQ(api.judge(head).refusal->status, 404);
+}
+
 }  // namespace
 }  // namespace relay::management

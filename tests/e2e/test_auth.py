@@ -224,3 +224,31 @@ def test_the_principal_is_kept_with_the_session(guarded):
     id = guarded.http(token=ADA).new(guarded.workspace)
     shown = guarded.management("/api/sessions", headers={"Authorization": f"Bearer {OPA}"}).json()
     assert id in json.dumps(shown) and "ada" in json.dumps(shown)
+
+
+@pytest.mark.parametrize("port", ["http_port", "websocket_port", "management_port"])
+@pytest.mark.parametrize("path", [b"/session/new", b"/acp", b"/api/sessions/import"])
+def test_a_stranger_is_refused_before_the_body(guarded, port, path):
+    with raw.connect(guarded.config["server"][port]) as connection:
+        connection.sendall(b"POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+                           b"Expect: 100-continue\r\nContent-Length: 30000000\r\n\r\n" % path)
+        assert raw.read_head(connection).startswith(b"HTTP/1.1 401 ")
+
+
+def test_what_a_head_decides_does_not_wait_for_the_body(guarded):
+    def answer(head):
+        with raw.connect(guarded.config["server"]["http_port"]) as connection:
+            connection.sendall(head + b"\r\nAuthorization: Bearer %s\r\nExpect: 100-continue\r\n"
+                                      b"Content-Length: 30000000\r\n\r\n" % ADA.encode())
+            return int(raw.read_head(connection).split(b" ")[1])
+    json_post = b"POST /session/new HTTP/1.1\r\nContent-Type: application/json"
+    assert answer(json_post + b"\r\nHost: localhost") == 100
+    assert answer(json_post + b"\r\nHost: evil.example") == 403
+    assert answer(json_post + b"\r\nHost: localhost\r\nOrigin: https://evil.example") == 403
+    assert answer(json_post + b"\r\nHost: localhost\r\nAccept: image/png") == 406
+    assert answer(b"POST /session/new HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain") == 415
+    assert answer(b"POST /nowhere HTTP/1.1\r\nHost: localhost") == 404
+    assert answer(b"PUT /session/new HTTP/1.1\r\nHost: localhost") == 405
+    assert answer(b"POST /acp HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain") == 415
+    assert answer(b"POST /agents/none/acp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json") == 404
+    assert answer(b"GET /session/x/events HTTP/1.1\r\nHost: localhost") == 413

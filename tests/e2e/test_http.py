@@ -1,12 +1,13 @@
 """The relay's HTTP dialect: one POST a request, streams, and events."""
 import json
 import re
+import socket
 
 import pytest
 
-from harness import schema
+from harness import raw, schema
 from harness.deadline import wait_until
-from harness.http_client import RelayError, read_events, text_of
+from harness.http_client import RelayError, read_events, text_block, text_of
 
 
 def stream_lines(response):
@@ -237,3 +238,79 @@ def test_list_history_and_resume_answer_over_http(session):
     assert [item["id"] for item in client.result("session/list")["sessions"]] == [id]
     assert len(client.result("session/history", sessionId=id)["messages"]) > 3
     assert client.result("session/resume", sessionId=id)["sessionId"] == id
+
+
+JSON, EVENTS, LINES = "application/json", "text/event-stream", "application/x-ndjson"
+
+
+@pytest.mark.parametrize("accept, form", [
+    ("application/json, text/event-stream;q=0", JSON),
+    ("application/json, text/event-stream;q=0.1", JSON),
+    ("text/event-stream, application/json;q=0.5", EVENTS),
+    ("application/x-ndjson;q=0.9, */*;q=0.1", LINES),
+    ("Application/JSON", JSON),
+    ("Text/Event-Stream", EVENTS),
+])
+def test_accept_is_read_with_its_weights_and_in_any_case(session, accept, form):
+    client, id = session
+    body = client.message("session/prompt", {"sessionId": id, "content": text_block("a")})
+    response = client.post("session/prompt", body, headers={"Accept": accept})
+    assert (response.status_code, response.headers["content-type"]) == (200, form)
+
+
+@pytest.mark.parametrize("content_type, status", [
+    ("Application/JSON", 200), ("application/json;charset=UTF-8", 200), ("application/json-patch+json", 415)])
+def test_content_types_are_compared_whole_and_in_any_case(relay, content_type, status):
+    client = relay.http()
+    body = client.message("session/list", {})
+    assert client.post("session/list", body, headers={"Content-Type": content_type}).status_code == status
+
+
+def test_a_byte_order_mark_before_a_body_is_skipped(relay):
+    body = b"\xef\xbb\xbf" + json.dumps(relay.http().message("session/list", {})).encode()
+    response = relay.http().post("session/list", body, headers={"Content-Type": JSON})
+    assert response.status_code == 200 and "result" in response.json()
+
+
+def send_alone(relay, method, params, accept=JSON):
+    """A request on a connection of its own."""
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
+    connection = raw.connect(relay.config["server"]["http_port"])
+    connection.sendall(b"POST /%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAccept: %s\r\n"
+                       b"Content-Length: %d\r\n\r\n%s" % (method.encode(), accept.encode(), len(body), body))
+    return connection
+
+
+@pytest.mark.parametrize("accept", [JSON, EVENTS, LINES])
+def test_a_client_that_ends_its_side_gets_its_answer(session, relay, accept):
+    _, id = session
+    params = {"sessionId": id, "content": text_block("/sleep 0.5")}
+    with send_alone(relay, "session/prompt", params, accept) as connection:
+        connection.shutdown(socket.SHUT_WR)
+        answer = raw.read_until_closed(connection)
+    assert b" 200 OK" in answer and b"end_turn" in answer, answer
+    assert b"slow_client" not in answer
+    assert relay.metric("acp_relay_slow_clients_total") == 0
+
+
+def test_a_session_whose_asker_left_is_undone(make_relay):
+    relay = make_relay({"agent": {"args": ["--hang-on", "initialize"], "startup_timeout": "60s"}})
+    askers = [send_alone(relay, "session/new", {}) for _ in range(3)]
+    relay.wait_for_agents(3)
+    for asker in askers:
+        asker.close()
+    relay.wait_for_agents(0)
+    wait_until(lambda: relay.management("/api/health").json()["sessions"] == 0, "the sessions are undone")
+
+
+def test_an_event_source_that_has_everything_of_a_closed_session_is_told_so(session, relay):
+    client, id = session
+    client.prompt_text(id, "hello")
+    client.result("session/close", sessionId=id)
+    path = f"/session/{id}/events"
+    with client.client.stream("GET", path, headers={"Accept": EVENTS}) as response:
+        assert response.status_code == 200
+        last = [event.number for event in read_events(response) if event.number][-1]
+    done = client.client.get(path, headers={"Accept": EVENTS, "Last-Event-ID": str(last)})
+    assert (done.status_code, done.content) == (204, b"")
+    assert client.client.get(path, headers={"Last-Event-ID": str(last - 1)}).status_code == 200

@@ -1,6 +1,7 @@
 """Every bound at its edge: sizes, counts, slow and silent peers, a full disk, no descriptors."""
 import json
 import os
+import select
 import socket
 import subprocess
 import time
@@ -309,3 +310,47 @@ def test_sessions_leave_no_descriptor_behind(relay):
         client.result("session/close", sessionId=client.new(relay.workspace))
     relay.wait_for_agents(0)
     wait_until(lambda: processes.descriptors(relay.pid) <= before, "descriptors are closed")
+
+
+def begin_body(relay, port, path, length):
+    connection = raw.connect(relay.config["server"][port])
+    connection.sendall(b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                       b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % (path, length))
+    return connection, int(raw.read_head(connection).split(b" ")[1])
+
+
+@pytest.mark.parametrize("port, path", [("management_port", b"/api/sessions/close"), ("websocket_port", b"/acp"),
+                                        ("management_port", b"/api/sessions/import")])
+def test_a_body_that_nobody_needs_is_small(relay, port, path):
+    needed = path != b"/api/sessions/close"
+    for length, status in ((4096, 100), (4097, 100 if needed else 413)):
+        connection, answer = begin_body(relay, port, path, length)
+        connection.close()
+        assert answer == status, (port, path, length)
+
+
+def test_bodies_on_the_way_share_a_budget(make_relay):
+    relay = make_relay({"server": {"max_message_bytes": LIMIT, "max_bodies_bytes": LIMIT}})
+    held, status = begin_body(relay, "http_port", b"/session/list", LIMIT)
+    with held:
+        assert status == 100
+        held.sendall(b" " * (LIMIT - 1000))
+
+        def asked(size):
+            return relay.http().post("session/list", padded("session/list", {}, size))
+        wait_until(lambda: asked(1001).status_code == 503, "the body has been read")
+        refused = asked(1001)
+        assert "max_bodies_bytes" in json.dumps(refused.json()) and refused.headers["retry-after"]
+        assert asked(1000).status_code == 200
+    wait_until(lambda: asked(LIMIT).status_code == 200, "the budget is free again")
+
+
+@pytest.mark.parametrize("limits", [{"request_timeout": "500ms"}, {"body_timeout": "500ms", "min_body_rate": "1M"}])
+def test_a_body_that_drips_is_cut_off(make_relay, limits):
+    relay = make_relay({"server": limits})
+    connection, status = begin_body(relay, "http_port", b"/session/list", 1000000)
+    with connection:
+        assert status == 100
+        while not select.select([connection], [], [], 0.02)[0]:
+            connection.sendall(b" ")
+        assert raw.read_until_closed(connection).startswith(b"HTTP/1.1 408 ")

@@ -7,6 +7,7 @@
 #include "frontend/answer.hpp"
 #include "frontend/http_replies.hpp"
 #include "frontend/params.hpp"
+#include "http/media_type.hpp"
 #include "protocol/rpc.hpp"
 
 namespace relay::frontend {
@@ -34,41 +35,63 @@ http::Response AcpEndpoint::refusal(int status, const Error& error, std::string_
   return response;
 }
 
+std::optional<http::Response> AcpEndpoint::refuse_head(const http::Request& head,
+                                                       const http::AccessRules& access) {
+  if (head.method == "OPTIONS") {  // browsers send no token with it
+    const auto admitted = http::admit_origin(access, head);
+    if (!admitted) return refusal(403, admitted.error());
+    return std::nullopt;
+  }
+  if (has_token_in_query(head)) {
+    return refusal(401, make_error(ErrorType::kUnauthorized, "a token in the query is refused")
+                            .because("addresses end up in logs and histories")
+                            .suggest("send the header Authorization: Bearer <token>"));
+  }
+  const auto principal = http::admit(access, head);
+  if (!principal) return refusal(http_status(principal.error().type), principal.error());
+  const std::string agent = acp_agent(head.path).value_or("");
+  if (api_.sessions().agents().find(agent) == nullptr) {
+    return refusal(404, unknown_agent(agent, api_.sessions().agents()));
+  }
+  if (head.method == "POST") {
+    if (http::is_media_type(head.header("Content-Type"), "application/json")) return std::nullopt;
+    return refusal(415, bad_request("the body must be application/json",
+                                    "send the header Content-Type: application/json"));
+  }
+  if (head.method == "GET" || head.method == "DELETE") return std::nullopt;
+  return refusal(405, bad_request("this path takes GET, POST and DELETE", "see docs/acp.md"));
+}
+
+http::HeadVerdict AcpEndpoint::judge(const http::Request& head, const http::AccessRules& access) {
+  http::HeadVerdict verdict;
+  verdict.refusal = refuse_head(head, access);
+  if (verdict.refusal) add_cors_headers(head, *verdict.refusal);
+  if (head.method != "POST") verdict.max_body_bytes = http::kUnreadBodyBytes;
+  return verdict;
+}
+
 Task<void> AcpEndpoint::handle(http::Exchange& exchange, const http::AccessRules& access) {
   const http::Request& request = exchange.request();
-  http::Response response;
-  if (request.method == "OPTIONS") {  // browsers send no token with it
-    const auto admitted = http::admit_origin(access, request);
-    response = admitted ? preflight_response() : refusal(403, admitted.error());
-    co_await answer(exchange, std::move(response));
+  auto refused = refuse_head(request, access);
+  if (!refused && request.method == "OPTIONS") refused = preflight_response();
+  if (refused) {
+    co_await answer(exchange, std::move(*refused));
     co_return;
   }
   auto principal = http::admit(access, request);
-  const std::string agent = acp_agent(request.path).value_or("");
-  AcpCaller caller{principal.value_or(http::Principal{}), agent};
-  if (has_token_in_query(request)) {
-    response = refusal(401, make_error(ErrorType::kUnauthorized, "a token in the query is refused")
-                                .because("addresses end up in logs and histories")
-                                .suggest("send the header Authorization: Bearer <token>"));
-  } else if (!principal) {
-    response = refusal(http_status(principal.error().type), principal.error());
-  } else if (api_.sessions().agents().find(agent) == nullptr) {
-    response = refusal(404, unknown_agent(agent, api_.sessions().agents()));
+  if (!principal) co_return;  // it was admitted above
+  AcpCaller caller{std::move(*principal), acp_agent(request.path).value_or("")};
+  if (request.method == "GET" && exchange.wants_websocket()) {
+    co_await websocket(exchange, std::move(caller));
   } else if (request.method == "GET") {
-    if (exchange.wants_websocket()) {
-      co_await websocket(exchange, std::move(caller));
-    } else {
-      co_await get(exchange, std::move(caller.principal));
-    }
-    co_return;
+    co_await get(exchange, std::move(caller.principal));
   } else if (request.method == "POST") {
-    response = co_await post(exchange, std::move(caller));
-  } else if (request.method == "DELETE") {
-    response = co_await end_connection(request, std::move(caller.principal));
+    auto response = co_await post(exchange, std::move(caller));
+    co_await answer(exchange, std::move(response));
   } else {
-    response = refusal(405, bad_request("this path takes GET, POST and DELETE", "see docs/acp.md"));
+    auto response = co_await end_connection(request, std::move(caller.principal));
+    co_await answer(exchange, std::move(response));
   }
-  co_await answer(exchange, std::move(response));
 }
 
 Task<void> AcpEndpoint::websocket(http::Exchange& exchange, AcpCaller caller) {
@@ -105,11 +128,7 @@ tl::expected<AcpEndpoint::Connection, http::Response> AcpEndpoint::find(
 
 Task<http::Response> AcpEndpoint::post(http::Exchange& exchange, AcpCaller caller) {
   const http::Request& request = exchange.request();
-  if (!is_json_body(request)) {
-    co_return refusal(415, bad_request("the body must be application/json",
-                                       "send the header Content-Type: application/json"));
-  }
-  auto frame = Frame::parse(std::move(exchange.request().body), options_.frame);
+  auto frame = Frame::parse(take_body(exchange.request()), options_.frame);
   if (!frame) {
     co_return refusal(refused_frame_status(frame.error().kind), rpc::to_error(frame.error()),
                       frame.error().id);
@@ -153,7 +172,8 @@ Task<void> AcpEndpoint::get(http::Exchange& exchange, http::Principal principal)
   const std::string_view last = request.header("Last-Event-ID");
   const auto last_event = read_sequence(last);
   auto connection = find(request, principal);
-  if (!accepts_events(request)) {
+  // By name: a range that would allow anything else as well does not show that streams are meant.
+  if (!http::preference(request.headers, "text/event-stream").named) {
     refused = refusal(406, bad_request("a GET is answered with a stream of events",
                                        "send the header Accept: text/event-stream"));
   } else if (!connection) {

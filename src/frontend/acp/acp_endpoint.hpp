@@ -14,6 +14,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,9 @@ class AcpEndpoint {
   // Whether requests for this path are the endpoint's.
   static bool serves(std::string_view path) { return acp_agent(path).has_value(); }
 
+  // What the head of a request decides by itself (http::ServerOptions::judge_head).
+  http::HeadVerdict judge(const http::Request& head, const http::AccessRules& access);
+
   // A request on a port with these rules.
   Task<void> handle(http::Exchange& exchange, const http::AccessRules& access);
 
@@ -37,6 +41,8 @@ class AcpEndpoint {
  private:
   using Connection = std::shared_ptr<AcpHttpConnection>;
 
+  std::optional<http::Response> refuse_head(const http::Request& head,
+                                            const http::AccessRules& access);
   Task<void> websocket(http::Exchange& exchange, AcpCaller caller);
   Task<http::Response> post(http::Exchange& exchange, AcpCaller caller);
   Task<http::Response> first_message(http::Exchange& exchange, AcpCaller caller, Frame frame);

@@ -12,20 +12,6 @@ constexpr std::array<std::string_view, 5> kNameTheirSession{
     "session/prompt", "session/cancel", "session/set_mode", "session/set_config_option",
     "session/close"};
 
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
-  return text;
-}
-
 }  // namespace
 
 std::optional<std::string> acp_agent(std::string_view path) {
@@ -69,23 +55,6 @@ std::optional<AcpRefusal> refuse_message(const http::Request& request, const Fra
 
 int refused_frame_status(FrameError::Kind kind) {
   return kind == FrameError::Kind::kBatch ? 501 : 400;
-}
-
-bool is_json_body(const http::Request& request) {
-  const std::string type = lower_case(request.header("Content-Type"));
-  return trimmed(std::string_view(type).substr(0, type.find(';'))) == "application/json";
-}
-
-// By name: a range that would allow anything else as well does not show that streams are meant.
-bool accepts_events(const http::Request& request) {
-  const std::string accept = lower_case(request.header("Accept"));
-  std::string_view rest = accept;
-  while (!rest.empty()) {
-    const std::string_view range = rest.substr(0, rest.find(','));
-    rest.remove_prefix(std::min(rest.size(), range.size() + 1));
-    if (trimmed(range.substr(0, range.find(';'))) == "text/event-stream") return true;
-  }
-  return false;
 }
 
 bool has_token_in_query(const http::Request& request) {

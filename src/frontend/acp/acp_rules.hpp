@@ -25,11 +25,6 @@ std::optional<AcpRefusal> refuse_message(const http::Request& request, const Fra
 // The status for a body that is no message.
 int refused_frame_status(FrameError::Kind kind);
 
-bool is_json_body(const http::Request& request);
-
-// Whether the request may be answered with a stream of events (it must say so).
-bool accepts_events(const http::Request& request);
-
 // A token in the query ends up in logs and histories, so it is refused there.
 bool has_token_in_query(const http::Request& request);
 

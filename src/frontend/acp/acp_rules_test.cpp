@@ -69,28 +69,6 @@ TEST(AgentPath, NamesTheAgent) {
   }
 }
 
-TEST(Events, HaveToBeAskedFor) {
-  http::Request request;
-  EXPECT_FALSE(accepts_events(request));
-  request.headers = {{"Accept", "application/json"}};
-  EXPECT_FALSE(accepts_events(request));
-  request.headers = {{"Accept", "*/*"}};
-  EXPECT_FALSE(accepts_events(request));
-  request.headers = {{"Accept", "application/json, Text/Event-Stream;q=0.5"}};
-  EXPECT_TRUE(accepts_events(request));
-}
-
-TEST(Bodies, AreJsonInAnySpelling) {
-  http::Request request;
-  EXPECT_FALSE(is_json_body(request));
-  for (const char* type : {"application/json", "APPLICATION/JSON ; charset=utf-8"}) {
-    request.headers = {{"Content-Type", type}};
-    EXPECT_TRUE(is_json_body(request)) << type;
-  }
-  request.headers = {{"Content-Type", "application/jsonp"}};
-  EXPECT_FALSE(is_json_body(request));
-}
-
 TEST(Tokens, DoNotBelongIntoAnAddress) {
   http::Request request;
   request.query = {{"agent", "x"}};

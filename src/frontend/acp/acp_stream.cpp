@@ -82,7 +82,7 @@ Task<void> AcpStream::serve(http::Exchange& exchange, http::Response head,
       scope.spawn("keep alive",
                   [outbox = outbox_, keep_alive] { return poke_every(outbox, keep_alive); });
       scope.spawn("watch peer", [&exchange, &over]() -> Task<void> {
-        co_await exchange.peer_gone();
+        co_await exchange.peer_gone(http::HalfClosed::kIsGone);
         over.happen();
       });
       co_await over.wait();

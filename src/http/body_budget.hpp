@@ -1,0 +1,49 @@
+// Memory for the bodies that are being received, shared by all connections of all ports: bytes.
+//
+// A body counts with what has come of it, until its request is handed over or given up. The budget
+// outlives its shares.
+#pragma once
+
+#include <cstddef>
+
+namespace relay::http {
+
+class BodyBudget {
+ public:
+  explicit BodyBudget(std::size_t limit) : limit_(limit) {}
+  BodyBudget(const BodyBudget&) = delete;
+  BodyBudget& operator=(const BodyBudget&) = delete;
+
+  std::size_t used() const { return used_; }
+
+  // What one body takes; given back at the end of its life.
+  class Share {
+   public:
+    // Null: without a limit.
+    explicit Share(BodyBudget* budget) : budget_(budget) {}
+    Share(const Share&) = delete;
+    Share& operator=(const Share&) = delete;
+    ~Share() {
+      if (budget_ != nullptr) budget_->used_ -= bytes_;
+    }
+
+    // Takes what is missing up to `bytes`. False: there is not as much, and nothing was taken.
+    bool grow_to(std::size_t bytes) {
+      if (budget_ == nullptr || bytes <= bytes_) return true;
+      if (bytes - bytes_ > budget_->limit_ - budget_->used_) return false;
+      budget_->used_ += bytes - bytes_;
+      bytes_ = bytes;
+      return true;
+    }
+
+   private:
+    BodyBudget* budget_;
+    std::size_t bytes_ = 0;
+  };
+
+ private:
+  std::size_t limit_;
+  std::size_t used_ = 0;
+};
+
+}  // namespace relay::http
