@@ -154,6 +154,8 @@ http::AccessRules access_rules(const config::Config& config, Listener listener,
   http::AccessRules rules;
   rules.token_required = token_required(config, listener);
   rules.loopback_bind = is_loopback(host);
+  rules.tokens_in_use = std::any_of(std::begin(kListeners), std::end(kListeners),
+                                    [&](Listener any) { return token_required(config, any); });
   rules.operator_only = listener == Listener::kManagement && !rules.loopback_bind;
   rules.allowed_origins = config.server.allowed_origins;
   rules.own_hosts = {host};

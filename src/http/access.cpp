@@ -238,6 +238,13 @@ const TokenRule* matching_rule(const AccessRules& rules, std::string_view token)
   return match;
 }
 
+Error operators_only(const std::string& principal) {
+  return make_error(ErrorType::kForbidden,
+                    "the management of this relay is for the role operator only")
+      .suggest("use the token of a principal with role: operator in auth.tokens")
+      .with("principal", principal);
+}
+
 Result<Principal> check_token(const AccessRules& rules, const Request& request) {
   if (has_query_token(request)) {
     return unauthorized(
@@ -256,12 +263,8 @@ Result<Principal> check_token(const AccessRules& rules, const Request& request) 
   const TokenRule* rule = matching_rule(rules, tokens.front());
   if (rule == nullptr) return unauthorized("the request's token is not one of auth.tokens");
   if (rules.operator_only && rule->role != Role::kOperator) {
-    return make_error(ErrorType::kForbidden,
-                      "the management of this relay is for the role operator only")
-        .because("it listens on an address that other machines can reach")
-        .suggest("use the token of a principal with role: operator in auth.tokens")
-        .suggest("or set server.management_host: 127.0.0.1 and ask from the relay's machine")
-        .with("principal", rule->name);
+    return operators_only(rule->name)
+        .because("it listens on an address that other machines can reach");
   }
   return Principal{rule->name, rule->role};
 }
@@ -294,6 +297,13 @@ Result<Principal> admit(const AccessRules& rules, const Request& request) {
   const Result<void> origin = admit_origin(rules, request);
   if (!origin) return origin.error();
   return check_token(rules, request);
+}
+
+Result<void> admit_operator(const AccessRules& rules, const Principal& principal) {
+  if (principal.role == Role::kOperator) return {};
+  if (!principal.name.empty()) return operators_only(principal.name);
+  if (!rules.tokens_in_use) return {};
+  return unauthorized("this is for operators, and the request has no token");
 }
 
 std::string chosen_subprotocol(const Request& request) {

@@ -30,6 +30,7 @@ struct TokenRule {
 struct AccessRules {
   bool token_required = false;
   bool operator_only = false;  // management on a non-loopback bind; a token is required then too
+  bool tokens_in_use = false;  // some port of the relay wants a token
   std::vector<TokenRule> tokens;
   std::vector<std::string> allowed_origins;  // server.allowed_origins; "*" for any
   // The Host header must name this machine: what a page reaches through a name of its own that
@@ -43,6 +44,11 @@ std::string sha256_hex(std::string_view text);
 
 // Host, origin, then token. A token that is presented must be right, whether or not one is needed.
 Result<Principal> admit(const AccessRules& rules, const Request& request);
+
+// What reads or ends everybody's sessions is the operators' where tokens are in use, on a loopback
+// address too: whoever may reach it there need not be who may use the relay. A token that was
+// presented counts, needed or not.
+Result<void> admit_operator(const AccessRules& rules, const Principal& principal);
 
 // Host and origin alone: for CORS preflights, which carry no token.
 Result<void> admit_origin(const AccessRules& rules, const Request& request);

@@ -11,6 +11,8 @@
 //   POST   /api/sessions/import        such lines become a closed session; ?newId=true
 //   GET    /metrics                    Prometheus text
 //
+// Where tokens are in use, all but health, readiness and metrics want the role operator.
+//
 // Refusals are {"error": {...}} with the error object of the relay's other protocols. An export
 // that cannot go on is cut off, so that nobody takes a part for the whole.
 #pragma once

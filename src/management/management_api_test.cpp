@@ -201,13 +201,41 @@ TEST_F(ManagementApiTest, AsksForTheRightToken) {
   EXPECT_EQ(ask(api, "GET", "/api/health", {{"Origin", "http://evil.example"}}).status, 403);
 }
 
-TEST_F(ManagementApiTest, ObserversRemoveNothing) {
+TEST_F(ManagementApiTest, IsForOperatorsWhereTokensAreInUse) {
+  ManagementContext with = context();
+  with.access.tokens_in_use = true;  // of a loopback port that wants none itself
+  with.access.tokens = {{"ada", http::sha256_hex("a-token"), http::Role::kUser},
+                        {"eve", http::sha256_hex("e-token"), http::Role::kObserver},
+                        {"opa", http::sha256_hex("o-token"), http::Role::kOperator}};
+  ManagementApi api(std::move(with));
+  const std::string path = "/api/sessions/" + new_session();
+  const http::Headers nobody;
+  const http::Headers ada{{"Authorization", "Bearer a-token"}};
+  const http::Headers eve{{"Authorization", "Bearer e-token"}};
+  const http::Headers opa{{"Authorization", "Bearer o-token"}};
+  const std::pair<const char*, std::string> wants[] = {
+      {"GET", "/api/config"},          {"GET", "/api/sessions"}, {"GET", path},
+      {"GET", path + "/export"},       {"DELETE", path},         {"POST", "/api/sessions/close"},
+      {"POST", "/api/sessions/import"}};
+  for (const auto& [method, at] : wants) {
+    EXPECT_EQ(ask(api, method, at, nobody).status, 401) << at;
+    EXPECT_EQ(ask(api, method, at, ada).status, 403) << at;
+    EXPECT_EQ(ask(api, method, at, eve).status, 403) << at;
+  }
+  for (const char* open : {"/api/health", "/api/ready", "/metrics"}) {
+    EXPECT_EQ(ask(api, "GET", open, nobody).status, 200) << open;
+  }
+  EXPECT_EQ(ask(api, "GET", path + "/export", opa).status, 200);
+  EXPECT_THAT(ask(api, "GET", path, opa).body, HasSubstr(R"("state":"ready")"));
+}
+
+TEST_F(ManagementApiTest, HoldsAPresentedTokenToItsRole) {
   ManagementContext with = context();
   with.access.tokens = {{"eve", http::sha256_hex("e-token"), http::Role::kObserver}};
   ManagementApi api(std::move(with));
   const std::string path = "/api/sessions/" + new_session();
   const http::Headers eve{{"Authorization", "Bearer e-token"}};
-  EXPECT_EQ(ask(api, "GET", path, eve).status, 200);
+  EXPECT_EQ(ask(api, "GET", path, eve).status, 403);
   EXPECT_EQ(ask(api, "DELETE", path, eve).status, 403);
   EXPECT_THAT(ask(api, "GET", path).body, HasSubstr(R"("state":"ready")"));
 }

@@ -48,6 +48,11 @@ bool is_allowed(Endpoint endpoint, std::string_view method) {
          (method == "DELETE" && endpoint == Endpoint::kSession);
 }
 
+bool is_for_operators(Endpoint endpoint) {
+  return endpoint != Endpoint::kHealth && endpoint != Endpoint::kReady &&
+         endpoint != Endpoint::kMetrics && endpoint != Endpoint::kUnknown;
+}
+
 Result<bool> read_import_query(const std::vector<std::pair<std::string, std::string>>& query) {
   bool is_new = false;
   for (const auto& [name, value] : query) {

@@ -36,6 +36,10 @@ Route route_of(std::string_view path);
 std::string_view allowed_methods(Endpoint endpoint);
 bool is_allowed(Endpoint endpoint, std::string_view method);
 
+// Whether the endpoint shows or ends everybody's sessions, or shows the configuration: for
+// operators. The others say how the relay is, for those who watch it.
+bool is_for_operators(Endpoint endpoint);
+
 inline constexpr std::size_t kMaxListLimit = 1000;
 
 // `limit` (1 to kMaxListLimit, 100 when left out) and `cursor`; other parameters are ignored.

@@ -84,5 +84,16 @@ TEST(ReadListQuery, RefusesALimitThatIsNone) {
   }
 }
 
+TEST(Routes, TellWhatIsForOperators) {
+  for (const char* path :
+       {"/api/config", "/api/sessions", "/api/sessions/x", "/api/sessions/x/export",
+        "/api/sessions/close", "/api/sessions/import"}) {
+    EXPECT_TRUE(is_for_operators(route_of(path).endpoint)) << path;
+  }
+  for (const char* path : {"/api/health", "/api/ready", "/metrics", "/nowhere"}) {
+    EXPECT_FALSE(is_for_operators(route_of(path).endpoint)) << path;
+  }
+}
+
 }  // namespace
 }  // namespace relay::management

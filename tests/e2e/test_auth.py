@@ -226,6 +226,27 @@ def test_the_principal_is_kept_with_the_session(guarded):
     assert id in json.dumps(shown) and "ada" in json.dumps(shown)
 
 
+def test_management_is_for_operators_where_tokens_are_in_use(guarded):
+    id = guarded.http(token=ADA).new(guarded.workspace)
+
+    def status(path, token, method="GET"):
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return guarded.management(path, method, headers=headers).status_code
+    for path in ("/api/config", "/api/sessions", f"/api/sessions/{id}", f"/api/sessions/{id}/export"):
+        assert [status(path, token) for token in (None, ADA, BOB, EVE, OPA)] == [401, 403, 403, 403, 200], path
+    assert [status(f"/api/sessions/{id}", token, "DELETE") for token in (None, ADA, BOB, EVE)] == [401, 403, 403, 403]
+    assert guarded.http(token=ADA).prompt_text(id, "still there") == "still there"
+    assert [status(path, EVE) for path in ("/api/health", "/api/ready", "/metrics")] == [200, 200, 200]
+    assert status(f"/api/sessions/{id}", OPA, "DELETE") == 200
+
+
+def test_a_management_port_on_loopback_is_for_operators_beside_an_open_one(make_relay):
+    relay = make_relay({"auth": {"mode": "auto", "tokens": TOKENS}, "server": {"http_host": "0.0.0.0"}})
+    assert relay.management("/api/sessions").status_code == 401
+    assert relay.management("/api/health").status_code == 200
+    assert relay.management("/api/sessions", headers={"Authorization": f"Bearer {OPA}"}).status_code == 200
+
+
 @pytest.mark.parametrize("port", ["http_port", "websocket_port", "management_port"])
 @pytest.mark.parametrize("path", [b"/session/new", b"/acp", b"/api/sessions/import"])
 def test_a_stranger_is_refused_before_the_body(guarded, port, path):
