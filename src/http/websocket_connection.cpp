@@ -14,6 +14,9 @@ namespace {
 constexpr std::chrono::seconds kCloseGrace{2};     // for the peer to answer a close
 constexpr std::size_t kMaxControlQueue = 1024;     // pongs beyond it are dropped
 constexpr std::size_t kMaxPumpedBytes = 4u << 20;  // then other connections get their turn
+// An empty message takes more memory than its six bytes; with this many, no more is read. One read
+// may bring some more.
+constexpr std::size_t kMaxPumpedMessages = 1024;
 
 Error closed_error() { return make_error(ErrorType::kInternalError, "the WebSocket is closed"); }
 
@@ -52,7 +55,8 @@ Task<std::vector<std::string>> WebSocketConnection::receive() {
 // Takes in everything that has arrived.
 void WebSocketConnection::pump() {
   std::size_t total = 0;
-  while (total < kMaxPumpedBytes && !decoder_.ended()) {
+  while (total < kMaxPumpedBytes && decoded_.messages.size() < kMaxPumpedMessages &&
+         !decoder_.ended()) {
     const IoStep step = transport_.try_read(scratch_.in);
     if (step.state != IoState::kDone) {
       if (would_block(step.state)) {

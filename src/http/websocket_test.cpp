@@ -1,5 +1,6 @@
 #include "http/websocket.hpp"
 
+#include "http/scratch.hpp"
 #include "http/testing/running_server.hpp"
 #include "http/websocket_codec.hpp"
 #include "http/websocket_handshake.hpp"
@@ -7,6 +8,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <sys/socket.h>
 
 namespace relay::http {
@@ -313,6 +316,31 @@ TEST_F(WebSocketTest, LeavesNothingOfClientsThatVanish) {
   }
   EXPECT_TRUE(eventually([&] { return server_->connections() == 0; }));
   EXPECT_TRUE(eventually([&] { return testing::open_descriptors() <= before; }));
+}
+
+TEST_F(WebSocketTest, TakesABoundedNumberOfMessagesAtATime) {
+  constexpr std::size_t kFrames = 500'000;
+  std::atomic<std::size_t> received = 0;
+  std::atomic<std::size_t> most = 0;
+  start([&](Exchange& exchange) -> Task<void> {
+    Headers no_more;
+    const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", std::move(no_more));
+    for (;;) {
+      const std::vector<std::string> messages = co_await (*accepted)->receive();
+      if (messages.empty()) co_return;
+      received += messages.size();
+      most = std::max(most.load(), messages.size());
+    }
+  });
+  std::string frames;
+  const std::string empty = masked("");
+  for (std::size_t i = 0; i < kFrames; ++i) frames += empty;
+  client_->send(frames);
+  EXPECT_TRUE(eventually([&] { return received == kFrames; }));
+  // What one read brings, and what was there before it.
+  EXPECT_LE(most, kReadBytes / empty.size() + 1024);
+  client_->close();
+  EXPECT_TRUE(eventually([&] { return server_->connections() == 0; }));
 }
 
 }  // namespace

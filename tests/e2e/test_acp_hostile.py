@@ -339,3 +339,18 @@ def test_descriptors_and_agents_are_given_back(relay, transport):
     # Connections of HTTP that were not deleted hold no descriptor.
     wait_until(lambda: processes.descriptors(relay.pid) <= before + 4,
                lambda: f"{processes.descriptors(relay.pid)} descriptors, {before} before")
+
+
+def test_what_comes_before_initialize_is_answered_is_not_gathered(make_relay):
+    relay = make_relay({"agent": {"args": ["--hang-on", "initialize"], "startup_timeout": "60s"}})
+    port = relay.config["server"]["websocket_port"]
+    connection, _ = raw.upgrade(port, path=b"/acp")
+    with connection:
+        connection.sendall(raw.frame(INITIALIZE.encode()))
+        relay.wait_for_agents(1)
+        connection.settimeout(2)
+        piece, taken = raw.frame(ASK.encode()) * 10000, 0
+        with pytest.raises(TimeoutError):
+            while taken < 200_000_000:
+                taken += connection.send(piece)
+    assert taken < 100_000_000, "the relay reads no more"

@@ -33,13 +33,13 @@ def read_head(connection):
     return received
 
 
-def upgrade(port, extra=b"", host="127.0.0.1"):
+def upgrade(port, extra=b"", host="127.0.0.1", path=b"/"):
     """A WebSocket connection without a library: (socket, bytes that came behind the head)."""
     connection = connect(port)
     key = base64.b64encode(os.urandom(16))
-    connection.sendall(b"GET / HTTP/1.1\r\nHost: %s:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    connection.sendall(b"GET %s HTTP/1.1\r\nHost: %s:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n%s\r\n"
-                       % (host.encode(), port, key, extra))
+                       % (path, host.encode(), port, key, extra))
     head, _, rest = read_head(connection).partition(b"\r\n\r\n")
     assert b" 101 " in head.split(b"\r\n")[0], head
     return connection, rest
