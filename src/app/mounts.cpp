@@ -7,10 +7,19 @@
 namespace relay::app {
 namespace {
 
+// Also where a link leads whose target is still to be made, as the relay's own directories may be.
 std::string resolved_path(const std::string& path) {
+  constexpr int kMaxLinks = 16;
   std::error_code failure;
-  const std::string found = std::filesystem::weakly_canonical(path, failure).string();
-  return failure ? path : found;
+  std::filesystem::path here = path;
+  for (int links = 0; links < kMaxLinks; ++links) {
+    here = std::filesystem::weakly_canonical(here, failure);
+    if (failure) return path;
+    const auto target = std::filesystem::read_symlink(here, failure);
+    if (failure) break;
+    here = here.parent_path() / target;
+  }
+  return here.string();
 }
 
 }  // namespace
