@@ -24,12 +24,6 @@ int http_status(ErrorType type) {
   }
 }
 
-std::string take_body(http::Request& request) {
-  std::string body = std::move(request.body);
-  if (body.starts_with("\xef\xbb\xbf")) body.erase(0, 3);
-  return body;
-}
-
 http::Response json_response(int status, std::string body) {
   http::Response response;
   response.status = status;

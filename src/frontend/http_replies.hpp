@@ -11,9 +11,6 @@ namespace relay::frontend {
 // 200 for JSON-RPC errors, except where HTTP has its own word for them.
 int http_status(ErrorType type);
 
-// The body, without the byte order mark that some programs write in front of UTF-8.
-std::string take_body(http::Request& request);
-
 http::Response json_response(int status, std::string body);
 // The error as a JSON-RPC response; with Retry-After where trying again helps, WWW-Authenticate on
 // 401.

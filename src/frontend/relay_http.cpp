@@ -146,7 +146,7 @@ Task<void> RelayHttp::handle(http::Exchange& exchange) {
 }
 
 Task<void> RelayHttp::post(http::Exchange& exchange, http::Principal principal, std::string name) {
-  auto frame = Frame::parse(take_body(exchange.request()), options_.frame);
+  auto frame = Frame::parse(std::move(exchange.request().body), options_.frame);
   if (!frame) {
     auto response = error_response(frame.error().id, rpc::to_error(frame.error()));
     co_await answer(exchange, std::move(response));

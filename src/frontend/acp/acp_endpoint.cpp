@@ -128,7 +128,7 @@ tl::expected<AcpEndpoint::Connection, http::Response> AcpEndpoint::find(
 
 Task<http::Response> AcpEndpoint::post(http::Exchange& exchange, AcpCaller caller) {
   const http::Request& request = exchange.request();
-  auto frame = Frame::parse(take_body(exchange.request()), options_.frame);
+  auto frame = Frame::parse(std::move(exchange.request().body), options_.frame);
   if (!frame) {
     co_return refusal(refused_frame_status(frame.error().kind), rpc::to_error(frame.error()),
                       frame.error().id);
