@@ -190,7 +190,7 @@ busy=()
 keep_busy() {
   local i
   for ((i = 0; i < 2 * jobs; i++)); do
-    nice -n 0 bash -c 'while :; do :; done' &
+    bash -c 'while :; do :; done' &
     busy+=($!)
   done
   (
@@ -201,8 +201,13 @@ keep_busy() {
   busy+=($!)
 }
 stop_being_busy() {
-  [[ ${#busy[@]} -eq 0 ]] || kill "${busy[@]}" 2>/dev/null || true
-  wait "${busy[@]}" 2>/dev/null || true
+  local process
+  for process in "${busy[@]}"; do
+    kill -STOP "$process" 2>/dev/null || true  # or the writer would begin its next file
+    pkill -KILL -P "$process" 2>/dev/null || true
+    kill -KILL "$process" 2>/dev/null || true
+    wait "$process" 2>/dev/null || true
+  done
   busy=()
   rm -f "$root/build/busy"
 }

@@ -26,9 +26,6 @@ metrics::SkipReason skip_reason(FrameError::Kind kind) {
   }
 }
 
-// Answers and cancellations still go to an agent that does not read, up to so many times the bound.
-constexpr std::size_t kMostWaiting = 2;
-
 Error reads_nothing(std::size_t waiting, std::size_t limit) {
   return make_error(ErrorType::kAgentProtocolError, "the agent does not read its input")
       .because("it asks on and on and takes no answer")

@@ -33,6 +33,9 @@ namespace relay {
 constexpr std::size_t kLogPageMessages = 2000;
 constexpr std::size_t kLogPageBytes = 1u << 20;
 
+// Answers and cancellations still go to an agent that does not read, up to so many times the bound.
+constexpr std::size_t kMostWaiting = 2;
+
 struct SessionOptions {
   RouterLimits router;
   FrameLimits frame;  // of agents' lines

@@ -191,7 +191,7 @@ bool Session::has_request(ClientId client, std::string_view id) const {
 bool Session::agent_is_stuck(ClientId client, const Frame& frame) {
   const bool eases = frame.is_response() || frame.method() == acp::kCancel ||
                      frame.method() == acp::kCancelRequest;
-  if (eases && inbox_bytes_ <= 2 * context_.options.max_inbox_bytes) return false;
+  if (eases && inbox_bytes_ <= kMostWaiting * context_.options.max_inbox_bytes) return false;
   if (frame.kind() != FrameKind::kRequest) {
     log_.warn("the agent does not read its input; a message for it was dropped",
               {{"method", frame.method()}, {"waiting_bytes", inbox_bytes_}});
