@@ -136,9 +136,7 @@ http::ServerOptions server_options(const config::Config& config, Listener listen
   }
   options.max_connections = server.max_connections;
   options.header_timeout = server.header_timeout;
-  options.body_timeout = server.body_timeout;
-  options.request_timeout = server.request_timeout;
-  options.min_body_rate = server.min_body_rate;
+  options.pace = {server.body_timeout, server.request_timeout, server.min_body_rate};
   options.keep_alive_timeout = server.keep_alive_timeout;
   options.websocket.max_message_bytes = server.max_message_bytes;
   options.websocket.ping_interval =

@@ -124,8 +124,8 @@ TEST(ServerOptions, CarryTheLimits) {
   EXPECT_EQ(options.websocket.ping_interval, milliseconds(14));
   EXPECT_EQ(options.websocket.pong_deadline, milliseconds(15));
   EXPECT_EQ(options.header_timeout, milliseconds(16));
-  EXPECT_EQ(options.request_timeout, milliseconds(17));
-  EXPECT_EQ(options.min_body_rate, 18u);
+  EXPECT_EQ(options.pace.total, milliseconds(17));
+  EXPECT_EQ(options.pace.least_rate, 18u);
   config.server.max_bodies_bytes = 1 << 20;
   EXPECT_EQ(server_options(config, Listener::kManagement).max_body_bytes, std::size_t{1} << 20)
       << "what can never fit is refused as too large";

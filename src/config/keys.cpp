@@ -35,9 +35,8 @@ void add_server_keys(std::vector<Key>& keys) {
   at("max_message_bytes", &S::max_message_bytes, size<std::size_t>(kKi, kGi),
      "Largest request body, WebSocket message and line of an agent.");
   at("max_bodies_bytes", &S::max_bodies_bytes, size<std::size_t>(kKi, 64 * kGi),
-     "Request bodies that are being received, all together, on all ports; more are refused with "
-     "503. "
-     "At least max_message_bytes.");
+     "Request bodies and WebSocket messages that are being received, all together, on all ports; "
+     "more are refused with 503, or close code 1013. At least max_message_bytes.");
   at("max_header_bytes", &S::max_header_bytes, size<std::size_t>(kKi, kMi),
      "Largest head of an HTTP request.");
   at("max_connections", &S::max_connections, count<std::size_t>(1, 1'000'000),
@@ -54,11 +53,11 @@ void add_server_keys(std::vector<Key>& keys) {
   at("header_timeout", &S::header_timeout, duration(kSome),
      "Time for the head of a request, from its first byte.");
   at("body_timeout", &S::body_timeout, duration(kSome),
-     "Longest pause within the body of a request.");
+     "Longest pause within the body of a request, or within a WebSocket message.");
   at("request_timeout", &S::request_timeout, duration(kSome),
-     "Time for a whole request to come, from its first byte to its last.");
+     "Time for a whole request or WebSocket message to come, from its first byte to its last.");
   at("min_body_rate", &S::min_body_rate, size<std::size_t>(0, kGi),
-     "Bytes a second that a body has to come with, on an average from body_timeout on; 0: any.");
+     "Bytes a second that a body or message has to come with, on an average from body_timeout on; 0: any.");
   at("keep_alive_timeout", &S::keep_alive_timeout, duration(kSome),
      "An HTTP connection without a request is closed after this.");
   at("acp_connection_timeout", &S::acp_connection_timeout, duration(kSome),

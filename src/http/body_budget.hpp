@@ -1,7 +1,7 @@
-// Memory for the bodies that are being received, shared by all connections of all ports: bytes.
+// Memory for what is being received, shared by all connections of all ports: bytes.
 //
-// A body counts with what has come of it, until its request is handed over or given up. The budget
-// outlives its shares.
+// A body and a WebSocket message count with what has come of them, until they are whole and handed
+// over, or given up. The budget outlives its shares.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ class BodyBudget {
 
   std::size_t used() const { return used_; }
 
-  // What one body takes; given back at the end of its life.
+  // What one connection takes; given back at the end of its life.
   class Share {
    public:
     // Null: without a limit.
@@ -27,11 +27,13 @@ class BodyBudget {
       if (budget_ != nullptr) budget_->used_ -= bytes_;
     }
 
-    // Takes what is missing up to `bytes`. False: there is not as much, and nothing was taken.
-    bool grow_to(std::size_t bytes) {
-      if (budget_ == nullptr || bytes <= bytes_) return true;
-      if (bytes - bytes_ > budget_->limit_ - budget_->used_) return false;
-      budget_->used_ += bytes - bytes_;
+    // Takes or gives back the difference to `bytes`. False: there is not as much, and nothing was
+    // taken.
+    bool resize(std::size_t bytes) {
+      if (budget_ == nullptr) return true;
+      if (bytes > bytes_ && bytes - bytes_ > budget_->limit_ - budget_->used_) return false;
+      budget_->used_ += bytes;
+      budget_->used_ -= bytes_;
       bytes_ = bytes;
       return true;
     }

@@ -14,19 +14,20 @@ TEST(BodyBudget, IsSharedToItsLastByte) {
   BodyBudget budget(100);
   std::optional<BodyBudget::Share> one(&budget);
   BodyBudget::Share other(&budget);
-  EXPECT_TRUE(one->grow_to(60));
-  EXPECT_TRUE(one->grow_to(10));
+  EXPECT_TRUE(one->resize(60));
   EXPECT_EQ(budget.used(), 60U);
-  EXPECT_TRUE(other.grow_to(40));
-  EXPECT_FALSE(other.grow_to(41));
+  EXPECT_TRUE(other.resize(40));
+  EXPECT_FALSE(other.resize(41));
   EXPECT_EQ(budget.used(), 100U);
   one.reset();
   EXPECT_EQ(budget.used(), 40U);
-  EXPECT_TRUE(other.grow_to(100));
-  EXPECT_FALSE(other.grow_to(static_cast<std::size_t>(-1)));
+  EXPECT_TRUE(other.resize(100));
+  EXPECT_FALSE(other.resize(static_cast<std::size_t>(-1)));
+  EXPECT_TRUE(other.resize(30));
+  EXPECT_EQ(budget.used(), 30U);
 }
 
-TEST(BodyBudget, MayBeAbsent) { EXPECT_TRUE(BodyBudget::Share(nullptr).grow_to(1u << 30)); }
+TEST(BodyBudget, MayBeAbsent) { EXPECT_TRUE(BodyBudget::Share(nullptr).resize(1u << 30)); }
 
 TEST(BodyPace, LimitsPauseAndRateAndTheWhole) {
   BodyPace pace;

@@ -28,10 +28,9 @@ bool out_of_resources(const error_code& code) {
 
 // Often enough that no deadline is missed by more than a quarter.
 milliseconds tick_interval(const ServerOptions& options) {
-  const milliseconds shortest =
-      std::min({options.header_timeout, options.body_timeout, options.request_timeout,
-                options.keep_alive_timeout, options.websocket.ping_interval,
-                options.websocket.pong_deadline});
+  const milliseconds shortest = std::min(
+      {options.header_timeout, options.pace.pause, options.pace.total, options.keep_alive_timeout,
+       options.websocket.ping_interval, options.websocket.pong_deadline});
   return std::clamp(shortest / 4, milliseconds(5), milliseconds(1000));
 }
 

@@ -12,6 +12,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "http/body_budget.hpp"
+#include "http/body_pace.hpp"
 #include "http/message.hpp"
 #include "http/websocket.hpp"
 
@@ -48,11 +49,9 @@ struct ServerOptions {
   std::size_t max_header_bytes = 16u << 10;
   std::size_t max_body_bytes = 32u << 20;
   std::size_t max_connections = 4096;
-  std::chrono::milliseconds header_timeout{10'000};    // from the first byte to the end of the head
-  std::chrono::milliseconds body_timeout{60'000};      // without progress
-  std::chrono::milliseconds request_timeout{600'000};  // from the first byte to the last
-  std::size_t min_body_rate = 1024;                    // bytes a second, after body_timeout; 0: any
-  std::shared_ptr<BodyBudget> body_budget;             // of all ports; null: without a limit
+  std::chrono::milliseconds header_timeout{10'000};  // from the first byte to the end of the head
+  BodyPace pace;  // of what comes; a pause of that length is too long for what is sent, too
+  std::shared_ptr<BodyBudget> body_budget;  // of all ports; null: without a limit
   std::chrono::milliseconds keep_alive_timeout{75'000};
   WebSocketOptions websocket;
   // Asked when the head of a request with a body is there. The request has no body yet. May be

@@ -128,15 +128,15 @@ std::string drip(RawClient& client) {
 
 TEST(ServerBodies, HaveToComeWithinATimeAndAtARate) {
   ServerOptions options;
-  options.request_timeout = 200ms;
+  options.pace.total = 200ms;
   RunningServer whole(options, say_body_size);
   RawClient endless(whole.port());
   endless.send(head_of(1'000'000));
   EXPECT_THAT(drip(endless), StartsWith("HTTP/1.1 408"));
 
-  options.request_timeout = 600s;
-  options.body_timeout = 200ms;
-  options.min_body_rate = 100'000;
+  options.pace.total = 600s;
+  options.pace.pause = 200ms;
+  options.pace.least_rate = 100'000;
   RunningServer rate(options, say_body_size);
   RawClient slow(rate.port());
   slow.send(head_of(1'000'000));
@@ -208,7 +208,9 @@ TEST(ServerPeers, GetTheirAnswerAfterTheyEndedTheirSide) {
     EXPECT_THAT(received, HasSubstr(" 200 OK\r\n"));
     EXPECT_THAT(received, EndsWith("\r\n\r\n4"));
     // A client of HTTP/1.0 knows no interim responses.
-    if (version == std::string_view("1.0")) EXPECT_THAT(received, Not(HasSubstr(" 100 ")));
+    if (version == std::string_view("1.0")) {
+      EXPECT_THAT(received, Not(HasSubstr(" 100 ")));
+    }
   }
 }
 

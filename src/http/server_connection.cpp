@@ -1,6 +1,5 @@
 #include "http/server_connection.hpp"
 
-#include "http/body_pace.hpp"
 #include "http/http_exchange.hpp"
 #include "http/message_format.hpp"
 
@@ -138,7 +137,6 @@ HeadVerdict ServerConnection::judge(Request& head) const {
 
 Task<bool> ServerConnection::read_request(Incoming& incoming) {
   const ServerOptions& options = core_.options;
-  const BodyPace pace{options.body_timeout, options.request_timeout, options.min_body_rate};
   std::optional<RequestParser> parser;
   BodyBudget::Share share(options.body_budget.get());
   const std::chrono::milliseconds patience =
@@ -172,7 +170,7 @@ Task<bool> ServerConnection::read_request(Incoming& incoming) {
           parser->limit_body(verdict.max_body_bytes.value_or(options.max_body_bytes));
       if (limited.state == ParseState::kFailed) step = limited;
     }
-    if (in_body && step.state != ParseState::kFailed && !share.grow_to(parser->body_bytes())) {
+    if (in_body && step.state != ParseState::kFailed && !share.resize(parser->body_bytes())) {
       step = {ParseState::kFailed, 0, 503, "the requests under way are as large as may be"};
     }
     if (step.state == ParseState::kFailed) {
@@ -191,7 +189,7 @@ Task<bool> ServerConnection::read_request(Incoming& incoming) {
       if (!fresh.empty()) continue;
     }
     if (in_body) {
-      deadline_ = pace.deadline(began, in_body_since, parser->body_bytes(), Clock::now());
+      deadline_ = options.pace.deadline(began, in_body_since, parser->body_bytes(), Clock::now());
     }
     idle_ = !parser;
     if (idle_ && core_.stopping && served_) co_return false;
@@ -254,7 +252,7 @@ Task<ServerConnection::Read> ServerConnection::read_more(std::string_view& fresh
 }
 
 Task<bool> ServerConnection::write(std::span<const std::string_view> parts) {
-  const std::function<void()> extend = [this] { set_deadline(core_.options.body_timeout); };
+  const std::function<void()> extend = [this] { set_deadline(core_.options.pace.pause); };
   const bool written = co_await transport_.write_all(parts, extend);
   clear_deadline();
   co_return written && !expired_;
@@ -284,8 +282,9 @@ bool ServerConnection::send_interim() {
 
 WebSocket& ServerConnection::upgrade() {
   clear_deadline();
-  websocket_ = std::make_unique<WebSocketConnection>(transport_, core_.scratch,
-                                                     core_.options.websocket, peer_);
+  websocket_ = std::make_unique<WebSocketConnection>(
+      transport_, core_.scratch, core_.options.websocket, peer_, Side::kServer,
+      IncomingLimits{core_.options.pace, core_.options.body_budget.get()});
   std::string early = std::move(pending_);
   pending_ = std::string();
   if (!early.empty()) websocket_->feed(early);

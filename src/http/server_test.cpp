@@ -260,7 +260,7 @@ TEST(Server, DecodesPathAndQuery) {
 TEST(Server, EndsSlowHeadsAndBodiesAndIdleConnections) {
   ServerOptions options = quick();
   options.header_timeout = 60ms;
-  options.body_timeout = 60ms;
+  options.pace.pause = 60ms;
   options.keep_alive_timeout = 120ms;
   RunningServer server(options, echo_body);
   RawClient head(server.port());
@@ -280,7 +280,7 @@ TEST(Server, EndsSlowHeadsAndBodiesAndIdleConnections) {
 
 TEST(Server, EndsAConnectionWhosePeerNeverReads) {
   ServerOptions options = quick();
-  options.body_timeout = 80ms;
+  options.pace.pause = 80ms;
   RunningServer server(options, [](Exchange& exchange) -> Task<void> {
     Response response;
     response.body = std::string(30u << 20, 'x');

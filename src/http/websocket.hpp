@@ -24,7 +24,7 @@ struct WebSocketOptions {
       20'000};  // after a ping; missed: the connection is dropped
 };
 
-// Close codes of RFC 6455 section 7.4.1 that this relay sends.
+// Close codes of RFC 6455 section 7.4.1, and of its registry, that this relay sends.
 enum class CloseCode : std::uint16_t {
   kNormal = 1000,
   kGoingAway = 1001,
@@ -33,6 +33,7 @@ enum class CloseCode : std::uint16_t {
   kPolicy = 1008,
   kTooBig = 1009,
   kInternal = 1011,
+  kTryAgainLater = 1013,
 };
 
 // One reader coroutine (receive) and one writer coroutine (send, close) at a time.

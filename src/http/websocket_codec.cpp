@@ -216,9 +216,13 @@ bool WebSocketDecoder::end_close(DecodedFrames& out) {
   return false;
 }
 
-bool WebSocketDecoder::fail(DecodedFrames& out, CloseCode code, std::string explanation) {
+void WebSocketDecoder::give_up() {
   ended_ = true;
   message_ = std::string();
+}
+
+bool WebSocketDecoder::fail(DecodedFrames& out, CloseCode code, std::string explanation) {
+  give_up();
   out.failure = DecodeFailure{code, std::move(explanation)};
   return false;
 }

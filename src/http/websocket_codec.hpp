@@ -68,6 +68,10 @@ class WebSocketDecoder {
 
   // True when close or failure has been reported.
   bool ended() const { return ended_; }
+  // What has come of a message that is not whole yet.
+  std::size_t pending_bytes() const { return message_.size(); }
+  // Forgets it; nothing more is taken in.
+  void give_up();
 
  private:
   bool read_header(std::span<char>& bytes, DecodedFrames& out);

@@ -24,13 +24,15 @@ Error closed_error() { return make_error(ErrorType::kInternalError, "the WebSock
 
 WebSocketConnection::WebSocketConnection(Transport& transport, Scratch& scratch,
                                          const WebSocketOptions& options, std::string peer,
-                                         Side role)
+                                         Side role, IncomingLimits limits)
     : transport_(transport),
       scratch_(scratch),
       options_(options),
       peer_(std::move(peer)),
       role_(role),
+      pace_(limits.pace),
       decoder_(options.max_message_bytes, role == Side::kServer ? Side::kClient : Side::kServer),
+      pending_(limits.budget),
       heard_at_(Clock::now()) {}
 
 void WebSocketConnection::feed(std::span<char> bytes) {
@@ -46,9 +48,13 @@ Task<std::vector<std::string>> WebSocketConnection::receive() {
       co_return messages;
     }
     if (lost_ || peer_closed_) co_return std::vector<std::string>();
+    if (decoder_.pending_bytes() > 0) waiting_since_ = Clock::now();
     const auto [failure] = co_await transport_.wait(wait_for_);
     if (failure) co_return std::vector<std::string>();
+    if (waiting_since_ != Clock::time_point()) waited_ += Clock::now() - waiting_since_;
+    waiting_since_ = Clock::time_point();
     pump();
+    if (!decoded_.messages.empty()) waited_ = Clock::duration();
   }
 }
 
@@ -97,6 +103,30 @@ void WebSocketConnection::settle() {
               static_cast<std::uint16_t>(decoded_.failure->code), decoded_.failure->explanation});
     begin_close(decoded_.failure->code, decoded_.failure->explanation);
   }
+  count_pending();
+}
+
+void WebSocketConnection::count_pending() {
+  if (pending_.resize(decoder_.pending_bytes())) return;
+  give_up_message(CloseCode::kTryAgainLater,
+                  "the messages under way are as large as may be: try again, or raise "
+                  "server.max_bodies_bytes");
+}
+
+void WebSocketConnection::give_up_message(CloseCode code, std::string_view reason) {
+  decoder_.give_up();
+  pending_.resize(0);
+  peer_closed_ = true;
+  begin_close(code, reason);
+}
+
+// Until when more of the message has to come. Only a server hurries its peer.
+WebSocketConnection::Clock::time_point WebSocketConnection::message_deadline() const {
+  if (role_ == Side::kClient || waiting_since_ == Clock::time_point()) {
+    return Clock::time_point::max();
+  }
+  const Clock::time_point began = waiting_since_ - waited_;
+  return pace_.deadline(began, began, decoder_.pending_bytes(), waiting_since_);
 }
 
 void WebSocketConnection::queue_control(Opcode opcode, std::string_view payload) {
@@ -218,6 +248,9 @@ void WebSocketConnection::begin_close(CloseCode code, std::string_view reason) {
 void WebSocketConnection::tick(Clock::time_point now) {
   if (lost_) return;
   flush_control();
+  if (!close_queued_ && now >= message_deadline()) {
+    give_up_message(CloseCode::kPolicy, "the message came too slowly");
+  }
   if (close_queued_) {
     if (now >= close_deadline_) lose(WebSocketEnd::Kind::kSilent);
   } else if (ping_due_answer_) {

@@ -6,6 +6,8 @@
 // tick(), which the server calls for all its connections from one timer.
 #pragma once
 
+#include "http/body_budget.hpp"
+#include "http/body_pace.hpp"
 #include "http/scratch.hpp"
 #include "http/transport.hpp"
 #include "http/websocket.hpp"
@@ -32,13 +34,20 @@ struct WebSocketEnd {
   std::string reason;
 };
 
+// What a server asks of a client's message while it comes. `budget` (null: without a limit)
+// outlives the connection.
+struct IncomingLimits {
+  BodyPace pace;                 // missed: close 1008
+  BodyBudget* budget = nullptr;  // without room in it: close 1013
+};
+
 class WebSocketConnection final : public WebSocket {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // `transport`, `scratch` and `options` outlive the object.
+  // `transport`, `scratch` and `options` outlive the object. A client's side does not use `limits`.
   WebSocketConnection(Transport& transport, Scratch& scratch, const WebSocketOptions& options,
-                      std::string peer, Side role = Side::kServer);
+                      std::string peer, Side role, IncomingLimits limits = {});
 
   Task<std::vector<std::string>> receive() override;
   Task<Result<void>> send(std::span<const std::string_view> messages) override;
@@ -65,6 +74,9 @@ class WebSocketConnection final : public WebSocket {
  private:
   void pump();
   void settle();
+  void count_pending();
+  void give_up_message(CloseCode code, std::string_view reason);
+  Clock::time_point message_deadline() const;
   void queue_control(Opcode opcode, std::string_view payload);
   void flush_control();
   void lose(WebSocketEnd::Kind kind = WebSocketEnd::Kind::kLost);
@@ -78,8 +90,13 @@ class WebSocketConnection final : public WebSocket {
   const WebSocketOptions& options_;
   std::string peer_;
   Side role_;
+  BodyPace pace_;
   WebSocketDecoder decoder_;
+  BodyBudget::Share pending_;  // what the decoder holds
   DecodedFrames decoded_;
+  // How long the rest of a message was waited for, without the time in which nobody read.
+  Clock::duration waited_{};
+  Clock::time_point waiting_since_;  // epoch: nobody waits for the rest of a message
   WebSocketEnd end_;
   std::string control_;  // encoded control frames that have not been written
   IoState wait_for_ = IoState::kWaitRead;

@@ -318,6 +318,41 @@ TEST_F(WebSocketTest, LeavesNothingOfClientsThatVanish) {
   EXPECT_TRUE(eventually([&] { return testing::open_descriptors() <= before; }));
 }
 
+TEST_F(WebSocketTest, HoldsNoMoreOfUnfinishedMessagesThanTheBudgetOfAllBodies) {
+  options_.body_budget = std::make_shared<BodyBudget>(100'000);
+  start();
+  const std::string text(60'000, 'm');
+  const std::string half = masked(text).substr(0, 50'000);
+  client_->send(half);
+  ASSERT_TRUE(eventually([&] { return options_.body_budget->used() > 49'000; }));
+  RawClient other(server_->port());
+  other.send(upgrade());
+  other.read_until("\r\n\r\n");
+  // One that fits whole and is handed over leaves nothing behind.
+  other.send(masked("whole"));
+  EXPECT_EQ(other.read_exactly(plain("whole").size()), plain("whole"));
+  other.send(masked(std::string(60'000, 'm')).substr(0, 55'000));
+  EXPECT_EQ(other.read_all(),
+            close_frame(1013,
+                        "the messages under way are as large as may be: try again, or raise "
+                        "server.max_bodies_bytes"));
+  client_->send(masked(text).substr(50'000));
+  EXPECT_EQ(client_->read_exactly(plain(text).size()), plain(text));
+  EXPECT_EQ(options_.body_budget->used(), 0U);
+}
+
+TEST_F(WebSocketTest, GivesUpAMessageThatComesToAHalt) {
+  options_.pace.pause = 50ms;
+  start();
+  client_->send(masked("whole"));
+  EXPECT_EQ(client_->read_exactly(plain("whole").size()), plain("whole"));
+  client_->send(masked("a message").substr(0, 8));
+  const std::string end = close_frame(1008, "the message came too slowly");
+  EXPECT_EQ(client_->read_exactly(end.size()), end);
+  client_->close();
+  EXPECT_TRUE(eventually([&] { return server_->connections() == 0; }));
+}
+
 TEST_F(WebSocketTest, TakesABoundedNumberOfMessagesAtATime) {
   constexpr std::size_t kFrames = 500'000;
   std::atomic<std::size_t> received = 0;
