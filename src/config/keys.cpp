@@ -57,7 +57,8 @@ void add_server_keys(std::vector<Key>& keys) {
   at("request_timeout", &S::request_timeout, duration(kSome),
      "Time for a whole request or WebSocket message to come, from its first byte to its last.");
   at("min_body_rate", &S::min_body_rate, size<std::size_t>(0, kGi),
-     "Bytes a second that a body or message has to come with, on an average from body_timeout on; 0: any.");
+     "Bytes a second that a body or message has to come with, on an average from body_timeout on; "
+     "0: any.");
   at("keep_alive_timeout", &S::keep_alive_timeout, duration(kSome),
      "An HTTP connection without a request is closed after this.");
   at("acp_connection_timeout", &S::acp_connection_timeout, duration(kSome),

@@ -142,6 +142,32 @@ TEST_F(SessionTest, AnswersInOrderAlsoWhoCatchesUp) {
   }
 }
 
+TEST_F(SessionTest, HoldsAnswersOfWhoCatchesUpUpToTheirBound) {
+  options_.router.max_pending_bytes = 4'000;
+  const auto session = create();
+  const auto ask_nothing = [&](const Client& client, std::size_t id) {
+    auto frame = Frame::parse(rpc::request(std::to_string(100 + id), "session/prompt", "{}"), {});
+    session->submit(client.id, std::move(*frame));
+  };
+  Client& a = reading(attach(*session));
+  ask_nothing(a, 0);
+  wait_for(a, R"("id":100)");
+  const std::size_t fit = 4'000 / a.got.back().bytes.size();
+  ASSERT_GE(fit, 2u);
+
+  Client& modest = attach(*session, 0);
+  Client& greedy = attach(*session, 0);
+  for (std::size_t i = 0; i < fit; ++i) {
+    ask_nothing(modest, i);
+    ask_nothing(greedy, i);
+  }
+  EXPECT_EQ(greedy.outbox->end(), Outbox::End::kOpen);
+  ask_nothing(greedy, fit);
+  EXPECT_EQ(greedy.outbox->end(), Outbox::End::kOverflow);
+  reading(modest);
+  for (std::size_t i = 0; i < fit; ++i) wait_for(modest, "\"id\":" + std::to_string(100 + i));
+}
+
 TEST_F(SessionTest, DropsASlowClientAndNobodyElse) {
   const auto session = create();
   Client& a = reading(attach(*session));

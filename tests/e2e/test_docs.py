@@ -196,6 +196,26 @@ def test_the_map_of_folders_is_what_the_lint_checks():
     assert shown == lint.LAYERS
 
 
+def known_tests():
+    """What a document may name: "Suite.Name" of C++, "test_file.py::test_name" of Python."""
+    for path in [*(ROOT / "src").rglob("*_test.cpp"), *(ROOT / "tests").rglob("*_test.cpp")]:
+        for suite, name in re.findall(r"^TEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\)", path.read_text("utf-8"), re.M):
+            yield f"{suite}.{name}"
+    for path in (ROOT / "tests/e2e").glob("test_*.py"):
+        for name in re.findall(r"^def (test_\w+)", path.read_text("utf-8"), re.M):
+            yield f"{path.name}::{name}"
+
+
+def test_every_bound_names_the_tests_that_fill_it():
+    table = (ROOT / "ARCHITECTURE.md").read_text("utf-8").split("| Filled to its edge by |")[1].split("\n\n")[0]
+    rows = table.strip().split("\n")[1:]
+    known = set(known_tests())
+    assert len(rows) > 20
+    for row in rows:
+        named = re.findall(r"`([^`]+)`", row.rsplit("| ", 1)[1])
+        assert named and set(named) <= known, f"{row}: {set(named) - known} do not exist"
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_commands_and_files_exist(path):
     text = path.read_text("utf-8")
