@@ -1,8 +1,10 @@
 """acpx, a command-line client that starts agents on stdio, with `acp-relay connect` as its agent."""
 import contextlib
+import hashlib
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 
@@ -55,6 +57,9 @@ class Acpx:
         for pid, _ in self.touching():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        # Its sockets have a directory of its own for each home.
+        home = hashlib.sha256(str(self.directory).encode()).hexdigest()[:10]
+        shutil.rmtree(f"/tmp/acpx-{home}", ignore_errors=True)
 
 
 def words(messages):
