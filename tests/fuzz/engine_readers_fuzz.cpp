@@ -38,7 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string message = refusal(text);
   if (message.size() > 2010) std::abort();
   if (refused("create the container", 400, message).suggested_actions.empty()) std::abort();
-  if (const auto file = first_file(text); file && file->size() + 512 > size) std::abort();
+  if (const auto entry = first_entry(text); entry && entry->content.size() > size) std::abort();
   if (const auto image = split_image(text); image) {
     if (image->name.empty() || image->tag.empty()) std::abort();
     if (image->name.find("..") != std::string::npos) std::abort();
