@@ -137,6 +137,7 @@ Result<void> Application::listen() {
   context.config_json = config::to_json(config_);
   context.max_message_bytes = config_.server.max_message_bytes;
   context.isolation = to_string(agents_.standard().isolation());
+  context.agent_command = redactor_->redacted(command_line(config_.agent));
   context.logger = log_;
   context.extra_reasons = [this] { return not_ready_because(); };
   management_ = std::make_unique<management::ManagementApi>(std::move(context));

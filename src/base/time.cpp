@@ -15,4 +15,10 @@ std::string to_rfc3339(WallTime time) {
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03d}Z", fmt::gmtime(value), rest);
 }
 
+std::string to_sql_time(WallTime time) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+  return fmt::format("{:%Y-%m-%d %H:%M:%S}",
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)));
+}
+
 }  // namespace relay

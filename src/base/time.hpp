@@ -14,4 +14,7 @@ WallTime wall_now();
 // RFC 3339 in UTC with milliseconds: 2026-01-31T08:15:30.123Z
 std::string to_rfc3339(WallTime time);
 
+// As SQL writes it, in UTC with seconds: 2026-01-31 08:15:30
+std::string to_sql_time(WallTime time);
+
 }  // namespace relay

@@ -75,6 +75,7 @@ TEST(Rfc3339, HasMillisecondsAndUtc) {
   EXPECT_EQ(to_rfc3339(WallTime(milliseconds(0))), "1970-01-01T00:00:00.000Z");
   EXPECT_EQ(to_rfc3339(WallTime(milliseconds(1'769'847'330'123))), "2026-01-31T08:15:30.123Z");
   EXPECT_EQ(to_rfc3339(WallTime(milliseconds(-1))), "1969-12-31T23:59:59.999Z");
+  EXPECT_EQ(to_sql_time(WallTime(milliseconds(1'769'847'330'123))), "2026-01-31 08:15:30");
 }
 
 TEST(UniqueFd, ClosesWhatItOwnsOnce) {

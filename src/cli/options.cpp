@@ -19,6 +19,12 @@ std::string marked(std::string word) {
   return word;
 }
 
+// Where a command begins, options may have one dash, as those of earlier acp-relay servers had.
+std::string with_two_dashes(const std::string& word) {
+  const bool is_one = word == "-config" || word.starts_with("-config=");
+  return is_one ? "-" + word : word;
+}
+
 std::string unmarked(std::string word) {
   if (!word.empty() && word.back() == kMark) word.pop_back();
   return word;
@@ -315,8 +321,8 @@ Command Parser::chosen() const {
 
 std::variant<Command, Leave> Parser::parse(const std::vector<std::string>& arguments) {
   std::vector<std::string> reversed;  // the order CLI11 consumes
-  for (auto word = arguments.rbegin(); word != arguments.rend(); ++word) {
-    reversed.push_back(marked(*word));
+  for (std::size_t at = arguments.size(); at-- > 0;) {
+    reversed.push_back(marked(at < 2 ? with_two_dashes(arguments[at]) : arguments[at]));
   }
   try {
     app_.parse(std::move(reversed));

@@ -151,6 +151,9 @@ TEST(CommandLine, ReadsCheckConfig) {
   EXPECT_TRUE(parsed<CheckConfigCommand>({"check-config", "a.yaml"}).file_given);
   EXPECT_EQ(parsed<CheckConfigCommand>({"check-config", "--config", "a.yaml"}).file, "a.yaml");
   EXPECT_TRUE(parsed<CheckConfigCommand>({"check-config", "--config=a.yaml"}).file_given);
+  EXPECT_EQ(parsed<CheckConfigCommand>({"check-config", "-config", "a.yaml"}).file, "a.yaml");
+  EXPECT_EQ(parsed<ServeCommand>({"-config", "a.yaml"}).config, "a.yaml");
+  EXPECT_EQ(parsed<ServeCommand>({"serve", "-config=a.yaml"}).config, "a.yaml");
 }
 
 TEST(CommandLine, RefusesMistakesWithExitCode2AndAText) {

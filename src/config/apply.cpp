@@ -1,6 +1,7 @@
 #include "config/apply.hpp"
 
 #include "config/agent_keys.hpp"
+#include "config/moved_keys.hpp"
 #include "config/suggest.hpp"
 
 #include <algorithm>
@@ -54,6 +55,7 @@ std::vector<std::string> names_below(const std::string& prefix) {
 constexpr std::size_t kMostSuggestions = 100;
 
 std::string remedy_for_unknown(const std::string& name, const std::string& prefix) {
+  if (const auto remedy = moved_to(prefix + name); !remedy.empty()) return std::string(remedy);
   const auto siblings = names_below(prefix);
   for (const Key& key : all_keys()) {
     if (key.path.ends_with("." + name)) return "did you mean " + key.path + "?";

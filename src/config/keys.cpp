@@ -29,9 +29,9 @@ void add_server_keys(std::vector<Key>& keys) {
       "PEM file with the certificate chain, for all three ports; empty: no TLS.");
   tls("key", &TlsConfig::key, text(), "PEM file with the private key of the certificate.");
   at("allowed_origins", &S::allowed_origins, strings(),
-     "Origins of web pages that may connect, as https://host[:port], or \"*\" for any. Clients "
-     "that "
-     "are not browsers send none and are not concerned.");
+     "Origins of web pages that may connect, as https://host[:port], \"null\" for pages opened as "
+     "files (any site can say that in a sandboxed frame: with auth.mode: token only), or \"*\" for "
+     "any. Clients that are not browsers send none and are not concerned.");
   at("max_message_bytes", &S::max_message_bytes, size<std::size_t>(kKi, kGi),
      "Largest request body, WebSocket message and line of an agent.");
   at("max_bodies_bytes", &S::max_bodies_bytes, size<std::size_t>(kKi, 64 * kGi),

@@ -16,6 +16,7 @@ using testing::described;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 std::vector<std::string> problems_of(std::string_view text, const Environment& environment = {}) {
   return described(load_text(text, "c.yaml", environment).problems);
@@ -121,6 +122,20 @@ http_port: 1
           "c.yaml:12:20: container.readonly_rootfs: \"yes\" is neither true nor false; write "
           "true or false",
           "c.yaml:13:1: http_port: unknown key; did you mean server.http_port?"));
+}
+
+TEST(Load, NamesTheNewKeysOfEarlierServers) {
+  const std::vector<std::pair<std::string, std::string>> rows{
+      {"agent: {mode: container}",
+       "c.yaml:1:9: agent.mode: unknown key; write container.enabled: true for containers, false "
+       "for processes"},
+      {"agent: {container: {image: a}}",
+       "c.yaml:1:9: agent.container: unknown key; write its keys below container"},
+      {"logging: {level: info}", "c.yaml:1:1: logging: unknown key; write log.level"},
+  };
+  for (const auto& [text, expected] : rows) {
+    EXPECT_THAT(problems_of(text), ElementsAre(StartsWith(expected))) << text;
+  }
 }
 
 TEST(Load, RefusesWrongShapes) {

@@ -56,9 +56,12 @@ void check_listeners(const ServerConfig& server, Findings& findings) {
   }
 }
 
+// What browsers say of a page that was opened as a file, and of every sandboxed frame of any site.
+constexpr std::string_view kNullOrigin = "null";
+
 // "scheme://host[:port]" without anything behind it.
 bool is_origin(std::string_view origin) {
-  if (origin == "*") return true;
+  if (origin == "*" || origin == kNullOrigin) return true;
   const auto scheme = origin.find("://");
   if (scheme == std::string_view::npos || scheme == 0 || has_space(origin)) return false;
   const std::string_view host = origin.substr(scheme + 3);
@@ -76,7 +79,15 @@ void check_server(const Config& config, Findings& findings) {
   for (std::size_t i = 0; i < server.allowed_origins.size(); ++i) {
     if (!is_origin(server.allowed_origins[i]))
       refuse(findings, "server.allowed_origins[" + std::to_string(i) + "]", "not an origin",
-             "write https://host or https://host:port without a path, or \"*\" for any");
+             "write https://host or https://host:port without a path, \"null\" for pages opened as "
+             "files, or \"*\" for any");
+  }
+  if (std::ranges::count(server.allowed_origins, kNullOrigin) > 0 &&
+      config.auth.mode != AuthMode::kToken) {
+    warn(findings, "server.allowed_origins",
+         "\"null\" is what a page opened as a file says, and what any site can say in a sandboxed "
+         "frame",
+         "use it with auth.mode: token, or serve the page over HTTP and name that origin");
   }
   if (server.max_bodies_bytes < server.max_message_bytes)
     refuse(findings, "server.max_bodies_bytes", "less than server.max_message_bytes",
@@ -213,6 +224,33 @@ void check_named_agent(const NamedAgentConfig& agent, const std::vector<OwnPlace
   }
 }
 
+// How to write a path that begins or goes on as a shell would expand it; empty: it does not.
+std::string shell_spelling(std::string_view path) {
+  if (path.starts_with("~/")) return "write ${HOME}" + std::string(path.substr(1));
+  for (std::size_t at = path.find('$'); at != std::string_view::npos; at = path.find('$', at + 1)) {
+    const std::string_view rest = path.substr(at + 1);
+    const std::string_view name = rest.substr(0, rest.find_first_of("/.$-:"));
+    if (!is_variable_name(name)) continue;
+    return "write " + std::string(path.substr(0, at)) + "${" + std::string(name) + "}" +
+           std::string(rest.substr(name.size()));
+  }
+  return {};
+}
+
+// Paths that a shell would have expanded.
+void check_paths(const Config& config, Findings& findings) {
+  const std::pair<const char*, const std::string&> paths[] = {
+      {"database.path", config.database.path},
+      {"server.tls.cert", config.server.tls.cert},
+      {"server.tls.key", config.server.tls.key},
+      {"container.workspace_base_dir", config.container.workspace_base_dir}};
+  for (const auto& [key, path] : paths) {
+    const std::string remedy = shell_spelling(path);
+    if (!remedy.empty())
+      refuse(findings, key, "the path is not expanded as a shell does it", remedy);
+  }
+}
+
 }  // namespace
 
 bool is_loopback(std::string_view host) {
@@ -242,6 +280,7 @@ std::vector<Finding> validate(const Config& config) {
   if (config.database.enabled && config.database.path.empty())
     refuse(findings, "database.path", "empty",
            "give a file, or set database.enabled: false to store nothing");
+  check_paths(config, findings);
   const std::vector<OwnPlace> own = own_places(config);
   validate_container(config.container, "container.", own, findings);
   const Findings of_default = findings;

@@ -47,6 +47,13 @@ TEST(Validate, ChecksTheServer) {
        ""},
       {"database: {path: }", "database.path: empty"},
       {"database: {path: , enabled: false}", ""},
+      {"database: {path: $XDG_DATA_HOME/acp-relay/log.db}",
+       "database.path: the path is not expanded as a shell does it; write "
+       "${XDG_DATA_HOME}/acp-relay/log.db"},
+      {"database: {path: ~/log.db}", "write ${HOME}/log.db"},
+      {"database: {path: /data/a$/b$$1.db}", ""},
+      {"container: {workspace_base_dir: /srv/$USER/w}", "write /srv/${USER}/w"},
+      {"server: {allowed_origins: ['null']}", ""},
       {"agent: {args: [a]}", "agent.args: arguments without agent.command"},
       {"agent: {env: {'A B': 1}}", "agent.env.A B: not a name"},
       {"agent: {client_env: [GOOD, 1BAD]}", "agent.client_env[1]: not a name"},

@@ -121,7 +121,7 @@ Task<void> RelayHttp::past_events(http::Exchange& exchange, storage::SessionReco
       const bool has_all = text.empty() && !more && record.closed_at;
       http::Response head = stream_head(StreamFormat::kEvents);
       if (has_all) head = no_content();
-      add_cors_headers(exchange.request(), head);
+      http::add_cors_headers(exchange.request(), head);
       started = true;
       if (has_all) {
         [[maybe_unused]] const auto sent = co_await exchange.respond(std::move(head));

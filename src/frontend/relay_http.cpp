@@ -122,7 +122,7 @@ std::optional<http::Response> RelayHttp::refuse_head(const http::Request& head) 
 http::HeadVerdict RelayHttp::judge(const http::Request& head) {
   http::HeadVerdict verdict;
   verdict.refusal = refuse_head(head);
-  if (verdict.refusal) add_cors_headers(head, *verdict.refusal);
+  if (verdict.refusal) http::add_cors_headers(head, *verdict.refusal);
   if (head.method != "POST") verdict.max_body_bytes = http::kUnreadBodyBytes;
   return verdict;
 }
@@ -130,7 +130,7 @@ http::HeadVerdict RelayHttp::judge(const http::Request& head) {
 Task<void> RelayHttp::handle(http::Exchange& exchange) {
   const http::Request& request = exchange.request();
   auto refused = refuse_head(request);
-  if (!refused && request.method == "OPTIONS") refused = preflight_response();
+  if (!refused && request.method == "OPTIONS") refused = http::preflight_response();
   if (refused) {
     co_await answer(exchange, std::move(*refused));
     co_return;
@@ -191,7 +191,7 @@ Task<void> RelayHttp::new_session(http::Exchange& exchange, http::Principal prin
   } else {
     response = error_response(frame.id(), session.error());
   }
-  add_cors_headers(exchange.request(), response);
+  http::add_cors_headers(exchange.request(), response);
   const auto sent = co_await exchange.respond(std::move(response));
   if (sent || !session) co_return;
   (*session)->close(make_error(ErrorType::kSessionClosed, "nobody learned of the session"),

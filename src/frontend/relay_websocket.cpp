@@ -43,7 +43,7 @@ std::optional<http::Response> RelayWebSocket::refuse_head(const http::Request& h
 http::HeadVerdict RelayWebSocket::judge(const http::Request& head) {
   http::HeadVerdict verdict;
   verdict.refusal = refuse_head(head);
-  if (verdict.refusal) add_cors_headers(head, *verdict.refusal);
+  if (verdict.refusal) http::add_cors_headers(head, *verdict.refusal);
   verdict.max_body_bytes = http::kUnreadBodyBytes;
   return verdict;
 }

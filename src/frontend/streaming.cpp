@@ -1,6 +1,6 @@
 #include "frontend/streaming.hpp"
 
-#include "frontend/cors.hpp"
+#include "http/cors.hpp"
 #include "http/event_stream.hpp"
 
 namespace relay::frontend {
@@ -78,7 +78,7 @@ Task<void> stream_outbox(http::Exchange& exchange, std::shared_ptr<Outbox> outbo
                          std::function<bool(const Delivery&)> is_last) {
   const StreamFormat format = options.format;
   http::Response head = stream_head(format);
-  add_cors_headers(exchange.request(), head);
+  http::add_cors_headers(exchange.request(), head);
   const auto started = co_await exchange.start_stream(std::move(head));
   if (!started) co_return;
   if (format == StreamFormat::kEvents) {

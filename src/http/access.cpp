@@ -130,8 +130,7 @@ bool is_allowed(const AccessRules& rules, std::string_view origin) {
   for (std::string_view allowed : rules.allowed_origins) {
     if (allowed == "*") return true;
     if (allowed.ends_with('/') && !allowed.ends_with("//")) allowed.remove_suffix(1);
-    // Every sandboxed page of every site says "null", so naming it would let all of them in.
-    if (wanted != "null" && normal_form(allowed) == wanted) return true;
+    if (allowed == "null" ? origin == allowed : normal_form(allowed) == wanted) return true;
   }
   return false;
 }

@@ -264,7 +264,7 @@ TEST(Admit, ChecksTheOriginOfWebPages) {
       {"http://localhost.evil.example", "relay.example", "forbidden"},
       {"http://::1", "relay.example", "forbidden"},
       {"file://", "relay.example", "forbidden"},
-      {"null", "relay.example", "forbidden"},
+      {"null", "relay.example", "ok"},
       {"NULL", "null", "forbidden"},
       {"", "relay.example", "forbidden"},
       {"localhost", "relay.example", "forbidden"},

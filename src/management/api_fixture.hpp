@@ -182,9 +182,13 @@ class ManagementApiTest : public testing::Test {
     request.method = std::move(method);
     const std::size_t mark = path.find('?');
     request.path = path.substr(0, mark);
-    if (mark != std::string::npos) {
-      const std::size_t equals = path.find('=', mark);
-      request.query = {{path.substr(mark + 1, equals - mark - 1), path.substr(equals + 1)}};
+    std::string_view rest =
+        mark == std::string::npos ? "" : std::string_view(path).substr(mark + 1);
+    while (!rest.empty()) {
+      const std::string_view pair = rest.substr(0, rest.find('&'));
+      const std::size_t equals = pair.find('=');
+      request.query.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
+      rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
     }
     request.headers = std::move(headers);
     request.headers.push_back({"Host", "localhost:8082"});
@@ -199,9 +203,9 @@ class ManagementApiTest : public testing::Test {
     EXPECT_TRUE(exchange.finished);
     return exchange.answer;
   }
-  http::Response ask(std::string method, std::string path) {
+  http::Response ask(std::string method, std::string path, http::Headers headers = {}) {
     ManagementApi api(context());
-    return ask(api, std::move(method), std::move(path));
+    return ask(api, std::move(method), std::move(path), std::move(headers));
   }
 
   asio::io_context loop_{1};

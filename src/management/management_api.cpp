@@ -1,5 +1,6 @@
 #include "management/management_api.hpp"
 
+#include "http/cors.hpp"
 #include "management/routes.hpp"
 #include "management/session_file.hpp"
 #include "management/session_import.hpp"
@@ -71,16 +72,22 @@ storage::SessionRecord record_of(const Session& session) {
   return record;
 }
 
-std::string shown(const storage::SessionRecord& record, const Session* session) {
+std::string shown(const storage::SessionRecord& record, const Session* session,
+                  TimeForm form = TimeForm::kRfc3339) {
   if (session == nullptr || session->state() == SessionState::kClosed) {
-    return session_view(record, std::nullopt);
+    return session_view(record, std::nullopt, form);
   }
   LiveFacts live;
   live.state = name_of(session->state());
   live.clients = session->client_count();
   live.turn_running = session->turn_running();
   live.runs_as = session->agent_description();
-  return session_view(record_of(*session), live);
+  return session_view(record_of(*session), live, form);
+}
+
+// RFC 8288.
+std::string next_link(std::size_t limit, const std::string& cursor) {
+  return "</api/sessions?limit=" + std::to_string(limit) + "&cursor=" + cursor + ">; rel=\"next\"";
 }
 
 void close_for_the_operator(Session& session) {
@@ -127,6 +134,11 @@ http::Response ManagementApi::refusal(const Error& error) const {
 }
 
 std::optional<http::Response> ManagementApi::refuse_head(const http::Request& head) const {
+  if (head.method == "OPTIONS") {  // browsers send no token with it
+    const auto admitted = http::admit_origin(context_.access, head);
+    if (!admitted) return refusal(admitted.error());
+    return std::nullopt;
+  }
   const auto admitted = http::admit(context_.access, head);
   if (!admitted) return refusal(admitted.error());
   const Endpoint endpoint = route_of(head.path).endpoint;
@@ -147,6 +159,7 @@ std::optional<http::Response> ManagementApi::refuse_head(const http::Request& he
 http::HeadVerdict ManagementApi::judge(const http::Request& head) const {
   http::HeadVerdict verdict;
   verdict.refusal = refuse_head(head);
+  if (verdict.refusal) http::add_cors_headers(head, *verdict.refusal);
   if (route_of(head.path).endpoint != Endpoint::kImport) {
     verdict.max_body_bytes = http::kUnreadBodyBytes;
   }
@@ -157,6 +170,7 @@ Task<void> ManagementApi::handle(http::Exchange& exchange) {
   const http::Request& request = exchange.request();
   const Route route = route_of(request.path);
   std::optional<http::Response> refused = refuse_head(request);
+  if (!refused && request.method == "OPTIONS") refused = http::preflight_response();
   const auto admitted = http::admit(context_.access, request);
   http::Response response;
   if (refused || !admitted) {
@@ -183,6 +197,7 @@ Task<void> ManagementApi::handle(http::Exchange& exchange) {
   } else {
     response = co_await show(route.session);
   }
+  http::add_cors_headers(request, response);
   // A peer that has gone away needs no answer.
   const auto sent = co_await exchange.respond(std::move(response));
   static_cast<void>(sent);
@@ -194,6 +209,7 @@ http::Response ManagementApi::health() const {
   facts.uptime = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() -
                                                                   context_.start);
   facts.isolation = context_.isolation;
+  facts.agent_command = context_.agent_command;
   facts.sessions = context_.sessions.size();
   return answer(200, health_view(facts));
 }
@@ -218,8 +234,8 @@ Task<http::Response> ManagementApi::list(std::vector<std::pair<std::string, std:
   if (!wanted) co_return refusal(wanted.error());
   // What the log does not know (starting sessions, or all of them without a log) heads the list.
   std::vector<std::shared_ptr<Session>> live;
-  if (wanted->cursor.empty()) live = context_.sessions.all();
-  const auto page = co_await context_.log.list(*wanted);
+  if (wanted->sessions.cursor.empty()) live = context_.sessions.all();
+  const auto page = co_await context_.log.list(wanted->sessions);
   if (!page) co_return refusal(page.error());
 
   std::set<SessionId> listed;
@@ -229,14 +245,19 @@ Task<http::Response> ManagementApi::list(std::vector<std::pair<std::string, std:
   for (const auto& session : live) {
     const bool unknown = log_keeps_nothing || session->state() == SessionState::kStarting;
     if (unknown && !listed.contains(session->id())) {
-      items.push_back(shown(record_of(*session), session.get()));
+      items.push_back(shown(record_of(*session), session.get(), wanted->time_form()));
     }
   }
   for (const storage::SessionRecord& record : page->sessions) {
     const auto session = context_.sessions.find(record.id);
-    items.push_back(shown(record, session.get()));
+    items.push_back(shown(record, session.get(), wanted->time_form()));
   }
-  co_return answer(200, list_view(items, page->next_cursor));
+  if (!wanted->as_array) co_return answer(200, page_view(items, page->next_cursor));
+  http::Response response = answer(200, array_view(items));
+  if (page->next_cursor) {
+    response.headers.push_back({"Link", next_link(wanted->sessions.limit, *page->next_cursor)});
+  }
+  co_return response;
 }
 
 Task<Result<ManagementApi::Known>> ManagementApi::find(std::string id) {
@@ -356,11 +377,13 @@ Task<void> ManagementApi::send_log(http::Exchange& exchange, std::string id) {
   }
   if (!known || !page) {
     http::Response response = refusal(known ? page.error() : known.error());
+    http::add_cors_headers(exchange.request(), response);
     const auto sent = co_await exchange.respond(std::move(response));
     static_cast<void>(sent);
     co_return;
   }
   http::Response head = answer(200, "", "application/x-ndjson");
+  http::add_cors_headers(exchange.request(), head);
   auto sent = co_await exchange.start_stream(std::move(head));
   std::string lines = export_head(known->record, known->is_active());
   // A live session may grow faster than it is read; the export ends where the log was when it

@@ -45,6 +45,7 @@ struct ManagementContext {
   std::string version = RELAY_VERSION;
   std::size_t max_message_bytes = 32u << 20;  // of one message of an import
   std::string isolation = {};                 // of the agents: "process" or "container"
+  std::string agent_command = {};             // of the default one, without secrets
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
   // Further reasons for /api/ready, e.g. "shutting_down"; may be empty.
   std::function<std::vector<std::string>()> extra_reasons = {};

@@ -11,6 +11,7 @@ namespace {
 
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
 using ::testing::Not;
 using ::testing::StartsWith;
 
@@ -26,7 +27,7 @@ TEST_F(ManagementApiTest, TellsThatItRuns) {
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.header("Content-Type"), "application/json");
   EXPECT_THAT(answer.body, HasSubstr(R"("version":"1.2.3","uptime_seconds":9)"));
-  EXPECT_THAT(answer.body, HasSubstr(R"("isolation":"process","sessions":0)"));
+  EXPECT_THAT(answer.body, HasSubstr(R"("isolation":"process","agent_command":null,"sessions":0)"));
 }
 
 TEST_F(ManagementApiTest, IsReadyUntilTheLimitIsReached) {
@@ -75,7 +76,7 @@ TEST_F(ManagementApiTest, RefusesOtherPathsAndMethods) {
 
 TEST_F(ManagementApiTest, ShowsALiveSession) {
   const std::string id = new_session();
-  const http::Response list = ask("GET", "/api/sessions");
+  const http::Response list = ask("GET", "/api/sessions?format=page");
   EXPECT_EQ(list.status, 200);
   EXPECT_THAT(list.body, StartsWith(R"({"sessions":[{"id":")" + id));
   const http::Response one = ask("GET", "/api/sessions/" + id);
@@ -90,7 +91,7 @@ TEST_F(ManagementApiTest, ShowsALiveSession) {
 TEST_F(ManagementApiTest, PagesThroughSessions) {
   const std::string first = new_session();
   const std::string second = new_session();
-  const http::Response page = ask("GET", "/api/sessions?limit=1");
+  const http::Response page = ask("GET", "/api/sessions?format=page&limit=1");
   EXPECT_THAT(page.body, HasSubstr(second));
   EXPECT_THAT(page.body, Not(HasSubstr(first)));
   const std::string mark = R"("nextCursor":")";
@@ -98,10 +99,33 @@ TEST_F(ManagementApiTest, PagesThroughSessions) {
   ASSERT_NE(at, std::string::npos);
   const std::string cursor =
       page.body.substr(at + mark.size(), page.body.size() - at - mark.size() - 2);
-  const http::Response rest = ask("GET", "/api/sessions?cursor=" + cursor);
+  const http::Response rest = ask("GET", "/api/sessions?format=page&cursor=" + cursor);
   EXPECT_THAT(rest.body, HasSubstr(first));
   EXPECT_THAT(rest.body, Not(HasSubstr(second)));
   EXPECT_THAT(rest.body, Not(HasSubstr("nextCursor")));
+
+  const http::Response array = ask("GET", "/api/sessions?limit=1");
+  EXPECT_THAT(array.body, StartsWith(R"([{"id":")" + second));
+  EXPECT_EQ(array.header("Link"), "</api/sessions?limit=1&cursor=" + cursor + ">; rel=\"next\"");
+  EXPECT_EQ(ask("GET", "/api/sessions?cursor=" + cursor).header("Link"), "");
+}
+
+TEST_F(ManagementApiTest, WritesTimesAsEarlierServersDidInTheArrayOnly) {
+  new_session();
+  EXPECT_THAT(ask("GET", "/api/sessions").body,
+              MatchesRegex(R"(.*"createdAt":"[0-9-]{10} [0-9:]{8}",.*)"));
+  EXPECT_THAT(ask("GET", "/api/sessions?format=page").body,
+              MatchesRegex(R"(.*"createdAt":"[0-9-]{10}T[0-9:.]{12}Z",.*)"));
+}
+
+TEST_F(ManagementApiTest, LetsPagesOfAdmittedOriginsAsk) {
+  const http::Headers page{{"Origin", "http://localhost:5173"}};
+  EXPECT_EQ(ask("GET", "/api/health", page).header("Access-Control-Allow-Origin"),
+            "http://localhost:5173");
+  const http::Response preflight = ask("OPTIONS", "/api/sessions", page);
+  EXPECT_EQ(preflight.status, 204);
+  EXPECT_THAT(std::string(preflight.header("Access-Control-Allow-Methods")), HasSubstr("DELETE"));
+  EXPECT_EQ(ask("OPTIONS", "/api/sessions", {{"Origin", "https://evil.example"}}).status, 403);
 }
 
 TEST_F(ManagementApiTest, ClosesALiveSessionAndErasesAClosedOne) {

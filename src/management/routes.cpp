@@ -77,17 +77,25 @@ Result<bool> read_close_query(const std::vector<std::pair<std::string, std::stri
       .with("only", only.substr(0, 100));
 }
 
-Result<storage::SessionQuery> read_list_query(
-    const std::vector<std::pair<std::string, std::string>>& query) {
-  storage::SessionQuery out;
+Result<ListQuery> read_list_query(const std::vector<std::pair<std::string, std::string>>& query) {
+  ListQuery out;
   for (const auto& [name, value] : query) {
-    if (name == "cursor") out.cursor = value;
+    if (name == "cursor") out.sessions.cursor = value;
+    if (name == "format") {
+      if (value != "array" && value != "page") {
+        return make_error(ErrorType::kInvalidParams, "format must be array or page")
+            .suggest("leave it out for an array, say page for an object with nextCursor")
+            .with("format", value.substr(0, 100));
+      }
+      out.as_array = value == "array";
+    }
     if (name != "limit") continue;
     const char* const end = value.data() + value.size();
-    const auto [stopped, failure] = std::from_chars(value.data(), end, out.limit);
-    if (failure != std::errc() || stopped != end || out.limit == 0 || out.limit > kMaxListLimit) {
+    const auto [stopped, failure] = std::from_chars(value.data(), end, out.sessions.limit);
+    if (failure != std::errc() || stopped != end || out.sessions.limit == 0 ||
+        out.sessions.limit > kMaxListLimit) {
       return make_error(ErrorType::kInvalidParams, "limit must be a number from 1 to 1000")
-          .suggest("ask for the next page with the cursor that nextCursor gives")
+          .suggest("ask for the next page with the cursor that nextCursor or the header Link gives")
           .with("limit", value.substr(0, 100));
     }
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "session/history_view.hpp"
 #include "storage/message_log.hpp"
 
 #include <string>
@@ -42,9 +43,18 @@ bool is_for_operators(Endpoint endpoint);
 
 inline constexpr std::size_t kMaxListLimit = 1000;
 
-// `limit` (1 to kMaxListLimit, 100 when left out) and `cursor`; other parameters are ignored.
-Result<storage::SessionQuery> read_list_query(
-    const std::vector<std::pair<std::string, std::string>>& query);
+struct ListQuery {
+  storage::SessionQuery sessions;
+  // `array`, the default: what earlier acp-relay servers answer, so that their clients go on; the
+  // next page is named by the header Link. `page`: an object that names it (ADR 0026).
+  bool as_array = true;
+
+  TimeForm time_form() const { return as_array ? TimeForm::kSql : TimeForm::kRfc3339; }
+};
+
+// `format`, `limit` (1 to kMaxListLimit, 100 when left out) and `cursor`; other parameters are
+// ignored.
+Result<ListQuery> read_list_query(const std::vector<std::pair<std::string, std::string>>& query);
 
 // `newId` of an import: whether the session gets an id of its own here; false when left out.
 Result<bool> read_import_query(const std::vector<std::pair<std::string, std::string>>& query);

@@ -67,12 +67,16 @@ TEST(ReadCloseQuery, WantsToBeToldWhichSessions) {
 TEST(ReadListQuery, TakesALimitAndACursor) {
   const auto plain = read_list_query({});
   ASSERT_TRUE(plain);
-  EXPECT_EQ(plain->limit, 100u);
-  EXPECT_EQ(plain->cursor, "");
-  const auto full = read_list_query({{"limit", "1000"}, {"other", "x"}, {"cursor", "abc"}});
+  EXPECT_EQ(plain->sessions.limit, 100u);
+  EXPECT_EQ(plain->sessions.cursor, "");
+  EXPECT_TRUE(plain->as_array);
+  const auto full =
+      read_list_query({{"limit", "1000"}, {"other", "x"}, {"cursor", "abc"}, {"format", "page"}});
   ASSERT_TRUE(full);
-  EXPECT_EQ(full->limit, 1000u);
-  EXPECT_EQ(full->cursor, "abc");
+  EXPECT_EQ(full->sessions.limit, 1000u);
+  EXPECT_EQ(full->sessions.cursor, "abc");
+  EXPECT_FALSE(full->as_array);
+  EXPECT_FALSE(read_list_query({{"format", "xml"}}));
 }
 
 TEST(ReadListQuery, RefusesALimitThatIsNone) {

@@ -122,7 +122,7 @@ TEST_F(SessionImportTest, LeavesNothingOfABadFile) {
     const http::Response answer = upload(file);
     EXPECT_EQ(answer.status, 400) << file;
     EXPECT_THAT(answer.body, HasSubstr(R"("error_type":"invalid_params")")) << file;
-    EXPECT_EQ(ask("GET", "/api/sessions").body, R"({"sessions":[]})") << file;
+    EXPECT_EQ(ask("GET", "/api/sessions").body, "[]") << file;
   }
 }
 

@@ -81,6 +81,7 @@ std::string health_view(const HealthFacts& facts) {
       .text("version", facts.version)
       .number("uptime_seconds", facts.uptime.count())
       .raw("isolation", text_or_null(facts.isolation))
+      .raw("agent_command", text_or_null(facts.agent_command))
       .number("sessions", static_cast<std::int64_t>(facts.sessions))
       .take();
 }
@@ -104,8 +105,8 @@ std::string readiness_view(const ReadinessFacts& facts, const storage::LogStatus
 }
 
 std::string session_view(const storage::SessionRecord& session,
-                         const std::optional<LiveFacts>& live) {
-  std::string shown = joined(session_item(session, live.has_value()), owner_view(session));
+                         const std::optional<LiveFacts>& live, TimeForm form) {
+  std::string shown = joined(session_item(session, live.has_value(), form), owner_view(session));
   if (!live) return shown;
   const std::string more = JsonObject()
                                .text("state", live->state)
@@ -122,7 +123,9 @@ std::string closed_view(const std::vector<std::string>& ids) {
   return JsonObject().raw("closed", list_of(shown)).take();
 }
 
-std::string list_view(const std::vector<std::string>& sessions,
+std::string array_view(const std::vector<std::string>& sessions) { return list_of(sessions); }
+
+std::string page_view(const std::vector<std::string>& sessions,
                       const std::optional<std::string>& next_cursor) {
   JsonObject list;
   list.raw("sessions", list_of(sessions));

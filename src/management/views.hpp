@@ -5,6 +5,7 @@
 #pragma once
 
 #include "management/readiness.hpp"
+#include "session/history_view.hpp"
 #include "storage/message_log.hpp"
 
 #include <chrono>
@@ -20,10 +21,11 @@ struct HealthFacts {
   std::string_view version;
   std::chrono::seconds uptime{0};
   std::string_view isolation;
+  std::string_view agent_command;
   std::size_t sessions = 0;
 };
 
-// {"status":"ok","version","uptime_seconds","isolation","sessions"}
+// {"status":"ok","version","uptime_seconds","isolation","agent_command","sessions"}
 std::string health_view(const HealthFacts& facts);
 
 // {"ready","reasons":[...],"remedies":{reason: text},"sessions","sessionLimit","log":{...}}
@@ -38,13 +40,16 @@ struct LiveFacts {
 
 // Without `live`: a closed session.
 std::string session_view(const storage::SessionRecord& session,
-                         const std::optional<LiveFacts>& live);
+                         const std::optional<LiveFacts>& live, TimeForm form = TimeForm::kRfc3339);
 
 // The ids of sessions that were closed at the operator's wish.
 std::string closed_view(const std::vector<std::string>& ids);
 
+// [...]
+std::string array_view(const std::vector<std::string>& sessions);
+
 // {"sessions":[...],"nextCursor"?}
-std::string list_view(const std::vector<std::string>& sessions,
+std::string page_view(const std::vector<std::string>& sessions,
                       const std::optional<std::string>& next_cursor);
 
 // Lines of an export, each with its line feed; session_file.hpp has the format.

@@ -94,9 +94,10 @@ TEST(ReadinessView, SaysWhatToDo) {
 }
 
 TEST(HealthView, HasEveryFact) {
-  HealthFacts facts{"0.1.0", std::chrono::seconds(90), "process", 2};
-  EXPECT_EQ(health_view(facts), R"({"status":"ok","version":"0.1.0","uptime_seconds":90,)"
-                                R"("isolation":"process","sessions":2})");
+  HealthFacts facts{"0.1.0", std::chrono::seconds(90), "process", "npx agent", 2};
+  EXPECT_EQ(health_view(facts),
+            R"({"status":"ok","version":"0.1.0","uptime_seconds":90,)"
+            R"("isolation":"process","agent_command":"npx agent","sessions":2})");
 }
 
 TEST(SessionView, AddsWhatIsKnownOfALiveSession) {
@@ -112,8 +113,9 @@ TEST(SessionView, AddsWhatIsKnownOfALiveSession) {
 }
 
 TEST(ListView, NamesTheNextPageWhenThereIsOne) {
-  EXPECT_EQ(list_view({}, std::nullopt), R"({"sessions":[]})");
-  EXPECT_EQ(list_view({"{}", "{}"}, "c"), R"({"sessions":[{},{}],"nextCursor":"c"})");
+  EXPECT_EQ(array_view({"{}", "{}"}), "[{},{}]");
+  EXPECT_EQ(page_view({}, std::nullopt), R"({"sessions":[]})");
+  EXPECT_EQ(page_view({"{}", "{}"}, "c"), R"({"sessions":[{},{}],"nextCursor":"c"})");
 }
 
 TEST(Export, BeginsWithTheSession) {

@@ -49,15 +49,16 @@ std::string history_item(const storage::MessageRecord& message) {
       .take();
 }
 
-std::string session_item(const storage::SessionRecord& session, bool is_active) {
+std::string session_item(const storage::SessionRecord& session, bool is_active, TimeForm form) {
+  const auto written = form == TimeForm::kSql ? to_sql_time : to_rfc3339;
   const std::string closed_at =
-      session.closed_at ? json_string(to_rfc3339(*session.closed_at)) : "null";
+      session.closed_at ? json_string(written(*session.closed_at)) : "null";
   return JsonObject()
       .text("id", session.id.value())
       .text("agentSessionId", session.agent_session_id)
       .raw("agent", text_or_null(session.agent))
       .text("workingDirectory", session.working_directory)
-      .text("createdAt", to_rfc3339(session.created_at))
+      .text("createdAt", written(session.created_at))
       .raw("closedAt", closed_at)
       .boolean("isActive", is_active)
       .text("isolation", session.isolation)

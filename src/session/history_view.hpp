@@ -21,8 +21,12 @@ std::string_view message_type(storage::MessageKind kind);
 // `id` is the sequence number, `jsonrpcId` the id itself (1 or "a"), `rawMessage` a string.
 std::string history_item(const storage::MessageRecord& message);
 
+// How a list writes its times: RFC 3339 with milliseconds, or as earlier acp-relay servers did.
+enum class TimeForm { kRfc3339, kSql };
+
 // {"id", "agentSessionId", "workingDirectory", "createdAt", "closedAt", "isActive", "isolation",
 // "title", "cause", "lastSequence"}.
-std::string session_item(const storage::SessionRecord& session, bool is_active);
+std::string session_item(const storage::SessionRecord& session, bool is_active,
+                         TimeForm form = TimeForm::kRfc3339);
 
 }  // namespace relay

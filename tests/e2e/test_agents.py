@@ -80,7 +80,7 @@ def test_sessions_show_their_agent(relay):
     sessions[None] = client.new(relay.workspace)
     listed = client.result("session/list")["sessions"]
     assert {item["agent"]: item["id"] for item in listed} == sessions
-    managed = relay.management("/api/sessions").json()["sessions"]
+    managed = relay.management("/api/sessions").json()
     assert {item["agent"]: item["id"] for item in managed} == sessions
     client.result("session/close", sessionId=sessions["ada"])
     shown = relay.management(f"/api/sessions/{sessions['ada']}").json()

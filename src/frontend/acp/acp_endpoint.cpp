@@ -65,7 +65,7 @@ std::optional<http::Response> AcpEndpoint::refuse_head(const http::Request& head
 http::HeadVerdict AcpEndpoint::judge(const http::Request& head, const http::AccessRules& access) {
   http::HeadVerdict verdict;
   verdict.refusal = refuse_head(head, access);
-  if (verdict.refusal) add_cors_headers(head, *verdict.refusal);
+  if (verdict.refusal) http::add_cors_headers(head, *verdict.refusal);
   if (head.method != "POST") verdict.max_body_bytes = http::kUnreadBodyBytes;
   return verdict;
 }
@@ -73,7 +73,7 @@ http::HeadVerdict AcpEndpoint::judge(const http::Request& head, const http::Acce
 Task<void> AcpEndpoint::handle(http::Exchange& exchange, const http::AccessRules& access) {
   const http::Request& request = exchange.request();
   auto refused = refuse_head(request, access);
-  if (!refused && request.method == "OPTIONS") refused = preflight_response();
+  if (!refused && request.method == "OPTIONS") refused = http::preflight_response();
   if (refused) {
     co_await answer(exchange, std::move(*refused));
     co_return;
@@ -202,7 +202,7 @@ Task<void> AcpEndpoint::get(http::Exchange& exchange, http::Principal principal)
                   {"Acp-Connection-Id", used->id()}};
   const std::string session(request.header("Acp-Session-Id"));
   if (!session.empty()) head.headers.push_back({"Acp-Session-Id", session});
-  add_cors_headers(request, head);
+  http::add_cors_headers(request, head);
   co_await stream->serve(exchange, std::move(head), options_.keep_alive);
   used->touch();
 }

@@ -4,12 +4,12 @@
 
 #include "http/message.hpp"
 
-namespace relay::frontend {
+namespace relay::http {
 
 // Nothing without an Origin header.
-void add_cors_headers(const http::Request& request, http::Response& response);
+void add_cors_headers(const Request& request, Response& response);
 
 // The answer to an OPTIONS request whose origin is admitted.
-http::Response preflight_response();
+Response preflight_response();
 
-}  // namespace relay::frontend
+}  // namespace relay::http

@@ -1,19 +1,19 @@
-#include "frontend/cors.hpp"
+#include "http/cors.hpp"
 
 #include <gtest/gtest.h>
 
-namespace relay::frontend {
+namespace relay::http {
 namespace {
 
-http::Request with(std::string name, std::string value) {
-  http::Request request;
+Request with(std::string name, std::string value) {
+  Request request;
   request.headers.push_back({std::move(name), std::move(value)});
   return request;
 }
 
 TEST(Cors, EchoesAnAdmittedOriginOnly) {
-  http::Response response;
-  add_cors_headers(http::Request(), response);
+  Response response;
+  add_cors_headers(Request(), response);
   EXPECT_TRUE(response.headers.empty());
   add_cors_headers(with("Origin", "https://page.example"), response);
   EXPECT_EQ(response.header("access-control-allow-origin"), "https://page.example");
@@ -21,4 +21,4 @@ TEST(Cors, EchoesAnAdmittedOriginOnly) {
 }
 
 }  // namespace
-}  // namespace relay::frontend
+}  // namespace relay::http

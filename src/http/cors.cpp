@@ -1,18 +1,18 @@
-#include "frontend/cors.hpp"
+#include "http/cors.hpp"
 
-namespace relay::frontend {
+namespace relay::http {
 
-void add_cors_headers(const http::Request& request, http::Response& response) {
+void add_cors_headers(const Request& request, Response& response) {
   const std::string_view origin = request.header("Origin");
   if (origin.empty()) return;
   response.headers.push_back({"Access-Control-Allow-Origin", std::string(origin)});
   response.headers.push_back(
-      {"Access-Control-Expose-Headers", "acp-connection-id, acp-session-id"});
+      {"Access-Control-Expose-Headers", "acp-connection-id, acp-session-id, link"});
   response.headers.push_back({"Vary", "Origin"});
 }
 
-http::Response preflight_response() {
-  http::Response response;
+Response preflight_response() {
+  Response response;
   response.status = 204;
   response.headers = {
       {"Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS"},
@@ -24,4 +24,4 @@ http::Response preflight_response() {
   return response;
 }
 
-}  // namespace relay::frontend
+}  // namespace relay::http
