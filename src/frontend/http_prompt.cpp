@@ -28,8 +28,6 @@ Task<void> RelayHttp::prompt(http::Exchange& exchange, http::Principal principal
     refused = make_error(ErrorType::kInvalidParams, "sessionId is missing")
                   .suggest("make a session with POST /session/new first");
   }
-  ClientTraits traits;
-  traits.own_turns_only = true;
   std::shared_ptr<Session> session;
   if (!refused) {
     auto found =
@@ -46,24 +44,16 @@ Task<void> RelayHttp::prompt(http::Exchange& exchange, http::Principal principal
     co_return;
   }
   const PromptForm form = prompt_form(exchange.request().headers).value_or(PromptForm::kAnswer);
-  traits.can_answer = form != PromptForm::kAnswer;
-  PromptCaller caller{session, ClientId(), id, nullptr};
-  caller.outbox = std::make_shared<Outbox>(exchange.executor(), options_.outbox);
-  Attachment attachment;
-  attachment.traits = traits;
-  attachment.outbox = caller.outbox;
-  attachment.closes = true;
-  const auto client = session->attach(std::move(attachment));
-  if (!client) {
-    auto response = error_response(id, client.error());
+  auto caller = attach(exchange.executor(), std::move(session), id, form != PromptForm::kAnswer);
+  if (!caller) {
+    auto response = error_response(id, caller.error());
     co_await answer(exchange, std::move(response));
     co_return;
   }
-  caller.client = *client;
   ++metrics_.clients[metrics::Transport::kRelayHttp];
-  session->submit(*client, std::move(frame));
+  caller->session->submit(caller->client, std::move(frame));
   if (form == PromptForm::kAnswer) {
-    co_await blocking_prompt(exchange, std::move(caller));
+    co_await blocking_prompt(exchange, std::move(*caller));
   } else {
     const auto is_answer = [](const Delivery& delivery) {
       return delivery.kind == DeliveryKind::kResponse;
@@ -71,42 +61,25 @@ Task<void> RelayHttp::prompt(http::Exchange& exchange, http::Principal principal
     const StreamFormat format =
         form == PromptForm::kEvents ? StreamFormat::kEvents : StreamFormat::kLines;
     const StreamOptions options{format, http::HalfClosed::kListensOn};
-    co_await stream_outbox(exchange, caller.outbox, options, options_.keep_alive, is_answer);
-    session->detach(*client);
+    co_await stream_outbox(exchange, caller->outbox, options, options_.keep_alive, is_answer);
+    caller->session->detach(caller->client);
   }
   --metrics_.clients[metrics::Transport::kRelayHttp];
 }
 
-Task<void> RelayHttp::blocking_prompt(http::Exchange& exchange, PromptCaller caller) {
-  TaskScope scope(exchange.executor(), [](const std::string&, std::exception_ptr) {});
-  watch_peer(scope, exchange, caller.outbox, http::HalfClosed::kListensOn);
-
+Task<void> RelayHttp::blocking_prompt(http::Exchange& exchange, Caller caller) {
   PromptAnswer collected(options_.max_message_bytes);
-  std::vector<Delivery> items;
-  bool open = true;
-  while (open && !collected.complete()) {
-    open = co_await caller.outbox->pop_all(items);
-    for (Delivery& item : items) collected.add(std::move(item));
-  }
-  co_await asio::this_coro::throw_if_cancelled(false);
-  caller.session->detach(caller.client);
-  scope.cancel();
-  co_await scope.join();
+  co_await collect(exchange, caller, collected);
+  http::Response response;
   if (collected.complete()) {
-    auto response = json_response(200, collected.take());
-    co_await answer(exchange, std::move(response));
-  } else if (caller.outbox->end() == Outbox::End::kOverflow) {
-    // The turn goes on, its messages are in the history.
-    auto response = error_response(
-        caller.id,
-        make_error(ErrorType::kSlowClient, "the turn's messages outgrew server.max_outbox_bytes")
-            .suggest("ask for a stream with Accept: text/event-stream")
-            .suggest("read them with GET /session/{id}/events"));
-    co_await answer(exchange, std::move(response));
-  } else {
-    auto response = left_response(caller.id);
-    co_await answer(exchange, std::move(response));
+    response = json_response(200, collected.take());
+  } else {  // the turn goes on, its messages are in the history
+    response = unanswered(caller, make_error(ErrorType::kSlowClient,
+                                             "the turn's messages outgrew server.max_outbox_bytes")
+                                      .suggest("ask for a stream with Accept: text/event-stream")
+                                      .suggest("read them with GET /session/{id}/events"));
   }
+  co_await answer(exchange, std::move(response));
 }
 
 }  // namespace relay::frontend

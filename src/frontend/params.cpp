@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace relay::frontend {
@@ -63,7 +64,44 @@ std::string for_agent(std::string_view params) {
   return left;
 }
 
+struct OwnMethod {
+  std::string_view name;
+  std::string_view remedy;
+};
+
+// What the relay does itself, or has to know of.
+constexpr std::array<OwnMethod, 13> kOwnMethods{{
+    {"initialize", "the relay has sent it when the session was made"},
+    {"session/new", "POST /session/new"},
+    {"session/load",
+     "POST /session/resume for a live session; /acp has session/load for a closed one"},
+    {"session/resume", "POST /session/resume for a live session; /acp has it for a closed one"},
+    {"session/prompt", "POST /session/prompt"},
+    {"session/cancel", "POST /session/cancel"},
+    {"session/close", "POST /session/close"},
+    {"session/delete", "POST /session/delete"},
+    {"session/list", "POST /session/list"},
+    {"session/history", "POST /session/history"},
+    {"session/respond", "POST /session/respond"},
+    {"session/request", "name the agent's method in params.method"},
+    {"$/cancel_request", "POST /session/cancel, which ends the turn"},
+}};
+
+Error own_method(const OwnMethod& own) {
+  return make_error(ErrorType::kInvalidParams,
+                    std::string(own.name) + " is not passed on by session/request")
+      .because("the relay does it itself")
+      .suggest(std::string(own.remedy))
+      .with("method", std::string(own.name));
+}
+
 }  // namespace
+
+Error sessions_cannot_be_forked() {
+  return make_error(ErrorType::kMethodNotFound, "sessions can't be forked")
+      .because("each session has an agent of its own")
+      .suggest("make a session with session/new");
+}
 
 Result<NewSession> read_new_session(std::string_view text) {
   JsonParams params(text);
@@ -127,6 +165,23 @@ Result<AnswerRequest> read_answer(std::string_view text) {
   if (params.error()) return *params.error();
   request.member = result ? "result" : "error";
   request.json = object_member(text, request.member).value_or("null");
+  return request;
+}
+
+Result<AgentRequest> read_agent_request(std::string_view text) {
+  JsonParams params(text);
+  AgentRequest request;
+  request.session_id = params.session_id();
+  request.method = params.text("method");
+  if (request.method.empty()) params.fail("method is missing");
+  const json::value* const given = params.find("params");
+  if (given != nullptr && !given->is_object()) params.fail("params.params must be an object");
+  if (params.error()) return *params.error();
+  for (const OwnMethod& own : kOwnMethods) {
+    if (request.method == own.name) return own_method(own);
+  }
+  if (request.method == kForkSession) return sessions_cannot_be_forked();
+  request.params = given != nullptr ? object_member(text, "params").value_or("{}") : "{}";
   return request;
 }
 

@@ -46,6 +46,19 @@ struct AnswerRequest {
 };
 Result<AnswerRequest> read_answer(std::string_view params);
 
+// The relay has an agent a session, and nothing to split one with.
+inline constexpr std::string_view kForkSession = "session/fork";
+Error sessions_cannot_be_forked();
+
+// session/request: any method of the agent. What the relay does itself is refused, with the way to
+// it.
+struct AgentRequest {
+  std::string session_id;
+  std::string method;
+  std::string params;  // JSON text of an object
+};
+Result<AgentRequest> read_agent_request(std::string_view params);
+
 // A sequence number as text (Last-Event-ID, a query); empty: it is none.
 std::optional<storage::Sequence> read_sequence(std::string_view text);
 

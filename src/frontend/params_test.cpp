@@ -67,6 +67,25 @@ TEST(AnswerParams, NeedExactlyOneAnswer) {
   EXPECT_EQ(answer->json, R"({"a": 1})");
 }
 
+TEST(AgentRequestParams, AreAMethodOfTheAgentAndItsParams) {
+  const auto request =
+      read_agent_request(R"({"sessionId":"s","method":"_x\/y","params":{"a": 1}})");
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->session_id, "s");
+  EXPECT_EQ(request->method, "_x/y");
+  EXPECT_EQ(request->params, R"({"a": 1})");
+  EXPECT_EQ(read_agent_request(R"({"sessionId":"s","method":"m"})")->params, "{}");
+  EXPECT_EQ(read_agent_request(R"({"sessionId":"s","method":"m","params":null})")->params, "{}");
+  for (const char* text :
+       {R"({"method":"m"})", R"({"sessionId":"s"})", R"({"sessionId":"s","method":1})",
+        R"({"sessionId":"s","method":"m","params":[]})",
+        R"({"sessionId":"s","method":"session\/prompt"})",
+        R"({"sessionId":"s","method":"session/fork"})",
+        R"({"sessionId":"s","method":"session/request"})"}) {
+    EXPECT_FALSE(read_agent_request(text)) << text;
+  }
+}
+
 TEST(SequenceText, IsAWholeNumber) {
   EXPECT_EQ(read_sequence("12"), 12);
   for (const char* text : {"", "-1", "1x", "99999999999999999999", " 1"}) {

@@ -29,6 +29,8 @@ class PromptAnswer {
   void add(Delivery delivery);
   bool complete() const { return response_.has_value(); }
   std::string take();
+  // The response alone, as it came.
+  std::string take_response() { return std::string(response_->bytes.view()); }
 
  private:
   std::size_t max_bytes_;

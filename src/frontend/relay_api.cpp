@@ -1,5 +1,6 @@
 #include "frontend/relay_api.hpp"
 
+#include "protocol/json_scan.hpp"
 #include "protocol/json_text.hpp"
 #include "protocol/secrets.hpp"
 #include "session/history_view.hpp"
@@ -170,7 +171,21 @@ Task<Result<std::string>> RelayApi::close(http::Principal principal, std::string
   co_return std::string("{}");
 }
 
-std::string RelayApi::describe(const Session& session, ClientId client, bool with_agent_result) {
+Task<Result<std::string>> RelayApi::erase(http::Principal principal, std::string params) {
+  const auto request = read_resume(params);
+  if (!request) co_return request.error();
+  if (principal.role == http::Role::kObserver) co_return forbidden_for_observers("session/delete");
+  const auto record = co_await find_record(std::move(principal), request->session_id);
+  if (!record) {
+    if (record.error().type != ErrorType::kSessionNotFound) co_return record.error();
+    co_return std::string("{}");
+  }
+  const auto erased = co_await sessions_.erase(record->id);
+  if (!erased && erased.error().type != ErrorType::kSessionNotFound) co_return erased.error();
+  co_return std::string("{}");
+}
+
+std::string RelayApi::describe(const Session& session, ClientId client) {
   const storage::SessionRecord& record = session.record();
   JsonObject known;
   if (client != ClientId()) {
@@ -182,10 +197,11 @@ std::string RelayApi::describe(const Session& session, ClientId client, bool wit
       .text("isolation", record.isolation)
       .number("lastSequence", session.last_sequence())
       .text("events", "/session/" + record.id.value() + "/events");
-  if (!with_agent_result) known.text("sessionId", record.id.value());
+  const std::string& result = session.current_result();
+  if (!object_member(result, "sessionId")) known.text("sessionId", record.id.value());
   std::string out = known.take();
-  const std::string& result = session.new_result();
-  if (!with_agent_result || !result.starts_with('{')) return out;
+  const bool says_something = result.starts_with('{') && result.find('"') != std::string::npos;
+  if (!says_something) return out;
   out.back() = ',';
   return out + result.substr(1);
 }

@@ -45,10 +45,13 @@ class RelayApi {
   Task<Result<std::string>> list(http::Principal principal, std::string params);
   Task<Result<std::string>> history(http::Principal principal, std::string params);
   Task<Result<std::string>> close(http::Principal principal, std::string params);
+  // Ends the session and erases its messages. An id that is not there (any more) is no error: what
+  // was wanted is so.
+  Task<Result<std::string>> erase(http::Principal principal, std::string params);
 
   // The result of session/new and session/resume: what is known of the session, then the agent's
-  // own members (modes, configOptions ...). `client` may be nobody.
-  static std::string describe(const Session& session, ClientId client, bool with_agent_result);
+  // own members as they are now (modes, configOptions ...). `client` may be nobody.
+  static std::string describe(const Session& session, ClientId client);
 
   SessionDirectory& sessions() { return sessions_; }
   bool may_use(const http::Principal& principal, const storage::SessionRecord& record) const;

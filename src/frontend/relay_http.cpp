@@ -19,8 +19,14 @@ namespace {
 
 constexpr std::string_view kSessionPath = "/session/";
 constexpr std::string_view kEventsSuffix = "/events";
-constexpr std::array<std::string_view, 8> kMethods{"new",   "prompt", "respond", "cancel",
-                                                   "close", "list",   "history", "resume"};
+constexpr std::array<std::string_view, 12> kMethods{
+    "new",    "prompt",   "respond",           "cancel", "close", "delete", "list", "history",
+    "resume", "set_mode", "set_config_option", "request"};
+
+// Whether the agent answers the method, in the relay's words or its own.
+bool is_for_agent(std::string_view name) {
+  return name == "set_mode" || name == "set_config_option" || name == "request";
+}
 
 // "new" of /session/new; empty: no such path.
 std::string_view method_of(std::string_view path) {
@@ -53,7 +59,9 @@ http::Response not_found(const std::string& path) {
   http::Response response = error_response(
       "null", make_error(ErrorType::kMethodNotFound, "no such path: " + path.substr(0, 200))
                   .suggest("POST /session/new, /session/prompt, /session/respond, /session/cancel, "
-                           "/session/close, /session/list, /session/history, /session/resume")
+                           "/session/close, /session/delete, /session/list, /session/history, "
+                           "/session/resume, /session/set_mode, /session/set_config_option, "
+                           "/session/request")
                   .suggest("GET /session/{id}/events"));
   response.status = 404;
   return response;
@@ -167,6 +175,10 @@ Task<void> RelayHttp::post(http::Exchange& exchange, http::Principal principal, 
     co_await new_session(exchange, std::move(principal), std::move(*frame));
     co_return;
   }
+  if (is_for_agent(name)) {
+    co_await ask_agent(exchange, std::move(principal), std::move(*frame));
+    co_return;
+  }
   auto response = co_await answer_call(std::move(principal), method, std::move(*frame));
   co_await answer(exchange, std::move(response));
 }
@@ -186,8 +198,8 @@ Task<void> RelayHttp::new_session(http::Exchange& exchange, http::Principal prin
   const auto& session = std::get<0>(first);
   http::Response response;
   if (session) {
-    response = json_response(
-        200, rpc::result(frame.id(), RelayApi::describe(**session, ClientId(), true)));
+    response =
+        json_response(200, rpc::result(frame.id(), RelayApi::describe(**session, ClientId())));
   } else {
     response = error_response(frame.id(), session.error());
   }
@@ -222,6 +234,9 @@ Task<Result<std::string>> RelayHttp::perform(http::Principal principal, std::str
   if (method == "session/close") {
     co_return co_await api_.close(std::move(principal), std::move(params));
   }
+  if (method == "session/delete") {
+    co_return co_await api_.erase(std::move(principal), std::move(params));
+  }
   if (method == "session/resume") {
     co_return co_await resume(std::move(principal), std::move(params));
   }
@@ -237,7 +252,7 @@ Task<Result<std::string>> RelayHttp::resume(http::Principal principal, std::stri
   if (!request) co_return request.error();
   const auto session = co_await api_.find(std::move(principal), request->session_id);
   if (!session) co_return session.error();
-  co_return RelayApi::describe(**session, ClientId(), false);
+  co_return RelayApi::describe(**session, ClientId());
 }
 
 Task<Result<std::string>> RelayHttp::cancel(http::Principal principal, std::string params) {

@@ -1,6 +1,7 @@
 // The relay's HTTP dialect (port 8080): POST /session/*, GET /session/{id}/events.
 #pragma once
 
+#include "frontend/prompt_answer.hpp"
 #include "frontend/relay_api.hpp"
 #include "http/access.hpp"
 #include "http/server.hpp"
@@ -41,16 +42,25 @@ class RelayHttp {
   Task<Result<std::string>> cancel(http::Principal principal, std::string params);
   Task<Result<std::string>> resume(http::Principal principal, std::string params);
 
-  // http_prompt.cpp
-  Task<void> prompt(http::Exchange& exchange, http::Principal principal, Frame frame);
-  // Whoever waits for the end of a turn.
-  struct PromptCaller {
+  // Whoever waits for the agent's answer to a request: attached for it alone.
+  struct Caller {
     std::shared_ptr<Session> session;
     ClientId client;
     std::string id;  // of the request, JSON text
     std::shared_ptr<Outbox> outbox;
   };
-  Task<void> blocking_prompt(http::Exchange& exchange, PromptCaller caller);
+
+  // http_prompt.cpp
+  Task<void> prompt(http::Exchange& exchange, http::Principal principal, Frame frame);
+  Task<void> blocking_prompt(http::Exchange& exchange, Caller caller);
+
+  // http_calls.cpp
+  Task<void> ask_agent(http::Exchange& exchange, http::Principal principal, Frame frame);
+  Result<Caller> attach(asio::any_io_executor executor, std::shared_ptr<Session> session,
+                        std::string_view id, bool can_answer);
+  Task<void> collect(http::Exchange& exchange, Caller caller, PromptAnswer& collected);
+  // What a caller without an answer is told; `too_much`: when its outbox was too small.
+  http::Response unanswered(const Caller& caller, Error too_much);
 
   // http_events.cpp
   Task<void> events(http::Exchange& exchange, http::Principal principal, std::string id);

@@ -10,9 +10,9 @@ namespace {
 
 // Methods that the relay answers itself; everything else goes to the agent.
 bool is_relay_method(std::string_view method) {
-  constexpr std::array<std::string_view, 8> kRelayMethods{
-      "initialize",   "session/new",     "session/resume", "session/load",
-      "session/list", "session/history", "session/close",  "session/respond"};
+  constexpr std::array<std::string_view, 9> kRelayMethods{
+      "initialize",      "session/new",   "session/resume", "session/load",   "session/list",
+      "session/history", "session/close", "session/delete", "session/respond"};
   for (const std::string_view own : kRelayMethods) {
     if (method == own) return true;
   }
@@ -101,6 +101,10 @@ void WebSocketClient::route(Frame frame) {
     return;
   }
   if (frame.method() == acp::kCancelRequest) return cancel_request(std::move(frame));
+  if (frame.method() == kForkSession) {
+    if (frame.kind() == FrameKind::kRequest) refuse(frame.id(), sessions_cannot_be_forked());
+    return;
+  }
   const std::string id(frame.session_id().empty() ? std::string_view(sessions_.current())
                                                   : frame.session_id());
   if (id.empty()) {
@@ -200,6 +204,11 @@ Task<Result<std::string>> WebSocketClient::perform(const Frame& frame) {
     sessions_.forget_closed();
     co_return closed;
   }
+  if (frame.method() == "session/delete") {
+    auto erased = co_await api_.erase(principal_, std::move(params));
+    sessions_.forget_closed();
+    co_return erased;
+  }
   co_return make_error(ErrorType::kMethodNotFound, "answers of clients are responses here")
       .suggest("send the response to the agent's request: its id, and result or error");
 }
@@ -242,7 +251,7 @@ Task<void> WebSocketClient::open_session(const Frame& frame) {
     refuse(frame.id(), client.error());
     co_return;
   }
-  reply(rpc::result(frame.id(), RelayApi::describe(**session, *client, true)));
+  reply(rpc::result(frame.id(), RelayApi::describe(**session, *client)));
 }
 
 Task<void> WebSocketClient::resume_session(const Frame& frame) {
@@ -263,7 +272,7 @@ Task<void> WebSocketClient::resume_session(const Frame& frame) {
     refuse(frame.id(), client.error());
     co_return;
   }
-  reply(rpc::result(frame.id(), RelayApi::describe(**session, *client, false)));
+  reply(rpc::result(frame.id(), RelayApi::describe(**session, *client)));
 }
 
 }  // namespace relay::frontend

@@ -71,20 +71,10 @@ Task<Result<std::string>> AcpConnection::close(std::string params) {
   co_return closed;
 }
 
-// An id that is not there (any more) is no error: what was wanted is so.
 Task<Result<std::string>> AcpConnection::erase(std::string params) {
-  const auto request = read_acp_return(params);
-  if (!request) co_return request.error();
-  if (is_observer()) co_return forbidden_for_observers("session/delete");
-  const auto record = co_await api_.find_record(principal_, request->session_id);
-  if (!record) {
-    if (record.error().type != ErrorType::kSessionNotFound) co_return record.error();
-    co_return std::string("{}");
-  }
-  const auto erased = co_await api_.sessions().erase(record->id);
+  auto erased = co_await api_.erase(principal_, std::move(params));
   forget_closed();
-  if (!erased && erased.error().type != ErrorType::kSessionNotFound) co_return erased.error();
-  co_return std::string("{}");
+  co_return erased;
 }
 
 // There is no session yet whose agent could be asked, so one is started for the question. Agents of

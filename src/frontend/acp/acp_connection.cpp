@@ -95,7 +95,7 @@ void AcpConnection::take(Frame frame, std::string_view session) {
     if (!taken && frame.kind() == FrameKind::kRequest) answer(frame, std::string("{}"));
     return;
   }
-  if (frame.method() == "session/fork")
+  if (frame.method() == kForkSession)
     return refuse(frame, sessions_cannot_be_forked(), frame.session_id());
   const bool logs_in = frame.method() == "authenticate";
   if (logs_in && sessions_.find(sessions_.current()) == nullptr) {

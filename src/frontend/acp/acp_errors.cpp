@@ -29,12 +29,6 @@ Error no_session_named(std::string_view method) {
       .suggest("call session/new, session/load or session/resume first");
 }
 
-Error sessions_cannot_be_forked() {
-  return make_error(ErrorType::kMethodNotFound, "sessions can't be forked")
-      .because("each session has an agent of its own")
-      .suggest("make a session with session/new");
-}
-
 Error too_many_streams(std::size_t limit) {
   return make_error(ErrorType::kSessionLimitReached,
                     "the connection has " + std::to_string(limit) + " session streams already")

@@ -11,7 +11,6 @@ namespace relay::frontend {
 Error initialized_already();
 Error not_initialized(std::string_view method);
 Error no_session_named(std::string_view method);
-Error sessions_cannot_be_forked();
 Error too_many_streams(std::size_t limit);
 Error too_many_connections(std::size_t limit);
 Error id_is_in_use(std::string_view id);

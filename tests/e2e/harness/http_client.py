@@ -84,7 +84,7 @@ class HttpClient:
         headers = {"Content-Type": "application/json", **options.pop("headers", {})}
         return self.client.post("/" + path.lstrip("/"), content=content, headers=headers, **options)
 
-    def call(self, method, id=None, **params):
+    def call(self, method, /, id=None, **params):
         """The checked JSON-RPC response and the HTTP response."""
         message = self.message(method, params, id)
         response = self.post(method, message)
@@ -94,7 +94,7 @@ class HttpClient:
             assert answer["id"] == message["id"], answer
         return answer, response
 
-    def result(self, method, id=None, **params):
+    def result(self, method, /, id=None, **params):
         answer, response = self.call(method, id, **params)
         if "error" in answer:
             raise RelayError(answer["error"], response.status_code, response.headers)

@@ -369,6 +369,73 @@ def mode_bytes(path):
     return agent
 
 
+class RealAgent(Agent):
+    """What real agents do around the turn: modes and models, forks, questions that only their vendor's client knows."""
+
+    modes = {"currentModeId": "bypassPermissions", "availableModes": [
+        {"id": "default", "name": "Always Ask"}, {"id": "bypassPermissions", "name": "Bypass Permissions"}]}
+    model = "small"
+    asked = None
+
+    def options(self):
+        return [{"id": "llm", "name": "Model", "category": "model", "type": "select", "currentValue": self.model,
+                 "options": [{"value": "small", "name": "Small"}, {"value": "large", "name": "Large"}]}]
+
+    def new(self, message):
+        send({"id": message["id"], "result": {
+            "sessionId": self.session_id, "modes": self.modes, "configOptions": self.options()}})
+
+    def ask(self, prompt, method, params):
+        self.asked = prompt
+        send({"id": 900, "method": method, "params": {"sessionId": self.session_id, **params}})
+
+    def prompt(self, message):
+        text = "".join(block.get("text", "") for block in message["params"]["prompt"])
+        if text == "run" and self.modes["currentModeId"] == "default":
+            return self.ask(message, "session/request_permission", {
+                "toolCall": {"toolCallId": "call-1", "title": "Run it"},
+                "options": [{"optionId": "yes", "name": "Yes", "kind": "allow_once"},
+                            {"optionId": "no", "name": "No", "kind": "reject_once"}]})
+        if text == "vendor":
+            return self.ask(message, "_vendor/question", {})
+        if text == "fail":
+            return send({"id": message["id"], "error": {
+                "code": -32603, "message": "Internal error", "data": {"details": "quota used up"}}})
+        if text == "twice":
+            for number in ("1", "2"):
+                send({"method": "session/update", "params": {"sessionId": self.session_id, "update": {
+                    "sessionUpdate": "agent_message_chunk", "messageId": number,
+                    "content": {"type": "text", "text": "message " + number}}}})
+            return send({"id": message["id"], "result": {"stopReason": "end_turn"}})
+        super().prompt(message)
+
+    def response(self, message):
+        if message.get("id") != 900 or self.asked is None:
+            return
+        prompt, self.asked = self.asked, None
+        said = message.get("result", {}).get("outcome") or message.get("error")
+        say(self.session_id, json.dumps(said))
+        send({"id": prompt["id"], "result": {"stopReason": "end_turn"}})
+
+    def other(self, message):
+        params = message.get("params", {})
+        if message["method"] == "session/set_mode":
+            self.modes = {**self.modes, "currentModeId": params["modeId"]}
+            return send({"id": message["id"], "result": {}})
+        if message["method"] == "session/set_config_option":
+            self.model = params["value"]
+            return send({"id": message["id"], "result": {"configOptions": self.options()}})
+        if message["method"] in ("session/fork", "session/delete"):
+            return send({"id": message["id"], "result": {"sessionId": "agent-fork-0123456789"}})
+        if message["method"] in ("_vendor/info", "session/status"):
+            return send({"id": message["id"], "result": {"method": message["method"], "params": params}})
+        super().other(message)
+
+
+def mode_real():
+    return RealAgent()
+
+
 def mode_plain():
     return Agent()
 
