@@ -30,7 +30,9 @@ struct PromptCommand {
   RelayAddress relay;
   std::string text;  // "-": standard input
   std::string session;
-  std::string cwd;  // empty: the current directory
+  std::string cwd;    // empty: the current directory
+  std::string mode;   // empty: as it is
+  std::string model;  // the same
   bool json = false;
   bool close = false;
   PermissionPolicy permissions = PermissionPolicy::kAsk;

@@ -59,11 +59,15 @@ and its id is printed on stderr with the command to go on; --close ends it. When
 permission, the question appears on the terminal. Without a terminal the answer is "cancelled", unless
 --yes or --no says otherwise. Ctrl-C cancels the turn; a second Ctrl-C ends the program at once.
 
+Some agents start in a mode in which they act without asking; a line on stderr says so. --mode and --model
+take an id or a name that the agent offers, also for a session that is open; a wrong one names those that exist.
+
 Examples:
   acp-relay prompt "hello"
   acp-relay prompt --cwd ~/project --close "What does this project do?"
   git diff | acp-relay prompt -            the prompt is read from standard input
   acp-relay prompt --session sess_... "and now in French"
+  acp-relay prompt --mode plan --no "how would you do it?"
   acp-relay prompt --json "hello" | jq .   every message as a line
   acp-relay prompt -- "--text that starts with a dash"
 

@@ -163,6 +163,10 @@ void Parser::add_prompt() {
   prompt_app_->add_option("--session", prompt_.session, "Go on with this session")->type_name("ID");
   prompt_app_->add_option("--cwd", prompt_.cwd, "Working directory of a fresh session (default: .)")
       ->type_name("DIR");
+  prompt_app_->add_option("--mode", prompt_.mode, "Put the session in this mode of its agent first")
+      ->type_name("MODE");
+  prompt_app_->add_option("--model", prompt_.model, "Take this model of the agent")
+      ->type_name("MODEL");
   prompt_app_->add_flag("--close", prompt_.close, "Close the session after the turn");
   prompt_app_->add_flag("--json", prompt_.json, "Print every message as one line of JSON");
   CLI::Option* yes =
@@ -291,6 +295,8 @@ Command Parser::chosen() const {
     PromptCommand prompt = prompt_;
     prompt.text = join(words_);
     prompt.cwd = unmarked(prompt_.cwd);
+    prompt.mode = unmarked(prompt_.mode);
+    prompt.model = unmarked(prompt_.model);
     if (yes_) prompt.permissions = PermissionPolicy::kAllow;
     if (no_) prompt.permissions = PermissionPolicy::kReject;
     return with_relay(prompt);

@@ -85,12 +85,14 @@ TEST(CommandLine, LeavesBracketsInPromptsAlone) {
 }
 
 TEST(CommandLine, ReadsEveryOptionOfAPrompt) {
-  const auto prompt =
-      parsed<PromptCommand>({"prompt", "hi", "--session", "sess_1", "--cwd", "/tmp", "--json",
-                             "--close", "--yes", "--url", "http://h:1", "--token-file", "t"});
+  const auto prompt = parsed<PromptCommand>(
+      {"prompt", "hi", "--session", "sess_1", "--cwd", "/tmp", "--json", "--mode", "ask", "--model",
+       "[small]", "--close", "--yes", "--url", "http://h:1", "--token-file", "t"});
   EXPECT_EQ(prompt.text, "hi");
   EXPECT_EQ(prompt.session, "sess_1");
   EXPECT_EQ(prompt.cwd, "/tmp");
+  EXPECT_EQ(prompt.mode, "ask");
+  EXPECT_EQ(prompt.model, "[small]");
   EXPECT_TRUE(prompt.json);
   EXPECT_TRUE(prompt.close);
   EXPECT_EQ(prompt.permissions, PermissionPolicy::kAllow);

@@ -2,6 +2,7 @@
 #include "cli/json_access.hpp"
 #include "cli/relay_client.hpp"
 #include "cli/run_task.hpp"
+#include "cli/session_settings.hpp"
 #include "cli/terminal_text.hpp"
 #include "cli/turn.hpp"
 
@@ -62,7 +63,9 @@ class PromptRun {
   Task<ExitCode> talk() {
     RelayClient client(executor_, access_);
     std::string session = command_.session;
-    if (session.empty()) {
+    const bool is_new = session.empty();
+    json::object settings;
+    if (is_new) {
       json::object params;
       params["workingDirectory"] = directory();
       params["mcpServers"] = json::array();
@@ -73,6 +76,12 @@ class PromptRun {
         co_return report({ExitCode::kError, "the relay answered session/new without a sessionId"});
       }
       print_created(*created);
+      settings = *created;
+    }
+    const Outcome<void> ready = co_await adjust(client, session, std::move(settings));
+    if (!ready) {
+      if (is_new) co_await close_unused(client, session);
+      co_return report(ready.error());
     }
     Turn turn(executor_, access_, command_, session, out_, err_);
     turn_ = &turn;
@@ -88,6 +97,50 @@ class PromptRun {
     const Outcome<json::object> closed = co_await client.call("session/close", std::move(params));
     if (!closed) co_return report(closed.error());
     co_return code;
+  }
+
+  // Puts the mode and the model in force that were asked for, and says when no questions will come.
+  Task<Outcome<void>> adjust(RelayClient& client, const std::string& session,
+                             json::object settings) {
+    const bool is_told = !command_.mode.empty() || !command_.model.empty();
+    if (settings.empty() && (is_told || command_.permissions != PermissionPolicy::kAllow)) {
+      json::object params;
+      params["sessionId"] = session;
+      const Outcome<json::object> known = co_await client.call("session/resume", std::move(params));
+      if (!known && is_told) co_return known.error();
+      if (known) settings = *known;  // else the prompt says what is wrong, or starts another agent
+    }
+    std::string mode = current_mode(settings);
+    if (!command_.mode.empty()) {
+      const Outcome<SettingCall> call = mode_call(settings, command_.mode);
+      if (!call) co_return call.error();
+      const Outcome<void> set = co_await perform(client, session, *call);
+      if (!set) co_return set.error();
+      mode = call->value;
+    }
+    if (!command_.model.empty()) {
+      const Outcome<SettingCall> call = model_call(settings, command_.model);
+      if (!call) co_return call.error();
+      const Outcome<void> set = co_await perform(client, session, *call);
+      if (!set) co_return set.error();
+    }
+    err_.write(unasked_note(settings, mode, command_.permissions));
+    co_return Outcome<void>();
+  }
+
+  Task<Outcome<void>> perform(RelayClient& client, const std::string& session, SettingCall call) {
+    call.params["sessionId"] = session;
+    const Outcome<json::object> done = co_await client.call(call.method, std::move(call.params));
+    if (!done) co_return done.error();
+    co_return Outcome<void>();
+  }
+
+  // A session that was made for a prompt that is not sent.
+  Task<void> close_unused(RelayClient& client, const std::string& session) {
+    json::object params;
+    params["sessionId"] = session;
+    const auto closed = co_await client.call("session/close", std::move(params));
+    (void)closed;  // the first failure is the one to tell
   }
 
   // First: cancels the turn. Second, or when no turn runs: the end, nothing here needs tidying.
