@@ -41,6 +41,7 @@ Result<RelayHttp::Caller> RelayHttp::attach(asio::any_io_executor executor,
   Attachment attachment;
   attachment.traits.own_turns_only = true;
   attachment.traits.can_answer = can_answer;
+  attachment.traits.knows_extensions = false;
   attachment.outbox = caller.outbox;
   attachment.closes = true;
   const auto client = caller.session->attach(std::move(attachment));

@@ -63,6 +63,7 @@ Task<void> RelayHttp::events(http::Exchange& exchange, http::Principal principal
   }
   ClientTraits traits;
   traits.may_act = principal.role != http::Role::kObserver;
+  traits.knows_extensions = false;
   const auto live = api_.find_live(principal, id);
   if (live) {
     co_await live_events(exchange, live, traits, *after);

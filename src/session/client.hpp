@@ -21,6 +21,9 @@ struct ClientTraits {
   bool can_answer = true;
   // Is shown only what belongs to turns that it started: the caller of one prompt.
   bool own_turns_only = false;
+  // May know requests that ACP does not, and refuses those that it does not know. False: who reads
+  // a stream over HTTP and answers by another request, if at all.
+  bool knows_extensions = true;
   // How errors that the relay answers it with are numbered.
   rpc::Dialect dialect = rpc::Dialect::kRelay;
 };

@@ -107,11 +107,7 @@ void MessageRouter::tick(Effects& effects) {
   for (const auto& [request, call] : agent_calls_.all()) {
     if (call.deadline && *call.deadline <= moment_.steady) due.push_back(request);
   }
-  for (const std::int64_t request : due) {
-    const AgentCall* const call = agent_calls_.find(request);
-    settle(request, storage::Origin::kRelay, "result",
-           policy_answer(call->params(), limits_.permission_default), {}, effects);
-  }
+  for (const std::int64_t request : due) settle_by_policy(request, effects);
 }
 
 void MessageRouter::announce(std::string_view method, std::string_view params, Effects& effects) {

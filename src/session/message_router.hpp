@@ -160,8 +160,10 @@ class MessageRouter {
     std::int64_t relay_id;
     ClientId client;
     std::chrono::steady_clock::time_point started;
-    std::string cancelled_because;  // empty: not by the relay
-    bool cancelled = false;         // by whomever: what it still asks for is not asked
+    std::string cancelled_because;         // empty: not by the relay
+    bool cancelled = false;                // by whomever: what it still asks for is not asked
+    std::vector<std::string> by_policy{};  // permissions, see policy_decision(); the first ones
+    std::size_t more_by_policy = 0;        // how many more there were
     // Set while nobody knows whether the agent has the prompt: when the relay gives it up.
     std::optional<std::chrono::steady_clock::time_point> doubtful_until{};
   };
@@ -185,12 +187,14 @@ class MessageRouter {
   void agent_notification(Frame frame, Effects& effects);
   void agent_response(Frame frame, Effects& effects);
   std::optional<std::int64_t> asked_id(const Frame& response) const;
+  std::string told_of_turn() const;
   void unasked_response(const Frame& frame, Effects& effects);
   void tell_of_setting(const ClientCall& call, std::string_view result, Effects& effects);
   std::vector<ClientId> recipients(const Frame& frame, acp::ReverseKind kind) const;
   ClientId originator(const Frame& frame) const;
   bool someone_may_come() const;
   void settle_without_clients(std::int64_t id, Effects& effects);
+  void settle_by_policy(std::int64_t id, Effects& effects);
   void settle(std::int64_t id, storage::Origin origin, std::string_view member,
               std::string_view json, ClientId by, Effects& effects, SharedBytes as_sent = {});
   void cancel_permissions(Effects& effects);

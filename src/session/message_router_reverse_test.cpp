@@ -266,6 +266,24 @@ TEST_F(ReverseRequests, ThePolicyAnswersAtOnceForACallerThatCannotAnswer) {
   EXPECT_EQ(session_.router.next_deadline(), std::nullopt);
 }
 
+TEST(Permission, TheResultTellsWhatThePolicyAnswered) {
+  RouterLimits limits;
+  limits.permission_default = PermissionDefault::kReject;
+  RoutedSession session(limits);
+  const ClientId caller = session.join(kDeaf);
+  session.prompt(caller, "1");
+  for (int i = 0; i < 33; ++i) session.agent(permission(std::to_string(100 + i)));
+  session.agent(rpc::result("1", R"({"stopReason":"end_turn"})"));
+  const std::vector<std::string> got = session.take(caller);
+  ASSERT_FALSE(got.empty());
+  EXPECT_THAT(got.back(), HasSubstr(R"({"_meta":{"acp-relay/permissions":[{"toolCall":)"));
+  EXPECT_THAT(got.back(), HasSubstr(R"("outcome":{"outcome":"selected","optionId":"no"})"));
+  EXPECT_THAT(got.back(), HasSubstr(R"(],"acp-relay/more_permissions":1},"stopReason":)"));
+  session.prompt(caller, "2");
+  session.agent(rpc::result("35", R"({"stopReason":"end_turn"})"));
+  EXPECT_THAT(session.take(caller), testing::Each(testing::Not(HasSubstr("permissions"))));
+}
+
 TEST(Permission, WithoutATimeoutThePolicyAnswersAtOnce) {
   RouterLimits limits;
   limits.permission_timeout = milliseconds(0);
@@ -284,6 +302,22 @@ TEST_F(ReverseRequests, ACallerOfOnePromptIsAskedInItsOwnTurnOnly) {
   session_.agent(permission("5"));
   EXPECT_THAT(session_.take(caller), ElementsAre(permission("3")));
   EXPECT_THAT(session_.take(a), SizeIs(3));  // two requests, one echo
+}
+
+TEST_F(ReverseRequests, AVendorsRequestIsNotLeftToWhoCannotKnowIt) {
+  const ClientId feed = session_.join({.knows_extensions = false});
+  const ClientId caller = session_.join({.own_turns_only = true, .knows_extensions = false});
+  session_.prompt(caller, "1");
+  session_.take_agent();
+  session_.agent(rpc::request("7", "_vendor/question", "{}"));
+  EXPECT_THAT(session_.take_agent(),
+              ElementsAre(AllOf(HasSubstr(R"("id":7)"), HasSubstr("-32601"))));
+  session_.agent(permission("8"));
+  EXPECT_THAT(session_.take(feed), Contains(HasSubstr("session/request_permission")));
+  const ClientId chat = session_.join();
+  session_.take(chat);
+  session_.agent(rpc::request("9", "_vendor/question", "{}"));
+  EXPECT_THAT(session_.take(chat), ElementsAre(HasSubstr("_vendor/question")));
 }
 
 TEST_F(ReverseRequests, AnAnswerCanComeByAnotherWay) {

@@ -32,6 +32,9 @@ const json::array* options_of(const json::value& params) {
   return options != nullptr ? options->if_array() : nullptr;
 }
 
+// As much as a result can hold of many; cut bytes become U+FFFD.
+std::string_view shortened(std::string_view words) { return words.substr(0, 200); }
+
 std::string selected(std::string_view option) {
   return R"({"outcome":{"outcome":"selected","optionId":)" + json_string(option) + "}}";
 }
@@ -53,6 +56,31 @@ std::string policy_answer(std::string_view request_params, PermissionDefault pol
     }
   }
   return std::string(acp::kCancelledOutcome);
+}
+
+std::string policy_decision(std::string_view request_params, std::string_view answer_result) {
+  const json::value params = parse(request_params);
+  const json::value answer = parse(answer_result);
+  const json::value* const outcome = member(&answer, "outcome");
+  const std::string_view chosen = text(member(outcome, "optionId"));
+  const json::value* const tool = member(&params, "toolCall");
+  JsonObject about;
+  about.text("toolCallId", shortened(text(member(tool, "toolCallId"))));
+  about.text("title", shortened(text(member(tool, "title"))));
+  JsonObject decision;
+  JsonObject made;
+  made.text("outcome", shortened(text(member(outcome, "outcome"))));
+  if (!chosen.empty()) made.text("optionId", shortened(chosen));
+  decision.raw("toolCall", about.take()).raw("outcome", made.take());
+  const json::array* const options = options_of(params);
+  if (options != nullptr && !chosen.empty()) {
+    for (const json::value& option : *options) {
+      if (text(member(&option, "optionId")) != chosen) continue;
+      decision.text("kind", shortened(text(member(&option, "kind"))));
+      break;
+    }
+  }
+  return decision.text("by", "policy").take();
 }
 
 bool is_decision(std::string_view answer_result, std::string_view request_params) {

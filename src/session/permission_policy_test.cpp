@@ -24,6 +24,21 @@ TEST(PolicyAnswer, ChoosesOnceBeforeAlways) {
   EXPECT_EQ(policy_answer(always, PermissionDefault::kAllow), choice("aa"));
 }
 
+TEST(PolicyDecision, SaysWhatWasDecided) {
+  const std::string asked = R"({"toolCall":{"toolCallId":"c1","title":"Run \"it\""},"options":[)"
+                            R"({"optionId":"ro","kind":"reject_once"}]})";
+  EXPECT_EQ(
+      policy_decision(asked, choice("ro")),
+      R"({"toolCall":{"toolCallId":"c1","title":"Run \"it\""},)"
+      R"("outcome":{"outcome":"selected","optionId":"ro"},"kind":"reject_once","by":"policy"})");
+  EXPECT_EQ(policy_decision("[]", acp::kCancelledOutcome),
+            R"({"toolCall":{"toolCallId":"","title":""},"outcome":{"outcome":"cancelled"},)"
+            R"("by":"policy"})");
+  const std::string long_title =
+      R"({"toolCall":{"toolCallId":"c","title":")" + std::string(1000, 'x') + "\"}}";
+  EXPECT_LT(policy_decision(long_title, acp::kCancelledOutcome).size(), 400U);
+}
+
 TEST(PolicyAnswer, IsCancelledWhenNoOptionFits) {
   EXPECT_EQ(policy_answer(kAll, PermissionDefault::kCancelled), acp::kCancelledOutcome);
   for (const std::string& params :

@@ -17,6 +17,7 @@ using storage::MessageKind;
 using storage::Origin;
 
 constexpr std::size_t kQuotedId = 64;
+constexpr std::size_t kMostToldOfPolicy = 32;  // in the result of one turn
 
 // One of the protocol's stop reasons; anything else is "other", so that the set stays bounded.
 std::string_view stop_reason(const Frame& response) {
@@ -33,10 +34,9 @@ std::string_view stop_reason(const Frame& response) {
   return "other";
 }
 
-// The response with the relay's reason for cancelling the turn in its result.
-Frame with_reason(Frame response, std::string_view reason, std::string_view watched_id) {
-  const std::string result =
-      with_meta(response.result(), R"("acp-relay/cancelled":)" + json_string(reason));
+// The response with what the relay has to tell of the turn in its result's _meta.
+Frame with_told(Frame response, std::string_view members, std::string_view watched_id) {
+  const std::string result = with_meta(response.result(), members);
   Edits edits;
   edits.push_back({response.envelope().result, result});
   FrameLimits limits;
@@ -67,6 +67,24 @@ std::optional<std::int64_t> MessageRouter::asked_id(const Frame& response) const
       [this](std::int64_t relay_id) { return prompts_.holds(relay_id); });
 }
 
+// Members for the _meta of its result: why the relay cancelled it, and what the policy answered.
+std::string MessageRouter::told_of_turn() const {
+  std::string members;
+  if (!turn_->cancelled_because.empty()) {
+    members = R"("acp-relay/cancelled":)" + json_string(turn_->cancelled_because);
+  }
+  if (turn_->by_policy.empty()) return members;
+  members.append(members.empty() ? "" : ",").append(R"("acp-relay/permissions":[)");
+  for (const std::string& decision : turn_->by_policy) {
+    members.append(members.back() == '[' ? "" : ",").append(decision);
+  }
+  members += ']';
+  if (turn_->more_by_policy > 0) {
+    members += R"(,"acp-relay/more_permissions":)" + std::to_string(turn_->more_by_policy);
+  }
+  return members;
+}
+
 // Nobody asked for it, as far as can be known. Where somebody waits for an answer, everybody is
 // told.
 void MessageRouter::unasked_response(const Frame& frame, Effects& effects) {
@@ -88,8 +106,9 @@ void MessageRouter::agent_response(Frame frame, Effects& effects) {
   auto call = asked ? client_calls_.take(*relay_id) : std::nullopt;
   if (!call) return unasked_response(frame, effects);
   const bool ends_turn = turn_ && turn_->relay_id == *relay_id;
-  if (ends_turn && !turn_->cancelled_because.empty() && frame.kind() == FrameKind::kResult) {
-    frame = with_reason(std::move(frame), turn_->cancelled_because, watched_);
+  if (ends_turn && frame.kind() == FrameKind::kResult) {
+    const std::string members = told_of_turn();
+    if (!members.empty()) frame = with_told(std::move(frame), members, watched_);
   }
   Edits edits;
   edits.push_back({frame.envelope().id, call->id});
@@ -199,8 +218,10 @@ std::vector<ClientId> MessageRouter::recipients(const Frame& frame, acp::Reverse
   std::vector<ClientId> chosen;
   if (agent_calls_.all().size() >= limits_.max_pending_requests) return chosen;
   if (kind == acp::ReverseKind::kClientDisk && limits_.strip_client_disk) return chosen;
+  const bool is_extension = kind == acp::ReverseKind::kOther;
   const auto can_answer = [&](ClientId id, const Client& one) {
     return one.caught_up && one.traits.may_act && one.traits.can_answer &&
+           (one.traits.knows_extensions || !is_extension) &&
            (!one.traits.own_turns_only || (turn_ && turn_->client == id));
   };
   if (kind == acp::ReverseKind::kPermission) {
@@ -213,7 +234,7 @@ std::vector<ClientId> MessageRouter::recipients(const Frame& frame, acp::Reverse
   const auto found = clients_.find(first_choice);
   if (found != clients_.end() && can_answer(found->first, found->second)) {
     chosen.push_back(first_choice);
-  } else if (kind == acp::ReverseKind::kOther) {
+  } else if (is_extension) {
     for (const auto& [id, one] : clients_) {
       if (!can_answer(id, one)) continue;
       chosen.push_back(id);
@@ -255,8 +276,7 @@ void MessageRouter::settle_without_clients(std::int64_t id, Effects& effects) {
         call->deadline = moment_.steady + limits_.permission_timeout;
         return;
       }
-      return settle(id, Origin::kRelay, "result",
-                    policy_answer(call->params(), limits_.permission_default), {}, effects);
+      return settle_by_policy(id, effects);
     case acp::ReverseKind::kElicitation:
       return settle(id, Origin::kRelay, "result", R"({"action":"cancel"})", {}, effects);
     case acp::ReverseKind::kClientDisk:
@@ -270,8 +290,21 @@ void MessageRouter::settle_without_clients(std::int64_t id, Effects& effects) {
                     effects);
     case acp::ReverseKind::kOther:
       return settle(id, Origin::kRelay, "error",
-                    error_json(-32601, "no client is connected that could answer"), {}, effects);
+                    error_json(-32601, "no client is connected that could know this request"), {},
+                    effects);
   }
+}
+
+// Whoever waits for the turn's result is told: nothing else shows that nobody was asked.
+void MessageRouter::settle_by_policy(std::int64_t id, Effects& effects) {
+  const AgentCall* const call = agent_calls_.find(id);
+  const std::string answer = policy_answer(call->params(), limits_.permission_default);
+  if (turn_ && turn_->by_policy.size() < kMostToldOfPolicy) {
+    turn_->by_policy.push_back(policy_decision(call->params(), answer));
+  } else if (turn_) {
+    ++turn_->more_by_policy;
+  }
+  settle(id, Origin::kRelay, "result", answer, {}, effects);
 }
 
 bool MessageRouter::accepts(std::int64_t request_id, std::string_view member,

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from harness.http_client import RelayError
+from harness.http_client import RelayError, read_events, text_of
 from harness.relay import Relay, run_cli, scripted
 
 
@@ -88,6 +88,36 @@ def test_a_mode_of_an_open_session_on_the_command_line(relay, session):
     client.result("session/set_mode", sessionId=id, modeId="default")
     code, out, err = run_cli("prompt", "--session", id, "--no", "run", relay=relay)
     assert (code, json.loads(out)["optionId"]) == (0, "no") and "[mode]" not in err
+
+
+def test_a_blocking_prompt_tells_what_the_policy_answered(session):
+    client, id = session
+    client.result("session/set_mode", sessionId=id, modeId="default")
+    result, _ = client.prompt(id, "run")
+    assert result["_meta"]["acp-relay/permissions"] == [{
+        "toolCall": {"toolCallId": "call-1", "title": "Run it"},
+        "outcome": {"outcome": "selected", "optionId": "no"}, "kind": "reject_once", "by": "policy"}]
+    result, _ = client.prompt(id, "hello")
+    assert "acp-relay/permissions" not in result["_meta"]
+
+
+def test_a_vendors_request_is_not_left_to_a_stream(session):
+    client, id = session
+    with client.events(id), client.stream(id, "vendor") as response:
+        said = text_of([event.data for event in read_events(response)])
+    assert json.loads(said)["code"] == -32601
+
+
+def test_the_command_line_tells_all_of_an_agents_error_and_parts_its_messages(relay):
+    code, _, err = run_cli("prompt", "--close", "fail", relay=relay)
+    assert code == 1 and "Internal error" in err and "details: quota used up" in err
+    code, out, _ = run_cli("prompt", "--close", "twice", relay=relay)
+    assert (code, out) == (0, "message 1\nmessage 2\n")
+
+
+def test_authenticate_wants_a_session(relay):
+    error = relay.websocket().error("authenticate", methodId="x")
+    assert error.code == -32602 and "/acp" in " ".join(error.data["suggested_actions"])
 
 
 def test_a_fork_is_refused_in_every_dialect(relay, session):

@@ -120,7 +120,10 @@ void AcpConnection::to_agent(const std::shared_ptr<Session>& session, Frame fram
   const std::string& id = session->id().value();
   if (way.find(id) == nullptr) {
     Attachment attachment;
-    attachment.traits = {!is_observer(), false, true, rpc::Dialect::kAcp};
+    attachment.traits.may_act = !is_observer();
+    attachment.traits.can_answer = false;
+    attachment.traits.own_turns_only = true;
+    attachment.traits.dialect = rpc::Dialect::kAcp;
     attachment.outbox = streams_.of_connection();
     const auto attached = way.attach(session, std::move(attachment), AttachedSessions::Chosen::kNo);
     if (!attached) return refuse(frame, attached.error());
