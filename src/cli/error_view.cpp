@@ -10,6 +10,9 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr std::size_t kMaxDataItems = 50;
+constexpr std::size_t kMaxDataItem = 4096;  // bytes
+
 std::string plain(const json::value& value) {
   return visible(value.is_string() ? std::string_view(value.get_string()) : json::serialize(value));
 }
@@ -34,6 +37,20 @@ std::vector<std::string> texts(const json::object& data, std::string_view key) {
   std::vector<std::string> items;
   if (const json::array* list = array_at(data, key)) {
     for (const json::value& item : *list) items.push_back(plain(item));
+  }
+  return items;
+}
+
+// What came with an error that is not the relay's: its agent's, in whatever form.
+std::vector<std::string> of_agent(const json::object& error) {
+  const json::value* const data = error.if_contains("data");
+  if (data == nullptr || data->is_null()) return {};
+  std::vector<std::string> items;
+  const json::object* const members = data->if_object();
+  if (members == nullptr) return {plain(*data).substr(0, kMaxDataItem)};
+  for (const auto& [key, value] : *members) {
+    if (items.size() == kMaxDataItems) break;
+    items.push_back((visible(std::string_view(key)) + ": " + plain(value)).substr(0, kMaxDataItem));
   }
   return items;
 }
@@ -64,7 +81,11 @@ Failure explain(const json::object& error) {
   }
   out += bullets("known", known);
   const std::string_view details = string_at(data, "details");
-  if (!details.empty()) out += bullets("details", {visible(details)});
+  if (type.empty()) {
+    out += bullets("data", of_agent(error));
+  } else if (!details.empty()) {
+    out += bullets("details", {visible(details)});
+  }
   const bool refused = type == "unauthorized" || type == "forbidden";
   return Failure{refused ? ExitCode::kUnauthorized : ExitCode::kError, std::move(out)};
 }

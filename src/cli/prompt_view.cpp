@@ -76,6 +76,17 @@ std::vector<Piece> PromptView::finish() {
   return pieces;
 }
 
+// Whether a text belongs to another message than the one before: its id says so, or what the agent
+// did meanwhile.
+bool PromptView::begins_another(std::string_view id) {
+  const bool is_same = !id.empty() && id == message_;
+  const bool is_named = !id.empty() && !message_.empty();
+  const bool another = !is_same && (is_named || came_between_);
+  message_ = id;
+  came_between_ = false;
+  return another;
+}
+
 std::vector<Piece> PromptView::chunk(const json::object& update, Open kind) {
   const json::object* block = object_at(update, "content");
   if (block == nullptr) return {};
@@ -87,6 +98,9 @@ std::vector<Piece> PromptView::chunk(const json::object& update, Open kind) {
   if (kind == Open::kThought) {
     pieces.push_back({Piece::Stream::kErr, dimmed(visible(text))});
   } else {
+    if (begins_another(string_at(update, "messageId")) && out_mid_line_ && text.front() != '\n') {
+      pieces.push_back({Piece::Stream::kOut, "\n"});
+    }
     pieces.push_back(
         {Piece::Stream::kOut, options_.out_is_terminal ? visible(text) : std::string(text)});
     out_mid_line_ = text.back() != '\n';
@@ -104,6 +118,7 @@ std::vector<Piece> PromptView::tool(const json::object& update) {
   const std::string_view status = string_at(update, "status");
   if (!first && (status.empty() || status == known.status)) return {};
   if (!status.empty()) known.status = status;
+  came_between_ = true;
   std::string line = "[tool] " + known.title;
   if (!known.status.empty()) line += ": " + known.status;
   if (status == "failed" && !first_text(update).empty()) {
@@ -115,6 +130,7 @@ std::vector<Piece> PromptView::tool(const json::object& update) {
 std::vector<Piece> PromptView::plan(const json::object& update) {
   const json::array* entries = array_at(update, "entries");
   if (entries == nullptr) return {};
+  came_between_ = true;
   std::vector<Piece> pieces = note("[plan]");
   for (const json::value& entry : *entries) {
     const json::object* step = entry.if_object();
@@ -143,6 +159,25 @@ std::vector<Piece> PromptView::update(const json::object& params) {
                 std::string(string_at(update, "title")));
   }
   return {};
+}
+
+std::vector<std::string> policy_notes(const json::object& result) {
+  std::vector<std::string> notes;
+  const json::object* const meta = object_at(result, "_meta");
+  const json::array* const list =
+      meta != nullptr ? array_at(*meta, "acp-relay/permissions") : nullptr;
+  if (list == nullptr) return notes;
+  for (const json::value& item : *list) {
+    const json::object* const decision = item.if_object();
+    if (decision == nullptr) continue;
+    const json::object* const tool = object_at(*decision, "toolCall");
+    const std::string_view kind = string_at(*decision, "kind");
+    notes.push_back("[permission] " +
+                    std::string(tool != nullptr ? string_at(*tool, "title") : "") + ": " +
+                    (kind.empty() ? "cancelled" : std::string(kind)) +
+                    " by the relay (sessions.permission_default); nobody was asked");
+  }
+  return notes;
 }
 
 }  // namespace relay::cli

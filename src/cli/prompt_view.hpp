@@ -40,6 +40,7 @@ class PromptView {
   enum class Open { kNothing, kText, kThought };
 
   std::vector<Piece> chunk(const boost::json::object& update, Open kind);
+  bool begins_another(std::string_view message_id);
   std::vector<Piece> tool(const boost::json::object& update);
   std::vector<Piece> plan(const boost::json::object& update);
   std::string dimmed(std::string text) const;
@@ -48,11 +49,17 @@ class PromptView {
   ViewOptions options_;
   Open open_ = Open::kNothing;  // what the last unfinished line belongs to
   bool out_mid_line_ = false;
+  std::string message_;        // the agent's id of the one that is shown; empty: it has none
+  bool came_between_ = false;  // a tool call or a plan, since that message's last text
   struct Tool {
     std::string title;
     std::string status;
   };
   std::map<std::string, Tool, std::less<>> tools_;
 };
+
+// A line for each permission that the relay's policy answered in place of a person, from the result
+// of session/prompt.
+std::vector<std::string> policy_notes(const boost::json::object& result);
 
 }  // namespace relay::cli

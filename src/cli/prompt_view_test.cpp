@@ -91,6 +91,48 @@ TEST(PromptView, StreamsThoughtsAsOneParagraph) {
   EXPECT_EQ(view.update(text("answer")), (Pieces{err("\n"), out("answer")}));
 }
 
+TEST(PromptView, SeparatesMessages) {
+  const auto named = [](const std::string& id, const std::string& words) {
+    return params(R"({"sessionUpdate":"agent_message_chunk","messageId":")" + id +
+                  R"(","content":{"type":"text","text":")" + words + R"("}})");
+  };
+  PromptView ids(kPipes);
+  EXPECT_EQ(ids.update(named("a", "one")), Pieces{out("one")});
+  EXPECT_EQ(ids.update(named("a", " and")), Pieces{out(" and")});
+  EXPECT_EQ(ids.update(named("b", "two")), (Pieces{out("\n"), out("two")}));
+  EXPECT_EQ(ids.update(named("c", "\\nthree\\n")), Pieces{out("\nthree\n")});
+  EXPECT_EQ(ids.update(named("d", "four")), Pieces{out("four")});
+
+  const auto tool = params(R"({"sessionUpdate":"tool_call","toolCallId":"1","title":"Run"})");
+  PromptView tools(kPipes);
+  EXPECT_EQ(tools.update(text("one")), Pieces{out("one")});
+  EXPECT_EQ(tools.update(tool), Pieces{err("[tool] Run\n")});
+  EXPECT_EQ(tools.update(text("two")), (Pieces{out("\n"), out("two")}));
+  EXPECT_EQ(tools.update(text(" words")), Pieces{out(" words")});
+
+  PromptView same(kPipes);
+  (void)same.update(named("a", "one"));
+  (void)same.update(tool);
+  EXPECT_EQ(same.update(named("a", " more")), Pieces{out(" more")}) << "the agent says it goes on";
+
+  PromptView screen(kScreen);
+  (void)screen.update(text("one"));
+  (void)screen.update(tool);
+  EXPECT_EQ(screen.update(text("two")), Pieces{out("two")}) << "the note has ended the line";
+}
+
+TEST(PolicyNotes, TellWhatWasDecidedWithoutAsking) {
+  const auto result = boost::json::parse(
+      R"({"_meta":{"acp-relay/permissions":[3,{"toolCall":{"title":"Run"},"kind":"reject_once"},{}]}})");
+  EXPECT_EQ(policy_notes(result.as_object()),
+            (std::vector<std::string>{
+                "[permission] Run: reject_once by the relay (sessions.permission_default); nobody "
+                "was asked",
+                "[permission] : cancelled by the relay (sessions.permission_default); nobody was "
+                "asked"}));
+  EXPECT_TRUE(policy_notes({}).empty());
+}
+
 TEST(PromptView, CleansWhatGoesToATerminalAndNothingElse) {
   PromptView screen(kScreen);
   EXPECT_EQ(screen.update(text("\\u001b[2J")), Pieces{out("?[2J")});

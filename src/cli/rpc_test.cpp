@@ -72,7 +72,14 @@ TEST(ErrorView, MakesDoWithLess) {
   EXPECT_EQ(failure_of(R"({"id":1,"error":{"code":-32603,"message":"no"}})").text,
             "error -32603: no");
   EXPECT_EQ(failure_of(R"({"id":1,"error":{"data":[1],"message":7}})").text,
-            "error: the relay gave no explanation");
+            "error: the relay gave no explanation\n  data:\n    - [1]");
+  EXPECT_EQ(
+      failure_of(R"({"id":1,"error":{"code":-32603,"message":"Internal error","data":{
+      "details":"quota used\nup","retry":7}}})")
+          .text,
+      "error -32603: Internal error\n  data:\n    - details: quota used\n      up\n    - retry: 7");
+  EXPECT_EQ(failure_of(R"({"id":1,"error":{"code":-32603,"message":"no","data":null}})").text,
+            "error -32603: no");
 }
 
 TEST(ErrorView, KnowsWhenATokenIsWanted) {

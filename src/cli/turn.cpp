@@ -70,6 +70,9 @@ Task<Outcome<json::object>> Turn::run(std::string text) {
   tasks_.cancel();
   co_await tasks_.join();
   print(view_.finish());
+  if (result) {
+    for (const std::string& line : policy_notes(*result)) print(view_.note(line));
+  }
   co_return result;
 }
 
