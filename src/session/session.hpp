@@ -98,6 +98,7 @@ struct StartRequest {
   std::string method = "session/new";
   SharedBytes stored_request;  // as it is logged
   std::string request_id;      // JSON text of its id
+  WallTime came = wall_now();  // when it did
 };
 
 class Session final : public std::enable_shared_from_this<Session> {

@@ -160,6 +160,7 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::start(storage::SessionR
   to_do.method = std::move(request.method);
   to_do.stored_request = std::move(request.stored_request);
   to_do.request_id = std::move(request.request_id);
+  to_do.came = request.came;
   const auto starting = std::make_shared<Starting>(context_.executor, std::move(to_do));
   starting_[id] = starting;
   scope_.spawn("session " + id.value(),

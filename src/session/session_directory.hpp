@@ -30,6 +30,7 @@ struct NewSession {
   std::string method = "session/new";
   SharedBytes stored_request;
   std::string request_id = "null";
+  WallTime came = wall_now();  // when the client's request did
 };
 
 class SessionDirectory {

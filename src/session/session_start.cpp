@@ -103,10 +103,11 @@ void Session::become_ready(Handshake& handshake, const StartRequest& request) {
   } else {
     context_.log.session_created(record_);
   }
-  advance_clock();
   effects_.clear();
+  router_->at({std::chrono::steady_clock::now(), request.came});
   router_->record(storage::Origin::kClient, storage::MessageKind::kRequest, false, request.method,
                   request.request_id, request.stored_request, effects_);
+  advance_clock();
   for (Frame& early : handshake.take_early()) router_->from_agent(std::move(early), effects_);
   router_->record(storage::Origin::kAgent, storage::MessageKind::kResponse, true, {},
                   request.request_id, SharedBytes(translated), effects_);

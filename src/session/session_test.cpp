@@ -56,6 +56,18 @@ TEST_F(SessionTest, CarriesATurn) {
   }
 }
 
+TEST_F(SessionTest, TheFirstMessageHasTheTimeWhenItCame) {
+  NewSession request = wanted();
+  const WallTime came = request.came - std::chrono::minutes(1);
+  request.came = came;
+  const auto session = run(sessions().create(std::move(request)));
+  ASSERT_TRUE(session);
+  const auto page = history((*session)->id());
+  ASSERT_GE(page.messages.size(), 2U);
+  EXPECT_EQ(page.messages[0].time, came);
+  EXPECT_GT(page.messages[1].time, came) << "the agent's answer came later";
+}
+
 TEST_F(SessionTest, RecordsEverythingWithoutHoles) {
   const auto session = create();
   Client& a = reading(attach(*session));
