@@ -20,6 +20,13 @@ bool is_relay_method(std::string_view method) {
 }
 
 Error no_session(std::string_view method) {
+  if (method == "authenticate") {
+    return make_error(ErrorType::kInvalidParams, "authenticate needs a session here")
+        .because("it is the agent that is logged in, and each session has one of its own")
+        .suggest("call session/new first, then authenticate")
+        .suggest("give the agent its key with agent.env")
+        .suggest("connect to /acp, where authenticate comes before a session");
+  }
   return make_error(ErrorType::kInvalidParams, std::string(method) + " needs a sessionId")
       .because("this connection has no session yet")
       .suggest("call session/new or session/resume first, or send sessionId");
