@@ -63,6 +63,10 @@ Task<Result<void>> Application::open() {
     options.redact = [redactor = redactor_](std::string_view text) {
       return redactor->redact(text);
     };
+    // Directories that session/close of such a session would still remove.
+    options.has_more = [](std::string_view isolation, std::string_view cause) {
+      return isolation != "process" && ended_by_itself(cause);
+    };
     auto opened = storage::MessageLog::open(executor_, std::move(options), log_);
     if (!opened) co_return opened.error();
     message_log_ = std::move(*opened);
@@ -110,7 +114,7 @@ Task<Keep> Application::is_to_be_kept(SessionId session) {
   const auto record = co_await message_log_->find(std::move(session));
   if (!record || !*record) co_return Keep::kNothing;
   if (!(*record)->closed_at) co_return Keep::kAgent;
-  co_return ended_by_itself(**record) ? Keep::kDirectories : Keep::kNothing;
+  co_return ended_by_itself((*record)->cause) ? Keep::kDirectories : Keep::kNothing;
 }
 
 Result<void> Application::listen() {

@@ -25,7 +25,7 @@ std::string_view remedy(std::string_view reason) {
     return "close a session, or raise agent.max_concurrent_sessions";
   }
   if (reason == "log_unwritable") {
-    return "see log.lastError; free space where database.path lies (df -h)";
+    return "see log.lastError; when the disk is full, free space where database.path lies (df -h)";
   }
   if (reason == "descriptors_low") {
     return "raise the limit of open files (ulimit -n, LimitNOFILE=), or close sessions";

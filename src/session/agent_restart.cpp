@@ -32,15 +32,15 @@ Error stays_closed(const storage::SessionRecord& record, std::string_view becaus
 
 }  // namespace
 
-bool ended_by_itself(const storage::SessionRecord& record) {
+bool ended_by_itself(std::string_view cause) {
   static constexpr std::array kCauses = {"agent_exited", "container_resource_exceeded",
                                          "relay_restarted", "docker_not_available"};
-  return std::ranges::any_of(
-      kCauses, [&](std::string_view cause) { return record.cause.starts_with(cause); });
+  return std::ranges::any_of(kCauses,
+                             [&](std::string_view begin) { return cause.starts_with(begin); });
 }
 
 Task<Result<std::shared_ptr<Session>>> SessionDirectory::restart(storage::SessionRecord closed) {
-  if (!ended_by_itself(closed)) co_return stays_closed(closed, {});
+  if (!ended_by_itself(closed.cause)) co_return stays_closed(closed, {});
   if (!options_.restart_agent) co_return stays_closed(closed, "sessions.restart_agent is false");
   if (!can_go_on(closed.agent_profile)) {
     co_return stays_closed(closed, "the agent can't load a session, another would know nothing");

@@ -147,6 +147,6 @@ Error session_not_found(std::string_view id);
 
 // Whether a closed session was ended by its agent, or by what befell that, and by nobody's wish: it
 // has not been given up, and can go on.
-bool ended_by_itself(const storage::SessionRecord& record);
+bool ended_by_itself(std::string_view cause);
 
 }  // namespace relay

@@ -67,7 +67,8 @@ Journal::Journal(std::string database_path, std::string instance, std::size_t ma
 
 bool Journal::append(const EntryView& entry, std::uint64_t order) {
   const std::size_t size = encoded_size(entry);
-  if (current_ && !current_->has_room_for(size)) {
+  const bool anew = anew_ && anew_.exchange(false);
+  if (current_ && (anew || !current_->has_room_for(size))) {
     kept_bytes_ += current_->size();
     full_.push_back(std::move(*current_));
     current_.reset();

@@ -6,7 +6,7 @@
 // deleted. A start folds in what is left (fold_journal) and begins anew.
 //
 // Not durable against a power cut: what was committed to the database is (database.durability).
-// Used on the loop, but for ended(), which is for any thread.
+// Used on the loop, but for what says that it is for any thread.
 #pragma once
 
 #include "base/log.hpp"
@@ -37,9 +37,12 @@ class Journal {
   // False: the entry is not in the journal, now and again it is tried anew; failure() says why.
   bool append(const EntryView& entry, std::uint64_t order);
 
+  // The files may not be where they were: the next entry begins a new one. For any thread.
+  void begin_anew() { anew_ = true; }
+
   // Files that are full: for ended() when the database has everything that was appended so far.
   std::vector<JournalSegment> take_full();
-  void ended(JournalSegment segment);
+  void ended(JournalSegment segment);  // for any thread
 
   // Why the last append() did not work; empty: it did. Tries again first, when it is time.
   const std::string& failure();
@@ -63,6 +66,7 @@ class Journal {
   std::uint64_t next_number_ = 1;
   std::vector<JournalSegment> full_;
   std::atomic<std::size_t> kept_bytes_{0};  // of full segments
+  std::atomic<bool> anew_{false};
   std::mutex mutex_;
   std::optional<JournalSegment> spare_;  // under mutex_
   std::string failure_;

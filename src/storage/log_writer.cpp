@@ -18,17 +18,24 @@ constexpr auto kLongestPause = 5s;
 // Between two looks at what may be deleted, and between the steps of one.
 constexpr auto kRetentionPeriod = 2s;
 constexpr auto kRetentionStepPause = 5ms;
-constexpr auto kLongestSleep = 60s;
+// Also between two looks at the files while there is nothing to write.
+constexpr auto kLongestSleep = 10s;
+// Between two looks at all closed sessions, while the log is not too large.
+constexpr auto kForgetPeriod = 60s;
 
 }  // namespace
 
-LogWriter::LogWriter(std::unique_ptr<MessageStore> store, const LogOptions& options, Logger log)
+LogWriter::LogWriter(std::unique_ptr<MessageStore> store, std::unique_ptr<DatabasePlace> place,
+                     const LogOptions& options, Logger log)
     : max_queued_bytes_(options.max_pending_bytes / 4),
       max_held_bytes_(options.max_pending_bytes - max_queued_bytes_),
       group_commit_(options.group_commit),
+      look_period_(options.look_period),
       retention_{options.retention_days, options.max_rows, options.max_bytes},
       log_(std::move(log)),
+      has_more_(options.has_more),
       order_(store->written_order()),
+      place_(std::move(place)),
       store_(std::move(store)) {
   // Signals are the loop's: its thread is the one that waits for them.
   sigset_t all, before;
@@ -114,7 +121,7 @@ void LogWriter::run() {
     if (stopping) retry_soon();
     if (failing_) lost_ += held_.give_up(max_held_bytes_);
     publish();
-    commit_held();
+    commit_held(stopping);
     run_jobs(stopping);
     retain();
   }
@@ -158,13 +165,14 @@ LogWriter::Clock::time_point LogWriter::next_turn() const {
   return turn;
 }
 
-void LogWriter::commit_held() {
+void LogWriter::commit_held(bool stopping) {
   if (failing_ && Clock::now() < retry_at_) return;
+  if (!is_in_place(stopping)) return;
   while (!held_.empty()) {
     const auto group = held_.group(kGroupRows, kGroupBytes);
     const auto count = store_->write(group);
     if (!count) {
-      failed(count.error().explanation);
+      failed(count.error());
       return;
     }
     // Messages of sessions that have just been closed may be deleted: that is worth a look at once.
@@ -180,6 +188,45 @@ void LogWriter::commit_held() {
     if (failing_) recovered();
   }
   store_->settled();
+}
+
+// What is written elsewhere than at the path is lost at the end.
+bool LogWriter::is_in_place(bool look) {
+  if (!place_ || (!look && !misplaced_ && Clock::now() < look_at_)) return true;
+  look_at_ = Clock::now() + look_period_;
+  const std::string moved = place_->moved();
+  if (moved.empty()) {
+    place_->is_back();
+    if (misplaced_) back_in_place();
+    return true;
+  }
+  if (!misplaced_) {
+    log_.error(
+        "a file of the database was deleted or replaced under the running relay, all that "
+        "it had is put back",
+        {{"path", moved},
+         {"remedy", "stop the relay before you touch the files of database.path"}});
+    if (moved_) moved_();
+  }
+  misplaced_ = true;
+  auto restored = place_->restore(*store_);
+  if (!restored) {
+    Error why = std::move(restored.error());
+    why.explanation = moved + " was deleted or replaced and cannot be put back: " + why.explanation;
+    failed(why);
+    return false;
+  }
+  store_->leave();
+  store_ = std::move(*restored);
+  back_in_place();
+  return true;
+}
+
+void LogWriter::back_in_place() {
+  misplaced_ = false;
+  log_.warn("the database is at its path again", {{"path", place_->path()}});
+  if (moved_) moved_();
+  if (failing_) recovered();
 }
 
 void LogWriter::end_segments(HeldWrites written) {
@@ -204,7 +251,16 @@ void LogWriter::run_jobs(bool stopping) {
 
 void LogWriter::retain() {
   if (!retention_.any() || failing_ || Clock::now() < retain_at_) return;
-  const auto step = store_->retain(retention_, wall_now(), retain_place_);
+  const bool too_large = retention_.bytes > 0 && store_->size().bytes > retention_.bytes;
+  if (too_large && !was_too_large_) {
+    // Sessions that could stay until now go first, the oldest before others.
+    forgetting_ = true;
+    retain_place_ = 0;
+  }
+  was_too_large_ = too_large;
+  const auto step = forgetting_
+                        ? store_->forget_empty(retention_, wall_now(), retain_place_, has_more_)
+                        : store_->retain(retention_, wall_now(), retain_place_);
   if (!step) {
     // Deleting may fail where nothing is broken (a full disk has its own report); it comes round
     // again.
@@ -213,24 +269,32 @@ void LogWriter::retain() {
   const bool done = !step || step->done;
   retain_place_ = done ? 0 : step->place;
   retain_at_ = Clock::now();
-  if (done) {
+  if (done && !forgetting_) {
+    forgetting_ = too_large || Clock::now() >= forget_at_;
     retain_at_ += kRetentionPeriod;
-  } else {
-    retain_at_ += kRetentionStepPause;
+    return;
   }
+  if (done) {
+    // Messages go when there are no sessions left that could go instead.
+    forgetting_ = false;
+    forget_at_ = Clock::now() + kForgetPeriod;
+  }
+  retain_at_ += kRetentionStepPause;
 }
 
-void LogWriter::failed(const std::string& why) {
+void LogWriter::failed(const Error& why) {
   pause_ = failing_ ? std::min<Clock::duration>(pause_ * 2, kLongestPause) : kFirstPause;
   retry_at_ = Clock::now() + pause_;
   {
     const std::lock_guard lock(mutex_);
     writable_ = false;
-    last_error_ = why;
+    last_error_ = why.explanation;
   }
   if (!failing_) {
     log_.error("the message log cannot be written, messages are kept in memory",
-               {{"reason", why}, {"remedy", "make room on the disk of database.path"}});
+               {{"reason", why.explanation},
+                {"remedy", why.suggested_actions.empty() ? "make room on the disk of database.path"
+                                                         : why.suggested_actions.front()}});
   }
   failing_ = true;
 }

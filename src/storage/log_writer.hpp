@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/log.hpp"
+#include "storage/database_place.hpp"
 #include "storage/message_store.hpp"
 
 #include <atomic>
@@ -33,7 +34,9 @@ class Job {
 
 class LogWriter {
  public:
-  LogWriter(std::unique_ptr<MessageStore> store, const LogOptions& options, Logger log);
+  // `place`: none for a database in memory.
+  LogWriter(std::unique_ptr<MessageStore> store, std::unique_ptr<DatabasePlace> place,
+            const LogOptions& options, Logger log);
   LogWriter(const LogWriter&) = delete;
   LogWriter& operator=(const LogWriter&) = delete;
   // Runs every job and writes what can be written.
@@ -42,6 +45,9 @@ class LogWriter {
   void when_segment_ends(std::function<void(JournalSegment)> act) {
     segment_ended_ = std::move(act);
   }
+  // Called on the storage thread when files of the database were deleted or replaced, and when they
+  // are back.
+  void when_moved(std::function<void()> act) { moved_ = std::move(act); }
 
   // The order of the next write that is pushed: higher than that of any write of this database.
   std::uint64_t next_order() const { return order_ + 1; }
@@ -66,11 +72,13 @@ class LogWriter {
 
   void run();
   bool wait_and_take();
-  void commit_held();
+  void commit_held(bool stopping);
+  bool is_in_place(bool look);
+  void back_in_place();
   void run_jobs(bool stopping);
   void retain();
   Clock::time_point next_turn() const;
-  void failed(const std::string& why);
+  void failed(const Error& why);
   void recovered();
   void publish();
   void end_segments(HeldWrites written);
@@ -81,9 +89,12 @@ class LogWriter {
   const std::size_t max_queued_bytes_;
   const std::size_t max_held_bytes_;
   const std::chrono::milliseconds group_commit_;
+  const std::chrono::milliseconds look_period_;
   const RetentionLimits retention_;
   const Logger log_;
+  const HasMore has_more_;
   std::function<void(JournalSegment)> segment_ended_;
+  std::function<void()> moved_;
 
   std::uint64_t order_;  // of the loop
 
@@ -103,7 +114,10 @@ class LogWriter {
   std::atomic<std::size_t> held_bytes_{0};
 
   // Of the storage thread:
+  const std::unique_ptr<DatabasePlace> place_;
   std::unique_ptr<MessageStore> store_;
+  bool misplaced_ = false;
+  Clock::time_point look_at_{};
   PendingWrites taken_;  // on the way from the loop, not looked at yet
   PendingWrites held_;
   std::vector<Waiting> jobs_;
@@ -112,6 +126,9 @@ class LogWriter {
   Clock::duration pause_{};
   Clock::time_point retain_at_{};
   std::int64_t retain_place_ = 0;
+  bool forgetting_ = true;  // sessions; then messages
+  bool was_too_large_ = false;
+  Clock::time_point forget_at_{};
 
   std::thread thread_;
 };

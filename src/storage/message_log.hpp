@@ -11,6 +11,9 @@
 // What is recorded is in the journal (journal.hpp) when record() returns: a killed relay loses
 // nothing of it. The next open() brings it in.
 //
+// When a file of the database is deleted or replaced, the storage thread puts it back with all that
+// it had (database_place.hpp).
+//
 // When the database can't be written (disk full), messages stay in memory up to `max_pending_bytes`
 // and are written when it works again; beyond that the oldest unwritten are given up and their
 // range is recorded as a gap as soon as possible. `status()` tells.
@@ -20,6 +23,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "storage/records.hpp"
+#include "storage/retention.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -41,10 +45,15 @@ struct LogOptions {
   std::string path;  // a file, or ":memory:"
   std::size_t max_pending_bytes = 64u << 20;
   std::chrono::milliseconds group_commit{5};
+  // Between two looks, before a commit, whether the files are still at their path.
+  std::chrono::milliseconds look_period{1000};
   // 0 = unlimited. Enforced in small steps on the storage thread.
   std::int64_t retention_days = 0;
   std::int64_t max_rows = 0;
   std::int64_t max_bytes = 0;
+  // Such closed sessions stay although they have no messages any more. Called on the storage
+  // thread.
+  HasMore has_more;
   Durability durability = Durability::kRelaxed;
   // Takes secrets out of a message before it is written or read back; empty result: nothing to take
   // out. Called on the loop.

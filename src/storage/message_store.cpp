@@ -33,15 +33,6 @@ Result<std::unique_ptr<MessageStore>> MessageStore::make(Database database) {
 
 Result<RetentionStep> MessageStore::retain(const RetentionLimits& limits, WallTime now,
                                            std::int64_t after_place) {
-  const auto pages_in_use = [this]() -> std::int64_t {
-    Statement& all = statements_->page_count;
-    Statement& free = statements_->free_pages;
-    const ResetAtExit reset_all(all);
-    const ResetAtExit reset_free(free);
-    if (all.step() != Step::kRow || free.step() != Step::kRow) return 0;
-    return all.column_number(0) - free.column_number(0);
-  };
-  constexpr std::int64_t kPageSize = 4096;
   constexpr std::int64_t kMaxRowsOfStep = 2000;
 
   struct Run {
@@ -69,8 +60,7 @@ Result<RetentionStep> MessageStore::retain(const RetentionLimits& limits, WallTi
   if (statements_->begin.run() != Step::kDone) return failure("cannot begin to delete");
   bool intact = true;
   for (const Run& run : runs) {
-    const LogSize size{rows_, pages_in_use() * kPageSize};
-    const std::int64_t rows = rows_to_delete(limits, size, {run.rows, run.newest}, now);
+    const std::int64_t rows = rows_to_delete(limits, size(), {run.rows, run.newest}, now);
     if (rows == 0) {
       // Runs are looked at from the oldest on: none of the later ones has to go either.
       result.done = true;
@@ -89,6 +79,16 @@ Result<RetentionStep> MessageStore::retain(const RetentionLimits& limits, WallTi
   rows_ = rows_before;
   auto problem = undone("cannot delete old messages");
   return std::move(problem.error());
+}
+
+LogSize MessageStore::size() {
+  constexpr std::int64_t kPageSize = 4096;
+  Statement& all = statements_->page_count;
+  Statement& free = statements_->free_pages;
+  const ResetAtExit reset_all(all);
+  const ResetAtExit reset_free(free);
+  if (all.step() != Step::kRow || free.step() != Step::kRow) return {rows_, 0};
+  return {rows_, (all.column_number(0) - free.column_number(0)) * kPageSize};
 }
 
 bool MessageStore::delete_rows(std::int64_t session, Sequence first, std::int64_t place,
@@ -138,6 +138,21 @@ Sequence MessageStore::known_up_to(const std::string& session) {
   Statement& statement = statements_->known_up_to;
   const ResetAtExit reset(statement);
   return statement.bind(1, *number).step() == Step::kRow ? statement.column_number(0) : 0;
+}
+
+Result<void> MessageStore::copy_to(const std::string& path) {
+  // What is only in the write-ahead log goes where it belongs, should that be all that is missing.
+  const auto checkpoint = database_.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+  static_cast<void>(checkpoint);
+  auto statement = Statement::prepare(database_, "VACUUM INTO ?1");
+  if (!statement) return std::move(statement.error());
+  if (statement->bind(1, path).run() != Step::kDone) return failure("cannot copy the database");
+  return {};
+}
+
+void MessageStore::go_on_from(MessageStore& before) {
+  reopened_ = before.reopened_;
+  closed_ = before.closed_;
 }
 
 Result<void> MessageStore::set_page_limit(std::int64_t pages) {

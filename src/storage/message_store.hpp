@@ -58,6 +58,19 @@ class MessageStore {
   Result<RetentionStep> retain(const RetentionLimits& limits, WallTime now,
                                std::int64_t after_place);
 
+  // One small transaction: closed sessions without messages, from the lowest number on, with their
+  // gaps.
+  Result<RetentionStep> forget_empty(const RetentionLimits& limits, WallTime now,
+                                     std::int64_t after_number, const HasMore& has_more);
+  LogSize size();
+
+  // Writes all there is into an empty file.
+  Result<void> copy_to(const std::string& path);
+  // This is a copy of `before`, in whose place it comes.
+  void go_on_from(MessageStore& before);
+  // Closing leaves everything at the path as it is: it is another database's by now.
+  void leave() { database_.at_close(Database::AtClose::kLeave); }
+
   Result<HistoryPage> history(const SessionId& session, Sequence after, std::size_t limit,
                               std::size_t max_bytes, HeldWrites held);
   Result<std::optional<SessionRecord>> find(const SessionId& session, HeldWrites held);

@@ -34,6 +34,73 @@ TEST(RowsToDelete, FollowsEachLimitAtItsEdge) {
   }
 }
 
+TEST(MayBeForgotten, FollowsEachLimitAtItsEdge) {
+  const WallTime now = WallTime(std::chrono::days(1000));
+  const auto ago = [now](auto time) { return now - time - std::chrono::milliseconds(1); };
+  const std::chrono::minutes grace(1);
+  const std::chrono::days day(1);
+  struct Case {
+    RetentionLimits limits;
+    std::int64_t bytes;
+    WallTime closed_at;
+    bool expected;
+  };
+  for (const Case& one : {
+           Case{{0, 0, 0}, 1 << 30, ago(100 * day), false},
+           Case{{7, 0, 0}, 0, now - 7 * day, false},
+           Case{{7, 0, 0}, 0, ago(7 * day), true},
+           Case{{7, 0, 100}, 101, now - grace + std::chrono::milliseconds(1), false},
+           Case{{7, 0, 100}, 101, ago(grace), true},
+           Case{{7, 0, 100}, 100, ago(grace), false},
+           Case{{0, 0, 100}, 100, now - day, false},
+           Case{{0, 0, 100}, 100, ago(day), true},
+           Case{{0, 100, 0}, 0, ago(day), true},
+       }) {
+    EXPECT_EQ(may_be_forgotten(one.limits, {0, one.bytes}, one.closed_at, now), one.expected);
+  }
+}
+
+// Many that were opened and closed without a message do not take the room of those that have some.
+TEST_F(LogTest, ForgetsClosedSessionsWithoutMessagesFirst) {
+  const TemporaryDirectory directory;
+  LogOptions options;
+  options.path = directory.file("log.db");
+  options.max_bytes = 600'000;
+  options.has_more = [](std::string_view, std::string_view cause) { return cause == "crashed"; };
+  auto log = open(options);
+  const WallTime before = wall_now() - std::chrono::minutes(2);
+  const auto open_and_close = [&](const std::string& id, const std::string& cause) {
+    SessionRecord session = session_record(id);
+    session.working_directory = std::string(300, 'w');
+    log->session_created(session);
+    log->gap(SessionId(id), {1, 3});
+    log->session_closed(SessionId(id), cause, before);
+  };
+  open_and_close("crashed", "crashed");
+  log->session_created(session_record("open"));
+  log->session_created(session_record("talk"));
+  for (int m = 1; m <= 10; ++m) log->record(SessionId("talk"), message_record(m));
+  log->session_closed(SessionId("talk"), "closed", before);
+  for (int round = 0; round < 10; ++round) {
+    for (int one = 0; one < 1'000; ++one) {
+      open_and_close("empty" + std::to_string(round * 1'000 + one), "idle");
+    }
+    if (round == 0) continue;  // there is room for about a thousand
+    const std::string oldest = "empty" + std::to_string((round - 1) * 1'000);
+    ASSERT_TRUE(eventually([&] { return !find(*log, oldest); })) << round;
+  }
+  log->session_created(session_record("young"));
+  log->session_closed(SessionId("young"), "idle", wall_now());
+  EXPECT_EQ(history(*log, "talk").messages.size(), 10u);
+  EXPECT_TRUE(find(*log, "open"));
+  EXPECT_TRUE(find(*log, "crashed"));
+  EXPECT_TRUE(find(*log, "young"));
+  log.reset();
+  EXPECT_LT(std::filesystem::file_size(options.path), 1'500'000u) << "of 4 MB";
+  log = open(options);
+  EXPECT_EQ(history(*log, "talk").messages.size(), 10u);
+}
+
 TEST_F(LogTest, KeepsAtMostSoManyRowsOfClosedSessions) {
   const TemporaryDirectory directory;
   LogOptions options;

@@ -3,7 +3,7 @@
 #include "storage/answer.hpp"
 #include "storage/database_file.hpp"
 #include "storage/journal_fold.hpp"
-#include "storage/migrations.hpp"
+#include "storage/open_database.hpp"
 
 #include <algorithm>
 #include <sys/stat.h>
@@ -14,50 +14,18 @@ namespace {
 
 constexpr std::string_view kInMemory = ":memory:";
 
-// A checkpoint every 16 MiB of pages; after it the file of the write-ahead log is cut to the limit.
-Result<void> configure(Database& database, Durability durability) {
-  return database.execute(std::string("PRAGMA journal_mode = WAL; PRAGMA synchronous = ") +
-                          (durability == Durability::kStrict ? "FULL" : "NORMAL") +
-                          "; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 4096;"
-                          "PRAGMA journal_size_limit = 33554432; PRAGMA cache_size = -8192;"
-                          "PRAGMA temp_store = MEMORY");
-}
-
-Error explained(Error error, const std::string& path) {
-  error.explanation = "cannot use the database " + path + ": " + error.explanation;
-  if (error.suggested_actions.empty()) {
-    error.suggested_actions.push_back(
-        "set database.path to another file, or move this one and its -wal and -shm files away");
-  }
-  return error;
-}
-
-Result<Database> open_database(const std::string& path, Durability durability) {
-  auto database = Database::open(path);
-  if (!database) return explained(std::move(database.error()), path);
-  database->at_close(Database::AtClose::kLeave);
-  auto migrated = migrate(*database, path);
-  if (!migrated && migrated.error().suggested_actions.empty()) {
-    return explained(std::move(migrated.error()), path);
-  }
-  if (!migrated) return std::move(migrated.error());
-  database->at_close(Database::AtClose::kCheckpoint);
-  auto configured = configure(*database, durability);
-  if (!configured) return explained(std::move(configured.error()), path);
-  return database;
-}
-
 }  // namespace
 
 Result<SqliteLog::Opened> SqliteLog::open_store(const LogOptions& options, const Logger& log) {
   Opened opened;
   const bool in_memory = options.path == kInMemory;
+  UniqueFd lock;
   if (!in_memory) {
     auto usable = check_database_file(options.path);
     if (!usable) return std::move(usable.error());
     auto locked = lock_database(options.path);
     if (!locked) return std::move(locked.error());
-    opened.lock = std::move(*locked);
+    lock = std::move(*locked);
     auto writable = make_writable_file(options.path);
     if (!writable) return std::move(writable.error());
   }
@@ -79,6 +47,10 @@ Result<SqliteLog::Opened> SqliteLog::open_store(const LogOptions& options, const
   auto highest = opened.store->highest_session_number();
   if (!highest) return explained(std::move(highest.error()), options.path);
   opened.highest_number = *highest;
+  if (!in_memory) {
+    opened.place =
+        std::make_unique<DatabasePlace>(options.path, options.durability, std::move(lock));
+  }
   return opened;
 }
 
@@ -97,16 +69,16 @@ Result<std::unique_ptr<SqliteLog>> SqliteLog::open(asio::any_io_executor loop, L
 SqliteLog::SqliteLog(asio::any_io_executor loop, LogOptions options, Opened opened, Logger log)
     : loop_(std::move(loop)),
       path_(options.path),
-      lock_(std::move(opened.lock)),
       instance_id_(std::move(opened.instance_id)),
       run_(opened.run),
       redact_(options.redact),
       highest_number_(opened.highest_number),
-      writer_(std::move(opened.store), options, log) {
+      writer_(std::move(opened.store), std::move(opened.place), options, log) {
   if (path_ == kInMemory) return;
   journal_.emplace(path_, instance_id_, options.max_pending_bytes, std::move(log));
   writer_.when_segment_ends(
       [this](JournalSegment segment) { journal_->ended(std::move(segment)); });
+  writer_.when_moved([this] { journal_->begin_anew(); });
 }
 
 SqliteLog::~SqliteLog() {

@@ -1,7 +1,7 @@
 // The MessageLog that keeps its rows in SQLite. Made by MessageLog::open(); named here for tests.
 #pragma once
 
-#include "base/unique_fd.hpp"
+#include "storage/database_place.hpp"
 #include "storage/journal.hpp"
 #include "storage/log_writer.hpp"
 #include "storage/message_log.hpp"
@@ -45,7 +45,7 @@ class SqliteLog final : public MessageLog {
 
  private:
   struct Opened {
-    UniqueFd lock;
+    std::unique_ptr<DatabasePlace> place;  // none for a database in memory
     std::unique_ptr<MessageStore> store;
     std::string instance_id;
     std::int64_t run = 0;
@@ -67,7 +67,6 @@ class SqliteLog final : public MessageLog {
 
   const asio::any_io_executor loop_;
   const std::string path_;
-  const UniqueFd lock_;
   const std::string instance_id_;
   const std::int64_t run_;
   const std::function<std::optional<std::string>(std::string_view)> redact_;

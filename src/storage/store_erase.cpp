@@ -64,4 +64,40 @@ Result<EraseStep> MessageStore::erase(const SessionId& session) {
   return EraseStep{is_all};
 }
 
+Result<RetentionStep> MessageStore::forget_empty(const RetentionLimits& limits, WallTime now,
+                                                 std::int64_t after_number,
+                                                 const HasMore& has_more) {
+  struct Closed {
+    std::int64_t number;
+    WallTime at;
+  };
+  RetentionStep result{true, after_number, 0};
+  std::vector<Closed> empty;
+  {
+    Statement& closed = statements_->closed_sessions;
+    const ResetAtExit reset(closed);
+    closed.bind(1, after_number);
+    Step step = Step::kDone;
+    while ((step = closed.step()) == Step::kRow) {
+      result.done = false;
+      result.place = closed.column_number(0);
+      if (closed.column_number(4) != 0) continue;
+      if (has_more && has_more(closed.column_text(2), closed.column_text(3))) continue;
+      empty.push_back({result.place, WallTime(std::chrono::milliseconds(closed.column_number(1)))});
+    }
+    if (step == Step::kFailed) return failure("cannot read which sessions are empty");
+  }
+  if (empty.empty()) return result;
+  if (statements_->begin.run() != Step::kDone) return failure("cannot begin to delete");
+  bool intact = true;
+  for (const Closed& session : empty) {
+    if (!may_be_forgotten(limits, size(), session.at, now)) continue;
+    intact = statements_->delete_session.bind(1, session.number).run() == Step::kDone;
+    if (!intact) break;
+  }
+  if (intact && statements_->commit.run() == Step::kDone) return result;
+  auto problem = undone("cannot delete sessions without messages");
+  return std::move(problem.error());
+}
+
 }  // namespace relay::storage

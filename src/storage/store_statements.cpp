@@ -84,6 +84,9 @@ Result<std::unique_ptr<MessageStore::Statements>> MessageStore::Statements::prep
       make("SELECT place, first, last - first + 1 FROM runs WHERE session = ?1 ORDER BY first "
            "LIMIT ?2"),
       make("DELETE FROM sessions WHERE number = ?1"),
+      make("SELECT number, closed_at, isolation, cause, "
+           "EXISTS (SELECT 1 FROM runs WHERE runs.session = sessions.number) "
+           "FROM sessions WHERE number > ?1 AND closed_at IS NOT NULL ORDER BY number LIMIT 256"),
       make("SELECT first, last, place FROM runs WHERE session = ?1 AND first < ?2 "
            "ORDER BY first DESC"),
       make("SELECT rpc_id FROM messages WHERE place BETWEEN ?1 AND ?2 AND origin = ?3 "

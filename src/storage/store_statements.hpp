@@ -15,7 +15,7 @@ struct MessageStore::Statements {
   Statement find_session, list_sessions;
   Statement runs_from, messages_of_run, gaps_of_session;
   Statement runs_by_age, delete_run, shorten_run, delete_places;
-  Statement oldest_runs, delete_session;
+  Statement oldest_runs, delete_session, closed_sessions;
   Statement runs_before, requests_at;
   Statement progress, known_up_to, open_calls, unsent_answers;
   Statement written_order, page_count, free_pages;

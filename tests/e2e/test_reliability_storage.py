@@ -130,6 +130,52 @@ def test_a_clock_that_is_set_back_changes_nothing_but_times(make_relay, tmp_path
     relay.assert_serves()
 
 
+def test_a_database_that_is_deleted_or_replaced_is_put_back_with_all_it_had(make_relay, tmp_path):
+    relay = make_relay()
+    said_so_far = []
+
+    def talk():
+        text = f"said{len(said_so_far)}"
+        assert client.prompt_text(session, text) == text
+        said_so_far.append(text)
+
+    def check_after_kill():
+        kill(relay)
+        relay.start()
+        seen = events(relay, session)
+        assert seen.texts() == said_so_far and seen.problems == [] and seen.texts(GAP) == []
+        said_so_far.clear()
+
+    client = relay.http()
+    session = client.new(relay.workspace)
+    talk()
+    for path in relay.database.parent.glob(relay.database.name + "*"):
+        path.unlink()
+    wait_until(lambda: talk() or relay.database.exists(), "the database is there again")
+    talk()
+    assert "deleted or replaced under the running relay" in relay.log_text()
+    assert "stop the relay before you touch the files of database.path" in relay.log_text()
+    assert reasons(relay) == []
+    check_after_kill()
+
+    client = relay.http()
+    session = client.new(relay.workspace)
+    talk()
+    theirs = tmp_path / "theirs.db"
+    with contextlib.closing(sqlite3.connect(theirs)) as other:
+        other.execute("CREATE TABLE notes (text TEXT)")
+    before = theirs.read_bytes()
+    os.replace(theirs, relay.database)
+    wait_until(lambda: talk() or "log_unwritable" in reasons(relay), "ready is red")
+    assert "is a database of another application" in relay.management("/api/ready").text
+    talk()
+    os.replace(relay.database, theirs)
+    assert theirs.read_bytes() == before
+    wait_writable(relay)
+    talk()
+    check_after_kill()
+
+
 def test_what_no_memory_holds_becomes_a_gap_that_clients_are_told(make_relay):
     relay = make_relay({"database": {"max_pending_bytes": "1M"}})
     client = relay.http()
