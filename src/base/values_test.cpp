@@ -1,5 +1,6 @@
 // The small values: errors, results, ids, times, descriptors, log lines.
 #include "base/error.hpp"
+#include "base/error_advice.hpp"
 #include "base/log.hpp"
 #include "base/random_id.hpp"
 #include "base/result.hpp"
@@ -21,6 +22,7 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
+using ::testing::Not;
 
 TEST(Error, CollectsWhatIsKnown) {
   const Error error = make_error(ErrorType::kSlowClient, "why")
@@ -44,6 +46,15 @@ TEST(Error, EveryTypeHasANameOfItsOwn) {
   for (int type = 0; type <= last; ++type) names.insert(to_string(static_cast<ErrorType>(type)));
   EXPECT_EQ(names.size(), static_cast<std::size_t>(last) + 1);
   EXPECT_EQ(to_string(ErrorType::kSessionNotFound), "session_not_found");
+}
+
+TEST(UsualAdvice, IsThereForEveryType) {
+  for (int type = 0; type <= static_cast<int>(ErrorType::kShuttingDown); ++type) {
+    const Advice advice = usual_advice(static_cast<ErrorType>(type));
+    EXPECT_THAT(std::string(advice.cause), Not(IsEmpty())) << type;
+    EXPECT_THAT(std::string(advice.action), Not(IsEmpty())) << type;
+    EXPECT_NE(advice.cause, "the cause is not known") << type;
+  }
 }
 
 TEST(Result, IsAValueOrAnError) {

@@ -2,6 +2,7 @@
 
 #include "cli/json_access.hpp"
 #include "cli/terminal_text.hpp"
+#include "protocol/acp.hpp"
 
 #include <boost/json/serialize.hpp>
 
@@ -82,6 +83,11 @@ Failure explain(const json::object& error) {
   out += bullets("known", known);
   const std::string_view details = string_at(data, "details");
   if (type.empty()) {
+    const json::value* const code = error.if_contains("code");
+    if (code != nullptr && *code == acp::kAuthRequired) {
+      out += bullets("possible causes", {std::string(acp::kLoginCause)});
+      out += bullets("what to do", {std::string(acp::kLoginRemedy)});
+    }
     out += bullets("data", of_agent(error));
   } else if (!details.empty()) {
     out += bullets("details", {visible(details)});

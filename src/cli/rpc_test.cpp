@@ -8,6 +8,7 @@
 namespace relay::cli {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -80,6 +81,11 @@ TEST(ErrorView, MakesDoWithLess) {
       "error -32603: Internal error\n  data:\n    - details: quota used\n      up\n    - retry: 7");
   EXPECT_EQ(failure_of(R"({"id":1,"error":{"code":-32603,"message":"no","data":null}})").text,
             "error -32603: no");
+}
+
+TEST(ErrorView, SaysWhatHelpsWhenTheAgentWantsALogin) {
+  EXPECT_THAT(failure_of(R"({"id":1,"error":{"code":-32000,"message":"log in first"}})").text,
+              AllOf(HasSubstr("log in first"), HasSubstr("agent.env (ANTHROPIC_API_KEY")));
 }
 
 TEST(ErrorView, KnowsWhenATokenIsWanted) {

@@ -33,6 +33,12 @@ inline constexpr std::string_view kCancelRequest = "$/cancel_request";
 
 // JSON-RPC error code of a request that was cancelled.
 inline constexpr int kRequestCancelled = -32800;
+// Of an agent that wants to be logged in (ACP: auth_required), and what its operator does then.
+inline constexpr int kAuthRequired = -32000;
+inline constexpr std::string_view kLoginCause = "the agent wants to be logged in";
+inline constexpr std::string_view kLoginRemedy =
+    "give it its key with agent.env (ANTHROPIC_API_KEY for Claude, OPENAI_API_KEY for Codex, "
+    "GEMINI_API_KEY for Gemini)";
 
 // The relay's own notifications to clients. Extension methods begin with an underscore.
 inline constexpr std::string_view kTurnComplete = "_acp-relay/turn_complete";

@@ -1,5 +1,6 @@
 #include "protocol/rpc.hpp"
 
+#include "base/error_advice.hpp"
 #include "protocol/json_text.hpp"
 
 namespace relay::rpc {
@@ -13,6 +14,11 @@ std::string string_list(const std::vector<std::string>& items) {
   }
   out += ']';
   return out;
+}
+
+// With what usually holds when there is nothing better.
+std::string list_or(const std::vector<std::string>& items, std::string_view usual) {
+  return items.empty() ? string_list({std::string(usual)}) : string_list(items);
 }
 
 std::string state_object(const Error& error) {
@@ -75,11 +81,12 @@ int error_code(ErrorType type, Dialect dialect) {
 
 std::string error_object(const Error& error, Dialect dialect) {
   if (dialect == Dialect::kAcp && !error.agent_error.empty()) return error.agent_error;
+  const Advice usual = usual_advice(error.type);
   JsonObject data;
   data.text("error_type", to_string(error.type))
       .text("explanation", error.explanation)
-      .raw("possible_causes", string_list(error.possible_causes))
-      .raw("suggested_actions", string_list(error.suggested_actions))
+      .raw("possible_causes", list_or(error.possible_causes, usual.cause))
+      .raw("suggested_actions", list_or(error.suggested_actions, usual.action))
       .raw("relevant_state", state_object(error))
       .boolean("recoverable", error.recoverable);
   if (!error.details.empty()) data.text("details", error.details);

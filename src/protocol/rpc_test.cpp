@@ -30,6 +30,17 @@ TEST(RpcError, CarriesEverythingThatHelps) {
   EXPECT_EQ(data.at("recoverable"), true);
 }
 
+TEST(RpcError, HasACauseAndAnActionWhateverIsKnown) {
+  const Error error = make_error(ErrorType::kUnauthorized, "who are you");
+  const auto data = boost::json::parse(rpc::error_object(error, rpc::Dialect::kRelay))
+                        .as_object()
+                        .at("data")
+                        .as_object();
+  EXPECT_EQ(data.at("possible_causes").as_array().size(), 1u);
+  EXPECT_EQ(data.at("suggested_actions").as_array().at(0),
+            "send the header Authorization: Bearer <token>");
+}
+
 TEST(RpcError, NeverSaysLogInFirstOnAcp) {
   EXPECT_EQ(rpc::error_code(ErrorType::kSessionNotFound, rpc::Dialect::kAcp), -32002);
   EXPECT_EQ(rpc::error_code(ErrorType::kAgentExited, rpc::Dialect::kAcp), -32603);

@@ -1,5 +1,6 @@
 #include "session/agent_failure.hpp"
 
+#include "protocol/acp.hpp"
 #include "protocol/json_text.hpp"
 
 #include <boost/json.hpp>
@@ -108,9 +109,9 @@ Error agent_refused(std::string_view method, std::string_view error_json) {
   }
   error.details = error_json;
   error.agent_error = error_json;
-  if (code != nullptr && code->is_int64() && code->as_int64() == -32000) {
-    error.possible_causes = {"the agent wants to be logged in"};
-    error.suggested_actions = {"give it its key with agent.env"};
+  if (code != nullptr && code->is_int64() && code->as_int64() == acp::kAuthRequired) {
+    error.possible_causes = {std::string(acp::kLoginCause)};
+    error.suggested_actions = {std::string(acp::kLoginRemedy)};
   } else {
     error.suggested_actions = {"read details and the relay's log"};
   }

@@ -448,6 +448,8 @@ Task<void> Session::finish(AgentExit exit) {
                        : agent_exited(exit, router_->turn_running() ? "a turn" : "idle time");
     close_cause_ = std::string(to_string(close_error_.type)) + ": " +
                    (agent_failure_ ? agent_failure_->explanation : describe_exit(exit));
+    // Whoever waits for an answer gets it as one, which is counted there.
+    if (!router_->turn_running()) ++context_.metrics.errors[close_error_.type];
   }
   state_ = SessionState::kClosed;
   ++context_.metrics.agent_exits[exit_cause(exit, asked_to)];

@@ -78,6 +78,8 @@ Error out_of_memory(const ContainerOptions& options, const std::string& who) {
           .because("the work needs more memory than container.memory_limit allows")
           .suggest("raise container.memory_limit")
           .suggest("watch it with docker stats")
+          .suggest(
+              "run fewer sessions at a time (agent.max_concurrent_sessions) if the host is full")
           .with("oom_killed", true)
           .with("key", "container.memory_limit");
   if (options.memory_limit > 0) {
@@ -124,6 +126,7 @@ std::optional<Error> cause(const ContainerOptions& options, const EndedContainer
         .because("the file system of container.workspace_base_dir, or of the Engine, is full")
         .suggest("look with df -h and docker system df")
         .suggest("put container.workspace_base_dir on a larger file system")
+        .suggest("close sessions that are not used: acp-relay sessions close --idle")
         .with("key", "container.workspace_base_dir");
   }
   return std::nullopt;
@@ -202,6 +205,7 @@ std::optional<Error> starved(const ContainerOptions& options, const engine::Cont
                              options.cpu_limit, usage.cpu_throttled_periods, usage.cpu_periods))
         .suggest("raise container.cpu_limit")
         .suggest("raise container.startup_timeout")
+        .suggest("run fewer sessions at a time (agent.max_concurrent_sessions)")
         .with("key", "container.cpu_limit");
   }
   return std::nullopt;
