@@ -1,0 +1,124 @@
+#include "base/blocking_calls.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <gtest/gtest.h>
+
+#include <future>
+
+namespace relay {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+
+// Stands for a file system that answers only when it is told to.
+struct DeadMount {
+  std::promise<void> revived;
+  std::shared_future<void> alive = revived.get_future().share();
+
+  std::function<Result<int>()> call() const {
+    return [alive = alive] {
+      alive.wait();
+      return Result<int>(1);
+    };
+  }
+};
+
+class BlockingCallsTest : public testing::Test {
+ protected:
+  using Answer = std::shared_ptr<std::optional<Result<int>>>;
+
+  Answer ask(BlockingCalls& calls, std::function<Result<int>()> call) {
+    auto answer = std::make_shared<std::optional<Result<int>>>();
+    auto& stop = stops_.emplace_back();
+    asio::co_spawn(
+        loop_,
+        [&calls, call, answer]() -> Task<void> {
+          auto value = co_await calls.run("/mnt/x", call);
+          answer->emplace(std::move(value));
+        },
+        asio::bind_cancellation_slot(stop.slot(), [this](std::exception_ptr) { ++ended_; }));
+    return answer;
+  }
+  void run_until_ended(int count) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (ended_ < count && std::chrono::steady_clock::now() < deadline) {
+      loop_.restart();
+      loop_.run_one_for(milliseconds(10));
+    }
+    ASSERT_EQ(ended_, count);
+  }
+
+  asio::io_context loop_{1};
+  std::list<asio::cancellation_signal> stops_;
+  int ended_ = 0;
+};
+
+TEST_F(BlockingCallsTest, AnswerWhatTheCallReturns) {
+  BlockingCalls calls(loop_.get_executor(), 1, hours(1));
+  const auto first = ask(calls, [] { return Result<int>(7); });
+  const auto second = ask(calls, [] { return Result<int>(8); });
+  run_until_ended(2);
+  EXPECT_EQ(**first, 7);
+  EXPECT_EQ(**second, 8);
+}
+
+TEST_F(BlockingCallsTest, GiveUpNameThePathAndRefuseWhileEveryThreadHangs) {
+  DeadMount mount;
+  BlockingCalls calls(loop_.get_executor(), 1, milliseconds(20));
+  const auto first = ask(calls, mount.call());
+  run_until_ended(1);
+  ASSERT_FALSE(**first);
+  EXPECT_EQ((*first)->error().type, ErrorType::kWorkspaceUnavailable);
+  EXPECT_EQ((*first)->error().explanation, "/mnt/x does not answer");
+  const auto second = ask(calls, [] { return Result<int>(7); });
+  loop_.restart();
+  loop_.poll();
+  ASSERT_EQ(ended_, 2) << "refused at once";
+  EXPECT_FALSE(**second);
+  mount.revived.set_value();
+  loop_.restart();
+  loop_.run_one_for(std::chrono::seconds(20));  // the thread says that it is free
+  BlockingCalls patient(loop_.get_executor(), 1, hours(1));
+  const auto third = ask(patient, [] { return Result<int>(9); });
+  run_until_ended(3);
+  EXPECT_EQ(**third, 9);
+}
+
+TEST_F(BlockingCallsTest, LeaveNothingDanglingWhenTheAskerIsCancelled) {
+  DeadMount mount;
+  auto calls = std::make_unique<BlockingCalls>(loop_.get_executor(), 1, hours(1));
+  const auto answer = ask(*calls, mount.call());
+  loop_.poll();
+  stops_.back().emit(asio::cancellation_type::terminal);
+  run_until_ended(1);
+  calls.reset();
+  mount.revived.set_value();
+}
+
+TEST(Probe, AsksNothingFurtherWhileAQuestionIsOut) {
+  DeadMount mount;
+  Probe probe;
+  EXPECT_EQ(probe.ask([] { return 3; }, hours(1)), 3);
+  auto over = std::make_shared<std::promise<void>>();
+  const auto hang = [alive = mount.alive, over] {
+    alive.wait();
+    over->set_value();
+    return 0;
+  };
+  EXPECT_FALSE(probe.ask(hang, milliseconds(1)));
+  EXPECT_FALSE(probe.ask([] { return 4; }, hours(1)));
+  mount.revived.set_value();
+  over->get_future().wait();
+  std::optional<int> answer;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!answer && std::chrono::steady_clock::now() < deadline) {
+    answer = probe.ask([] { return 5; }, hours(1));
+  }
+  EXPECT_EQ(answer, 5);
+}
+
+}  // namespace
+}  // namespace relay
