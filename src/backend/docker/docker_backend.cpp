@@ -127,6 +127,10 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(std::shared_
     context_.depart(session);
     co_return nobody_waits();
   }
+  if (!context_.workspaces.answers()) {
+    context_.depart(session);
+    co_return does_not_answer(context_.options.workspace_base_dir);
+  }
   const WorkingDirectory where = planned->working_directory;
   const bool has_worked = context_.workspaces.has(session);
   const auto made = co_await make_directories(start->spec, planned->user, where);
@@ -176,7 +180,14 @@ Task<Result<ContainerPlan>> DockerBackend::plan(LaunchSpec spec) {
   plan.created = to_rfc3339(wall_now());
   plan.user = std::move(*user);
   plan.directories = session_directories(options.workspace_base_dir, spec.session);
-  plan.working_directory = choose_directory(spec.working_directory, options.mount_roots);
+  // A client names the directory; it may lie where no server answers.
+  const std::function<Result<WorkingDirectory>()> choose = [wanted = spec.working_directory,
+                                                            roots = options.mount_roots] {
+    return Result<WorkingDirectory>(choose_directory(wanted, roots));
+  };
+  auto chosen = co_await context_.calls.run(spec.working_directory, choose);
+  if (!chosen) co_return chosen.error();
+  plan.working_directory = std::move(*chosen);
   plan.launch = std::move(spec);
   co_return plan;
 }

@@ -18,6 +18,7 @@ DockerContext::DockerContext(DockerHost& shared_host, ContainerOptions container
       engine(host.engine),
       events(host.events),
       workspaces(executor, options, engine, host.instance, log),
+      calls(executor),
       background(executor, [this](const std::string& task, std::exception_ptr) {
         log.error("a task of the container backend failed", {{"task", task}});
       }) {}

@@ -8,6 +8,7 @@
 #include "backend/docker/docker_host.hpp"
 #include "backend/docker/workspaces.hpp"
 #include "base/async.hpp"
+#include "base/blocking_calls.hpp"
 #include "base/log.hpp"
 #include "base/strong_id.hpp"
 
@@ -44,6 +45,7 @@ class DockerContext {
   engine::EngineClient& engine;
   EngineEvents& events;
   Workspaces workspaces;
+  BlockingCalls calls;
   TaskScope background;
 
  private:

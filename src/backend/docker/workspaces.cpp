@@ -54,6 +54,22 @@ bool is_own(const std::string& path) {
   return ::lstat(path.c_str(), &owner) != 0 || owner.st_uid == ::geteuid();
 }
 
+// A local disk answers in microseconds; the loop waits no longer for one that may never.
+constexpr std::chrono::milliseconds kDiskAnswers(250);
+
+// 0, or an errno that says why nothing can be made in `base`: ENOSPC when the disk is full.
+std::function<int()> usable(std::string base) {
+  return [base = std::move(base)] {
+    constexpr std::uint64_t kTooLittle = 1u << 20;
+    if (::access(base.c_str(), W_OK | X_OK) != 0) return errno;
+    struct statvfs room = {};
+    if (::statvfs(base.c_str(), &room) != 0) return 0;
+    const bool full =
+        room.f_bavail * room.f_frsize < kTooLittle || (room.f_files > 0 && room.f_favail == 0);
+    return full ? ENOSPC : 0;
+  };
+}
+
 std::string read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
@@ -176,6 +192,7 @@ Task<Result<void>> Workspaces::make(SessionId session, ContainerUser user, Worki
 }
 
 Task<Result<void>> Workspaces::remove(SessionId session) {
+  if (!answers()) co_return does_not_answer(options_.workspace_base_dir);
   const SessionDirectories directories = session_directories(options_.workspace_base_dir, session);
   std::error_code failure;
   if (!fs::exists(fs::symlink_status(directories.root, failure))) co_return Result<void>();
@@ -222,17 +239,19 @@ std::vector<SessionId> Workspaces::all() const {
   return sessions;
 }
 
+bool Workspaces::answers() const {
+  return probe_.ask(usable(options_.workspace_base_dir), kDiskAnswers).has_value();
+}
+
 bool Workspaces::disk_is_full() const {
-  constexpr std::uint64_t kTooLittle = 1u << 20;
-  struct statvfs room = {};
-  if (::statvfs(options_.workspace_base_dir.c_str(), &room) != 0) return false;
-  return room.f_bavail * room.f_frsize < kTooLittle || (room.f_files > 0 && room.f_favail == 0);
+  return probe_.ask(usable(options_.workspace_base_dir), kDiskAnswers) == ENOSPC;
 }
 
 std::optional<Error> Workspaces::unusable() const {
   const std::string& base = options_.workspace_base_dir;
-  if (::access(base.c_str(), W_OK | X_OK) != 0) return unavailable("cannot write in", base, errno);
-  if (disk_is_full()) return unavailable("cannot write in", base, ENOSPC);
+  const std::optional<int> failure = probe_.ask(usable(base), kDiskAnswers);
+  if (!failure) return does_not_answer(base).with("key", std::string(kKey));
+  if (*failure != 0) return unavailable("cannot write in", base, *failure);
   return std::nullopt;
 }
 

@@ -12,6 +12,7 @@
 #include "backend/docker/container_user.hpp"
 #include "backend/docker/workspace.hpp"
 #include "base/async.hpp"
+#include "base/blocking_calls.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "engine/client.hpp"
@@ -51,9 +52,14 @@ class Workspaces {
   // Sessions whose directories this relay's instance has made.
   std::vector<SessionId> all() const;
 
+  // Whether the file system of the base directory answers, within a quarter of a second.
+  bool answers() const;
+
+  // False as well when it does not answer.
   bool disk_is_full() const;
 
-  // Why no session can be made there now: the disk is full, or the base directory is gone.
+  // Why no session can be made there now: the disk is full or does not answer, or the base
+  // directory is gone.
   std::optional<Error> unusable() const;
 
  private:
@@ -78,6 +84,7 @@ class Workspaces {
   engine::EngineClient& engine_;
   std::string instance_;
   Logger log_;
+  mutable Probe probe_;
 };
 
 }  // namespace relay

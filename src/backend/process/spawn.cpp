@@ -133,7 +133,7 @@ bool holds_nul(const SpawnRequest& request) {
 
 }  // namespace
 
-Result<ChildProcess> spawn(const SpawnRequest& request) {
+Result<std::string> check_request(const SpawnRequest& request) {
   if (holds_nul(request)) {
     return start_failed("the agent's command, arguments, environment or directory hold a NUL byte",
                         request.command)
@@ -143,12 +143,21 @@ Result<ChildProcess> spawn(const SpawnRequest& request) {
   if (!file) return file.error();
   const Result<void> usable = check_working_directory(request.working_directory);
   if (!usable) return usable.error();
+  return file;
+}
 
+Result<ChildProcess> spawn(const SpawnRequest& request) {
+  const Result<std::string> file = check_request(request);
+  if (!file) return file.error();
+  return spawn_checked(request, *file);
+}
+
+Result<ChildProcess> spawn_checked(const SpawnRequest& request, const std::string& file) {
   Pipe input;
   Pipe output;
   Pipe errors;
   for (Pipe* pipe : {&input, &output, &errors}) {
-    if (const int failure = open_pipe(*pipe); failure != 0) return explain(failure, *file);
+    if (const int failure = open_pipe(*pipe); failure != 0) return explain(failure, file);
   }
   std::vector<std::string> arguments{request.command};
   arguments.insert(arguments.end(), request.args.begin(), request.args.end());
@@ -160,7 +169,7 @@ Result<ChildProcess> spawn(const SpawnRequest& request) {
 
   ChildProcess child;
   ChildPlan plan;
-  plan.file = file->c_str();
+  plan.file = file.c_str();
   plan.arguments = argv.data();
   plan.environment = envp.data();
   plan.directory = request.working_directory.c_str();
@@ -169,13 +178,13 @@ Result<ChildProcess> spawn(const SpawnRequest& request) {
   plan.errors = errors.write.get();
   plan.open_files = open_files_at_start();
   if (const int failure = start_child(plan, child.pid); failure != 0) {
-    return explain(failure, *file);
+    return explain(failure, file);
   }
   child.pidfd.reset(static_cast<int>(::syscall(SYS_pidfd_open, child.pid, 0)));
   if (!child.pidfd) {
     const int failure = errno;
     kill_and_reap(child.pid);
-    return explain(failure, *file);
+    return explain(failure, file);
   }
   child.input = std::move(input.write);
   child.output = std::move(output.read);

@@ -32,6 +32,14 @@ struct ChildProcess {
   UniqueFd errors;
 };
 
+// The file to execute, when the request can be carried out as far as the file system tells. May
+// take as long as a file system takes to answer.
+Result<std::string> check_request(const SpawnRequest& request);
+
+// Starts `file`, which check_request() has named.
+Result<ChildProcess> spawn_checked(const SpawnRequest& request, const std::string& file);
+
+// Both at once, for programs and directories of the relay's own.
 Result<ChildProcess> spawn(const SpawnRequest& request);
 
 // The file that `command` names: searched in the directories of `path`, or, with a slash in it,
