@@ -46,6 +46,7 @@ std::unique_ptr<AgentBackend> open_process(const config::Config& config,
                                            const AgentsContext& context, Logger log) {
   ProcessOptions options = process_options(config, demo_agent_path());
   options.redact = context.redact;
+  options.instance = context.instance;
   return std::make_unique<ProcessBackend>(context.executor, std::move(options), std::move(log));
 }
 

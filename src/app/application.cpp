@@ -1,6 +1,7 @@
 #include "app/application.hpp"
 
 #include "app/settings.hpp"
+#include "backend/process/leftovers.hpp"
 #include "backend/stderr_tail.hpp"
 #include "base/random_id.hpp"
 #include "config/print.hpp"
@@ -97,7 +98,11 @@ Task<Result<void>> Application::open() {
 
 Task<Result<void>> Application::open_agents() {
   AgentsContext context{executor_, message_log_->instance_id(), {}, {}, log_};
-  if (context.instance.empty()) context.instance = random_hex(16);
+  if (context.instance.empty()) {
+    context.instance = random_hex(16);
+  } else {
+    end_leftovers(context.instance, log_);
+  }
   context.keep = [this](SessionId id) { return is_to_be_kept(std::move(id)); };
   context.redact = [redactor = redactor_](std::string line) {
     // What is longer was cut, perhaps within a secret.

@@ -8,6 +8,7 @@ import time
 import httpx
 import pytest
 
+from harness import processes
 from harness.deadline import wait_until
 from harness.http_client import RelayError, read_events, text_of
 from harness.relay import DEMO_AGENT, scripted
@@ -66,6 +67,28 @@ def test_an_agent_ends_with_a_relay_that_is_killed(make_relay):
     relay.send_signal(signal.SIGKILL)
     relay.wait()
     relay.check_nothing_left()
+
+
+def test_what_agents_of_a_killed_relay_have_started_ends_with_the_next_start(make_relay, tmp_path):
+    """And nothing of another relay."""
+    relays, helpers = [], []
+    for name in ("one", "another"):
+        path = tmp_path / name
+        relay = make_relay({"agent": scripted("grandchild", str(path))})
+        relay.http().new(relay.workspace)
+        wait_until(lambda path=path: path.exists() and path.read_text(), "the helper runs")
+        relay.remember_children()
+        pid = int(path.read_text())
+        helpers.append(next(one for one in relay.seen if one[0] == pid))
+        relays.append(relay)
+    relays[0].send_signal(signal.SIGKILL)
+    relays[0].wait()
+    assert processes.alive(helpers[0]), "the kernel ends the agent only"
+    relays[0].start()
+    # Its new parent may take a moment to reap it.
+    wait_until(lambda: not processes.alive(helpers[0]), "the helper is gone")
+    wait_until(lambda: "an earlier run left behind" in relays[0].log_text(), "the log says so")
+    assert processes.alive(helpers[1])
 
 
 def test_a_stubborn_agent_cannot_hold_the_relay(make_relay):

@@ -1,5 +1,6 @@
 #include "backend/process/process_backend.hpp"
 
+#include "backend/process/leftovers.hpp"
 #include "backend/process/process_agent.hpp"
 
 #include <filesystem>
@@ -21,8 +22,12 @@ ProcessBackend::ProcessBackend(asio::any_io_executor executor, ProcessOptions op
     : executor_(std::move(executor)),
       options_(std::make_shared<const ProcessOptions>(std::move(options))),
       inherited_(inherited_environment(::environ)),
+      mark_(options_->instance.empty()
+                ? EnvironmentList()
+                : EnvironmentList{{std::string(kAgentMark), agent_mark(options_->instance)}}),
       working_directory_(options_->working_directory.empty() ? current_directory()
                                                              : options_->working_directory),
+      calls_(executor_),
       scratch_(std::make_shared<ScratchBuffer>()),
       log_(std::move(log)) {}
 
@@ -30,10 +35,15 @@ Task<Result<std::unique_ptr<Agent>>> ProcessBackend::launch(LaunchSpec spec) {
   SpawnRequest request;
   request.command = options_->command;
   request.args = options_->args;
-  request.environment = merge_environments(inherited_, options_->env, spec.environment);
+  request.environment = merge_environments(
+      merge_environments(inherited_, options_->env, spec.environment), mark_, {});
   request.working_directory =
       spec.working_directory.empty() ? working_directory_ : spec.working_directory;
-  Result<ChildProcess> child = spawn(request);
+  // A client names the directory; it may lie where no server answers.
+  const std::function<Result<std::string>()> check = [request] { return check_request(request); };
+  const Result<std::string> file = co_await calls_.run(request.working_directory, check);
+  if (!file) co_return file.error();
+  Result<ChildProcess> child = spawn_checked(request, *file);
   if (!child) co_return std::move(child.error());
 
   Logger log = log_.with("session", spec.session.value());

@@ -9,6 +9,7 @@
 #include "backend/agent_backend.hpp"
 #include "backend/process/process_options.hpp"
 #include "backend/process/running_child.hpp"
+#include "base/blocking_calls.hpp"
 
 #include <memory>
 
@@ -31,7 +32,9 @@ class ProcessBackend final : public AgentBackend {
   asio::any_io_executor executor_;
   std::shared_ptr<const ProcessOptions> options_;
   EnvironmentList inherited_;
+  EnvironmentList mark_;  // the next run knows by it what this one left behind
   std::string working_directory_;
+  BlockingCalls calls_;
   std::shared_ptr<ScratchBuffer> scratch_;
   Logger log_;
 };

@@ -15,6 +15,7 @@ struct ProcessOptions {
   std::vector<std::string> args;
   EnvironmentList env;            // added to what agents inherit, in this order
   std::string working_directory;  // absolute; empty: where the relay was started
+  std::string instance;           // names the relay in the mark of its agents; empty: no mark
   std::size_t max_line_bytes = 32 * 1024 * 1024;
   std::size_t max_stderr_bytes = 64 * 1024;
   unsigned stderr_lines_per_second = 50;  // shown in the log; the rest is counted
