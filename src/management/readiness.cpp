@@ -30,6 +30,10 @@ std::string_view remedy(std::string_view reason) {
   if (reason == "descriptors_low") {
     return "raise the limit of open files (ulimit -n, LimitNOFILE=), or close sessions";
   }
+  if (reason == "workspace_unavailable") {
+    return "the disk of container.workspace_base_dir is full or does not answer, or the directory "
+           "is gone: look with timeout 5 df -h";
+  }
   if (reason == "shutting_down") return "wait until the relay is back";
   return {};
 }

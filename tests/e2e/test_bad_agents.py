@@ -201,7 +201,7 @@ def test_the_environment_is_what_the_configuration_says(make_relay):
     names = {line.split("=")[0] for line in lines if line}
     assert {"PATH", "HOME", "GREETING", "LC_TIME"} <= names
     assert "EDITOR=vi" in lines and "GREETING=hi" in lines
-    assert names <= {"PATH", "HOME", "TERM", "LANG", "GREETING", "EDITOR"} | {
+    assert names <= {"PATH", "HOME", "TERM", "LANG", "GREETING", "EDITOR", "ACP_AGENT_OF_RELAY"} | {
         name for name in names if name.startswith("LC_")}
 
 
