@@ -25,6 +25,8 @@ class RunningServer {
 
   std::uint16_t port() const { return port_; }
   std::size_t connections();
+  // What `ask` returns on the server's thread.
+  std::size_t on_loop(const std::function<std::size_t()>& ask);
   // Runs Server::stop and waits for it.
   void stop(std::chrono::milliseconds deadline);
 

@@ -46,8 +46,12 @@ RunningServer::~RunningServer() {
 }
 
 std::size_t RunningServer::connections() {
+  return on_loop([this] { return server_->connections(); });
+}
+
+std::size_t RunningServer::on_loop(const std::function<std::size_t()>& ask) {
   std::promise<std::size_t> answer;
-  asio::post(loop_, [&] { answer.set_value(server_->connections()); });
+  asio::post(loop_, [&] { answer.set_value(ask()); });
   return answer.get_future().get();
 }
 
