@@ -45,7 +45,7 @@ def upgrade(port, extra=b"", host="127.0.0.1", path=b"/"):
     return connection, rest
 
 
-def frame(payload, opcode=1, fin=True, masked=True, reserved=0, length=None):
+def frame(payload, opcode=1, fin=True, masked=True, reserved=0, length=None, mask=None):
     """One WebSocket frame as a client sends it; the arguments allow to break the rules."""
     size = len(payload) if length is None else length
     head = bytes([(0x80 if fin else 0) | reserved << 4 | opcode])
@@ -58,7 +58,7 @@ def frame(payload, opcode=1, fin=True, masked=True, reserved=0, length=None):
         head += bytes([mask_bit | 127]) + struct.pack(">Q", size)
     if not masked:
         return head + payload
-    mask = os.urandom(4)
+    mask = mask or os.urandom(4)
     return head + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
 
 

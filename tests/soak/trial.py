@@ -1,0 +1,181 @@
+"""What every trial shares: its relay, its clock, a watch on the relay's health, and the judgement at the end.
+
+A trial is a function run(trial). It starts relays with trial.start(), asks trial.time_is_up() in its loops, tells
+trial.progress(), and returns what was held, in words. What is wrong goes to trial.problem(); an exception is one,
+too.
+"""
+import collections
+import contextlib
+import pathlib
+import random
+import shutil
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+import httpx
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+
+from harness import processes, schema  # noqa: E402  the path above must come first
+from harness.deadline import SCALE, Late, wait_until  # noqa: E402
+from harness.relay import Relay, run_cli  # noqa: E402
+
+HEALTH_SECONDS = 5 * SCALE  # an answer to GET /api/health, whatever else goes on
+# What is wrong with the request itself: not to send that is the remedy.
+OF_THE_REQUEST = ("parse_error", "invalid_request", "invalid_params", "method_not_found", "message_too_large")
+SHOWN = 8  # problems of a trial that are printed; all are counted
+
+
+def memory(pid, name):
+    """MiB of VmRSS or VmHWM."""
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text("ascii").splitlines():
+        if line.startswith(name + ":"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+class Watch:
+    """Asks for the relay's health several times a second, in a thread of its own."""
+
+    def __init__(self, relay, problem):
+        self.relay, self.problem = relay, problem
+        self.slowest, self.asked = 0.0, 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        with httpx.Client(timeout=HEALTH_SECONDS) as client:
+            while not self._over.wait(0.2):
+                begun = time.monotonic()
+                try:
+                    status = client.get(self.relay.management_url + "/api/health").status_code
+                    if status != 200:
+                        self.problem(f"GET /api/health is answered with {status}")
+                except httpx.HTTPError as failure:
+                    if not self._over.is_set():
+                        self.problem(f"GET /api/health within {HEALTH_SECONDS:.0f} s: {failure!r}")
+                self.slowest = max(self.slowest, time.monotonic() - begun)
+                self.asked += 1
+
+    def stop(self):
+        self._over.set()
+        self._thread.join()
+
+
+class Trial:
+    def __init__(self, name, size, seed, seconds):
+        self.name, self.size, self.seed, self.seconds = name, size, seed, seconds
+        self.random = random.Random(f"{seed} {name}")
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="acp-soak.", dir="/tmp"))
+        self.problems = collections.Counter()
+        self.relay = self.watch = None
+        self.measured = {}
+        self.still_serves = lambda relay: relay.assert_serves()
+        self.memory_slack = 64  # MiB that may stay above the start
+        self._shown_at = time.monotonic()
+
+    # What a trial calls.
+    def start(self, config=None, **options):
+        """A relay that serves, measured after a first session and watched from here on."""
+        kind = options.pop("kind", Relay)
+        base = {"log": {"level": "error"}}
+        self.relay = kind(self.directory / "relay", {**base, **(config or {})}, **options).start()
+        return self.relay
+
+    def measure(self):
+        """What the relay holds now is what it may hold at the end."""
+        pid = self.relay.pid
+        self.measured = {"memory": memory(pid, "VmRSS"), "descriptors": processes.descriptors(pid),
+                         "children": len(self.relay.agents())}
+        self.watch = Watch(self.relay, self.problem)
+
+    def stop_watching(self):
+        if self.watch:
+            self.watch.stop()
+
+    def time_is_up(self):
+        return time.monotonic() - self._begun > self.seconds
+
+    def progress(self, done, what):
+        """At most one line in five seconds."""
+        if time.monotonic() - self._shown_at > 5:
+            self._shown_at = time.monotonic()
+            print(f"  {self.name}: {done:,} of {self.size:,} {what}, {time.monotonic() - self._begun:.0f} s, relay "
+                  f"{memory(self.relay.pid, 'VmRSS'):.0f} MiB", flush=True)
+
+    def problem(self, text):
+        self.problems[text[:1000]] += 1
+
+    def check_error(self, error, where):
+        """An error of the relay's own is complete: its explanation says the cause, and there is a remedy."""
+        try:
+            data = schema.check_error(error)
+        except Exception as failure:  # a JSON of any other form
+            self.problem(f"{where}: {str(failure)[:300]}: {str(error)[:400]}")
+            return {}
+        if data and data["error_type"] not in OF_THE_REQUEST and not data["suggested_actions"]:
+            self.problem(f"{where}: an error without a remedy: {error}")
+        return data
+
+    def close_sessions(self):
+        """The operator ends what is open."""
+        code, _, errors = run_cli("sessions", "close", "--all", relay=self.relay)
+        if code:
+            self.problem(f"acp-relay sessions close --all: {errors}")
+
+    def settle(self):
+        """Waits until the relay holds no more than at measure(), and says what it holds."""
+        pid, before = self.relay.pid, self.measured
+        bounds = {"descriptors": (lambda: processes.descriptors(pid), before["descriptors"] + 4),
+                  "agents": (lambda: len(self.relay.agents()), before["children"]),
+                  "MiB": (lambda: memory(pid, "VmRSS"), before["memory"] + self.memory_slack)}
+        for name, (value, bound) in bounds.items():
+            try:
+                wait_until(lambda value=value, bound=bound: value() <= bound, name, 30, every=0.1)
+            except Late:
+                self.problem(f"{value():.0f} {name} are left, at most {bound:.0f} are allowed")
+        after = {"memory": memory(pid, "VmRSS"), "descriptors": processes.descriptors(pid)}
+        return (f"memory {before['memory']:.0f} -> {after['memory']:.0f} MiB, at most {memory(pid, 'VmHWM'):.0f}; "
+                f"descriptors {before['descriptors']} -> {after['descriptors']}")
+
+    # How it goes.
+    def run(self, body):
+        print(f"{self.name}: {self.size:,}, seed {self.seed}", flush=True)
+        self._begun = time.monotonic()
+        held, left = "nothing", ""
+        try:
+            held = body(self)
+            self.stop_watching()
+            if not self.relay.running():
+                self.problem(f"the relay ended with {self.relay.process.returncode}")
+            else:
+                self.still_serves(self.relay)
+                left = self.settle()
+                self.relay.stop()
+                left += "; no process, container or open row is left, exit code 0"
+        except Exception as failure:  # what failed is the trial's result
+            place = traceback.extract_tb(failure.__traceback__)[-1]
+            self.problem(f"{type(failure).__name__} at {pathlib.Path(place.filename).name}:{place.lineno}: {failure}")
+        finally:
+            self.stop_watching()
+            if self.relay:
+                self.relay.kill()
+        return self._tell(held, left)
+
+    def _tell(self, held, left):
+        for text, times in self.problems.most_common(SHOWN):
+            print(f"  {self.name}: {times} x {text}")
+        if self.problems:
+            left += f"; kept for you: {self.directory}"
+        else:
+            with contextlib.suppress(OSError):
+                shutil.rmtree(self.directory)
+        if self.watch and self.watch.asked:
+            left += f"; health asked {self.watch.asked} times, at most {self.watch.slowest:.2f} s"
+        verdict = f"FAILED ({sum(self.problems.values())} problems)" if self.problems else "ok"
+        print(f"{self.name}: {verdict}: {held}; {left}; {time.monotonic() - self._begun:.0f} s", flush=True)
+        return not self.problems
