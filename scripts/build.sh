@@ -72,7 +72,7 @@ show_progress() {
       shown=$((SECONDS - started))
       printf -v text '[%3d/%d] building %s' "$built" "$all" "$directory"
       [[ $shown -lt 5 ]] || text+=", about $((shown * (all - built) / built)) s left"
-      printf '%s%s%s' "$before" "$text" "$after"
+      printf '%s%s%s' "$before" "$text${RELAY_BUILD_NEXT:+, then $RELAY_BUILD_NEXT}" "$after"
     elif [[ ! $line =~ ^(ninja: (no work to do|Entering directory)|.*Re-checking globbed directories) ]]; then
       printf '%s\n' "$line"
     fi

@@ -40,7 +40,7 @@ choose_isolation() {
 }
 
 "$root/scripts/install.sh" build
-"$root/scripts/build.sh" release
+RELAY_BUILD_NEXT="the relay starts" "$root/scripts/build.sh" release
 
 arguments=("$@")
 given=no

@@ -211,6 +211,7 @@ SessionOptions session_options(const config::Config& config, Isolation isolation
   options.max_clients = config.sessions.max_clients;
   options.durable_first = config.database.durability == config::Durability::kStrict;
   options.client_env = config.agent.client_env;
+  if (contained) options.network = config.container.network_mode;
   if (!options.router.strip_client_disk) {
     options.client_capabilities =
         R"({"fs":{"readTextFile":true,"writeTextFile":true},"terminal":true})";

@@ -233,6 +233,10 @@ TEST(StartupLines, NameTheEngineOrWhyThereIsNone) {
   const std::string contained = startup_lines(config, running);
   EXPECT_THAT(contained, HasSubstr("image agents/mine:1"));
   EXPECT_THAT(contained, HasSubstr("container: one for each session, network none, by Docker"));
+  EXPECT_THAT(contained, HasSubstr("  network     none: no model can be reached"));
+  config.container.network_mode = "bridge";
+  EXPECT_THAT(startup_lines(config, running), Not(HasSubstr("  network ")));
+  config.container.network_mode = "none";
   running.engine.clear();
   running.agent = "my-agent";
   running.no_containers_because = "nobody listens";

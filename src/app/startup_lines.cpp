@@ -77,6 +77,11 @@ std::string startup_lines(const config::Config& config, const Running& running) 
                          access(config, Listener::kManagement, generated) + ")");
   line("agent", agent(config, running));
   line("isolation", isolation(config, running));
+  if (!running.engine.empty() && config.container.network_mode == "none") {
+    line("network",
+         "none: no model can be reached from a container; container.network_mode: bridge "
+         "lets agents out");
+  }
   for (std::size_t i = 0; i < running.agents.size(); ++i) {
     line(i == 0 ? "agents" : "", named_agent(config.agents[i], running.agents[i]));
   }

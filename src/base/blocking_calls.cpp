@@ -37,90 +37,107 @@ Error does_not_answer(const std::string& path) {
       .retryable();
 }
 
-struct BlockingCalls::Call {
-  Call(asio::any_io_executor executor, std::function<void()> to_do)
-      : body(std::move(to_do)), done(std::move(executor)) {}
+// The loop's side. Its timers must not outlive the loop, so no thread holds it.
+struct BlockingCalls::Waiting {
+  explicit Waiting(const asio::any_io_executor& loop) : freed(loop) {}
 
-  std::function<void()> body;
-  Event done;         // the rest is the loop's
-  bool late = false;  // nobody waits for it any more
-};
-
-struct BlockingCalls::Shared {
-  explicit Shared(const asio::any_io_executor& loop) : executor(loop), freed(loop) {}
-
-  std::mutex mutex;
-  bool closed = false;  // under the mutex: the loop may be gone
-  asio::any_io_executor executor;
   Wakeup freed;
   std::size_t running = 0;
   std::size_t late = 0;
 };
 
+struct BlockingCalls::Call {
+  std::function<void()> body;
+  Event* done = nullptr;  // the loop's; null: nobody waits for it
+  bool late = false;      // the loop's
+};
+
+// What a thread comes back through.
+struct BlockingCalls::Door {
+  Door(asio::any_io_executor loop, std::weak_ptr<Waiting> behind)
+      : executor(std::move(loop)), waiting(std::move(behind)) {}
+
+  std::mutex mutex;
+  bool closed = false;  // under the mutex: the loop may be gone
+  asio::any_io_executor executor;
+  std::weak_ptr<Waiting> waiting;
+};
+
 BlockingCalls::BlockingCalls(asio::any_io_executor executor, std::size_t most,
                              std::chrono::milliseconds limit)
-    : shared_(std::make_shared<Shared>(executor)), most_(most), limit_(limit) {}
+    : waiting_(std::make_shared<Waiting>(executor)),
+      door_(std::make_shared<Door>(executor, waiting_)),
+      most_(most),
+      limit_(limit) {}
 
 BlockingCalls::~BlockingCalls() {
-  const std::lock_guard lock(shared_->mutex);
-  shared_->closed = true;
+  const std::lock_guard lock(door_->mutex);
+  door_->closed = true;
 }
 
-bool BlockingCalls::start(const std::shared_ptr<Shared>& shared,
-                          const std::shared_ptr<Call>& call) {
-  return start_thread([shared, call] {
+bool BlockingCalls::start(const std::shared_ptr<Door>& door, const std::shared_ptr<Call>& call) {
+  return start_thread([door, call] {
     call->body();
-    const std::lock_guard lock(shared->mutex);
-    if (shared->closed) return;
-    asio::post(shared->executor, [shared, call] {
-      --shared->running;
-      if (call->late) --shared->late;
-      call->done.happen();
-      shared->freed.notify();
+    const std::lock_guard lock(door->mutex);
+    if (door->closed) return;
+    asio::post(door->executor, [door, call] {
+      if (call->done != nullptr) call->done->happen();
+      const std::shared_ptr<Waiting> waiting = door->waiting.lock();
+      if (!waiting) return;
+      --waiting->running;
+      if (call->late) --waiting->late;
+      waiting->freed.notify();
     });
   });
 }
 
 Task<Result<void>> BlockingCalls::run_until_limit(std::string path, std::function<void()> body) {
   using namespace boost::asio::experimental::awaitable_operators;
-  const auto shared = shared_;
+  const auto waiting = waiting_;
+  const auto door = door_;
   const auto deadline = std::chrono::steady_clock::now() + limit_;
-  while (shared->running >= most_) {
+  while (waiting->running >= most_) {
     const auto left = deadline - std::chrono::steady_clock::now();
-    if (shared->late >= most_ || left <= std::chrono::steady_clock::duration::zero()) {
+    if (waiting->late >= most_ || left <= std::chrono::steady_clock::duration::zero()) {
       Error error = does_not_answer(path);
       error.explanation = "cannot look at " + path + ": other directories do not answer";
       co_return error;
     }
-    auto turn = shared->freed.wait();
+    auto turn = waiting->freed.wait();
     auto clock = sleep_for(left);
     co_await (std::move(turn) || std::move(clock));
   }
-  const auto call = std::make_shared<Call>(shared->executor, std::move(body));
-  ++shared->running;
-  if (!start(shared, call)) {
-    --shared->running;
+  const auto call = std::make_shared<Call>();
+  call->body = std::move(body);
+  ++waiting->running;
+  if (!start(door, call)) {
+    --waiting->running;
     co_return make_error(ErrorType::kWorkspaceUnavailable,
                          "the system allows no more threads to look at " + path)
         .suggest("raise the limit of processes (ulimit -u, TasksMax=)")
         .with("path", path)
         .retryable();
   }
-  const auto count_as_late = [&shared, &call] {
-    call->late = true;
-    ++shared->late;
-    shared->freed.notify();  // who waits for a turn may wait in vain
+  Event done(door->executor);
+  // However this ends: a call that still runs is late, and does not find the event any more.
+  struct Leaving {
+    Call& call;
+    Waiting& waiting;
+    const Event& done;
+    ~Leaving() {
+      call.done = nullptr;
+      if (done.happened()) return;
+      call.late = true;
+      ++waiting.late;
+      waiting.freed.notify();  // who waits for a turn may wait in vain
+    }
   };
-  try {
-    auto answer = call->done.wait();
-    auto clock = sleep_for(deadline - std::chrono::steady_clock::now());
-    co_await (std::move(answer) || std::move(clock));
-  } catch (...) {
-    if (!call->done.happened()) count_as_late();
-    throw;
-  }
-  if (call->done.happened()) co_return Result<void>();
-  count_as_late();
+  const Leaving leaving{*call, *waiting, done};
+  call->done = &done;
+  auto answer = done.wait();
+  auto clock = sleep_for(deadline - std::chrono::steady_clock::now());
+  co_await (std::move(answer) || std::move(clock));
+  if (done.happened()) co_return Result<void>();
   co_return does_not_answer(path);
 }
 

@@ -44,13 +44,15 @@ class BlockingCalls {
   }
 
  private:
-  struct Shared;
+  struct Waiting;
+  struct Door;
   struct Call;
 
   Task<Result<void>> run_until_limit(std::string path, std::function<void()> body);
-  static bool start(const std::shared_ptr<Shared>& shared, const std::shared_ptr<Call>& call);
+  static bool start(const std::shared_ptr<Door>& door, const std::shared_ptr<Call>& call);
 
-  std::shared_ptr<Shared> shared_;
+  std::shared_ptr<Waiting> waiting_;
+  std::shared_ptr<Door> door_;
   std::size_t most_;
   std::chrono::milliseconds limit_;
 };

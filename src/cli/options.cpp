@@ -188,6 +188,9 @@ void Parser::add_sessions() {
       app_.add_subcommand("sessions", "Look at sessions, end, export and import them");
   sessions->require_subcommand(1);
   sessions->footer(kSessionsFooter);
+  // Also before the command: acp-relay sessions --url URL history ID.
+  add_relay_options(sessions, false);
+  add_management_option(sessions);
   constexpr const char* kJson = "Print JSON for machines";
 
   list_app_ = sessions->add_subcommand("list", "Sessions, newest first");

@@ -155,6 +155,10 @@ TEST(CommandLine, ReadsCheckConfig) {
   EXPECT_TRUE(parsed<CheckConfigCommand>({"check-config", "--config=a.yaml"}).file_given);
   EXPECT_EQ(parsed<CheckConfigCommand>({"check-config", "-config", "a.yaml"}).file, "a.yaml");
   EXPECT_EQ(parsed<ServeCommand>({"-config", "a.yaml"}).config, "a.yaml");
+  const auto history =
+      parsed<HistoryCommand>({"sessions", "--url", "http://a:1", "history", "sess_1"});
+  EXPECT_EQ(history.relay.url, "http://a:1");
+  EXPECT_EQ(history.session, "sess_1");
   EXPECT_EQ(parsed<ServeCommand>({"serve", "-config=a.yaml"}).config, "a.yaml");
 }
 

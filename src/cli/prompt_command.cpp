@@ -78,12 +78,13 @@ class PromptRun {
       print_created(*created);
       settings = *created;
     }
+    const std::string silence = silence_note(settings);
     const Outcome<void> ready = co_await adjust(client, session, std::move(settings));
     if (!ready) {
       if (is_new) co_await close_unused(client, session);
       co_return report(ready.error());
     }
-    Turn turn(executor_, access_, command_, session, out_, err_);
+    Turn turn(executor_, access_, command_, session, silence, out_, err_);
     turn_ = &turn;
     const Outcome<json::object> result = co_await turn.run(std::move(text_));
     turn_ = nullptr;

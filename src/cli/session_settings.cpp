@@ -176,6 +176,13 @@ std::string current_mode(const json::object& session) {
   return option != nullptr ? std::string(string_at(*option, "currentValue")) : std::string();
 }
 
+std::string silence_note(const json::object& session) {
+  if (string_at(session, "network") != "none") return {};
+  return "[network] no word from the agent yet. Its container has no network, so it can't reach a "
+         "model elsewhere: the relay's configuration lets it out with container.network_mode: "
+         "bridge\n";
+}
+
 std::string unasked_note(const json::object& session, std::string_view mode,
                          PermissionPolicy policy) {
   if (policy == PermissionPolicy::kAllow) return {};

@@ -31,4 +31,8 @@ std::string current_mode(const boost::json::object& session);
 std::string unasked_note(const boost::json::object& session, std::string_view mode,
                          PermissionPolicy policy);
 
+// What to say when the agent is silent for long, where its surroundings may be the cause; else
+// empty.
+std::string silence_note(const boost::json::object& session);
+
 }  // namespace relay::cli

@@ -13,6 +13,7 @@ namespace json = boost::json;
 
 constexpr std::int64_t kPromptId = 1;
 constexpr std::size_t kMaxWaitingRequests = 1000;
+constexpr std::chrono::seconds kSilence{10};
 
 json::object prompt_params(const std::string& session, std::string_view text) {
   json::object block;
@@ -34,11 +35,12 @@ std::string headline(const Outcome<json::object>& failed) {
 }  // namespace
 
 Turn::Turn(asio::any_io_executor executor, const RelayAccess& access, const PromptCommand& command,
-           std::string session, Output& out, Output& err)
+           std::string session, std::string silence, Output& out, Output& err)
     : executor_(executor),
       access_(access),
       command_(command),
       session_(std::move(session)),
+      silence_(std::move(silence)),
       out_(out),
       err_(err),
       view_({out.is_terminal(), err.is_terminal()}),
@@ -58,6 +60,7 @@ void Turn::print(const std::vector<Piece>& pieces) {
 
 Task<Outcome<json::object>> Turn::run(std::string text) {
   tasks_.spawn("answers", [this] { return answer_requests(); });
+  if (!silence_.empty()) tasks_.spawn("silence", [this] { return say_silence(); });
   Outcome<json::object> result = co_await read(std::move(text));
   if (out_.broken() && !cancelled_) {
     RelayClient client(executor_, access_);
@@ -74,6 +77,11 @@ Task<Outcome<json::object>> Turn::run(std::string text) {
     for (const std::string& line : policy_notes(*result)) print(view_.note(line));
   }
   co_return result;
+}
+
+Task<void> Turn::say_silence() {
+  const bool waited = co_await sleep_for(kSilence);
+  if (waited) print(view_.note(silence_));
 }
 
 Task<Outcome<json::object>> Turn::read(std::string text) {
@@ -108,6 +116,7 @@ Task<Outcome<json::object>> Turn::read(std::string text) {
 std::optional<Outcome<json::object>> Turn::take_line(const std::string& line) {
   std::optional<json::object> message = parse_object(line);
   if (!message) return std::nullopt;
+  silence_.clear();
   if (command_.json) out_.write(line + "\n");
   switch (kind_of(*message)) {
     case MessageKind::kResponse:

@@ -22,9 +22,10 @@ namespace relay::cli {
 
 class Turn {
  public:
-  // The references outlive the turn.
+  // The references outlive the turn. `silence` is said when nothing has come for long; may be
+  // empty.
   Turn(asio::any_io_executor executor, const RelayAccess& access, const PromptCommand& command,
-       std::string session, Output& out, Output& err);
+       std::string session, std::string silence, Output& out, Output& err);
 
   // The result of session/prompt. A broken stdout cancels the turn and is a failure.
   Task<Outcome<boost::json::object>> run(std::string text);
@@ -38,6 +39,7 @@ class Turn {
   // The result when the line is the response to the prompt.
   std::optional<Outcome<boost::json::object>> take_line(const std::string& line);
   void take_notification(const boost::json::object& message);
+  Task<void> say_silence();
   Task<void> answer_requests();
   Task<boost::json::object> answer_to(boost::json::object request);
   Task<std::optional<PermissionOption>> decide(PermissionRequest request);
@@ -47,6 +49,7 @@ class Turn {
   const RelayAccess& access_;
   const PromptCommand& command_;
   std::string session_;
+  std::string silence_;  // empty: something came, or there is nothing to say
   Output& out_;
   Output& err_;
   PromptView view_;

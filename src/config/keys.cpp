@@ -119,7 +119,8 @@ void add_agent_keys(std::vector<Key>& keys) {
   at("max_inbox_bytes", &A::max_inbox_bytes, size<std::size_t>(kKi, 64 * kGi),
      "Bytes that may wait for an agent to read them. At least server.max_message_bytes.");
   at("stop_grace", &A::stop_grace, duration(kNone),
-     "Time that a process agent has to end after its stdin was closed, and again after SIGTERM.");
+     "Time that a process agent has to end after SIGTERM, which comes a quarter of it after the "
+     "end of its stdin.");
 }
 
 void add_session_keys(std::vector<Key>& keys) {

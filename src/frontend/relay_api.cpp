@@ -194,8 +194,9 @@ std::string RelayApi::describe(const Session& session, ClientId client) {
   if (!record.agent.empty()) known.text("agent", record.agent);
   known.text("cwd", record.working_directory)
       .text("workingDirectory", record.working_directory)
-      .text("isolation", record.isolation)
-      .number("lastSequence", session.last_sequence())
+      .text("isolation", record.isolation);
+  if (!session.network().empty()) known.text("network", session.network());
+  known.number("lastSequence", session.last_sequence())
       .text("events", "/session/" + record.id.value() + "/events");
   const std::string& result = session.current_result();
   if (!object_member(result, "sessionId")) known.text("sessionId", record.id.value());

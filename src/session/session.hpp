@@ -51,6 +51,7 @@ struct SessionOptions {
   std::size_t max_clients = 1000;
   bool durable_first = false;  // clients are told what is safe from a power cut, not before
   std::string client_capabilities = "{}";  // JSON text, told to agents
+  std::string network;                     // of the agent's container; empty: a process
   std::vector<std::string> client_env;     // names of variables that a client may set
 };
 
@@ -163,6 +164,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   storage::Sequence opened_at() const { return opened_at_; }
   // False: the session goes on with an agent that knows nothing of what was said in it.
   bool agent_remembers() const { return agent_remembers_; }
+  // container.network_mode, for a session in a container; else empty.
+  const std::string& network() const { return context_.options.network; }
   std::string agent_description() const { return agent_ ? agent_->description() : std::string(); }
   // Since when nobody is attached and nothing runs; empty while busy.
   std::optional<std::chrono::steady_clock::time_point> idle_since() const;

@@ -49,6 +49,11 @@ std::string DatabasePlace::moved() const {
   return {};
 }
 
+std::uint64_t DatabasePlace::wal_bytes() const {
+  struct stat wal {};
+  return ::stat((path_ + "-wal").c_str(), &wal) == 0 ? static_cast<std::uint64_t>(wal.st_size) : 0;
+}
+
 void DatabasePlace::is_back() {
   if (copied_) ::unlink(copy_path().c_str());
   copied_ = false;

@@ -10,6 +10,7 @@
 #include "storage/message_store.hpp"
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,6 +35,9 @@ class DatabasePlace {
   // start, too; another relay uses the path; there is no room for the copy. The copy is at
   // `<path>.restored` as long as its way is blocked.
   Result<std::unique_ptr<MessageStore>> restore(MessageStore& store);
+
+  // Size of the write-ahead log.
+  std::uint64_t wal_bytes() const;
 
   const std::string& path() const { return path_; }
 

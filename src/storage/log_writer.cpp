@@ -37,6 +37,7 @@ LogWriter::LogWriter(std::unique_ptr<MessageStore> store, std::unique_ptr<Databa
       order_(store->written_order()),
       place_(std::move(place)),
       store_(std::move(store)) {
+  if (place_) wal_bytes_ = place_->wal_bytes();
   // Signals are the loop's: its thread is the one that waits for them.
   sigset_t all, before;
   sigfillset(&all);
@@ -101,6 +102,7 @@ LogStatus LogWriter::status() const {
   LogStatus status;
   status.lost_messages = lost_;
   status.written_messages = written_;
+  status.wal_bytes = wal_bytes_;
   const std::lock_guard lock(mutex_);
   status.writable = writable_;
   status.last_error = last_error_;
@@ -194,6 +196,7 @@ void LogWriter::commit_held(bool stopping) {
 bool LogWriter::is_in_place(bool look) {
   if (!place_ || (!look && !misplaced_ && Clock::now() < look_at_)) return true;
   look_at_ = Clock::now() + look_period_;
+  wal_bytes_ = place_->wal_bytes();
   const std::string moved = place_->moved();
   if (moved.empty()) {
     place_->is_back();

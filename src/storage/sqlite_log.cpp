@@ -6,7 +6,6 @@
 #include "storage/open_database.hpp"
 
 #include <algorithm>
-#include <sys/stat.h>
 #include <system_error>
 
 namespace relay::storage {
@@ -282,10 +281,6 @@ LogStatus SqliteLog::status() const {
   if (status.writable && !failure.empty()) {
     status.writable = false;
     status.last_error = failure;
-  }
-  struct stat wal {};
-  if (path_ != kInMemory && ::stat((path_ + "-wal").c_str(), &wal) == 0) {
-    status.wal_bytes = static_cast<std::uint64_t>(wal.st_size);
   }
   return status;
 }

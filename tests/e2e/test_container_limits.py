@@ -6,6 +6,7 @@ import pytest
 
 from harness.containers import shell
 from harness.http_client import RelayError
+from harness.relay import run_cli
 
 MIB = 1 << 20
 
@@ -90,6 +91,17 @@ def test_no_network_but_the_loopback(inside):
     assert run("grep -c localhost /etc/hosts")[1] != "0\n"
     assert run("grep -c $(hostname) /etc/hosts")[1] != "0\n"
     assert run("echo x >> /etc/hosts")[0] != 0
+
+
+def test_a_silent_agent_without_a_network_is_explained(make_container_relay):
+    relay = make_container_relay()
+    assert "no model can be reached" in relay.log_text()
+    client = relay.websocket()
+    made = client.result("session/new", workingDirectory="/workspace")
+    assert made["network"] == "none"
+    code, out, err = run_cli("prompt", "/sleep 11", relay=relay)
+    assert code == 0 and "container.network_mode: bridge" in err
+    assert "network" not in run_cli("prompt", "--session", made["sessionId"], "at once", relay=relay)[2]
 
 
 def test_ulimits(inside):

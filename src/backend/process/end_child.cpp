@@ -12,6 +12,10 @@ namespace {
 
 using Descriptor = asio::posix::stream_descriptor;
 
+// An agent that ends at the end of its input does so at once; one that does not waits for SIGTERM,
+// and nobody should wait for that for long.
+constexpr int kEndOfInputShare = 4;
+
 // A killed process that does not end within this sleeps in the kernel; waiting longer helps nobody.
 constexpr std::chrono::seconds kKilledChildEnds{5};
 
@@ -83,7 +87,7 @@ Task<void> end_child(std::shared_ptr<RunningChild> child, std::chrono::milliseco
   child->input.close(ignored);
   child->output.cancel(ignored);
   asio::co_spawn(child->output.get_executor(), discard_output(child), asio::detached);
-  co_await wait_for_exit(child, grace);
+  co_await wait_for_exit(child, grace / kEndOfInputShare);
   if (!child->exit) {
     child->log.debug("agent did not end by itself, sending SIGTERM", {{"pid", child->pid}});
     child->signal_group(SIGTERM);
