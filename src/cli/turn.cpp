@@ -81,7 +81,7 @@ Task<Outcome<json::object>> Turn::run(std::string text) {
 
 Task<void> Turn::say_silence() {
   const bool waited = co_await sleep_for(kSilence);
-  if (waited) print(view_.note(silence_));
+  if (waited) err_.write(silence_);
 }
 
 Task<Outcome<json::object>> Turn::read(std::string text) {

@@ -110,13 +110,13 @@ def test_an_agent_that_needs_containers_never_runs_as_a_process(make_relay):
                         "agents": {"inside": {"image": "agents/inside:1", "command": str(DEMO_AGENT)}}}, start=False)
     relay.launch()
     assert relay.wait(30) != 0
-    assert "the agent inside can't be used" in relay.log_text()
-    assert "agents.inside.isolation: process" in relay.log_text()
+    relay.wait_logged("the agent inside can't be used")
+    relay.wait_logged("agents.inside.isolation: process")
 
 
 def test_a_missing_image_names_its_agent(make_container_relay):
     relay = make_container_relay({}, {"agents": {"inside": {"image": "acp-relay-test/none:1"}}}, start=False)
     relay.launch()
     assert relay.wait(30) != 0
-    assert "the agent inside can't be used" in relay.log_text()
-    assert "acp-relay-test/none:1" in relay.log_text()
+    relay.wait_logged("the agent inside can't be used")
+    relay.wait_logged("acp-relay-test/none:1")

@@ -38,7 +38,7 @@ def test_without_the_image_a_relay_with_a_command_uses_processes_and_says_so(mak
 def test_a_name_that_no_image_can_have(make_container_relay):
     relay = make_container_relay({"image": "Not An Image"}, start=False).launch()
     assert relay.wait() != 0
-    assert "container.image" in relay.log_text()
+    relay.wait_logged("container.image")
 
 
 def test_an_image_that_is_removed_under_the_relay(make_container_relay, engine):
@@ -69,7 +69,7 @@ def test_an_image_without_a_command(make_container_relay, engine):
         assert "container.command" in json.dumps(caught.value.data)
         relay.wait_until_empty()
     else:
-        assert "container.command" in relay.log_text()
+        relay.wait_logged("container.command")
 
 
 @pytest.fixture
@@ -122,5 +122,5 @@ def test_an_image_whose_user_it_does_not_know_itself(make_container_relay, engin
     engine.import_image(tag, demo_files(), "USER nobody-knows", 'CMD ["/bin/acp-demo-agent"]')
     relay = make_container_relay({"image": tag}, start=False).launch()
     assert relay.wait() == 1
-    assert "set container.user to a number" in relay.log_text()
+    relay.wait_logged("set container.user to a number")
     assert "leave it empty" not in relay.log_text(), "it is empty"

@@ -95,7 +95,7 @@ def test_no_network_but_the_loopback(inside):
 
 def test_a_silent_agent_without_a_network_is_explained(make_container_relay):
     relay = make_container_relay()
-    assert "no model can be reached" in relay.log_text()
+    relay.wait_logged("no model can be reached")
     client = relay.websocket()
     made = client.result("session/new", workingDirectory="/workspace")
     assert made["network"] == "none"
@@ -154,9 +154,9 @@ def test_more_cpus_than_the_host_has(make_shell_relay):
     relay = make_shell_relay({"cpu_limit": 4096})
     client = relay.websocket()
     session = client.new("/workspace")
-    assert "container.cpu_limit 4096 is more than the " in relay.log_text()
+    relay.wait_logged("container.cpu_limit 4096 is more than the ")
     cpus = relay.container(session)["HostConfig"]["NanoCpus"] / 1e9
-    assert f" {cpus:.0f} is used" in relay.log_text()
+    relay.wait_logged(f" {cpus:.0f} is used")
 
 
 def test_a_list_of_other_options_keeps_no_new_privileges(inside):
@@ -178,8 +178,8 @@ def test_root_that_may_write_to_the_host_is_warned_of(make_container_relay, tmp_
 def test_a_mount_at_the_home_names_the_cure(make_container_relay, make_shell_relay, keys, key):
     relay = make_container_relay(keys, start=False).launch()
     assert relay.wait() == 1
-    assert f"{key} has an entry for /home/agent" in relay.log_text()
-    assert "set container.home: image" in relay.log_text()
+    relay.wait_logged(f"{key} has an entry for /home/agent")
+    relay.wait_logged("set container.home: image")
     client = make_shell_relay({**keys, "home": "image"}).websocket()
     client.new("/workspace")
     assert shell(client, "grep -c ' /home/agent ' /proc/mounts") == (0, "1\n")
@@ -203,7 +203,7 @@ def test_labels_for_selinux_reach_the_engine(make_shell_relay, tmp_path):
 def test_malformed_volumes_stop_the_relay_with_the_key(make_container_relay, volume):
     relay = make_container_relay({"extra_volumes": [volume]}, start=False).launch()
     assert relay.wait() != 0
-    assert "container.extra_volumes[0]" in relay.log_text()
+    relay.wait_logged("container.extra_volumes[0]")
 
 
 @pytest.mark.parametrize("keys, name", [
@@ -242,7 +242,7 @@ def test_a_source_that_does_not_exist_is_no_new_directory_of_the_host(make_conta
     if relay.wait_ready_or_end():
         assert f"{tmp_path}/nowhere" in json.dumps(refused(relay).error)
     else:
-        assert f"{tmp_path}/nowhere" in relay.log_text()
+        relay.wait_logged(f"{tmp_path}/nowhere")
     assert not (tmp_path / "nowhere").exists()
 
 

@@ -153,8 +153,8 @@ def test_a_database_that_is_deleted_or_replaced_is_put_back_with_all_it_had(make
         path.unlink()
     wait_until(lambda: talk() or relay.database.exists(), "the database is there again")
     talk()
-    assert "deleted or replaced under the running relay" in relay.log_text()
-    assert "stop the relay before you touch the files of database.path" in relay.log_text()
+    relay.wait_logged("deleted or replaced under the running relay")
+    relay.wait_logged("stop the relay before you touch the files of database.path")
     assert reasons(relay) == []
     check_after_kill()
 

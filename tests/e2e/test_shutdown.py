@@ -143,7 +143,7 @@ def test_a_file_that_is_no_database_is_left_alone(make_relay):
     relay.database.write_text("my diary\n" * 1000)
     relay.launch()
     assert relay.wait() == 1
-    assert "database.path" in relay.log_text()
+    relay.wait_logged("database.path")
     assert relay.database.read_text() == "my diary\n" * 1000
     relay.database.unlink()
 
@@ -177,7 +177,7 @@ def test_no_agent_command_means_the_demo_agent_and_is_said(make_relay):
     relay.start()
     client = relay.http()
     assert client.prompt_text(client.new(relay.workspace), "hello") == "hello"
-    assert "demo" in relay.log_text()
+    relay.wait_logged("demo")
     assert DEMO_AGENT.exists()
 
 

@@ -196,6 +196,10 @@ class Relay:
     def log_text(self):
         return self.log_file.read_text("utf-8", "replace") if self.log_file.exists() else ""
 
+    def wait_logged(self, words):
+        """The relay's log is written by a thread of its own, soon after what it tells of."""
+        wait_until(lambda: words in self.log_text(), lambda: f"{words!r} is logged:\n{self.log_text()[-4000:]}")
+
     def query(self, sql, *parameters):
         connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)
         try:
