@@ -104,6 +104,22 @@ def test_agents_that_ignore_sigterm_are_killed(make_shell_relay):
     relay.wait_until_empty()
 
 
+def test_an_agent_behind_a_shell_ends_at_sigterm(make_shell_relay, engine):
+    """As npm does it: the container's first process waits for the agent and passes no signal on."""
+    ends_alone = engine.podman_cannot("tell more than the first process of the end")
+    command = ["/bin/sh", "-c", "trap : TERM; /bin/acp-demo-agent; exit 7"]
+    relay = make_shell_relay({"command": command, "auto_remove": False,
+                              "shutdown_timeout": "500ms" if ends_alone else "60s"})
+    relay.keeps_directories = True
+    client = relay.http()
+    session = client.new("/workspace")
+    client.result("session/close", sessionId=session)
+    state = wait_until(lambda: [one for one in [relay.container(session)["State"]] if not one["Running"]],
+                       "the container has ended")[0]
+    assert state["ExitCode"] == (137 if ends_alone else 7)
+    engine.remove(f"acp-agent-{session}")
+
+
 def test_container_and_directories_stay_without_auto_remove(make_container_relay, engine):
     relay = make_container_relay({"auto_remove": False})
     relay.keeps_directories = True

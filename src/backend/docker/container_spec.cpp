@@ -34,6 +34,12 @@ json::array environment(const ContainerOptions& options, const ContainerPlan& pl
   set("SESSION_ID", plan.launch.session.value());
   set("AGENT_CONTAINER", "true");
   set("WORKSPACE", std::string(kWorkspace));
+  // The Engine's init program passes SIGTERM to its direct child alone otherwise, which often is a
+  // shell or npm that waits for the agent and tells it nothing.
+  const std::string whole_group = "TINI_KILL_PROCESS_GROUP";
+  const bool is_said =
+      std::ranges::any_of(variables, [&](const auto& entry) { return entry.first == whole_group; });
+  if (options.init && !is_said) set(whole_group, "1");
   json::array list;
   for (const auto& [name, value] : variables) list.emplace_back(name + "=" + value);
   return list;

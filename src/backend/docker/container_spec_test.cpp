@@ -205,7 +205,21 @@ TEST(ContainerSpec, EnvironmentHasAnOrderOfPrecedence) {
                              {"HOME", "no"}};
   EXPECT_EQ(at(container_spec(options, plan), "/Env"),
             R"(["A=operator","B=client","C=last=1","HOME=/home/node","SESSION_ID=sess_1",)"
-            R"("AGENT_CONTAINER=true","WORKSPACE=/workspace"])");
+            R"("AGENT_CONTAINER=true","WORKSPACE=/workspace","TINI_KILL_PROCESS_GROUP=1"])");
+}
+
+TEST(ContainerSpec, TellsTheInitProgramToEndAllOfAnAgent) {
+  ContainerOptions options = plain_options();
+  const auto last = [&options] {
+    const json::value spec = json::parse(container_spec(options, plain_plan()));
+    return std::string(spec.at("Env").as_array().back().as_string());
+  };
+  EXPECT_EQ(last(), "TINI_KILL_PROCESS_GROUP=1");
+  options.init = false;
+  EXPECT_EQ(last(), "WORKSPACE=/workspace");
+  options.init = true;
+  options.environment = {{"TINI_KILL_PROCESS_GROUP", ""}};  // the operator's word stays
+  EXPECT_EQ(last(), "WORKSPACE=/workspace");
 }
 
 TEST(ContainerSpec, MountsVolumesAsTheyAreConfigured) {
