@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Holds a relay under load and under attack for some minutes, and measures what is left of it afterwards.
-#   scripts/soak.sh [--quick] [NAME...]      every trial (some ten minutes), or those named
+#   scripts/soak.sh [--quick] [NAME...]      every trial (some 20 minutes), or those named
 #   scripts/soak.sh --help                   the trials, their sizes and the other options
-# Neither Docker nor root is needed. Exit code 0: every trial passed; one line for each says what was held.
+# The trial engines needs a Docker Engine: that of DOCKER_HOST or /var/run/docker.sock, and where none answers a
+# private one for as long as this runs (as root). Exit code 0: every trial passed; one line for each says what was held.
 # ACP_RELAY_BIN and ACP_DEMO_AGENT name other programs than those of build/release.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -22,4 +23,13 @@ fi
 
 limit=$(ulimit -Hn)
 ulimit -Sn "$limit"  # trials hold thousands of sockets
-PYTHONDONTWRITEBYTECODE=1 exec /usr/bin/python3 tests/soak/run.py "$@"
+
+# For the Engine that a trial starts where none answers. The path of a socket has to be short.
+ACP_SOAK_ENGINE=$(mktemp -d /tmp/acp-engine.XXXXXX)
+export ACP_SOAK_ENGINE
+stop_engine() {
+  scripts/engine.sh stop "$ACP_SOAK_ENGINE" || true
+  rmdir "$ACP_SOAK_ENGINE" 2>/dev/null || true
+}
+trap stop_engine EXIT
+PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/soak/run.py "$@"

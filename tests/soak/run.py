@@ -9,16 +9,17 @@ import importlib
 import random
 import sys
 
-NAMES = ("sessions", "sockets", "turns", "mutations", "agents")
+NAMES = ("sessions", "sockets", "turns", "mutations", "agents", "engines")
 SIZES = {  # normal, quick
     "sessions": (30_000, 300), "sockets": (5_000, 200), "turns": (300, 30),
-    "mutations": (16_000, 300), "agents": (600, 24)}
+    "mutations": (16_000, 300), "agents": (600, 24), "engines": (300, 24)}
 WHAT = {
     "sessions": "sessions opened and closed, eight at a time",
     "sockets": "WebSocket and event-stream connections held at once",
     "turns": "turns in flight when SIGTERM comes, and what the next start knows of them",
     "mutations": "mutated requests and frames to the three ports",
-    "agents": "sessions of agents that flood, hang, die, babble, ignore signals and fork"}
+    "agents": "sessions of agents that flood, hang, die, babble, ignore signals and fork",
+    "engines": "sessions in containers of a Docker Engine whose answers are harmed"}
 
 
 def parse_arguments():

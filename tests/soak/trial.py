@@ -76,6 +76,7 @@ class Trial:
         self.measured = {}
         self.still_serves = lambda relay: relay.assert_serves()
         self.memory_slack = 64  # MiB that may stay above the start
+        self.cleanup = contextlib.ExitStack()  # what a trial needs until its relay has ended
         self._shown_at = time.monotonic()
 
     # What a trial calls.
@@ -164,6 +165,7 @@ class Trial:
             self.stop_watching()
             if self.relay:
                 self.relay.kill()
+            self.cleanup.close()
         return self._tell(held, left)
 
     def _tell(self, held, left):
