@@ -36,7 +36,7 @@ async def call(trial, client, outcome, number, method, **params):
     finally:
         outcome["slowest " + method] = max(outcome["slowest " + method], time.monotonic() - begun)
     if error:
-        data = trial.check_error(error, f"session {number}: {method}")
+        data = trial.check_error(error, f"session {number}: {method}", by_relay=True)  # the agent is a good one
         outcome[method + ": " + data.get("error_type", "the agent's own error")] += 1
     return result
 

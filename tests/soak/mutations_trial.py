@@ -23,7 +23,7 @@ def judge_error_body(trial, where, body):
     except (ValueError, KeyError, TypeError):
         trial.problem(f"{where}: no JSON error: {body[:300]!r}")
         return
-    trial.check_error(error, where)
+    trial.check_error(error, where, by_relay=True)
 
 
 def judge_http(trial, where, received, is_head):

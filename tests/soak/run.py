@@ -33,8 +33,8 @@ def parse_arguments():
     parser.add_argument("--quick", action="store_true", help="small sizes, seconds each")
     parser.add_argument("--size", type=int, help="another size for the trials that run")
     parser.add_argument("--seed", type=int, help="repeats what is random (a random seed, which is printed)")
-    parser.add_argument("--seconds", type=int, default=240,
-                        help="a trial that takes longer ends early and says how far it came (240)")
+    parser.add_argument("--seconds", type=int, default=1200,
+                        help="a trial that takes longer ends early, fails and says how far it came (1200)")
     arguments = parser.parse_args()
     for name in arguments.names:
         if name not in NAMES:

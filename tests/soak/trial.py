@@ -2,7 +2,7 @@
 
 A trial is a function run(trial). It starts relays with trial.start(), asks trial.time_is_up() in its loops, tells
 trial.progress(), and returns what was held, in words. What is wrong goes to trial.problem(); an exception is one,
-too.
+too, and so is a time that is up before all was held.
 """
 import collections
 import contextlib
@@ -24,8 +24,6 @@ from harness.deadline import SCALE, Late, wait_until  # noqa: E402
 from harness.relay import Relay, run_cli  # noqa: E402
 
 HEALTH_SECONDS = 5 * SCALE  # an answer to GET /api/health, whatever else goes on
-# What is wrong with the request itself: not to send that is the remedy.
-OF_THE_REQUEST = ("parse_error", "invalid_request", "invalid_params", "method_not_found", "message_too_large")
 SHOWN = 8  # problems of a trial that are printed; all are counted
 
 
@@ -78,6 +76,7 @@ class Trial:
         self.memory_slack = 64  # MiB that may stay above the start
         self.cleanup = contextlib.ExitStack()  # what a trial needs until its relay has ended
         self._shown_at = time.monotonic()
+        self._out_of_time = False
 
     # What a trial calls.
     def start(self, config=None, **options):
@@ -99,7 +98,9 @@ class Trial:
             self.watch.stop()
 
     def time_is_up(self):
-        return time.monotonic() - self._begun > self.seconds
+        """Asked before each piece of the load: True means that it is not held, and that the trial fails."""
+        self._out_of_time = self._out_of_time or time.monotonic() - self._begun > self.seconds
+        return self._out_of_time
 
     def progress(self, done, what):
         """At most one line in five seconds."""
@@ -111,15 +112,15 @@ class Trial:
     def problem(self, text):
         self.problems[text[:1000]] += 1
 
-    def check_error(self, error, where):
-        """An error of the relay's own is complete: its explanation says the cause, and there is a remedy."""
+    def check_error(self, error, where, by_relay=False):
+        """An error of the relay's own is complete: causes and remedies, too. With by_relay it can be no agent's."""
         try:
             data = schema.check_error(error)
         except Exception as failure:  # a JSON of any other form
             self.problem(f"{where}: {str(failure)[:300]}: {str(error)[:400]}")
             return {}
-        if data and data["error_type"] not in OF_THE_REQUEST and not data["suggested_actions"]:
-            self.problem(f"{where}: an error without a remedy: {error}")
+        if by_relay and not data:
+            self.problem(f"{where}: an error of the relay without its data: {str(error)[:400]}")
         return data
 
     def close_sessions(self):
@@ -151,6 +152,9 @@ class Trial:
         try:
             held = body(self)
             self.stop_watching()
+            if self._out_of_time:
+                self.problem(f"the time of {self.seconds} s was up before all {self.size:,} were held; --seconds "
+                             "gives more")
             if not self.relay.running():
                 self.problem(f"the relay ended with {self.relay.process.returncode}")
             else:
