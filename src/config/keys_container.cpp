@@ -58,8 +58,9 @@ void add_container_keys(std::vector<Key>& keys) {
   at("home", &C::home,
      choice<HomeMode>(
          {{"keep", HomeMode::kKeep}, {"tmpfs", HomeMode::kTmpfs}, {"image", HomeMode::kImage}}),
-     "The user's home: keep is a directory of the session on the host, tmpfs is memory, gone "
-     "with the container, image is what the image has there.");
+     "The user's home: keep is a directory of the session on the host, which begins with what the "
+     "image has there (8 MiB at most), tmpfs is memory, empty at the start and gone with the "
+     "container, image is what the image has there.");
   at("runtime", &C::runtime, text(),
      "OCI runtime such as runsc, by the name that the Engine knows it by, checked at start; empty: "
      "the Engine's default.");

@@ -121,6 +121,17 @@ class EngineClient {
   // within it, 16 at most. Empty: no such file, or something else by that name (a directory).
   Task<Result<std::optional<std::string>>> read_file(std::string id, std::string path,
                                                      std::size_t max_bytes);
+  // The tar of what lies at `path`; of a directory with "/." behind it only what is in it. Of an
+  // archive with more than `max_bytes` a part, which is nothing to read. Empty: nothing is there.
+  struct Archive {
+    std::string bytes;
+    bool is_cut = false;
+  };
+  Task<Result<std::optional<Archive>>> read_archive(std::string id, std::string path,
+                                                    std::size_t max_bytes);
+  // Has the Engine unpack a tar in a directory of the container, which exists. Mounts are there
+  // also in a container that does not run yet; a tmpfs is not.
+  Task<Result<void>> put_archive(std::string id, std::string directory, std::string archive);
   // Puts an executable file (mode 0755, root's) into a directory of the container, which exists.
   Task<Result<void>> put_program(std::string id, std::string directory, std::string name,
                                  std::string content);

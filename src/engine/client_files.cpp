@@ -1,10 +1,11 @@
-// Files of containers, one at a time.
+// Files of containers.
 #include "engine/call_target.hpp"
 #include "engine/client.hpp"
 #include "engine/failure.hpp"
 #include "engine/readers.hpp"
 #include "engine/refusal_rules.hpp"
 #include "engine/tar.hpp"
+#include "http/deadline.hpp"
 
 #include <fmt/format.h>
 
@@ -46,30 +47,44 @@ Task<Result<std::optional<std::string>>> EngineClient::read_file(std::string id,
 
 Task<Result<std::optional<ArchiveEntry>>> EngineClient::read_entry(std::string id, std::string path,
                                                                    std::size_t max_bytes) {
-  if (!is_container_name(id)) co_return bad_name(id);
-  http::Request request;
-  request.target = "/containers/" + id + "/archive?path=" + escaped(path, "/");
-  // Its own client for the sake of its own limit.
-  http::ClientOptions options;
-  options.connect_timeout = options_.connect_timeout;
-  options.answer_timeout = options_.call_timeout;
-  options.max_body_bytes = max_bytes + kArchiveOverhead;
-  http::Client client(executor_, endpoint_, options);
-  const Result<http::Response> answer = co_await call_on(client, std::move(request));
-  if (!answer) co_return answer.error();
-  if (answer->status == 404) co_return std::optional<ArchiveEntry>();
-  if (answer->status != 200) {
-    const std::string message = refusal(answer->body);
-    co_return call_failed(address(), "read " + path + " of a container", answer->status, message);
-  }
-  std::optional<ArchiveEntry> entry = first_entry(answer->body);
-  if (entry && entry->content.size() > max_bytes) {
+  auto archive = co_await read_archive(std::move(id), path, max_bytes + kArchiveOverhead);
+  if (!archive) co_return archive.error();
+  if (!*archive) co_return std::optional<ArchiveEntry>();
+  std::optional<ArchiveEntry> entry = first_entry((*archive)->bytes);
+  if ((*archive)->is_cut || (entry && entry->content.size() > max_bytes)) {
     co_return make_error(ErrorType::kInternalError,
-                         fmt::format("{} in the container has {} bytes, more than the {} that are "
-                                     "read",
-                                     path, entry->content.size(), max_bytes));
+                         fmt::format("{} in the container has more than the {} bytes that are read",
+                                     path, max_bytes));
   }
   co_return entry;
+}
+
+Task<Result<std::optional<EngineClient::Archive>>> EngineClient::read_archive(
+    std::string id, std::string path, std::size_t max_bytes) {
+  if (!is_container_name(id)) co_return bad_name(id);
+  const std::string what = "read " + path + " of a container";
+  http::Request request;
+  request.target = "/containers/" + id + "/archive?path=" + escaped(path, "/");
+  const Result<Opened> opened = co_await open(std::move(request));
+  if (!opened) co_return opened.error();
+  if (opened->refused.status == 404) co_return std::optional<Archive>();
+  if (!opened->stream) {
+    const std::string message = refusal(opened->refused.body);
+    co_return call_failed(address(), what, opened->refused.status, message);
+  }
+  http::Stream& stream = *opened->stream;
+  const http::Deadline deadline(executor_, options_.call_timeout, [&stream] { stream.close(); });
+  Archive archive;
+  for (;;) {
+    const Result<std::string> part = co_await stream.read_some();
+    if (!part && deadline.expired()) co_return too_slow(address(), what);
+    if (!part) co_return stream_lost(address(), what);
+    if (part->empty()) break;
+    archive.is_cut = archive.bytes.size() + part->size() > max_bytes;
+    if (archive.is_cut) break;
+    archive.bytes += *part;
+  }
+  co_return std::optional<Archive>(std::move(archive));
 }
 
 Task<Result<void>> EngineClient::put_program(std::string id, std::string directory,
@@ -79,16 +94,25 @@ Task<Result<void>> EngineClient::put_program(std::string id, std::string directo
     co_return make_error(ErrorType::kInternalError,
                          "a program's name has letters, digits, _ . and -, at most 99 of them");
   }
+  co_return co_await put_archive(std::move(id), std::move(directory),
+                                 executable_archive(name, content));
+}
+
+Task<Result<void>> EngineClient::put_archive(std::string id, std::string directory,
+                                             std::string archive) {
+  if (!is_container_name(id)) co_return bad_name(id);
   http::Request request;
   request.method = "PUT";
-  request.target = "/containers/" + id + "/archive?path=" + escaped(directory, "/");
+  // The Engine removes a directory, with what is mounted in it, that a file is to replace.
+  request.target =
+      "/containers/" + id + "/archive?noOverwriteDirNonDir=true&path=" + escaped(directory, "/");
   request.headers = {{"Content-Type", "application/x-tar"}};
-  request.body = executable_archive(name, content);
+  request.body = std::move(archive);
   const Result<http::Response> answer = co_await call(std::move(request));
   if (!answer) co_return answer.error();
   if (answer->status == 200) co_return Result<void>();
   const std::string message = refusal(answer->body);
-  co_return refused("put " + name + " into the container", answer->status, message);
+  co_return refused("put files into " + directory + " of the container", answer->status, message);
 }
 
 }  // namespace relay::engine

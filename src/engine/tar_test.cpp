@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace relay::engine {
@@ -87,6 +88,73 @@ TEST_F(Tar, WritesWhatTheTarProgramUnderstands) {
   const std::string listed = output_of("tar --numeric-owner -tvf " + directory_ + "/made.tar");
   EXPECT_EQ(listed.substr(0, 14), "-rwxr-xr-x 0/0") << listed;
   EXPECT_EQ(output_of("tar -xOf " + directory_ + "/made.tar helper"), content);
+}
+
+std::string listed(const std::vector<TarEntry>& entries) {
+  std::string text;
+  for (const TarEntry& one : entries) {
+    text += one.path + "|" + one.target + "|" + std::to_string(static_cast<int>(one.kind)) + "|" +
+            std::to_string(one.mode) + "|" + std::to_string(one.time) + "|" +
+            std::string(one.content) + "\n";
+  }
+  return text;
+}
+
+std::vector<TarEntry> entries_of(std::string_view archive) {
+  std::vector<TarEntry> found;
+  TarReader reader(archive);
+  while (auto entry = reader.next()) found.push_back(std::move(*entry));
+  EXPECT_FALSE(reader.is_damaged());
+  return found;
+}
+
+TEST_F(Tar, ReadsAllOfADirectory) {
+  const std::string deep = "sub/" + std::string(80, 'd') + "/" + std::string(80, 'e');
+  fs::create_directories(directory_ + "/" + deep);
+  std::ofstream(directory_ + "/" + deep + "/file") << "deep";
+  std::ofstream(directory_ + "/sub/a") << "short";
+  fs::create_hard_link(directory_ + "/sub/a", directory_ + "/sub/hard");
+  fs::create_symlink("/sub/a", directory_ + "/sub/link");
+  fs::permissions(directory_ + "/" + deep + "/file", fs::perms(0640));
+  ASSERT_EQ(::mkfifo((directory_ + "/sub/fifo").c_str(), 0600), 0);
+  std::string first;
+  for (const char* format : {"ustar", "gnu", "pax"}) {
+    const std::vector<TarEntry> found =
+        entries_of(made_by_tar(format, "--mtime=@1700000000 --sort=name sub"));
+    ASSERT_EQ(found.size(), 8u) << format;
+    EXPECT_EQ(found[0].path, "sub/");
+    EXPECT_EQ(found[4].path, deep + "/file");
+    EXPECT_EQ(found[4].content, "deep");
+    EXPECT_EQ(found[4].mode, 0640u);
+    EXPECT_EQ(found[4].time, 1700000000u);
+    EXPECT_EQ(found[5].kind, TarEntry::Kind::kOther);
+    EXPECT_EQ(found[6].kind, TarEntry::Kind::kHardLink);
+    EXPECT_EQ(found[6].target, "sub/a");
+    EXPECT_EQ(found[7].target, "/sub/a");
+    if (first.empty()) first = listed(found);
+    EXPECT_EQ(listed(found), first) << format;
+  }
+}
+
+TEST_F(Tar, WritesEntriesOfEveryKindAndLength) {
+  const std::string far(300, 'f');
+  std::ofstream(directory_ + "/" + far.substr(0, 150)) << "far";
+  fs::create_symlink("/" + far, directory_ + "/sub/link");
+  fs::create_hard_link(directory_ + "/" + far.substr(0, 150), directory_ + "/sub/hard");
+  const std::string source = made_by_tar("pax", "--sort=name sub passwd " + far.substr(0, 150));
+  for (const TarOwner owner : {TarOwner{1000, 1001}, TarOwner{2147483647, 4000000}}) {
+    const std::vector<TarEntry> entries = entries_of(source);
+    const std::string archive = archive_of(entries, owner);
+    EXPECT_EQ(listed(entries_of(archive)), listed(entries));
+    const std::string file = directory_ + "/made.tar";
+    std::ofstream(file, std::ios::binary) << archive;
+    const std::string names = output_of("tar --numeric-owner -tvf " + file);
+    const std::string ids = std::to_string(owner.uid) + "/" + std::to_string(owner.gid);
+    std::size_t count = 0;
+    for (std::size_t at = 0; (at = names.find(ids, at)) != names.npos; ++at) ++count;
+    EXPECT_EQ(count, entries.size()) << names;
+    EXPECT_EQ(output_of("tar -xOf " + file + " passwd"), "root:x:0:0:root:/root:/bin/sh\n");
+  }
 }
 
 TEST(TarBytes, GoThereAndBack) {

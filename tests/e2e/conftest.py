@@ -101,6 +101,12 @@ def tools_image(engine):
 
 
 @pytest.fixture(scope="session")
+def settings_image(engine):
+    """The same with settings in the user's home."""
+    return containers.import_settings(engine)
+
+
+@pytest.fixture(scope="session")
 def example_image(engine):
     """The example agent of the official SDK."""
     return containers.import_example(engine)

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from harness import raw
-from harness.containers import shell
+from harness.containers import demo_files, shell
 from harness.deadline import wait_until
 from harness.http_client import RelayError, text_of
 
@@ -254,6 +254,25 @@ def test_directories_that_could_not_be_removed_are_removed_when_they_can_be(make
         subprocess.run(["umount", in_the_way], check=True)
     wait_until(lambda: relay.directories() == [], "the directories are gone", 30)
     wait_until(lambda: "removed the directories that were left" in relay.log_text(), "that is told, too")
+
+
+def test_a_home_that_gets_only_a_part_of_what_the_image_has_starts_no_agent(make_container_relay, engine, tmp_path):
+    tag = "acp-relay-test/home-of-6-mib:1"
+    engine.import_image(tag, {**demo_files(), "home/agent/large": (0o644, 1000, bytes(6 << 20))}, "USER 1000:1000",
+                        'CMD ["/bin/acp-demo-agent"]')
+    base = tmp_path / "small"
+    base.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", base], check=True)
+    try:
+        relay = make_container_relay(base=base, image=tag)
+        with pytest.raises(RelayError) as caught:
+            relay.http().new("/workspace")
+        assert caught.value.type == "container_start_failed"
+        data = json.dumps(caught.value.data)
+        assert "/home/agent" in data and "no space left" in data and "container.home" in data
+        relay.stop()
+    finally:
+        subprocess.run(["umount", base], check=True)
 
 
 def test_a_full_disk_of_workspaces_is_not_ready(make_container_relay, tmp_path):

@@ -102,6 +102,17 @@ def test_the_demo_image_needs_neither_registry_nor_docker_command(make_container
     engine.remove_image(tag)
 
 
+def test_a_home_that_is_too_much_for_a_copy(make_shell_relay, engine):
+    tag = "acp-relay-test/large-home:1"
+    engine.import_image(tag, {**tools_files(), "home/agent/large": (0o644, 1000, bytes(9 << 20))}, "ENV PATH=/bin",
+                        "USER agent")
+    relay = make_shell_relay({"image": tag})
+    client = relay.websocket()
+    client.new("/workspace")
+    assert shell(client, "ls -A ~") == (0, "")
+    assert "more than 8 MiB in /home/agent" in relay.log_text() and "container.home: image" in relay.log_text()
+
+
 def test_users_of_an_image_whose_account_files_are_links(make_shell_relay, engine, tools_image):
     """As Nix makes them: into the store, by a path that an archive has no room for in its header."""
     store = f"nix/store/{'h' * 120}-users/etc"

@@ -203,6 +203,42 @@ def test_homes(make_shell_relay, home):
     assert (relay.base / session / "home" / "kept").is_file() == (home == "keep")
 
 
+def test_a_new_home_has_what_the_image_has_there(make_shell_relay, settings_image, engine):
+    relay = make_shell_relay({"image": settings_image, "readonly_rootfs": True, "drop_capabilities": ["ALL"]})
+    client = relay.websocket()
+    session = client.new("/workspace")
+    assert shell(client, "cd; stat -c '%a %u:%g %n' . .settings .config .config/*; cat .link; readlink .cache") == (
+        0, "700 1000:1000 .\n640 1000:1000 .settings\n750 1000:1000 .config\n600 1000:1000 .config/agent.json\n"
+        "the image's\n/var/cache\n")
+
+
+def test_a_home_that_an_agent_worked_in_stays_as_it_is(make_container_relay, settings_image, engine):
+    relay = make_container_relay(image=settings_image, container={"command": ["/bin/acp-demo-agent"]})
+    client = relay.websocket()
+    session = client.new("/workspace")
+    assert "the image's" in client.prompt("/read /home/agent/.settings")[1]
+    client.prompt("/write /home/agent/.settings mine")
+    engine.kill(relay.container(session)["Id"])
+    client.incoming("_acp-relay/session_closed")
+    assert "mine" in client.prompt("/read /home/agent/.settings")[1]
+    assert "the image's" in client.prompt("/read /home/agent/.settings", client.new("/workspace"))[1]
+
+
+def test_what_the_image_has_in_its_home_meets_no_mount(make_shell_relay, settings_image, tmp_path):
+    """The Engine would write into the one, and remove what is in the other for the image's link."""
+    os.chmod(tmp_path, 0o755)
+    for name in ("config", "deep"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+    relay = make_shell_relay({"image": settings_image, "user": "4711:4712", "extra_volumes": [
+        f"{tmp_path}/config:/home/agent/.config", f"{tmp_path}/deep:/home/agent/.cache/deep:rw"]})
+    client = relay.websocket()
+    client.new("/workspace")
+    assert shell(client, "cd; pwd; stat -c '%a %u:%g' .settings; cat .config/* .cache/deep/*") == (
+        0, "/home/agent\n640 4711:4712\nconfigdeep")
+    assert (tmp_path / "deep" / "file").read_text() == "deep"
+
+
 @pytest.mark.parametrize("user, shown", [("", "1000 1000"), ("agent", "1000 1000"), ("0", "0 0"),
                                          ("root:agent", "0 1000"), ("4711:4712", "4711 4712")])
 def test_users(make_shell_relay, user, shown):

@@ -51,6 +51,16 @@ def test_workspaces_of_any_owner(make_unprivileged, user, uid):
     relay.wait_until_empty()
 
 
+def test_a_new_home_has_what_the_image_has_there(make_unprivileged, settings_image):
+    relay = make_unprivileged({"image": settings_image})
+    client = relay.websocket()
+    client.new("/workspace")
+    assert shell(client, "cd; stat -c '%a %u:%g %n' . .settings; cat .link") == (
+        0, "700 1000:1000 .\n640 1000:1000 .settings\nthe image's\n")
+    client.result("session/close", sessionId=client.session)
+    relay.wait_until_empty()
+
+
 def test_links_do_not_lead_the_clearing_up_astray(make_unprivileged, tmp_path):
     (tmp_path / "canary").write_text("x")
     relay = make_unprivileged({"user": "0"})

@@ -92,7 +92,7 @@ MountLists mounts(const ContainerOptions& options, const ContainerPlan& plan) {
     add_mount(lists, source, target, read_only, options.selinux_label);
   };
   add_own(plan.directories.workspace, std::string(kWorkspace), false);
-  if (options.home == ContainerHome::kKeep && has_own_home(plan)) {
+  if (keeps_home(options, plan)) {
     add_own(plan.directories.home, home_in_container(plan.user), false);
   }
   if (options.network_mode == "none") add_own(plan.directories.hosts, "/etc/hosts", true);
@@ -223,6 +223,10 @@ std::string home_in_container(const ContainerUser& user) {
     return home == directory || home.starts_with(std::string(directory) + "/");
   };
   return home.empty() || std::ranges::any_of(kSystem, hides) ? "/home/agent" : home;
+}
+
+bool keeps_home(const ContainerOptions& options, const ContainerPlan& plan) {
+  return options.home == ContainerHome::kKeep && has_own_home(plan);
 }
 
 std::optional<Error> mounted_over_home(const ContainerOptions& options, const ContainerUser& user) {

@@ -6,6 +6,7 @@
 #include "backend/docker/workspace.hpp"
 #include "backend/launch_spec.hpp"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,6 +31,8 @@ struct ContainerPlan {
   ContainerUser user;
   SessionDirectories directories;
   WorkingDirectory working_directory;
+  // What the image has in the user's home, as the Engine's archive. Null: nothing.
+  std::shared_ptr<const std::string> image_home;
   bool tmpfs_has_owner = true;  // Podman refuses the options uid and gid; U is its word for them
 };
 
@@ -40,6 +43,9 @@ std::string container_spec(const ContainerOptions& options, const ContainerPlan&
 // Where the home directory is mounted. A user whose home is "/" or lies in a directory of the
 // system, such as /usr/sbin, gets /home/agent: a mount there would hide the image's programs.
 std::string home_in_container(const ContainerUser& user);
+
+// Whether a directory of the session's own is mounted there.
+bool keeps_home(const ContainerOptions& options, const ContainerPlan& plan);
 
 // A volume or a tmpfs of the configuration that takes the place of the user's home, which is
 // mounted too: no session could start. Empty: there is none.

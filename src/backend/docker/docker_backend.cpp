@@ -3,6 +3,7 @@
 #include "backend/docker/docker_agent.hpp"
 #include "backend/docker/engine_abilities.hpp"
 #include "backend/docker/exit_cause.hpp"
+#include "backend/docker/home_files.hpp"
 #include "backend/docker/security_profile.hpp"
 #include "base/time.hpp"
 
@@ -138,6 +139,7 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(std::shared_
     context_.depart(session);
     co_return made.error();
   }
+  if (has_worked) planned->image_home = nullptr;  // what the agent before has made of it stays
   if (has_worked && !context_.options.auto_remove) {
     // The container of the agent before was kept and has the name; create says so if it stays.
     [[maybe_unused]] const auto removed = co_await context_.engine.remove(container_name(session));
@@ -171,14 +173,15 @@ Task<Result<void>> DockerBackend::make_directories(LaunchSpec spec, ContainerUse
 Task<Result<ContainerPlan>> DockerBackend::plan(LaunchSpec spec) {
   auto image = co_await find_image(false);
   if (!image) co_return image.error();
-  auto user = co_await find_user(std::move(*image));
-  if (!user) co_return user.error();
+  auto inside = co_await look_inside(std::move(*image));
+  if (!inside) co_return inside.error();
   const ContainerOptions& options = context_.options;
   ContainerPlan plan;
   plan.instance = context_.host.instance;
   plan.tmpfs_has_owner = !context_.host.is_podman();
   plan.created = to_rfc3339(wall_now());
-  plan.user = std::move(*user);
+  plan.user = std::move(inside->user);
+  plan.image_home = std::move(inside->home);
   plan.directories = session_directories(options.workspace_base_dir, spec.session);
   // A client names the directory; it may lie where no server answers.
   const std::function<Result<WorkingDirectory>()> choose = [wanted = spec.working_directory,
@@ -202,6 +205,8 @@ Task<Result<std::shared_ptr<AttachedContainer>>> DockerBackend::create_and_start
   const auto id = co_await engine.create_container(container_name(session),
                                                    container_spec(context_.options, plan));
   if (!id) co_return start_failed(context_.options, id.error(), std::nullopt);
+  const auto filled = co_await fill_home(*id, plan);
+  if (!filled) co_return start_failed(context_.options, filled.error(), std::nullopt);
   auto attaching = attach_streams(context_, *id);
   auto watching = engine.watch_exit(*id);
   auto [streams, watch] = co_await (std::move(attaching) && std::move(watching));
@@ -220,6 +225,23 @@ Task<Result<std::shared_ptr<AttachedContainer>>> DockerBackend::create_and_start
   }
   read_from(container);
   co_return container;
+}
+
+// By the Engine, which has the mount of a container that does not run yet as well: what an image
+// brings is never unpacked on the host, and the relay needs no rights on the home.
+Task<Result<void>> DockerBackend::fill_home(std::string container, const ContainerPlan& plan) {
+  if (!plan.image_home || !keeps_home(context_.options, plan)) co_return Result<void>();
+  auto files = files_for_home(*plan.image_home, context_.options, plan);
+  if (!files) co_return files.error();
+  if (files->empty()) co_return Result<void>();
+  auto put = co_await context_.engine.put_archive(std::move(container),
+                                                  home_in_container(plan.user), std::move(*files));
+  if (put || put.error().type != ErrorType::kContainerStartFailed) co_return put;
+  Error error = put.error();
+  error.possible_causes.emplace_back("a new home gets what the image has there, which failed");
+  error.suggested_actions.emplace_back(
+      "set container.home to image, or to tmpfs, which begins empty");
+  co_return error;
 }
 
 void DockerBackend::watch_events(const std::shared_ptr<AttachedContainer>& container) {

@@ -14,8 +14,8 @@
 #include "backend/docker/docker_host.hpp"
 #include "backend/docker/start_limiter.hpp"
 
-#include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -37,6 +37,12 @@ class DockerBackend final : public AgentBackend {
 
  private:
   struct Start;
+  // What is read from the files of an image, once.
+  struct ImageInside {
+    std::string id;
+    ContainerUser user;
+    std::shared_ptr<const std::string> home;  // ContainerPlan::image_home
+  };
 
   DockerBackend(DockerHost& host, ContainerOptions options, Logger log);
 
@@ -46,7 +52,10 @@ class DockerBackend final : public AgentBackend {
   // image.cpp
   Task<Result<engine::ImageFacts>> find_image(bool at_start);
   Task<Result<void>> pull();
-  Task<Result<ContainerUser>> find_user(engine::ImageFacts image);
+  Task<Result<ImageInside>> look_inside(engine::ImageFacts image);
+  Task<Result<ImageInside>> read_inside(std::string container, engine::ImageFacts image);
+  Task<Result<std::shared_ptr<const std::string>>> read_home(std::string container,
+                                                             ContainerUser user);
 
   // docker_backend.cpp
   Task<void> run_start(std::shared_ptr<Start> start);
@@ -55,6 +64,7 @@ class DockerBackend final : public AgentBackend {
   Task<Result<void>> make_directories(LaunchSpec spec, ContainerUser user, WorkingDirectory where);
   Task<Result<ContainerPlan>> plan(LaunchSpec spec);
   Task<Result<std::shared_ptr<AttachedContainer>>> create_and_start(const ContainerPlan& plan);
+  Task<Result<void>> fill_home(std::string container, const ContainerPlan& plan);
   void watch_events(const std::shared_ptr<AttachedContainer>& container);
   void read_from(const std::shared_ptr<AttachedContainer>& container);
 
@@ -70,8 +80,8 @@ class DockerBackend final : public AgentBackend {
   Task<void> remove_what_is_left();
 
   DockerContext context_;
-  // By image id: an image does not change under its id.
-  std::map<std::string, ContainerUser> users_;
+  // Of the image that was used last: an image does not change under its id.
+  std::optional<ImageInside> inside_;
   StartLimiter probing_;  // one at a time
   std::shared_ptr<Event> pulling_;
   // Sessions whose directories could not be removed: tried again until they are gone.

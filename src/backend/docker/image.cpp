@@ -1,6 +1,7 @@
-// The image of agents: finding it, pulling it, and who runs in it.
+// The image of agents: finding it, pulling it, who runs in it, and what that user's home has.
 #include "backend/docker/container_spec.hpp"
 #include "backend/docker/docker_backend.hpp"
+#include "backend/docker/home_files.hpp"
 #include "backend/docker/pull_progress.hpp"
 #include "base/random_id.hpp"
 
@@ -65,35 +66,66 @@ Task<Result<void>> DockerBackend::pull() {
 
 // The Engine's own answer to "who is it": what stands in the image's files, read from a container
 // that never starts.
-Task<Result<ContainerUser>> DockerBackend::find_user(engine::ImageFacts image) {
+Task<Result<DockerBackend::ImageInside>> DockerBackend::look_inside(engine::ImageFacts image) {
   const StartLimiter::Slot turn = co_await probing_.take();
-  const auto known = users_.find(image.id);
-  if (known != users_.end()) co_return known->second;
+  if (inside_ && inside_->id == image.id) co_return *inside_;
   engine::EngineClient& engine = context_.engine;
   const std::string name = "acp-relay-probe-" + random_hex(8);
   const auto probe = co_await engine.create_container(
       name, probe_spec(context_.options.image, context_.host.instance));
-  Result<std::optional<std::string>> passwd;
-  Result<std::optional<std::string>> group;
+  Result<ImageInside> inside = ImageInside{};
   if (probe) {
-    passwd = co_await engine.read_file(name, "/etc/passwd", kMaxAccountFile);
-    group = co_await engine.read_file(name, "/etc/group", kMaxAccountFile);
+    inside = co_await read_inside(name, std::move(image));
+  } else {
+    inside = probe.error();
   }
   // Also after a failure: the Engine may have made it and not have come to say so.
   const auto removed = co_await engine.remove(name);
   if (!removed) context_.log.warn("a probe container is left", {{"container", name}});
-  if (!probe) co_return probe.error();
+  if (inside) inside_ = *inside;
+  co_return inside;
+}
+
+Task<Result<DockerBackend::ImageInside>> DockerBackend::read_inside(std::string container,
+                                                                    engine::ImageFacts image) {
+  engine::EngineClient& engine = context_.engine;
+  const auto passwd = co_await engine.read_file(container, "/etc/passwd", kMaxAccountFile);
   if (!passwd) co_return passwd.error();
+  const auto group = co_await engine.read_file(container, "/etc/group", kMaxAccountFile);
   if (!group) co_return group.error();
   ImageUsers users;
   users.passwd = passwd->value_or("");
   users.group = group->value_or("");
   users.environment = std::move(image.environment);
   const std::string& configured = context_.options.user;
-  auto user = configured.empty() ? resolve_user(image.user, users, UserChoice::kImages)
-                                 : resolve_user(configured, users, UserChoice::kConfigured);
-  if (user) users_.emplace(image.id, *user);
-  co_return user;
+  const auto user = configured.empty() ? resolve_user(image.user, users, UserChoice::kImages)
+                                       : resolve_user(configured, users, UserChoice::kConfigured);
+  if (!user) co_return user.error();
+  auto home = co_await read_home(container, *user);
+  if (!home) co_return home.error();
+  ImageInside inside;
+  inside.id = image.id;
+  inside.user = *user;
+  inside.home = std::move(*home);
+  co_return inside;
+}
+
+Task<Result<std::shared_ptr<const std::string>>> DockerBackend::read_home(std::string container,
+                                                                          ContainerUser user) {
+  std::shared_ptr<const std::string> nothing;
+  if (context_.options.home != ContainerHome::kKeep) co_return nothing;
+  const std::string home = home_in_container(user);
+  auto found = co_await context_.engine.read_archive(container, home + "/.", kMaxHomeFiles);
+  if (!found) co_return found.error();
+  if (!*found) co_return nothing;
+  if ((*found)->is_cut) {
+    context_.host.warn_once("the image " + context_.options.image + " has more than " +
+                            std::to_string(kMaxHomeFiles >> 20U) + " MiB in " + home +
+                            ", and homes of sessions begin without any of it: set "
+                            "container.home: image");
+    co_return nothing;
+  }
+  co_return std::make_shared<const std::string>(std::move((*found)->bytes));
 }
 
 }  // namespace relay

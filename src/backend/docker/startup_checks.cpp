@@ -14,16 +14,17 @@ Task<Result<void>> DockerBackend::check(KeepOfSession keep) {
   if (!checked) co_return checked;
   const auto image = co_await find_image(true);
   if (!image) co_return image.error();
-  const auto user = co_await find_user(*image);
-  if (!user) co_return user.error();
-  if (auto failure = mounted_over_home(context_.options, *user)) co_return *failure;
-  if (const auto warning = root_on_host_files(context_.options, user->uid)) {
+  const auto inside = co_await look_inside(*image);
+  if (!inside) co_return inside.error();
+  const ContainerUser& user = inside->user;
+  if (auto failure = mounted_over_home(context_.options, user)) co_return *failure;
+  if (const auto warning = root_on_host_files(context_.options, user.uid)) {
     host.warn_once(*warning);
   }
   context_.log.info("containers are used", {{"engine", host.description()},
                                             {"image", context_.options.image},
                                             {"image_id", image->id},
-                                            {"uid", user->uid}});
+                                            {"uid", user.uid}});
   co_return Result<void>();
 }
 

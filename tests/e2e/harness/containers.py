@@ -67,6 +67,15 @@ def import_tools(engine):
     return _import(engine, "tools", tools_files(), 'CMD ["/bin/acp-demo-agent"]')
 
 
+def import_settings(engine):
+    """The tools, and a home with what agents' images have there: files, root's too, and links."""
+    home = "home/agent"
+    files = {**tools_files(), home: (0o755, 1000, None), f"{home}/.settings": (0o640, 1000, b"the image's\n"),
+             f"{home}/.config": (0o750, 0, None), f"{home}/.config/agent.json": (0o600, 0, b"{}\n"),
+             f"{home}/.link": (0o777, 0, ".settings"), f"{home}/.cache": (0o777, 0, "/var/cache")}
+    return _import(engine, "settings", files, 'CMD ["/bin/shell-agent"]')
+
+
 def import_example(engine):
     """The SDK's example agent on Node.js."""
     files = {**demo_files(), **sdk.example_agent_files(), "tmp": (0o1777, 0, None)}
