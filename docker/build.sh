@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds an image that sessions run in, and checks that an agent in it answers.
 #   docker/build.sh [agent|demo] [TAG] [OPTION...]   default: agent, tagged acp-agent:latest
+#   docker/build.sh TAG [OPTION...]                  agent, with this tag
 # agent: an ACP agent from npm (docker/agent); needs the docker command and a registry. Options go to
 #        "docker build", for example --build-arg BUILD_TOOLS=yes; see the top of its Dockerfile.
 # demo:  the demo agent alone (docker/demo); needs no registry, and no docker command either.
@@ -10,20 +11,26 @@ source "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
 readonly answer_seconds=60
 readonly initialize='{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":1,"clientCapabilities":{}}}'
 
-usage() {
-  sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
-  exit "$1"
-}
+usage() { sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
-case ${1:-agent} in
-  agent | demo) kind=${1:-agent} ;;
-  -h | --help) usage 0 ;;
-  *) usage 2 >&2 ;;
+kind=agent
+case ${1:-} in
+  agent | demo)
+    kind=$1
+    shift
+    ;;
+  -h | --help)
+    usage
+    exit
+    ;;
 esac
-default_tag=acp-agent:latest
-[[ $kind == agent ]] || default_tag=acp-demo-agent:latest
-tag=${2:-$default_tag}
-options=("${@:3}")
+tag=acp-agent:latest
+[[ $kind == agent ]] || tag=acp-demo-agent:latest
+if [[ $# -gt 0 && $1 != -* ]]; then
+  tag=${1:-$tag}
+  shift
+fi
+options=("$@")
 
 with_command() { command -v docker >/dev/null; }
 

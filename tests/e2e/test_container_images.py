@@ -102,6 +102,38 @@ def test_the_demo_image_needs_neither_registry_nor_docker_command(make_container
     engine.remove_image(tag)
 
 
+DOCKER_THAT_NOTES_BUILDS = """#!/bin/sh
+case $1 in
+  buildx) exit 1 ;;
+  build)
+    for context; do :; done
+    if [ -e "$context/agent-health" ]; then echo agent "$@"; else echo demo "$@"; fi >"$NOTES"
+    ;;
+  run) echo '{"result":{}}'; cat >/dev/null ;;
+  image) echo 1000000 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("arguments, kind, tag, options", [
+    ([], "agent", "acp-agent:latest", ""), (["mine:1"], "agent", "mine:1", ""),
+    (["agent"], "agent", "acp-agent:latest", ""), (["agent", "demo"], "agent", "demo", ""),
+    (["demo"], "demo", "acp-demo-agent:latest", ""), (["demo", "mine:1"], "demo", "mine:1", ""),
+    (["mine:1", "--build-arg", "A=b c"], "agent", "mine:1", "--build-arg A=b c"),
+    (["agent", "--network", "host"], "agent", "acp-agent:latest", "--network host"),
+    (["--network", "host"], "agent", "acp-agent:latest", "--network host")])
+def test_what_the_images_are_called(tmp_path, arguments, kind, tag, options):
+    docker = tmp_path / "docker"
+    docker.write_text(DOCKER_THAT_NOTES_BUILDS)
+    docker.chmod(0o755)
+    built = subprocess.run([str(ROOT / "docker/build.sh"), *arguments], capture_output=True, text=True, timeout=60,
+                           env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "NOTES": str(tmp_path / "notes"),
+                                "ACP_DEMO_AGENT": str(DEMO_AGENT)}, check=False)
+    assert built.returncode == 0 and built.stdout.startswith(f"{tag}: "), built.stderr
+    words = (tmp_path / "notes").read_text().split()
+    assert words[:4] == [kind, "build", "--tag", tag] and " ".join(words[6:-1]) == options
+
+
 def test_a_home_that_is_too_much_for_a_copy(make_shell_relay, engine):
     tag = "acp-relay-test/large-home:1"
     engine.import_image(tag, {**tools_files(), "home/agent/large": (0o644, 1000, bytes(9 << 20))}, "ENV PATH=/bin",
