@@ -12,11 +12,12 @@ from harness.engine import Engine
 from harness.relay import ROOT
 from hostile_engine import HostileEngine, told
 from keep_alive import KeepAlive
+from trial import GIVES_BACK
 
 AT_ONCE = 12
 ONE_IN = 10          # answers, and pieces of streams, that are harmed; a session needs some ten
 STARTUP_SECONDS = 10
-CALL_SECONDS = 150 * SCALE  # the relay's calls wait for each other, each at most 30 s where the Engine is silent
+CALL_SECONDS = 150 * SCALE  # several calls to the Engine after another, each at most 30 s where it is silent
 CALM_SECONDS = 120 * SCALE  # after the last harm: everything is removed
 
 
@@ -58,7 +59,7 @@ async def one(trial, client, outcome, number):
 
 
 async def all_of_them(trial, outcome):
-    numbers = iter(range(trial.size))
+    numbers = iter(range(trial.part))
     done = 0
 
     async def work():
@@ -105,15 +106,20 @@ def run(trial):
         "agent": {"max_concurrent_sessions": AT_ONCE * 2, "max_inbox_bytes": "4M"},
         "container": {"docker_host": hostile.address, "startup_timeout": f"{STARTUP_SECONDS}s",
                       "shutdown_timeout": "1s"}},
-        kind=containers.ContainerRelay, engine=real, image=image)
+        kind=containers.ContainerRelay, engine=real, image=image, env=GIVES_BACK)
     serves(relay)
     relay.wait_until_empty()
     trial.measure()
-    hostile.harms = True
     outcome = collections.Counter()
-    done = asyncio.run(all_of_them(trial, outcome))
-    hostile.harms = False
-    wait_until(lambda: not relay.containers(), lambda: f"no container is left: {names(relay)}", CALM_SECONDS)
+
+    def harmed():
+        hostile.harms = True
+        done = asyncio.run(all_of_them(trial, outcome))
+        hostile.harms = False
+        wait_until(lambda: not relay.containers(), lambda: f"no container is left: {names(relay)}", CALM_SECONDS)
+        return done
+
+    done = sum(trial.in_rounds(harmed))
     trial.still_serves = serves
     slowest = {what: seconds for what, seconds in outcome.items() if what.startswith("slowest")}
     counts = collections.Counter({what: count for what, count in outcome.items() if what not in slowest})

@@ -146,7 +146,7 @@ async def one(trial, number, session):
 
 
 async def all_of_them(trial):
-    numbers = iter(range(trial.size))
+    numbers = iter(range((trial.round - 1) * trial.part, trial.round * trial.part))
     done = refused = still_open = 0
     client = KeepAlive(trial.relay.config["server"]["http_port"])
     session = ["sess_none"]
@@ -180,7 +180,12 @@ def run(trial):
     relay = trial.start({"agent": {"max_concurrent_sessions": 40}, "sessions": {"prompt_timeout": "5s"}})
     relay.assert_serves()
     trial.measure()
-    done, refused, still_open = asyncio.run(all_of_them(trial))
-    trial.close_sessions()
+
+    def a_part():
+        counts = asyncio.run(all_of_them(trial))
+        trial.close_sessions()
+        return counts
+
+    done, refused, still_open = map(sum, zip(*trial.in_rounds(a_part)))
     return (f"{done:,} of {trial.size:,} mutated requests, {refused:,} refused or cut, "
             f"{still_open:,} left open by the relay (streams, bodies that wait for their rest)")

@@ -12,10 +12,10 @@ import sys
 NAMES = ("sessions", "sockets", "turns", "mutations", "agents", "engines")
 SIZES = {  # normal, quick
     "sessions": (30_000, 300), "sockets": (5_000, 200), "turns": (300, 30),
-    "mutations": (16_000, 300), "agents": (600, 24), "engines": (300, 24)}
+    "mutations": (16_000, 300), "agents": (600, 99), "engines": (300, 24)}
 WHAT = {
     "sessions": "sessions opened and closed, eight at a time",
-    "sockets": "WebSocket and event-stream connections held at once",
+    "sockets": "WebSocket and event-stream connections held at once, three times",
     "turns": "turns in flight when SIGTERM comes, and what the next start knows of them",
     "mutations": "mutated requests and frames to the three ports",
     "agents": "sessions of agents that flood, hang, die, babble, ignore signals and fork",

@@ -25,7 +25,7 @@ async def one(trial, client, number):
 
 
 async def all_of_them(trial):
-    numbers = iter(range(trial.size))
+    numbers = iter(range(trial.part))
     done = 0
 
     async def work():
@@ -49,7 +49,7 @@ def run(trial):
     relay = trial.start()
     relay.assert_serves()
     trial.measure()
-    done = asyncio.run(all_of_them(trial))
+    done = sum(trial.in_rounds(lambda: asyncio.run(all_of_them(trial))))
     # The database follows a moment later.
     wait_until(lambda: relay.query("SELECT count(*) FROM sessions WHERE closed_at IS NOT NULL")[0][0] >= done,
                f"the database has {done} closed sessions")
