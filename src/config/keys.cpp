@@ -129,7 +129,8 @@ void add_session_keys(std::vector<Key>& keys) {
   at("idle_timeout", &S::idle_timeout, duration(kNone),
      "A session with no client attached and no turn is closed after this; 0: never.");
   at("prompt_timeout", &S::prompt_timeout, duration(kNone),
-     "A turn that takes longer is cancelled; 0: never.");
+     "A turn that takes longer is cancelled; an agent that goes on with it is ended after five "
+     "times agent.stop_grace. 0: never.");
   at("max_queued_prompts", &S::max_queued_prompts, count<std::size_t>(0, 100'000),
      "Prompts of a session that may wait behind the running one.");
   at("max_pending_bytes", &S::max_pending_bytes, size<std::size_t>(kKi, 64 * kGi),

@@ -338,60 +338,6 @@ Task<void> Session::end_failed_agent() {
   co_await agent_->stop(context_.options.stop_grace);
 }
 
-void Session::advance_clock() { router_->at({std::chrono::steady_clock::now(), wall_now()}); }
-
-// One timer for what is due next: a permission request that nobody answers, a turn that takes too
-// long.
-void Session::arm_deadline() {
-  auto next = router_->next_deadline();
-  const auto turn = router_->turn_started();
-  if (!turn) prompt_timed_out_ = false;
-  if (turn && context_.options.prompt_timeout.count() > 0 && !prompt_timed_out_) {
-    const auto end = *turn + context_.options.prompt_timeout;
-    if (!next || end < *next) next = end;
-  }
-  if (next == armed_for_) return;
-  armed_for_ = next;
-  deadline_.cancel();
-  if (!next) return;
-  deadline_.expires_at(*next);
-  deadline_.async_wait([weak = weak_from_this()](boost::system::error_code failure) {
-    const auto self = weak.lock();
-    if (!failure && self) self->on_deadline();
-  });
-}
-
-void Session::on_deadline() {
-  armed_for_.reset();
-  if (state_ == SessionState::kClosed || !router_) return;
-  advance_clock();
-  effects_.clear();
-  router_->tick(effects_);
-  const auto turn = router_->turn_started();
-  const auto limit = context_.options.prompt_timeout;
-  if (turn && limit.count() > 0 && !prompt_timed_out_ &&
-      std::chrono::steady_clock::now() - *turn >= limit) {
-    prompt_timed_out_ = true;
-    log_.info("turn takes longer than sessions.prompt_timeout, cancelling it",
-              {{"limit_ms", limit.count()}});
-    router_->cancel_because("prompt_timeout", MessageRouter::Cancelled::kTurn, effects_);
-  }
-  perform(effects_);
-}
-
-void Session::update_idle() {
-  const bool busy = !watchers_.empty() || router_->turn_running() || state_ != SessionState::kReady;
-  if (busy) {
-    idle_since_.reset();
-  } else if (!idle_since_) {
-    idle_since_ = std::chrono::steady_clock::now();
-  }
-}
-
-std::optional<std::chrono::steady_clock::time_point> Session::idle_since() const {
-  return state_ == SessionState::kReady ? idle_since_ : std::nullopt;
-}
-
 void Session::close(Error why, std::string cause) {
   if (state_ == SessionState::kClosing || state_ == SessionState::kClosed) return;
   const bool starting = state_ == SessionState::kStarting;

@@ -223,6 +223,9 @@ class Session final : public std::enable_shared_from_this<Session> {
   void drop_overflowed();
   void arm_deadline();
   void on_deadline();
+  // When the time limit of the turn does its next step.
+  std::optional<std::chrono::steady_clock::time_point> time_limit_at() const;
+  void enforce_time_limit();
   void update_idle();
   void announce(std::string_view method, const Error& error, std::string_view cause,
                 Effects& effects);
@@ -269,7 +272,9 @@ class Session final : public std::enable_shared_from_this<Session> {
   Effects effects_;
   asio::steady_timer deadline_;
   std::optional<std::chrono::steady_clock::time_point> armed_for_;
-  bool prompt_timed_out_ = false;
+  // What sessions.prompt_timeout has done to the turn that runs.
+  enum class TimeLimit { kNotReached, kCancelled, kAgentEnded };
+  TimeLimit time_limit_ = TimeLimit::kNotReached;
   std::size_t misunderstood_ = 0;       // lines of the agent that somebody may have waited for
   std::optional<Error> agent_failure_;  // why the relay itself ended the agent
   std::optional<std::chrono::steady_clock::time_point> idle_since_;

@@ -300,3 +300,14 @@ def test_a_cancel_after_the_turn_is_not_for_the_next_one(relay):
     client.notify("session/cancel", sessionId=session)
     result, text = client.prompt("two")
     assert (result["stopReason"], text) == ("end_turn", "two")
+
+
+def test_an_agent_that_goes_on_with_a_turn_over_its_time_is_ended(make_relay):
+    relay = make_relay({"agent": {**scripted("never_prompt"), "stop_grace": "50ms"},
+                        "sessions": {"prompt_timeout": "200ms"}})
+    client = relay.websocket()
+    client.new(relay.workspace)
+    for id in [client.start_prompt("for ever"), client.start_prompt("behind it")]:
+        error = RelayError(client.answer(id)["error"])
+        assert error.type == "agent_protocol_error" and "prompt_timeout" in str(error.data)
+    relay.wait_for_agents(0)
