@@ -131,7 +131,6 @@ TEST(Load, NamesTheNewKeysOfEarlierServers) {
        "for processes"},
       {"agent: {container: {image: a}}",
        "c.yaml:1:9: agent.container: unknown key; write its keys below container"},
-      {"logging: {level: info}", "c.yaml:1:1: logging: unknown key; write log.level"},
   };
   for (const auto& [text, expected] : rows) {
     EXPECT_THAT(problems_of(text), ElementsAre(StartsWith(expected))) << text;

@@ -6,12 +6,9 @@
 namespace relay::config {
 
 std::string_view moved_to(std::string_view path) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kMoved{{
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kMoved{{
       {"agent.mode", "write container.enabled: true for containers, false for processes"},
       {"agent.container", "write its keys below container, at the beginning of a line"},
-      {"agent.docker", "write its keys below container, at the beginning of a line"},
-      {"logging", "write log.level and log.format"},
-      {"log_level", "write log.level"},
   }};
   for (const auto& [moved, remedy] : kMoved) {
     if (path == moved) return remedy;

@@ -272,6 +272,9 @@ TEST_F(ManagementApiTest, TakesALargeBodyForAnImportOnly) {
   head.path = "/api/sessions/import";
   EXPECT_FALSE(api.judge(head).refusal);
   EXPECT_EQ(api.judge(head).max_body_bytes, std::nullopt);
+  head.method = "OPTIONS";
+  EXPECT_EQ(api.judge(head).max_body_bytes, http::kUnreadBodyBytes) << "asks without a token";
+  head.method = "POST";
   head.path = "/api/sessions/close";
   EXPECT_FALSE(api.judge(head).refusal);
   EXPECT_EQ(api.judge(head).max_body_bytes, http::kUnreadBodyBytes);

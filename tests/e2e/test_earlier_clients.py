@@ -53,7 +53,6 @@ def test_health_names_the_agent(relay):
 CONFIGURATIONS = {
     "a mode of the agent": ("agent: {command: /bin/true, mode: container}", ["agent.mode", "container.enabled: true"]),
     "containers below the agent": ("agent: {container: {image: a}}", ["agent.container", "below container"]),
-    "logging": ("logging: {level: info}", ["log.level"]),
     "a path as for a shell": ("database: {path: $XDG_DATA_HOME/acp-relay/messages.db}",
                               ["database.path", "${XDG_DATA_HOME}/acp-relay/messages.db"]),
 }
