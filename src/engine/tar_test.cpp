@@ -119,8 +119,8 @@ TEST_F(Tar, ReadsAllOfADirectory) {
   ASSERT_EQ(::mkfifo((directory_ + "/sub/fifo").c_str(), 0600), 0);
   std::string first;
   for (const char* format : {"ustar", "gnu", "pax"}) {
-    const std::vector<TarEntry> found =
-        entries_of(made_by_tar(format, "--mtime=@1700000000 --sort=name sub"));
+    const std::string archive = made_by_tar(format, "--mtime=@1700000000 --sort=name sub");
+    const std::vector<TarEntry> found = entries_of(archive);
     ASSERT_EQ(found.size(), 8u) << format;
     EXPECT_EQ(found[0].path, "sub/");
     EXPECT_EQ(found[4].path, deep + "/file");

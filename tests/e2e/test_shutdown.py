@@ -16,7 +16,8 @@ from harness.relay import DEMO_AGENT, scripted
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_everything_in_order(make_relay, number):
-    relay = make_relay()
+    # The tests may run under nohup, and that would be inherited.
+    relay = make_relay(start=False).start(prefix=("env", "--default-signal=HUP"))
     client = relay.websocket()
     id = client.new(relay.workspace)
     turn = client.start_prompt("/sleep 600")
