@@ -91,6 +91,15 @@ struct ConnectCommand {
   std::int64_t reconnect_seconds = 300;
 };
 
+// Tries an endpoint of ACP's remote transport as a client would.
+struct DoctorCommand {
+  RelayAddress relay;  // `url`: as for connect
+  std::string token;
+  std::string agent;
+  std::string origin;  // of a web page; empty: no browser is meant
+  std::int64_t timeout_seconds = 60;
+};
+
 // Plays an exported session's client against an agent.
 struct ReplayCommand {
   RelayAddress relay;  // `url`: as for connect
@@ -106,6 +115,6 @@ struct ReplayCommand {
 
 using Command = std::variant<ServeCommand, ConnectCommand, PromptCommand, ListCommand, ShowCommand,
                              HistoryCommand, CloseCommand, ExportCommand, ImportCommand,
-                             CheckConfigCommand, ReplayCommand>;
+                             CheckConfigCommand, ReplayCommand, DoctorCommand>;
 
 }  // namespace relay::cli

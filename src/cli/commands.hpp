@@ -20,6 +20,8 @@ ExitCode run_close(const CloseCommand& command, const Environment& environment);
 ExitCode run_export(const ExportCommand& command, const Environment& environment);
 ExitCode run_import(const ImportCommand& command, const Environment& environment);
 
+ExitCode run_doctor(const DoctorCommand& command, const Environment& environment);
+
 ExitCode run_replay(const ReplayCommand& command, const Environment& environment);
 
 ExitCode run_check_config(const CheckConfigCommand& command, const Environment& environment);

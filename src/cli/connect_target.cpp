@@ -15,14 +15,6 @@ namespace {
 constexpr std::string_view kEndpoint = "/acp";
 constexpr std::string_view kAgents = "/agents/";
 
-std::int64_t number_of(const Error& error, std::string_view key) {
-  for (const auto& [name, value] : error.state) {
-    const auto* number = std::get_if<std::int64_t>(&value);
-    if (name == key && number != nullptr) return *number;
-  }
-  return 0;
-}
-
 bool is_agent_name(std::string_view name) {
   const auto is_plain = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
@@ -44,8 +36,9 @@ std::string what_to_do(std::int64_t status, std::int64_t number) {
     case 401:
       return "Give the right token: --token-file FILE or ACP_RELAY_TOKEN.";
     case 403:
-      return "Use a token that is allowed to do this, and an address that server.allowed_hosts of "
-             "the relay knows.";
+      return "Use a token that is allowed to do this. Of a relay that listens on this machine "
+             "only, "
+             "use the address 127.0.0.1 or localhost.";
     case 404:
       return "Check --agent, and the path of --url: a relay serves /acp and /agents/NAME/acp.";
     case 0:

@@ -75,7 +75,7 @@ TEST(ConnectFailure, SaysWhatToDoAndWhetherAnotherAttemptIsWorthIt) {
       {0, EPROTO, true, ExitCode::kCannotConnect, true, false, "--ca-file"},
       {0, EBADMSG, false, ExitCode::kCannotConnect, true, false, "--url"},
       {401, 0, false, ExitCode::kUnauthorized, true, true, "--token-file"},
-      {403, 0, false, ExitCode::kUnauthorized, true, true, "server.allowed_hosts"},
+      {403, 0, false, ExitCode::kUnauthorized, true, true, "127.0.0.1 or localhost"},
       {404, 0, false, ExitCode::kError, true, false, "--agent"},
       {426, 0, false, ExitCode::kError, true, false, "ports"},
       {429, 0, true, ExitCode::kError, false, false, "ports"},

@@ -16,12 +16,13 @@ Examples:
   acp-relay prompt "hello"                 talk to the agent behind a running relay
   acp-relay sessions list
   acp-relay replay session.jsonl           does the agent still do what was recorded?
+  acp-relay doctor https://relay.example   why does my client not connect?
 
 Environment:
   ACP_RELAY_URL              where the relay listens (http://127.0.0.1:8080)
   ACP_RELAY_MANAGEMENT_URL   its management port (http://127.0.0.1:8082)
-  ACP_RELAY_TOKEN            the token to send; also --token-file. 'connect' and 'replay'
-                             have --token, too: other users can read command lines
+  ACP_RELAY_TOKEN            the token to send; also --token-file. 'connect', 'replay' and
+                             'doctor' have --token, too: other users can read command lines
   ACP_RELAY_<SECTION>_<KEY>  overrides one key of the configuration: ACP_RELAY_SERVER_HTTP_PORT
 
 Exit codes:
@@ -133,6 +134,20 @@ Examples:
 Environment: ACP_RELAY_URL, ACP_RELAY_TOKEN
 Exit codes: 0 played to the end (and, with --check, equal), 1 not so, or a bad file, 2 wrong command line,
             3 cannot connect, 4 unauthorized, 5 interrupted)";
+
+inline constexpr const char* kDoctorFooter = R"(
+Goes the way of a client, one step after another: name, connection, certificate, initialize and its stream over
+HTTP, initialize over WebSocket. With --origin also what a browser asks for a page of that origin. Each step is a
+line; what is wrong is followed by whose it is to mend and by what to do. The endpoint may be any server of ACP's
+remote transport. A transport that a server does not offer is marked "-". No session is made.
+
+Examples:
+  acp-relay doctor
+  acp-relay doctor wss://relay.example.org/acp --token-file ~/.config/acp-relay/token
+  acp-relay doctor https://relay.example.org --origin https://app.example
+
+Environment: ACP_RELAY_URL, ACP_RELAY_TOKEN
+Exit codes: 0 a client gets in, 1 something is wrong, 2 wrong command line, 3 cannot connect, 4 unauthorized)";
 
 inline constexpr const char* kServeFooter = R"(
 Without --config, config.yaml of this directory is used when it exists, else the defaults.

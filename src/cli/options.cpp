@@ -57,6 +57,8 @@ class Parser {
   void add_sessions();
   void add_replay();
   void add_check_config();
+  void add_doctor();
+  void add_token_option(CLI::App* command, std::string& token);
   void add_relay_options(CLI::App* command, bool management);
   void add_management_option(CLI::App* command);
   CLI::App* add_session_command(CLI::App* sessions, const char* name, const char* about,
@@ -81,6 +83,7 @@ class Parser {
   ReplayCommand replay_;
   std::string speed_ = "fast";
   CheckConfigCommand check_config_;
+  DoctorCommand doctor_;
   CLI::App* serve_app_ = nullptr;
   CLI::App* connect_app_ = nullptr;
   CLI::App* prompt_app_ = nullptr;
@@ -92,6 +95,7 @@ class Parser {
   CLI::App* import_app_ = nullptr;
   CLI::App* replay_app_ = nullptr;
   CLI::App* check_config_app_ = nullptr;
+  CLI::App* doctor_app_ = nullptr;
 };
 
 Parser::Parser(const Environment& environment) {
@@ -107,6 +111,7 @@ Parser::Parser(const Environment& environment) {
   add_prompt();
   add_sessions();
   add_replay();
+  add_doctor();
   add_check_config();
 }
 
@@ -131,6 +136,13 @@ void Parser::add_relay_options(CLI::App* command, bool management) {
       ->type_name("FILE");
 }
 
+void Parser::add_token_option(CLI::App* command, std::string& token) {
+  command
+      ->add_option("--token", token,
+                   "The token; other users of this machine can read it, --token-file is better")
+      ->type_name("TOKEN");
+}
+
 void Parser::add_management_option(CLI::App* command) {
   command->add_option("--management-url", relay_.management_url, "Management port of the relay")
       ->type_name("URL")
@@ -141,10 +153,7 @@ void Parser::add_connect() {
   connect_app_ = app_.add_subcommand("connect", "Be an ACP agent on stdin and stdout, for editors");
   connect_app_->add_option("--agent", connect_.agent, "The agent with this name in the relay")
       ->type_name("NAME");
-  connect_app_
-      ->add_option("--token", connect_.token,
-                   "The token; other users of this machine can read it, --token-file is better")
-      ->type_name("TOKEN");
+  add_token_option(connect_app_, connect_.token);
   connect_app_
       ->add_option("--reconnect-timeout", connect_.reconnect_seconds,
                    "Give up after so many seconds without a connection")
@@ -266,12 +275,32 @@ void Parser::add_replay() {
       ->capture_default_str();
   replay_app_->add_option("--agent", replay_.agent, "The agent with this name in the relay")
       ->type_name("NAME");
-  replay_app_
-      ->add_option("--token", replay_.token,
-                   "The token; other users of this machine can read it, --token-file is better")
-      ->type_name("TOKEN");
+  add_token_option(replay_app_, replay_.token);
   add_relay_options(replay_app_, false);
   replay_app_->footer(kReplayFooter);
+}
+
+void Parser::add_doctor() {
+  doctor_app_ = app_.add_subcommand("doctor", "Try an ACP endpoint as a client would");
+  doctor_app_->add_option("url", relay_.url, "The endpoint; without a path, /acp is meant")
+      ->type_name("URL")
+      ->capture_default_str();
+  doctor_app_->add_option("--agent", doctor_.agent, "The agent with this name in the relay")
+      ->type_name("NAME");
+  doctor_app_->add_option("--origin", doctor_.origin, "As a page of this origin: https://host")
+      ->type_name("ORIGIN");
+  doctor_app_
+      ->add_option("--timeout", doctor_.timeout_seconds,
+                   "Wait so many seconds for the answer to initialize")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{86'400}))
+      ->type_name("SECONDS")
+      ->capture_default_str();
+  add_token_option(doctor_app_, doctor_.token);
+  doctor_app_->add_option("--token-file", relay_.token_file, "File that holds the token")
+      ->type_name("FILE");
+  doctor_app_->add_option("--ca-file", relay_.ca_file, "PEM file of the authority, for https")
+      ->type_name("FILE");
+  doctor_app_->footer(kDoctorFooter);
 }
 
 void Parser::add_check_config() {
@@ -316,6 +345,7 @@ Command Parser::chosen() const {
     for (const std::string& word : words_) replay.command.push_back(unmarked(word));
     return with_relay(replay);
   }
+  if (doctor_app_->parsed()) return with_relay(doctor_);
   if (check_config_app_->parsed()) {
     CheckConfigCommand check = check_config_;
     check.file_given = check_config_app_->get_option("file")->count() > 0 ||

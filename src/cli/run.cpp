@@ -46,6 +46,9 @@ struct Runner {
   int operator()(const ReplayCommand& command) const {
     return done(run_replay(command, environment));
   }
+  int operator()(const DoctorCommand& command) const {
+    return done(run_doctor(command, environment));
+  }
   int operator()(const CheckConfigCommand& command) const {
     return done(run_check_config(command, environment));
   }

@@ -1,5 +1,6 @@
 """Fixtures: a relay for one test, and the check that nothing of it is left afterwards."""
 import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -68,6 +69,16 @@ def make_relay(request, tmp_path):
     finally:
         for relay in relays:
             relay.kill()
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """The keys of server.tls, for localhost and 127.0.0.1; its own authority."""
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                    "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True)
+    return {"cert": str(cert), "key": str(key)}
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 import hashlib
 import json
 import re
-import subprocess
 
 import pytest
 import websockets
@@ -190,15 +189,6 @@ def test_management_needs_an_operator_when_it_is_open(make_relay):
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return relay.management("/api/sessions", headers=headers).status_code
     assert (status(None), status(ADA), status(EVE), status(OPA)) == (401, 403, 403, 200)
-
-
-@pytest.fixture
-def certificate(tmp_path):
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                    "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-                    "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True)
-    return {"cert": str(cert), "key": str(key)}
 
 
 def test_tls_serves_both_dialects(make_relay, certificate):
