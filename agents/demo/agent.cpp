@@ -164,6 +164,8 @@ void Agent::initialize(std::string_view id, const Object& params) {
   const json::value* booleans =
       all.find_pointer("/clientCapabilities/session/configOptions/boolean", absent);
   knows_booleans_ = booleans != nullptr && booleans->is_object();
+  const json::value* subagents = all.find_pointer("/clientCapabilities/subagents", absent);
+  knows_subagents_ = subagents != nullptr && subagents->is_object();
   respond(id,
           R"({"protocolVersion":1,"agentCapabilities":{"loadSession":true,)"
           R"("promptCapabilities":{"image":true,"audio":true,"embeddedContext":true},)"

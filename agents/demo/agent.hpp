@@ -65,10 +65,12 @@ class Agent {
   bool send_chunks(Session& session);
   void echo(Session& session, std::string_view text);
   void tool(Session& session);
+  void subagent(Session& session);
   void garbage(Session& session);
   void duplicate(Session& session);
   void use_memory(Session& session, std::uint64_t mebibytes);
-  void ask_permission(Session& session);
+  // `asker` is the session that asks: this one, or its sub-agent's.
+  void ask_permission(Session& session, std::string_view asker);
   void call_client(Session& session, const Command& command);
   void say(Session& session, std::string_view text, const char* kind = "agent_message_chunk");
   void end_turn(Session& session, std::string_view stop_reason);
@@ -84,6 +86,7 @@ class Agent {
   AgentOptions options_;
   bool authenticated_ = false;
   bool knows_booleans_ = false;
+  bool knows_subagents_ = false;
   std::uint64_t last_request_ = 0;
   std::map<std::string, Session, std::less<>> sessions_;
 };

@@ -19,6 +19,7 @@ namespace {
 
 namespace json = boost::json;
 using namespace std::chrono_literals;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -356,6 +357,29 @@ TEST_F(DemoAgentTest, ReportsToolCallsAndSurvivesItsOwnGarbage) {
   prompt(session, "/dup");
   EXPECT_THAT(read_line(), HasSubstr("no-such-request"));
   EXPECT_EQ(read_line(), read_line());
+}
+
+TEST_F(DemoAgentTest, HasASubagentForClientsThatKnowThem) {
+  start();
+  EXPECT_THAT(ask(new_session(), "/subagent").whole(), HasSubstr("does not show sub-agents"));
+  send(R"({"jsonrpc":"2.0","id":1,"method":"initialize",)"
+       R"("params":{"protocolVersion":1,"clientCapabilities":{"subagents":{}}}})");
+  read_line();
+  const std::string session = new_session();
+  const std::string helper = R"("sessionId":")" + session + R"(-helper")";
+  for (const bool first : {true, false}) {
+    prompt(session, "/subagent");
+    if (first) {
+      EXPECT_THAT(read_line(), AllOf(HasSubstr("subagent_update"), HasSubstr(helper)));
+    }
+    EXPECT_THAT(read_line(), AllOf(HasSubstr("The helper asks."), HasSubstr(helper)));
+    EXPECT_THAT(read_line(), HasSubstr("session_message"));
+    const std::string question = read_line();
+    EXPECT_THAT(question, AllOf(HasSubstr("session/request_permission"), HasSubstr(helper)));
+    send(R"({"jsonrpc":"2.0","id":)" + std::string(first ? "1" : "2") +
+         R"(,"result":{"outcome":{"outcome":"selected","optionId":"allow"}}})");
+    EXPECT_EQ(finish_turn().whole(), "Permission: allow");
+  }
 }
 
 TEST_F(DemoAgentTest, EndsAtTheEndOfInputAndOnCommand) {

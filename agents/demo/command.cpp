@@ -12,6 +12,7 @@ constexpr CommandHelp kCommands[] = {
     {Verb::kChunks, "chunks", "N SIZE", "answer in N chunks of SIZE bytes"},
     {Verb::kPermission, "permission", "", "ask for permission and report the outcome"},
     {Verb::kTool, "tool", "", "report a tool call with updates, a diff and a plan"},
+    {Verb::kSubagent, "subagent", "", "have a sub-agent ask for permission and report the outcome"},
     {Verb::kSleep, "sleep", "SECONDS", "answer after a while; may be cancelled"},
     {Verb::kExit, "exit", "CODE", "end the agent at once, without an answer"},
     {Verb::kOom, "oom", "[MIB]", "use memory up to the limit of the container, or MIB mebibytes"},

@@ -18,6 +18,7 @@ enum class Verb {
   kFlood,
   kPermission,
   kTool,
+  kSubagent,
   kSleep,
   kExit,
   kOom,

@@ -60,10 +60,10 @@ std::uint64_t Agent::send_request(std::string_view method, std::string_view para
   return id;
 }
 
-void Agent::ask_permission(Session& session) {
+void Agent::ask_permission(Session& session, std::string_view asker) {
   session.turn->awaited_request =
       send_request("session/request_permission",
-                   R"({"sessionId":")" + session.id +
+                   R"({"sessionId":")" + std::string(asker) +
                        R"(","toolCall":{"toolCallId":"call-1","title":"Change hello.txt",)"
                        R"("kind":"edit","status":"pending"},"options":[)"
                        R"({"optionId":"allow","name":"Allow","kind":"allow_once"},)"
@@ -120,6 +120,26 @@ void Agent::handle_response(const Envelope& envelope) {
 void Agent::tool(Session& session) {
   for (const std::string_view step : kToolSteps) update(session.id, step);
   say(session, "Done: 1 line changed.");
+}
+
+void Agent::subagent(Session& session) {
+  if (!knows_subagents_) {
+    say(session, "The client does not show sub-agents.");
+    end_turn(session, "end_turn");
+    return;
+  }
+  const std::string helper = session.id + "-helper";
+  if (!session.has_helper) {
+    update(session.id, R"({"sessionUpdate":"subagent_update","sessionId":")" + helper +
+                           R"(","title":"Helper","capabilities":{"cancel":{}}})");
+    session.has_helper = true;
+  }
+  update(helper, R"({"sessionUpdate":"agent_message_chunk",)"
+                 R"("content":{"type":"text","text":"The helper asks. "}})");
+  update(session.id, R"({"sessionUpdate":"session_message","messageId":"message-1",)"
+                     R"("senderSessionId":")" +
+                         helper + R"(","recipientSessionId":")" + session.id + R"("})");
+  ask_permission(session, helper);
 }
 
 void Agent::garbage(Session& session) {

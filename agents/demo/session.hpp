@@ -43,6 +43,7 @@ struct Session {
   std::string mode = "ask";
   std::string style = "plain";
   bool shows_thoughts = false;
+  bool has_helper = false;  // its sub-agent was announced
   std::string title;
   std::string updated_at;
   std::deque<HistoryEntry> history;

@@ -101,7 +101,10 @@ void Agent::start(Session& session, std::string_view text) {
       turn.line_begin = chunk_begin(session.id);
       return;
     case Verb::kPermission:
-      ask_permission(session);
+      ask_permission(session, session.id);
+      return;
+    case Verb::kSubagent:
+      subagent(session);
       return;
     case Verb::kTool:
       tool(session);

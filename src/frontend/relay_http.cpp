@@ -6,6 +6,7 @@
 #include "http/media_type.hpp"
 #include "protocol/acp.hpp"
 #include "protocol/json_text.hpp"
+#include "protocol/relay_ids.hpp"
 #include "protocol/rpc.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -259,9 +260,14 @@ Task<Result<std::string>> RelayHttp::cancel(http::Principal principal, std::stri
   const auto request = read_resume(params);
   if (!request) co_return request.error();
   if (principal.role == http::Role::kObserver) co_return forbidden_for_observers("session/cancel");
-  const auto session = co_await api_.find(std::move(principal), request->session_id);
+  std::string owner(owning_session(request->session_id));
+  const auto session = co_await api_.find(std::move(principal), std::move(owner));
   if (!session) co_return session.error();
-  (*session)->cancel();
+  if (is_child_session_id(request->session_id)) {
+    (*session)->cancel_child(request->session_id);
+  } else {
+    (*session)->cancel();
+  }
   co_return std::string("{}");
 }
 

@@ -48,6 +48,12 @@ std::vector<std::string_view> parts_of(std::string_view array) {
   return elements;
 }
 
+JsonMember member_of(std::string_view part) {
+  const std::size_t key_end = after_string(part, 0);
+  const std::size_t colon = part.find(':', key_end);
+  return {part.substr(1, key_end - 2), trimmed(part.substr(colon + 1))};
+}
+
 }  // namespace
 
 std::vector<std::string_view> array_elements(std::string_view array) {
@@ -55,13 +61,18 @@ std::vector<std::string_view> array_elements(std::string_view array) {
   return parts_of(array);
 }
 
+std::vector<JsonMember> object_members(std::string_view object) {
+  std::vector<JsonMember> members;
+  if (object.size() < 2 || object.front() != '{') return members;
+  for (const std::string_view part : parts_of(object)) members.push_back(member_of(part));
+  return members;
+}
+
 std::optional<std::string_view> object_member(std::string_view object, std::string_view key) {
   if (object.size() < 2 || object.front() != '{') return std::nullopt;
   for (const std::string_view part : parts_of(object)) {
-    const std::size_t key_end = after_string(part, 0);
-    if (part.substr(1, key_end - 2) != key) continue;
-    const std::size_t colon = part.find(':', key_end);
-    return trimmed(part.substr(colon + 1));
+    const JsonMember member = member_of(part);
+    if (member.key == key) return member.value;
   }
   return std::nullopt;
 }

@@ -14,6 +14,13 @@ std::vector<std::string_view> array_elements(std::string_view array);
 // The value of a member of an object, by the key as it is spelled.
 std::optional<std::string_view> object_member(std::string_view object, std::string_view key);
 
+// All of them, in their order.
+struct JsonMember {
+  std::string_view key;
+  std::string_view value;
+};
+std::vector<JsonMember> object_members(std::string_view object);
+
 // The object with this member: in the place of the one that has the key, otherwise put first. A
 // text that is no object becomes an object with this member alone.
 std::string with_member(std::string_view object, std::string_view key, std::string_view json);

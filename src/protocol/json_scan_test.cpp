@@ -25,6 +25,16 @@ TEST(ObjectMember, IsFoundByItsKey) {
   EXPECT_EQ(object_member("[]", "d"), std::nullopt);
 }
 
+TEST(ObjectMembers, ComeInTheirOrder) {
+  std::vector<std::string> all;
+  for (const auto& [key, value] : object_members(R"({"a":{"b":1}, "b" : [1,2] ,"c":"}"})")) {
+    all.push_back(std::string(key) + "=" + std::string(value));
+  }
+  EXPECT_THAT(all, testing::ElementsAre(R"(a={"b":1})", "b=[1,2]", "c=\"}\""));
+  EXPECT_TRUE(object_members("{}").empty());
+  EXPECT_TRUE(object_members("[1]").empty());
+}
+
 TEST(WithMember, ReplacesOrAdds) {
   EXPECT_EQ(with_member("{}", "a", "1"), R"({"a":1})");
   EXPECT_EQ(with_member(R"({"b":2})", "a", "1"), R"({"a":1,"b":2})");

@@ -14,4 +14,13 @@ bool is_relay_session_id(std::string_view text) {
                      [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
+bool is_child_session_id(std::string_view text) {
+  return text.size() > kChildPrefixLength && text[kSessionIdLength] == kChildMark &&
+         is_relay_session_id(text.substr(0, kSessionIdLength));
+}
+
+std::string_view owning_session(std::string_view text) {
+  return is_child_session_id(text) ? text.substr(0, kSessionIdLength) : text;
+}
+
 }  // namespace relay

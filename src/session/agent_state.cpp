@@ -7,9 +7,7 @@
 namespace relay {
 namespace {
 
-// Updates that change settings are small, and most updates change none: these are told apart
-// without a look at their parts.
-constexpr std::size_t kLargestUpdate = 256u << 10;
+constexpr std::string_view kUpdatesKey = "acp-relay/updates";
 constexpr std::size_t kTitleBytes = 80;
 
 std::string_view member(std::string_view object, std::string_view key) {
@@ -31,30 +29,88 @@ std::string first_line(std::string text, std::size_t limit) {
   return text + "\xE2\x80\xA6";
 }
 
+// The words behind every "sessionUpdate" in a text; strings within strings have escaped quotes, so
+// that these are keys. Few updates are of interest: they are told apart without a look at their
+// parts.
+template <class Wanted>
+bool mentions(std::string_view text, const Wanted& wanted) {
+  constexpr std::string_view kKey = R"("sessionUpdate")";
+  for (std::size_t at = text.find(kKey); at != std::string_view::npos; at = text.find(kKey, at)) {
+    at += kKey.size();
+    const std::size_t begin = text.find_first_not_of(" \t:", at);
+    if (begin == std::string_view::npos || text[begin] != '"') continue;
+    const std::size_t end = text.find('"', begin + 1);
+    if (end == std::string_view::npos) return false;
+    if (wanted(text.substr(begin + 1, end - begin - 1))) return true;
+  }
+  return false;
+}
+
+constexpr std::string_view kMode = "current_mode_update";
+constexpr std::string_view kOptions = "config_option_update";
+constexpr std::string_view kInfo = "session_info_update";
+constexpr std::string_view kCommands = "available_commands_update";
+constexpr std::string_view kUsage = "usage_update";
+constexpr std::string_view kPlan = "plan";
+constexpr std::string_view kPlanUpdate = "plan_update";
+constexpr std::string_view kPlanRemoved = "plan_removed";
+constexpr std::string_view kSubagent = "subagent_update";
+
+bool is_of_interest(std::string_view kind) {
+  for (const std::string_view one :
+       {kMode, kOptions, kInfo, kCommands, kUsage, kPlan, kPlanUpdate, kPlanRemoved, kSubagent}) {
+    if (kind == one) return true;
+  }
+  return false;
+}
+
+// Of two updates with this name the later one counts.
+std::string name_of(std::string_view kind, std::string_view update) {
+  std::string name(kind);
+  if (kind == kPlanUpdate) return name.append(" ").append(member(member(update, "plan"), "planId"));
+  if (kind == kPlanRemoved) {
+    return std::string(kPlanUpdate).append(" ").append(member(update, "planId"));
+  }
+  if (kind == kSubagent) return name.append(" ").append(member(update, "sessionId"));
+  return name;
+}
+
 }  // namespace
+
+AgentState::AgentState(std::string_view session_id, std::string_view session_result)
+    : session_('"' + std::string(session_id) + '"'), result_(session_result) {
+  const std::string meta(member(result_, "_meta"));
+  const std::string_view kept = member(meta, kUpdatesKey);
+  if (kept.empty()) return;
+  for (const std::string_view update : array_elements(kept)) {
+    keep(unquoted(member(update, "sessionUpdate")), update);
+  }
+  const std::string rest = without_member(meta, kUpdatesKey);
+  result_ = rest == "{}" ? without_member(result_, "_meta") : with_member(result_, "_meta", rest);
+}
 
 AgentState::Learned AgentState::observe(std::string_view notification) {
   if (notification.size() > kLargestUpdate) return Learned::kNothing;
-  const bool mode = notification.find("current_mode_update") != std::string_view::npos;
-  const bool options = notification.find("config_option_update") != std::string_view::npos;
-  const bool info = notification.find("session_info_update") != std::string_view::npos;
-  if (!mode && !options && !info) return Learned::kNothing;
-  const std::string_view update = member(member(notification, "params"), "update");
-  const std::string_view kind = member(update, "sessionUpdate");
-  if (kind == "\"current_mode_update\"") {
+  if (!mentions(notification, is_of_interest)) return Learned::kNothing;
+  const std::string_view params = member(notification, "params");
+  if (member(params, "sessionId") != session_) return Learned::kNothing;
+  const std::string_view update = member(params, "update");
+  const std::string kind = unquoted(member(update, "sessionUpdate"));
+  if (kind == kMode) {
     const std::string_view id = member(update, "currentModeId");
     const std::string_view modes = member(result_, "modes");
-    if (!id.empty() && modes.starts_with('{')) {
-      const std::string changed = with_member(modes, "currentModeId", id);
-      result_ = with_member(result_, "modes", changed);
-      return Learned::kSettings;
-    }
-  } else if (kind == "\"config_option_update\"") {
+    if (id.empty() || !modes.starts_with('{')) return Learned::kNothing;
+    const std::string changed = with_member(modes, "currentModeId", id);
+    result_ = with_member(result_, "modes", changed);
+    return Learned::kSettings;
+  }
+  if (kind == kOptions) {
     const std::string_view all = member(update, "configOptions");
     if (all.empty()) return Learned::kNothing;
     result_ = with_member(result_, "configOptions", std::string(all));
     return Learned::kSettings;
-  } else if (kind == "\"session_info_update\"") {
+  }
+  if (kind == kInfo) {
     const std::string_view title = member(update, "title");
     if (title.empty()) return Learned::kNothing;
     std::string name = first_line(unquoted(title), kTitleBytes);
@@ -62,7 +118,50 @@ AgentState::Learned AgentState::observe(std::string_view notification) {
     title_ = std::move(name);
     return Learned::kTitle;
   }
-  return Learned::kNothing;
+  return is_of_interest(kind) ? keep(kind, update) : Learned::kNothing;
+}
+
+AgentState::Learned AgentState::keep(std::string_view kind, std::string_view update) {
+  const std::string name = name_of(kind, update);
+  const auto before = updates_.find(name);
+  std::string now(update);
+  if (kind == kSubagent && before != updates_.end()) {  // what it leaves out has not changed
+    now = before->second;
+    for (const auto& [key, value] : object_members(update)) now = with_member(now, key, value);
+  }
+  if (before != updates_.end()) {
+    bytes_ -= name.size() + before->second.size();
+    updates_.erase(before);
+  }
+  const std::size_t size = name.size() + now.size();
+  if (kind != kPlanRemoved && size <= kLargestUpdate && bytes_ + size <= kMostBytes) {
+    bytes_ += size;
+    updates_.emplace(name, std::move(now));
+  }
+  return kind == kCommands || kind == kSubagent ? Learned::kSettings : Learned::kProgress;
+}
+
+std::vector<std::string_view> AgentState::updates() const {
+  std::vector<std::string_view> all;
+  for (const auto& [name, update] : updates_) all.emplace_back(update);
+  return all;
+}
+
+std::vector<std::string> AgentState::children() const {
+  std::vector<std::string> ids;
+  for (const auto& [name, update] : updates_) {
+    if (name.starts_with(kSubagent)) ids.emplace_back(member(update, "sessionId"));
+  }
+  return ids;
+}
+
+std::string AgentState::result() const {
+  if (updates_.empty()) return result_;
+  std::string list;
+  for (const std::string_view update : updates()) {
+    list.append(list.empty() ? "" : ",").append(update);
+  }
+  return with_meta(result_, '"' + std::string(kUpdatesKey) + "\":[" + list + "]");
 }
 
 std::string title_of_prompt(std::string_view blocks) {

@@ -1,5 +1,6 @@
 #include "session/agent_state.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace relay {
@@ -11,7 +12,7 @@ std::string update(const std::string& members) {
 }
 
 TEST(AgentState, KnowsTheModeOfNow) {
-  AgentState state(R"({"modes":{"currentModeId":"ask","availableModes":[]},"x":1})");
+  AgentState state("s", R"({"modes":{"currentModeId":"ask","availableModes":[]},"x":1})");
   EXPECT_EQ(
       state.observe(update(R"("sessionUpdate":"current_mode_update","currentModeId":"code")")),
       AgentState::Learned::kSettings);
@@ -19,7 +20,7 @@ TEST(AgentState, KnowsTheModeOfNow) {
 }
 
 TEST(AgentState, KnowsTheOptionsOfNow) {
-  AgentState state(R"({"configOptions":[1]})");
+  AgentState state("s", R"({"configOptions":[1]})");
   EXPECT_EQ(
       state.observe(update(R"("sessionUpdate":"config_option_update","configOptions":[2,3])")),
       AgentState::Learned::kSettings);
@@ -27,13 +28,13 @@ TEST(AgentState, KnowsTheOptionsOfNow) {
 }
 
 TEST(AgentState, MakesNoModesWhereThereAreNone) {
-  AgentState state("{}");
+  AgentState state("s", "{}");
   state.observe(update(R"("sessionUpdate":"current_mode_update","currentModeId":"code")"));
   EXPECT_EQ(state.result(), "{}");
 }
 
 TEST(AgentState, TakesWordsInATextForNothingElse) {
-  AgentState state(R"({"modes":{"currentModeId":"ask"}})");
+  AgentState state("s", R"({"modes":{"currentModeId":"ask"}})");
   EXPECT_EQ(
       state.observe(update(
           R"("sessionUpdate":"agent_message_chunk","content":{"text":"current_mode_update"})")),
@@ -42,7 +43,7 @@ TEST(AgentState, TakesWordsInATextForNothingElse) {
 }
 
 TEST(AgentState, LearnsTheTitleOnce) {
-  AgentState state;
+  AgentState state("s", "{}");
   const std::string named = update(R"("sessionUpdate":"session_info_update","title":"A \u00e9")");
   EXPECT_EQ(state.observe(named), AgentState::Learned::kTitle);
   EXPECT_EQ(state.title(), "A \xC3\xA9");
@@ -50,6 +51,94 @@ TEST(AgentState, LearnsTheTitleOnce) {
   EXPECT_EQ(state.observe(update(R"("sessionUpdate":"session_info_update","updatedAt":"x")")),
             AgentState::Learned::kNothing);
   EXPECT_EQ(state.title(), "A \xC3\xA9");
+}
+
+TEST(AgentState, KeepsTheLastUpdateOfEachKind) {
+  AgentState state("s", R"({"modes":{"currentModeId":"ask"},"_meta":{"x":1}})");
+  using Learned = AgentState::Learned;
+  const auto observe = [&](const std::string& members) { return state.observe(update(members)); };
+  EXPECT_EQ(observe(R"("sessionUpdate":"available_commands_update","availableCommands":[1])"),
+            Learned::kSettings);
+  EXPECT_EQ(observe(R"("sessionUpdate":"available_commands_update","availableCommands":[2])"),
+            Learned::kSettings);
+  EXPECT_EQ(observe(R"("sessionUpdate":"plan","entries":[1])"), Learned::kProgress);
+  EXPECT_EQ(observe(R"("used":1,"sessionUpdate" : "usage_update")"), Learned::kProgress);
+  EXPECT_EQ(observe(R"("sessionUpdate":"tool_call","rawInput":{"sessionUpdate":"plan"})"),
+            Learned::kNothing);
+  EXPECT_THAT(state.updates(),
+              testing::ElementsAre(
+                  R"({"sessionUpdate":"available_commands_update","availableCommands":[2]})",
+                  R"({"sessionUpdate":"plan","entries":[1]})",
+                  R"({"used":1,"sessionUpdate" : "usage_update"})"));
+  EXPECT_EQ(
+      state.result(),
+      R"({"modes":{"currentModeId":"ask"},"_meta":{"acp-relay/updates":[)"
+      R"({"sessionUpdate":"available_commands_update","availableCommands":[2]},)"
+      R"({"sessionUpdate":"plan","entries":[1]},{"used":1,"sessionUpdate" : "usage_update"}],"x":1}})");
+}
+
+TEST(AgentState, GoesOnFromWhatItWas) {
+  AgentState before("s", R"({"modes":{"currentModeId":"ask"}})");
+  before.observe(update(R"("sessionUpdate":"plan","entries":[1])"));
+  AgentState after("s", before.result());
+  EXPECT_EQ(after.result(), before.result());
+  after.observe(update(R"("sessionUpdate":"plan","entries":[2])"));
+  EXPECT_THAT(after.updates(), testing::ElementsAre(R"({"sessionUpdate":"plan","entries":[2]})"));
+}
+
+TEST(AgentState, ForgetsARemovedPlan) {
+  AgentState state("s", "{}");
+  const auto observe = [&](const std::string& members) { return state.observe(update(members)); };
+  observe(R"("sessionUpdate":"plan_update","plan":{"type":"items","planId":"a","entries":[]})");
+  observe(R"("sessionUpdate":"plan_update","plan":{"type":"items","planId":"b","entries":[]})");
+  EXPECT_THAT(state.updates(), testing::SizeIs(2));
+  observe(R"("sessionUpdate":"plan_removed","planId":"a")");
+  EXPECT_THAT(state.updates(), testing::ElementsAre(testing::HasSubstr(R"("planId":"b")")));
+}
+
+TEST(AgentState, JoinsWhatIsSaidOfASubagent) {
+  AgentState state("s", "{}");
+  state.observe(
+      update(R"("sessionUpdate":"subagent_update","sessionId":"s.1","title":"A","cwd":"/a")"));
+  state.observe(update(R"("sessionUpdate":"subagent_update","sessionId":"s.2","title":"B")"));
+  state.observe(update(
+      R"("sessionUpdate":"subagent_update","sessionId":"s.1","title":null,"state":{"state":"idle"})"));
+  EXPECT_THAT(
+      state.updates(),
+      testing::ElementsAre(
+          R"({"state":{"state":"idle"},"sessionUpdate":"subagent_update","sessionId":"s.1","title":null,"cwd":"/a"})",
+          R"({"sessionUpdate":"subagent_update","sessionId":"s.2","title":"B"})"));
+  EXPECT_THAT(state.children(), testing::ElementsAre("\"s.1\"", "\"s.2\""));
+}
+
+TEST(AgentState, IsNotThatOfAChild) {
+  AgentState state("s", R"({"modes":{"currentModeId":"ask"}})");
+  for (const std::string members :
+       {R"("sessionUpdate":"current_mode_update","currentModeId":"code")",
+        R"("sessionUpdate":"session_info_update","title":"child")",
+        R"("sessionUpdate":"plan","entries":[])"}) {
+    EXPECT_EQ(state.observe(R"({"method":"session/update","params":{"sessionId":"s.1","update":{)" +
+                            members + "}}}"),
+              AgentState::Learned::kNothing);
+  }
+  EXPECT_EQ(state.result(), R"({"modes":{"currentModeId":"ask"}})");
+  EXPECT_EQ(state.title(), "");
+}
+
+TEST(AgentState, KeepsNoMoreThanItsBound) {
+  AgentState state("s", "{}");
+  const auto plan = [&](const std::string& id, std::size_t bytes) {
+    state.observe(update(R"("sessionUpdate":"plan_update","plan":{"planId":")" + id +
+                         R"(","text":")" + std::string(bytes, 'x') + "\"}"));
+  };
+  plan("large", AgentState::kLargestUpdate);
+  EXPECT_THAT(state.updates(), testing::IsEmpty());
+  const std::size_t fit = AgentState::kMostBytes / 200'000;
+  for (std::size_t i = 0; i < fit + 1; ++i) plan(std::to_string(i), 200'000);
+  EXPECT_THAT(state.updates(), testing::SizeIs(fit));
+  plan("0", 10);
+  plan("more", 180'000);
+  EXPECT_THAT(state.updates(), testing::SizeIs(fit + 1));
 }
 
 struct Titled {

@@ -4,8 +4,7 @@
 
 #include "base/error.hpp"
 #include "protocol/shared_bytes.hpp"
-#include "session/client.hpp"
-#include "session/outbox.hpp"
+#include "session/audience.hpp"
 #include "storage/records.hpp"
 
 #include <chrono>
@@ -16,9 +15,7 @@
 namespace relay {
 
 struct ToClients {
-  ClientId to;       // nobody (0): everyone who watches the session ...
-  ClientId except;   // ... but this one
-  ClientId turn_of;  // whose turn was running: all that clients with own_turns_only are shown
+  Audience audience;
   Delivery delivery;
 };
 

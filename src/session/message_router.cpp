@@ -7,9 +7,7 @@ namespace relay {
 
 MessageRouter::MessageRouter(const SessionId& relay_session, std::string_view agent_session,
                              RouterLimits limits, RequestIds& ids, storage::Sequence last_sequence)
-    : relay_json_("\"" + relay_session.value() + "\""),
-      agent_json_("\"" + std::string(agent_session) + "\""),
-      watched_(agent_session.size() >= kUnmistakableId ? agent_json_ : std::string()),
+    : session_ids_(relay_session, agent_session, limits.max_subagents),
       limits_(limits),
       ids_(ids),
       sequence_(last_sequence),
@@ -160,7 +158,7 @@ storage::Sequence MessageRouter::note(storage::Origin origin, storage::MessageKi
 void MessageRouter::send(ClientId to, SharedBytes bytes, storage::Sequence sequence,
                          DeliveryKind kind, Effects& effects, ClientId except) const {
   const ClientId turn_of = turn_ ? turn_->client : ClientId();
-  effects.to_clients.push_back({to, except, turn_of, {std::move(bytes), sequence, kind}});
+  effects.to_clients.push_back({{to, except, turn_of}, {std::move(bytes), sequence, kind}});
 }
 
 }  // namespace relay

@@ -2,8 +2,8 @@
 //
 // Towards the agent every request carries an id of the relay's and the agent's session id; towards
 // clients requests of the agent carry an id of the relay's and the relay's session id. Only these
-// are spliced; all else passes byte for byte. Every message that a client may see gets the
-// session's next sequence number.
+// (and the ids of child sessions) are spliced; all else passes byte for byte. Every message that a
+// client may see gets the session's next sequence number.
 //
 //   - Answers go to the client that asked, in the same order as everything else.
 //   - Notifications of the agent go to everyone.
@@ -19,6 +19,7 @@
 #include "session/effects.hpp"
 #include "session/permission_policy.hpp"
 #include "session/prompt_queue.hpp"
+#include "session/session_ids.hpp"
 #include "storage/message_log.hpp"
 
 #include <chrono>
@@ -37,6 +38,7 @@ struct RouterLimits {
   // Of prompts that wait behind a turn, and as many of the agent's requests that wait for clients.
   std::size_t max_pending_bytes = 64u << 20;
   std::size_t max_prompt_blocks = 1000;
+  std::size_t max_subagents = 1000;  // child sessions whose ids are translated
   std::chrono::milliseconds permission_timeout{300'000};
   PermissionDefault permission_default = PermissionDefault::kCancelled;
   // Clients' disks and terminals are not offered to the agent: fs/* and terminal/* are answered
@@ -100,6 +102,9 @@ class MessageRouter {
   // prompts of `client` (nobody: all). Does nothing harmful when no turn runs.
   void cancel(ClientId client, Effects& effects);
 
+  // Asks the agent to end what one of its child sessions does; the id as clients spell it.
+  void cancel_child(std::string_view id, Effects& effects);
+
   // The relay itself ends the turn; its answer says why in _meta["acp-relay/cancelled"]. kAll: and
   // whatever waits behind it.
   enum class Cancelled { kTurn, kAll };
@@ -112,6 +117,7 @@ class MessageRouter {
   static constexpr std::chrono::seconds kDoubt{2};
   void restore(storage::OpenCalls calls, const storage::Progress& progress, const Error& error,
                Effects& effects);
+  void restore_child(std::string_view relay_json) { session_ids_.restore_child(relay_json); }
   // Leaves one number of the stream out, for what can't be read any more.
   storage::Sequence skip() { return ++sequence_; }
 
@@ -131,7 +137,7 @@ class MessageRouter {
 
   // What Frame::parse has to watch for in the agent's messages: its session id as JSON text, when
   // it is unmistakable.
-  std::string_view watched_id() const { return watched_; }
+  std::string_view watched_id() const { return session_ids_.watched(); }
 
   storage::Sequence last_sequence() const { return sequence_; }
   bool turn_running() const { return turn_.has_value(); }
@@ -197,7 +203,8 @@ class MessageRouter {
   void settle_by_policy(std::int64_t id, Effects& effects);
   void settle(std::int64_t id, storage::Origin origin, std::string_view member,
               std::string_view json, ClientId by, Effects& effects, SharedBytes as_sent = {});
-  void cancel_permissions(Effects& effects);
+  void cancel_permissions(std::string_view child_json, Effects& effects);
+  void bind_child(const Frame& notification, Effects& effects);
 
   // What an earlier relay left (router_recovery.cpp).
   void restore_request(const storage::MessageRecord& request, const storage::Progress& progress,
@@ -215,9 +222,7 @@ class MessageRouter {
             Effects& effects, ClientId except = {}) const;
   Client* client(ClientId id);
 
-  std::string relay_json_;  // JSON text of the session ids
-  std::string agent_json_;
-  std::string watched_;
+  SessionIds session_ids_;
   RouterLimits limits_;
   RequestIds& ids_;
   storage::Sequence sequence_;

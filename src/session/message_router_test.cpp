@@ -308,7 +308,7 @@ TEST_F(MessageRouterFixture, AnnouncesToEveryoneInTheStream) {
   ASSERT_THAT(effects.records, SizeIs(1));
   EXPECT_EQ(effects.records[0].origin, storage::Origin::kRelay);
   ASSERT_THAT(effects.to_clients, SizeIs(1));
-  EXPECT_EQ(effects.to_clients[0].to, ClientId());
+  EXPECT_EQ(effects.to_clients[0].audience.only, ClientId());
   EXPECT_EQ(effects.to_clients[0].delivery.sequence, 1);
   EXPECT_THAT(session_.take(a), IsEmpty());
   EXPECT_THAT(session_.take(b), IsEmpty());

@@ -147,9 +147,10 @@ class RoutedSession {
       }
     }
     for (auto& [id, traits] : traits_) {
-      const bool to_all = message.to == ClientId() && id != message.except &&
-                          (!traits.own_turns_only || id == message.turn_of);
-      if (id == message.to || to_all) inboxes_[id].push_back(text);
+      const Receiver receiver{id, traits.own_turns_only};
+      if (share_of(message.audience, delivery, receiver) == Share::kMessage) {
+        inboxes_[id].push_back(text);
+      }
     }
   }
 

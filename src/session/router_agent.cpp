@@ -108,11 +108,11 @@ void MessageRouter::agent_response(Frame frame, Effects& effects) {
   const bool ends_turn = turn_ && turn_->relay_id == *relay_id;
   if (ends_turn && frame.kind() == FrameKind::kResult) {
     const std::string members = told_of_turn();
-    if (!members.empty()) frame = with_told(std::move(frame), members, watched_);
+    if (!members.empty()) frame = with_told(std::move(frame), members, session_ids_.watched());
   }
   Edits edits;
   edits.push_back({frame.envelope().id, call->id});
-  translate_session(frame, agent_json_, relay_json_, edits);
+  session_ids_.to_clients(frame, edits);
   const SharedBytes bytes(splice(frame.bytes(), std::move(edits)));
   const auto sequence =
       note(Origin::kAgent, MessageKind::kResponse, true, {}, call->id, bytes, effects, {*relay_id});
@@ -139,9 +139,9 @@ void MessageRouter::tell_of_setting(const ClientCall& call, std::string_view res
   } else {
     return;
   }
-  const SharedBytes bytes(rpc::notification(
-      acp::kUpdate,
-      R"({"sessionId":)" + relay_json_ + R"(,"update":{"sessionUpdate":)" + update + "}}"));
+  const SharedBytes bytes(
+      rpc::notification(acp::kUpdate, R"({"sessionId":)" + session_ids_.relay() +
+                                          R"(,"update":{"sessionUpdate":)" + update + "}}"));
   const auto sequence =
       note(Origin::kRelay, MessageKind::kNotification, true, acp::kUpdate, {}, bytes, effects);
   send({}, bytes, sequence, DeliveryKind::kUpdate, effects, call.client);
@@ -149,6 +149,7 @@ void MessageRouter::tell_of_setting(const ClientCall& call, std::string_view res
 
 void MessageRouter::agent_notification(Frame frame, Effects& effects) {
   const std::string_view method = frame.method();
+  bind_child(frame, effects);
   Edits edits;
   std::string request;
   ClientId to;
@@ -164,12 +165,23 @@ void MessageRouter::agent_notification(Frame frame, Effects& effects) {
   } else if (method == "elicitation/complete") {
     to = elicited_;
   }
-  translate_session(frame, agent_json_, relay_json_, edits);
+  session_ids_.to_clients(frame, edits);
   const SharedBytes bytes(splice(frame.bytes(), std::move(edits)));
   const auto sequence =
       note(Origin::kAgent, MessageKind::kNotification, true, method, {}, bytes, effects);
   send(to, bytes, sequence,
        method == acp::kUpdate ? DeliveryKind::kUpdate : DeliveryKind::kNotification, effects);
+}
+
+void MessageRouter::bind_child(const Frame& notification, Effects& effects) {
+  if (session_ids_.observe(notification) != SessionIds::Bound::kTooMany) return;
+  effects.misunderstood.push_back(
+      make_error(ErrorType::kAgentProtocolError,
+                 "the agent has announced more than " + std::to_string(limits_.max_subagents) +
+                     " sub-agents, and clients can't tell the last one from those of others")
+          .because("the ids of so many are not kept")
+          .suggest("raise sessions.max_subagents")
+          .with("limit", static_cast<std::int64_t>(limits_.max_subagents)));
 }
 
 void MessageRouter::agent_request(Frame frame, Effects& effects) {
@@ -196,7 +208,7 @@ void MessageRouter::agent_request(Frame frame, Effects& effects) {
       edits.push_back({frame.envelope().request_id, owner_id});
     }
   }
-  translate_session(frame, agent_json_, relay_json_, edits);
+  session_ids_.to_clients(frame, edits);
   call.to_client = SharedBytes(splice(frame.bytes(), std::move(edits)));
   call.sequence = note(Origin::kAgent, MessageKind::kRequest, true, frame.method(), id_text,
                        call.to_client, effects, {id, call.agent_id});
@@ -341,11 +353,14 @@ void MessageRouter::settle(std::int64_t id, storage::Origin origin, std::string_
 }
 
 // A client that cancels a turn owes `cancelled` to each permission request of it; the relay pays
-// for all.
-void MessageRouter::cancel_permissions(Effects& effects) {
+// for all. A child session's are those that name it.
+void MessageRouter::cancel_permissions(std::string_view child_json, Effects& effects) {
   std::vector<std::int64_t> open;
   for (const auto& [id, call] : agent_calls_.all()) {
-    if (call.kind == acp::ReverseKind::kPermission) open.push_back(id);
+    if (call.kind != acp::ReverseKind::kPermission) continue;
+    if (child_json.empty() || object_member(call.params(), "sessionId") == child_json) {
+      open.push_back(id);
+    }
   }
   for (const std::int64_t id : open) {
     settle(id, Origin::kRelay, "result", acp::kCancelledOutcome, {}, effects);

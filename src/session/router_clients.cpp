@@ -2,6 +2,7 @@
 #include "protocol/acp.hpp"
 #include "protocol/json_scan.hpp"
 #include "protocol/own_id.hpp"
+#include "protocol/relay_ids.hpp"
 #include "protocol/rpc.hpp"
 #include "protocol/secrets.hpp"
 #include "protocol/splice.hpp"
@@ -57,6 +58,13 @@ Error too_many_blocks(std::size_t blocks, std::size_t limit) {
       .with("limit", static_cast<std::int64_t>(limit));
 }
 
+Error child_takes_no_prompts(std::string_view id) {
+  return make_error(ErrorType::kInvalidParams, "a sub-agent's session takes no prompts of clients")
+      .because("its agent prompts it")
+      .suggest("prompt the session " + std::string(owning_session(id)))
+      .with("session_id", std::string(id));
+}
+
 Error prompt_without_content() {
   return make_error(ErrorType::kInvalidParams, "the params have no `content` (or `prompt`)")
       .suggest(R"(send "content": [{"type": "text", "text": "..."}])");
@@ -92,7 +100,9 @@ void MessageRouter::client_request(ClientId id, Frame frame, Effects& effects) {
     note(Origin::kClient, MessageKind::kRequest, false, frame.method(), frame.id(),
          stored_copy(frame), effects);
     // Notifications by nature; who sends them as requests gets an empty answer.
-    if (frame.method() == acp::kCancel) {
+    if (frame.method() == acp::kCancel && is_child_session_id(frame.session_id())) {
+      cancel_child(frame.session_id(), effects);
+    } else if (frame.method() == acp::kCancel) {
       cancel(id, effects);
     } else {
       cancel_request(id, frame, effects);
@@ -119,6 +129,9 @@ void MessageRouter::client_notification(ClientId id, Frame frame, Effects& effec
   if (frame.method() == acp::kCancelRequest) return cancel_request(id, frame, effects);
   note(Origin::kClient, MessageKind::kNotification, false, frame.method(), {}, stored_copy(frame),
        effects);
+  if (frame.method() == acp::kCancel && is_child_session_id(frame.session_id())) {
+    return cancel_child(frame.session_id(), effects);
+  }
   if (frame.method() == acp::kCancel) return cancel(id, effects);
   effects.to_agent.emplace_back(to_agent_bytes(frame, std::nullopt));
 }
@@ -147,6 +160,9 @@ void MessageRouter::cancel_request(ClientId id, const Frame& frame, Effects& eff
 }
 
 void MessageRouter::prompt(ClientId id, Frame frame, Effects& effects) {
+  if (is_child_session_id(frame.session_id())) {
+    return refuse(id, frame.id(), child_takes_no_prompts(frame.session_id()), effects);
+  }
   if (!frame.envelope().prompt.present()) {
     return refuse(id, frame.id(), prompt_without_content(), effects);
   }
@@ -181,7 +197,7 @@ void MessageRouter::start_turn(QueuedPrompt prompt, const std::vector<std::strin
 void MessageRouter::echo_prompt(ClientId from, const std::vector<std::string_view>& blocks,
                                 Effects& effects) {
   const auto echo = [&](std::string_view block) {
-    std::string params = R"({"sessionId":)" + relay_json_ +
+    std::string params = R"({"sessionId":)" + session_ids_.relay() +
                          R"(,"update":{"sessionUpdate":"user_message_chunk","content":)";
     params.append(block).append("}}");
     const SharedBytes bytes(rpc::notification(acp::kUpdate, params));
@@ -196,7 +212,7 @@ void MessageRouter::echo_prompt(ClientId from, const std::vector<std::string_vie
 void MessageRouter::end_turn(const Frame* response, const Error* error, Effects& effects) {
   const ClientId prompted_by = turn_->client;
   turn_.reset();
-  std::string params = R"({"sessionId":)" + relay_json_;
+  std::string params = R"({"sessionId":)" + session_ids_.relay();
   if (response != nullptr) {
     params += response->kind() == FrameKind::kResult ? R"(,"result":)" : R"(,"error":)";
     params += response->result();
@@ -224,9 +240,15 @@ void MessageRouter::interrupt_agent(Effects& effects) {
   if (turn_) {
     turn_->cancelled = true;
     effects.to_agent.emplace_back(
-        rpc::notification(acp::kCancel, R"({"sessionId":)" + agent_json_ + "}"));
+        rpc::notification(acp::kCancel, R"({"sessionId":)" + session_ids_.agent() + "}"));
   }
-  cancel_permissions(effects);
+  cancel_permissions({}, effects);
+}
+
+void MessageRouter::cancel_child(std::string_view id, Effects& effects) {
+  effects.to_agent.emplace_back(
+      rpc::notification(acp::kCancel, R"({"sessionId":)" + session_ids_.child_for_agent(id) + "}"));
+  cancel_permissions('"' + std::string(id) + '"', effects);
 }
 
 void MessageRouter::cancel_because(std::string_view reason, Cancelled extent, Effects& effects) {
@@ -275,7 +297,7 @@ void MessageRouter::client_response(ClientId id, Frame frame, Effects& effects) 
   const std::string agent_id = call->agent_id;
   Edits edits;
   edits.push_back({frame.envelope().id, agent_id});
-  translate_session(frame, relay_json_, agent_json_, edits);
+  session_ids_.to_agent(frame, edits);
   const SharedBytes to_agent(splice(frame.bytes(), std::move(edits)));
   settle(request, Origin::kClient, member, frame.result(), id, effects, to_agent);
 }
@@ -290,13 +312,13 @@ std::string MessageRouter::to_agent_bytes(const Frame& frame,
     id_text = std::to_string(*relay_id);
     edits.push_back({envelope.id, id_text});
   }
-  translate_session(frame, relay_json_, agent_json_, edits);
+  session_ids_.to_agent(frame, edits);
   if (envelope.prompt_key.present() && frame.method() == acp::kPrompt) {
     edits.push_back({envelope.prompt_key, "prompt"});
   }
   if (!envelope.session_id.present() && is_session_method(frame.method()) &&
       !object_member(frame.params(), "sessionId")) {
-    session_member = R"("sessionId":)" + agent_json_;
+    session_member = R"("sessionId":)" + session_ids_.agent();
     const std::string_view params = frame.params();
     if (params.starts_with('{')) {
       const bool empty = params.find_first_not_of(" \t", 1) == params.size() - 1;

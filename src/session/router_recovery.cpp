@@ -33,7 +33,7 @@ void MessageRouter::restore(storage::OpenCalls calls, const storage::Progress& p
     if (!frame) continue;
     Edits edits;
     edits.push_back({frame->envelope().id, answer.peer_id});
-    translate_session(*frame, relay_json_, agent_json_, edits);
+    session_ids_.to_agent(*frame, edits);
     effects.to_agent.emplace_back(splice(frame->bytes(), std::move(edits)));
   }
   bool ran = true;  // the first prompt without an answer; those behind it were in the queue

@@ -178,6 +178,7 @@ void Session::perform(Effects& effects, const OutputPosition& output) {
   } else {
     for (const ToClients& message : effects.to_clients) deliver(message);
   }
+  if (!effects.turns_ended.empty()) save_progress();
   for (const TurnEnd& end : effects.turns_ended) {
     ++context_.metrics.turns[metrics::stop_reason(end.stop_reason)];
     context_.metrics.turn.observe(end.took);
@@ -207,6 +208,17 @@ Task<void> Session::deliver_waiting() {
   if (someone_overflowed_) drop_overflowed();
 }
 
+void Session::save_settings() {
+  progress_unsaved_ = false;
+  record_.agent_settings = agent_state_.result();
+  context_.log.session_changed(record_);
+}
+
+// It changes so often that it is written once a turn.
+void Session::save_progress() {
+  if (progress_unsaved_) save_settings();
+}
+
 // What lists of sessions and clients that come later are told.
 void Session::learn_from(const storage::MessageRecord& record) {
   std::string title;
@@ -218,8 +230,9 @@ void Session::learn_from(const storage::MessageRecord& record) {
       if (clean) agent_state_.observe(*clean);
       title = agent_state_.title();
     } else if (learned == AgentState::Learned::kSettings) {
-      record_.agent_settings = agent_state_.result();
-      context_.log.session_changed(record_);
+      save_settings();
+    } else if (learned == AgentState::Learned::kProgress) {
+      progress_unsaved_ = true;
     }
   } else if (record_.title.empty() && record.method == acp::kPrompt) {
     const std::string body = context_.redactor->redacted(record.body.view());
@@ -235,34 +248,21 @@ void Session::learn_from(const storage::MessageRecord& record) {
 }
 
 void Session::deliver(const ToClients& message) {
-  // What waited for the log, and was read from there meanwhile. Questions are no part of a replay.
-  const auto has = [&message](const Watcher& one) {
-    return message.delivery.sequence > 0 && message.delivery.sequence <= one.replayed &&
-           message.delivery.kind != DeliveryKind::kRequest;
-  };
-  if (message.to != ClientId()) {
-    Watcher* const one = watcher(message.to);
-    if (one != nullptr && one->feed && has(*one)) return;
-    if (one != nullptr && (one->live || message.delivery.sequence == 0)) {
-      deliver(*one, message.delivery);
-    } else if (one != nullptr && message.delivery.kind == DeliveryKind::kResponse) {
-      hold(*one, message.delivery);  // the log has the rest
-    }
-  }
   for (Watcher& one : watchers_) {
-    if (!one.live) {
-      if (one.id == message.except) one.not_for_it.push_back(message.delivery.sequence);
-      continue;
+    const Receiver receiver{one.id, one.traits.own_turns_only, one.feed, one.live, one.replayed};
+    switch (share_of(message.audience, message.delivery, receiver)) {
+      case Share::kNothing:
+        break;
+      case Share::kMessage:
+        deliver(one, message.delivery);
+        break;
+      case Share::kLater:
+        hold(one, message.delivery);
+        break;
+      case Share::kOwnForm:
+        one.not_for_it.push_back(message.delivery.sequence);
+        break;
     }
-    if (has(one)) continue;
-    if (message.to == ClientId()) {
-      if (one.id == message.except) continue;
-      if (one.traits.own_turns_only && one.id != message.turn_of) continue;
-    } else if (!one.feed || one.id == message.to ||
-               message.delivery.kind != DeliveryKind::kResponse) {
-      continue;
-    }
-    deliver(one, message.delivery);
   }
 }
 

@@ -85,6 +85,8 @@ struct Attachment {
   // that has a higher sequence number than `answer_at`.
   std::optional<Delivery> answer;
   storage::Sequence answer_at = 0;
+  // Without a replay: the agent's updates that are in force come behind the answer.
+  bool tell_state = false;
   // Also show answers to other clients' requests: a feed of everything.
   bool feed = false;
   // The outbox is for this session alone, and is closed when the session ends.
@@ -134,6 +136,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   bool was_asked(std::int64_t request, ClientId client) const;
 
   void cancel();
+  // The same for what one of its child sessions does; the id as clients know it.
+  void cancel_child(std::string_view id);
 
   // Asks the session to end, for the reason that clients are told and the log keeps; one that is
   // starting gives up, and start() fails with the reason. wait_closed() tells when it has ended.
@@ -159,7 +163,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   const std::string& new_result() const { return new_result_; }
   const std::string& initialize_result() const { return record_.agent_profile; }
   // new_result() with the agent's settings of now.
-  const std::string& current_result() const { return agent_state_.result(); }
+  std::string current_result() const { return agent_state_.result(); }
   // The place of the agent's answer to session/new in the stream.
   storage::Sequence opened_at() const { return opened_at_; }
   // False: the session goes on with an agent that knows nothing of what was said in it.
@@ -215,6 +219,9 @@ class Session final : public std::enable_shared_from_this<Session> {
   // `output`: how far the agent's output has been taken in with them.
   void perform(Effects& effects, const OutputPosition& output = {});
   void learn_from(const storage::MessageRecord& record);
+  void save_settings();
+  void save_progress();
+  void tell_state(Watcher& one);
   void deliver(const ToClients& message);
   Task<void> deliver_durable();
   Task<void> deliver_waiting();
@@ -256,6 +263,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   bool agent_remembers_ = true;
   std::string new_result_;
   AgentState agent_state_;
+  bool progress_unsaved_ = false;  // it knows more than the log's record of the session
 
   std::vector<ToClients> undelivered_;  // with durable_first: until the log has them
   Wakeup undelivered_ready_;

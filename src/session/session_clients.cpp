@@ -1,5 +1,6 @@
 // A session's clients: coming with a replay, sending, leaving.
 #include "protocol/acp.hpp"
+#include "protocol/json_text.hpp"
 #include "protocol/rpc.hpp"
 #include "session/replay_view.hpp"
 #include "session/session.hpp"
@@ -59,6 +60,7 @@ Result<ClientId> Session::attach(Attachment attachment) {
     const storage::Sequence after = *attachment.after;
     scope_.spawn("replay", [this, id, after] { return catch_up(id, after); });
   } else {
+    if (attachment.tell_state) tell_state(watchers_.back());
     advance_clock();
     effects_.clear();
     router_->show_pending(id, effects_);
@@ -66,6 +68,15 @@ Result<ClientId> Session::attach(Attachment attachment) {
   }
   update_idle();
   return id;
+}
+
+// Not in the stream: they are there already, where they came.
+void Session::tell_state(Watcher& one) {
+  for (const std::string_view update : agent_state_.updates()) {
+    const std::string params = R"({"sessionId":)" + json_string(record_.id.value()) +
+                               R"(,"update":)" + std::string(update) + "}";
+    deliver(one, {SharedBytes(rpc::notification(acp::kUpdate, params)), 0, DeliveryKind::kUpdate});
+  }
 }
 
 void Session::detach(ClientId client) {
@@ -234,6 +245,14 @@ Result<void> Session::answer(std::int64_t request, std::string_view member, std:
 
 bool Session::was_asked(std::int64_t request, ClientId client) const {
   return router_ && router_->was_asked(request, client);
+}
+
+void Session::cancel_child(std::string_view id) {
+  if (state_ == SessionState::kClosed || !router_) return;
+  advance_clock();
+  effects_.clear();
+  router_->cancel_child(id, effects_);
+  perform(effects_);
 }
 
 void Session::cancel() {

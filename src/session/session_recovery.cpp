@@ -34,7 +34,8 @@ Task<Result<void>> Session::recover() {
   }
   agent_ = std::move(reattached->agent);
   new_result_ = record_.agent_settings;
-  agent_state_ = AgentState(new_result_);
+  agent_state_ = AgentState(record_.id.value(), new_result_);
+  for (const std::string& child : agent_state_.children()) router_->restore_child(child);
   inbox_end_ = {{}, record_.progress.input, record_.progress.prompt};
   advance_clock();
   effects_.clear();
@@ -85,6 +86,7 @@ Task<bool> Session::leave() {
     if (!slept || state_ != SessionState::kReady) co_return false;
   }
   if (state_ != SessionState::kReady || !agent_->leave()) co_return false;
+  save_progress();
   left_ = true;
   state_ = SessionState::kClosing;
   close_cause_ = "relay_shutdown";

@@ -93,7 +93,7 @@ void Session::become_ready(Handshake& handshake, const StartRequest& request) {
   auto parsed = Frame::parse(translated, {});
   new_result_ = parsed && parsed->result().starts_with('{') ? std::string(parsed->result()) : "{}";
 
-  agent_state_ = AgentState(new_result_);
+  agent_state_ = AgentState(record_.id.value(), new_result_);
   record_.agent_settings = new_result_;
 
   if (was_closed_) {
