@@ -155,25 +155,22 @@ Result<void> Application::listen() {
   auto opened = open_server(
       Listener::kHttp, http_server_,
       [this](const http::Request& head) {
-        return frontend::AcpEndpoint::serves(head.path) ? acp_->judge(head, http_access_)
-                                                        : relay_http_->judge(head);
+        return acp_->serves(head.path) ? acp_->judge(head, http_access_) : relay_http_->judge(head);
       },
       [this](http::Exchange& exchange) {
-        return frontend::AcpEndpoint::serves(exchange.request().path)
-                   ? acp_->handle(exchange, http_access_)
-                   : relay_http_->handle(exchange);
+        return acp_->serves(exchange.request().path) ? acp_->handle(exchange, http_access_)
+                                                     : relay_http_->handle(exchange);
       });
   if (!opened) return opened;
   opened = open_server(
       Listener::kWebSocket, websocket_server_,
       [this](const http::Request& head) {
-        return frontend::AcpEndpoint::serves(head.path) ? acp_->judge(head, websocket_access_)
-                                                        : relay_websocket_->judge(head);
+        return acp_->serves(head.path) ? acp_->judge(head, websocket_access_)
+                                       : relay_websocket_->judge(head);
       },
       [this](http::Exchange& exchange) {
-        return frontend::AcpEndpoint::serves(exchange.request().path)
-                   ? acp_->handle(exchange, websocket_access_)
-                   : relay_websocket_->handle(exchange);
+        return acp_->serves(exchange.request().path) ? acp_->handle(exchange, websocket_access_)
+                                                     : relay_websocket_->handle(exchange);
       });
   if (!opened) return opened;
   return open_server(

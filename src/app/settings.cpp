@@ -194,6 +194,7 @@ SessionOptions session_options(const config::Config& config, Isolation isolation
   options.router.max_pending_bytes =
       std::max(config.sessions.max_pending_bytes, config.server.max_message_bytes);
   options.router.max_prompt_blocks = config.sessions.max_prompt_blocks;
+  options.router.max_subagents = config.sessions.max_subagents;
   options.router.max_pending_requests = config.sessions.max_pending_requests;
   options.router.permission_timeout = config.sessions.permission_timeout;
   options.router.permission_default = permission_default(config.sessions.permission_default);
@@ -221,6 +222,7 @@ SessionOptions session_options(const config::Config& config, Isolation isolation
 
 frontend::AcpOptions acp_options(const config::Config& config) {
   frontend::AcpOptions options;
+  options.aliases = config.server.acp_aliases;
   options.frame = frame_limits(config);
   options.outbox = outbox_limits(config);
   options.max_connections = config.server.max_connections;

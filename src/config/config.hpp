@@ -44,8 +44,9 @@ struct ServerConfig {
   TlsConfig tls;
   Strings allowed_origins;  // "https://host[:port]"; "*" for any. Same-origin requests are always
                             // allowed.
-  std::size_t max_message_bytes = 32u << 20;  // one body, one frame, one line of an agent
-  std::size_t max_bodies_bytes = 256u << 20;  // of all bodies that are being received
+  Strings acp_aliases{"/acp/ws", "/message"};  // more paths of /acp
+  std::size_t max_message_bytes = 32u << 20;   // one body, one frame, one line of an agent
+  std::size_t max_bodies_bytes = 256u << 20;   // of all bodies that are being received
   std::size_t max_header_bytes = 16u << 10;
   std::size_t max_connections = 4096;  // a listener
   std::size_t max_json_depth = 512;
@@ -117,6 +118,7 @@ struct SessionsConfig {
   std::size_t max_pending_bytes = 64u
                                   << 20;  // of a session: prompts, agent's requests, held answers
   std::size_t max_prompt_blocks = 1000;   // content blocks of one prompt
+  std::size_t max_subagents = 1000;       // child sessions whose ids are translated
   Milliseconds permission_timeout{5 * 60'000};
   PermissionDefault permission_default = PermissionDefault::kCancelled;
   OnShutdown on_shutdown = OnShutdown::kStop;

@@ -32,6 +32,9 @@ void add_server_keys(std::vector<Key>& keys) {
      "Origins of web pages that may connect, as https://host[:port], \"null\" for pages opened as "
      "files (any site can say that in a sandboxed frame: with auth.mode: token only), or \"*\" for "
      "any. Clients that are not browsers send none and are not concerned.");
+  at("acp_aliases", &S::acp_aliases, strings(),
+     "Other paths that are served as /acp is, on both ports, for clients that have a path of "
+     "their own.");
   at("max_message_bytes", &S::max_message_bytes, size<std::size_t>(kKi, kGi),
      "Largest request body, WebSocket message and line of an agent.");
   at("max_bodies_bytes", &S::max_bodies_bytes, size<std::size_t>(kKi, 64 * kGi),
@@ -137,6 +140,9 @@ void add_session_keys(std::vector<Key>& keys) {
      "Bytes of a session's prompts that wait behind a turn; as many of its agent's requests that "
      "wait for clients, and of answers that wait for one client to catch up. Never less than "
      "server.max_message_bytes.");
+  at("max_subagents", &S::max_subagents, count<std::size_t>(0, 1'000'000),
+     "Sub-agents that the agent of a session may announce; clients get the ids of more as they "
+     "are.");
   at("max_prompt_blocks", &S::max_prompt_blocks, count<std::size_t>(1, 1'000'000),
      "Content blocks of one prompt; everybody who watches gets a message for each.");
   at("permission_timeout", &S::permission_timeout, duration(kNone),

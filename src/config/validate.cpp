@@ -68,6 +68,15 @@ bool is_origin(std::string_view origin) {
   return !host.empty() && host.find_first_of("/?#@*") == std::string_view::npos;
 }
 
+// A path that is nobody else's, as it stands in a request.
+bool is_free_path(std::string_view path) {
+  constexpr std::string_view kPlain =
+      "/-._~!$&'()*+,;=:@abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+  if (path.size() < 2 || path.front() != '/') return false;
+  if (path.find_first_not_of(kPlain) != std::string_view::npos) return false;
+  return !path.starts_with("/session/") && !path.starts_with("/agents/");
+}
+
 void check_server(const Config& config, Findings& findings) {
   const ServerConfig& server = config.server;
   check_listeners(server, findings);
@@ -88,6 +97,13 @@ void check_server(const Config& config, Findings& findings) {
          "\"null\" is what a page opened as a file says, and what any site can say in a sandboxed "
          "frame",
          "use it with auth.mode: token, or serve the page over HTTP and name that origin");
+  }
+  for (std::size_t i = 0; i < server.acp_aliases.size(); ++i) {
+    if (!is_free_path(server.acp_aliases[i]))
+      refuse(findings, "server.acp_aliases[" + std::to_string(i) + "]",
+             "not a path that can lead to /acp",
+             "write one like /acp/ws: not /, nothing below /session/ or /agents/, and nothing that "
+             "an address has to escape");
   }
   if (server.max_bodies_bytes < server.max_message_bytes)
     refuse(findings, "server.max_bodies_bytes", "less than server.max_message_bytes",

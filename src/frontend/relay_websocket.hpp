@@ -54,7 +54,7 @@ class WebSocketClient {
 
  private:
   Task<void> write();
-  void take(std::string text);
+  void take(tl::expected<Frame, FrameError> frame);
   void route(Frame frame);
   void cancel_request(Frame frame);
   void to_session(std::string_view id, Frame frame);

@@ -1,6 +1,8 @@
 #include "frontend/relay_websocket.hpp"
 #include "protocol/acp.hpp"
+#include "protocol/frames.hpp"
 #include "protocol/json_text.hpp"
+#include "protocol/relay_ids.hpp"
 #include "protocol/rpc.hpp"
 
 #include <array>
@@ -61,7 +63,9 @@ Task<void> WebSocketClient::run() {
   while (true) {
     auto texts = co_await socket_.receive();
     if (texts.empty()) break;
-    for (std::string& text : texts) take(std::move(text));
+    for (std::string& text : texts) {
+      for (auto& frame : parse_frames(std::move(text), options_.frame)) take(std::move(frame));
+    }
     co_await api_.sessions().log_room();
   }
   co_await asio::this_coro::throw_if_cancelled(false);
@@ -94,8 +98,7 @@ void WebSocketClient::refuse(std::string_view id, const Error& error) {
   reply(rpc::error(id, error, rpc::Dialect::kRelay));
 }
 
-void WebSocketClient::take(std::string text) {
-  auto frame = Frame::parse(std::move(text), options_.frame);
+void WebSocketClient::take(tl::expected<Frame, FrameError> frame) {
   if (!frame) return refuse(frame.error().id, rpc::to_error(frame.error()));
   route(std::move(*frame));
 }
@@ -107,13 +110,17 @@ void WebSocketClient::route(Frame frame) {
     if (frame.kind() == FrameKind::kRequest) start_call(std::move(frame));
     return;
   }
+  if (frame.method() == acp::kPing) {
+    if (frame.kind() == FrameKind::kRequest) reply(rpc::result(frame.id(), "{}"));
+    return;
+  }
   if (frame.method() == acp::kCancelRequest) return cancel_request(std::move(frame));
   if (frame.method() == kForkSession) {
     if (frame.kind() == FrameKind::kRequest) refuse(frame.id(), sessions_cannot_be_forked());
     return;
   }
   const std::string id(frame.session_id().empty() ? std::string_view(sessions_.current())
-                                                  : frame.session_id());
+                                                  : owning_session(frame.session_id()));
   if (id.empty()) {
     if (frame.kind() == FrameKind::kRequest) refuse(frame.id(), no_session(frame.method()));
     return;
@@ -125,7 +132,7 @@ void WebSocketClient::route(Frame frame) {
 // gets an empty answer.
 void WebSocketClient::cancel_request(Frame frame) {
   const std::string preferred(frame.session_id().empty() ? std::string_view(sessions_.current())
-                                                         : frame.session_id());
+                                                         : owning_session(frame.session_id()));
   if (sessions_.route_cancel(frame, preferred)) return;
   if (frame.kind() == FrameKind::kRequest) reply(rpc::result(frame.id(), "{}"));
 }

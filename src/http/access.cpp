@@ -13,8 +13,9 @@
 namespace relay::http {
 namespace {
 
-constexpr std::string_view kSubprotocol = "acp-relay";
-constexpr std::string_view kTokenSubprotocol = "acp-relay.token.";
+// `acp.v1` and `bearer.<token>` are what web clients of ACP's transport offer.
+constexpr std::array<std::string_view, 2> kSubprotocols{"acp-relay", "acp.v1"};
+constexpr std::array<std::string_view, 2> kTokenSubprotocols{"acp-relay.token.", "bearer."};
 constexpr std::size_t kShownBytes = 200;
 
 std::string lower_case(std::string_view text) {
@@ -200,6 +201,14 @@ void for_each_subprotocol(const Request& request, Visit visit) {
   }
 }
 
+// What stands behind the prefix; nothing: the subprotocol carries no token.
+std::optional<std::string_view> token_of_subprotocol(std::string_view item) {
+  for (const std::string_view prefix : kTokenSubprotocols) {
+    if (item.starts_with(prefix)) return item.substr(prefix.size());
+  }
+  return std::nullopt;
+}
+
 // Tokens in the order in which they stand; an empty one for a scheme without a token. Other schemes
 // than Bearer are somebody else's business (a proxy's).
 std::vector<std::string_view> presented_tokens(const Request& request) {
@@ -210,8 +219,7 @@ std::vector<std::string_view> presented_tokens(const Request& request) {
     tokens.push_back(space == std::string_view::npos ? "" : trimmed(value.substr(space)));
   }
   for_each_subprotocol(request, [&](std::string_view item) {
-    if (item.starts_with(kTokenSubprotocol))
-      tokens.push_back(item.substr(kTokenSubprotocol.size()));
+    if (const auto token = token_of_subprotocol(item)) tokens.push_back(*token);
   });
   return tokens;
 }
@@ -306,15 +314,16 @@ Result<void> admit_operator(const AccessRules& rules, const Principal& principal
 }
 
 std::string chosen_subprotocol(const Request& request) {
-  std::string chosen;
+  std::string plain;
+  std::string with_token;
   for_each_subprotocol(request, [&](std::string_view item) {
     // Only what is a token may be put into a header of the answer.
     if (!std::all_of(item.begin(), item.end(), is_token_character)) return;
-    if (item == kSubprotocol || (chosen.empty() && item.starts_with(kTokenSubprotocol))) {
-      if (chosen != kSubprotocol) chosen = item;
-    }
+    const bool known = std::ranges::find(kSubprotocols, item) != kSubprotocols.end();
+    if (known && plain.empty()) plain = item;
+    if (token_of_subprotocol(item) && with_token.empty()) with_token = item;
   });
-  return chosen;
+  return plain.empty() ? with_token : plain;
 }
 
 }  // namespace relay::http

@@ -1,8 +1,9 @@
 // Who may talk to this relay: tokens, origins of web pages, names of hosts. Functions over values.
 //
 // A token comes as `Authorization: Bearer <token>` or, from browsers, as the WebSocket subprotocol
-// `acp-relay.token.<token>`. Only digests are kept and compared, all of them and in constant time.
-// Errors are kUnauthorized (answer 401) or kForbidden (403); they never hold a token.
+// `acp-relay.token.<token>` or `bearer.<token>`. Only digests are kept and compared, all of them
+// and in constant time. Errors are kUnauthorized (answer 401) or kForbidden (403); they never hold
+// a token.
 #pragma once
 
 #include "base/result.hpp"
@@ -53,7 +54,8 @@ Result<void> admit_operator(const AccessRules& rules, const Principal& principal
 // Host and origin alone: for CORS preflights, which carry no token.
 Result<void> admit_origin(const AccessRules& rules, const Request& request);
 
-// What to echo in Sec-WebSocket-Protocol; empty: nothing.
+// What to echo in Sec-WebSocket-Protocol, always one that was offered; empty: nothing. Browsers end
+// a connection whose offer is not answered, other clients one that answers what was not offered.
 std::string chosen_subprotocol(const Request& request);
 
 }  // namespace relay::http

@@ -102,14 +102,16 @@ TEST(Admit, NamesTheRemediesAndNeverTheToken) {
 TEST(Admit, TakesATokenAsASubprotocol) {
   for (const char* offered :
        {"acp-relay.token.token-of-ada-1", "acp-relay, acp-relay.token.token-of-ada-1",
-        "chat,acp-relay.token.token-of-ada-1 , acp-relay"}) {
+        "chat,acp-relay.token.token-of-ada-1 , acp-relay", "acp.v1, bearer.token-of-ada-1",
+        "bearer.token-of-ada-1"}) {
     const Result<Principal> admitted =
         admit(guarded(), request({{"Sec-WebSocket-Protocol", offered}}));
     ASSERT_TRUE(admitted) << offered;
     EXPECT_EQ(admitted->name, "ada");
   }
-  for (const char* offered : {"acp-relay.token.wrong", "acp-relay.token.", "acp-relay",
-                              "ACP-RELAY.TOKEN.token-of-ada-1", "token-of-ada-1", ", ,"}) {
+  for (const char* offered :
+       {"acp-relay.token.wrong", "acp-relay.token.", "acp-relay", "bearer.wrong", "bearer.",
+        "ACP-RELAY.TOKEN.token-of-ada-1", "token-of-ada-1", ", ,"}) {
     EXPECT_EQ(outcome(guarded(), request({{"Sec-WebSocket-Protocol", offered}})), "unauthorized")
         << offered;
   }
@@ -302,8 +304,14 @@ TEST(ChosenSubprotocol, PrefersThePlainOne) {
       {"acp-relay,acp-relay.token.t", "acp-relay"},
       {"acp-relay.token.t", "acp-relay.token.t"},
       {" acp-relay.token.t ,acp-relay.token.u", "acp-relay.token.t"},
+      {"acp.v1", "acp.v1"},
+      {"bearer.t, acp.v1", "acp.v1"},
+      {"acp.v1, acp-relay", "acp.v1"},
+      {"bearer.t", "bearer.t"},
+      {"acp.v2, bearer.t", "bearer.t"},
       {"chat", ""},
       {"ACP-RELAY", ""},
+      {"ACP.V1", ""},
       {"acp-relay.token.t\r\nSet-Cookie: x=y", ""},
       {"acp-relay.token.a b", ""},
       {"acp-relay.token.a;b", ""},

@@ -43,8 +43,8 @@ class WebSocket {
 
   // Every text message completed by what has arrived: at least one; empty when the connection is
   // over (closed by the peer, by close(), by a protocol error, or lost). Each string has 64 bytes
-  // of spare capacity. Fragments are joined, pings answered, binary messages ignored, bad UTF-8
-  // closes with 1007.
+  // of spare capacity. Fragments are joined, pings answered, bad UTF-8 closes with 1007. A binary
+  // message is taken when it is UTF-8, for some clients send their text so, and ignored otherwise.
   virtual Task<std::vector<std::string>> receive() = 0;
 
   // Sends the messages, one text frame each, with as few system calls as possible.

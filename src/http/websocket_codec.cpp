@@ -116,7 +116,7 @@ bool WebSocketDecoder::begin_frame(DecodedFrames& out) {
     case Opcode::kBinary:
       if (in_message_) return protocol_error("a message begins inside another one");
       in_message_ = true;
-      discard_ = opcode_ == Opcode::kBinary;
+      binary_ = opcode_ == Opcode::kBinary;
       message_bytes_ = 0;
       break;
     case Opcode::kClose:
@@ -142,12 +142,10 @@ void WebSocketDecoder::read_payload(std::span<char>& bytes) {
   const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, bytes.size()));
   const std::span<char> part = bytes.first(count);
   bytes = bytes.subspan(count);
-  if (sender_ == Side::kClient && (is_control() || !discard_)) {
-    apply_mask(part, mask_, frame_offset_);
-  }
+  if (sender_ == Side::kClient) apply_mask(part, mask_, frame_offset_);
   if (is_control()) {
     control_.append(part.data(), part.size());
-  } else if (!discard_) {
+  } else {
     reserve_message(count);
     message_.append(part.data(), part.size());
   }
@@ -172,8 +170,11 @@ bool WebSocketDecoder::end_frame(DecodedFrames& out) {
 
 bool WebSocketDecoder::end_message(DecodedFrames& out) {
   in_message_ = false;
-  if (discard_) return true;
   if (!is_utf8(message_)) {
+    if (binary_) {
+      message_.clear();
+      return true;
+    }
     return fail(out, CloseCode::kInvalidData, "a text message is not valid UTF-8");
   }
   if (message_.capacity() < message_.size() + kMessageSlack) {

@@ -92,7 +92,7 @@ class WebSocketDecoder {
   bool in_payload_ = false;
   bool fin_ = false;
   bool in_message_ = false;  // a message has begun and its last fragment has not ended
-  bool discard_ = false;     // the message is binary
+  bool binary_ = false;      // the message was announced as binary
   bool ended_ = false;
   Opcode opcode_ = Opcode::kText;
   std::array<unsigned char, 4> mask_{};

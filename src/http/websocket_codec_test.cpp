@@ -80,9 +80,10 @@ TEST(WebSocketDecoder, LeavesRoomForTheParserBehindEveryMessage) {
   }
 }
 
-TEST(WebSocketDecoder, SkipsBinaryMessages) {
-  const auto out = decode(frame(0x02, "\xff\xfe") + frame(0x80, "\xff") + frame(0x81, "text"));
-  EXPECT_THAT(out.messages, ElementsAre("text"));
+TEST(WebSocketDecoder, TakesBinaryMessagesThatAreText) {
+  const auto out = decode(frame(0x02, "\xff\xfe") + frame(0x80, "\xff") + frame(0x02, "b\xc3") +
+                          frame(0x80, "\xa4") + frame(0x81, "text"));
+  EXPECT_THAT(out.messages, ElementsAre("b\xc3\xa4", "text"));
   EXPECT_FALSE(out.failure);
 }
 
@@ -99,7 +100,7 @@ TEST(WebSocketDecoder, GivesTheSameForEverySplit) {
     decoder.feed(all.first(cut), out);
     decoder.feed(all.subspan(cut, second_cut - cut), out);
     decoder.feed(all.subspan(second_cut), out);
-    ASSERT_THAT(out.messages, ElementsAre("", "one", std::string(200, 'a') + "b\xc3\xa4",
+    ASSERT_THAT(out.messages, ElementsAre("", "one", std::string(200, 'a') + "b\xc3\xa4", "binary",
                                           std::string(70000, 'c')));
     ASSERT_EQ(out.ping, "ping");
     ASSERT_TRUE(out.pong);
@@ -117,7 +118,7 @@ TEST(WebSocketDecoder, GivesTheSameForEverySplit) {
   WebSocketDecoder decoder(100000);
   DecodedFrames out;
   for (char& byte : copy) decoder.feed(std::span(&byte, 1), out);
-  EXPECT_EQ(out.messages.size(), 4u);
+  EXPECT_EQ(out.messages.size(), 5u);
   EXPECT_TRUE(out.close);
 }
 

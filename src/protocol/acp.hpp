@@ -1,5 +1,5 @@
 // Facts of the Agent Client Protocol (protocol version 1) that the relay acts on. Everything it
-// does not know is carried through. Source: agentclientprotocol.com, schema 1.25.
+// does not know is carried through. Source: agentclientprotocol.com, schema 1.34.
 #pragma once
 
 #include <string_view>
@@ -27,9 +27,13 @@ constexpr ReverseKind reverse_kind(std::string_view method) {
 inline constexpr std::string_view kPrompt = "session/prompt";
 inline constexpr std::string_view kCancel = "session/cancel";
 inline constexpr std::string_view kUpdate = "session/update";
+// What announces a child session, in a session/update.
+inline constexpr std::string_view kSubagentUpdate = "subagent_update";
 inline constexpr std::string_view kSetMode = "session/set_mode";
 inline constexpr std::string_view kSetOption = "session/set_config_option";
 inline constexpr std::string_view kCancelRequest = "$/cancel_request";
+// Keeps a connection awake; some clients send it, and nobody acts on it.
+inline constexpr std::string_view kPing = "$/ping";
 
 // JSON-RPC error code of a request that was cancelled.
 inline constexpr int kRequestCancelled = -32800;

@@ -6,6 +6,7 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 
@@ -38,16 +39,33 @@ std::optional<std::string> as_meant(std::string_view bytes) {
   return with_member(bytes, "jsonrpc", R"("2.0")");
 }
 
+// Of a string as it is spelled between its quotes; empty when it has no escapes.
+std::string without_escapes(std::string_view spelled) {
+  if (spelled.find('\\') == std::string_view::npos) return {};
+  boost::system::error_code failure;
+  const auto value = boost::json::parse("\"" + std::string(spelled) + "\"", failure);
+  return failure ? std::string() : std::string(value.as_string());
+}
+
+// Some agents can't read a method that is spelled with escapes, like "session\/list". False:
+// nothing has changed.
+bool spell_method_plainly(std::string& bytes, const Span& method) {
+  const std::string plain =
+      without_escapes(std::string_view(bytes).substr(method.offset, method.size));
+  const auto needs_escapes = [](char c) {
+    return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20;
+  };
+  if (plain.empty() || std::any_of(plain.begin(), plain.end(), needs_escapes)) return false;
+  bytes.replace(method.offset, method.size, plain);
+  return true;
+}
+
 }  // namespace
 
 Frame::Frame(std::string bytes, Envelope envelope)
-    : bytes_(std::move(bytes)), envelope_(std::move(envelope)) {
-  const std::string_view spelled = text(envelope_.method);
-  if (spelled.find('\\') == std::string_view::npos) return;
-  boost::system::error_code failure;
-  const auto value = boost::json::parse("\"" + std::string(spelled) + "\"", failure);
-  if (!failure) unescaped_method_ = value.as_string();
-}
+    : bytes_(std::move(bytes)),
+      envelope_(std::move(envelope)),
+      unescaped_method_(without_escapes(text(envelope_.method))) {}
 
 tl::expected<Frame, FrameError> Frame::parse(std::string bytes, const FrameLimits& limits) {
   if (bytes.starts_with(kByteOrderMark)) bytes.erase(0, kByteOrderMark.size());
@@ -66,6 +84,7 @@ tl::expected<Frame, FrameError> Frame::parse(std::string bytes, const FrameLimit
     envelope.error().excerpt = bytes.substr(0, kExcerpt);
     return tl::unexpected(std::move(envelope.error()));
   }
+  if (spell_method_plainly(bytes, envelope->method)) envelope = json_walk::locate(bytes, limits);
   put_on_one_line(bytes);
   return Frame(std::move(bytes), std::move(*envelope));
 }

@@ -12,9 +12,9 @@
 //     pick different ones of a pair).
 //
 // What others write all the same, and every reader understands in one way, is put right first: a
-// byte order mark goes, and half a surrogate pair (text that was cut inside an emoji; parsers do
-// not agree about it) becomes U+FFFD. Of agents also (Writer::kAgent): `"error": null` beside a
-// result,
+// byte order mark goes, escapes in the method go where it needs none, and half a surrogate pair
+// (text that was cut inside an emoji; parsers do not agree about it) becomes U+FFFD. Of agents also
+// (Writer::kAgent): `"error": null` beside a result,
 // `"result": null` beside an error, and a missing `jsonrpc`.
 #pragma once
 
@@ -100,7 +100,7 @@ class Frame {
     return std::string_view(bytes_).substr(span.offset, span.size);
   }
   std::string_view id() const { return text(envelope_.id); }
-  // Without escapes: "session\/prompt" is session/prompt.
+  // Without escapes.
   std::string_view method() const {
     return unescaped_method_.empty() ? text(envelope_.method) : unescaped_method_;
   }
@@ -117,7 +117,7 @@ class Frame {
 
   std::string bytes_;
   Envelope envelope_;
-  std::string unescaped_method_;  // only when it is spelled with escapes
+  std::string unescaped_method_;  // only when it can't be spelled without escapes
 };
 
 }  // namespace relay

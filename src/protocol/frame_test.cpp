@@ -39,6 +39,24 @@ TEST(Frame, ReadsAMethodThroughItsEscapes) {
   EXPECT_EQ(frame->method(), "session/prompt");
 }
 
+TEST(Frame, SpellsAMethodWithoutEscapesWhereItNeedsNone) {
+  const auto frame = parse(
+      R"({"method":"session\/list","jsonrpc":"2.0","id":"a\/b","params":{"sessionId":"s","x":"\/"}})");
+  ASSERT_TRUE(frame);
+  EXPECT_EQ(
+      frame->bytes(),
+      R"({"method":"session/list","jsonrpc":"2.0","id":"a\/b","params":{"sessionId":"s","x":"\/"}})");
+  EXPECT_EQ(frame->id(), R"("a\/b")");
+  EXPECT_EQ(frame->session_id(), "s");
+  for (const std::string spelled : {R"(a\"b)", R"(a\\b)", R"(a\nb)", R"(a\u0000b)"}) {
+    const std::string text = R"({"jsonrpc":"2.0","method":")" + spelled + R"("})";
+    const auto kept = parse(text);
+    ASSERT_TRUE(kept) << spelled;
+    EXPECT_EQ(kept->bytes(), text);
+    EXPECT_EQ(kept->method().size(), 3u);
+  }
+}
+
 TEST(Frame, TellsTheKindsApart) {
   EXPECT_EQ(parse(R"({"jsonrpc":"2.0","method":"m"})")->kind(), FrameKind::kNotification);
   EXPECT_EQ(parse(R"({"id":1,"result":null,"jsonrpc":"2.0"})")->kind(), FrameKind::kResult);

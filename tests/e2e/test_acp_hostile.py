@@ -79,6 +79,10 @@ def test_a_token_in_the_query_opens_nothing(guarded, query):
 
 
 def test_browsers_give_the_token_as_a_subprotocol(guarded):
+    client = AcpWebSocket(acp_url(guarded, "ws"), subprotocols=["acp.v1", "bearer." + ADA])
+    assert client.socket.subprotocol == "acp.v1"
+    client.close()
+    assert refused_upgrade(acp_url(guarded, "ws"), subprotocols=["acp.v1", "bearer.wrong"]).status_code == 401
     client = AcpWebSocket(acp_url(guarded, "ws"), subprotocols=["acp-relay.token." + ADA])
     client.new(guarded.workspace)
     assert client.prompt("hello")[1] == "hello"

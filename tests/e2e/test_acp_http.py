@@ -399,3 +399,31 @@ def test_connections_without_a_stream_can_be_deleted(server):
         assert client.delete().status == 202
         client.connection_id = None
     server.close_clients()
+
+
+def test_streams_of_sessions_that_are_not_used_are_few(client, session):
+    names = ["sess_%032x" % number for number in range(17)]
+    opened = [client.open(name) for name in names[:16]]
+    assert {stream.status for stream in opened} == {200}
+    refused = client.open(names[16])
+    assert refused.status == 404
+    data = json.loads(refused.body)["error"]["data"]
+    assert (data["error_type"], data["relevant_state"]["limit"]) == ("session_limit_reached", 16)
+    # Those of sessions that it uses are another matter, and so are their children's.
+    assert client.open(session + ".helper").status == 200
+    assert client.prompt("hello", session)[1] == "hello"
+    # One that is left makes room.
+    opened[3].close()
+    wait_until(lambda: client.open(names[16]).status == 200, "a stream that nobody reads makes room")
+
+
+@pytest.mark.parametrize("path", ["/acp/ws", "/message"])
+def test_other_paths_lead_to_the_same_endpoint(server, path):
+    client = server.open("http", initialize=False)
+    answer = client.exchange("POST", {"Content-Type": "application/json"}, json.dumps(INITIALIZE), path=path)
+    assert answer.status == 200 and answer.headers[CONNECTION]
+    client.connection_id = answer.headers[CONNECTION]
+    assert client.post(ASK).status == 202  # at /acp
+    assert client.exchange("DELETE", {CONNECTION: client.connection_id}, path=path).status == 202
+    client.connection_id = None
+    assert client.exchange("GET", path="/agents/x" + path).status == 404

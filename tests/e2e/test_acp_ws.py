@@ -1,4 +1,5 @@
 """WebSocket on /acp: the upgrade, the first message, frames and close codes."""
+import contextlib
 import json
 
 import pytest
@@ -93,12 +94,40 @@ def test_what_is_sent_right_behind_initialize_waits_for_it(fresh, server):
     assert [m["id"] for m in fresh.messages if "result" in m][0] == "first"
 
 
-def test_binary_frames_are_ignored(client):
+def test_binary_frames_are_taken_when_they_are_text(client):
     before = client.count()
-    client.send_raw(ASK.encode())
     client.send_raw(b"\x00\xff")
-    client.result("session/new", cwd="/tmp", mcpServers=[])
-    assert [m for m in client.messages[before:] if m.get("id") == "list" or "error" in m] == []
+    client.send_raw(ASK.encode())
+    assert "sessions" in client.answer("list")["result"]
+    assert [m for m in client.messages[before:] if "error" in m] == []
+
+
+def test_a_frame_may_hold_several_lines_and_a_line_feed_at_its_end(client):
+    other = ASK.replace('"list"', '"again"')
+    client.send_raw(ASK + "\n" + other + "\r\n\n")
+    assert "sessions" in client.answer("list")["result"]
+    assert "sessions" in client.answer("again")["result"]
+
+
+def test_of_several_lines_a_bad_one_is_refused_alone(client):
+    client.send_raw('{"jsonrpc":"2.0","id":7,"method":1}\n' + ASK)
+    assert client.answer(7)["error"]["code"] == -32600
+    assert "sessions" in client.answer("list")["result"]
+
+
+def test_a_message_may_be_written_over_several_lines(client):
+    client.send_raw(json.dumps(json.loads(ASK), indent=2))
+    assert "sessions" in client.answer("list")["result"]
+
+
+def test_a_ping_of_an_application_is_swallowed(fresh):
+    fresh.send_raw('{"jsonrpc":"2.0","method":"$/ping"}')  # before initialize as well
+    fresh.send_raw(INITIALIZE)
+    assert "agentCapabilities" in fresh.answer("first")["result"]
+    fresh.send_raw('{"jsonrpc":"2.0","method":"$/ping","params":null}')
+    fresh.send_raw('{"jsonrpc":"2.0","id":"asked","method":"$/ping"}')
+    assert fresh.answer("asked")["result"] == {}
+    assert [m for m in fresh.messages if "error" in m] == []
 
 
 def upgraded(server, extra=b""):
@@ -138,6 +167,21 @@ def test_an_unmasked_frame_closes_with_1002(server):
     with connection:
         connection.sendall(raw.frame(INITIALIZE.encode(), masked=False))
         assert raw.close_code(raw.read_until_closed(connection)) == 1002
+
+
+@pytest.mark.parametrize("offered, chosen", [
+    (["acp.v1"], "acp.v1"), (["acp-relay"], "acp-relay"), (["soap", "acp.v1", "acp-relay"], "acp.v1")])
+def test_a_known_subprotocol_is_chosen(server, offered, chosen):
+    client = server.open("ws", subprotocols=offered)
+    assert client.socket.subprotocol == chosen
+    server.close_clients()
+
+
+@pytest.mark.parametrize("path", ["acp/ws", "message"])
+def test_other_paths_lead_to_the_same_endpoint(server, path):
+    url = server.url("ws").removesuffix("acp") + path
+    with contextlib.closing(AcpWebSocket(url)) as client:
+        assert client.prompt("hello", client.new(server.workspace))[1] == "hello"
 
 
 def test_a_subprotocol_nobody_knows_is_not_chosen(server):

@@ -110,7 +110,7 @@ Task<void> AcpConnection::open_session(const Frame& frame) {
     co_return;
   }
   forget_closed();
-  const std::string text = response(frame.id(), acp_session_result(**session, true));
+  const std::string text = response(frame.id(), acp_session_result(**session));
   Attachment attachment;
   attachment.after = 0;
   if (streams_.are_one()) {  // in the agent's order: what it said before its answer comes first
@@ -172,6 +172,7 @@ Task<void> AcpConnection::return_to_session(const Frame& frame) {
   const storage::Sequence place = loads || request->after ? 0 : (*session)->last_sequence();
   attachment.answer = {SharedBytes(text), place, DeliveryKind::kAttachResponse};
   attachment.answer_at = loads ? Attachment::kAfterReplay : 0;
+  attachment.tell_state = true;
   const auto attached = attach(*session, std::move(attachment), AttachedSessions::Chosen::kYes);
   if (attached) {
     streams_.answer_follows((*session)->id().value());
@@ -182,7 +183,7 @@ Task<void> AcpConnection::return_to_session(const Frame& frame) {
 
 Task<Result<std::string>> AcpConnection::resume_result(std::shared_ptr<Session> session,
                                                        AcpReturn request) {
-  std::string result = acp_session_result(*session, false);
+  std::string result = acp_session_result(*session);
   if (request.requests.empty()) co_return result;
   const auto seen =
       co_await api_.sessions().seen_requests(session, request.requests, request.after.value_or(0));

@@ -2,6 +2,7 @@
 
 #include "frontend/acp/acp_errors.hpp"
 #include "protocol/acp.hpp"
+#include "protocol/relay_ids.hpp"
 #include "protocol/rpc.hpp"
 
 #include <algorithm>
@@ -55,8 +56,9 @@ void AcpConnection::reply(std::string text) {
 // On the session's stream where one is named: clients expect answers where they expect messages.
 void AcpConnection::answer(const Frame& frame, const Result<std::string>& result,
                            std::string_view session) {
-  auto stream =
-      session.empty() ? streams_.of_connection() : streams_.of_session(std::string(session));
+  auto stream = session.empty()
+                    ? streams_.of_connection()
+                    : streams_.of_session(std::string(session), AcpStreams::Claim::kNamed);
   if (!stream) stream = streams_.of_connection();
   stream->push({SharedBytes(response(frame.id(), result)), 0, DeliveryKind::kResponse});
 }
@@ -88,10 +90,15 @@ void AcpConnection::take(Frame frame, std::string_view session) {
     if (frame.kind() == FrameKind::kRequest) start_call(std::move(frame));
     return;
   }
+  if (frame.method() == acp::kPing) {
+    if (frame.kind() == FrameKind::kRequest) answer(frame, std::string("{}"));
+    return;
+  }
   if (frame.method() == acp::kCancelRequest) {
     // By nature a notification; ids that nobody knows are no error.
-    const bool taken = sessions_.route_cancel(frame, frame.session_id()) ||
-                       aside_.route_cancel(frame, frame.session_id());
+    const std::string_view preferred = owning_session(frame.session_id());
+    const bool taken =
+        sessions_.route_cancel(frame, preferred) || aside_.route_cancel(frame, preferred);
     if (!taken && frame.kind() == FrameKind::kRequest) answer(frame, std::string("{}"));
     return;
   }
@@ -105,7 +112,7 @@ void AcpConnection::take(Frame frame, std::string_view session) {
   if (logs_in && sessions_.find(sessions_.current())->session->record().agent == agent_) {
     login_ = frame.params();  // later agents are logged in likewise
   }
-  std::string id(frame.session_id().empty() ? session : frame.session_id());
+  std::string id(owning_session(frame.session_id().empty() ? session : frame.session_id()));
   if (id.empty() && !frame.method().starts_with("session/")) {
     const auto* const current = sessions_.find(sessions_.current());
     if (current != nullptr) return to_agent(current->session, std::move(frame));
@@ -172,7 +179,7 @@ Result<void> AcpConnection::attach(const std::shared_ptr<Session>& session, Atta
                                    AttachedSessions::Chosen chosen) {
   attachment.traits.may_act = !is_observer();
   attachment.traits.dialect = rpc::Dialect::kAcp;
-  attachment.outbox = streams_.of_session(session->id().value());
+  attachment.outbox = streams_.of_session(session->id().value(), AcpStreams::Claim::kUsed);
   if (!attachment.outbox) return too_many_streams(options_.max_streams);
   const auto client = sessions_.attach(session, std::move(attachment), chosen);
   if (!client) return client.error();
@@ -186,6 +193,10 @@ Result<void> AcpConnection::replay(const std::string& id, storage::Sequence afte
   Attachment attachment;
   attachment.after = after;
   return attach(session, std::move(attachment), AttachedSessions::Chosen::kYes);
+}
+
+bool AcpConnection::uses(std::string_view session) const {
+  return sessions_.find(owning_session(session)) != nullptr;
 }
 
 void AcpConnection::forget_closed() {

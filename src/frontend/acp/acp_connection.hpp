@@ -15,14 +15,17 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace relay::frontend {
 
 struct AcpOptions {
+  std::vector<std::string> aliases;  // paths that are /acp, too
   FrameLimits frame;
   OutboxLimits outbox;
   std::size_t max_running_calls = 64;                     // of one connection, to the relay itself
   std::size_t max_streams = 1024;                         // of one connection over HTTP
+  std::size_t max_unknown_streams = 16;                   // of these, before their session is used
   std::size_t max_connections = 4096;                     // over HTTP
   std::chrono::milliseconds initialize_timeout{10'000};   // for the first message of a WebSocket
   std::chrono::milliseconds connection_timeout{300'000};  // over HTTP, without stream and request
@@ -37,8 +40,10 @@ class AcpStreams {
   virtual ~AcpStreams() = default;
 
   virtual std::shared_ptr<Outbox> of_connection() = 0;
+  // Whether the connection uses the session; anybody can name one.
+  enum class Claim : bool { kNamed, kUsed };
   // Null: there are too many.
-  virtual std::shared_ptr<Outbox> of_session(const std::string& id) = 0;
+  virtual std::shared_ptr<Outbox> of_session(const std::string& id, Claim claim) = 0;
   // One stream for all (WebSocket): what is pushed first arrives first. Otherwise a client reads
   // a session's stream once it knows the session.
   virtual bool are_one() const = 0;
@@ -67,6 +72,9 @@ class AcpConnection {
   // Every later message, in the order of arrival. `session` names the session of a message that
   // does not do so itself.
   void take(Frame frame, std::string_view session = {});
+
+  // Whether the session is attached, or the one whose child it is.
+  bool uses(std::string_view session) const;
 
   // Attaches to a session that is attached already once more, with everything after a number.
   Result<void> replay(const std::string& session, storage::Sequence after);

@@ -49,7 +49,7 @@ std::optional<http::Response> AcpEndpoint::refuse_head(const http::Request& head
   }
   const auto principal = http::admit(access, head);
   if (!principal) return refusal(http_status(principal.error().type), principal.error());
-  const std::string agent = acp_agent(head.path).value_or("");
+  const std::string agent = agent_of(head.path).value_or("");
   if (api_.sessions().agents().find(agent) == nullptr) {
     return refusal(404, unknown_agent(agent, api_.sessions().agents()));
   }
@@ -80,7 +80,7 @@ Task<void> AcpEndpoint::handle(http::Exchange& exchange, const http::AccessRules
   }
   auto principal = http::admit(access, request);
   if (!principal) co_return;  // it was admitted above
-  AcpCaller caller{std::move(*principal), acp_agent(request.path).value_or("")};
+  AcpCaller caller{std::move(*principal), agent_of(request.path).value_or("")};
   if (request.method == "GET" && exchange.wants_websocket()) {
     co_await websocket(exchange, std::move(caller));
   } else if (request.method == "GET") {
@@ -119,7 +119,7 @@ tl::expected<AcpEndpoint::Connection, http::Response> AcpEndpoint::find(
   const auto found = connections_.find(id);
   // A connection of another principal, or of another agent's path, does not exist here.
   if (found == connections_.end() || found->second->principal().name != principal.name ||
-      found->second->agent() != acp_agent(request.path)) {
+      found->second->agent() != agent_of(request.path)) {
     return refused(404, bad_request("Unknown Acp-Connection-Id",
                                     "send initialize again, and load your sessions"));
   }
@@ -188,7 +188,8 @@ Task<void> AcpEndpoint::get(http::Exchange& exchange, http::Principal principal)
     if (found) {
       stream = std::move(*found);
     } else {
-      refused = refusal(409, found.error());
+      const bool full = found.error().type == ErrorType::kSessionLimitReached;
+      refused = refusal(full ? 404 : 409, found.error());
     }
   }
   if (refused) {

@@ -25,7 +25,7 @@ class AcpEndpoint {
   AcpEndpoint(RelayApi& api, Metrics& metrics, AcpOptions options);
 
   // Whether requests for this path are the endpoint's.
-  static bool serves(std::string_view path) { return acp_agent(path).has_value(); }
+  bool serves(std::string_view path) const { return agent_of(path).has_value(); }
 
   // What the head of a request decides by itself (http::ServerOptions::judge_head).
   http::HeadVerdict judge(const http::Request& head, const http::AccessRules& access);
@@ -41,6 +41,9 @@ class AcpEndpoint {
  private:
   using Connection = std::shared_ptr<AcpHttpConnection>;
 
+  std::optional<std::string> agent_of(std::string_view path) const {
+    return acp_agent(path, options_.aliases);
+  }
   std::optional<http::Response> refuse_head(const http::Request& head,
                                             const http::AccessRules& access);
   Task<void> websocket(http::Exchange& exchange, AcpCaller caller);

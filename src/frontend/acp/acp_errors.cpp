@@ -36,6 +36,16 @@ Error too_many_streams(std::size_t limit) {
       .with("limit", static_cast<std::int64_t>(limit));
 }
 
+Error too_many_unknown_streams(std::size_t limit) {
+  return make_error(ErrorType::kSessionLimitReached,
+                    "the connection has " + std::to_string(limit) +
+                        " streams of sessions that it does not use")
+      .because("a session is used once it was made, loaded or resumed on the connection")
+      .suggest("load or resume the sessions whose streams are open")
+      .suggest("leave streams that are not needed")
+      .with("limit", static_cast<std::int64_t>(limit));
+}
+
 Error too_many_connections(std::size_t limit) {
   return make_error(ErrorType::kSessionLimitReached,
                     "there are " + std::to_string(limit) + " connections over HTTP already")

@@ -12,6 +12,8 @@ Error initialized_already();
 Error not_initialized(std::string_view method);
 Error no_session_named(std::string_view method);
 Error too_many_streams(std::size_t limit);
+// Of sessions that the connection does not use.
+Error too_many_unknown_streams(std::size_t limit);
 Error too_many_connections(std::size_t limit);
 Error id_is_in_use(std::string_view id);
 

@@ -36,55 +36,80 @@ std::shared_ptr<AcpStream> AcpHttpConnection::make_stream() {
   return std::make_shared<AcpStream>(executor_, options_.outbox, AcpStream::Numbering::kSequence);
 }
 
-// Null: there are too many.
-std::shared_ptr<AcpStream> AcpHttpConnection::session_stream(const std::string& id) {
-  auto found = streams_.find(id);
-  if (found != streams_.end() && found->second->outbox()->end() == Outbox::End::kOpen) {
-    return found->second;
+Result<std::shared_ptr<AcpStream>> AcpHttpConnection::session_stream(const std::string& id,
+                                                                     Claim claim) {
+  const auto found = streams_.find(id);
+  if (found != streams_.end()) {
+    if (claim == Claim::kUsed) found->second.claim = claim;
+    if (found->second.stream->outbox()->end() != Outbox::End::kOpen) {
+      found->second.stream = make_stream();
+    }
+    return found->second.stream;
   }
-  if (found == streams_.end() && streams_.size() >= options_.max_streams) {
-    const auto unused =
-        std::ranges::find_if(streams_, [](const auto& entry) { return entry.second->is_idle(); });
-    if (unused == streams_.end()) return nullptr;
-    streams_.erase(unused);
-  }
-  return streams_[id] = make_stream();
+  if (auto full = make_room(claim)) return *full;
+  return streams_.emplace(id, SessionStream{make_stream(), claim}).first->second.stream;
 }
 
-std::shared_ptr<Outbox> AcpHttpConnection::of_session(const std::string& id) {
-  const auto stream = session_stream(id);
-  return stream ? stream->outbox() : nullptr;
+// For one more stream; those that nobody reads and that hold nothing go for it.
+std::optional<Error> AcpHttpConnection::make_room(Claim claim) {
+  const auto make = [this](auto counts, std::size_t limit) {
+    if (static_cast<std::size_t>(std::ranges::count_if(streams_, counts)) < limit) return true;
+    const auto unused = std::ranges::find_if(streams_, [&](const auto& entry) {
+      return counts(entry) && entry.second.stream->is_idle();
+    });
+    if (unused == streams_.end()) return false;
+    streams_.erase(unused);
+    return true;
+  };
+  const auto is_unknown = [](const auto& entry) { return entry.second.claim == Claim::kNamed; };
+  if (claim == Claim::kNamed && !make(is_unknown, options_.max_unknown_streams)) {
+    return too_many_unknown_streams(options_.max_unknown_streams);
+  }
+  const auto any = [](const auto&) { return true; };
+  if (!make(any, options_.max_streams)) return too_many_streams(options_.max_streams);
+  return std::nullopt;
+}
+
+std::shared_ptr<Outbox> AcpHttpConnection::of_session(const std::string& id, Claim claim) {
+  const auto stream = session_stream(id, claim);
+  return stream ? (*stream)->outbox() : nullptr;
 }
 
 // The answer comes behind the replay, on the same stream: on two, a client may read them in the
 // wrong order. For one that does not read the session's stream yet both go on the connection's.
 void AcpHttpConnection::answer_follows(const std::string& session) {
-  const auto stream = session_stream(session);
-  if (!stream || stream->has_reader()) return;
-  scope_.spawn("replay",
-               [stream, to = own_->outbox()] { return stream->forward_until_response(to); });
+  const auto found = session_stream(session, Claim::kUsed);
+  if (!found || (*found)->has_reader()) return;
+  scope_.spawn("replay", [stream = *found, to = own_->outbox()] {
+    return stream->forward_until_response(to);
+  });
+}
+
+Result<std::shared_ptr<AcpStream>> AcpHttpConnection::own_stream(
+    std::optional<std::int64_t> last_event) {
+  if (!last_event || own_->rewind(*last_event)) return own_;
+  return make_error(ErrorType::kInvalidRequest,
+                    "the event " + std::to_string(*last_event) + " is not known any more")
+      .suggest("leave Last-Event-ID out to go on with what was not delivered yet")
+      .suggest("initialize another connection and load its sessions");
 }
 
 Result<std::shared_ptr<AcpStream>> AcpHttpConnection::stream(
     const std::string& session, std::optional<std::int64_t> last_event) {
   touch();
-  const auto found = session.empty() ? own_ : session_stream(session);
-  if (!found) return too_many_streams(options_.max_streams);
+  if (session.empty()) return own_stream(last_event);
+  const auto claimed =
+      session_stream(session, connection_.uses(session) ? Claim::kUsed : Claim::kNamed);
+  if (!claimed) return claimed.error();
+  const auto found = *claimed;
   if (!last_event || found->rewind(*last_event)) return found;
-  if (session.empty()) {
-    return make_error(ErrorType::kInvalidRequest,
-                      "the event " + std::to_string(*last_event) + " is not known any more")
-        .suggest("leave Last-Event-ID out to go on with what was not delivered yet")
-        .suggest("initialize another connection and load its sessions");
-  }
   // From the log instead. Answers that wait in the old stream are not in a replay.
-  streams_[session] = make_stream();
+  const auto fresh = streams_[session].stream = make_stream();
   const auto replayed = connection_.replay(session, *last_event);
   if (!replayed) {
-    streams_[session] = found;
+    streams_[session].stream = found;
     return replayed.error();
   }
-  const auto fresh = streams_[session];
   found->move_answers_to(*fresh);
   return fresh;
 }
@@ -93,7 +118,7 @@ bool AcpHttpConnection::expired(std::chrono::steady_clock::time_point now) const
   if (!connection_.initialized()) return now - used_at_ > kStubTime;
   if (own_->outbox()->end() != Outbox::End::kOpen) return true;  // its client does not read
   const bool read = own_->has_reader() || std::ranges::any_of(streams_, [](const auto& entry) {
-                      return entry.second->has_reader();
+                      return entry.second.stream->has_reader();
                     });
   return !read && now - used_at_ > options_.connection_timeout;
 }
@@ -105,7 +130,7 @@ Task<void> AcpHttpConnection::end() {
   scope_.cancel();
   co_await scope_.join();
   own_->close();
-  for (const auto& [session, stream] : streams_) stream->close();
+  for (const auto& [session, entry] : streams_) entry.stream->close();
 }
 
 }  // namespace relay::frontend

@@ -41,11 +41,18 @@ class AcpHttpConnection final : public std::enable_shared_from_this<AcpHttpConne
 
  private:
   std::shared_ptr<Outbox> of_connection() override { return own_->outbox(); }
-  std::shared_ptr<Outbox> of_session(const std::string& id) override;
+  std::shared_ptr<Outbox> of_session(const std::string& id, Claim claim) override;
   bool are_one() const override { return false; }
   void answer_follows(const std::string& session) override;
 
-  std::shared_ptr<AcpStream> session_stream(const std::string& id);
+  struct SessionStream {
+    std::shared_ptr<AcpStream> stream;
+    Claim claim = Claim::kNamed;
+  };
+
+  Result<std::shared_ptr<AcpStream>> session_stream(const std::string& id, Claim claim);
+  std::optional<Error> make_room(Claim claim);
+  Result<std::shared_ptr<AcpStream>> own_stream(std::optional<std::int64_t> last_event);
   std::shared_ptr<AcpStream> make_stream();
 
   const AcpOptions& options_;
@@ -53,7 +60,7 @@ class AcpHttpConnection final : public std::enable_shared_from_this<AcpHttpConne
   asio::any_io_executor executor_;
   TaskScope scope_;
   std::shared_ptr<AcpStream> own_;
-  std::map<std::string, std::shared_ptr<AcpStream>> streams_;  // by session
+  std::map<std::string, SessionStream> streams_;  // by session
   AcpConnection connection_;
   std::chrono::steady_clock::time_point used_at_;
 };

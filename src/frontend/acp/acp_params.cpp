@@ -136,10 +136,10 @@ std::string acp_session_list(const storage::SessionPage& page) {
   return result.take();
 }
 
-std::string acp_session_result(const Session& session, bool with_id) {
+std::string acp_session_result(const Session& session) {
   const storage::SessionRecord& record = session.record();
-  std::string result = session.current_result();
-  if (!with_id) result = without_member(result, "sessionId");
+  const std::string result =
+      with_member(session.current_result(), "sessionId", json_string(record.id.value()));
   std::string facts = R"("acp-relay/cwd":)" + json_string(record.working_directory) +
                       R"(,"acp-relay/isolation":)" + json_string(record.isolation);
   if (!session.agent_remembers()) facts += R"(,"acp-relay/agentRemembers":false)";

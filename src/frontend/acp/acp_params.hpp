@@ -48,9 +48,10 @@ Result<AcpReturn> read_acp_return(std::string_view params);
 Result<storage::SessionQuery> read_acp_list(std::string_view params);
 std::string acp_session_list(const storage::SessionPage& page);
 
-// The result of session/new, load and resume: the agent's own members, and in `_meta` which
-// directory and isolation are in force.
-std::string acp_session_result(const Session& session, bool with_id);
+// The result of session/new, load and resume: the agent's own members, the session's id (ACP has it
+// in that of session/new; some clients read a session's stream only when a message has named it),
+// and in `_meta` which directory and isolation are in force.
+std::string acp_session_result(const Session& session);
 
 // The message with its place in the session's stream in `_meta["acp-relay/seq"]`: of its params, or
 // of its result when that is an object.

@@ -14,10 +14,10 @@ constexpr std::array<std::string_view, 5> kNameTheirSession{
 
 }  // namespace
 
-std::optional<std::string> acp_agent(std::string_view path) {
+std::optional<std::string> acp_agent(std::string_view path, std::span<const std::string> aliases) {
   constexpr std::string_view kAgents = "/agents/";
   constexpr std::string_view kEnd = "/acp";
-  if (path == kEnd) return std::string();
+  if (path == kEnd || std::ranges::find(aliases, path) != aliases.end()) return std::string();
   if (!path.starts_with(kAgents) || !path.ends_with(kEnd)) return std::nullopt;
   path.remove_prefix(kAgents.size());
   if (path.size() <= kEnd.size()) return std::nullopt;

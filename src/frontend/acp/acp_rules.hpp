@@ -5,6 +5,7 @@
 #include "protocol/frame.hpp"
 
 #include <optional>
+#include <span>
 #include <string>
 
 namespace relay::frontend {
@@ -15,9 +16,9 @@ struct AcpRefusal {
   std::string remedy;
 };
 
-// The configured agent that a path of this transport names: empty for /acp, NAME for
-// /agents/NAME/acp; nothing for other paths.
-std::optional<std::string> acp_agent(std::string_view path);
+// The configured agent that a path of this transport names: empty for /acp and its aliases, NAME
+// for /agents/NAME/acp; nothing for other paths.
+std::optional<std::string> acp_agent(std::string_view path, std::span<const std::string> aliases);
 
 // Why the message can't be taken with these headers; empty: it can.
 std::optional<AcpRefusal> refuse_message(const http::Request& request, const Frame& frame);

@@ -61,11 +61,16 @@ INSTANTIATE_TEST_SUITE_P(
         Posted{"an answer", "c", "", R"({"jsonrpc":"2.0","id":1,"result":{}})", ""}));
 
 TEST(AgentPath, NamesTheAgent) {
-  EXPECT_EQ(acp_agent("/acp"), "");
-  EXPECT_EQ(acp_agent("/agents/claude/acp"), "claude");
-  for (const char* path : {"/", "/acp/", "/agents//acp", "/agents/acp", "/agents/a/b/acp",
-                           "/agents/a/acp/", "/ACP", "/session/new"}) {
-    EXPECT_EQ(acp_agent(path), std::nullopt) << path;
+  const std::vector<std::string> aliases{"/message", "/acp/ws"};
+  EXPECT_EQ(acp_agent("/acp", aliases), "");
+  EXPECT_EQ(acp_agent("/acp/ws", aliases), "");
+  EXPECT_EQ(acp_agent("/message", aliases), "");
+  EXPECT_EQ(acp_agent("/message", {}), std::nullopt);
+  EXPECT_EQ(acp_agent("/agents/claude/acp", aliases), "claude");
+  for (const char* path :
+       {"/", "/acp/", "/agents//acp", "/agents/acp", "/agents/a/b/acp", "/agents/a/acp/", "/ACP",
+        "/session/new", "/message/", "/agents/a/message"}) {
+    EXPECT_EQ(acp_agent(path, aliases), std::nullopt) << path;
   }
 }
 

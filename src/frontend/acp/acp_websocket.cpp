@@ -1,9 +1,10 @@
 #include "frontend/acp/acp_websocket.hpp"
 
+#include "protocol/acp.hpp"
+#include "protocol/frames.hpp"
 #include "protocol/rpc.hpp"
 
 namespace relay::frontend {
-namespace {}  // namespace
 
 AcpWebSocket::AcpWebSocket(RelayApi& api, Metrics& metrics, const AcpOptions& options,
                            http::WebSocket& socket, AcpCaller caller,
@@ -39,16 +40,17 @@ Task<void> AcpWebSocket::read() {
     auto texts = co_await socket_.receive();
     if (texts.empty()) co_return;
     for (std::string& text : texts) {
-      const bool goes_on = co_await take(std::move(text));
-      if (!goes_on) co_return;
+      for (auto& frame : parse_frames(std::move(text), options_.frame)) {
+        const bool goes_on = co_await take(std::move(frame));
+        if (!goes_on) co_return;
+      }
     }
     co_await api_.sessions().log_room();
   }
 }
 
 // False: the connection has been closed.
-Task<bool> AcpWebSocket::take(std::string text) {
-  auto frame = Frame::parse(std::move(text), options_.frame);
+Task<bool> AcpWebSocket::take(tl::expected<Frame, FrameError> frame) {
   if (!frame) {
     const Error error = rpc::to_error(frame.error());
     ++metrics_.errors[error.type];
@@ -60,6 +62,7 @@ Task<bool> AcpWebSocket::take(std::string text) {
     connection_.take(std::move(*frame));
     co_return true;
   }
+  if (frame->method() == acp::kPing && frame->kind() == FrameKind::kNotification) co_return true;
   if (frame->kind() != FrameKind::kRequest || frame->method() != "initialize") {
     co_await socket_.close(http::CloseCode::kProtocolError, "First message must be initialize");
     co_return false;

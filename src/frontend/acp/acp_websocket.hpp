@@ -16,14 +16,14 @@ class AcpWebSocket final : private AcpStreams {
 
  private:
   std::shared_ptr<Outbox> of_connection() override { return outbox_; }
-  std::shared_ptr<Outbox> of_session(const std::string&) override { return outbox_; }
+  std::shared_ptr<Outbox> of_session(const std::string&, Claim) override { return outbox_; }
   bool are_one() const override { return true; }
   void answer_follows(const std::string&) override {}
 
   Task<void> read();
   Task<void> write();
   Task<void> give_up_waiting();
-  Task<bool> take(std::string text);
+  Task<bool> take(tl::expected<Frame, FrameError> frame);
 
   RelayApi& api_;
   Metrics& metrics_;
