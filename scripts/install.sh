@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing, and nothing when none is. The group test also brings the
-# clients of tests/clients, which come through npm.
+# clients of tests/clients, which come through npm and pip.
 #   scripts/install.sh [build] [test] [engine] [podman]   groups of scripts/packages.txt; default: build test
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -53,6 +53,27 @@ install_packages() {
   echo "Packages installed in ${SECONDS} s."
 }
 
+# The Python SDK in a virtual environment of its own, likewise.
+install_python_client() {
+  local directory=$root/tests/clients/python stamp started=$SECONDS attempt
+  stamp=$(sha256sum "$directory/requirements.txt" | cut -d' ' -f1)
+  [[ $(cat "$directory/.venv/.installed" 2>/dev/null) != "$stamp" ]] || return 0
+  for attempt in 1 2 3; do
+    rm -rf "$directory/.venv"
+    if { /usr/bin/python3 -m venv "$directory/.venv" &&
+      "$directory/.venv/bin/pip" --disable-pip-version-check install --quiet --no-compile --no-deps \
+        --requirement "$directory/requirements.txt"; } >"$log" 2>&1 </dev/null; then
+      echo "$stamp" >"$directory/.venv/.installed"
+      echo "Python client for the tests installed in $((SECONDS - started)) s."
+      return 0
+    fi
+    echo "pip install failed in tests/clients/python (attempt $attempt of 3)"
+  done
+  cat "$log" >&2
+  fail "pip could not install tests/clients/python/requirements.txt" "read its message above" \
+    "python3 -m venv tests/clients/python/.venv"
+}
+
 # The clients at the versions of the lock file, again only when that has changed.
 install_clients() {
   local directory=$root/tests/clients stamp started=$SECONDS attempt
@@ -75,4 +96,7 @@ install_clients() {
 }
 
 install_packages
-[[ " ${groups[*]} " != *" test "* ]] || install_clients
+if [[ " ${groups[*]} " == *" test "* ]]; then
+  install_clients
+  install_python_client
+fi

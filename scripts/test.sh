@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, then proves a change; the fastest answers come first.
 #   scripts/test.sh             before every push: lints, unit tests, end-to-end tests, on the release (minutes)
-#   scripts/test.sh full        also GCC, ASan and UBSan, TSan, fuzz targets, Podman, a short benchmark
+#   scripts/test.sh full        also GCC, ASan and UBSan, TSan, fuzz targets, Podman, the Rust SDK, a short benchmark
 #   scripts/test.sh steady [N]  the tests of the first N times (10) on a machine kept busy, to find unsteady ones
 # Tests of containers use the Docker Engine of DOCKER_HOST or /var/run/docker.sock; where none answers, a
 # private one runs for as long as this does. They are never left out: without an Engine they fail.
@@ -185,6 +185,13 @@ podman_tests() {
   return "$code"
 }
 
+# The official Rust SDK's client; it is built where there is a cargo.
+rust_client_tests() {
+  cargo build --quiet --locked --manifest-path tests/clients/rust/Cargo.toml --target-dir build/rust </dev/null || return 1
+  ACP_RELAY_BIN=$root/build/release/acp-relay ACP_DEMO_AGENT=$root/build/release/acp-demo-agent \
+    pytest rust-client tests/clients/rust
+}
+
 # Keeps the machine busy: two loops a core, and a writer to the disk.
 busy=()
 keep_busy() {
@@ -244,6 +251,11 @@ step "unit tests, release" unit_tests release || true
 step "end-to-end tests, release" end_to_end_tests release 1 || true
 [[ $scope == full ]] || finish
 step "lifecycle of containers on Podman" podman_tests || true
+if command -v cargo >/dev/null; then
+  step "client of the Rust SDK" rust_client_tests || true
+else
+  echo "There is no cargo here, so the client of the Rust SDK is left out."
+fi
 
 if step "build, benchmark" scripts/build.sh bench; then
   step "benchmark, a short run" lint benchmark "$python" bench/run.py --quick || true

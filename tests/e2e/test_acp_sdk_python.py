@@ -1,0 +1,64 @@
+"""The official Python SDK's client against agents that are processes of the relay, over both transports."""
+import pytest
+
+from harness import sdk, sdk_checks
+from harness.acp_endpoint import TRANSPORTS, acp_url
+from harness.relay import Relay
+
+CLIENT = "Python SDK"
+
+
+def errors(facts, isolation):
+    sdk_checks.error(facts["unknownMethod"], -32601)
+    sdk_checks.error(facts["badMode"], -32602)
+    assert facts["badMode"]["message"] == 'modeId must be "ask" or "code"'
+    assert facts["next"]["text"] == "fine"
+
+
+def sessions(facts, isolation):
+    listed = {session["sessionId"]: session for session in facts["listed"]}
+    assert set(facts["made"]) <= listed.keys() and facts["elsewhere"] == []
+    assert all(listed[id]["cwd"].startswith("/") for id in facts["made"])
+
+
+SCENARIOS = {
+    **{name: sdk_checks.DEMO[name] for name in (
+        "initialize", "streaming", "permission", "cancel", "modes", "two_sessions", "two_clients",
+        "load_live", "load_closed", "resume_live", "resume_closed", "load_unknown")},
+    "agent_errors": errors, "sessions": sessions,
+}
+
+
+def judge(facts, check):
+    if isinstance(facts, sdk.Failed):
+        raise facts
+    check(facts, "process")
+
+
+@pytest.fixture(scope="module", params=TRANSPORTS)
+def demo(request, tmp_path_factory):
+    """The facts of all scenarios with the demo agent, played in one go."""
+    relay = Relay(tmp_path_factory.mktemp("demo")).start()
+    try:
+        settings = {"url": acp_url(relay, request.param), "cwd": str(relay.workspace)}
+        yield sdk.play("demo agent, process", settings, *SCENARIOS, client=CLIENT)
+        relay.stop()
+    finally:
+        relay.kill()
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_with_the_demo_agent(demo, scenario):
+    judge(demo[scenario], SCENARIOS[scenario])
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_without_a_token_nothing_is_served(make_relay, transport):
+    relay = make_relay({"auth": {"mode": "token", "tokens": [{"name": "ada", "token": "token-of-ada-1"}]}})
+    settings = {"url": acp_url(relay, transport), "cwd": str(relay.workspace), "token": "token-of-ada-1"}
+    facts = sdk.play("demo agent, process", settings, "unauthorized", client=CLIENT)["unauthorized"]
+    if isinstance(facts, sdk.Failed):
+        raise facts
+    assert facts["right"] == 1
+    for attempt in facts["attempts"].values():
+        assert attempt != "served" and "401" in attempt["message"]
