@@ -9,8 +9,8 @@ import subprocess
 import pytest
 
 from harness.deadline import wait_until
-from harness.http_client import text_of
-from harness.relay import BINARY, ROOT, run_cli
+from harness.http_client import RelayError, text_of
+from harness.relay import BINARY, ROOT, run_cli, scripted
 
 SESSION = re.compile(r"sess_[0-9a-f]{32}")
 
@@ -200,3 +200,18 @@ def test_the_shipped_configurations_are_valid(name):
     code, _, err = run_cli("check-config", str(ROOT / name), env={
         "ANTHROPIC_API_KEY": "x", "RELAY_TOKEN_SHA256": "a" * 64, "RELAY_OPERATOR_TOKEN_SHA256": "b" * 64})
     assert code == 0, err
+
+
+def test_an_agent_that_wants_to_be_logged_in_in_a_turn_is_explained(make_relay):
+    relay = make_relay({"agent": scripted("error_in_turn")})
+    code, out, err = run_cli("prompt", "hello", relay=relay)
+    assert (code, out) == (1, "")
+    for words in ("Authentication required", "the agent wants to be logged in", "agent.env", "ANTHROPIC_API_KEY",
+                  "login: agent login"):
+        assert words in err, err
+    # Programs get the agent's own error, as it spelled it.
+    client = relay.http()
+    with pytest.raises(RelayError) as caught:
+        client.prompt_text(client.new(relay.workspace), "hello")
+    assert caught.value.error == {"code": -32000, "message": "Authentication required",
+                                  "data": {"login": "agent login"}}

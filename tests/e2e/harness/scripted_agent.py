@@ -88,6 +88,14 @@ def mode_error_in_new():
     return agent
 
 
+def mode_error_in_turn():
+    """Makes sessions, and wants to be logged in when there is something to do."""
+    agent = Agent()
+    agent.prompt = lambda message: send({"id": message["id"], "error": {
+        "code": -32000, "message": "Authentication required", "data": {"login": "agent login"}}})
+    return agent
+
+
 def mode_never_initialize():
     agent = Agent()
     agent.initialize = lambda message: None
