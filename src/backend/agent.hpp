@@ -34,6 +34,8 @@ struct AgentOutput {
   std::uint64_t oversized_lines = 0;  // lines over the limit, dropped and counted
   // What happened to the agent while it goes on, for those who use it: a child that was killed.
   std::vector<Error> notices;
+  // A part of its output in front of this may never come; one of the notices says why.
+  bool is_incomplete = false;
   // Behind everything in this output. Zero where no later relay can go on with the agent.
   OutputPosition position;
 };

@@ -46,6 +46,7 @@ Task<Result<std::unique_ptr<http::Stream>>> EngineClient::logs(std::string id,
   request.target = "/containers/" + id + "/logs?follow=" + (wanted.follow ? "1" : "0");
   if (wanted.output) request.target += "&stdout=1";
   if (wanted.errors) request.target += "&stderr=1";
+  if (wanted.times) request.target += "&timestamps=1";
   Result<Opened> opened = co_await open(std::move(request));
   if (!opened) co_return opened.error();
   if (opened->stream) co_return std::move(opened->stream);

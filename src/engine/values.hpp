@@ -75,6 +75,7 @@ struct LogSelection {
   bool output = true;
   bool errors = true;
   bool follow = false;
+  bool times = false;  // in front of each record
 };
 
 struct ContainerSummary {

@@ -117,6 +117,10 @@ class MessageRouter {
   static constexpr std::chrono::seconds kDoubt{2};
   void restore(storage::OpenCalls calls, const storage::Progress& progress, const Error& error,
                Effects& effects);
+  // A part of what the agent wrote can't be read any more. The end of the turn may be in it: an
+  // agent that says nothing for kSilent after the next cancellation is taken to have ended it.
+  static constexpr std::chrono::seconds kSilent{10};
+  void output_lost();
   void restore_child(std::string_view relay_json) { session_ids_.restore_child(relay_json); }
   // Leaves one number of the stream out, for what can't be read any more.
   storage::Sequence skip() { return ++sequence_; }
@@ -170,7 +174,9 @@ class MessageRouter {
     bool cancelled = false;                // by whomever: what it still asks for is not asked
     std::vector<std::string> by_policy{};  // permissions, see policy_decision(); the first ones
     std::size_t more_by_policy = 0;        // how many more there were
-    // Set while nobody knows whether the agent has the prompt: when the relay gives it up.
+    bool output_lost = false;
+    // Set while nobody knows whether the agent has the prompt, or has ended the turn: when the
+    // relay gives it up.
     std::optional<std::chrono::steady_clock::time_point> doubtful_until{};
   };
 
@@ -211,6 +217,7 @@ class MessageRouter {
                        const Error& error, Effects& effects);
   void restore_turn(const storage::MessageRecord& prompt, bool was_written);
   void give_up_doubtful_turn(Effects& effects);
+  void doubt_end_of_turn();
   void restore_question(const storage::MessageRecord& request, Effects& effects);
 
   void refuse(ClientId client, std::string_view id, const Error& error, Effects& effects,

@@ -241,6 +241,7 @@ void MessageRouter::interrupt_agent(Effects& effects) {
     turn_->cancelled = true;
     effects.to_agent.emplace_back(
         rpc::notification(acp::kCancel, R"({"sessionId":)" + session_ids_.agent() + "}"));
+    if (turn_->output_lost) doubt_end_of_turn();
   }
   cancel_permissions({}, effects);
 }

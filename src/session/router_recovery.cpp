@@ -70,6 +70,20 @@ void MessageRouter::restore_turn(const MessageRecord& prompt, bool was_written) 
   client_calls_.add(prompt.call, {kGoneClient, prompt.rpc_id, prompt.method});
 }
 
+void MessageRouter::output_lost() {
+  if (turn_) turn_->output_lost = true;
+}
+
+void MessageRouter::doubt_end_of_turn() {
+  turn_->doubtful_until = moment_.steady + kSilent;
+  doubt_error_ = make_error(ErrorType::kDockerNotAvailable,
+                            "the agent does not answer the cancellation: the end of its turn is "
+                            "among the output that was lost")
+                     .because("the Engine cut the agent's output off, or its log was rotated")
+                     .suggest("go on with another prompt")
+                     .retryable();
+}
+
 void MessageRouter::give_up_doubtful_turn(Effects& effects) {
   const auto call = client_calls_.take(turn_->relay_id);
   if (call) refuse(call->client, call->id, doubt_error_, effects, {turn_->relay_id});

@@ -12,6 +12,7 @@ namespace {
 using storage::MessageKind;
 using storage::MessageRecord;
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -101,6 +102,26 @@ TEST_F(Recovery, GoesOnWithAPromptThatTheAgentWorksOn) {
   after_.agent(R"({"jsonrpc":"2.0","id":)" + id + R"(,"result":{"stopReason":"end_turn"}})");
   EXPECT_FALSE(after_.router.turn_running());
   EXPECT_THAT(after_.take_agent(), IsEmpty());
+}
+
+TEST_F(Recovery, EndsATurnWhoseEndWasLost) {
+  before_.prompt(client_, "7");
+  before_.router.output_lost();
+  before_.pass(std::chrono::hours(1));
+  EXPECT_TRUE(before_.router.turn_running()) << "it may just be thinking";
+  before_.cancel(client_);
+  before_.agent(R"({"jsonrpc":"2.0","method":"session/update","params":{"sessionId":"x"}})");
+  before_.pass(MessageRouter::kSilent);
+  EXPECT_TRUE(before_.router.turn_running()) << "it says something";
+  before_.cancel(client_);
+  before_.pass(MessageRouter::kSilent);
+  EXPECT_FALSE(before_.router.turn_running());
+  EXPECT_THAT(before_.take(client_), Contains(HasSubstr("among the output that was lost")));
+  before_.prompt(client_, "8");
+  before_.cancel(client_);
+  before_.pass(MessageRouter::kSilent);
+  EXPECT_TRUE(before_.router.turn_running()) << "nothing of this turn was lost";
+  EXPECT_THAT(before_.broken(), IsEmpty());
 }
 
 TEST_F(Recovery, EndsPromptsThatWaitedBehindTheTurn) {

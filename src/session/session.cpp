@@ -92,6 +92,7 @@ Task<void> Session::run() {
     advance_clock();
     effects_.clear();
     for (std::string& line : output->lines) from_agent(std::move(line), effects_);
+    if (output->is_incomplete) router_->output_lost();
     for (const Error& notice : output->notices) announce(acp::kAgentNotice, notice, {}, effects_);
     perform(effects_, output->position);
   }

@@ -46,6 +46,7 @@ Task<Result<void>> Session::recover() {
               {{"sequence", lost.from}, {"key", "container.log_opts"}});
   }
   router_->restore(std::move(*calls), record_.progress, relay_restarted(), effects_);
+  if (reattached->output_lost) router_->output_lost();
   state_ = SessionState::kReady;
   perform(effects_);
   log_.info("session of an earlier run goes on", {{"agent", agent_->description()},

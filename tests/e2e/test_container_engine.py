@@ -181,15 +181,18 @@ def test_what_an_ending_daemon_takes_with_it_is_said_and_nothing_is_doubled(last
         except Late:  # its end is among what was lost
             client.notify("session/cancel", sessionId=session)
             answer = client.answer(turn)
-    ended = answer["result"]["stopReason"]
     updates = [message["params"]["update"] for message in client.all("session/update")]
     texts = [u["content"]["text"] for u in updates if u["sessionUpdate"] == "agent_message_chunk"]
     numbers = [int(text.split(" ")[0]) for text in texts]
     assert numbers == sorted(set(numbers))
-    if len(numbers) < 30_000:
-        notice = client.incoming(notices)["params"]["error"]
-        assert "may be lost" in notice["message"]
-    assert ended == "cancelled" or len(numbers) > 29_000
+    if len(numbers) < 30_000 or "error" in answer:
+        # How much that is depends on when the Engine's copier was cut off.
+        told = [notice["params"]["error"]["message"] for notice in client.all(notices)]
+        assert any("may be lost" in message for message in told), told
+    if "error" in answer:  # and so may the end of the turn be
+        assert "among the output that was lost" in answer["error"]["message"]
+    else:
+        assert answer["result"]["stopReason"] in ("end_turn", "cancelled")
     assert client.prompt("alive", session)[1] == "alive"
 
 

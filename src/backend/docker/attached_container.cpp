@@ -66,7 +66,7 @@ void AttachedContainer::go_on_with(ContainerStreams streams) {
   output_stream = std::move(streams.output);
   input_broken = false;
   input_changed.notify();
-  frames_ = streams.frames;
+  frames_ = std::move(streams.frames);
   splitter_ =
       LineSplitter(context.options.max_line_bytes);  // it comes again from a line's beginning
   counter_ = OutputCounter(streams.position);
@@ -130,6 +130,7 @@ AgentOutput AttachedContainer::take_output() {
   output.lines = std::exchange(lines_, {});
   output.oversized_lines = std::exchange(oversized_, 0);
   output.notices = std::exchange(notices_, {});
+  output.is_incomplete = std::exchange(is_incomplete_, false);
   output.position = counter_.position();
   if (is_full()) room.notify();
   ready_bytes_ = 0;
@@ -145,6 +146,11 @@ void AttachedContainer::close_streams() {
 void AttachedContainer::notice(Error error) {
   if (notices_.size() < kMaxNotices) notices_.push_back(std::move(error));
   output_ready.notify();
+}
+
+void AttachedContainer::lose_output(Error why) {
+  is_incomplete_ = true;
+  notice(std::move(why));
 }
 
 std::string AttachedContainer::stderr_text() const {

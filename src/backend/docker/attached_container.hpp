@@ -10,7 +10,7 @@
 #include "backend/agent.hpp"
 #include "backend/docker/container_streams.hpp"
 #include "backend/docker/docker_context.hpp"
-#include "backend/docker/log_place.hpp"
+#include "backend/docker/log_frames.hpp"
 #include "backend/docker/output_counter.hpp"
 #include "backend/stderr_tail.hpp"
 #include "protocol/line_splitter.hpp"
@@ -54,6 +54,8 @@ class AttachedContainer {
   bool is_logged() const { return is_logged_; }
   bool is_full() const { return ready_bytes_ > kMaxReady; }
   void notice(Error error);
+  // The same, of output that can't be read any more.
+  void lose_output(Error why);
   std::string stderr_text() const;
 
   DockerContext& context;
@@ -98,6 +100,7 @@ class AttachedContainer {
   std::uint64_t oversized_ = 0;
   std::uint64_t dropped_ = 0;
   std::vector<Error> notices_;
+  bool is_incomplete_ = false;
 };
 
 // Reads the output until it ends, and goes on in the log when the Engine cuts it off; started once

@@ -1,5 +1,6 @@
 #include "backend/docker/container_streams.hpp"
 
+#include "backend/docker/log_place.hpp"
 #include "http/deadline.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -15,12 +16,16 @@ constexpr std::chrono::milliseconds kLogIsSilent(3'000);
 // A log may be rotated between two looks at it; then Docker may also cut off who reads it.
 constexpr int kLooks = 4;
 
-engine::LogSelection of_log(bool output, bool errors, bool follow) {
+engine::LogSelection of_log(bool output, bool errors) {
   engine::LogSelection wanted;
   wanted.output = output;
   wanted.errors = errors;
-  wanted.follow = follow;
   return wanted;
+}
+
+// Podman gives the times in another form, and follows a log without repeating anything.
+LogFrames::Times times_of(const DockerContext& context) {
+  return context.host.is_podman() ? LogFrames::Times::kNo : LogFrames::Times::kYes;
 }
 
 struct LogBytes {
@@ -51,9 +56,10 @@ void take_apart(LogFrames& frames, std::string_view bytes, const auto& on_stdout
   }
 }
 
-Task<Result<LogSearch>> search(DockerContext& context, const std::string& id, LogFrames frames,
-                               std::uint64_t last_line) {
-  const auto wanted = of_log(true, false, false);
+Task<Result<LogSearch>> search(DockerContext& context, const std::string& id,
+                               bool newlines_are_lost, std::uint64_t last_line) {
+  LogFrames frames(newlines_are_lost, LogFrames::Times::kNo);
+  const auto wanted = of_log(true, false);
   const auto stream = co_await context.engine.logs(id, wanted);
   if (!stream) co_return stream.error();
   LogSearch searching(last_line);
@@ -72,7 +78,9 @@ enum class Reading { kReached, kOtherLog, kCutOff, kSilent };
 // Follows the log and reads it up to the place.
 Task<Result<Reading>> read_up_to(DockerContext& context, const std::string& id, LogPlace place,
                                  ContainerStreams& streams) {
-  const auto wanted = of_log(true, true, true);
+  auto wanted = of_log(true, true);
+  wanted.follow = true;
+  wanted.times = times_of(context) == LogFrames::Times::kYes;
   auto stream = co_await context.engine.logs(id, wanted);
   if (!stream) co_return stream.error();
   streams.output = std::move(*stream);
@@ -93,20 +101,19 @@ Task<Result<Reading>> read_up_to(DockerContext& context, const std::string& id, 
 }
 
 // False: the log does not have the place, or is not to be trusted.
-Task<Result<bool>> follow_log(DockerContext& context, const std::string& id,
-                              const LogFrames& frames, OutputPosition position,
-                              ContainerStreams& streams) {
+Task<Result<bool>> follow_log(DockerContext& context, const std::string& id, bool newlines_are_lost,
+                              OutputPosition position, ContainerStreams& streams) {
   streams.position = position;
   LogPlace place{position.bytes, position.first_line, position.last_line};
   for (int look = 0; look < kLooks; ++look) {
-    streams.frames = frames;
+    streams.frames = LogFrames(newlines_are_lost, times_of(context));
     const auto reading = co_await read_up_to(context, id, place, streams);
     if (!reading) co_return reading.error();
     if (*reading == Reading::kReached) co_return true;
     if (*reading == Reading::kSilent) co_return false;
     if (*reading == Reading::kCutOff) continue;
     streams.lost = true;
-    const auto found = co_await search(context, id, frames, position.last_line);
+    const auto found = co_await search(context, id, newlines_are_lost, position.last_line);
     if (!found) co_return found.error();
     // Its beginning was read, and not what comes last: it has a hole, and nobody knows where.
     const bool has_hole = !found->place() && found->first_line() == position.first_line;
@@ -145,8 +152,8 @@ Task<Result<ContainerStreams>> attach_streams(DockerContext& context, std::strin
 Task<Result<ContainerStreams>> open_streams(DockerContext& context, std::string id,
                                             std::string log_driver, OutputPosition position) {
   ContainerStreams streams;
-  const LogFrames frames(log_driver != "json-file");
-  const auto followed = co_await follow_log(context, id, frames, position, streams);
+  const bool newlines_are_lost = log_driver != "json-file";
+  const auto followed = co_await follow_log(context, id, newlines_are_lost, position, streams);
   if (!followed && followed.error().type == ErrorType::kDockerNotAvailable) {
     co_return followed.error();
   }
@@ -170,7 +177,7 @@ Task<Result<ContainerStreams>> open_streams(DockerContext& context, std::string 
 
 Task<std::string> logged_errors(DockerContext& context, std::string id) {
   StderrTail errors(context.options.max_stderr_bytes);
-  const auto wanted = of_log(false, true, false);
+  const auto wanted = of_log(false, true);
   const auto stream = co_await context.engine.logs(id, wanted);
   if (!stream) co_return std::string();
   LogFrames frames;

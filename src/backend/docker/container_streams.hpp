@@ -4,11 +4,12 @@
 // Then its output comes from the container's log, followed: only there is what it wrote while
 // nobody read. Where the log can't be read (driver `none`), or is not what was read before, the
 // output that is live from now on stands in for it. A log that the Engine rotates while the relay
-// reads too slowly loses what is rotated away, which nobody tells.
+// reads too slowly loses what is rotated away, which nobody tells; what a rotation repeats is left
+// out.
 #pragma once
 
 #include "backend/docker/docker_context.hpp"
-#include "backend/docker/log_place.hpp"
+#include "backend/docker/log_frames.hpp"
 #include "backend/stderr_tail.hpp"
 
 #include <memory>

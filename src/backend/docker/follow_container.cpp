@@ -93,7 +93,7 @@ Task<void> pump_output(std::shared_ptr<AttachedContainer> container) {
     if (!streams || container->stopping) break;
     container->log.warn("the Engine cut the agent's output off, going on in the container's log",
                         {{"output_lost", streams->lost || was_writing}});
-    if (streams->lost || was_writing) container->notice(output_is_lost());
+    if (streams->lost || was_writing) container->lose_output(output_is_lost());
     container->go_on_with(std::move(*streams));
   }
   container->end_output();

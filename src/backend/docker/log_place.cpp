@@ -4,26 +4,6 @@
 #include <utility>
 
 namespace relay {
-namespace {
-
-// The Engine cuts longer lines into records of this size.
-constexpr std::size_t kRecord = 16u << 10;
-
-}  // namespace
-
-LogFrames::Piece LogFrames::next(std::string_view& input) {
-  if (std::exchange(owes_newline_, false)) return {Source::kStdout, "\n"};
-  const Piece piece = demuxer_.next(input);
-  if (!newlines_are_lost_ || piece.bytes.empty() || piece.source != Source::kStdout) return piece;
-  in_frame_ += piece.bytes.size();
-  if (demuxer_.at_boundary()) {
-    // A full record without newline is followed by the rest of its line.
-    owes_newline_ = !piece.bytes.ends_with('\n') && in_frame_ != kRecord;
-    in_frame_ = 0;
-  }
-  return piece;
-}
-
 LogSkip::LogSkip(LogPlace place)
     : place_(place),
       state_(place.bytes == 0 ? State::kReached : State::kBefore),

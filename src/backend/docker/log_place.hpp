@@ -3,33 +3,12 @@
 #pragma once
 
 #include "backend/docker/output_counter.hpp"
-#include "engine/stream_demuxer.hpp"
 
 #include <cstdint>
 #include <optional>
 #include <string_view>
 
 namespace relay {
-
-// Takes the frames of a log apart as StreamDemuxer does. The log driver `local` leaves out the
-// newline of a line over 16 KiB; this gives it back.
-class LogFrames {
- public:
-  using Source = engine::StreamDemuxer::Source;
-  using Piece = engine::StreamDemuxer::Piece;
-
-  LogFrames() = default;
-  explicit LogFrames(bool newlines_are_lost) : newlines_are_lost_(newlines_are_lost) {}
-
-  Piece next(std::string_view& input);
-  bool failed() const { return demuxer_.failed(); }
-
- private:
-  bool newlines_are_lost_ = false;
-  bool owes_newline_ = false;
-  std::size_t in_frame_ = 0;
-  engine::StreamDemuxer demuxer_;
-};
 
 // A place in a log, counted from its present beginning as OutputPosition counts.
 struct LogPlace {

@@ -7,28 +7,6 @@
 namespace relay {
 namespace {
 
-std::string log_frame(const std::string& payload, char source = 1) {
-  std::string bytes(1, source);
-  bytes.append(3, '\0');
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    bytes += static_cast<char>((payload.size() >> shift) & 0xff);
-  }
-  return bytes + payload;
-}
-
-std::string stdout_of(LogFrames frames, std::string_view bytes, std::size_t step) {
-  std::string out;
-  for (std::size_t at = 0; at < bytes.size(); at += step) {
-    std::string_view part = bytes.substr(at, step);
-    while (true) {
-      const auto piece = frames.next(part);
-      if (piece.bytes.empty()) break;
-      if (piece.source == LogFrames::Source::kStdout) out += piece.bytes;
-    }
-  }
-  return out;
-}
-
 LogPlace place_behind(std::string_view bytes) {
   OutputCounter counter;
   counter.take(bytes);
@@ -49,16 +27,6 @@ Skipped skip(LogPlace place, std::string_view log, std::size_t step) {
   }
   out.state = reading.state();
   return out;
-}
-
-TEST(LogFrames, GivesBackTheNewlineThatTheLocalLogLoses) {
-  const std::string record(16u << 10, 'a');
-  const std::string log =
-      log_frame(record) + log_frame("b") + log_frame("error", 2) + log_frame("c\n");
-  for (const std::size_t step : {std::size_t{1}, std::size_t{7}, log.size()}) {
-    EXPECT_EQ(stdout_of(LogFrames(true), log, step), record + "b\nc\n");
-    EXPECT_EQ(stdout_of(LogFrames(false), log, step), record + "bc\n");
-  }
 }
 
 TEST(LogSkip, GoesOnBehindThePlace) {
