@@ -59,16 +59,17 @@ TEST(EarlierFile, ConfigMeansWhatItSays) {
   container.security_opt = {};
   EXPECT_EQ(config.container, container);
   EXPECT_EQ(config.database.path, "./relay-messages.db");
-  ASSERT_EQ(result.warnings.size(), 2u);
-  EXPECT_THAT(describe(result.warnings[0]),
+  ASSERT_EQ(result.warnings.size(), 3u);
+  EXPECT_THAT(describe(result.warnings[0]), HasSubstr("agent.args: npx asks before it downloads"));
+  EXPECT_THAT(describe(result.warnings[1]),
               HasSubstr("earlier-config.yaml:14:24: agent.env.ANTHROPIC_API_KEY: "
                         "the variable ANTHROPIC_API_KEY is not set"));
-  EXPECT_THAT(describe(result.warnings[1]), HasSubstr("a token is needed and none is configured"));
+  EXPECT_THAT(describe(result.warnings[2]), HasSubstr("a token is needed and none is configured"));
 }
 
 TEST(EarlierFile, ConfigTakesItsVariable) {
   const Config config =
-      loaded("tests/fixtures/config/earlier-config.yaml", 1, {{"ANTHROPIC_API_KEY", "sk-1"}});
+      loaded("tests/fixtures/config/earlier-config.yaml", 2, {{"ANTHROPIC_API_KEY", "sk-1"}});
   EXPECT_EQ(config.agent.env, (StringMap{{"ANTHROPIC_API_KEY", "sk-1"}}));
 }
 

@@ -194,6 +194,10 @@ void check_env_names(const Strings& names, const AgentConfig& agent, const std::
   }
 }
 
+bool is_npx(std::string_view command) { return command == "npx" || command.ends_with("/npx"); }
+
+bool says_yes(std::string_view argument) { return argument == "--yes" || argument == "-y"; }
+
 void check_agent(const AgentConfig& agent, const std::string& section, Findings& findings) {
   for (const auto& [name, value] : agent.env) {
     if (!is_variable_name(name))
@@ -219,6 +223,10 @@ void check_agent(const AgentConfig& agent, const std::string& section, Findings&
   if (has_space(agent.command))
     warn(findings, section + "command", "has a space in it, and no shell splits it",
          "put the arguments into " + section + "args");
+  if (is_npx(agent.command) && !std::ranges::any_of(agent.args, says_yes))
+    warn(findings, section + "args",
+         "npx asks before it downloads a package, on the stream that is the agent's",
+         "put \"--yes\" in front, or install the package and name its program");
 }
 
 // What was said of a value of the default agent is not said again of those who inherit it.

@@ -215,6 +215,8 @@ TEST(Validate, WarnsOfWhatWorksButIsHardlyMeant) {
        "no token has the role operator"},
       {"auth: {tokens: [{name: a, token: short}]}", "shorter than 16 characters"},
       {"agent: {command: 'npx foo'}", "agent.command: has a space"},
+      {"agent: {command: npx, args: [foo]}", "agent.args: npx asks"},
+      {"agents: {a: {command: /usr/bin/npx, args: [foo]}}", "put \"--yes\" in front"},
       {"container: {required: true}", "no effect while container.enabled is false"},
   };
   for (const Row& row : rows) {
