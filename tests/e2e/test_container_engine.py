@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -40,6 +41,16 @@ class PrivateEngine(Engine):
         pid = int((self.directory / "pid").read_text())
         os.kill(pid, signal)
         wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists(), "dockerd ends", 60)
+
+    @contextlib.contextmanager
+    def frozen(self):
+        """It takes connections, and says nothing."""
+        pid = int((self.directory / "pid").read_text())
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def clear(self):
         self.run("stop", str(self.directory))
@@ -194,6 +205,17 @@ def test_what_an_ending_daemon_takes_with_it_is_said_and_nothing_is_doubled(last
     else:
         assert answer["result"]["stopReason"] in ("end_turn", "cancelled")
     assert client.prompt("alive", session)[1] == "alive"
+
+
+def test_an_engine_that_says_nothing_costs_a_session_the_time_of_its_start(private_relay, private_engine):
+    relay = private_relay({"startup_timeout": "1s"})
+    with private_engine.frozen():
+        error = unavailable(relay)
+        assert (error.type, error.data["relevant_state"]["limit_ms"]) == ("container_start_failed", 1000)
+        assert "container.startup_timeout" in json.dumps(error.data["suggested_actions"])
+    client = relay.http()
+    client.result("session/close", sessionId=client.new("/workspace"))
+    relay.wait_until_empty()  # of what was begun before as well
 
 
 def test_a_session_closed_while_the_engine_is_away_is_cleared_up_later(private_relay, private_engine):

@@ -12,6 +12,10 @@
 namespace relay {
 namespace {
 
+using namespace boost::asio::experimental::awaitable_operators;
+
+constexpr std::chrono::milliseconds kStepOfTime(100);
+
 // How long the end of a session waits for its directories to go; later they go without an audience.
 constexpr std::chrono::seconds kReleaseLimit(10);
 constexpr std::chrono::seconds kShutDownLimit(5);
@@ -20,6 +24,17 @@ constexpr std::chrono::seconds kPredecessorLimit(20);
 
 Error nobody_waits() {
   return make_error(ErrorType::kSessionClosed, "nobody waits for the agent any more");
+}
+
+Error too_slow(const ContainerOptions& options) {
+  return make_error(ErrorType::kContainerStartFailed,
+                    "the Docker Engine has not started the container within " +
+                        std::to_string(options.startup_timeout.count()) + " ms")
+      .because("the Engine does not answer, or is busy; its disk may be slow")
+      .suggest("docker ps; journalctl -u docker -n 50")
+      .suggest("raise container.startup_timeout, or lower container.max_concurrent_starts")
+      .with("limit_ms", options.startup_timeout.count())
+      .retryable();
 }
 
 Error predecessor_is_left(const SessionId& session) {
@@ -41,6 +56,8 @@ struct DockerBackend::Start {
       : spec(std::move(to_do)), done(std::move(executor)) {}
 
   LaunchSpec spec;
+  bool queues = false;  // for a place among those that start
+  bool late = false;    // its time has run out
   bool abandoned = false;
   std::optional<Result<std::unique_ptr<Agent>>> result;
   Event done;
@@ -81,12 +98,26 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::launch(LaunchSpec spec) {
   context_.background.spawn("start container", [this, start, is_first] {
     return is_first ? run_start(start) : run_next_start(start);
   });
-  co_await start->done.wait();
+  auto finished = start->done.wait();
+  auto clock = run_out_of_time(start);
+  co_await (std::move(finished) || std::move(clock));
   if (!start->done.happened()) {
     start->abandoned = true;
-    co_return nobody_waits();
+    co_return start->late ? too_slow(context_.options) : nobody_waits();
   }
   co_return std::move(*start->result);
+}
+
+// Its time runs while the Engine works for it, and not while an image is pulled or others start.
+Task<void> DockerBackend::run_out_of_time(std::shared_ptr<Start> start) {
+  std::chrono::milliseconds left = context_.options.startup_timeout;
+  while (left.count() > 0) {
+    const auto step = std::min(left, kStepOfTime);
+    const bool slept = co_await sleep_for(step);
+    if (!slept) co_return;
+    if (!start->queues && !pulling_) left -= step;
+  }
+  start->late = true;
 }
 
 // The container of the agent before has the name that this one is to have.
@@ -122,7 +153,9 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(std::shared_
     context_.depart(session);
     co_return planned.error();
   }
+  start->queues = true;
   const StartLimiter::Slot slot = co_await context_.host.starts.take();
+  start->queues = false;
   const auto began = std::chrono::steady_clock::now();
   if (start->abandoned) {
     context_.depart(session);
@@ -199,7 +232,6 @@ Task<Result<ContainerPlan>> DockerBackend::plan(LaunchSpec spec) {
 // missed.
 Task<Result<std::shared_ptr<AttachedContainer>>> DockerBackend::create_and_start(
     const ContainerPlan& plan) {
-  using namespace boost::asio::experimental::awaitable_operators;
   engine::EngineClient& engine = context_.engine;
   const SessionId& session = plan.launch.session;
   const auto id = co_await engine.create_container(container_name(session),
@@ -260,7 +292,6 @@ void DockerBackend::read_from(const std::shared_ptr<AttachedContainer>& containe
 }
 
 Task<void> DockerBackend::release(SessionId session) {
-  using namespace boost::asio::experimental::awaitable_operators;
   const auto done = std::make_shared<Event>(context_.executor);
   context_.background.spawn("remove directories",
                             [this, session, done] { return remove_directories(session, done); });
@@ -315,7 +346,6 @@ Task<void> DockerBackend::remove_what_is_left() {
 
 // Ends that are under way get a moment: what is cut off here is found by the next start.
 Task<void> DockerBackend::shut_down() {
-  using namespace boost::asio::experimental::awaitable_operators;
   auto ends = context_.background.join();
   auto clock = sleep_for(kShutDownLimit);
   co_await (std::move(ends) || std::move(clock));

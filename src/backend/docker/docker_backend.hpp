@@ -59,6 +59,7 @@ class DockerBackend final : public AgentBackend {
 
   // docker_backend.cpp
   Task<void> run_start(std::shared_ptr<Start> start);
+  Task<void> run_out_of_time(std::shared_ptr<Start> start);
   Task<void> run_next_start(std::shared_ptr<Start> start);
   Task<Result<std::unique_ptr<Agent>>> start_container(std::shared_ptr<Start> start);
   Task<Result<void>> make_directories(LaunchSpec spec, ContainerUser user, WorkingDirectory where);
