@@ -116,7 +116,7 @@ Task<Outcome<json::object>> Turn::read(std::string text) {
 std::optional<Outcome<json::object>> Turn::take_line(const std::string& line) {
   std::optional<json::object> message = parse_object(line);
   if (!message) return std::nullopt;
-  silence_.clear();
+  if (kind_of(*message) != MessageKind::kNotification) silence_.clear();
   if (command_.json) out_.write(line + "\n");
   switch (kind_of(*message)) {
     case MessageKind::kResponse:
@@ -138,8 +138,10 @@ void Turn::take_notification(const json::object& message) {
   const json::object* params = object_at(message, "params");
   if (params == nullptr) return;
   const std::string_view method = string_at(message, "method");
-  if (method == "session/update" && !command_.json) {
-    print(view_.update(*params));
+  if (method == "session/update") {
+    const std::vector<Piece> pieces = view_.update(*params);
+    if (!pieces.empty()) silence_.clear();  // what nobody sees is as good as nothing
+    if (!command_.json) print(pieces);
   } else if (method == "$/cancel_request") {
     const json::value* id = params->if_contains("requestId");
     if (id == nullptr) return;

@@ -49,7 +49,7 @@ class Turn {
   const RelayAccess& access_;
   const PromptCommand& command_;
   std::string session_;
-  std::string silence_;  // empty: something came, or there is nothing to say
+  std::string silence_;  // empty: something was shown, or there is nothing to say
   Output& out_;
   Output& err_;
   PromptView view_;

@@ -1,10 +1,12 @@
 """Limits and restrictions as the agent itself finds them inside its container."""
+import concurrent.futures
 import json
 import os
 
 import pytest
 
 from harness.containers import shell
+from harness.deadline import wait_until
 from harness.http_client import RelayError
 from harness.relay import run_cli
 
@@ -99,7 +101,16 @@ def test_a_silent_agent_without_a_network_is_explained(make_container_relay):
     client = relay.websocket()
     made = client.result("session/new", workingDirectory="/workspace")
     assert made["network"] == "none"
-    code, out, err = run_cli("prompt", "/sleep 11", relay=relay)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        prompt = pool.submit(run_cli, "prompt", "/sleep 11", relay=relay)
+
+        def other():
+            open_ones = client.result("session/list", onlyActive=True)["sessions"]
+            return next((one["id"] for one in open_ones if one["id"] != made["sessionId"]), None)
+        # The agent tells of this, and says no word.
+        client.result("session/set_config_option", sessionId=wait_until(other, "the session of the prompt"),
+                      configId="style", value="loud")
+        code, out, err = prompt.result()
     assert code == 0 and "container.network_mode: bridge" in err
     assert "network" not in run_cli("prompt", "--session", made["sessionId"], "at once", relay=relay)[2]
 
