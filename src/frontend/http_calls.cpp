@@ -5,7 +5,6 @@
 #include "frontend/relay_http.hpp"
 #include "frontend/streaming.hpp"
 #include "protocol/json_text.hpp"
-#include "protocol/relay_ids.hpp"
 #include "protocol/rpc.hpp"
 
 namespace relay::frontend {
@@ -81,8 +80,7 @@ Task<void> RelayHttp::ask_agent(http::Exchange& exchange, http::Principal princi
   auto call = call_for_agent(std::move(frame), options_.frame);
   if (!refused && !call) refused = call.error();
   if (!refused) {
-    std::string owner(owning_session(call->session_id));
-    auto found = co_await api_.find(std::move(principal), std::move(owner));
+    auto found = co_await api_.find(std::move(principal), call->session_id);
     if (found) {
       auto attached = attach(exchange.executor(), std::move(*found), id, false);
       if (attached) {

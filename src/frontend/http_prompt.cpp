@@ -4,7 +4,6 @@
 #include "frontend/prompt_answer.hpp"
 #include "frontend/relay_http.hpp"
 #include "frontend/streaming.hpp"
-#include "protocol/relay_ids.hpp"
 #include "protocol/rpc.hpp"
 
 namespace relay::frontend {
@@ -31,8 +30,8 @@ Task<void> RelayHttp::prompt(http::Exchange& exchange, http::Principal principal
   }
   std::shared_ptr<Session> session;
   if (!refused) {
-    std::string owner(owning_session(frame.session_id()));
-    auto found = co_await api_.find_for_prompt(std::move(principal), std::move(owner));
+    auto found =
+        co_await api_.find_for_prompt(std::move(principal), std::string(frame.session_id()));
     if (found) {
       session = std::move(*found);
     } else {

@@ -2,6 +2,7 @@
 
 #include "protocol/json_scan.hpp"
 #include "protocol/json_text.hpp"
+#include "protocol/relay_ids.hpp"
 #include "protocol/secrets.hpp"
 #include "session/history_view.hpp"
 
@@ -77,6 +78,7 @@ std::shared_ptr<Session> RelayApi::find_live(const http::Principal& principal,
 }
 
 Task<Result<std::shared_ptr<Session>>> RelayApi::find(http::Principal principal, std::string id) {
+  id.resize(owning_session(id).size());
   auto live = find_live(principal, id);
   if (live) co_return live;
   const auto record = co_await find_record(std::move(principal), std::move(id));
@@ -86,6 +88,7 @@ Task<Result<std::shared_ptr<Session>>> RelayApi::find(http::Principal principal,
 
 Task<Result<std::shared_ptr<Session>>> RelayApi::find_for_prompt(http::Principal principal,
                                                                  std::string id) {
+  id.resize(owning_session(id).size());
   auto live = find_live(principal, id);
   if (live) co_return live;
   auto record = co_await find_record(std::move(principal), std::move(id));

@@ -28,8 +28,8 @@ class RelayApi {
   // Makes a session from a session/new request.
   Task<Result<std::shared_ptr<Session>>> create(http::Principal principal, const Frame& request);
 
-  // The live session with this id that the principal may use. session_closed tells a session that
-  // was from one that never was.
+  // The live session with this id, or whose child has it, that the principal may use.
+  // session_closed tells a session that was from one that never was.
   Task<Result<std::shared_ptr<Session>>> find(http::Principal principal, std::string id);
   // The same for a prompt, which a session whose agent ended by itself gets another agent for.
   Task<Result<std::shared_ptr<Session>>> find_for_prompt(http::Principal principal, std::string id);

@@ -260,8 +260,7 @@ Task<Result<std::string>> RelayHttp::cancel(http::Principal principal, std::stri
   const auto request = read_resume(params);
   if (!request) co_return request.error();
   if (principal.role == http::Role::kObserver) co_return forbidden_for_observers("session/cancel");
-  std::string owner(owning_session(request->session_id));
-  const auto session = co_await api_.find(std::move(principal), std::move(owner));
+  const auto session = co_await api_.find(std::move(principal), request->session_id);
   if (!session) co_return session.error();
   if (is_child_session_id(request->session_id)) {
     (*session)->cancel_child(request->session_id);

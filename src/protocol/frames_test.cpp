@@ -49,6 +49,19 @@ TEST(Frames, AreGoodOrBadByThemselves) {
               ElementsAre("one", "! the message is not valid JSON"));
 }
 
+TEST(Frames, AreBoundedInNumber) {
+  std::string most;
+  for (std::size_t i = 0; i < kMostFrames; ++i) most += std::string(kOne) + "\n";
+  EXPECT_EQ(methods(most).size(), kMostFrames);
+  EXPECT_EQ(methods(most + "\n\n").size(), kMostFrames);
+  EXPECT_THAT(methods(most + kOne), ElementsAre(testing::HasSubstr("1000 messages at most")));
+  // Bad ones cost as much.
+  EXPECT_THAT(methods(std::string(4'000'000, '1').replace(1, 1, "\n") + "\n1"), testing::SizeIs(3));
+  std::string numbers;
+  for (int i = 0; i < 1'000'000; ++i) numbers += "1\n";
+  EXPECT_THAT(methods(numbers), testing::SizeIs(1));
+}
+
 TEST(Frames, OfNothingAreABadOne) {
   for (const char* text : {"", "\n", "{\n", "x\ny"}) {
     EXPECT_THAT(methods(text), ElementsAre("! the message is not valid JSON")) << text;

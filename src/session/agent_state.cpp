@@ -7,7 +7,7 @@
 namespace relay {
 namespace {
 
-constexpr std::string_view kUpdatesKey = "acp-relay/updates";
+constexpr std::string_view kStateKey = "acp-relay/state";
 constexpr std::size_t kTitleBytes = 80;
 
 std::string_view member(std::string_view object, std::string_view key) {
@@ -80,12 +80,12 @@ std::string name_of(std::string_view kind, std::string_view update) {
 AgentState::AgentState(std::string_view session_id, std::string_view session_result)
     : session_('"' + std::string(session_id) + '"'), result_(session_result) {
   const std::string meta(member(result_, "_meta"));
-  const std::string_view kept = member(meta, kUpdatesKey);
+  const std::string_view kept = member(meta, kStateKey);
   if (kept.empty()) return;
   for (const std::string_view update : array_elements(kept)) {
     keep(unquoted(member(update, "sessionUpdate")), update);
   }
-  const std::string rest = without_member(meta, kUpdatesKey);
+  const std::string rest = without_member(meta, kStateKey);
   result_ = rest == "{}" ? without_member(result_, "_meta") : with_member(result_, "_meta", rest);
 }
 
@@ -161,7 +161,7 @@ std::string AgentState::result() const {
   for (const std::string_view update : updates()) {
     list.append(list.empty() ? "" : ",").append(update);
   }
-  return with_meta(result_, '"' + std::string(kUpdatesKey) + "\":[" + list + "]");
+  return with_meta(result_, '"' + std::string(kStateKey) + "\":[" + list + "]");
 }
 
 std::string title_of_prompt(std::string_view blocks) {

@@ -3,7 +3,7 @@
 // Clients learn modes and configuration options from the answer to session/new; commands, plans,
 // the use of the context and sub-agents from updates. A client that loads or resumes the session
 // has to get what is in force: settings in their places in the result, updates as they were sent in
-// `_meta["acp-relay/updates"]`, the last one of each kind.
+// `_meta["acp-relay/state"]`, the last one of each kind.
 #pragma once
 
 #include <cstddef>

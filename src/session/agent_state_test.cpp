@@ -72,7 +72,7 @@ TEST(AgentState, KeepsTheLastUpdateOfEachKind) {
                   R"({"used":1,"sessionUpdate" : "usage_update"})"));
   EXPECT_EQ(
       state.result(),
-      R"({"modes":{"currentModeId":"ask"},"_meta":{"acp-relay/updates":[)"
+      R"({"modes":{"currentModeId":"ask"},"_meta":{"acp-relay/state":[)"
       R"({"sessionUpdate":"available_commands_update","availableCommands":[2]},)"
       R"({"sessionUpdate":"plan","entries":[1]},{"used":1,"sessionUpdate" : "usage_update"}],"x":1}})");
 }

@@ -92,7 +92,7 @@ def test_who_comes_later_is_told_of_children(make_relay, opened):
     client.answer(turn)
     other = opened(relay, "ws")
     result = other.result("session/resume", sessionId=session, cwd=str(relay.workspace))
-    kept = {one["sessionUpdate"]: one for one in result["_meta"]["acp-relay/updates"]}
+    kept = {one["sessionUpdate"]: one for one in result["_meta"]["acp-relay/state"]}
     assert kept["subagent_update"]["sessionId"] == question["params"]["sessionId"]
     assert kept["subagent_update"]["title"] == "Helper"
     assert "available_commands_update" in kept
@@ -116,4 +116,7 @@ def test_the_relays_own_dialects_reach_a_child(make_relay, opened):
     turn, question = ask_by_a_helper(client, session)
     watcher.notify("session/cancel", sessionId=child)
     assert client.answer(turn)["result"] == {"stopReason": "cancelled"}
+    turn, question = ask_by_a_helper(client, session)
+    assert relay.http().respond(child, question["id"], ALLOW) == {}  # as the question names its session
+    assert client.answer(turn)["result"] == {"stopReason": "end_turn"}
     assert relay.http().result("session/close", sessionId=session) == {}

@@ -91,7 +91,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const json::object& message = value.get_object();
   require(frame->bytes().find_first_of("\r\n") == std::string_view::npos, "a frame is one line");
   const std::size_t mark = input.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
-  require(frame->bytes().size() + mark == input.size(), "a frame keeps its length");
+  // Escapes in a method go where it needs none.
+  const bool may_shrink = input.find('\\') != std::string::npos;
+  const std::size_t length = frame->bytes().size() + mark;
+  require(may_shrink ? length <= input.size() : length == input.size(), "a frame keeps its length");
   check_member(message, "id", frame->id());
   check_member(message, "params", frame->params());
   if (frame->is_response()) {
