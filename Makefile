@@ -39,8 +39,9 @@ e2e: build ## End-to-end tests against the release; some of them: make e2e TESTS
 format: ## Formats every C++ file
 	@tools/format.sh
 
-lint: ## Layers, coroutine forms, texts, format, shell scripts
+lint: ## Layers, includes, coroutine forms, texts, format, shell scripts
 	@$(PYTHON) tools/check_layers.py
+	@$(PYTHON) tools/check_includes.py
 	@$(PYTHON) tools/lint_coroutines.py
 	@$(PYTHON) tools/check_text.py
 	@tools/format.sh --check

@@ -89,6 +89,7 @@ lint() {
 lints() {
   local bad=0
   lint layers "$python" tools/check_layers.py || bad=1
+  lint includes "$python" tools/check_includes.py || bad=1
   lint coroutines "$python" tools/lint_coroutines.py || bad=1
   lint text "$python" tools/check_text.py || bad=1
   lint format tools/format.sh --check || bad=1

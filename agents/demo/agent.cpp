@@ -166,11 +166,14 @@ void Agent::initialize(std::string_view id, const Object& params) {
   knows_booleans_ = booleans != nullptr && booleans->is_object();
   const json::value* subagents = all.find_pointer("/clientCapabilities/subagents", absent);
   knows_subagents_ = subagents != nullptr && subagents->is_object();
-  respond(id,
-          R"({"protocolVersion":1,"agentCapabilities":{"loadSession":true,)"
-          R"("promptCapabilities":{"image":true,"audio":true,"embeddedContext":true},)"
-          R"("mcpCapabilities":{"http":true,"sse":true},"sessionCapabilities":)"
-          R"({"list":{},"resume":{},"close":{},"delete":{}}},)"
+  respond(
+      id,
+      R"({"protocolVersion":1,"agentCapabilities":{"loadSession":true,)"
+      R"("promptCapabilities":{"image":true,"audio":true,"embeddedContext":true},)"
+      R"("mcpCapabilities":{"http":true,"sse":true},"sessionCapabilities":)"
+      R"({"list":{},"resume":{},"close":{},"delete":{})" +
+          std::string(options_.state.empty() ? "" : R"(,"fork":{})") +
+          R"(}},)"
           R"("authMethods":[{"id":"demo","name":"Demo login",)"
           R"("description":"Always succeeds"}],)"
           R"("agentInfo":{"name":"acp-demo-agent","title":"Demo agent","version":")" RELAY_VERSION

@@ -20,6 +20,7 @@ struct AgentOptions {
   bool require_authentication = false;
   std::string hang_on;  // a method at which the agent falls silent
   std::string exit_on;  // a method at which the agent exits with code 3
+  std::string state;    // the directory of its sessions; empty: they end with the process
 };
 
 class Agent {
@@ -47,6 +48,9 @@ class Agent {
   bool handle_session_request(std::string_view id, std::string_view method, const Object& params);
   void new_session(std::string_view id, const Object& params);
   void load_session(std::string_view id, const Object& params, bool replay);
+  void fork_session(std::string_view id, const Object& params);
+  // The session the params name, open or not; otherwise answers the request and gives null.
+  Session* known_session(std::string_view id, const Object& params);
   void list_sessions(std::string_view id, const Object& params);
   void end_session(std::string_view id, const Object& params, bool forget);
   void set_mode(std::string_view id, const Object& params);
@@ -72,6 +76,7 @@ class Agent {
   // `asker` is the session that asks: this one, or its sub-agent's.
   void ask_permission(Session& session, std::string_view asker);
   void call_client(Session& session, const Command& command);
+  void recall(Session& session);
   void say(Session& session, std::string_view text, const char* kind = "agent_message_chunk");
   void end_turn(Session& session, std::string_view stop_reason);
   void close_open_request(Turn& turn);

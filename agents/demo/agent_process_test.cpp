@@ -5,7 +5,9 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <fcntl.h>
+#include <filesystem>
 #include <poll.h>
 #include <spawn.h>
 #include <stdexcept>
@@ -248,6 +250,34 @@ TEST_F(DemoAgentTest, ListsClosesAndDeletesSessions) {
   EXPECT_EQ(error_of(R"({"jsonrpc":"2.0","id":1,"method":"session/delete",)" + named), 0);
   send(R"({"jsonrpc":"2.0","id":1,"method":"session/list"})");
   EXPECT_THAT(read_line(), HasSubstr(R"("sessions":[])"));
+}
+
+TEST_F(DemoAgentTest, KeepsSessionsForOtherProcessesAndForksThem) {
+  std::string state = testing::TempDir() + "demo-state-XXXXXX";
+  ASSERT_NE(::mkdtemp(state.data()), nullptr);
+  start({"--state", state});
+  const std::string session = new_session();
+  ask(session, "one");
+  close_input();
+  EXPECT_EQ(wait_status(), 0);
+
+  start({"--state", state});
+  const auto call = [](std::string_view method, std::string_view id) {
+    return R"({"jsonrpc":"2.0","id":1,"method":")" + std::string(method) +
+           R"(","params":{"cwd":"/","sessionId":")" + std::string(id) + "\"}}";
+  };
+  send(call("session/fork", session));
+  const json::object forked = read_message();
+  const std::string fork(forked.at("result").at("sessionId").as_string());
+  EXPECT_NE(fork, session);
+  EXPECT_EQ(ask(fork, "/recall").whole(), "one\n/recall\n");
+  EXPECT_EQ(error_of(call("session/resume", session)), 0);
+  EXPECT_THAT(read_line(), HasSubstr("available_commands_update"));
+  EXPECT_EQ(ask(session, "/recall").whole(), "one\n/recall\n") << "they go ways of their own";
+  for (const char* strange : {"demo-../x", "demo-", "nothing"}) {
+    EXPECT_EQ(error_of(call("session/load", strange)), -32002) << strange;
+  }
+  std::filesystem::remove_all(state);
 }
 
 TEST_F(DemoAgentTest, ChangesModeAndOptions) {

@@ -9,6 +9,7 @@ namespace {
 
 constexpr CommandHelp kCommands[] = {
     {Verb::kHelp, "help", "", "list these commands"},
+    {Verb::kRecall, "recall", "", "list the prompts of this session"},
     {Verb::kChunks, "chunks", "N SIZE", "answer in N chunks of SIZE bytes"},
     {Verb::kPermission, "permission", "", "ask for permission and report the outcome"},
     {Verb::kTool, "tool", "", "report a tool call with updates, a diff and a plan"},

@@ -14,6 +14,7 @@ namespace demo {
 enum class Verb {
   kEcho,
   kHelp,
+  kRecall,
   kChunks,
   kFlood,
   kPermission,

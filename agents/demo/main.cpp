@@ -19,6 +19,7 @@ constexpr char kUsage[] =
     "  --require-auth     sessions need authenticate with the method \"demo\" first\n"
     "  --hang-on METHOD   fall silent when METHOD is called\n"
     "  --exit-on METHOD   exit with code 3 when METHOD is called\n"
+    "  --state DIR        keep sessions in DIR, for other processes of the agent\n"
     "  --version          show the version\n"
     "  --help             show this text\n";
 
@@ -39,6 +40,8 @@ demo::AgentOptions parse_options(int argc, char** argv) {
       options.hang_on = argv[++i];
     } else if (argument == "--exit-on" && i + 1 < argc) {
       options.exit_on = argv[++i];
+    } else if (argument == "--state" && i + 1 < argc) {
+      options.state = argv[++i];
     } else {
       std::fprintf(stderr, "acp-demo-agent: unknown or incomplete option \"%s\"\n%s", argv[i],
                    kUsage);

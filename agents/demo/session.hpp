@@ -1,6 +1,6 @@
 // One conversation of the demo agent, and how it looks in JSON.
 //
-// Lives in memory only. The history is bounded: the oldest entries go first.
+// The history is bounded: the oldest entries go first.
 #pragma once
 
 #include "command.hpp"

@@ -1,4 +1,5 @@
 #include "agent.hpp"
+#include "session_files.hpp"
 
 #include <charconv>
 
@@ -34,6 +35,8 @@ bool Agent::handle_session_request(std::string_view id, std::string_view method,
     new_session(id, params);
   } else if (method == "session/load" || method == "session/resume") {
     load_session(id, params, method == "session/load");
+  } else if (method == "session/fork" && !options_.state.empty()) {
+    fork_session(id, params);
   } else if (method == "session/list") {
     list_sessions(id, params);
   } else if (method == "session/close" || method == "session/delete") {
@@ -75,6 +78,46 @@ void Agent::new_session(std::string_view id, const Object& params) {
   session.id = make_session_id();
   session.cwd = std::move(cwd);
   session.touch();
+  if (!options_.state.empty()) save_session(options_.state, session);
+  Object result = session_state(session);
+  result["sessionId"] = session.id;
+  respond(id, json::serialize(result));
+  update(session.id, commands_update());
+  std::string key = session.id;
+  sessions_.emplace(std::move(key), std::move(session));
+}
+
+Session* Agent::known_session(std::string_view id, const Object& params) {
+  const json::string* session_id = text_at(params, "sessionId");
+  if (session_id == nullptr) {
+    fail(id, kInvalidParams, "sessionId must be a string");
+    return nullptr;
+  }
+  auto found = sessions_.find(view(*session_id));
+  if (found == sessions_.end() && !options_.state.empty()) {
+    if (auto stored = demo::load_session(options_.state, view(*session_id))) {
+      found = sessions_.emplace(stored->id, std::move(*stored)).first;
+    }
+  }
+  if (found == sessions_.end()) {
+    fail(id, kNotFound, "Session not found", json::object{{"sessionId", *session_id}});
+    return nullptr;
+  }
+  return &found->second;
+}
+
+void Agent::fork_session(std::string_view id, const Object& params) {
+  std::string cwd;
+  if (!check_cwd(id, params, cwd)) return;
+  const Session* const parent = known_session(id, params);
+  if (parent == nullptr) return;
+  Session session = *parent;
+  session.id = make_session_id();
+  session.cwd = std::move(cwd);
+  session.is_open = true;
+  session.has_helper = false;
+  session.turn.reset();
+  save_session(options_.state, session);
   Object result = session_state(session);
   result["sessionId"] = session.id;
   respond(id, json::serialize(result));
@@ -84,19 +127,11 @@ void Agent::new_session(std::string_view id, const Object& params) {
 }
 
 void Agent::load_session(std::string_view id, const Object& params, bool replay) {
-  const json::string* session_id = text_at(params, "sessionId");
-  if (session_id == nullptr) {
-    fail(id, kInvalidParams, "sessionId must be a string");
-    return;
-  }
   std::string cwd;
   if (!check_cwd(id, params, cwd)) return;
-  const auto found = sessions_.find(view(*session_id));
-  if (found == sessions_.end()) {
-    fail(id, kNotFound, "Session not found", json::object{{"sessionId", *session_id}});
-    return;
-  }
-  Session& session = found->second;
+  Session* const known = known_session(id, params);
+  if (known == nullptr) return;
+  Session& session = *known;
   session.is_open = true;
   session.cwd = std::move(cwd);
   if (replay) {
@@ -152,6 +187,7 @@ void Agent::end_session(std::string_view id, const Object& params, bool forget) 
     found->second.is_open = false;
     if (forget) sessions_.erase(found);
   }
+  if (forget && !options_.state.empty()) remove_session(options_.state, view(*session_id));
   respond(id, "{}");
 }
 

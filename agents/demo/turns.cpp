@@ -1,6 +1,7 @@
 // Prompts: how a turn begins, what is said in it, how it goes on and how it ends.
 #include "agent.hpp"
 #include "effects.hpp"
+#include "session_files.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -91,6 +92,9 @@ void Agent::start(Session& session, std::string_view text) {
     case Verb::kBadArguments:
       say(session, command.text);
       break;
+    case Verb::kRecall:
+      recall(session);
+      break;
     case Verb::kHelp:
       say(session, help_text());
       break;
@@ -159,6 +163,14 @@ void Agent::start(Session& session, std::string_view text) {
   end_turn(session, "end_turn");
 }
 
+void Agent::recall(Session& session) {
+  std::string prompts;
+  for (const HistoryEntry& entry : session.history) {
+    if (entry.from_user) prompts += entry.text + "\n";
+  }
+  say(session, prompts);
+}
+
 void Agent::say(Session& session, std::string_view text, const char* kind) {
   std::string chunk = R"({"sessionUpdate":")";
   chunk += kind;
@@ -197,6 +209,7 @@ void Agent::end_turn(Session& session, std::string_view stop_reason) {
   respond(turn.request_id, R"({"stopReason":")" + std::string(stop_reason) + R"("})");
   session.remember(false, std::move(turn.answer));
   session.touch();
+  if (!options_.state.empty()) save_session(options_.state, session);
 }
 
 void Agent::close_open_request(Turn& turn) {

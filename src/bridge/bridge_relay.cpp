@@ -99,7 +99,6 @@ void Bridge::settle_call(const Message& call, const Frame& answer,
       authenticate_params_.clear();
       return;
     case CallKind::kNew:
-    case CallKind::kFork:
       if (const auto made = member(answer.result(), "sessionId"); made.starts_with('"')) {
         learn_session(call, std::string(made), sequence.value_or(0));
       }
@@ -117,7 +116,6 @@ void Bridge::settle_call(const Message& call, const Frame& answer,
     case CallKind::kOther:
       break;
   }
-  // A fork's answer belongs to the stream of the session it was made from.
   if (call.call != CallKind::kNew && track != nullptr && sequence) {
     track->take(MessageKind::kResponse, *sequence);
   }
@@ -127,7 +125,7 @@ void Bridge::learn_session(const Message& call, const std::string& session,
                            std::optional<std::int64_t> sequence) {
   SessionTrack* track = heard_of(session);
   if (track == nullptr) return;
-  track->attach(call.call == CallKind::kFork ? 0 : sequence);
+  track->attach(sequence);
   const auto frame = Frame::parse(std::string(call.bytes.view()), {});
   if (!frame) return;
   track->cwd = member(frame->params(), "cwd");

@@ -6,6 +6,7 @@
 namespace relay::bridge {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -202,6 +203,24 @@ TEST_F(BridgeTest, ResumesWithWhatTheSessionWasMadeWith) {
   bridge_.from_relay(result(R"("p-3")", R"({"stopReason":"end_turn"})"));
   EXPECT_THAT(shown(), SizeIs(2));
   EXPECT_TRUE(bridge_.idle());
+}
+
+TEST_F(BridgeTest, TakesUpAForkBehindItsAnswer) {
+  make_session();
+  const std::string fork =
+      R"("method":"session/fork","params":{"sessionId":"s","cwd":"/f","mcpServers":[]}})";
+  bridge_.from_editor(R"({"jsonrpc":"2.0","id":7,)" + fork);
+  sent();
+  reconnect("4");
+  EXPECT_THAT(sent(), ElementsAre(HasSubstr(R"("method":"session/resume")")));
+  bridge_.from_relay(result(R"("p-5")", "{}"));
+  EXPECT_THAT(sent(), ElementsAre(HasSubstr(R"("id":"p-3","method":"session/fork")")))
+      << "sent again: it makes a session, which nobody knows of";
+  bridge_.from_relay(result(R"("p-3")", R"({"_meta":{"acp-relay/seq":9},"sessionId":"f"})"));
+  EXPECT_THAT(shown(), ElementsAre(result("7", R"({"sessionId":"f"})")));
+  reconnect("6");
+  EXPECT_THAT(sent(), ::testing::Contains(AllOf(HasSubstr(R"("sessionId":"f","cwd":"/f")"),
+                                                HasSubstr(R"("acp-relay/after":9)"))));
 }
 
 TEST_F(BridgeTest, SendsAgainWhatTheRelayHasNotAndThenWhatCameMeanwhile) {

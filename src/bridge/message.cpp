@@ -13,7 +13,7 @@ CallKind call_kind(std::string_view method) {
       {"session/new", CallKind::kNew},
       {"session/load", CallKind::kLoad},
       {"session/resume", CallKind::kResume},
-      {"session/fork", CallKind::kFork},
+      {"session/fork", CallKind::kNew},
       {"session/close", CallKind::kEnd},
       {"session/delete", CallKind::kEnd},
       {"session/list", CallKind::kQuery},

@@ -16,10 +16,9 @@ enum class CallKind {
   kInitialize,    // is sent first on every connection
   kAuthenticate,  // sent again; said again on every connection
   kLogout,        // sent again
-  kNew,           // sent again: makes a session
+  kNew,           // session/new, session/fork: sent again; makes a session
   kLoad,          // sent again: opens a session
   kResume,        // sent again: opens a session
-  kFork,          // as kOther, and makes a session
   kEnd,           // session/close, session/delete: sent again
   kQuery,         // session/list: sent again
   kOther,         // the session says whether it has it; without a session it fails
@@ -29,13 +28,12 @@ CallKind call_kind(std::string_view method);
 
 // Calls that need no session/resume before them although they name a session.
 constexpr bool opens_or_ends(CallKind kind) {
-  return kind == CallKind::kLoad || kind == CallKind::kResume || kind == CallKind::kEnd;
+  return kind == CallKind::kNew || kind == CallKind::kLoad || kind == CallKind::kResume ||
+         kind == CallKind::kEnd;
 }
 
 // May be sent again without asking whether it had arrived.
-constexpr bool may_repeat(CallKind kind) {
-  return kind != CallKind::kOther && kind != CallKind::kFork;
-}
+constexpr bool may_repeat(CallKind kind) { return kind != CallKind::kOther; }
 
 struct Message {
   enum class Kind { kCall, kNotification, kAnswer };

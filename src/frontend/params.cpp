@@ -70,12 +70,13 @@ struct OwnMethod {
 };
 
 // What the relay does itself, or has to know of.
-constexpr std::array<OwnMethod, 13> kOwnMethods{{
+constexpr std::array<OwnMethod, 14> kOwnMethods{{
     {"initialize", "the relay has sent it when the session was made"},
     {"session/new", "POST /session/new"},
     {"session/load",
      "POST /session/resume for a live session; /acp has session/load for a closed one"},
     {"session/resume", "POST /session/resume for a live session; /acp has it for a closed one"},
+    {"session/fork", "POST /session/fork"},
     {"session/prompt", "POST /session/prompt"},
     {"session/cancel", "POST /session/cancel"},
     {"session/close", "POST /session/close"},
@@ -97,12 +98,6 @@ Error own_method(const OwnMethod& own) {
 
 }  // namespace
 
-Error sessions_cannot_be_forked() {
-  return make_error(ErrorType::kMethodNotFound, "sessions can't be forked")
-      .because("each session has an agent of its own")
-      .suggest("make a session with session/new");
-}
-
 Result<NewSession> read_new_session(std::string_view text) {
   JsonParams params(text);
   NewSession request;
@@ -115,6 +110,29 @@ Result<NewSession> read_new_session(std::string_view text) {
   request.environment = environment(params);
   if (params.error()) return *params.error();
   return request;
+}
+
+Result<ForkRequest> read_fork(std::string_view text) {
+  auto id = read_forked_id(text);
+  if (!id) return id.error();
+  auto session = read_new_session(text);
+  if (!session) return session.error();
+  if (!session->agent.empty()) {
+    JsonParams params(text);
+    params.fail("agent can't be chosen: a fork has the agent of its session");
+    return *params.error();
+  }
+  return ForkRequest{std::move(*id), std::move(*session)};
+}
+
+Result<std::string> read_forked_id(std::string_view text) {
+  JsonParams params(text);
+  std::string id = params.session_id();
+  if (params.find("cursorId") != nullptr) {
+    params.fail("cursorId can't be used: a session is forked as it is now");
+  }
+  if (params.error()) return *params.error();
+  return id;
 }
 
 Result<HistoryRequest> read_history(std::string_view text) {
@@ -180,7 +198,6 @@ Result<AgentRequest> read_agent_request(std::string_view text) {
   for (const OwnMethod& own : kOwnMethods) {
     if (request.method == own.name) return own_method(own);
   }
-  if (request.method == kForkSession) return sessions_cannot_be_forked();
   request.params = given != nullptr ? object_member(text, "params").value_or("{}") : "{}";
   return request;
 }

@@ -15,6 +15,15 @@ namespace relay::frontend {
 // and what its env may be is for SessionDirectory::create to say.
 Result<NewSession> read_new_session(std::string_view params);
 
+// session/fork: sessionId, and what session/new takes but for the agent.
+struct ForkRequest {
+  std::string session_id;
+  NewSession session;
+};
+Result<ForkRequest> read_fork(std::string_view params);
+// Its sessionId alone, in every dialect.
+Result<std::string> read_forked_id(std::string_view params);
+
 struct HistoryRequest {
   std::string session_id;
   storage::Sequence after = 0;
@@ -45,10 +54,6 @@ struct AnswerRequest {
   std::string json;
 };
 Result<AnswerRequest> read_answer(std::string_view params);
-
-// The relay has an agent a session, and nothing to split one with.
-inline constexpr std::string_view kForkSession = "session/fork";
-Error sessions_cannot_be_forked();
 
 // session/request: any method of the agent. What the relay does itself is refused, with the way to
 // it.

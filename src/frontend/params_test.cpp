@@ -57,6 +57,26 @@ TEST(HistoryParams, HaveBounds) {
   EXPECT_EQ(read_history(R"({"sessionId":"s","limit":100000})")->limit, kMaxHistoryPage);
 }
 
+TEST(ForkParams, NameTheSessionAndWhatItsForkShallBe) {
+  const auto request =
+      read_fork(R"({"sessionId":"s","cwd":"/w","env":{"A":"b"},"mcpServers":[],"_meta":{"x":1}})");
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->session_id, "s");
+  EXPECT_EQ(request->session.working_directory, "/w");
+  EXPECT_EQ(request->session.environment.size(), 1U);
+  EXPECT_EQ(request->session.session_params, R"({"mcpServers":[],"_meta":{"x":1}})");
+  EXPECT_TRUE(read_fork(R"({"sessionId":"s"})")) << "the rest is as it is";
+  EXPECT_TRUE(read_fork(R"({"sessionId":"s","cursorId":null})"));
+}
+
+TEST(ForkParams, ThatCantBeMetAreRefused) {
+  for (const char* text :
+       {R"({"cwd":"/w"})", R"({"sessionId":1})", R"({"sessionId":"s","cwd":"w"})",
+        R"({"sessionId":"s","agent":"other"})", R"({"sessionId":"s","cursorId":"c"})"}) {
+    EXPECT_FALSE(read_fork(text)) << text;
+  }
+}
+
 TEST(AnswerParams, NeedExactlyOneAnswer) {
   EXPECT_FALSE(read_answer(R"({"sessionId":"s","requestId":1})"));
   EXPECT_FALSE(read_answer(R"({"sessionId":"s","requestId":1,"result":{},"error":{}})"));

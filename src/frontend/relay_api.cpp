@@ -58,6 +58,12 @@ bool RelayApi::may_use(const http::Principal& principal,
 
 Task<Result<std::shared_ptr<Session>>> RelayApi::create(http::Principal principal,
                                                         const Frame& request) {
+  if (request.method() == "session/fork") {
+    auto wanted = read_fork(request.params());
+    if (!wanted) co_return wanted.error();
+    auto forked = co_await fork(std::move(principal), std::move(*wanted), request);
+    co_return forked;
+  }
   if (principal.role == http::Role::kObserver) co_return forbidden_for_observers("session/new");
   auto wanted = read_new_session(request.params());
   if (!wanted) co_return wanted.error();
@@ -66,6 +72,20 @@ Task<Result<std::shared_ptr<Session>>> RelayApi::create(http::Principal principa
   wanted->stored_request = SharedBytes(without_request_secrets("session/new", request.bytes()));
   auto created = co_await sessions_.create(std::move(*wanted));
   co_return created;
+}
+
+Task<Result<std::shared_ptr<Session>>> RelayApi::fork(http::Principal principal, ForkRequest wanted,
+                                                      const Frame& request) {
+  if (principal.role == http::Role::kObserver) co_return forbidden_for_observers("session/fork");
+  NewSession& session = wanted.session;
+  session.owner = principal.name;
+  session.method = request.method();
+  session.request_id = request.id();
+  session.stored_request = SharedBytes(without_request_secrets(session.method, request.bytes()));
+  auto parent = co_await find_record(std::move(principal), std::move(wanted.session_id));
+  if (!parent) co_return parent.error();
+  auto forked = co_await sessions_.fork(std::move(*parent), std::move(session));
+  co_return forked;
 }
 
 std::shared_ptr<Session> RelayApi::find_live(const http::Principal& principal,

@@ -25,8 +25,12 @@ class RelayApi {
  public:
   RelayApi(SessionDirectory& sessions, ApiOptions options);
 
-  // Makes a session from a session/new request.
+  // Makes a session from a session/new or session/fork request.
   Task<Result<std::shared_ptr<Session>>> create(http::Principal principal, const Frame& request);
+
+  // The latter, by what a dialect of its own has read of its request.
+  Task<Result<std::shared_ptr<Session>>> fork(http::Principal principal, ForkRequest wanted,
+                                              const Frame& request);
 
   // The live session with this id, or whose child has it, that the principal may use.
   // session_closed tells a session that was from one that never was.

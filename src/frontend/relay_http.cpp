@@ -20,9 +20,9 @@ namespace {
 
 constexpr std::string_view kSessionPath = "/session/";
 constexpr std::string_view kEventsSuffix = "/events";
-constexpr std::array<std::string_view, 12> kMethods{
-    "new",    "prompt",   "respond",           "cancel", "close", "delete", "list", "history",
-    "resume", "set_mode", "set_config_option", "request"};
+constexpr std::array<std::string_view, 13> kMethods{
+    "new",     "fork",   "prompt",   "respond",           "cancel", "close", "delete", "list",
+    "history", "resume", "set_mode", "set_config_option", "request"};
 
 // Whether the agent answers the method, in the relay's words or its own.
 bool is_for_agent(std::string_view name) {
@@ -59,7 +59,8 @@ bool is_acceptable(const http::Request& request, std::string_view name) {
 http::Response not_found(const std::string& path) {
   http::Response response = error_response(
       "null", make_error(ErrorType::kMethodNotFound, "no such path: " + path.substr(0, 200))
-                  .suggest("POST /session/new, /session/prompt, /session/respond, /session/cancel, "
+                  .suggest("POST /session/new, /session/fork, /session/prompt, /session/respond, "
+                           "/session/cancel, "
                            "/session/close, /session/delete, /session/list, /session/history, "
                            "/session/resume, /session/set_mode, /session/set_config_option, "
                            "/session/request")
@@ -172,7 +173,7 @@ Task<void> RelayHttp::post(http::Exchange& exchange, http::Principal principal, 
     co_await prompt(exchange, std::move(principal), std::move(*frame));
     co_return;
   }
-  if (method == "session/new") {
+  if (method == "session/new" || method == "session/fork") {
     co_await new_session(exchange, std::move(principal), std::move(*frame));
     co_return;
   }

@@ -12,9 +12,9 @@ namespace {
 
 // Methods that the relay answers itself; everything else goes to the agent.
 bool is_relay_method(std::string_view method) {
-  constexpr std::array<std::string_view, 9> kRelayMethods{
-      "initialize",      "session/new",   "session/resume", "session/load",   "session/list",
-      "session/history", "session/close", "session/delete", "session/respond"};
+  constexpr std::array<std::string_view, 10> kRelayMethods{
+      "initialize",   "session/new",     "session/fork",  "session/resume", "session/load",
+      "session/list", "session/history", "session/close", "session/delete", "session/respond"};
   for (const std::string_view own : kRelayMethods) {
     if (method == own) return true;
   }
@@ -115,10 +115,6 @@ void WebSocketClient::route(Frame frame) {
     return;
   }
   if (frame.method() == acp::kCancelRequest) return cancel_request(std::move(frame));
-  if (frame.method() == kForkSession) {
-    if (frame.kind() == FrameKind::kRequest) refuse(frame.id(), sessions_cannot_be_forked());
-    return;
-  }
   const std::string id(frame.session_id().empty() ? std::string_view(sessions_.current())
                                                   : owning_session(frame.session_id()));
   if (id.empty()) {
@@ -186,7 +182,7 @@ void WebSocketClient::start_call(Frame frame) {
 
 Task<void> WebSocketClient::call(std::shared_ptr<Frame> frame) {
   const std::string_view method = frame->method();
-  if (method == "session/new") {
+  if (method == "session/new" || method == "session/fork") {
     co_await open_session(*frame);
   } else if (method == "session/resume" || method == "session/load") {
     co_await resume_session(*frame);
@@ -251,8 +247,8 @@ Result<ClientId> WebSocketClient::attach(const std::shared_ptr<Session>& session
   return sessions_.attach(session, std::move(attachment), chosen);
 }
 
-// The answer comes first, then everything from the session's beginning: nothing the agent said
-// while it started is missed.
+// The answer comes first, then everything from the session's beginning, or from where it leaves the
+// one that it was forked from: nothing the agent said while it started is missed.
 Task<void> WebSocketClient::open_session(const Frame& frame) {
   const auto session = co_await api_.create(principal_, frame);
   if (!session) {
@@ -260,7 +256,8 @@ Task<void> WebSocketClient::open_session(const Frame& frame) {
     co_return;
   }
   sessions_.forget_closed();
-  const auto client = attach(*session, false, 0, AttachedSessions::Chosen::kYes);
+  const auto client =
+      attach(*session, false, (*session)->forked_at(), AttachedSessions::Chosen::kYes);
   if (!client) {
     refuse(frame.id(), client.error());
     co_return;

@@ -31,15 +31,6 @@ Error not_written(const storage::LogStatus& status) {
       .retryable();
 }
 
-std::string renamed(std::string_view body, std::string_view from, const std::string& to) {
-  std::string out(body);
-  for (std::size_t at = out.find(from); at != std::string::npos; at = out.find(from, at)) {
-    out.replace(at, from.size(), to);
-    at += to.size();
-  }
-  return out;
-}
-
 // Other work of the loop goes on in between.
 Task<void> give_way() { co_await asio::post(asio::use_awaitable); }
 
@@ -101,7 +92,7 @@ class Import {
     auto* message = std::get_if<storage::MessageRecord>(&entry);
     if (message == nullptr) return;
     if (from != to) {
-      message->body = SharedBytes(renamed(message->body.view(), from.value(), to.value()));
+      message->body = SharedBytes(for_session(message->body.view(), from.value(), to.value()));
     }
     batch_.push_back(std::move(*message));
   }

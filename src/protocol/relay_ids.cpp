@@ -19,6 +19,15 @@ bool is_child_session_id(std::string_view text) {
          is_relay_session_id(text.substr(0, kSessionIdLength));
 }
 
+std::string for_session(std::string_view text, std::string_view from, std::string_view to) {
+  std::string out(text);
+  for (std::size_t at = out.find(from); at != std::string::npos; at = out.find(from, at)) {
+    out.replace(at, from.size(), to);
+    at += to.size();
+  }
+  return out;
+}
+
 std::string_view owning_session(std::string_view text) {
   return is_child_session_id(text) ? text.substr(0, kSessionIdLength) : text;
 }

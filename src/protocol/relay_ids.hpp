@@ -3,6 +3,7 @@
 
 #include "base/strong_id.hpp"
 
+#include <string>
 #include <string_view>
 
 namespace relay {
@@ -19,6 +20,9 @@ inline bool is_relay_session_id_json(std::string_view json) {
   return json.size() == kSessionIdLength + 2 &&
          is_relay_session_id(json.substr(1, kSessionIdLength));
 }
+
+// A text of the session `from`, which has a relay id, as one of the session `to`.
+std::string for_session(std::string_view text, std::string_view from, std::string_view to);
 
 // A session that an agent has made under its own (a sub-agent's) is known to clients by the id of
 // the session it belongs to, a full stop, and the agent's id for it: "sess_<32 hex

@@ -1,4 +1,5 @@
 // SessionDirectory between two runs of the relay: taking sessions up, and leaving them.
+#include "session/fork.hpp"
 #include "session/session_directory.hpp"
 
 #include <memory>
@@ -33,7 +34,8 @@ Task<void> SessionDirectory::recover() {
       while (recovery->under_way >= kAtOnce) co_await recovery->done.wait();
       ++recovery->under_way;
       scope_.spawn("recover session", [this, record = std::move(record), recovery] {
-        return revive(record, recovery);
+        return record.cause == kUnfinishedFork ? erase_unfinished(record, recovery)
+                                               : revive(record, recovery);
       });
     }
     if (!page->next_cursor) break;
@@ -44,6 +46,19 @@ Task<void> SessionDirectory::recover() {
     context_.logger.info("sessions of an earlier run",
                          {{"gone_on", recovery->gone_on}, {"closed", found - recovery->gone_on}});
   }
+}
+
+// Nobody was told of it.
+Task<void> SessionDirectory::erase_unfinished(storage::SessionRecord record,
+                                              std::shared_ptr<Recovery> recovery) {
+  context_.log.session_closed(record.id, record.cause, wall_now());
+  const auto erased = co_await erase(record.id);
+  if (!erased) {
+    context_.logger.warn("a part of a fork is left",
+                         {{"session", record.id.value()}, {"error", erased.error().explanation}});
+  }
+  --recovery->under_way;
+  recovery->done.notify();
 }
 
 Task<void> SessionDirectory::revive(storage::SessionRecord record,

@@ -54,11 +54,21 @@ bool offers(std::string_view initialize_result, std::initializer_list<std::strin
   return at && *at != "null" && *at != "false";
 }
 
+Error forks_nothing() {
+  return make_error(ErrorType::kMethodNotFound, "the agent can't fork sessions")
+      .because("it does not offer sessionCapabilities.fork with loadSession or resume")
+      .suggest("make a session with session/new");
+}
+
 }  // namespace
 
 bool can_go_on(std::string_view initialize_result) {
   return offers(initialize_result, {"sessionCapabilities", "resume"}) ||
          offers(initialize_result, {"loadSession"});
+}
+
+bool can_fork(std::string_view initialize_result) {
+  return offers(initialize_result, {"sessionCapabilities", "fork"}) && can_go_on(initialize_result);
 }
 
 Handshake::Handshake(RequestIds& ids, HandshakeOptions options, Extent extent)
@@ -117,8 +127,7 @@ Handshake::Progress Handshake::keep_early(Frame frame) {
 Handshake::Progress Handshake::take(Frame frame) {
   if (!answers(frame)) return keep_early(std::move(frame));
   if (frame.kind() == FrameKind::kError) {
-    const bool again = phase_ == "session/resume" || phase_ == "session/load";
-    return again ? open_session("session/new") : fail(agent_refused(phase_, frame.result()));
+    return goes_on() ? open_session("session/new") : fail(agent_refused(phase_, frame.result()));
   }
   if (phase_ == "initialize") {
     initialize_result_ = frame.result();
@@ -132,6 +141,9 @@ Handshake::Progress Handshake::introduced() {
   if (extent_ == Extent::kIntroduction) {
     ready_ = true;
     return Progress::kReady;
+  }
+  if (options_.fork) {
+    return can_fork(initialize_result_) ? open_session("session/fork") : fail(forks_nothing());
   }
   if (options_.previous_session.empty()) return open_session("session/new");
   if (offers(initialize_result_, {"sessionCapabilities", "resume"})) {
@@ -150,10 +162,10 @@ Handshake::Progress Handshake::open_session(std::string_view method) {
 }
 
 Handshake::Progress Handshake::session_opened(Frame response) {
-  agent_session_ = remembers() ? options_.previous_session : session_id_of(response);
+  agent_session_ = goes_on() ? options_.previous_session : session_id_of(response);
   if (agent_session_.empty()) {
     return fail(make_error(ErrorType::kAgentProtocolError,
-                           "the agent's answer to session/new has no sessionId")
+                           "the agent's answer to " + phase_ + " has no sessionId")
                     .because("agent.command is not an ACP agent of protocol version 1")
                     .suggest("check agent.command and agent.args"));
   }

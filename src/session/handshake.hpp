@@ -4,6 +4,8 @@
 // An agent that is started for an earlier session is asked to go on with it: session/resume where
 // it can, else session/load (what it repeats of the conversation is dropped, the relay's log has
 // it). One that can do neither, or refuses, gets a session/new: it remembers nothing.
+//
+// For a fork of an earlier session it is asked for session/fork, and nothing else will do.
 #pragma once
 
 #include "base/error.hpp"
@@ -29,13 +31,18 @@ struct HandshakeOptions {
   Greeting greeting;
   std::string cwd;
   std::string session_params = "{}";  // of the client's session/new; `cwd` and ids are replaced
-  std::string previous_session;       // the agent's id of the session to go on with, as spelled
+  // The agent's id of an earlier session, as spelled: to go on with, or to fork.
+  std::string previous_session;
+  bool fork = false;
   // Of all messages together that come before the session has an id.
   std::size_t max_early_bytes = 32u << 20;
 };
 
 // Whether an agent that answered `initialize` so can go on with an earlier session.
 bool can_go_on(std::string_view initialize_result);
+// Whether it can fork a session that another process of it has made: one that can't find such a
+// session to go on with will not find it to fork either. Source: ACP, unstable `session/fork`.
+bool can_fork(std::string_view initialize_result);
 
 class Handshake {
  public:
@@ -66,7 +73,7 @@ class Handshake {
   const std::string& initialize_result() const { return initialize_result_; }  // JSON text
   const Frame& session_response() const { return *session_response_; }
   std::string_view agent_session() const { return agent_session_; }  // as spelled, without quotes
-  // Whether the agent goes on with the previous session, and knows what was said in it.
+  // Whether the agent knows what was said in the previous session.
   bool remembers() const { return phase_ != "session/new"; }
   // Messages that came before the session had an id: to be routed first, in order.
   std::vector<Frame> take_early() { return std::move(early_); }
@@ -79,6 +86,7 @@ class Handshake {
   Progress introduced();
   Progress open_session(std::string_view method);
   Progress session_opened(Frame response);
+  bool goes_on() const { return phase_ == "session/resume" || phase_ == "session/load"; }
 
   RequestIds& ids_;
   HandshakeOptions options_;

@@ -167,6 +167,48 @@ TEST(HandshakeReturn, BeginsAnewWhenTheAgentRefusesOrCannot) {
   }
 }
 
+HandshakeOptions forking() {
+  HandshakeOptions options;
+  options.cwd = "/w";
+  options.previous_session = "old";
+  options.fork = true;
+  return options;
+}
+
+TEST(HandshakeFork, AsksForASessionOfItsOwn) {
+  RequestIds ids;
+  Handshake handshake(ids, forking());
+  handshake.take(*Frame::parse(
+      rpc::result("1", R"({"agentCapabilities":{"sessionCapabilities":{"fork":{},"resume":{}}}})"),
+      {}));
+  EXPECT_EQ(handshake.next_message().view(),
+            rpc::request("2", "session/fork", R"({"sessionId":"old","mcpServers":[],"cwd":"/w"})"));
+  const auto last = handshake.take(*Frame::parse(rpc::result("2", R"({"sessionId":"new"})"), {}));
+  EXPECT_EQ(last, Progress::kReady);
+  EXPECT_EQ(handshake.agent_session(), "new");
+  EXPECT_TRUE(handshake.remembers());
+}
+
+TEST(HandshakeFork, IsNothingElseWhenTheAgentCantOrRefuses) {
+  for (const char* unable : {R"({"agentCapabilities":{"sessionCapabilities":{"fork":{}}}})",
+                             R"({"agentCapabilities":{"loadSession":true}})", "{}"}) {
+    RequestIds ids;
+    Handshake handshake(ids, forking());
+    EXPECT_EQ(handshake.take(*Frame::parse(rpc::result("1", unable), {})), Progress::kFailed);
+    EXPECT_EQ(handshake.failure().type, ErrorType::kMethodNotFound);
+  }
+  RequestIds ids;
+  Handshake handshake(ids, forking());
+  handshake.take(*Frame::parse(
+      rpc::result(
+          "1", R"({"agentCapabilities":{"loadSession":true,"sessionCapabilities":{"fork":{}}}})"),
+      {}));
+  const char* const refusal =
+      R"({"jsonrpc":"2.0","id":2,"error":{"code":-32002,"message":"gone"}})";
+  EXPECT_EQ(handshake.take(*Frame::parse(refusal, {})), Progress::kFailed);
+  EXPECT_THAT(handshake.failure().explanation, HasSubstr("session/fork with an error: gone"));
+}
+
 TEST(HandshakeLogin, ComesBeforeTheSession) {
   RequestIds ids;
   HandshakeOptions options;

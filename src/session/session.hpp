@@ -13,6 +13,7 @@
 #include "metrics/metrics.hpp"
 #include "protocol/secrets.hpp"
 #include "session/agent_state.hpp"
+#include "session/fork_point.hpp"
 #include "session/handshake.hpp"
 #include "session/message_router.hpp"
 #include "session/outbox.hpp"
@@ -102,6 +103,8 @@ struct StartRequest {
   SharedBytes stored_request;  // as it is logged
   std::string request_id;      // JSON text of its id
   WallTime came = wall_now();  // when it did
+  // Not a new conversation: the agent is asked to fork this one.
+  std::optional<ForkPoint> fork;
 };
 
 class Session final : public std::enable_shared_from_this<Session> {
@@ -166,6 +169,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   std::string current_result() const { return agent_state_.result(); }
   // The place of the agent's answer to session/new in the stream.
   storage::Sequence opened_at() const { return opened_at_; }
+  // Up to here its messages are those of the session that it was forked from; 0: it was not.
+  storage::Sequence forked_at() const { return forked_at_; }
   // False: the session goes on with an agent that knows nothing of what was said in it.
   bool agent_remembers() const { return agent_remembers_; }
   // container.network_mode, for a session in a container; else empty.
@@ -201,6 +206,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   Task<Result<void>> launch(LaunchSpec spec);
   Task<Result<void>> shake_hands(const StartRequest& request);
   void become_ready(Handshake& handshake, const StartRequest& request);
+  Task<Result<void>> copy_past(ForkPoint from);
   void keep_opening(const Effects& effects);
   Task<void> abandon_start(Error error);
 
@@ -260,6 +266,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   std::vector<Delivery> opening_;
   storage::Sequence opening_end_ = 0;
   storage::Sequence opened_at_ = 0;
+  storage::Sequence forked_at_ = 0;
   bool agent_remembers_ = true;
   std::string new_result_;
   AgentState agent_state_;

@@ -42,6 +42,12 @@ Error session_not_found(std::string_view id) {
       .with("session_id", std::string(id.substr(0, 100)));
 }
 
+Error containers_are_not_forked() {
+  return make_error(ErrorType::kMethodNotFound, "sessions in containers can't be forked")
+      .because("what the agent knows lies in the container's own directories")
+      .suggest("make a session with session/new");
+}
+
 // What the one who asked for a session and its start share.
 struct SessionDirectory::Starting {
   Starting(asio::any_io_executor executor, StartRequest to_do)
@@ -113,6 +119,27 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::create(NewSession reque
   co_return started;
 }
 
+Task<Result<std::shared_ptr<Session>>> SessionDirectory::fork(storage::SessionRecord parent,
+                                                              NewSession request) {
+  const AgentEntry* const agent = agents_.find(parent.agent);
+  if (agent == nullptr) co_return agent_is_gone(parent.agent);
+  if (agent->backend.isolation() == Isolation::kContainer) co_return containers_are_not_forked();
+  if (auto refused = forbidden_environment(*agent, request.environment)) co_return *refused;
+  const auto live = find(parent.id);
+  request.fork = ForkPoint{parent.id, parent.agent_session_id,
+                           live ? live->last_sequence() : parent.last_sequence};
+  if (request.working_directory.empty()) request.working_directory = parent.working_directory;
+  storage::SessionRecord record;
+  record.id = new_session_id();
+  record.owner = request.owner;
+  record.agent = agent->name;
+  record.title = parent.title;
+  record.isolation = to_string(agent->backend.isolation());
+  record.created_at = wall_now();
+  auto started = co_await start(std::move(record), std::move(request));
+  co_return started;
+}
+
 Task<Result<std::shared_ptr<Session>>> SessionDirectory::reopen(SessionId id, NewSession request) {
   while (true) {
     if (const auto under_way = starting_.find(id); under_way != starting_.end()) {
@@ -161,6 +188,7 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::start(storage::SessionR
   to_do.stored_request = std::move(request.stored_request);
   to_do.request_id = std::move(request.request_id);
   to_do.came = request.came;
+  to_do.fork = std::move(request.fork);
   const auto starting = std::make_shared<Starting>(context_.executor, std::move(to_do));
   starting_[id] = starting;
   scope_.spawn("session " + id.value(),

@@ -30,7 +30,8 @@ struct NewSession {
   std::string method = "session/new";
   SharedBytes stored_request;
   std::string request_id = "null";
-  WallTime came = wall_now();  // when the client's request did
+  WallTime came = wall_now();     // when the client's request did
+  std::optional<ForkPoint> fork;  // set by SessionDirectory::fork()
 };
 
 class SessionDirectory {
@@ -49,6 +50,11 @@ class SessionDirectory {
   // The start does not depend on the caller: when that is cancelled, the session is undone in the
   // background and nothing is left.
   Task<Result<std::shared_ptr<Session>>> create(NewSession request);
+
+  // Makes a session of the same agent that begins with what is said in `parent` up to now, in its
+  // messages and in what its agent knows; `parent` may be open or closed. Errors: those of
+  // create(); method_not_found: not with this agent, or not in containers.
+  Task<Result<std::shared_ptr<Session>>> fork(storage::SessionRecord parent, NewSession request);
 
   // Makes a closed session go on with a new agent, under its id and after its last message. When
   // that is under way already, or done, it is the same session for both.
@@ -119,6 +125,7 @@ class SessionDirectory {
 
   Task<Result<std::shared_ptr<Session>>> start(storage::SessionRecord record, NewSession request);
   Task<void> live(std::shared_ptr<Session> session, std::shared_ptr<Starting> starting);
+  Task<void> erase_unfinished(storage::SessionRecord record, std::shared_ptr<Recovery> recovery);
   Task<void> revive(storage::SessionRecord record, std::shared_ptr<Recovery> recovery);
   static Task<void> leave(std::shared_ptr<Session> session, std::shared_ptr<Recovery> leaving);
   Task<void> introduce_agent(std::shared_ptr<Introduction> introduction);
@@ -144,6 +151,9 @@ class SessionDirectory {
 };
 
 Error session_not_found(std::string_view id);
+
+// What `session/fork` is answered with where agents run in containers.
+Error containers_are_not_forked();
 
 // Whether a closed session was ended by its agent, or by what befell that, and by nobody's wish: it
 // has not been given up, and can go on.

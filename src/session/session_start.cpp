@@ -3,6 +3,7 @@
 #include "protocol/splice.hpp"
 #include "session/agent_failure.hpp"
 #include "session/conversation.hpp"
+#include "session/fork.hpp"
 #include "session/replay_view.hpp"
 #include "session/session.hpp"
 
@@ -56,6 +57,10 @@ Task<Result<void>> Session::shake_hands(const StartRequest& request) {
   options.session_params = request.session_params;
   options.max_early_bytes = context_.options.max_early_bytes;
   if (was_closed_) options.previous_session = record_.agent_session_id;
+  if (request.fork) {
+    options.previous_session = request.fork->agent_session;
+    options.fork = true;
+  }
   Handshake handshake(context_.request_ids, std::move(options));
 
   const auto limit = context_.options.startup_timeout;
@@ -73,8 +78,24 @@ Task<Result<void>> Session::shake_hands(const StartRequest& request) {
   }
   const std::optional<Error>& failure = std::get<0>(first);
   if (failure) co_return *failure;
+  if (request.fork) {
+    const auto copied = co_await copy_past(*request.fork);
+    if (state_ == SessionState::kClosing) co_return close_error_;
+    if (!copied) co_return copied;
+  }
   become_ready(handshake, request);
   co_return Result<void>();
+}
+
+// Until all is there, and the agent's id with it, the log has the session as unfinished.
+Task<Result<void>> Session::copy_past(ForkPoint from) {
+  record_.cause = kUnfinishedFork;
+  context_.log.session_created(record_);
+  forked_at_ = context_.log.instance_id().empty() ? 0 : from.until;
+  from.until = forked_at_;
+  auto copied = co_await copy_messages(context_, std::move(from), record_.id);
+  record_.last_sequence = forked_at_;
+  co_return copied;
 }
 
 void Session::become_ready(Handshake& handshake, const StartRequest& request) {
@@ -96,7 +117,7 @@ void Session::become_ready(Handshake& handshake, const StartRequest& request) {
   agent_state_ = AgentState(record_.id.value(), new_result_);
   record_.agent_settings = new_result_;
 
-  if (was_closed_) {
+  if (was_closed_ || request.fork) {
     record_.closed_at.reset();
     record_.cause.clear();
     context_.log.session_reopened(record_);
@@ -113,7 +134,7 @@ void Session::become_ready(Handshake& handshake, const StartRequest& request) {
                   request.request_id, SharedBytes(translated), effects_);
   opened_at_ = router_->last_sequence();
   for (std::string& line : early_.lines) from_agent(std::move(line), effects_);
-  if (!was_closed_) keep_opening(effects_);
+  if (!was_closed_ && !request.fork) keep_opening(effects_);
   perform(effects_, early_.position);
   early_ = {};
 }
@@ -134,10 +155,15 @@ void Session::keep_opening(const Effects& effects) {
 }
 
 // A session that never became ready is not in the log: nobody has seen its id. One that was closed
-// before stays as it was, its directories too.
+// before stays as it was, its directories too; what is there of a fork goes.
 Task<void> Session::abandon_start(Error error) {
   if (agent_) co_await agent_->stop(context_.options.stop_grace);
   agent_.reset();
+  if (record_.cause == kUnfinishedFork) {
+    context_.log.session_closed(record_.id, record_.cause, wall_now());
+    const auto erased = co_await context_.log.erase(record_.id);
+    if (!erased) log_.warn("a part of a fork is left", {{"error", erased.error().explanation}});
+  }
   if (!was_closed_) co_await context_.backend.release(record_.id);
   state_ = SessionState::kClosed;
   close_error_ = context_.redactor->redacted(std::move(error));

@@ -3,7 +3,7 @@ import pytest
 
 from harness import sdk, sdk_checks
 from harness.acp_endpoint import TRANSPORTS, acp_url
-from harness.relay import Relay
+from harness.relay import DEMO_AGENT, Relay
 
 CLIENT = "Python SDK"
 
@@ -50,6 +50,19 @@ def demo(request, tmp_path_factory):
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_with_the_demo_agent(demo, scenario):
     judge(demo[scenario], SCENARIOS[scenario])
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_fork(make_relay, tmp_path, transport):
+    relay = make_relay({"agent": {"command": str(DEMO_AGENT), "args": ["--state", str(tmp_path / "state")]}})
+    settings = {"url": acp_url(relay, transport), "cwd": str(relay.workspace)}
+    facts = sdk.play("demo agent, process", settings, "fork", client=CLIENT)["fork"]
+
+    def check(facts, isolation):
+        assert facts["forked"]["sessionId"] != facts["session"] and facts["forked"]["modes"]["currentModeId"] == "ask"
+        assert facts["next"]["text"] == facts["told"] == "remember me\n/recall\n"
+
+    judge(facts, check)
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

@@ -48,7 +48,7 @@ def test_any_method_of_the_agent_by_request(session):
 @pytest.mark.parametrize("method, remedy", [
     ("session/prompt", "POST /session/prompt"), ("session/new", "POST /session/new"),
     ("session/cancel", "POST /session/cancel"), ("session/load", "/acp"), ("initialize", "the relay"),
-    ("session/delete", "POST /session/delete"), ("session/fork", "session/new")])
+    ("session/delete", "POST /session/delete"), ("session/fork", "POST /session/fork")])
 def test_what_the_relay_owns_is_not_passed_on(session, method, remedy):
     client, id = session
     with pytest.raises(RelayError) as refused:
@@ -118,14 +118,6 @@ def test_the_command_line_tells_all_of_an_agents_error_and_parts_its_messages(re
 def test_authenticate_wants_a_session(relay):
     error = relay.websocket().error("authenticate", methodId="x")
     assert error.code == -32602 and "/acp" in " ".join(error.data["suggested_actions"])
-
-
-def test_a_fork_is_refused_in_every_dialect(relay, session):
-    client, id = session
-    socket = relay.websocket()
-    socket.result("session/resume", sessionId=id)
-    assert socket.error("session/fork", sessionId=id, cwd="/tmp", mcpServers=[]).type == "method_not_found"
-    assert client.post("session/fork", client.message("session/fork", {"sessionId": id})).status_code == 404
 
 
 def test_a_deleted_session_is_gone(relay):

@@ -11,6 +11,7 @@
 #include "backend/docker/docker_context.hpp"
 #include "backend/docker/log_frames.hpp"
 #include "backend/stderr_tail.hpp"
+#include "protocol/output_position.hpp"
 
 #include <memory>
 #include <string>

@@ -53,7 +53,7 @@ void FakeRelay::request(const std::string& id, const std::string& method,
         R"({"protocolVersion":1,"_meta":{"acp-relay":{"version":"1","isolation":"process"}}})"));
   }
   if (!greeted_) return send(rpc::plain_error(id, -32600, "not initialized"));
-  if (method == "session/new") {
+  if (method == "session/new" || method == "session/fork") {
     const std::string made = "sess_" + std::to_string(sessions_.size() + 1);
     sessions_[made];
     attached_.insert(made);

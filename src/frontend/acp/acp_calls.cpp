@@ -37,6 +37,8 @@ Task<void> AcpConnection::call(std::shared_ptr<Frame> frame) {
   const std::string_view method = frame->method();
   if (method == "session/new") {
     co_await open_session(*frame);
+  } else if (method == "session/fork") {
+    co_await fork_session(*frame);
   } else if (method == "session/load" || method == "session/resume") {
     co_await return_to_session(*frame);
   } else {
@@ -109,17 +111,38 @@ Task<void> AcpConnection::open_session(const Frame& frame) {
     refuse(frame, session.error());
     co_return;
   }
-  forget_closed();
-  const std::string text = response(frame.id(), acp_session_result(**session));
-  Attachment attachment;
-  attachment.after = 0;
-  if (streams_.are_one()) {  // in the agent's order: what it said before its answer comes first
-    attachment.answer = {SharedBytes(text), (*session)->opened_at(), DeliveryKind::kResponse};
-    attachment.answer_at = (*session)->opened_at();
-  } else {
-    reply(text);
+  present(*session, frame);
+}
+
+Task<void> AcpConnection::fork_session(const Frame& frame) {
+  auto wanted = read_acp_fork(frame.params());
+  if (!wanted) {
+    refuse(frame, wanted.error(), frame.session_id());
+    co_return;
   }
-  const auto attached = attach(*session, std::move(attachment), AttachedSessions::Chosen::kYes);
+  wanted->session.greeting = greeting();
+  const auto session = co_await api_.fork(principal_, std::move(*wanted), frame);
+  if (!session) {
+    refuse(frame, session.error(), frame.session_id());
+    co_return;
+  }
+  present(*session, frame);
+}
+
+// What was made for the request, and all that it has said by itself.
+void AcpConnection::present(const std::shared_ptr<Session>& session, const Frame& frame) {
+  forget_closed();
+  const std::string result = acp_session_result(*session);
+  Attachment attachment;
+  attachment.after = session->forked_at();
+  if (streams_.are_one()) {  // in the agent's order: what it said before its answer comes first
+    const SharedBytes text(response(frame.id(), result));
+    attachment.answer = {text, session->opened_at(), DeliveryKind::kResponse};
+    attachment.answer_at = session->opened_at();
+  } else {
+    answer(frame, result, frame.session_id());
+  }
+  const auto attached = attach(session, std::move(attachment), AttachedSessions::Chosen::kYes);
   if (!attached && streams_.are_one()) refuse(frame, attached.error());
 }
 

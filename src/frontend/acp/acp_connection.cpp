@@ -17,9 +17,9 @@ bool is_one_of(const std::array<std::string_view, N>& names, std::string_view na
 }
 
 // Methods that the relay answers itself, for every agent.
-constexpr std::array<std::string_view, 7> kOwn{"initialize",     "session/new",  "session/load",
-                                               "session/resume", "session/list", "session/close",
-                                               "session/delete"};
+constexpr std::array<std::string_view, 8> kOwn{"initialize",    "session/new",    "session/load",
+                                               "session/fork",  "session/resume", "session/list",
+                                               "session/close", "session/delete"};
 
 }  // namespace
 
@@ -102,8 +102,6 @@ void AcpConnection::take(Frame frame, std::string_view session) {
     if (!taken && frame.kind() == FrameKind::kRequest) answer(frame, std::string("{}"));
     return;
   }
-  if (frame.method() == kForkSession)
-    return refuse(frame, sessions_cannot_be_forked(), frame.session_id());
   const bool logs_in = frame.method() == "authenticate";
   if (logs_in && sessions_.find(sessions_.current()) == nullptr) {
     if (frame.kind() == FrameKind::kRequest) start_call(std::move(frame));

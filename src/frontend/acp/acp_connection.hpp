@@ -2,8 +2,9 @@
 // which go to the agent of a session, and where the answers go.
 //
 // The relay is the agent of this connection: it offers session/list, load, resume, close and delete
-// for every agent, gives each session an agent of its own, and passes on what it does not know.
-// Messages without a session go to the agent of the session that was used last.
+// for every agent and session/fork for those that can, gives each session an agent of its own, and
+// passes on what it does not know. Messages without a session go to the agent of the session that
+// was used last.
 #pragma once
 
 #include "frontend/acp/acp_params.hpp"
@@ -96,6 +97,8 @@ class AcpConnection {
   Answer erase(std::string params);
   Answer log_in(std::string params);
   Task<void> open_session(const Frame& frame);
+  Task<void> fork_session(const Frame& frame);
+  void present(const std::shared_ptr<Session>& session, const Frame& frame);
   Task<void> return_to_session(const Frame& frame);
   Task<Result<std::shared_ptr<Session>>> revive(const AcpReturn& request, const Frame& frame);
   Task<Result<std::string>> resume_result(std::shared_ptr<Session> session, AcpReturn request);

@@ -4,6 +4,7 @@
 #include "protocol/acp.hpp"
 #include "protocol/json_scan.hpp"
 #include "protocol/json_text.hpp"
+#include "session/handshake.hpp"
 
 namespace relay::frontend {
 namespace {
@@ -43,6 +44,10 @@ std::string capabilities_for_agent(std::string_view client_capabilities, bool st
     left = without_member(left, "fs");
     left = without_member(left, "terminal");
   }
+  const std::string_view session = member(left, "session", "");
+  if (has(session, "cursors")) {  // all that they are for is session/fork with a cursorId
+    left = with_member(left, "session", without_member(session, "cursors"));
+  }
   const std::string_view login = member(left, "auth", "");
   if (!has(login, "terminal")) return left;
   const std::string kept = without_member(login, "terminal");
@@ -59,8 +64,8 @@ std::string acp_initialize_result(std::string_view agent_result, const AcpOffer&
     sessions =
         offer.keeps_messages ? with_member(sessions, own, "{}") : without_member(sessions, own);
   }
-  // A fork would be a second session of one agent; here each session has an agent of its own.
-  sessions = without_member(sessions, "fork");
+  if (offer.isolation == "container" || !can_fork(result))
+    sessions = without_member(sessions, "fork");
   if (offer.isolation == "container") sessions = without_member(sessions, "additionalDirectories");
   offered = with_member(offered, "sessionCapabilities", sessions);
   offered = with_member(offered, "loadSession", offer.keeps_messages ? "true" : "false");
@@ -84,6 +89,18 @@ Result<NewSession> read_acp_new(std::string_view text) {
   }
   if (params.error()) return *params.error();
   request.session_params = text;
+  return request;
+}
+
+Result<ForkRequest> read_acp_fork(std::string_view text) {
+  auto id = read_forked_id(text);
+  if (!id) return id.error();
+  JsonParams params(text);
+  ForkRequest request;
+  request.session_id = std::move(*id);
+  request.session.working_directory = params.path("cwd");
+  if (params.error()) return *params.error();
+  request.session.session_params = without_member(text, "sessionId");
   return request;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "frontend/params.hpp"
 #include "session/session_directory.hpp"
 
 #include <optional>
@@ -33,6 +34,8 @@ struct AcpOffer {
 std::string acp_initialize_result(std::string_view agent_result, const AcpOffer& offer);
 
 Result<NewSession> read_acp_new(std::string_view params);
+
+Result<ForkRequest> read_acp_fork(std::string_view params);
 
 // session/load and session/resume.
 struct AcpReturn {

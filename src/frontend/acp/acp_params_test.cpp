@@ -100,6 +100,40 @@ TEST(AcpInitializeResult, DoesNotOfferWhatItDoesNotCarry) {
   EXPECT_THAT(acp_initialize_result(agent, {true, "process"}), HasSubstr("additionalDirectories"));
 }
 
+TEST(AcpInitializeResult, OffersForksOfAgentsThatFindTheirSessionsAgain) {
+  const auto offers_fork = [](const char* agent, const char* isolation) {
+    return acp_initialize_result(agent, {true, isolation}).find("fork") != std::string::npos;
+  };
+  const char* const able =
+      R"({"agentCapabilities":{"sessionCapabilities":{"fork":{},"resume":{}}}})";
+  const char* const loads =
+      R"({"agentCapabilities":{"loadSession":true,"sessionCapabilities":{"fork":{}}}})";
+  EXPECT_TRUE(offers_fork(able, "process"));
+  EXPECT_TRUE(offers_fork(loads, "process"));
+  EXPECT_FALSE(offers_fork(able, "container"));
+  EXPECT_FALSE(
+      offers_fork(R"({"agentCapabilities":{"sessionCapabilities":{"fork":{}}}})", "process"))
+      << "in another process of it nothing would be left to fork";
+  EXPECT_FALSE(offers_fork(R"({"agentCapabilities":{"loadSession":true}})", "process"));
+}
+
+TEST(AcpFork, PassesTheParamsOnAsTheyAre) {
+  const auto request =
+      read_acp_fork(R"({"sessionId":"s","cwd":"/w","systemPrompt":{"x":[ ]},"env":1})");
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->session_id, "s");
+  EXPECT_EQ(request->session.working_directory, "/w");
+  EXPECT_EQ(request->session.session_params, R"({"cwd":"/w","systemPrompt":{"x":[ ]},"env":1})");
+  EXPECT_FALSE(read_acp_fork(R"({"cwd":"/w"})"));
+  EXPECT_FALSE(read_acp_fork(R"({"sessionId":"s","cwd":"w"})"));
+  EXPECT_FALSE(read_acp_fork(R"({"sessionId":"s","cwd":"/w","cursorId":"c"})"));
+}
+
+TEST(ClientCapabilities, LoseTheCursorsThatForksCantBeMadeAt) {
+  EXPECT_EQ(capabilities_for_agent(R"({"session":{"cursors":{},"x":1},"y":2})", false),
+            R"({"session":{"x":1},"y":2})");
+}
+
 TEST(AcpNew, PassesTheParamsOnAsTheyAre) {
   const char* const params = R"({"cwd":"/w","mcpServers":[{"n":1e2}],"systemPrompt":{"x":[ ]}})";
   const auto request = read_acp_new(params);

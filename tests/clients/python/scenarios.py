@@ -161,6 +161,15 @@ async def load_unknown(setting):
     return {"refusals": refusals, "next": await client.new_session()}
 
 
+async def fork(setting):
+    client, session = await _told(setting, "remember me")
+    start = len(client.events)
+    forked = plain(await client.agent.fork_session(session_id=session, cwd=client.cwd, mcp_servers=[]))
+    next = await client.prompt(forked["sessionId"], "/recall")
+    return {"session": session, "forked": forked, "next": next,
+            "told": words_of(client.updates(forked["sessionId"], start))}
+
+
 async def sessions(setting):
     client = await Client.open(setting)
     made = [(await client.new_session())["sessionId"] for _ in range(2)]

@@ -1,0 +1,54 @@
+#include "session/fork.hpp"
+
+#include "protocol/relay_ids.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace relay {
+namespace {
+
+Error not_copied(const storage::LogStatus& status) {
+  return make_error(ErrorType::kInternalError, "the log can't be written: nothing was forked")
+      .because(status.last_error.empty() ? "messages had to be given up" : status.last_error)
+      .suggest("see /api/ready, make room on the disk of database.path, and fork again")
+      .retryable();
+}
+
+// Nobody waits for an answer in the copy: whoever asked did so in the other session.
+storage::MessageRecord copy_of(storage::MessageRecord message, const SessionId& from,
+                               const SessionId& to) {
+  message.body = SharedBytes(for_session(message.body.view(), from.value(), to.value()));
+  message.call = 0;
+  message.peer_id.clear();
+  return message;
+}
+
+}  // namespace
+
+Task<Result<void>> copy_messages(const SessionContext& context, ForkPoint from, SessionId to) {
+  storage::MessageLog& log = context.log;
+  const std::uint64_t lost = log.status().lost_messages;
+  storage::Sequence cursor = 0;
+  while (cursor < from.until) {
+    auto page = co_await log.history(from.session, cursor, kLogPageMessages, kLogPageBytes);
+    if (!page) co_return page.error();
+    for (const storage::Gap& gap : page->gaps) {
+      if (gap.from <= from.until) log.gap(to, {gap.from, std::min(gap.to, from.until)});
+    }
+    std::erase_if(page->messages, [&](const auto& one) { return one.sequence > from.until; });
+    const bool ended = page->complete || page->messages.empty();
+    if (!page->messages.empty()) cursor = page->messages.back().sequence;
+    for (storage::MessageRecord& message : page->messages) {
+      message = copy_of(std::move(message), from.session, to);
+    }
+    log.record(to, page->messages, {});
+    co_await log_room(context);
+    const storage::LogStatus status = log.status();
+    if (!status.writable || status.lost_messages != lost) co_return not_copied(status);
+    if (ended) break;
+  }
+  co_return Result<void>();
+}
+
+}  // namespace relay

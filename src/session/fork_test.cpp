@@ -1,0 +1,173 @@
+// Forks of sessions: what they begin with, and what becomes of those that fail.
+#include "session/fork.hpp"
+
+#include "protocol/relay_ids.hpp"
+#include "session/session_fixture.hpp"
+
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+namespace relay {
+namespace {
+
+using ::testing::HasSubstr;
+
+class SessionFork : public SessionFixture {
+ protected:
+  SessionFork() {
+    state_ = (std::filesystem::temp_directory_path() / "relay-fork-XXXXXX").string();
+    if (::mkdtemp(state_.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
+    agent_.args = {"--state", state_};
+  }
+  ~SessionFork() override { std::filesystem::remove_all(state_); }
+
+  // A session in which this was said.
+  std::shared_ptr<Session> said(const std::string& words) {
+    auto session = create();
+    say(*session, reading(attach(*session)), words);
+    return session;
+  }
+  void say(Session& session, const Client& client, const std::string& words) {
+    const std::string id = std::to_string(++prompts_);
+    prompt(session, client, id, words);
+    wait_for(client, R"("id":)" + id + R"(,"result")");
+  }
+  static NewSession fork_request() {
+    NewSession request = wanted();
+    request.method = "session/fork";
+    request.request_id = "5";
+    request.stored_request =
+        SharedBytes(R"({"jsonrpc":"2.0","id":5,"method":"session/fork","params":{}})");
+    return request;
+  }
+  Result<std::shared_ptr<Session>> try_fork(const storage::SessionRecord& parent) {
+    return run(sessions().fork(parent, fork_request()));
+  }
+  std::shared_ptr<Session> fork(const storage::SessionRecord& parent) {
+    auto made = try_fork(parent);
+    if (!made) throw std::runtime_error(made.error().explanation);
+    return *made;
+  }
+  std::size_t sessions_in_log() {
+    const auto page = run(sessions().list({}));
+    return page ? page->sessions.size() : 0;
+  }
+
+  std::string state_;
+  int prompts_ = 100;
+};
+
+TEST_F(SessionFork, BeginsWithWhatWasSaidAndGoesItsOwnWay) {
+  const auto parent = said("one");
+  const storage::Sequence until = parent->last_sequence();
+  const auto child = fork(parent->record());
+  EXPECT_NE(child->id(), parent->id());
+  EXPECT_NE(child->record().agent_session_id, parent->record().agent_session_id);
+  EXPECT_EQ(child->forked_at(), until);
+  EXPECT_EQ(child->record().title, "one");
+  EXPECT_TRUE(child->agent_remembers());
+
+  Client& client = reading(attach(*child));
+  say(*child, client, "two");
+  say(*child, client, "/recall");
+  EXPECT_TRUE(client.has(R"(one\ntwo\n/recall)")) << "its agent knows both";
+  EXPECT_EQ(parent->last_sequence(), until) << "the parent knows nothing of it";
+}
+
+TEST_F(SessionFork, HasTheParentsMessagesUnderTheirNumbersAndItsOwnId) {
+  const auto parent = said("/subagent");
+  const auto child = fork(parent->record());
+  const auto before = history(parent->id()).messages;
+  const auto after = history(child->id()).messages;
+  ASSERT_GT(after.size(), before.size());
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    EXPECT_EQ(after[i].sequence, before[i].sequence);
+    EXPECT_EQ(after[i].body.view(),
+              for_session(before[i].body.view(), parent->id().value(), child->id().value()));
+    EXPECT_EQ(after[i].body.view().find(parent->id().value()), std::string_view::npos);
+  }
+  EXPECT_EQ(after[before.size()].method, "session/fork");
+  EXPECT_EQ(after.back().sequence, static_cast<storage::Sequence>(after.size()))
+      << "without a hole";
+}
+
+TEST_F(SessionFork, IsReplayedAsAWhole) {
+  const auto parent = said("one");
+  const auto child = fork(parent->record());
+  Client& client = reading(attach(*child, 0));
+  wait_for(client, "available_commands_update");
+  EXPECT_TRUE(client.has("one"));
+}
+
+TEST_F(SessionFork, OfAClosedSessionToo) {
+  const auto parent = said("one");
+  parent->close(make_error(ErrorType::kSessionClosed, "closed"), "closed");
+  run_void(parent->wait_closed());
+  run_until([&] { return sessions().find(parent->id()) == nullptr; });
+  const auto child = fork(*record(parent->id()));
+  Client& client = reading(attach(*child));
+  say(*child, client, "/recall");
+  EXPECT_TRUE(client.has(R"(one\n/recall)"));
+}
+
+TEST_F(SessionFork, OfARunningTurnIsNotInIt) {
+  const auto parent = said("one");
+  Client& client = reading(attach(*parent));
+  prompt(*parent, client, "7", "/sleep 600");
+  run_until([&] { return parent->turn_running(); });
+  const auto child = fork(parent->record());
+  EXPECT_FALSE(child->turn_running());
+  const auto open = run(log_->open_calls(child->id()));
+  ASSERT_TRUE(open);
+  EXPECT_TRUE(open->requests.empty()) << "nobody waits for an answer in it";
+}
+
+TEST_F(SessionFork, SaysWhatOfThePastIsGone) {
+  const auto parent = said("one");
+  const storage::Sequence until = parent->last_sequence();
+  log_->gap(parent->id(), {until + 1, until + 3});
+  storage::SessionRecord longer = parent->record();
+  parent->close(make_error(ErrorType::kSessionClosed, "closed"), "closed");
+  run_void(parent->wait_closed());
+  run_until([&] { return sessions().find(parent->id()) == nullptr; });
+  longer.last_sequence = until + 2;
+  const auto child = fork(longer);
+  const auto gaps = history(child->id()).gaps;
+  ASSERT_EQ(gaps.size(), 1U);
+  EXPECT_EQ(gaps[0].from, until + 1);
+  EXPECT_EQ(gaps[0].to, until + 2) << "only what lies before the fork";
+}
+
+TEST_F(SessionFork, ThatTheAgentRefusesLeavesNothing) {
+  const auto parent = said("one");
+  storage::SessionRecord unknown = parent->record();
+  unknown.agent_session_id = "demo-0";
+  const auto refused = try_fork(unknown);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().explanation, HasSubstr("Session not found"));
+  EXPECT_EQ(sessions_in_log(), 1U);
+}
+
+TEST_F(SessionFork, NeedsAnAgentThatCan) {
+  agent_.args.clear();
+  const auto refused = try_fork(said("one")->record());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().type, ErrorType::kMethodNotFound);
+  EXPECT_EQ(sessions_in_log(), 1U);
+}
+
+TEST_F(SessionFork, ThatARelayLeftUnfinishedIsErasedByTheNext) {
+  sessions();
+  storage::SessionRecord half;
+  half.id = SessionId("sess_00112233445566778899aabbccddeeff");
+  half.isolation = "process";
+  half.cause = kUnfinishedFork;
+  log_->session_created(half);
+  run_void(sessions().recover());
+  EXPECT_EQ(sessions_in_log(), 0U);
+}
+
+}  // namespace
+}  // namespace relay

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Every C++ file includes, itself or by its headers, what declares the names that it uses.
+
+    tools/check_includes.py [SOURCE_ROOT]     default: the project this script lies in
+
+The release compiles the files of a folder as one, so that a file may live on its neighbour's includes and
+nobody sees it before another compiler does. Looked at are types, aliases and constants that exactly one header
+declares.
+"""
+import collections
+import pathlib
+import re
+import sys
+
+# Each with folders whose headers know each other.
+PROGRAMS = (("src", "bench"), ("agents/demo",))
+
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.M)
+IGNORED = re.compile(r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:[^"\\\n]|\\.)*"|^[ \t]*#[^\n]*', re.S | re.M)
+NAME = re.compile(r"\b(?:[A-Z][a-z0-9]\w*|k[A-Z]\w*)\b")
+# What a header gives to others stands at the beginning of a line: no member, and not only announced.
+GIVEN = re.compile(r"^(?:(?:struct|class|enum class|enum) (?:\[\[\w+\]\] )?(\w+) *(?:final *)?[:{]|using (\w+) =|"
+                   r"(?:inline )?constexpr [^\n;{}()]*?\b(k[A-Z]\w*))", re.M)
+AHEAD = re.compile(r"\b(?:struct|class|enum class) \w+;")
+# Members, parameters of templates, announcements and test suites are a file's own names, too.
+OWN = re.compile(r"\b(?:struct|class|enum class|enum|typename|using) (?:\[\[\w+\]\] )?(\w+)|\bTEST\((\w+)|"
+                 r"\b(?:constexpr|const) [^\n;{}()]*?\b(k[A-Z]\w*)|\b(k[A-Z]\w*)(?= *(?:= *\w+ *)?[,}])")
+
+
+def names(pattern, text):
+    return {name for found in pattern.findall(text) for name in found if name}
+
+
+def owners(texts):
+    """{name: header} of what one header gives and no other file declares in any way."""
+    homes, declaring = {}, collections.defaultdict(set)
+    for path, text in texts.items():
+        if path.endswith(".hpp"):
+            homes.update({name: path for name in names(GIVEN, text)})
+        for name in names(OWN, AHEAD.sub("", text)):
+            declaring[name].add(path)
+    return {name: path for name, path in homes.items() if declaring[name] <= {path}}
+
+
+def reached(path, includes):
+    seen, ahead = {path}, [path]
+    while ahead:
+        for header in includes.get(ahead.pop(), ()):
+            if header not in seen:
+                seen.add(header)
+                ahead.append(header)
+    return seen
+
+
+def check(raw):
+    """Problems of the files in {path: text}; the paths are those that includes name."""
+    texts = {path: IGNORED.sub(" ", text) for path, text in raw.items()}
+    # A file beside it may be named without its folder.
+    includes = {path: [name if name in raw else f"{path.rpartition('/')[0]}/{name}"
+                       for name in INCLUDE.findall(text)] for path, text in raw.items()}
+    homes = owners(texts)
+    for path, text in sorted(texts.items()):
+        near = reached(path, includes)
+        for name in sorted(set(NAME.findall(text)) - names(OWN, text)):
+            if name in homes and homes[name] not in near:
+                yield f"{path}: uses {name} and does not include {homes[name]}"
+
+
+def sources(root, folders):
+    for folder in folders:
+        for path in sorted((root / folder).rglob("*.[ch]pp")):
+            yield path.relative_to(root / folder).as_posix(), path.read_text("utf-8")
+
+
+def main(arguments):
+    root = pathlib.Path(arguments[0]) if arguments else pathlib.Path(__file__).resolve().parent.parent
+    problems = [problem for folders in PROGRAMS for problem in check(dict(sources(root, folders)))]
+    for problem in problems:
+        print(problem)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
