@@ -15,7 +15,7 @@ set -e
 mount -t tmpfs tmpfs "$2"
 mkdir "$2/upper" "$2/work" "$2/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$2/upper,workdir=$2/work" "$2/root"
-mount --rbind /proc "$2/root/proc"
+mount -t proc proc "$2/root/proc"
 mount --rbind /dev "$2/root/dev"
 cp "$1" "$2/root/package.deb"
 exec chroot "$2/root" sh -e -c "$3"
