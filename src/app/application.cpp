@@ -5,6 +5,7 @@
 #include "backend/stderr_tail.hpp"
 #include "base/random_id.hpp"
 #include "config/print.hpp"
+#include "session/fork.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
@@ -118,6 +119,7 @@ Task<Result<void>> Application::open_agents() {
 Task<Keep> Application::is_to_be_kept(SessionId session) {
   const auto record = co_await message_log_->find(std::move(session));
   if (!record || !*record) co_return Keep::kNothing;
+  if ((*record)->cause == kUnfinishedFork) co_return Keep::kNothing;  // nobody was told of it
   if (!(*record)->closed_at) co_return Keep::kAgent;
   co_return ended_by_itself((*record)->cause) ? Keep::kDirectories : Keep::kNothing;
 }

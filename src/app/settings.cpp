@@ -213,6 +213,7 @@ SessionOptions session_options(const config::Config& config, Isolation isolation
   options.durable_first = config.database.durability == config::Durability::kStrict;
   options.client_env = config.agent.client_env;
   if (contained) options.network = config.container.network_mode;
+  options.keeps_home = !contained || config.container.home == config::HomeMode::kKeep;
   if (!options.router.strip_client_disk) {
     options.client_capabilities =
         R"({"fs":{"readTextFile":true,"writeTextFile":true},"terminal":true})";
@@ -286,6 +287,7 @@ ContainerOptions container_options(const config::Config& config, const std::stri
   options.user = from.user;
   options.init = from.init;
   options.home = home(from.home);
+  options.max_fork_bytes = from.max_fork_bytes;
   options.runtime = from.runtime;
   options.workspace_base_dir = from.workspace_base_dir;
   options.selinux_label = mount_label(from.selinux_label);

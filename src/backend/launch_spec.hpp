@@ -3,6 +3,7 @@
 
 #include "base/strong_id.hpp"
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,8 @@ struct LaunchSpec {
   std::vector<std::pair<std::string, std::string>> environment;
   // Fail with session_closed when what an earlier agent of the session left is not there any more.
   bool needs_directories = false;
+  // What the session has of its own to work in begins as that of this one.
+  std::optional<SessionId> copy_of;
 };
 
 }  // namespace relay

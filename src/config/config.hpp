@@ -187,6 +187,7 @@ struct ContainerConfig {
   std::string user;  // empty: the image's
   bool init = true;
   HomeMode home = HomeMode::kKeep;
+  std::uint64_t max_fork_bytes = 10ull << 30;
   std::string runtime;  // empty: the Engine's default
   std::string workspace_base_dir = "/var/lib/acp-relay/workspaces";
   SelinuxLabel selinux_label = SelinuxLabel::kNone;  // of what lies in it

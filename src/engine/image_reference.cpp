@@ -47,11 +47,39 @@ bool is_registry(std::string_view component) {
          std::ranges::any_of(component, is_upper);
 }
 
-bool is_host(std::string_view host) {
+bool is_letter_or_digit(char c) { return is_digit(c) || is_lower(c) || is_upper(c); }
+
+// One part of a host name, between dots.
+bool is_label(std::string_view text) {
+  const auto belongs = [](char c) { return is_letter_or_digit(c) || c == '-'; };
+  return !text.empty() && is_letter_or_digit(text.front()) && is_letter_or_digit(text.back()) &&
+         std::ranges::all_of(text, belongs);
+}
+
+bool is_address(std::string_view text) {
   const auto belongs = [](char c) {
-    return is_word(c) || c == '.' || c == '-' || c == ':' || c == '[' || c == ']';
+    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':';
   };
-  return is_word(host.front()) || host.front() == '[' ? std::ranges::all_of(host, belongs) : false;
+  return !text.empty() && std::ranges::all_of(text, belongs);
+}
+
+// HOST[:PORT], where HOST may be an IPv6 address in brackets.
+bool is_host(std::string_view host) {
+  const bool has_address = host.starts_with('[');
+  const std::size_t end = has_address ? host.find(']') : host.find(':');
+  const std::size_t port = has_address && end != std::string_view::npos ? end + 1 : end;
+  if (port < host.size()) {
+    const std::string_view digits = host.substr(port + 1);
+    if (host[port] != ':' || digits.empty() || !std::ranges::all_of(digits, is_digit)) return false;
+  }
+  if (has_address) return end != std::string_view::npos && is_address(host.substr(1, end - 1));
+  host = host.substr(0, end);
+  for (;;) {
+    const std::size_t dot = host.find('.');
+    if (!is_label(host.substr(0, dot))) return false;
+    if (dot == std::string_view::npos) return true;
+    host.remove_prefix(dot + 1);
+  }
 }
 
 bool is_component(std::string_view text) {

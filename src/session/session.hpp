@@ -53,6 +53,7 @@ struct SessionOptions {
   bool durable_first = false;  // clients are told what is safe from a power cut, not before
   std::string client_capabilities = "{}";  // JSON text, told to agents
   std::string network;                     // of the agent's container; empty: a process
+  bool keeps_home = true;                  // what the agent writes there outlives it
   std::vector<std::string> client_env;     // names of variables that a client may set
 };
 

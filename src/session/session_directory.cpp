@@ -33,6 +33,12 @@ Error agent_is_gone(const std::string& name) {
       .with("agent", name);
 }
 
+Error home_is_not_kept() {
+  return make_error(ErrorType::kMethodNotFound, "sessions of this agent can't be forked")
+      .because("what it knows of them is in its home, which only its container has")
+      .suggest("set container.home to keep");
+}
+
 }  // namespace
 
 Error session_not_found(std::string_view id) {
@@ -40,12 +46,6 @@ Error session_not_found(std::string_view id) {
       .because("the id is misspelled, or the session belongs to another principal")
       .suggest("list your sessions with session/list, or make one with session/new")
       .with("session_id", std::string(id.substr(0, 100)));
-}
-
-Error containers_are_not_forked() {
-  return make_error(ErrorType::kMethodNotFound, "sessions in containers can't be forked")
-      .because("what the agent knows lies in the container's own directories")
-      .suggest("make a session with session/new");
 }
 
 // What the one who asked for a session and its start share.
@@ -123,7 +123,7 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::fork(storage::SessionRe
                                                               NewSession request) {
   const AgentEntry* const agent = agents_.find(parent.agent);
   if (agent == nullptr) co_return agent_is_gone(parent.agent);
-  if (agent->backend.isolation() == Isolation::kContainer) co_return containers_are_not_forked();
+  if (!agent->options.keeps_home) co_return home_is_not_kept();
   if (auto refused = forbidden_environment(*agent, request.environment)) co_return *refused;
   const auto live = find(parent.id);
   request.fork = ForkPoint{parent.id, parent.agent_session_id,
@@ -181,6 +181,7 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::start(storage::SessionR
   to_do.launch.working_directory = std::move(request.working_directory);
   to_do.launch.environment = std::move(request.environment);
   to_do.launch.needs_directories = request.needs_directories;
+  if (request.fork) to_do.launch.copy_of = request.fork->session;
   to_do.greeting = request.greeting ? std::move(*request.greeting)
                                     : Greeting{context.options.client_capabilities, {}, {}};
   to_do.session_params = std::move(request.session_params);

@@ -53,7 +53,8 @@ class SessionDirectory {
 
   // Makes a session of the same agent that begins with what is said in `parent` up to now, in its
   // messages and in what its agent knows; `parent` may be open or closed. Errors: those of
-  // create(); method_not_found: not with this agent, or not in containers.
+  // create(); method_not_found: not with this agent; session_closed, workspace_unavailable: in a
+  // container, whose workspace and home are copied.
   Task<Result<std::shared_ptr<Session>>> fork(storage::SessionRecord parent, NewSession request);
 
   // Makes a closed session go on with a new agent, under its id and after its last message. When
@@ -151,9 +152,6 @@ class SessionDirectory {
 };
 
 Error session_not_found(std::string_view id);
-
-// What `session/fork` is answered with where agents run in containers.
-Error containers_are_not_forked();
 
 // Whether a closed session was ended by its agent, or by what befell that, and by nobody's wish: it
 // has not been given up, and can go on.

@@ -54,7 +54,8 @@ struct ContainerOptions {
   std::string user;  // empty: the image's
   bool init = true;
   ContainerHome home = ContainerHome::kKeep;
-  std::string runtime;  // empty: the Engine's default
+  std::uint64_t max_fork_bytes = 10ull << 30;  // of a session's directories, copied for a fork
+  std::string runtime;                         // empty: the Engine's default
   std::string workspace_base_dir;
   MountLabel selinux_label = MountLabel::kNone;  // of what lies in it
   std::vector<std::string> mount_roots;

@@ -287,8 +287,23 @@ std::string probe_spec(const std::string& image, const std::string& instance) {
                                       {"HostConfig", {{"NetworkMode", "none"}}}});
 }
 
+namespace {
+
+// A path of the host as the helper sees it.
+std::string seen_inside(std::string argument, const HelperTask& task) {
+  for (const auto& [outside, inside] :
+       {std::pair(task.directory, kHelperDirectory), std::pair(task.source, kHelperSource)}) {
+    if (outside.empty() || !argument.starts_with(outside + "/")) continue;
+    argument.replace(0, outside.size(), inside);
+    break;
+  }
+  return argument;
+}
+
+}  // namespace
+
 std::string helper_spec(const ContainerOptions& options, const std::string& instance,
-                        const std::string& directory, const std::vector<std::string>& arguments) {
+                        const HelperTask& task) {
   json::object host{{"NetworkMode", "none"},
                     {"CapDrop", strings({"ALL"})},
                     {"CapAdd", strings({"CHOWN", "DAC_OVERRIDE", "FOWNER"})},
@@ -297,9 +312,14 @@ std::string helper_spec(const ContainerOptions& options, const std::string& inst
                     {"LogConfig", {{"Type", "none"}, {"Config", json::object()}}}};
   // Shared at the most: the agent's container labels what it gets anew.
   const bool labelled = options.selinux_label != MountLabel::kNone;
+  const MountLabel label = labelled ? MountLabel::kShared : MountLabel::kNone;
   MountLists only;
-  add_mount(only, directory, std::string(kHelperDirectory), false,
-            labelled ? MountLabel::kShared : MountLabel::kNone);
+  add_mount(only, task.directory, std::string(kHelperDirectory), false, label);
+  if (!task.source.empty()) {
+    add_mount(only, task.source, std::string(kHelperSource), true, label);
+  }
+  std::vector<std::string> arguments = task.arguments;
+  for (std::string& argument : arguments) argument = seen_inside(argument, task);
   host["Mounts"] = std::move(only.mounts);
   if (labelled) host["Binds"] = std::move(only.binds);
   return json::serialize(json::object{{"Image", options.image},

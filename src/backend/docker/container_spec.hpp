@@ -54,11 +54,19 @@ std::optional<Error> mounted_over_home(const ContainerOptions& options, const Co
 // A container of the image that never starts, for looking into its files.
 std::string probe_spec(const std::string& image, const std::string& instance);
 
-// A container of options.image that runs acp-workspace-helper as root on `directory` of the host,
-// seen as kHelperDirectory, and has nothing else.
+// What acp-workspace-helper does, in paths of the host: only these two lead it there.
+struct HelperTask {
+  std::vector<std::string> arguments;
+  std::string directory;  // that it works on
+  std::string source;     // that it only reads; empty: none
+};
+
+// A container of options.image that runs acp-workspace-helper as root on the task's directories and
+// has nothing else.
 inline constexpr std::string_view kHelperDirectory = "/session";
+inline constexpr std::string_view kHelperSource = "/source";
 inline constexpr std::string_view kHelperProgram = "/acp-workspace-helper";
 std::string helper_spec(const ContainerOptions& options, const std::string& instance,
-                        const std::string& directory, const std::vector<std::string>& arguments);
+                        const HelperTask& task);
 
 }  // namespace relay

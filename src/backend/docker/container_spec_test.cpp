@@ -254,9 +254,18 @@ TEST(ContainerSpec, LabelsMountsForSelinuxInTheOlderList) {
                                                volumes);
   EXPECT_EQ(at(spec, "/HostConfig/Mounts"), "[" + bind("/projects/x", "/projects/x", false) + "," +
                                                 bind("/host/b", "/b", true) + "]");
-  spec = helper_spec(options, "inst", "/base/s", {"remove", "/session/home"});
+  spec = helper_spec(options, "inst", {{"remove", "/base/s/home"}, "/base/s", {}});
   EXPECT_EQ(at(spec, "/HostConfig/Binds"), R"(["/base/s:/session:rw,rprivate,z"])");
   EXPECT_EQ(at(spec, "/HostConfig/Mounts"), "[]");
+}
+
+TEST(HelperSpec, ReadsWhatItCopiesAndWritesElsewhere) {
+  ContainerOptions options;
+  const std::string spec = helper_spec(
+      options, "inst", {{"copy", "9", "/base/s1/home", "/base/s/home"}, "/base/s", "/base/s1"});
+  EXPECT_EQ(at(spec, "/Cmd"), R"(["copy","9","/source/home","/session/home"])");
+  EXPECT_EQ(at(spec, "/HostConfig/Mounts"), "[" + bind("/base/s", "/session", false) + "," +
+                                                bind("/base/s1", "/source", true) + "]");
 }
 
 TEST(MountedOverHome, NamesTheKeyAndTheCure) {
@@ -400,7 +409,8 @@ TEST(ProbeSpec, NeverStartsAndIsFoundByItsLabels) {
 TEST(HelperSpec, IsRootWithOneDirectoryAndNothingElse) {
   ContainerOptions options;
   options.image = "img:1";
-  const std::string spec = helper_spec(options, "inst", "/base/s", {"remove", "/session/home"});
+  const std::string spec =
+      helper_spec(options, "inst", {{"remove", "/base/s/home"}, "/base/s", {}});
   const std::pair<std::string_view, std::string> cases[] = {
       {"/Image", R"("img:1")"},
       {"/User", R"("0:0")"},

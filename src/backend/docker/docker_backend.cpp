@@ -56,8 +56,8 @@ struct DockerBackend::Start {
       : spec(std::move(to_do)), done(std::move(executor)) {}
 
   LaunchSpec spec;
-  bool queues = false;  // for a place among those that start
-  bool late = false;    // its time has run out
+  bool is_held_up = false;  // not by the Engine: it waits for a place, or copies directories
+  bool late = false;        // its time has run out
   bool abandoned = false;
   std::optional<Result<std::unique_ptr<Agent>>> result;
   Event done;
@@ -108,14 +108,15 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::launch(LaunchSpec spec) {
   co_return std::move(*start->result);
 }
 
-// Its time runs while the Engine works for it, and not while an image is pulled or others start.
+// Its time runs while the Engine works for it, and not while an image is pulled, others start, or
+// a fork's directories are copied.
 Task<void> DockerBackend::run_out_of_time(std::shared_ptr<Start> start) {
   std::chrono::milliseconds left = context_.options.startup_timeout;
   while (left.count() > 0) {
     const auto step = std::min(left, kStepOfTime);
     const bool slept = co_await sleep_for(step);
     if (!slept) co_return;
-    if (!start->queues && !pulling_) left -= step;
+    if (!start->is_held_up && !pulling_) left -= step;
   }
   start->late = true;
 }
@@ -153,10 +154,9 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(std::shared_
     context_.depart(session);
     co_return planned.error();
   }
-  start->queues = true;
+  start->is_held_up = true;
   const StartLimiter::Slot slot = co_await context_.host.starts.take();
-  start->queues = false;
-  const auto began = std::chrono::steady_clock::now();
+  start->is_held_up = false;
   if (start->abandoned) {
     context_.depart(session);
     co_return nobody_waits();
@@ -172,7 +172,18 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(std::shared_
     context_.depart(session);
     co_return made.error();
   }
-  if (has_worked) planned->image_home = nullptr;  // what the agent before has made of it stays
+  if (start->spec.copy_of) {
+    start->is_held_up = true;
+    const auto copied = co_await context_.workspaces.copy(*start->spec.copy_of, session);
+    start->is_held_up = false;
+    if (!copied) {
+      context_.discard(session);
+      co_return copied.error();
+    }
+  }
+  // What an agent has made of it stays.
+  if (has_worked || start->spec.copy_of) planned->image_home = nullptr;
+  const auto began = std::chrono::steady_clock::now();
   if (has_worked && !context_.options.auto_remove) {
     // The container of the agent before was kept and has the name; create says so if it stays.
     [[maybe_unused]] const auto removed = co_await context_.engine.remove(container_name(session));

@@ -1,5 +1,4 @@
 // Running acp-workspace-helper: as a child process, or as root in a container.
-#include "backend/docker/container_spec.hpp"
 #include "backend/docker/workspaces.hpp"
 #include "backend/process/spawn.hpp"
 #include "base/random_id.hpp"
@@ -16,6 +15,9 @@
 
 namespace relay {
 namespace {
+
+// What acp-workspace-helper ends with when a copy would be larger than allowed.
+constexpr int kTooLarge = 3;
 
 Error helper_failed(std::string reason) {
   while (reason.ends_with('\n')) reason.pop_back();
@@ -45,22 +47,31 @@ std::string program_content(const std::string& path) {
 
 }  // namespace
 
-Task<Result<void>> Workspaces::run_helper(SessionDirectories directories,
-                                          std::vector<std::string> arguments, bool as_root) {
-  if (!as_root || ::geteuid() == 0) {
-    const auto done = co_await run_helper_process(std::move(arguments));
-    co_return done;
-  }
-  for (std::string& argument : arguments) {
-    if (argument.starts_with(directories.root + "/")) {
-      argument.replace(0, directories.root.size(), kHelperDirectory);
-    }
-  }
-  const auto done = co_await run_helper_container(directories.root, std::move(arguments));
-  co_return done;
+Error Workspaces::too_large_to_fork() const {
+  return make_error(ErrorType::kWorkspaceUnavailable, "the session's directories have more than " +
+                                                          std::to_string(options_.max_fork_bytes) +
+                                                          " bytes")
+      .because("a fork in a container gets a copy of its session's workspace and home")
+      .suggest("raise container.max_fork_bytes, or remove what the agent does not need there")
+      .with("limit_bytes", static_cast<std::int64_t>(options_.max_fork_bytes))
+      .with("key", "container.max_fork_bytes");
 }
 
-Task<Result<void>> Workspaces::run_helper_process(std::vector<std::string> arguments) {
+Task<Result<void>> Workspaces::run_helper(HelperTask task, bool as_root) {
+  const bool as_process = !as_root || ::geteuid() == 0;
+  auto running = as_process ? run_helper_process(std::move(task.arguments))
+                            : run_helper_container(std::move(task));
+  const auto ended = co_await std::move(running);
+  if (!ended) co_return ended.error();
+  if (ended->code == 0) co_return Result<void>();
+  if (ended->code == kTooLarge) co_return too_large_to_fork();
+  co_return helper_failed(ended->said.empty()
+                              ? "acp-workspace-helper ended with " + std::to_string(ended->code)
+                              : ended->said);
+}
+
+Task<Result<Workspaces::HelperEnd>> Workspaces::run_helper_process(
+    std::vector<std::string> arguments) {
   SpawnRequest request;
   request.command = options_.helper_program;
   request.args = std::move(arguments);
@@ -86,17 +97,15 @@ Task<Result<void>> Workspaces::run_helper_process(std::vector<std::string> argum
     co_await end.async_wait(asio::posix::stream_descriptor::wait_read, kNoThrow);
   }
   co_await asio::this_coro::throw_if_cancelled(throws);
-  if (how.si_code == CLD_EXITED && how.si_status == 0) co_return Result<void>();
-  co_return helper_failed(said.empty() ? "acp-workspace-helper was ended" : said);
+  if (how.si_code != CLD_EXITED) co_return helper_failed("acp-workspace-helper was ended");
+  co_return HelperEnd{how.si_status, said};
 }
 
-Task<Result<void>> Workspaces::run_helper_container(std::string directory,
-                                                    std::vector<std::string> arguments) {
+Task<Result<Workspaces::HelperEnd>> Workspaces::run_helper_container(HelperTask task) {
   const std::string program = program_content(options_.helper_program);
   if (program.empty()) co_return helper_failed("cannot read " + options_.helper_program);
   const std::string name = "acp-relay-helper-" + random_hex(8);
-  const auto made = co_await engine_.create_container(
-      name, helper_spec(options_, instance_, directory, arguments));
+  const auto made = co_await engine_.create_container(name, helper_spec(options_, instance_, task));
   if (!made) {
     // It may exist nevertheless.
     const auto undone = co_await engine_.remove(name);
@@ -119,8 +128,7 @@ Task<Result<void>> Workspaces::run_helper_container(std::string directory,
   if (!removed) log_.warn("a helper container is left", {{"container", name}});
   if (!ready) co_return ready.error();
   if (!ended) co_return ended.error();
-  if (*ended == 0) co_return Result<void>();
-  co_return helper_failed("acp-workspace-helper ended with " + std::to_string(*ended));
+  co_return HelperEnd{*ended, {}};
 }
 
 }  // namespace relay

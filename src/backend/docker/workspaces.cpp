@@ -1,6 +1,5 @@
 #include "backend/docker/workspaces.hpp"
 
-#include "backend/docker/container_spec.hpp"
 #include "base/random_id.hpp"
 
 #include <cerrno>
@@ -36,6 +35,13 @@ Error unavailable(const std::string& what, const std::string& path, int failure)
   }
   error.suggested_actions.emplace_back("check " + std::string(kKey));
   return error;
+}
+
+Error nothing_to_copy(const SessionId& session) {
+  return make_error(ErrorType::kSessionClosed, "the session's directories are not there any more")
+      .because("they are removed when a session is closed")
+      .suggest("make a session with session/new")
+      .with("session_id", session.value());
 }
 
 Result<void> write_file(const std::string& path, const std::string& content) {
@@ -179,7 +185,7 @@ Task<Result<void>> Workspaces::make(SessionId session, ContainerUser user, Worki
     made = make_and_give(paths, user);  // a moment: nothing that would be worth waiting for
   } else {
     paths.insert(paths.begin(), {"make", std::to_string(user.uid), std::to_string(user.gid)});
-    made = co_await run_helper(directories, std::move(paths), true);
+    made = co_await run_helper({std::move(paths), directories.root, {}}, true);
   }
   if (!made) {
     const auto undone = co_await remove(session);
@@ -191,7 +197,25 @@ Task<Result<void>> Workspaces::make(SessionId session, ContainerUser user, Worki
   co_return made;
 }
 
+// As root, for inside may be what belongs to any user of the container.
+Task<Result<void>> Workspaces::copy(SessionId from, SessionId to) {
+  const SessionDirectories source = session_directories(options_.workspace_base_dir, from);
+  const SessionDirectories target = session_directories(options_.workspace_base_dir, to);
+  if (!is_ours(source)) co_return nothing_to_copy(from);
+  HelperTask task{{"copy", std::to_string(options_.max_fork_bytes), source.workspace,
+                   target.workspace, source.home, target.home},
+                  target.root,
+                  source.root};
+  const auto copy = copies_.insert(copies_.end(), {from});
+  const auto copied = co_await run_helper(std::move(task), true);
+  const bool is_whole = !copy->is_spoilt;
+  copies_.erase(copy);
+  if (copied && !is_whole) co_return nothing_to_copy(from);
+  co_return copied;
+}
+
 Task<Result<void>> Workspaces::remove(SessionId session) {
+  for (Copy& copy : copies_) copy.is_spoilt |= copy.from == session;
   if (!answers()) co_return does_not_answer(options_.workspace_base_dir);
   const SessionDirectories directories = session_directories(options_.workspace_base_dir, session);
   std::error_code failure;
@@ -200,11 +224,11 @@ Task<Result<void>> Workspaces::remove(SessionId session) {
     co_return unavailable("made by someone else, not removed:", directories.root, EPERM);
   }
   const bool own = is_own(directories.workspace) && is_own(directories.home);
-  const std::vector<std::string> arguments{"remove", directories.workspace, directories.home};
-  auto removed = co_await run_helper(directories, arguments, !own);
+  const HelperTask task{{"remove", directories.workspace, directories.home}, directories.root, {}};
+  auto removed = co_await run_helper(task, !own);
   if (!removed && own && ::geteuid() != 0) {
     // Inside may be what belongs to another user of the container.
-    removed = co_await run_helper(directories, arguments, true);
+    removed = co_await run_helper(task, true);
   }
   if (!removed) co_return removed.error();
   const int error = remove_root(directories, session);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "backend/docker/container_options.hpp"
+#include "backend/docker/container_spec.hpp"
 #include "backend/docker/container_user.hpp"
 #include "backend/docker/workspace.hpp"
 #include "base/async.hpp"
@@ -17,6 +18,7 @@
 #include "base/result.hpp"
 #include "engine/client.hpp"
 
+#include <list>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,6 +45,11 @@ class Workspaces {
   // On failure nothing is left, and what was there before is as it was.
   Task<Result<void>> make(SessionId session, ContainerUser user, WorkingDirectory where);
 
+  // Gives the directories of `to`, which are made, what is in those of `from`: at most
+  // container.max_fork_bytes. Errors: session_closed (there are none to copy,
+  // or they are removed meanwhile), workspace_unavailable; then a part may be there.
+  Task<Result<void>> copy(SessionId from, SessionId to);
+
   // A session that has no directory is a success.
   Task<Result<void>> remove(SessionId session);
 
@@ -64,11 +71,20 @@ class Workspaces {
 
  private:
   Result<void> make_root(const SessionDirectories& directories, const SessionId& session) const;
-  Task<Result<void>> run_helper(SessionDirectories directories, std::vector<std::string> arguments,
-                                bool as_root);
-  Task<Result<void>> run_helper_process(std::vector<std::string> arguments);
-  Task<Result<void>> run_helper_container(std::string directory,
-                                          std::vector<std::string> arguments);
+  // How acp-workspace-helper ended: its exit code, and what it said (of a container nothing).
+  struct HelperEnd {
+    int code = 0;
+    std::string said;
+  };
+  Task<Result<void>> run_helper(HelperTask task, bool as_root);
+  Task<Result<HelperEnd>> run_helper_process(std::vector<std::string> arguments);
+  Task<Result<HelperEnd>> run_helper_container(HelperTask task);
+  Error too_large_to_fork() const;
+  // A copy that is under way, and whether what it copies is being removed.
+  struct Copy {
+    SessionId from;
+    bool is_spoilt = false;
+  };
   // What has no marker yet, or no longer, is named so that it is known as this relay's all the
   // same: a relay that is killed in between leaves nothing that its next run would not remove.
   std::string unfinished_suffix() const { return "." + instance_ + ".unfinished"; }
@@ -85,6 +101,7 @@ class Workspaces {
   std::string instance_;
   Logger log_;
   mutable Probe probe_;
+  std::list<Copy> copies_;
 };
 
 }  // namespace relay

@@ -78,8 +78,9 @@ Task<std::string> AcpConnection::initialize(const Frame& request) {
   if (!profile) co_return response(request.id(), profile.error());
   client_ = std::move(*wanted);
   initialized_ = true;
-  const AcpOffer offer{options_.keeps_messages,
-                       to_string(api_.sessions().agents().find(agent_)->backend.isolation())};
+  const AgentEntry& agent = *api_.sessions().agents().find(agent_);
+  const AcpOffer offer{options_.keeps_messages, to_string(agent.backend.isolation()),
+                       agent.options.keeps_home};
   co_return response(request.id(), acp_initialize_result(*profile, offer));
 }
 

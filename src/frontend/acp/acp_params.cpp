@@ -64,8 +64,7 @@ std::string acp_initialize_result(std::string_view agent_result, const AcpOffer&
     sessions =
         offer.keeps_messages ? with_member(sessions, own, "{}") : without_member(sessions, own);
   }
-  if (offer.isolation == "container" || !can_fork(result))
-    sessions = without_member(sessions, "fork");
+  if (!offer.forks || !can_fork(result)) sessions = without_member(sessions, "fork");
   if (offer.isolation == "container") sessions = without_member(sessions, "additionalDirectories");
   offered = with_member(offered, "sessionCapabilities", sessions);
   offered = with_member(offered, "loadSession", offer.keeps_messages ? "true" : "false");

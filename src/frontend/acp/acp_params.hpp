@@ -28,6 +28,7 @@ std::string capabilities_for_agent(std::string_view client_capabilities, bool st
 struct AcpOffer {
   bool keeps_messages = true;  // false: there is no log, so nothing to list, load or delete
   std::string_view isolation;
+  bool forks = true;  // where the agent can
 };
 // The agent's answer to `initialize` with what the relay does itself for every agent, and without
 // what it does not carry.

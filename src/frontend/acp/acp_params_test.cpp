@@ -95,26 +95,25 @@ TEST(AcpInitializeResult, DoesNotOfferWhatItDoesNotCarry) {
   const char* const agent =
       R"({"agentCapabilities":{"sessionCapabilities":{"fork":{},"additionalDirectories":{}}}})";
   const std::string contained = acp_initialize_result(agent, {true, "container"});
-  EXPECT_THAT(contained, Not(HasSubstr("fork")));
   EXPECT_THAT(contained, Not(HasSubstr("additionalDirectories")));
   EXPECT_THAT(acp_initialize_result(agent, {true, "process"}), HasSubstr("additionalDirectories"));
 }
 
 TEST(AcpInitializeResult, OffersForksOfAgentsThatFindTheirSessionsAgain) {
-  const auto offers_fork = [](const char* agent, const char* isolation) {
-    return acp_initialize_result(agent, {true, isolation}).find("fork") != std::string::npos;
+  const auto offers_fork = [](const char* agent, bool forks = true) {
+    return acp_initialize_result(agent, {true, "container", forks}).find("fork") !=
+           std::string::npos;
   };
   const char* const able =
       R"({"agentCapabilities":{"sessionCapabilities":{"fork":{},"resume":{}}}})";
   const char* const loads =
       R"({"agentCapabilities":{"loadSession":true,"sessionCapabilities":{"fork":{}}}})";
-  EXPECT_TRUE(offers_fork(able, "process"));
-  EXPECT_TRUE(offers_fork(loads, "process"));
-  EXPECT_FALSE(offers_fork(able, "container"));
-  EXPECT_FALSE(
-      offers_fork(R"({"agentCapabilities":{"sessionCapabilities":{"fork":{}}}})", "process"))
+  EXPECT_TRUE(offers_fork(able));
+  EXPECT_TRUE(offers_fork(loads));
+  EXPECT_FALSE(offers_fork(able, false));
+  EXPECT_FALSE(offers_fork(R"({"agentCapabilities":{"sessionCapabilities":{"fork":{}}}})"))
       << "in another process of it nothing would be left to fork";
-  EXPECT_FALSE(offers_fork(R"({"agentCapabilities":{"loadSession":true}})", "process"));
+  EXPECT_FALSE(offers_fork(R"({"agentCapabilities":{"loadSession":true}})"));
 }
 
 TEST(AcpFork, PassesTheParamsOnAsTheyAre) {
