@@ -51,6 +51,20 @@ def test_workspaces_of_any_owner(make_unprivileged, user, uid):
     relay.wait_until_empty()
 
 
+def test_a_fork_gets_what_belongs_to_others(make_unprivileged):
+    relay = make_unprivileged({"command": ["/bin/acp-demo-agent", "--state", "/home/agent/state"]})
+    client = relay.http()
+    parent = client.new("/workspace")
+    client.prompt_text(parent, "/write kept.txt x")
+    child = client.result("session/fork", sessionId=parent)["sessionId"]
+    facts = os.stat(relay.base / child / "workspace" / "kept.txt")
+    assert (facts.st_uid, facts.st_gid) == (1000, 1000)
+    assert client.prompt_text(child, "/recall") == "/write kept.txt x\n/recall\n"
+    for session in (parent, child):
+        client.result("session/close", sessionId=session)
+    relay.wait_until_empty()
+
+
 def test_a_new_home_has_what_the_image_has_there(make_unprivileged, settings_image):
     relay = make_unprivileged({"image": settings_image})
     client = relay.websocket()

@@ -66,7 +66,12 @@ TEST(WorkspaceHelper, SaysHowItIsCalled) {
                                             {"make", "-1", "0", path},
                                             {"make", "-0", "0", path},
                                             {"make", "0", "4294967295", path},
-                                            {"make", "1x", "0", path}};
+                                            {"make", "1x", "0", path},
+                                            {"copy"},
+                                            {"copy", "9", path},
+                                            {"copy", "x", path, path},
+                                            {"copy", "-1", path, path},
+                                            {"copy", "9", path, path, path}};
   for (const auto& arguments : cases) {
     const Ended ended = helper(arguments);
     EXPECT_EQ(ended.code, 2);
@@ -124,6 +129,77 @@ TEST(WorkspaceHelper, RemovesWhatIsThereAndIsContentWithNothing) {
   const Ended ended = helper({"remove", directory / "a", directory / "missing", directory / "b/"});
   EXPECT_EQ(ended.code, 0) << ended.errors;
   EXPECT_TRUE(fs::is_empty(directory.path()));
+}
+
+std::vector<std::string> copy(const TestDirectory& directory, std::uint64_t most = 1u << 30) {
+  fs::create_directories(directory / "to");
+  return {"copy", std::to_string(most), directory / "from", directory / "to"};
+}
+
+std::string content(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST(WorkspaceHelper, CopiesIntoWhatIsThereAndKeepsThat) {
+  const TestDirectory directory;
+  directory.write("from/both/theirs", "theirs");
+  directory.write("from/both/file", "theirs");
+  directory.write("from/place", "theirs");
+  directory.write("to/both/file", "mine");
+  fs::create_directories(directory / "to/place");
+  fs::create_symlink(directory.path(), directory / "from/link");
+  const Ended ended = helper(copy(directory));
+  EXPECT_EQ(ended.code, 0) << ended.errors;
+  EXPECT_EQ(content(directory / "to/both/theirs"), "theirs");
+  EXPECT_EQ(content(directory / "to/both/file"), "mine");
+  EXPECT_TRUE(fs::is_directory(directory / "to/place"));
+  EXPECT_EQ(fs::read_symlink(directory / "to/link"), directory.path());
+  EXPECT_EQ(helper({"copy", "9", directory / "missing", directory / "to"}).code, 0);
+}
+
+TEST(WorkspaceHelper, FollowsNoLinkOnEitherSideOfACopy) {
+  const TestDirectory directory;
+  directory.write("outside/secret", "secret");
+  directory.write("from/inner/file", "x");
+  fs::create_directory_symlink(directory / "outside", directory / "from/leads");
+  fs::create_directories(directory / "to");
+  fs::create_directory_symlink(directory / "outside", directory / "to/inner");
+  EXPECT_EQ(helper(copy(directory)).code, 0);
+  EXPECT_FALSE(directory.has("outside/file"));
+  EXPECT_TRUE(fs::is_symlink(directory / "to/leads"));
+  fs::create_directory_symlink(directory / "outside", directory / "root");
+  EXPECT_EQ(helper({"copy", "99999", directory / "root", directory / "to"}).code, 1);
+  EXPECT_EQ(helper({"copy", "99999", directory / "from", directory / "root"}).code, 1);
+}
+
+// 1 MiB of data, its block, and the block of an empty file.
+TEST(WorkspaceHelper, CopiesNoMoreThanItMay) {
+  const TestDirectory directory;
+  directory.write("from/data", std::string(1u << 20, 'x'));
+  directory.write("from/empty", "");
+  struct stat facts = {};
+  ASSERT_EQ(::stat((directory / "from/data").c_str(), &facts), 0);
+  const auto needed = static_cast<std::uint64_t>(facts.st_blocks) * 512 + 2 * 4096;
+  EXPECT_EQ(helper(copy(directory, needed)).code, 0);
+  EXPECT_EQ(content(directory / "to/data"), content(directory / "from/data"));
+  fs::remove_all(directory / "to");
+  const Ended ended = helper(copy(directory, needed - 1));
+  EXPECT_EQ(ended.code, 3);
+  EXPECT_NE(ended.errors.find("File too large"), std::string::npos) << ended.errors;
+}
+
+TEST(WorkspaceHelper, CopiesNoTreeThatIsTooDeep) {
+  const TestDirectory directory;
+  std::string path = directory / "from";
+  for (int level = 0; level < 200; ++level) path += "/d";
+  fs::create_directories(path);
+  EXPECT_EQ(helper(copy(directory)).code, 0);
+  EXPECT_TRUE(fs::is_directory((directory / "to") + path.substr((directory / "from").size())));
+  fs::create_directories(path + "/d");
+  const Ended ended = helper(copy(directory));
+  EXPECT_EQ(ended.code, 1);
+  EXPECT_NE(ended.errors.find("symbolic links"), std::string::npos) << ended.errors;
 }
 
 TEST(WorkspaceHelper, RemovesATreeOfAnyDepth) {
