@@ -149,25 +149,9 @@ def test_no_link_of_the_agent_leads_the_relay_elsewhere(relay, tmp_path):
     assert (relay.host_workspace(made["sessionId"]) / "below" / "deeper").is_dir()
 
 
-def test_what_a_killed_relay_had_begun_is_gone(relay):
-    client = relay.http()
-    parent = client.new("/workspace")
-    tree = relay.host_workspace(parent)
-    for number in range(30_000):
-        (tree / str(number)).touch()
-    with contextlib.closing(relay.websocket()) as socket:
-        socket.start("session/fork", {"sessionId": parent})
-        wait_until(lambda: len(relay.directories()) == 2, "the directories of the fork")
-        os.kill(relay.process.pid, signal.SIGKILL)
-    relay.process.wait()
-    relay.start()
-    assert relay.directories() == [parent]
-    client = relay.http()
-    assert [one["id"] for one in client.result("session/list")["sessions"]] == [parent]
-    assert client.prompt_text(parent, "goes on") == "goes on"
-
-
-def test_a_session_that_is_closed_meanwhile_leaves_no_half_fork(relay):
+@pytest.fixture
+def forking(relay):
+    """(client, session, socket, request): a fork of the session is being copied."""
     client = relay.http()
     parent = client.new("/workspace")
     tree = relay.host_workspace(parent)
@@ -176,8 +160,32 @@ def test_a_session_that_is_closed_meanwhile_leaves_no_half_fork(relay):
     with contextlib.closing(relay.websocket()) as socket:
         asked = socket.start("session/fork", {"sessionId": parent})
         wait_until(lambda: len(relay.directories()) == 2, "the directories of the fork")
-        client.result("session/close", sessionId=parent)
-        refused = socket.answer(asked)["error"]["data"]
+        yield client, parent, socket, asked
+
+
+def test_what_a_killed_relay_had_begun_is_gone(relay, forking):
+    _, parent, _, _ = forking
+    os.kill(relay.process.pid, signal.SIGKILL)
+    relay.process.wait()
+    relay.start()
+    assert relay.directories() == [parent]
+    client = relay.http()
+    assert [one["id"] for one in client.result("session/list")["sessions"]] == [parent]
+    assert client.prompt_text(parent, "goes on") == "goes on"
+
+
+def test_a_session_that_is_closed_meanwhile_leaves_no_half_fork(relay, forking):
+    client, parent, socket, asked = forking
+    client.result("session/close", sessionId=parent)
+    refused = socket.answer(asked)["error"]["data"]
     assert refused["error_type"] == "session_closed" and "directories" in refused["explanation"]
     wait_until(lambda: relay.directories() == [], lambda: f"{relay.directories()}")
     assert [one["id"] for one in client.result("session/list")["sessions"]] == [parent]
+
+
+def test_a_client_that_leaves_meanwhile_leaves_nothing(relay, forking):
+    client, parent, socket, _ = forking
+    socket.close()
+    wait_until(lambda: relay.directories() == [parent], lambda: f"{relay.directories()}")
+    assert [one["id"] for one in client.result("session/list")["sessions"]] == [parent]
+    assert client.prompt_text(fork(client, parent), "goes on") == "goes on"

@@ -185,7 +185,8 @@ Task<Result<void>> Workspaces::make(SessionId session, ContainerUser user, Worki
     made = make_and_give(paths, user);  // a moment: nothing that would be worth waiting for
   } else {
     paths.insert(paths.begin(), {"make", std::to_string(user.uid), std::to_string(user.gid)});
-    made = co_await run_helper({std::move(paths), directories.root, {}}, true);
+    HelperTask task{std::move(paths), directories.root, {}};
+    made = co_await run_helper(std::move(task), true);
   }
   if (!made) {
     const auto undone = co_await remove(session);
