@@ -4,8 +4,8 @@
     tools/check_includes.py [SOURCE_ROOT]     default: the project this script lies in
 
 The release compiles the files of a folder as one, so that a file may live on its neighbour's includes and
-nobody sees it before another compiler does. Looked at are types, aliases and constants that exactly one header
-declares.
+nobody sees it before another compiler does; and on what its neighbour keeps for itself. Looked at are types, aliases
+and constants that exactly one file declares.
 """
 import collections
 import pathlib
@@ -23,21 +23,30 @@ GIVEN = re.compile(r"^(?:(?:struct|class|enum class|enum) (?:\[\[\w+\]\] )?(\w+)
                    r"(?:inline )?constexpr [^\n;{}()]*?\b(k[A-Z]\w*))", re.M)
 AHEAD = re.compile(r"\b(?:struct|class|enum class) \w+;")
 # Members, parameters of templates, announcements and test suites are a file's own names, too.
-OWN = re.compile(r"\b(?:struct|class|enum class|enum|typename|using) (?:\[\[\w+\]\] )?(\w+)|\bTEST\((\w+)|"
-                 r"\b(?:constexpr|const) [^\n;{}()]*?\b(k[A-Z]\w*)|\b(k[A-Z]\w*)(?= *(?:= *\w+ *)?[,}])")
+OWN = re.compile(r"\b(?:struct|class|enum class|enum|typename|using) (?:\[\[\w+\]\] )?(?:\w+::)*(\w+)|\bTEST\((\w+)|"
+                 r"\b(?:constexpr|const) [^\n;{}()]*?\b(k[A-Z]\w*)")
+ENUM = re.compile(r"\benum(?: class)? \w+[^{;]*\{([^}]*)\}")
+
+
+def folder(path):
+    return path.rpartition("/")[0]
 
 
 def names(pattern, text):
     return {name for found in pattern.findall(text) for name in found if name}
 
 
+def declared(text):
+    """All that the file has a name of its own for."""
+    return names(OWN, text) | {name for body in ENUM.findall(text) for name in NAME.findall(body)}
+
+
 def owners(texts):
-    """{name: header} of what one header gives and no other file declares in any way."""
+    """{name: file} of what one file gives and no other declares in any way."""
     homes, declaring = {}, collections.defaultdict(set)
     for path, text in texts.items():
-        if path.endswith(".hpp"):
-            homes.update({name: path for name in names(GIVEN, text)})
-        for name in names(OWN, AHEAD.sub("", text)):
+        homes.update({name: path for name in names(GIVEN, text)})
+        for name in declared(AHEAD.sub("", text)):
             declaring[name].add(path)
     return {name: path for name, path in homes.items() if declaring[name] <= {path}}
 
@@ -56,14 +65,16 @@ def check(raw):
     """Problems of the files in {path: text}; the paths are those that includes name."""
     texts = {path: IGNORED.sub(" ", text) for path, text in raw.items()}
     # A file beside it may be named without its folder.
-    includes = {path: [name if name in raw else f"{path.rpartition('/')[0]}/{name}"
+    includes = {path: [name if name in raw else f"{folder(path)}/{name}"
                        for name in INCLUDE.findall(text)] for path, text in raw.items()}
     homes = owners(texts)
     for path, text in sorted(texts.items()):
         near = reached(path, includes)
-        for name in sorted(set(NAME.findall(text)) - names(OWN, text)):
-            if name in homes and homes[name] not in near:
-                yield f"{path}: uses {name} and does not include {homes[name]}"
+        for name in sorted(set(NAME.findall(text)) - declared(text)):
+            home = homes.get(name, path)
+            # What is no header is compiled with its neighbours alone.
+            if home not in near and (home.endswith(".hpp") or folder(home) == folder(path)):
+                yield f"{path}: uses {name} and does not include {home}"
 
 
 def sources(root, folders):

@@ -61,7 +61,7 @@ void add_container_keys(std::vector<Key>& keys) {
      "The user's home: keep is a directory of the session on the host, which begins with what the "
      "image has there (8 MiB at most), tmpfs is memory, empty at the start and gone with the "
      "container, image is what the image has there.");
-  at("max_fork_bytes", &C::max_fork_bytes, size<std::uint64_t>(kMi, 1024 * kTi),
+  at("max_fork_bytes", &C::max_fork_bytes, size<std::uint64_t>(1u << 20, 1024 * kTi),
      "session/fork is refused for a session whose workspace and home take more, since a fork gets "
      "a copy of them; a file or directory counts as 4 KiB more than its data.");
   at("runtime", &C::runtime, text(),

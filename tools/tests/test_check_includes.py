@@ -40,6 +40,11 @@ def test_a_name_of_two_headers_tells_nothing():
                                       "session/user.cpp": "Place place;\n"})) == []
 
 
+def test_reports_what_a_neighbour_keeps_for_itself():
+    files = {"config/keys.cpp": "namespace {\nconstexpr int kMany = 9;\n}\n", "config/more.cpp": "int many = kMany;\n"}
+    assert list(check_includes.check(files)) == ["config/more.cpp: uses kMany and does not include config/keys.cpp"]
+
+
 def test_members_belong_to_their_class():
     header = {"session/log.hpp": "class Log {\n  struct Entry {\n  };\n};\n"}
     assert list(check_includes.check({**header, "session/log.cpp": '#include "session/log.hpp"\nLog::Entry e;\n'})) == []
