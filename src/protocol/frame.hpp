@@ -49,7 +49,7 @@ struct Envelope {
   Span prompt;      // its value: JSON text
   // JSON texts of strings that name a session: values of keys `sessionId` and `...SessionId` at any
   // depth, and every other string that equals FrameLimits::watched_id or looks like a relay session
-  // id.
+  // id; the message's own id and method are none.
   boost::container::small_vector<Span, 2> session_references;
 };
 

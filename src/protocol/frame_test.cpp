@@ -170,6 +170,19 @@ TEST(Frame, FindsAWatchedIdInAnyString) {
   EXPECT_THAT(references(*frame), testing::ElementsAre("\"agent-session-0001\""));
 }
 
+TEST(Frame, FindsNoSessionInItsMethodAndId) {
+  FrameLimits limits;
+  limits.watched_id = "\"agent-session-0001\"";
+  for (const char* text :
+       {R"({"jsonrpc":"2.0","method":"agent-session-0001","params":[]})",
+        R"({"jsonrpc":"2.0","id":"agent-session-0001","method":"m"})",
+        R"({"jsonrpc":"2.0","id":"sess_00112233445566778899aabbccddeeff","result":1})"}) {
+    const auto frame = parse(text, limits);
+    ASSERT_TRUE(frame) << text;
+    EXPECT_TRUE(references(*frame).empty()) << text;
+  }
+}
+
 TEST(Frame, FindsRelaySessionIds) {
   const auto frame = parse(
       R"({"jsonrpc":"2.0","method":"m","params":{"list":["sess_00112233445566778899aabbccddeeff"]}})");

@@ -23,7 +23,14 @@ std::string_view trimmed(std::string_view text) {
 enum class Outcome { kGood, kNotJson, kTooDeep };
 
 // Where a value stands, which decides what is noted of it.
-enum class Place { kElsewhere, kParams };
+// kEnvelope: a member that JSON-RPC itself has, which names no session whatever it is.
+enum class Place { kElsewhere, kParams, kEnvelope };
+
+Place place_of(std::string_view member) {
+  if (member == "params") return Place::kParams;
+  const bool is_own = member == "method" || member == "id" || member == "jsonrpc";
+  return is_own ? Place::kEnvelope : Place::kElsewhere;
+}
 
 class Walk {
  public:
@@ -42,7 +49,7 @@ class Walk {
       case '"': {
         ondemand::raw_json_string consumed;
         if (value.get_raw_json_string().get(consumed)) return Outcome::kNotJson;
-        note_string(span(trimmed(token)), key);
+        if (place != Place::kEnvelope) note_string(span(trimmed(token)), key);
         return Outcome::kGood;
       }
       default:
@@ -275,8 +282,7 @@ tl::expected<Envelope, FrameError> walk_document(ondemand::document& document,
       return tl::unexpected(explain(Outcome::kNotJson, limits));
     }
     const std::string_view token = trimmed(value.raw_json_token());
-    const Place place = name == "params" ? Place::kParams : Place::kElsewhere;
-    const Outcome outcome = walk.value(value, 1, place, {});
+    const Outcome outcome = walk.value(value, 1, place_of(name), {});
     if (outcome != Outcome::kGood) return tl::unexpected(explain(outcome, limits));
     const std::string_view whole = walk.whole(token);
     if (whole.empty()) return tl::unexpected(explain(Outcome::kNotJson, limits));
