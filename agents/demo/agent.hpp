@@ -47,6 +47,7 @@ class Agent {
   // Sessions (session_methods.cpp).
   bool handle_session_request(std::string_view id, std::string_view method, const Object& params);
   void new_session(std::string_view id, const Object& params);
+  void begin(std::string_view id, Session session);
   void load_session(std::string_view id, const Object& params, bool replay);
   void fork_session(std::string_view id, const Object& params);
   // The session the params name, open or not; otherwise answers the request and gives null.

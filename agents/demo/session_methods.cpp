@@ -77,6 +77,11 @@ void Agent::new_session(std::string_view id, const Object& params) {
   Session session;
   session.id = make_session_id();
   session.cwd = std::move(cwd);
+  begin(id, std::move(session));
+}
+
+// A session that the request has made.
+void Agent::begin(std::string_view id, Session session) {
   session.touch();
   if (!options_.state.empty()) save_session(options_.state, session);
   Object result = session_state(session);
@@ -117,13 +122,7 @@ void Agent::fork_session(std::string_view id, const Object& params) {
   session.is_open = true;
   session.has_helper = false;
   session.turn.reset();
-  save_session(options_.state, session);
-  Object result = session_state(session);
-  result["sessionId"] = session.id;
-  respond(id, json::serialize(result));
-  update(session.id, commands_update());
-  std::string key = session.id;
-  sessions_.emplace(std::move(key), std::move(session));
+  begin(id, std::move(session));
 }
 
 void Agent::load_session(std::string_view id, const Object& params, bool replay) {

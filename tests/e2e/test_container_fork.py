@@ -10,6 +10,7 @@ from harness.acp_client import open_client
 from harness.acp_endpoint import TRANSPORTS, acp_url
 from harness.deadline import wait_until
 from harness.http_client import RelayError
+from harness.processes import command_line, descendants
 
 STATEFUL = ["/bin/acp-demo-agent", "--state", "/home/agent/state"]
 FORKED = {"cwd": "/workspace", "mcpServers": []}
@@ -149,9 +150,15 @@ def test_no_link_of_the_agent_leads_the_relay_elsewhere(relay, tmp_path):
     assert (relay.host_workspace(made["sessionId"]) / "below" / "deeper").is_dir()
 
 
+def copying(relay):
+    """The helper that copies, or None."""
+    return next((pid for pid, _ in descendants(relay.process.pid) if "copy" in command_line(pid)), None)
+
+
 @pytest.fixture
-def forking(relay):
-    """(client, session, socket, request): a fork of the session is being copied."""
+def forking(make_container_relay):
+    """(relay, client, session, socket, request, go on): a fork is being copied, and stands still until go on()."""
+    relay = make_container_relay({"command": STATEFUL, "max_concurrent_starts": 1})
     client = relay.http()
     parent = client.new("/workspace")
     tree = relay.host_workspace(parent)
@@ -159,12 +166,20 @@ def forking(relay):
         (tree / str(number)).touch()
     with contextlib.closing(relay.websocket()) as socket:
         asked = socket.start("session/fork", {"sessionId": parent})
-        wait_until(lambda: len(relay.directories()) == 2, "the directories of the fork")
-        yield client, parent, socket, asked
+        helper = wait_until(lambda: copying(relay), "the copy")
+        os.kill(helper, signal.SIGSTOP)
+
+        def go_on():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(helper, signal.SIGCONT)
+        try:
+            yield relay, client, parent, socket, asked, go_on
+        finally:
+            go_on()
 
 
-def test_what_a_killed_relay_had_begun_is_gone(relay, forking):
-    _, parent, _, _ = forking
+def test_what_a_killed_relay_had_begun_is_gone(forking):
+    relay, _, parent, _, _, _ = forking
     os.kill(relay.process.pid, signal.SIGKILL)
     relay.process.wait()
     relay.start()
@@ -174,18 +189,27 @@ def test_what_a_killed_relay_had_begun_is_gone(relay, forking):
     assert client.prompt_text(parent, "goes on") == "goes on"
 
 
-def test_a_session_that_is_closed_meanwhile_leaves_no_half_fork(relay, forking):
-    client, parent, socket, asked = forking
+def test_a_session_that_is_closed_meanwhile_leaves_no_half_fork(forking):
+    relay, client, parent, socket, asked, go_on = forking
     client.result("session/close", sessionId=parent)
+    go_on()
     refused = socket.answer(asked)["error"]["data"]
     assert refused["error_type"] == "session_closed" and "directories" in refused["explanation"]
     wait_until(lambda: relay.directories() == [], lambda: f"{relay.directories()}")
     assert [one["id"] for one in client.result("session/list")["sessions"]] == [parent]
 
 
-def test_a_client_that_leaves_meanwhile_leaves_nothing(relay, forking):
-    client, parent, socket, _ = forking
+def test_a_client_that_leaves_meanwhile_leaves_nothing(forking):
+    relay, client, parent, socket, _, go_on = forking
     socket.close()
+    go_on()
     wait_until(lambda: relay.directories() == [parent], lambda: f"{relay.directories()}")
     assert [one["id"] for one in client.result("session/list")["sessions"]] == [parent]
     assert client.prompt_text(fork(client, parent), "goes on") == "goes on"
+
+
+def test_others_start_while_a_fork_is_copied(forking):
+    _, client, parent, socket, asked, go_on = forking
+    assert client.prompt_text(client.new("/workspace"), "meanwhile") == "meanwhile"
+    go_on()
+    assert socket.answer(asked)["result"]["sessionId"] != parent

@@ -169,3 +169,16 @@ def test_an_agent_that_can_not_is_not_offered_as_one_that_can(make_relay):
         client.result("session/fork", sessionId=parent)
     assert refused.value.code == -32601
     assert len(relay.agents()) == 1 and len(client.result("session/list")["sessions"]) == 1
+
+
+def test_what_is_secret_of_a_request_is_not_kept(make_relay, config):
+    relay = make_relay({**config, "agent": {**config["agent"], "client_env": ["API_KEY"]}})
+    client = relay.http()
+    parent = client.new(relay.workspace)
+    server = {"name": "m", "command": "/m", "args": [], "env": [{"name": "K", "value": "canary-of-server"}]}
+    child = client.result("session/fork", sessionId=parent, env={"API_KEY": "canary-of-env"},
+                          mcpServers=[server])["sessionId"]
+    assert "API_KEY=canary-of-env" in client.prompt_text(child, "/env"), "the agent has it"
+    asked = [one for one in client.result("session/history", sessionId=child)["messages"]
+             if one["method"] == "session/fork"]
+    assert len(asked) == 1 and "canary" not in asked[0]["rawMessage"] and "canary" not in relay.log_text()

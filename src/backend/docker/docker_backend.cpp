@@ -22,6 +22,9 @@ constexpr std::chrono::seconds kShutDownLimit(5);
 // How long a session that goes on waits for the container of its agent before to go.
 constexpr std::chrono::seconds kPredecessorLimit(20);
 
+// The disk does no more in the same time when it is asked for more.
+constexpr std::size_t kCopiesAtOnce = 2;
+
 Error nobody_waits() {
   return make_error(ErrorType::kSessionClosed, "nobody waits for the agent any more");
 }
@@ -82,6 +85,7 @@ Task<Result<std::unique_ptr<DockerBackend>>> DockerBackend::open(DockerHost& hos
 DockerBackend::DockerBackend(DockerHost& host, ContainerOptions options, Logger log)
     : context_(host, std::move(options), std::move(log)),
       probing_(host.executor, 1),
+      copying_(host.executor, kCopiesAtOnce),
       retrying_(host.executor, [this](const std::string& task, std::exception_ptr) {
         context_.log.error("a task of the container backend failed", {{"task", task}});
       }) {}
@@ -155,8 +159,11 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(std::shared_
     co_return planned.error();
   }
   start->is_held_up = true;
-  const StartLimiter::Slot slot = co_await context_.host.starts.take();
+  std::optional<StartLimiter::Slot> slot;
+  auto first = co_await context_.host.starts.take();
+  slot.emplace(std::move(first));
   start->is_held_up = false;
+  auto began = std::chrono::steady_clock::now();
   if (start->abandoned) {
     context_.depart(session);
     co_return nobody_waits();
@@ -172,18 +179,21 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(std::shared_
     context_.depart(session);
     co_return made.error();
   }
-  if (start->spec.copy_of) {
+  if (start->spec.copy_of) {  // which may take long: others start meanwhile
     start->is_held_up = true;
-    const auto copied = co_await context_.workspaces.copy(*start->spec.copy_of, session);
-    start->is_held_up = false;
+    slot.reset();
+    const auto copied = co_await copy_directories(start);
     if (!copied) {
       context_.discard(session);
       co_return copied.error();
     }
+    auto second = co_await context_.host.starts.take();
+    slot.emplace(std::move(second));
+    start->is_held_up = false;
+    began = std::chrono::steady_clock::now();
   }
   // What an agent has made of it stays.
   if (has_worked || start->spec.copy_of) planned->image_home = nullptr;
-  const auto began = std::chrono::steady_clock::now();
   if (has_worked && !context_.options.auto_remove) {
     // The container of the agent before was kept and has the name; create says so if it stays.
     [[maybe_unused]] const auto removed = co_await context_.engine.remove(container_name(session));
@@ -196,6 +206,14 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(std::shared_
   std::unique_ptr<Agent> agent =
       std::make_unique<DockerAgent>(std::move(*container), where.inside, began);
   co_return std::move(agent);
+}
+
+Task<Result<void>> DockerBackend::copy_directories(std::shared_ptr<Start> start) {
+  const StartLimiter::Slot slot = co_await copying_.take();
+  if (start->abandoned) co_return nobody_waits();
+  const auto copied = co_await context_.workspaces.copy(*start->spec.copy_of, start->spec.session);
+  if (copied && start->abandoned) co_return nobody_waits();
+  co_return copied;
 }
 
 // An agent that goes on with a session works where the one before it did.

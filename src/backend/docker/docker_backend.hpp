@@ -63,6 +63,7 @@ class DockerBackend final : public AgentBackend {
   Task<void> run_next_start(std::shared_ptr<Start> start);
   Task<Result<std::unique_ptr<Agent>>> start_container(std::shared_ptr<Start> start);
   Task<Result<void>> make_directories(LaunchSpec spec, ContainerUser user, WorkingDirectory where);
+  Task<Result<void>> copy_directories(std::shared_ptr<Start> start);
   Task<Result<ContainerPlan>> plan(LaunchSpec spec);
   Task<Result<std::shared_ptr<AttachedContainer>>> create_and_start(const ContainerPlan& plan);
   Task<Result<void>> fill_home(std::string container, const ContainerPlan& plan);
@@ -84,6 +85,7 @@ class DockerBackend final : public AgentBackend {
   // Of the image that was used last: an image does not change under its id.
   std::optional<ImageInside> inside_;
   StartLimiter probing_;  // one at a time
+  StartLimiter copying_;  // directories of forks
   std::shared_ptr<Event> pulling_;
   // Sessions whose directories could not be removed: tried again until they are gone.
   std::set<SessionId> left_;

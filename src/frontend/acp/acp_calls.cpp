@@ -111,7 +111,7 @@ Task<void> AcpConnection::open_session(const Frame& frame) {
     refuse(frame, session.error());
     co_return;
   }
-  present(*session, frame);
+  present(*session, frame, {});
 }
 
 Task<void> AcpConnection::fork_session(const Frame& frame) {
@@ -126,11 +126,13 @@ Task<void> AcpConnection::fork_session(const Frame& frame) {
     refuse(frame, session.error(), frame.session_id());
     co_return;
   }
-  present(*session, frame);
+  present(*session, frame, frame.session_id());
 }
 
-// What was made for the request, and all that it has said by itself.
-void AcpConnection::present(const std::shared_ptr<Session>& session, const Frame& frame) {
+// What was made for the request, and all that it has said by itself. `asked` is the session that
+// the request is about.
+void AcpConnection::present(const std::shared_ptr<Session>& session, const Frame& frame,
+                            std::string_view asked) {
   forget_closed();
   const std::string result = acp_session_result(*session);
   Attachment attachment;
@@ -140,7 +142,7 @@ void AcpConnection::present(const std::shared_ptr<Session>& session, const Frame
     attachment.answer = {text, session->opened_at(), DeliveryKind::kResponse};
     attachment.answer_at = session->opened_at();
   } else {
-    answer(frame, result, frame.session_id());
+    answer(frame, result, asked);
   }
   const auto attached = attach(session, std::move(attachment), AttachedSessions::Chosen::kYes);
   if (!attached && streams_.are_one()) refuse(frame, attached.error());

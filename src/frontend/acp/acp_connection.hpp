@@ -98,7 +98,7 @@ class AcpConnection {
   Answer log_in(std::string params);
   Task<void> open_session(const Frame& frame);
   Task<void> fork_session(const Frame& frame);
-  void present(const std::shared_ptr<Session>& session, const Frame& frame);
+  void present(const std::shared_ptr<Session>& session, const Frame& frame, std::string_view asked);
   Task<void> return_to_session(const Frame& frame);
   Task<Result<std::shared_ptr<Session>>> revive(const AcpReturn& request, const Frame& frame);
   Task<Result<std::string>> resume_result(std::shared_ptr<Session> session, AcpReturn request);
