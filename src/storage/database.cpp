@@ -32,6 +32,17 @@ Result<std::int64_t> Database::number(const std::string& sql) {
   return statement->column_number(0);
 }
 
+bool Database::refuses_the_row() const {
+  switch (error_code() & 0xff) {
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+    case SQLITE_TOOBIG:
+      return true;
+    default:
+      return false;
+  }
+}
+
 int Database::error_code() const { return sqlite3_extended_errcode(handle_.get()); }
 
 std::string Database::error_text() const {

@@ -29,6 +29,8 @@ class Database {
   int error_code() const;
   std::string error_text() const;
   Error error(std::string what) const;
+  // The latest failure belongs to one row and would come back with every attempt.
+  bool refuses_the_row() const;
 
   // Whether closing moves the write-ahead log into the file, or leaves a database that must not be
   // touched as it is.

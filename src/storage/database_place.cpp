@@ -84,7 +84,7 @@ Result<std::unique_ptr<MessageStore>> DatabasePlace::restore(MessageStore& store
   }
   auto database = open_database(path_, durability_);
   if (!database) return std::move(database.error());
-  auto restored = MessageStore::make(std::move(*database));
+  auto restored = MessageStore::make(std::move(*database), path_, durability_);
   if (!restored) return explained(std::move(restored.error()), path_);
   (*restored)->go_on_from(store);
   remember();

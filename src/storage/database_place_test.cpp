@@ -42,12 +42,16 @@ class DatabasePlaceTest : public LogTest {
   }
   // A killed relay writes nothing at its end; what is at the path is what it leaves.
   std::vector<Sequence> stored() {
-    const std::string copy = directory_.file("read.db");
-    for (const std::string suffix : {"", "-wal"}) {
-      std::error_code ignored;
-      fs::copy_file(path_ + suffix, copy + suffix, fs::copy_options::overwrite_existing, ignored);
+    const TemporaryDirectory copy;
+    std::vector<std::string> suffixes{"", "-wal"};
+    for (const std::uint32_t number : journal_segments(path_)) {
+      suffixes.push_back(journal_path("", number));
     }
-    const auto log = open(copy);
+    for (const std::string& suffix : suffixes) {
+      std::error_code ignored;
+      fs::copy_file(path_ + suffix, copy.file("read.db") + suffix, ignored);
+    }
+    const auto log = open(copy.file("read.db"));
     auto found = sequences(history(*log, "s"));
     return found;
   }
@@ -87,6 +91,19 @@ TEST_F(DatabasePlaceTest, PutsBackWhatWasDeletedBeforeTheEnd) {
   EXPECT_EQ(log_->instance_id(), instance);
   EXPECT_EQ(log_->run(), 2);
   EXPECT_THAT(sequences(history(*log_, "s")), ElementsAre(1));
+}
+
+TEST_F(DatabasePlaceTest, PutsBackTheJournalAlone) {
+  const std::string first = path_ + ".journal.1";
+  fs::remove(first);
+  Sequence next = 2;
+  EXPECT_TRUE(eventually([&] {
+    record(next++);
+    return fs::exists(first);
+  }));
+  record(next++);
+  EXPECT_EQ(stored().size(), static_cast<std::size_t>(next - 1));
+  EXPECT_TRUE(log_->status().writable);
 }
 
 TEST_F(DatabasePlaceTest, MovesADatabaseOfARelayAside) {
@@ -139,9 +156,12 @@ TEST_F(DatabasePlaceTest, LeavesThePathToARelayThatHasTakenIt) {
   }));
   EXPECT_THAT(log_->status().last_error, HasSubstr("in use by process"));
   EXPECT_TRUE(find(*second, "other"));
+  second->record(SessionId("other"), message_record(1, "of the other"));
   second.reset();
   wait_for(log_->flush());
   EXPECT_EQ(stored().size(), static_cast<std::size_t>(next - 1));
+  EXPECT_EQ(history(*open(path_ + ".replaced"), "other").messages.at(0).body.view(),
+            "of the other");
 }
 
 }  // namespace

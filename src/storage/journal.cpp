@@ -16,10 +16,13 @@ namespace fs = std::filesystem;
 constexpr std::string_view kSuffix = ".journal.";
 constexpr std::chrono::milliseconds kRetryPause(200);
 
-// The number behind the suffix; empty: another file.
-std::optional<std::uint64_t> segment_number(const std::string& name, const std::string& prefix) {
+// Larger memory is not kept for the next large entry.
+constexpr std::size_t kKeptEntry = 1u << 20;
+
+// The number behind the prefix; empty: another file.
+std::optional<std::uint32_t> segment_number(const std::string& name, const std::string& prefix) {
   if (!name.starts_with(prefix)) return std::nullopt;
-  std::uint64_t number = 0;
+  std::uint32_t number = 0;
   const char* const begin = name.data() + prefix.size();
   const char* const end = name.data() + name.size();
   const auto [rest, failure] = std::from_chars(begin, end, number);
@@ -29,53 +32,64 @@ std::optional<std::uint64_t> segment_number(const std::string& name, const std::
 
 }  // namespace
 
-std::uint64_t journal_number(const std::string& path) {
-  const std::size_t suffix = path.rfind(kSuffix);
-  return segment_number(path, path.substr(0, suffix + kSuffix.size())).value_or(0);
+std::string journal_path(const std::string& database_path, std::uint32_t number) {
+  return database_path + std::string(kSuffix) + std::to_string(number);
 }
 
-std::string journal_head(std::string_view instance, std::uint64_t number) {
-  std::string head = "acp-relay journal 2 ";
+std::string journal_head(std::string_view instance, std::uint32_t number) {
+  std::string head = "acp-relay journal 3 ";
   head.append(instance).append(" ").append(std::to_string(number)).append("\n");
   return head;
 }
 
-std::vector<std::string> journal_segments(const std::string& database_path) {
+std::vector<std::uint32_t> journal_segments(const std::string& database_path) {
   const fs::path database(database_path);
   const std::string prefix = database.filename().string() + std::string(kSuffix);
   const fs::path directory = database.has_parent_path() ? database.parent_path() : fs::path(".");
-  std::vector<std::pair<std::uint64_t, std::string>> found;
+  std::vector<std::uint32_t> found;
   std::error_code failure;
   for (fs::directory_iterator entry(directory, failure), end; !failure && entry != end;
        entry.increment(failure)) {
     const auto number = segment_number(entry->path().filename().string(), prefix);
     std::error_code ignored;
-    if (number && entry->is_regular_file(ignored))
-      found.emplace_back(*number, entry->path().string());
+    if (number && entry->is_regular_file(ignored)) found.push_back(*number);
   }
   std::ranges::sort(found);
-  std::vector<std::string> paths;
-  for (auto& [number, path] : found) paths.push_back(std::move(path));
-  return paths;
+  return found;
 }
 
-Journal::Journal(std::string database_path, std::string instance, std::size_t max_bytes, Logger log)
+Journal::Journal(std::string database_path, std::string instance, std::uint32_t next_number,
+                 std::size_t max_bytes, Logger log)
     : database_path_(std::move(database_path)),
       instance_(std::move(instance)),
       max_bytes_(std::max(max_bytes, 2 * kSegmentBytes)),
-      log_(std::move(log)) {}
+      log_(std::move(log)),
+      next_number_(next_number) {}
 
-bool Journal::append(const EntryView& entry, std::uint64_t order) {
+std::optional<EntryPlace> Journal::append(const EntryView& entry, std::uint64_t order) {
   const std::size_t size = encoded_size(entry);
   const bool anew = anew_ && anew_.exchange(false);
-  if (current_ && (anew || !current_->has_room_for(size))) {
-    kept_bytes_ += current_->size();
-    full_.push_back(std::move(*current_));
-    current_.reset();
+  if (current_ && (anew || !current_->has_room_for(size))) close();
+  if (!current_ && !begin_segment(size)) return std::nullopt;
+  const EntryPlace place{current_->number(), static_cast<std::uint32_t>(current_->used()),
+                         static_cast<std::uint32_t>(size)};
+  const auto written = put(entry, order, size);
+  if (written) return place;
+  close();
+  failed(written.error().explanation);
+  return std::nullopt;
+}
+
+Result<void> Journal::put(const EntryView& entry, std::uint64_t order, std::size_t size) {
+  if (size < kLargeEntry) {
+    encode(entry, order, current_->append(size));
+    return {};
   }
-  if (!current_ && !begin_segment(size)) return false;
-  encode(entry, order, current_->append(size));
-  return true;
+  large_entry_.resize(size);
+  encode(entry, order, large_entry_);
+  auto written = current_->append(large_entry_);
+  if (size > kKeptEntry) large_entry_ = std::string();
+  return written;
 }
 
 const std::string& Journal::failure() {
@@ -87,14 +101,14 @@ std::vector<JournalSegment> Journal::take_full() { return std::exchange(full_, {
 
 void Journal::ended(JournalSegment segment) {
   kept_bytes_ -= segment.size();
-  {
-    const std::lock_guard lock(mutex_);
-    if (!spare_ && segment.size() == kSegmentBytes) {
-      spare_ = std::move(segment);
-      return;
-    }
-  }
-  segment.remove();
+  segment.finish();
+}
+
+void Journal::close() {
+  if (!current_) return;
+  kept_bytes_ += current_->size();
+  full_.push_back(std::move(*current_));
+  current_.reset();
 }
 
 bool Journal::begin_segment(std::size_t size) {
@@ -109,25 +123,17 @@ bool Journal::begin_segment(std::size_t size) {
   return true;
 }
 
-// The spare one, or a new one in which an entry of `size` has room.
+// One in which an entry of `size` has room.
 Result<JournalSegment> Journal::next_segment(std::size_t size) {
-  const std::uint64_t number = next_number_++;
+  const std::uint32_t number = next_number_;
   const std::string head = journal_head(instance_, number);
-  std::string path = database_path_ + std::string(kSuffix) + std::to_string(number);
   const std::size_t needed = std::max(kSegmentBytes, head.size() + size);
   if (kept_bytes_ + needed > max_bytes_) {
     return make_error(ErrorType::kInternalError,
                       "the database does not take what is in the journal");
   }
-  if (auto spare = needed == kSegmentBytes ? take_spare() : std::nullopt) {
-    if (spare->begin_again(path, head)) return std::move(*spare);
-  }
-  return JournalSegment::make(std::move(path), needed, head);
-}
-
-std::optional<JournalSegment> Journal::take_spare() {
-  const std::lock_guard lock(mutex_);
-  return std::exchange(spare_, std::nullopt);
+  ++next_number_;
+  return JournalSegment::make(journal_path(database_path_, number), number, needed, head);
 }
 
 bool Journal::failed(std::string reason) {
@@ -138,11 +144,6 @@ bool Journal::failed(std::string reason) {
   }
   failure_ = std::move(reason);
   return false;
-}
-
-void Journal::remove_all() {
-  current_.reset();
-  for (const std::string& path : journal_segments(database_path_)) ::unlink(path.c_str());
 }
 
 }  // namespace relay::storage

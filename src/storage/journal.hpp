@@ -1,11 +1,11 @@
-// The newest writes of the log in plain files, put there before anybody is told of them: a killed
-// relay has lost nothing that a client has seen.
+// The log as plain files, written before anybody is told: a killed relay has lost nothing that a
+// client has seen. The messages stay there; the database is their index.
 //
 // The journal is a row of files beside the database, `<database>.journal.<n>`. When one is full the
-// next is begun; when the database has all that it holds, it is used again as a later one, or
-// deleted. A start folds in what is left (fold_journal) and begins anew.
+// next is begun. A file goes when the database has all that it holds and none of its messages is
+// left. A start indexes what the database has not yet (journal_fold.hpp).
 //
-// Not durable against a power cut: what was committed to the database is (database.durability).
+// Not durable against a power cut, unless it is synced (database.durability).
 // Used on the loop, but for what says that it is for any thread.
 #pragma once
 
@@ -17,7 +17,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <mutex>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,32 +30,38 @@ class Journal {
   // Of a file; one for a larger entry is as large as that needs.
   static constexpr std::size_t kSegmentBytes = 8u << 20;
 
-  // `instance` is the database's own: a journal of another database is never folded into it. At
-  // most `max_bytes` (or two segments) are kept for a database that does not take them.
-  Journal(std::string database_path, std::string instance, std::size_t max_bytes, Logger log);
+  // Entries from this size on are written by write().
+  static constexpr std::size_t kLargeEntry = 16u << 10;
 
-  // False: the entry is not in the journal, now and again it is tried anew; failure() says why.
-  bool append(const EntryView& entry, std::uint64_t order);
+  // `instance` is the database's own: a journal of another database is never folded into it. At
+  // most `max_bytes` (or two segments) wait for a database that does not take them. The first file
+  // has the number `next_number`.
+  Journal(std::string database_path, std::string instance, std::uint32_t next_number,
+          std::size_t max_bytes, Logger log);
+
+  // Where the entry is. Nothing: it is not in the journal, now and again it is tried anew;
+  // failure() says why.
+  std::optional<EntryPlace> append(const EntryView& entry, std::uint64_t order);
 
   // The files may not be where they were: the next entry begins a new one. For any thread.
   void begin_anew() { anew_ = true; }
 
   // Files that are full: for ended() when the database has everything that was appended so far.
   std::vector<JournalSegment> take_full();
-  void ended(JournalSegment segment);  // for any thread
+  // Gives back the room that is left in it. For any thread.
+  void ended(JournalSegment segment);
+  // The present file is full, whatever room it has: nothing is appended any more.
+  void close();
 
   // Why the last append() did not work; empty: it did. Tries again first, when it is time.
   const std::string& failure();
-
-  // The database has everything: nothing of the journal is needed any more.
-  void remove_all();
 
  private:
   using Clock = std::chrono::steady_clock;
 
   bool begin_segment(std::size_t size);
   Result<JournalSegment> next_segment(std::size_t size);
-  std::optional<JournalSegment> take_spare();
+  Result<void> put(const EntryView& entry, std::uint64_t order, std::size_t size);
   bool failed(std::string reason);
 
   const std::string database_path_;
@@ -63,23 +69,20 @@ class Journal {
   const std::size_t max_bytes_;
   const Logger log_;
   std::optional<JournalSegment> current_;
-  std::uint64_t next_number_ = 1;
+  std::uint32_t next_number_;
   std::vector<JournalSegment> full_;
   std::atomic<std::size_t> kept_bytes_{0};  // of full segments
   std::atomic<bool> anew_{false};
-  std::mutex mutex_;
-  std::optional<JournalSegment> spare_;  // under mutex_
+  std::string large_entry_;  // its memory is used again
   std::string failure_;
   Clock::time_point retry_at_{};
 };
 
-// The files of a database's journal, the oldest first.
-std::vector<std::string> journal_segments(const std::string& database_path);
+// The numbers of the files of a database's journal, ascending.
+std::vector<std::uint32_t> journal_segments(const std::string& database_path);
 
-// The number in the name of such a file.
-std::uint64_t journal_number(const std::string& path);
-
-// What the file with this number begins with.
-std::string journal_head(std::string_view instance, std::uint64_t number);
+// Where the file with this number is, and what it begins with.
+std::string journal_path(const std::string& database_path, std::uint32_t number);
+std::string journal_head(std::string_view instance, std::uint32_t number);
 
 }  // namespace relay::storage

@@ -1,9 +1,13 @@
 #include "storage/journal_codec.hpp"
 
+#include "storage/entry_bytes.hpp"
+
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <bit>
 #include <cstring>
-#include <type_traits>
+#include <utility>
 
 // The functions themselves, so that nothing is linked.
 #define XXH_INLINE_ALL
@@ -12,93 +16,50 @@
 namespace relay::storage {
 namespace {
 
+static_assert(std::endian::native == std::endian::little, "numbers are stored as they lie here");
+
 enum class Kind : std::uint8_t { kMessages, kCreate, kChange, kClose, kGap };
 
-using Length = std::uint32_t;
-constexpr std::size_t kHead = sizeof(Length) + sizeof(std::uint32_t);
+// Length and checksum.
+using Head = std::array<std::uint32_t, 2>;
+constexpr std::size_t kHead = sizeof(Head);
+constexpr std::uint32_t kErased = 0x80000000;
 
 std::uint32_t checksum(std::string_view bytes) {
   return static_cast<std::uint32_t>(XXH3_64bits(bytes.data(), bytes.size()));
 }
 
-// Where the parts of an entry go: counted, or copied to a place that has their size.
-class Counter {
- public:
-  void bytes(const void*, std::size_t size) { size_ += size; }
-  std::size_t size() const { return size_; }
+std::uint8_t flags_of(const MessageRecord& message) {
+  return static_cast<std::uint8_t>(static_cast<unsigned>(message.origin) |
+                                   static_cast<unsigned>(message.kind) << 2 |
+                                   static_cast<unsigned>(message.to_client) << 4);
+}
 
- private:
-  std::size_t size_ = 0;
-};
-class Copier {
- public:
-  explicit Copier(char* place) : place_(place) {}
-  void bytes(const void* from, std::size_t size) {
-    if (size > 0) std::memcpy(place_, from, size);
-    place_ += size;
-  }
-
- private:
-  char* place_;
+// A message where it lies in an entry.
+struct MessageView {
+  Sequence sequence = 0;
+  Origin origin = Origin::kAgent;
+  MessageKind kind = MessageKind::kNotification;
+  bool to_client = false;
+  std::int64_t call = 0;
+  std::string_view method, rpc_id, peer_id, body;
+  WallTime time;
 };
 
-template <class Sink>
-class EntryWriter {
- public:
-  explicit EntryWriter(Sink& sink) : sink_(sink) {}
-
-  template <class Number>
-    requires std::is_integral_v<Number>
-  void number(Number value) {
-    sink_.bytes(&value, sizeof value);
-  }
-  void kind(Kind value) { number(static_cast<std::uint8_t>(value)); }
-  void text(std::string_view value) {
-    number(static_cast<std::uint32_t>(value.size()));
-    sink_.bytes(value.data(), value.size());
-  }
-  void time(WallTime value) { number(std::int64_t{value.time_since_epoch().count()}); }
-
- private:
-  Sink& sink_;
-};
-
-// Reads what EntryWriter wrote; past the end everything is empty and ok() is false.
-class EntryReader {
- public:
-  explicit EntryReader(std::string_view bytes) : bytes_(bytes) {}
-
-  template <class Number>
-  Number number() {
-    Number value{};
-    if (bytes_.size() < sizeof value) {
-      ok_ = false;
-      return value;
-    }
-    std::memcpy(&value, bytes_.data(), sizeof value);
-    bytes_.remove_prefix(sizeof value);
-    return value;
-  }
-  std::string text() {
-    const auto size = number<std::uint32_t>();
-    if (size > bytes_.size()) {
-      ok_ = false;
-      return {};
-    }
-    std::string value(bytes_.substr(0, size));
-    bytes_.remove_prefix(size);
-    return value;
-  }
-  WallTime time() { return WallTime(std::chrono::milliseconds(number<std::int64_t>())); }
-  SessionKey key() { return {0, text()}; }
-
-  bool ok() const { return ok_; }
-  bool at_end() const { return bytes_.empty(); }
-
- private:
-  std::string_view bytes_;
-  bool ok_ = true;
-};
+MessageRecord record_of(const MessageView& view) {
+  MessageRecord message;
+  message.sequence = view.sequence;
+  message.origin = view.origin;
+  message.kind = view.kind;
+  message.to_client = view.to_client;
+  message.method = view.method;
+  message.rpc_id = view.rpc_id;
+  message.body = SharedBytes(std::string(view.body));
+  message.time = view.time;
+  message.call = view.call;
+  message.peer_id = view.peer_id;
+  return message;
+}
 
 template <class Sink>
 void write_record(EntryWriter<Sink>& entry, const SessionRecord& record) {
@@ -113,7 +74,7 @@ void write_record(EntryWriter<Sink>& entry, const SessionRecord& record) {
   entry.text(record.agent_settings);
   entry.time(record.created_at);
   entry.time(record.updated_at);
-  entry.number(std::uint8_t{record.closed_at.has_value()});
+  entry.byte(record.closed_at.has_value());
   entry.time(record.closed_at.value_or(WallTime()));
   entry.text(record.cause);
   entry.number(record.last_sequence);
@@ -121,7 +82,7 @@ void write_record(EntryWriter<Sink>& entry, const SessionRecord& record) {
 
 SessionRecord read_record(EntryReader& entry) {
   SessionRecord record;
-  record.id = SessionId(entry.text());
+  record.id = SessionId(std::string(entry.text()));
   record.agent_session_id = entry.text();
   record.owner = entry.text();
   record.working_directory = entry.text();
@@ -132,7 +93,7 @@ SessionRecord read_record(EntryReader& entry) {
   record.agent_settings = entry.text();
   record.created_at = entry.time();
   record.updated_at = entry.time();
-  const bool closed = entry.number<std::uint8_t>() != 0;
+  const bool closed = entry.byte() != 0;
   const WallTime closed_at = entry.time();
   if (closed) record.closed_at = closed_at;
   record.cause = entry.text();
@@ -142,10 +103,7 @@ SessionRecord read_record(EntryReader& entry) {
 
 template <class Sink>
 void write_message(EntryWriter<Sink>& entry, const MessageRecord& message) {
-  entry.number(message.sequence);
-  entry.number(static_cast<std::uint8_t>(message.origin));
-  entry.number(static_cast<std::uint8_t>(message.kind));
-  entry.number(std::uint8_t{message.to_client});
+  entry.byte(flags_of(message));
   entry.text(message.method);
   entry.text(message.rpc_id);
   entry.number(message.call);
@@ -154,44 +112,62 @@ void write_message(EntryWriter<Sink>& entry, const MessageRecord& message) {
   entry.text(message.body.view());
 }
 
-MessageRecord read_message(EntryReader& entry) {
-  MessageRecord message;
-  message.sequence = entry.number<Sequence>();
-  message.origin = static_cast<Origin>(entry.number<std::uint8_t>());
-  message.kind = static_cast<MessageKind>(entry.number<std::uint8_t>());
-  message.to_client = entry.number<std::uint8_t>() != 0;
+MessageView read_message(EntryReader& entry, Sequence sequence) {
+  MessageView message;
+  const unsigned flags = entry.byte();
+  message.sequence = sequence;
+  message.origin = static_cast<Origin>(flags & 3);
+  message.kind = static_cast<MessageKind>(flags >> 2 & 3);
+  message.to_client = (flags >> 4 & 1) != 0;
   message.method = entry.text();
   message.rpc_id = entry.text();
   message.call = entry.number<std::int64_t>();
   message.peer_id = entry.text();
   message.time = entry.time();
-  message.body = SharedBytes(entry.text());
+  message.body = entry.text();
   return message;
 }
 
-void read_messages(EntryReader& entry, std::vector<Write>& writes) {
-  const SessionKey key = entry.key();
-  ProgressWrite progress{key, {}};
-  progress.progress.output.bytes = entry.number<std::uint64_t>();
-  progress.progress.output.first_line = entry.number<std::uint64_t>();
-  progress.progress.output.last_line = entry.number<std::uint64_t>();
-  progress.progress.input = entry.number<Sequence>();
-  progress.progress.prompt = entry.number<std::int64_t>();
-  while (entry.ok() && !entry.at_end()) {
-    MessageRecord message = read_message(entry);
-    if (entry.ok()) writes.emplace_back(MessageWrite{key, std::move(message)});
+// The part of a batch before its messages.
+struct BatchHead {
+  std::string_view session;
+  Progress progress;
+  Sequence first = 0;
+};
+
+BatchHead read_batch_head(EntryReader& entry) {
+  BatchHead head;
+  head.session = entry.text();
+  head.progress.output.bytes = entry.number<std::uint64_t>();
+  head.progress.output.first_line = entry.number<std::uint64_t>();
+  head.progress.output.last_line = entry.number<std::uint64_t>();
+  head.progress.input = entry.number<Sequence>();
+  head.progress.prompt = entry.number<std::int64_t>();
+  head.first = entry.number<Sequence>();
+  return head;
+}
+
+void read_batch(EntryReader& entry, std::vector<Write>& writes) {
+  const BatchHead head = read_batch_head(entry);
+  const SessionKey key{0, std::string(head.session)};
+  BatchSummary summary;
+  for (Sequence next = head.first; entry.ok() && !entry.at_end(); ++next) {
+    const MessageView message = read_message(entry, next);
+    if (entry.ok()) summary.add(message);
   }
-  if (progress.progress.any()) writes.emplace_back(std::move(progress));
+  if (summary.count() > 0) writes.emplace_back(MessagesWrite{key, std::move(summary), {}, {}});
+  if (head.progress.any()) writes.emplace_back(ProgressWrite{key, head.progress});
 }
 
 template <class Sink>
 void write(EntryWriter<Sink>& entry, const MessageBatch& batch) {
   entry.text(batch.session.value());
-  entry.number(batch.progress.output.bytes);
-  entry.number(batch.progress.output.first_line);
-  entry.number(batch.progress.output.last_line);
+  entry.number(std::uint64_t{batch.progress.output.bytes});
+  entry.number(std::uint64_t{batch.progress.output.first_line});
+  entry.number(std::uint64_t{batch.progress.output.last_line});
   entry.number(batch.progress.input);
   entry.number(batch.progress.prompt);
+  entry.number(batch.messages.empty() ? Sequence{0} : batch.messages.front().sequence);
   for (const MessageRecord& message : batch.messages) write_message(entry, message);
 }
 
@@ -228,87 +204,130 @@ constexpr Kind kind_of(const SessionClose*) { return Kind::kClose; }
 
 template <class Sink>
 void write_payload(Sink& sink, std::uint64_t order, const EntryView& view) {
+  EntryWriter<Sink> entry(sink);
   std::visit(
       [&](const auto& content) {
-        EntryWriter<Sink> entry(sink);
-        entry.kind(kind_of(content));
-        entry.number(order);
+        entry.byte(static_cast<std::uint8_t>(kind_of(content)));
+        entry.fixed(order);
         write(entry, content);
       },
       view);
 }
 
+// What is behind the head of the first entry; nothing when it is not whole. Erased ones are empty.
+std::optional<std::string_view> take_payload(std::string_view& bytes) {
+  if (bytes.size() < kHead) return std::nullopt;
+  Head head;
+  std::memcpy(head.data(), bytes.data(), kHead);
+  const std::uint32_t length = head[0] & ~kErased;
+  if (head[0] == 0 || length > bytes.size() - kHead) return std::nullopt;
+  std::string_view payload = bytes.substr(kHead, length);
+  if ((head[0] & kErased) != 0) {
+    payload = {};
+  } else if (checksum(payload) != head[1]) {
+    return std::nullopt;
+  }
+  bytes.remove_prefix(kHead + length);
+  return payload;
+}
+
+void read_writes(EntryReader& entry, Kind kind, std::vector<Write>& writes) {
+  switch (kind) {
+    case Kind::kMessages:
+      read_batch(entry, writes);
+      break;
+    case Kind::kCreate: {
+      const auto number = entry.number<std::int64_t>();
+      writes.emplace_back(
+          std::make_unique<SessionCreate>(SessionCreate{number, read_record(entry)}));
+      break;
+    }
+    case Kind::kChange:
+      writes.emplace_back(std::make_unique<SessionChange>(SessionChange{read_record(entry)}));
+      break;
+    case Kind::kClose: {
+      SessionId id{std::string(entry.text())};
+      std::string cause{entry.text()};
+      const WallTime at = entry.time();
+      writes.emplace_back(
+          std::make_unique<SessionClose>(SessionClose{std::move(id), std::move(cause), at}));
+      break;
+    }
+    case Kind::kGap: {
+      SessionKey key{0, std::string(entry.text())};
+      const auto from = entry.number<Sequence>();
+      const auto to = entry.number<Sequence>();
+      writes.emplace_back(GapWrite{std::move(key), {from, to}});
+      break;
+    }
+  }
+}
+
 }  // namespace
 
 std::size_t encoded_size(const EntryView& entry) {
-  Counter counter;
+  ByteCounter counter;
   write_payload(counter, 0, entry);
   return kHead + counter.size();
 }
 
 void encode(const EntryView& entry, std::uint64_t order, std::span<char> place) {
   const std::span<char> payload = place.subspan(kHead);
-  Copier copier(payload.data());
+  ByteCopier copier(payload.data());
   write_payload(copier, order, entry);
   const std::uint32_t sum = checksum({payload.data(), payload.size()});
-  std::memcpy(place.data() + sizeof(Length), &sum, sizeof sum);
+  std::memcpy(place.data() + sizeof(std::uint32_t), &sum, sizeof sum);
   // A process that is killed has done what it did in this order, if the compiler keeps it.
   std::atomic_signal_fence(std::memory_order_release);
-  const auto length = static_cast<Length>(payload.size());
+  const auto length = static_cast<std::uint32_t>(payload.size());
   std::memcpy(place.data(), &length, sizeof length);
 }
 
 bool is_journal_end(std::string_view rest) {
-  return std::ranges::all_of(rest.substr(0, sizeof(Length)), [](char byte) { return byte == 0; });
+  return std::ranges::all_of(rest.substr(0, sizeof(std::uint32_t)),
+                             [](char byte) { return byte == 0; });
 }
 
 std::optional<JournalEntry> next_entry(std::string_view& bytes) {
-  if (bytes.size() < kHead) return std::nullopt;
-  std::uint32_t head[2];
-  std::memcpy(head, bytes.data(), kHead);
-  if (head[0] == 0 || head[0] > bytes.size() - kHead) return std::nullopt;
-  const std::string_view payload = bytes.substr(kHead, head[0]);
-  if (checksum(payload) != head[1]) return std::nullopt;
-
+  std::string_view rest = bytes;
+  const auto payload = take_payload(rest);
+  if (!payload) return std::nullopt;
   JournalEntry result;
-  EntryReader entry(payload);
-  const auto kind = static_cast<Kind>(entry.number<std::uint8_t>());
-  result.order = entry.number<std::uint64_t>();
-  switch (kind) {
-    case Kind::kMessages:
-      read_messages(entry, result.writes);
-      break;
-    case Kind::kCreate: {
-      const auto number = entry.number<std::int64_t>();
-      result.writes.emplace_back(
-          std::make_unique<SessionCreate>(SessionCreate{number, read_record(entry)}));
-      break;
-    }
-    case Kind::kChange:
-      result.writes.emplace_back(
-          std::make_unique<SessionChange>(SessionChange{read_record(entry)}));
-      break;
-    case Kind::kClose: {
-      SessionId id(entry.text());
-      std::string cause = entry.text();
-      const WallTime at = entry.time();
-      result.writes.emplace_back(
-          std::make_unique<SessionClose>(SessionClose{std::move(id), std::move(cause), at}));
-      break;
-    }
-    case Kind::kGap: {
-      SessionKey key = entry.key();
-      const auto from = entry.number<Sequence>();
-      const auto to = entry.number<Sequence>();
-      result.writes.emplace_back(GapWrite{std::move(key), {from, to}});
-      break;
-    }
-    default:
-      return std::nullopt;
+  result.size = bytes.size() - rest.size();
+  if (!payload->empty()) {
+    EntryReader entry(*payload);
+    const unsigned kind = entry.byte();
+    result.order = entry.fixed();
+    if (kind > static_cast<unsigned>(Kind::kGap)) return std::nullopt;
+    read_writes(entry, static_cast<Kind>(kind), result.writes);
+    if (!entry.ok()) return std::nullopt;
   }
-  if (!entry.ok()) return std::nullopt;
-  bytes.remove_prefix(kHead + head[0]);
+  bytes = rest;
   return result;
+}
+
+bool read_messages(std::string_view entries, const std::function<bool(MessageRecord)>& take) {
+  while (!entries.empty()) {
+    const auto payload = take_payload(entries);
+    if (!payload) return false;
+    if (payload->empty()) continue;
+    EntryReader entry(*payload);
+    if (static_cast<Kind>(entry.byte()) != Kind::kMessages) return false;
+    entry.fixed();  // the order
+    for (Sequence next = read_batch_head(entry).first; !entry.at_end(); ++next) {
+      const MessageView message = read_message(entry, next);
+      if (!entry.ok()) return false;
+      if (!take(record_of(message))) return true;
+    }
+  }
+  return true;
+}
+
+std::string erased_head(std::size_t size) {
+  const Head head{static_cast<std::uint32_t>(size - kHead) | kErased, 0};
+  std::string bytes(kHead, '\0');
+  std::memcpy(bytes.data(), head.data(), kHead);
+  return bytes;
 }
 
 }  // namespace relay::storage

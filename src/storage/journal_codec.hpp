@@ -1,15 +1,16 @@
 // Writes as bytes of the journal, and back. Pure.
 //
-// An entry is its length, a checksum of what follows, and the writes of one batch with the order of
-// the first of them; the others follow it by one each. A length of zero is the end. Numbers are
-// stored as this machine has them: a journal is read by the next run on the same machine, never
-// sent.
+// An entry is its length and a checksum of what follows (four bytes each, the lowest first), and
+// the writes of one batch with the order of the first of them; the others follow it by one each. A
+// length of zero is the end. An entry that was erased keeps its length, marked, and nothing else.
 #pragma once
 
 #include "storage/pending_writes.hpp"
 
+#include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -39,8 +40,9 @@ std::size_t encoded_size(const EntryView& entry);
 void encode(const EntryView& entry, std::uint64_t order, std::span<char> place);
 
 struct JournalEntry {
-  std::uint64_t order = 0;    // of the first write
-  std::vector<Write> writes;  // sessions by their ids
+  std::uint64_t order = 0;  // of the first write
+  std::vector<Write> writes;  // sessions by their ids, messages without their place
+  std::size_t size = 0;
 };
 
 // Takes the first entry off `bytes`. Empty: there is none, or it is not whole; then `bytes` stays.
@@ -48,5 +50,13 @@ std::optional<JournalEntry> next_entry(std::string_view& bytes);
 
 // What is left behind the last entry is the end, not an entry that was torn.
 bool is_journal_end(std::string_view rest);
+
+// Gives `take` the messages of whole entries, in order, until it answers false. False: not all of
+// `entries` could be read.
+bool read_messages(std::string_view entries, const std::function<bool(MessageRecord)>& take);
+
+// What stands in the place of `size` bytes of entries that were erased: its head, which is written
+// at their begin; what is behind it counts no more.
+std::string erased_head(std::size_t size);
 
 }  // namespace relay::storage

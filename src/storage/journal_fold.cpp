@@ -22,48 +22,42 @@ namespace {
 constexpr std::size_t kGroupWrites = 4'000;
 
 struct Segment {
+  std::uint32_t number;
   std::string path;
   std::string bytes;
   std::size_t begin = 0;  // of the entries
 };
 
 // Where the entries begin; the end, when there are none: a relay may be killed before it has
-// written the head of a new file, or of one that it uses again. Nothing: another database's.
+// written the head of a new file. Nothing: another database's.
 std::optional<std::size_t> entries_of(std::string_view bytes, const std::string& instance,
-                                      std::uint64_t number) {
+                                      std::uint32_t number) {
   const std::string head = journal_head(instance, number);
   if (bytes.starts_with(head)) return head.size();
-  const std::string own = head.substr(0, head.rfind(' ') + 1);
-  const std::string_view begin = bytes.substr(0, std::min(bytes.size(), own.size()));
+  const std::string_view begin = bytes.substr(0, std::min(bytes.size(), head.size()));
   const bool empty = begin.find_first_not_of('\0') == std::string_view::npos;
-  return empty || own == begin ? std::optional(bytes.size()) : std::nullopt;
+  return empty ? std::optional(bytes.size()) : std::nullopt;
 }
 
-Result<std::vector<Segment>> read_segments(const std::string& database_path,
-                                           const std::string& instance, const Logger& log) {
-  std::vector<Segment> segments;
-  for (const std::string& path : journal_segments(database_path)) {
-    std::ifstream file(path, std::ios::binary);
-    Segment segment{path, {std::istreambuf_iterator<char>(file), {}}};
-    if (!file.is_open() || file.bad()) {
-      return make_error(ErrorType::kInternalError,
-                        "cannot read the journal " + path + ": " + std::strerror(errno))
-          .suggest("make it readable for the relay's user: it holds what the database has not yet")
-          .with("path", path);
-    }
-    const auto begin = entries_of(segment.bytes, instance, journal_number(path));
-    if (!begin) {
-      const std::string aside = path + ".foreign";
-      std::error_code failure;
-      std::filesystem::rename(path, aside, failure);
-      log.warn("a journal beside the database is not its own, put aside",
-               {{"path", path}, {"now", aside}});
-      continue;
-    }
-    segment.begin = *begin;
-    segments.push_back(std::move(segment));
+Result<Segment> read_segment(const std::string& database_path, std::uint32_t number) {
+  Segment segment{number, journal_path(database_path, number), {}};
+  std::ifstream file(segment.path, std::ios::binary);
+  segment.bytes.assign(std::istreambuf_iterator<char>(file), {});
+  if (!file.is_open() || file.bad()) {
+    return make_error(ErrorType::kInternalError,
+                      "cannot read the journal " + segment.path + ": " + std::strerror(errno))
+        .suggest("make it readable for the relay's user: it holds what the database has not yet")
+        .with("path", segment.path);
   }
-  return segments;
+  return segment;
+}
+
+void put_aside(const std::string& path, const Logger& log) {
+  const std::string aside = path + ".foreign";
+  std::error_code failure;
+  std::filesystem::rename(path, aside, failure);
+  log.warn("a journal beside the database is not its own, put aside",
+           {{"path", path}, {"now", aside}});
 }
 
 // Brings entries into the database in their order.
@@ -71,14 +65,16 @@ class Folding {
  public:
   explicit Folding(MessageStore& store) : store_(store) {}
 
-  Result<void> take(JournalEntry entry) {
+  // `place`: of the entry.
+  Result<void> take(JournalEntry entry, EntryPlace place) {
     for (Write& write : entry.writes) {
       const std::uint64_t order = entry.order++;
       // The database was ahead: it was written while the journal could not be.
       if (order <= store_.written_order()) continue;
-      if (auto* message = std::get_if<MessageWrite>(&write)) {
-        if (!is_missing(*message, order)) continue;
-        ++messages_;
+      if (auto* messages = std::get_if<MessagesWrite>(&write)) {
+        if (!is_missing(*messages, order)) continue;
+        messages->place = place;
+        messages_ += static_cast<std::uint64_t>(messages->summary.count());
       }
       pending_.push(std::move(write), order);
     }
@@ -98,17 +94,18 @@ class Folding {
  private:
   // Messages of a session are committed in their order: what the database has, it has up to a
   // number.
-  bool is_missing(const MessageWrite& write, std::uint64_t order) {
+  bool is_missing(MessagesWrite& write, std::uint64_t order) {
     const std::string& id = write.session.id;
     auto known = known_.find(id);
     if (known == known_.end()) known = known_.emplace(id, store_.known_up_to(id)).first;
     Sequence& last = known->second;
-    const Sequence sequence = write.message.sequence;
-    if (sequence <= last) return false;
-    if (sequence > last + 1) {
-      pending_.push(GapWrite{write.session, {last + 1, sequence - 1}}, order);
+    BatchSummary& summary = write.summary;
+    if (summary.last <= last) return false;
+    summary.first = std::max(summary.first, last + 1);
+    if (summary.first > last + 1) {
+      pending_.push(GapWrite{write.session, {last + 1, summary.first - 1}}, order);
     }
-    last = sequence;
+    last = summary.last;
     return true;
   }
 
@@ -118,33 +115,63 @@ class Folding {
   std::uint64_t messages_ = 0;
 };
 
+// Answers where the entries end.
+Result<std::size_t> fold(const Segment& segment, Folding& folding, const Logger& log) {
+  std::string_view bytes = std::string_view(segment.bytes).substr(segment.begin);
+  const auto offset = [&] { return segment.bytes.size() - bytes.size(); };
+  for (std::size_t at = offset(); auto entry = next_entry(bytes); at = offset()) {
+    const EntryPlace place{segment.number, static_cast<std::uint32_t>(at),
+                           static_cast<std::uint32_t>(entry->size)};
+    auto taken = folding.take(std::move(*entry), place);
+    if (!taken) return taken.error();
+  }
+  if (!is_journal_end(bytes)) {
+    log.warn("the end of a journal is not whole, left out",
+             {{"path", segment.path}, {"from", offset()}});
+  }
+  return offset();
+}
+
 }  // namespace
 
-Result<void> fold_journal(const std::string& database_path, const std::string& instance,
-                          MessageStore& store, const Logger& log) {
-  const auto segments = read_segments(database_path, instance, log);
-  if (!segments) return segments.error();
+Result<std::uint32_t> fold_journal(const std::string& database_path, const std::string& instance,
+                                   MessageStore& store, const Logger& log) {
+  const auto unused = store.next_segment();
+  if (!unused) return unused.error();
+  std::uint32_t next = *unused;
   Folding folding(store);
-  for (const Segment& segment : *segments) {
-    std::string_view bytes = std::string_view(segment.bytes).substr(segment.begin);
-    while (auto entry = next_entry(bytes)) {
-      auto taken = folding.take(std::move(*entry));
-      if (!taken) return taken;
+  std::vector<std::pair<std::uint32_t, std::size_t>> ends;
+  for (const std::uint32_t number : journal_segments(database_path)) {
+    next = std::max(next, number + 1);
+    if (number < store.unread_segment()) continue;
+    auto segment = read_segment(database_path, number);
+    if (!segment) return segment.error();
+    const auto begin = entries_of(segment->bytes, instance, number);
+    if (!begin) {
+      put_aside(segment->path, log);
+      continue;
     }
-    if (!is_journal_end(bytes)) {
-      log.warn("the end of a journal is not whole, left out",
-               {{"path", segment.path}, {"from", segment.bytes.size() - bytes.size()}});
-    }
+    segment->begin = *begin;
+    const auto end = fold(*segment, folding, log);
+    if (!end) return end.error();
+    ends.emplace_back(number, *end);
   }
   auto committed = folding.commit();
-  if (!committed) return committed;
+  if (!committed) return committed.error();
+  auto read = store.read_up_to(next);
+  if (!read) return read.error();
   store.forget_numbers();
   if (folding.messages() > 0) {
     log.info("messages of an earlier run were brought in from the journal",
              {{"messages", folding.messages()}});
   }
-  for (const Segment& segment : *segments) ::unlink(segment.path.c_str());
-  return {};
+  for (const auto& [number, end] : ends) {
+    // The room behind the last entry. What can't be cut off stays: nothing is lost.
+    std::error_code ignored;
+    std::filesystem::resize_file(journal_path(database_path, number), end, ignored);
+    store.segment_ended(number);
+  }
+  return next;
 }
 
 }  // namespace relay::storage

@@ -1,20 +1,22 @@
-// What a killed relay left in its journal goes into the database, before anything else does.
+// What a killed relay left in its journal goes into the index, before anything else does.
 #pragma once
 
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "storage/message_store.hpp"
 
+#include <cstdint>
 #include <string>
 
 namespace relay::storage {
 
-// Writes what the journal has and the database has not, then deletes the journal. What is in both
-// is written once; a sequence number that neither has becomes a gap; an entry that is not whole,
-// which only the last one of a killed relay is, is left out with what stands behind it in its file.
-// A journal of another database is put aside under another name and named in the log. Fails when
-// the database or the journal can't be used; then both are as they were.
-Result<void> fold_journal(const std::string& database_path, const std::string& instance,
-                          MessageStore& store, const Logger& log);
+// Writes what the journal has and the database has not; answers with the number of the next file.
+// What is in both is written once; a sequence number that neither has becomes a gap; an entry that
+// is not whole, which only the last one of a killed relay is, is left out with what stands behind
+// it in its file. Files in which no message is left are deleted. A journal of another database is
+// put aside under another name and named in the log. Fails when the database or the journal can't
+// be used; then both are as they were.
+Result<std::uint32_t> fold_journal(const std::string& database_path, const std::string& instance,
+                                   MessageStore& store, const Logger& log);
 
 }  // namespace relay::storage

@@ -1,8 +1,7 @@
 #include "storage/journal_segment.hpp"
 
-#include "base/unique_fd.hpp"
-
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -28,11 +27,23 @@ int allocate(int file, std::size_t size) {
   return error;
 }
 
+int write_all(int file, std::string_view bytes, std::size_t offset) {
+  while (!bytes.empty()) {
+    const ssize_t count =
+        ::pwrite(file, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return count < 0 ? errno : ENOSPC;
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+    offset += static_cast<std::size_t>(count);
+  }
+  return 0;
+}
+
 }  // namespace
 
-Result<JournalSegment> JournalSegment::make(std::string path, std::size_t size,
-                                            std::string_view head) {
-  const UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+Result<JournalSegment> JournalSegment::make(std::string path, std::uint32_t number,
+                                            std::size_t size, std::string_view head) {
+  UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!file) return cannot_write(path, errno);
   int error = allocate(file.get(), size);
   void* place = MAP_FAILED;
@@ -44,19 +55,23 @@ Result<JournalSegment> JournalSegment::make(std::string path, std::size_t size,
     ::unlink(path.c_str());
     return cannot_write(path, error);
   }
-  JournalSegment segment(std::move(path), static_cast<char*>(place), size);
-  segment.begin(head);
+  JournalSegment segment(std::move(path), number, std::move(file), static_cast<char*>(place), size);
+  std::ranges::copy(head, segment.append(head.size()).begin());
   return segment;
 }
 
 JournalSegment::JournalSegment(JournalSegment&& other) noexcept
     : path_(std::move(other.path_)),
+      number_(other.number_),
+      file_(std::move(other.file_)),
       place_(std::exchange(other.place_, nullptr)),
       size_(other.size_),
       used_(other.used_) {}
 
 JournalSegment& JournalSegment::operator=(JournalSegment&& other) noexcept {
   std::swap(path_, other.path_);
+  std::swap(number_, other.number_);
+  std::swap(file_, other.file_);
   std::swap(place_, other.place_);
   std::swap(size_, other.size_);
   std::swap(used_, other.used_);
@@ -67,20 +82,6 @@ JournalSegment::~JournalSegment() {
   if (place_ != nullptr) ::munmap(place_, size_);
 }
 
-Result<void> JournalSegment::begin_again(std::string path, std::string_view head) {
-  // A head that is not this file's says that nothing in it counts.
-  if (::rename(path_.c_str(), path.c_str()) != 0) return cannot_write(path, errno);
-  path_ = std::move(path);
-  begin(head);
-  return {};
-}
-
-void JournalSegment::begin(std::string_view head) {
-  end_at(head.size());
-  std::memcpy(place_, head.data(), head.size());
-  used_ = head.size();
-}
-
 std::span<char> JournalSegment::append(std::size_t size) {
   end_at(used_ + size);
   const std::span<char> place(place_ + used_, size);
@@ -88,11 +89,24 @@ std::span<char> JournalSegment::append(std::size_t size) {
   return place;
 }
 
-// What was there before is not read on.
+Result<void> JournalSegment::append(std::string_view entry) {
+  const int error = write_all(file_.get(), entry.substr(kEndBytes), used_ + kEndBytes);
+  if (error != 0) return cannot_write(path_, error);
+  std::atomic_signal_fence(std::memory_order_release);
+  std::memcpy(place_ + used_, entry.data(), kEndBytes);
+  used_ += entry.size();
+  return {};
+}
+
+void JournalSegment::finish() const {
+  // Where it can't be cut it keeps its room: nothing is lost.
+  const int cut = ::ftruncate(file_.get(), static_cast<off_t>(used_));
+  static_cast<void>(cut);
+}
+
+// A killed process may have left something there that was not counted.
 void JournalSegment::end_at(std::size_t offset) {
   std::memset(place_ + offset, 0, std::min(kEndBytes, size_ - offset));
 }
-
-void JournalSegment::remove() const { ::unlink(path_.c_str()); }
 
 }  // namespace relay::storage

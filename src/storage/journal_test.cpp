@@ -5,8 +5,6 @@
 
 #include <gmock/gmock.h>
 
-#include <set>
-#include <sys/stat.h>
 
 namespace relay::storage {
 namespace {
@@ -110,17 +108,17 @@ TEST_F(JournalTest, WritesOnceWhatIsInBoth) {
     const auto again = open(copy);
     EXPECT_THAT(sequences(history(*again, "s")), ElementsAre(1, 2, 3, 4));
   }
-  EXPECT_THAT(journal_segments(copy), IsEmpty());
+  EXPECT_EQ(journal_files(copy).size(), 1u);
 }
 
-// The database went on while nothing could be written to the journal.
+// The file is an older copy of itself: what it lacks is missing, and no more.
 TEST_F(JournalTest, ChangesNothingThatTheDatabaseHasInALaterState) {
   const auto log = open(path_);
   SessionRecord session = session_record("s");
   log->session_created(session);
   std::vector<MessageRecord> messages{message_record(1)};
   log->record(kSession, messages, {{900, 7, 8}, 1, 1});
-  const std::string earlier = content_of(journal_segments(path_).at(0));
+  const std::string earlier = content_of(journal_files(path_).at(0));
   session.title = "Named";
   log->session_changed(session);
   messages = {message_record(2)};
@@ -130,18 +128,19 @@ TEST_F(JournalTest, ChangesNothingThatTheDatabaseHasInALaterState) {
   wait_for(log->flush());
 
   const std::string copy = killed(path_);
-  std::ofstream(journal_segments(copy).at(0), std::ios::binary) << earlier;
+  std::ofstream(journal_files(copy).at(0), std::ios::binary) << earlier;
   const auto again = open(copy);
   const auto found = find(*again, "s");
   ASSERT_TRUE(found);
   EXPECT_EQ(found->title, "Named");
   EXPECT_EQ(found->progress.output.bytes, 1800u);
   EXPECT_EQ(found->progress.input, 2);
-  EXPECT_THAT(sequences(history(*again, "s")), ElementsAre(1, 2));
+  EXPECT_THAT(sequences(history(*again, "s")), ElementsAre(1));
+  EXPECT_EQ(text(history(*again, "s").gaps), "[2,2]");
   EXPECT_EQ(find(*again, "gone")->cause, "idle");
   // Later writes count on from there, also when this run is killed.
   again->record(kSession, message_record(3));
-  EXPECT_THAT(sequences(history(*open(killed(copy)), "s")), ElementsAre(1, 2, 3));
+  EXPECT_THAT(sequences(history(*open(killed(copy)), "s")), ElementsAre(1, 3));
 }
 
 TEST_F(JournalTest, CountsRunsAndLeavesNothingBehindAnOrderlyEnd) {
@@ -149,9 +148,9 @@ TEST_F(JournalTest, CountsRunsAndLeavesNothingBehindAnOrderlyEnd) {
     auto log = open(path_);
     EXPECT_EQ(log->run(), run);
     log->session_created(session_record("s" + std::to_string(run)));
-    EXPECT_EQ(journal_segments(path_).size(), 1u);
+    EXPECT_EQ(journal_files(path_).size(), 1u);
     log.reset();
-    EXPECT_THAT(journal_segments(path_), IsEmpty());
+    EXPECT_THAT(journal_files(path_), IsEmpty());
   }
 }
 
@@ -159,20 +158,20 @@ TEST_F(JournalTest, LeavesOutAnEntryThatIsNotWhole) {
   const auto log = open_slow(path_);
   log->session_created(session_record("s"));
   log->record(kSession, message_record(1));
-  const std::string whole = entries_in(journal_segments(path_).at(0));
+  const std::string whole = entries_in(journal_files(path_).at(0));
   log->record(kSession, message_record(2));
-  const std::string longer = entries_in(journal_segments(path_).at(0));
+  const std::string longer = entries_in(journal_files(path_).at(0));
   ASSERT_GT(longer.size(), whole.size());
   for (std::size_t size = whole.size(); size < longer.size(); ++size) {
     const std::string copy = killed(path_);
-    fs::resize_file(journal_segments(copy).at(0), size);
+    fs::resize_file(journal_files(copy).at(0), size);
     const auto again = open(copy);
     ASSERT_THAT(sequences(history(*again, "s")), ElementsAre(1)) << size;
   }
   // A byte that is not what was written.
   const std::string copy = killed(path_);
   {
-    std::fstream file(journal_segments(copy).at(0),
+    std::fstream file(journal_files(copy).at(0),
                       std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(static_cast<std::streamoff>(whole.size() + 20));
     file.put('\x55');
@@ -187,14 +186,13 @@ TEST_F(JournalTest, TakesAFileThatWasNotBegunForAnEmptyOne) {
   log->record(kSession, message_record(1));
   const std::string copy = killed(path_);
   const std::string first = copy + ".journal.1";
-  fs::copy_file(first, copy + ".journal.2");
   std::ofstream(copy + ".journal.3").flush();
   std::ofstream(copy + ".journal.4") << std::string(5000, '\0');
   const auto again = open(copy);
   EXPECT_THAT(sequences(history(*again, "s")), ElementsAre(1));
-  EXPECT_THAT(journal_segments(copy), IsEmpty());
+  EXPECT_THAT(journal_files(copy), ElementsAre(first));
   again->session_created(session_record("t"));
-  EXPECT_EQ(journal_segments(copy).size(), 1u);
+  EXPECT_THAT(journal_files(copy), ElementsAre(first, copy + ".journal.5"));
 }
 
 TEST_F(JournalTest, TurnsNumbersThatNobodyHasIntoAGap) {
@@ -226,31 +224,83 @@ TEST_F(JournalTest, DoesNotBringBackWhatWasErased) {
   EXPECT_FALSE(find(*open(killed(path_)), "s"));
 }
 
-TEST_F(JournalTest, UsesFilesAgainThatTheDatabaseHas) {
-  const auto log = open(path_);
-  log->session_created(session_record("s"));
+TEST_F(JournalTest, HasTheMessagesForGood) {
   const std::string body(1u << 20, 'x');
   Sequence sequence = 0;
-  std::set<ino_t> files;
-  for (int round = 0; round < 4; ++round) {
-    for (int count = 0; count < 10; ++count)
-      log->record(kSession, message_record(++sequence, body));
+  for (int run = 0; run < 2; ++run) {
+    const auto log = open(path_);
+    if (run == 0) log->session_created(session_record("s"));
+    if (run == 1) log->session_reopened(*find(*log, "s"));
+    for (int count = 0; count < 10; ++count) log->record(kSession, message_record(++sequence, body));
+    log->record(kSession, message_record(++sequence, "small"));
     wait_for(log->flush());
     EXPECT_EQ(log->status().pending_bytes, 0u);
-    EXPECT_TRUE(eventually([&] { return journal_segments(path_).size() <= 2; }));
-    for (const std::string& path : journal_segments(path_)) {
-      struct stat status {};
-      ASSERT_EQ(::stat(path.c_str(), &status), 0);
-      EXPECT_EQ(static_cast<std::size_t>(status.st_size), Journal::kSegmentBytes);
-      files.insert(status.st_ino);
+  }
+  const auto log = open(path_);
+  const HistoryPage page = history(*log, "s");
+  ASSERT_EQ(page.messages.size(), static_cast<std::size_t>(sequence));
+  EXPECT_EQ(page.messages[9].body.view(), body);
+  EXPECT_EQ(page.messages[10].body.view(), "small");
+  EXPECT_EQ(text(page.gaps), "");
+  EXPECT_EQ(journal_files(path_).size(), 4u);
+  std::uintmax_t bytes = 0;
+  for (const std::string& path : journal_files(path_)) bytes += fs::file_size(path);
+  EXPECT_LT(bytes, 21u << 20) << "the room that was left is given back";
+  EXPECT_LT(fs::file_size(path_), 1u << 20);
+}
+
+TEST_F(JournalTest, LosesTheMessagesOfAFileThatIsGoneAndSaysWhich) {
+  const std::string body(3u << 20, 'x');
+  {
+    const auto log = open(path_);
+    log->session_created(session_record("s"));
+    for (Sequence sequence = 1; sequence <= 6; ++sequence) {
+      log->record(kSession, message_record(sequence, body));
     }
   }
-  EXPECT_LE(files.size(), 3u);
-  EXPECT_GT(journal_number(journal_segments(path_).back()), 4u);
-  // Short ones over what the file held before.
-  for (int count = 0; count < 3; ++count) log->record(kSession, message_record(++sequence));
+  fs::remove(journal_files(path_).at(1));
+  const auto log = open(path_);
+  const HistoryPage page = history(*log, "s");
+  EXPECT_THAT(sequences(page), ElementsAre(1, 2, 5, 6));
+  EXPECT_EQ(text(page.gaps), "[3,4]");
+  EXPECT_EQ(find(*log, "s")->last_sequence, 6);
+}
+
+// What is on the disk between two strings of a file.
+TEST_F(JournalTest, TakesErasedWordsOffTheDisk) {
+  const auto log = open(path_);
+  const std::string large = std::string(100'000, 'x') + "a large secret";
+  for (const char* id : {"s", "t"}) log->session_created(session_record(id));
+  for (Sequence sequence = 1; sequence <= 3; ++sequence) {
+    log->record(kSession, message_record(sequence, "a small secret"));
+    log->record(SessionId("t"), message_record(sequence, "stays"));
+    log->record(kSession, message_record(sequence + 3, large));
+  }
+  log->session_closed(kSession, "closed", wall_now());
+  ASSERT_TRUE(wait_for(log->erase(kSession)));
+  EXPECT_THAT(content_of(journal_files(path_).at(0)), testing::Not(testing::HasSubstr("secret")));
+  EXPECT_THAT(sequences(history(*log, "t")), ElementsAre(1, 2, 3));
+  // It goes on behind what was erased.
+  log->record(SessionId("t"), message_record(4, "more"));
   const auto again = open(killed(path_));
-  EXPECT_EQ(sequences(history(*again, "s")).size(), static_cast<std::size_t>(sequence));
+  EXPECT_THAT(sequences(history(*again, "t")), ElementsAre(1, 2, 3, 4));
+  EXPECT_FALSE(find(*again, "s"));
+}
+
+TEST_F(JournalTest, DeletesAFileInWhichNoMessageIsLeft) {
+  const auto log = open(path_);
+  for (const char* id : {"s", "t"}) log->session_created(session_record(id));
+  const std::string body(3u << 20, 'x');
+  for (Sequence sequence = 1; sequence <= 5; ++sequence) {
+    log->record(kSession, message_record(sequence, body));
+  }
+  log->record(SessionId("t"), message_record(1));
+  wait_for(log->flush());
+  EXPECT_EQ(journal_files(path_).size(), 3u);
+  log->session_closed(kSession, "closed", wall_now());
+  ASSERT_TRUE(wait_for(log->erase(kSession)));
+  EXPECT_THAT(journal_files(path_), ElementsAre(path_ + ".journal.3"));
+  EXPECT_THAT(sequences(history(*log, "t")), ElementsAre(1));
 }
 
 TEST_F(JournalTest, SaysWhenItCanNotBeWrittenAndGoesOn) {
@@ -277,11 +327,14 @@ class JournalAlone : public JournalTest {
     const Progress progress;
     std::vector<MessageRecord> messages{message_record(1, "")};
     const std::size_t rest = encoded_size(MessageBatch{kSession, messages, progress});
+    // The length of the body is a number of one byte to four.
     messages[0].body = SharedBytes(std::string(size - rest, 'x'));
-    return journal.append(MessageBatch{kSession, messages, progress}, ++order_);
+    const std::size_t more = encoded_size(MessageBatch{kSession, messages, progress}) - size;
+    messages[0].body = SharedBytes(std::string(size - rest - more, 'x'));
+    return journal.append(MessageBatch{kSession, messages, progress}, ++order_).has_value();
   }
 
-  Journal journal_{path_, "instance", 4 * Journal::kSegmentBytes, Logger::silent()};
+  Journal journal_{path_, "instance", 1, 4 * Journal::kSegmentBytes, Logger::silent()};
   const std::size_t room_ = Journal::kSegmentBytes - journal_head("instance", 1).size();
   std::uint64_t order_ = 0;
 };
@@ -298,6 +351,13 @@ TEST_F(JournalAlone, FillsAFileToItsLastByte) {
   EXPECT_THAT(journal_.take_full(), IsEmpty());
 }
 
+TEST_F(JournalAlone, GivesBackTheRoomThatIsLeft) {
+  ASSERT_TRUE(append(1000));
+  journal_.close();
+  for (JournalSegment& segment : journal_.take_full()) journal_.ended(std::move(segment));
+  EXPECT_EQ(fs::file_size(path_ + ".journal.1"), Journal::kSegmentBytes - room_ + 1000);
+}
+
 TEST_F(JournalAlone, HasALargerFileForALargerEntry) {
   ASSERT_TRUE(append(room_ + 1));
   ASSERT_TRUE(append(1000));
@@ -305,10 +365,6 @@ TEST_F(JournalAlone, HasALargerFileForALargerEntry) {
   EXPECT_EQ(entries_in(path_ + ".journal.1").size(), Journal::kSegmentBytes + 1);
   std::vector<JournalSegment> full = journal_.take_full();
   ASSERT_EQ(full.size(), 1u);
-  // It is not kept for later.
-  journal_.ended(std::move(full[0]));
-  EXPECT_FALSE(fs::exists(path_ + ".journal.1"));
-  EXPECT_TRUE(fs::exists(path_ + ".journal.2"));
 }
 
 TEST_F(JournalAlone, IsBoundedAndGoesOnWhenTheDatabaseTakesIt) {
@@ -316,16 +372,15 @@ TEST_F(JournalAlone, IsBoundedAndGoesOnWhenTheDatabaseTakesIt) {
   while (append(room_ / 2)) ASSERT_LT(++taken, 100u);
   EXPECT_EQ(taken, 8u);
   EXPECT_THAT(journal_.failure(), testing::HasSubstr("the database does not take"));
-  EXPECT_EQ(journal_segments(path_).size(), 4u);
+  EXPECT_EQ(journal_files(path_).size(), 4u);
   for (JournalSegment& segment : journal_.take_full()) journal_.ended(std::move(segment));
-  EXPECT_EQ(journal_segments(path_).size(), 1u) << "one is kept to be used again";
   EXPECT_TRUE(eventually([&] { return append(1000); }));
   EXPECT_THAT(journal_.failure(), IsEmpty());
-  EXPECT_EQ(journal_segments(path_).size(), 1u);
+  EXPECT_EQ(journal_files(path_).size(), 5u);
 }
 
 TEST_F(JournalAlone, KeepsTwoFilesAtLeast) {
-  Journal journal(path_, "instance", 0, Logger::silent());
+  Journal journal(path_, "instance", 1, 0, Logger::silent());
   EXPECT_TRUE(append(journal, room_));
   EXPECT_TRUE(append(journal, room_));
   EXPECT_FALSE(append(journal, room_));
@@ -347,7 +402,7 @@ TEST_F(JournalTest, HoldsNoSecret) {
   log->session_created(session);
   log->session_changed(session);
   log->record(kSession, message_record(1, "the word is hunter2"));
-  EXPECT_THAT(content_of(journal_segments(path_).at(0)),
+  EXPECT_THAT(content_of(journal_files(path_).at(0)),
               testing::Not(testing::HasSubstr("hunter2")));
   EXPECT_EQ(history(*log, "s").messages.at(0).body.view(), "the word is ***");
 }

@@ -76,7 +76,7 @@ TEST_F(KnownRequests, AreFoundInASessionThatRunsBesideOthers) {
 
 TEST_F(KnownRequests, LetOthersThroughMeanwhile) {
   record("1");
-  updates(40'000);
+  for (int m = 1; m <= 3'000; ++m) record('"' + std::string(200, 'x') + std::to_string(m) + '"');
   wait_for(log_->flush());
   std::vector<std::string> answers;
   asio::co_spawn(loop_, log_->known_requests(SessionId("s"), {"1"}),
@@ -109,8 +109,9 @@ TEST_F(KnownRequests, AreKnownBeforeTheyAreWritten) {
   record("1");
   wait_for(log_->flush());
   EXPECT_TRUE(wait_for(log_->set_page_limit(1)));
-  MessageRecord large = message_record(++sequence_, std::string(1u << 20, 'x'));
-  log_->record(SessionId("s"), large);
+  SessionRecord large = session_record("large");
+  large.agent_profile = std::string(1u << 20, 'x');
+  log_->session_created(large);
   record("2");
   EXPECT_TRUE(eventually([&] { return find(*log_, "s") && !log_->status().writable; }));
   EXPECT_THAT(known({"1", "2", "3"}), ElementsAre("1", "2"));

@@ -44,6 +44,15 @@ inline std::string content_of(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+// The files of the journal, the oldest first.
+inline std::vector<std::string> journal_files(const std::string& database_path) {
+  std::vector<std::string> paths;
+  for (const std::uint32_t number : journal_segments(database_path)) {
+    paths.push_back(journal_path(database_path, number));
+  }
+  return paths;
+}
+
 inline SessionRecord session_record(const std::string& id, const std::string& owner = {}) {
   SessionRecord session;
   session.id = SessionId(id);

@@ -1,5 +1,7 @@
 #include "storage/log_writer.hpp"
 
+#include "storage/journal.hpp"
+
 #include <algorithm>
 #include <iterator>
 #include <pthread.h>
@@ -197,7 +199,10 @@ bool LogWriter::is_in_place(bool look) {
   if (!place_ || (!look && !misplaced_ && Clock::now() < look_at_)) return true;
   look_at_ = Clock::now() + look_period_;
   wal_bytes_ = place_->wal_bytes();
-  const std::string moved = place_->moved();
+  std::string moved = place_->moved();
+  const bool database_is_there = moved.empty();
+  const std::uint32_t segment = store_->moved_segment();
+  if (database_is_there && segment != 0) moved = journal_path(place_->path(), segment);
   if (moved.empty()) {
     place_->is_back();
     if (misplaced_) back_in_place();
@@ -212,17 +217,25 @@ bool LogWriter::is_in_place(bool look) {
     if (moved_) moved_();
   }
   misplaced_ = true;
-  auto restored = place_->restore(*store_);
+  auto restored = put_back(database_is_there);
   if (!restored) {
     Error why = std::move(restored.error());
     why.explanation = moved + " was deleted or replaced and cannot be put back: " + why.explanation;
     failed(why);
     return false;
   }
-  store_->leave();
-  store_ = std::move(*restored);
   back_in_place();
   return true;
+}
+
+Result<void> LogWriter::put_back(bool database_is_there) {
+  if (!database_is_there) {
+    auto restored = place_->restore(*store_);
+    if (!restored) return std::move(restored.error());
+    store_->leave();
+    store_ = std::move(*restored);
+  }
+  return store_->put_back_segments();
 }
 
 void LogWriter::back_in_place() {
@@ -235,7 +248,10 @@ void LogWriter::back_in_place() {
 void LogWriter::end_segments(HeldWrites written) {
   for (const auto& entry : written) {
     const auto* const end = std::get_if<std::unique_ptr<SegmentEnd>>(&entry.write);
-    if (end != nullptr && segment_ended_) segment_ended_(std::move((*end)->segment));
+    if (end == nullptr) continue;
+    const std::uint32_t number = (*end)->segment.number();
+    if (segment_ended_) segment_ended_(std::move((*end)->segment));
+    store_->segment_ended(number);
   }
 }
 

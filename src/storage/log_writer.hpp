@@ -74,6 +74,7 @@ class LogWriter {
   bool wait_and_take();
   void commit_held(bool stopping);
   bool is_in_place(bool look);
+  Result<void> put_back(bool database_is_there);
   void back_in_place();
   void run_jobs(bool stopping);
   void retain();

@@ -7,44 +7,79 @@
 
 namespace relay::storage {
 
-MessageStore::MessageStore(Database database, std::unique_ptr<Statements> statements)
-    : database_(std::move(database)), statements_(std::move(statements)) {}
+MessageStore::MessageStore(Database database, const std::string& path,
+                           std::unique_ptr<Statements> statements)
+    : database_(std::move(database)), statements_(std::move(statements)), files_(path) {}
 
 MessageStore::~MessageStore() = default;
 
-Result<std::unique_ptr<MessageStore>> MessageStore::make(Database database) {
+Result<std::unique_ptr<MessageStore>> MessageStore::make(Database database, const std::string& path,
+                                                         Durability durability) {
   auto statements = Statements::prepare(database);
   if (!statements) return std::move(statements.error());
-  auto place = database.number("SELECT coalesce(max(place), 0) FROM messages");
-  if (!place) return std::move(place.error());
-  auto rows = database.number("SELECT coalesce(sum(last - first + 1), 0) FROM runs");
-  if (!rows) return std::move(rows.error());
-  auto order = database.number(
-      "SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM properties WHERE name = "
-      "'written_order'");
-  if (!order) return std::move(order.error());
-  auto store =
-      std::unique_ptr<MessageStore>(new MessageStore(std::move(database), std::move(*statements)));
-  store->next_place_ = *place + 1;
-  store->rows_ = *rows;
-  store->written_order_ = static_cast<std::uint64_t>(*order);
+  auto store = std::unique_ptr<MessageStore>(
+      new MessageStore(std::move(database), path, std::move(*statements)));
+  store->sync_ = durability == Durability::kStrict;
+  auto loaded = store->load();
+  if (!loaded) return std::move(loaded.error());
   return store;
 }
 
+Result<void> MessageStore::load() {
+  const auto property = [](const char* name) {
+    return std::string("SELECT max(CAST(value AS INTEGER)) FROM properties WHERE name = '") + name +
+           "'";
+  };
+  const auto rows = database_.number("SELECT coalesce(sum(last - first + 1), 0) FROM runs");
+  if (!rows) return rows.error();
+  const auto bytes =
+      database_.number("SELECT coalesce(sum(bytes), 0) FROM runs WHERE segment > 0");
+  if (!bytes) return bytes.error();
+  const auto order = database_.number(property("written_order"));
+  if (!order) return order.error();
+  const auto unread = database_.number(property("unread_segment"));
+  if (!unread) return unread.error();
+  rows_ = *rows;
+  journal_bytes_ = *bytes;
+  written_order_ = static_cast<std::uint64_t>(*order);
+  unread_segment_ = std::max<std::uint32_t>(1, static_cast<std::uint32_t>(*unread));
+
+  auto unsent =
+      Statement::prepare(database_, "SELECT DISTINCT session FROM calls WHERE answer > 0");
+  if (!unsent) return std::move(unsent.error());
+  Step step = Step::kDone;
+  while ((step = unsent->step()) == Step::kRow) unsent_.insert(unsent->column_number(0));
+  if (step == Step::kFailed) return failure("cannot read what waits for an answer");
+  return {};
+}
+
+Result<void> MessageStore::read_up_to(std::uint32_t segment) {
+  if (segment == unread_segment_) return {};
+  if (!set_property("unread_segment", segment)) return failure("cannot write");
+  unread_segment_ = segment;
+  return {};
+}
+
+Result<std::uint32_t> MessageStore::next_segment() {
+  const auto used = database_.number("SELECT coalesce(max(segment), 0) FROM runs");
+  if (!used) return used.error();
+  return std::max(unread_segment_, static_cast<std::uint32_t>(*used) + 1);
+}
+
 Result<RetentionStep> MessageStore::retain(const RetentionLimits& limits, WallTime now,
-                                           std::int64_t after_place) {
+                                           std::int64_t after_number) {
   constexpr std::int64_t kMaxRowsOfStep = 2000;
 
-  struct Run {
-    std::int64_t place, session, first, rows;
+  struct Candidate {
+    std::int64_t number, session, first, rows;
     bool closed;
     WallTime newest;
   };
-  std::vector<Run> runs;
+  std::vector<Candidate> runs;
   {
     Statement& rows = statements_->runs_by_age;
     const ResetAtExit reset(rows);
-    rows.bind(1, after_place);
+    rows.bind(1, after_number);
     Step step = Step::kDone;
     while ((step = rows.step()) == Step::kRow) {
       runs.push_back({rows.column_number(0), rows.column_number(1), rows.column_number(2),
@@ -54,29 +89,34 @@ Result<RetentionStep> MessageStore::retain(const RetentionLimits& limits, WallTi
     if (step == Step::kFailed) return failure("cannot read what may be deleted");
   }
 
-  RetentionStep result{runs.empty(), after_place, 0};
+  RetentionStep result{runs.empty(), after_number, 0};
   const std::int64_t rows_before = rows_;
+  const std::int64_t bytes_before = journal_bytes_;
   if (runs.empty()) return result;
   if (statements_->begin.run() != Step::kDone) return failure("cannot begin to delete");
   bool intact = true;
-  for (const Run& run : runs) {
+  for (const Candidate& run : runs) {
     const std::int64_t rows = rows_to_delete(limits, size(), {run.rows, run.newest}, now);
     if (rows == 0) {
       // Runs are looked at from the oldest on: none of the later ones has to go either.
       result.done = true;
       break;
     }
-    result.place = run.place;
+    result.place = run.number;
     if (!run.closed) continue;
-    intact = delete_rows(run.session, run.first, run.place, rows, rows == run.rows) &&
+    intact = (rows == run.rows ? delete_run(run.number) : shorten_run(run.number, rows)) &&
              insert_gap(run.session, {run.first, run.first + rows - 1});
     if (!intact) break;
     rows_ -= rows;
     result.deleted += rows;
     if (result.deleted >= kMaxRowsOfStep) break;
   }
-  if (intact && statements_->commit.run() == Step::kDone) return result;
+  if (intact && statements_->commit.run() == Step::kDone) {
+    erase_unused();
+    return result;
+  }
   rows_ = rows_before;
+  journal_bytes_ = bytes_before;
   auto problem = undone("cannot delete old messages");
   return std::move(problem.error());
 }
@@ -87,18 +127,14 @@ LogSize MessageStore::size() {
   Statement& free = statements_->free_pages;
   const ResetAtExit reset_all(all);
   const ResetAtExit reset_free(free);
-  if (all.step() != Step::kRow || free.step() != Step::kRow) return {rows_, 0};
-  return {rows_, (all.column_number(0) - free.column_number(0)) * kPageSize};
+  if (all.step() != Step::kRow || free.step() != Step::kRow) return {rows_, journal_bytes_};
+  const std::int64_t pages = all.column_number(0) - free.column_number(0);
+  return {rows_, pages * kPageSize + journal_bytes_};
 }
 
-bool MessageStore::delete_rows(std::int64_t session, Sequence first, std::int64_t place,
-                               std::int64_t rows, bool whole_run) {
-  if (whole_run) {
-    return statements_->delete_run.bind(1, session).bind(2, first).run() == Step::kDone;
-  }
-  return statements_->delete_places.bind(1, place).bind(2, place + rows - 1).run() == Step::kDone &&
-         statements_->shorten_run.bind(1, session).bind(2, first).bind(3, rows).run() ==
-             Step::kDone;
+// The bytes of what is cut off stay until the run goes.
+bool MessageStore::shorten_run(std::int64_t run, std::int64_t rows) {
+  return statements_->shorten_run.bind(1, run).bind(2, rows).run() == Step::kDone;
 }
 
 Result<std::string> MessageStore::instance_id() {
@@ -153,6 +189,7 @@ Result<void> MessageStore::copy_to(const std::string& path) {
 void MessageStore::go_on_from(MessageStore& before) {
   reopened_ = before.reopened_;
   closed_ = before.closed_;
+  std::swap(files_, before.files_);
 }
 
 Result<void> MessageStore::set_page_limit(std::int64_t pages) {

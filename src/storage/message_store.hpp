@@ -1,4 +1,5 @@
-// The tables of the log as operations on one connection. Everything runs on the storage thread.
+// The tables of the log as operations on one connection, and the messages in the journal whose
+// index they are. Everything runs on the storage thread.
 //
 // Writes go through write(), a transaction a call. Reads see what is committed, and on top of it
 // the writes that are `held` because the database cannot be written.
@@ -8,8 +9,11 @@
 #include "storage/message_log.hpp"
 #include "storage/pending_writes.hpp"
 #include "storage/retention.hpp"
+#include "storage/run.hpp"
+#include "storage/segment_files.hpp"
 #include "storage/statement.hpp"
 
+#include <functional>
 #include <limits>
 #include <map>
 #include <set>
@@ -42,13 +46,23 @@ struct RequestSearch {
 
 class MessageStore {
  public:
-  // `database` is migrated.
-  static Result<std::unique_ptr<MessageStore>> make(Database database);
+  // `database` is migrated; its journal is beside `path`.
+  static Result<std::unique_ptr<MessageStore>> make(Database database, const std::string& path,
+                                                    Durability durability);
 
   // All of them or, on failure, none. written_order() then says that they are written.
   Result<WriteCount> write(HeldWrites writes);
   // The order of the last write that the database has. It has those before, too, of whatever run.
   std::uint64_t written_order() const { return written_order_; }
+  // The first file of the journal that may hold what the database has not.
+  std::uint32_t unread_segment() const { return unread_segment_; }
+  // The database has all that is in the files before this one.
+  Result<void> read_up_to(std::uint32_t segment);
+  // The number of a file that no message is in, nor was.
+  Result<std::uint32_t> next_segment();
+  // The database has all of the file: it goes when none of its messages is left.
+  void segment_ended(std::uint32_t segment);
+
   // Nothing is left to write: what was kept for writes to sessions that are closed may go.
   void settled();
   // The numbers that sessions were given until now are not used any more.
@@ -56,7 +70,7 @@ class MessageStore {
 
   // One small transaction; `done` when nothing is left to delete.
   Result<RetentionStep> retain(const RetentionLimits& limits, WallTime now,
-                               std::int64_t after_place);
+                               std::int64_t after_number);
 
   // One small transaction: closed sessions without messages, from the lowest number on, with their
   // gaps.
@@ -66,6 +80,9 @@ class MessageStore {
 
   // Writes all there is into an empty file.
   Result<void> copy_to(const std::string& path);
+  // Of the journal, see SegmentFiles.
+  std::uint32_t moved_segment() const { return files_.moved(); }
+  Result<void> put_back_segments() { return files_.put_back(); }
   // This is a copy of `before`, in whose place it comes.
   void go_on_from(MessageStore& before);
   // Closing leaves everything at the path as it is: it is another database's by now.
@@ -95,22 +112,48 @@ class MessageStore {
 
  private:
   struct Statements;
-  struct NumberedMessage {
+  struct NumberedBatch {
     std::int64_t session;
-    const MessageRecord* message;
+    const MessagesWrite* batch;
+  };
+  struct RunMessages {
+    Sequence first = 0;
+    Sequence last = 0;
+    std::uint32_t segment = 0;
+    std::vector<Extent> extents;
+    std::string_view entries;
+  };
+  // Bytes of the journal that belong to nobody when the transaction is through.
+  struct Unused {
+    std::uint32_t segment;
+    std::vector<Extent> extents;
   };
 
-  MessageStore(Database database, std::unique_ptr<Statements> statements);
+  MessageStore(Database database, const std::string& path, std::unique_ptr<Statements> statements);
 
+  Result<void> load();
   // False: the transaction has to be undone.
   bool apply_session_write(const Write& write);
   bool create_session(const SessionCreate& write);
   bool insert_gap(std::int64_t session, Gap gap);
   bool insert_messages(HeldWrites writes, WriteCount& count);
   bool write_progress();
-  bool insert_run(std::span<const NumberedMessage> run, WriteCount& count);
-  bool delete_rows(std::int64_t session, Sequence first, std::int64_t place, std::int64_t rows,
-                   bool whole_run);
+  bool set_property(std::string_view name, std::int64_t value);
+  bool insert_run(const Run& run, WriteCount& count);
+  bool note_calls(std::span<const NumberedBatch> batches);
+  bool forget_sent_answers(std::int64_t session, Sequence input);
+  Result<void> sync_bodies(HeldWrites writes);
+  // Where the messages from `from` on are, of a run or of a batch that is held.
+  static RunMessages messages_of(const Statement& row, Sequence from);
+  static RunMessages messages_of(const MessagesWrite& held, Sequence from);
+  // Gives them to `take` until that answers false. What can't be read becomes a gap.
+  void read(const RunMessages& messages, std::vector<Gap>& gaps,
+            const std::function<bool(MessageRecord)>& take);
+  std::optional<MessageRecord> message_at(std::int64_t session, Sequence sequence);
+  // Takes a run out of the index; its bytes are erased when the transaction is through.
+  bool delete_run(std::int64_t run);
+  bool shorten_run(std::int64_t run, std::int64_t rows);
+  void erase_unused();
   std::optional<std::int64_t> number_of(const SessionKey& session);
   std::optional<std::int64_t> number_of(const std::string& id);
   Error failure(std::string what) const { return database_.error(std::move(what)); }
@@ -118,11 +161,16 @@ class MessageStore {
 
   Database database_;
   std::unique_ptr<Statements> statements_;
-  std::vector<NumberedMessage> batch_;       // its memory is used again for every group
+  SegmentFiles files_;
+  bool sync_ = false;
+  std::vector<NumberedBatch> batch_;         // its memory is used again for every group
   std::map<SessionKey, Progress> progress_;  // of the group that is being written
   std::uint64_t written_order_ = 0;
-  std::int64_t next_place_ = 1;
+  std::uint32_t unread_segment_ = 1;
   std::int64_t rows_ = 0;
+  std::int64_t journal_bytes_ = 0;  // of messages
+  std::vector<Unused> unused_;
+  std::set<std::int64_t> unsent_;  // sessions with answers that their agents may not have
   // Sessions that were made again under an id that the database has: number given -> number stored.
   std::unordered_map<std::int64_t, std::int64_t> reopened_;
   std::vector<std::int64_t> closed_;  // given numbers in reopened_ that are not used again

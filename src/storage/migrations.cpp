@@ -1,6 +1,7 @@
 #include "storage/migrations.hpp"
 
 #include "storage/database.hpp"
+#include "storage/migrate_messages.hpp"
 
 #include <array>
 
@@ -89,7 +90,68 @@ ALTER TABLE messages ADD COLUMN peer_id TEXT NOT NULL DEFAULT '';
 CREATE INDEX messages_of_calls ON messages (session, call) WHERE call > 0;
 )sql";
 
-constexpr std::array kSteps = {kFirstSchema, kAgentsAndUpdates, kRecovery};
+// A run has its messages: the entries themselves, or where they are in the file of the journal with
+// the number `segment`. Calls that are open, or whose answer the agent may not have, have a row.
+constexpr const char* kEntries = R"sql(
+DROP TRIGGER run_deleted;
+DROP INDEX runs_by_age;
+ALTER TABLE runs RENAME TO old_runs;
+CREATE TABLE runs (
+  number INTEGER PRIMARY KEY,
+  session INTEGER NOT NULL REFERENCES sessions (number) ON DELETE CASCADE,
+  first INTEGER NOT NULL,
+  last INTEGER NOT NULL,
+  time INTEGER NOT NULL,
+  segment INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  requests TEXT NOT NULL,
+  entries BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX runs_of_session ON runs (session, first);
+CREATE INDEX runs_of_segment ON runs (segment) WHERE segment > 0;
+CREATE TABLE calls (
+  session INTEGER NOT NULL REFERENCES sessions (number) ON DELETE CASCADE,
+  call INTEGER NOT NULL,
+  request INTEGER NOT NULL,
+  answer INTEGER NOT NULL,
+  PRIMARY KEY (session, call)
+) STRICT, WITHOUT ROWID;
+)sql";
+constexpr const char* kOldMessages = R"sql(
+INSERT OR IGNORE INTO calls SELECT q.session, q.call, q.sequence, coalesce(
+  (SELECT max(a.sequence) FROM messages a
+   WHERE a.session = q.session AND a.call = q.call AND a.call > 0 AND a.kind = 1), 0)
+FROM messages q JOIN sessions s ON s.number = q.session
+WHERE q.call > 0 AND q.kind = 0 AND NOT EXISTS (
+  SELECT 1 FROM messages a
+  WHERE a.session = q.session AND a.call = q.call AND a.call > 0 AND a.kind = 1
+    AND (a.to_client = 1 OR a.sequence <= s.input_sequence));
+DROP TABLE messages;
+DROP TABLE old_runs;
+)sql";
+
+struct MigrationStep {
+  const char* schema;
+  Result<void> (*convert)(Database&) = nullptr;
+  const char* after = "";
+};
+
+constexpr std::array kSteps = {MigrationStep{kFirstSchema}, MigrationStep{kAgentsAndUpdates},
+                               MigrationStep{kRecovery},
+                               MigrationStep{kEntries, migrate_messages, kOldMessages}};
+
+Result<void> take(Database& database, std::size_t step) {
+  const MigrationStep& taken = kSteps[step];
+  auto begun = database.execute("BEGIN EXCLUSIVE; PRAGMA application_id = " +
+                                std::to_string(kApplicationId) + ";" + taken.schema);
+  if (!begun) return begun;
+  if (taken.convert != nullptr) {
+    auto converted = taken.convert(database);
+    if (!converted) return converted;
+  }
+  return database.execute(std::string(taken.after) +
+                          "PRAGMA user_version = " + std::to_string(step + 1) + "; COMMIT;");
+}
 
 }  // namespace
 
@@ -130,9 +192,7 @@ Result<void> migrate(Database& database, const std::string& path) {
     if (!usable) return usable;
   }
   for (auto step = static_cast<std::size_t>(*version); step < kSteps.size(); ++step) {
-    auto taken = database.execute(
-        "BEGIN EXCLUSIVE; PRAGMA application_id = " + std::to_string(kApplicationId) + ";" +
-        kSteps[step] + "PRAGMA user_version = " + std::to_string(step + 1) + "; COMMIT;");
+    auto taken = take(database, step);
     if (!taken) {
       const auto undone = database.execute("ROLLBACK");
       static_cast<void>(undone);

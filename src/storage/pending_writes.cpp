@@ -13,9 +13,9 @@ constexpr std::size_t kEntryBytes = sizeof(PendingWrites::Entry);
 // Buffers that grew beyond this are not kept for the next group.
 constexpr std::size_t kKeptCapacity = 8192;
 
-std::size_t cost_of(const MessageWrite& write) {
-  return write.message.body.size() + write.message.method.size() + write.message.rpc_id.size() +
-         write.message.peer_id.size();
+std::size_t cost_of(const MessagesWrite& write) {
+  return write.entry.size() + write.summary.requests.size() +
+         write.summary.calls.size() * sizeof(CallMark);
 }
 std::size_t cost_of(const GapWrite&) { return 0; }
 std::size_t cost_of(const ProgressWrite&) { return 0; }
@@ -95,12 +95,13 @@ std::uint64_t PendingWrites::give_up(std::size_t limit) {
   if (bytes_ <= limit) return 0;
   // Some room beyond what is needed, so that not every further message causes a pass.
   const std::size_t target = limit - limit / 16;
-  const std::uint64_t lost = give_up_messages(target);
+  std::uint64_t lost = give_up_messages(target, false);
+  if (bytes_ > target) lost += give_up_messages(target, true);
   if (bytes_ > target) drop_outdated_changes();
   return lost;
 }
 
-std::uint64_t PendingWrites::give_up_messages(std::size_t target) {
+std::uint64_t PendingWrites::give_up_messages(std::size_t target, bool in_journal_too) {
   std::map<SessionKey, std::vector<Gap>> gaps;
   std::vector<Entry> kept;
   std::uint64_t lost = 0;
@@ -110,10 +111,11 @@ std::uint64_t PendingWrites::give_up_messages(std::size_t target) {
     Entry& entry = entries_[index];
     order = entry.order;
     const std::size_t bytes = cost(entry.write);
-    if (auto* message = std::get_if<MessageWrite>(&entry.write)) {
-      const Sequence sequence = message->message.sequence;
-      add_gap(gaps[std::move(message->session)], Gap{sequence, sequence});
-      ++lost;
+    auto* const messages = std::get_if<MessagesWrite>(&entry.write);
+    if (messages != nullptr && (in_journal_too || messages->place.segment == 0)) {
+      const BatchSummary& summary = messages->summary;
+      add_gap(gaps[std::move(messages->session)], Gap{summary.first, summary.last});
+      lost += static_cast<std::uint64_t>(summary.count());
       bytes_ -= bytes;
     } else if (auto* gap = std::get_if<GapWrite>(&entry.write)) {
       add_gap(gaps[std::move(gap->session)], gap->gap);

@@ -1,10 +1,11 @@
 // What is to be written, in order, with a bound: values only, no thread and no database.
 //
-// When memory runs out the oldest messages are given up; their sequence numbers become gaps, which
+// When memory runs out the oldest messages are given up, those first that are not in the journal; their sequence numbers become gaps, which
 // are written in their place. What is known of sessions is never given up, only its outdated
 // states.
 #pragma once
 
+#include "storage/batch_summary.hpp"
 #include "storage/gap.hpp"
 #include "storage/journal_segment.hpp"
 #include "storage/records.hpp"
@@ -28,9 +29,19 @@ struct SessionKey {
   auto operator<=>(const SessionKey&) const = default;
 };
 
-struct MessageWrite {
+// Where an entry lies in the journal.
+struct EntryPlace {
+  std::uint32_t segment = 0;  // the number of the file; 0: the entry is not in the journal
+  std::uint32_t offset = 0;
+  std::uint32_t size = 0;
+};
+
+// Messages of a session that were recorded together.
+struct MessagesWrite {
   SessionKey session;
-  MessageRecord message;
+  BatchSummary summary;
+  EntryPlace place;
+  std::string entry;  // what would be at the place
 };
 struct GapWrite {
   SessionKey session;
@@ -60,7 +71,7 @@ struct SegmentEnd {
 
 // Messages are nearly all there is: the rarer and larger alternatives lie apart to keep entries
 // small.
-using Write = std::variant<MessageWrite, GapWrite, ProgressWrite, std::unique_ptr<SessionCreate>,
+using Write = std::variant<MessagesWrite, GapWrite, ProgressWrite, std::unique_ptr<SessionCreate>,
                            std::unique_ptr<SessionChange>, std::unique_ptr<SessionClose>,
                            std::unique_ptr<SegmentEnd>>;
 
@@ -92,7 +103,7 @@ class PendingWrites {
   std::uint64_t give_up(std::size_t limit);
 
  private:
-  std::uint64_t give_up_messages(std::size_t target);
+  std::uint64_t give_up_messages(std::size_t target, bool in_journal_too);
   void drop_outdated_changes();
 
   std::vector<Entry> entries_;

@@ -7,19 +7,20 @@
 namespace relay::storage {
 namespace {
 
-Write message(std::int64_t session, Sequence sequence, std::size_t size = 100) {
-  MessageRecord record;
-  record.sequence = sequence;
-  record.body = SharedBytes(std::string(size, 'x'));
-  return MessageWrite{{session, {}}, std::move(record)};
+Write message(std::int64_t session, Sequence sequence, std::size_t size = 100,
+              std::uint32_t segment = 0) {
+  MessagesWrite write{{session, {}}, {}, {segment, 0, 100}, {}};
+  write.summary.first = write.summary.last = sequence;
+  if (segment == 0) write.entry = std::string(size, 'x');
+  return write;
 }
 
 std::string text(const PendingWrites& writes) {
   std::string all;
   for (const auto& entry : writes.entries()) {
-    if (const auto* one = std::get_if<MessageWrite>(&entry.write)) {
+    if (const auto* one = std::get_if<MessagesWrite>(&entry.write)) {
       all += "m" + std::to_string(one->session.number) + ":" +
-             std::to_string(one->message.sequence) + " ";
+             std::to_string(one->summary.first) + " ";
     } else if (const auto* gap = std::get_if<GapWrite>(&entry.write)) {
       all += "gap" + std::to_string(gap->session.number) + ":" + std::to_string(gap->gap.from) +
              "-" + std::to_string(gap->gap.to) + " ";
@@ -51,6 +52,15 @@ TEST(PendingWrites, GivesUpTheOldestMessagesAsOneGapASession) {
             "gap1:16-16 gap2:1-1 gap2:3-3 gap2:5-5 gap2:7-7 gap2:9-9 gap2:11-11 gap2:13-13 "
             "gap2:15-15 gap2:17-17 m1:18 m2:19 m1:20 ");
   EXPECT_LE(writes.bytes(), 35'000u);
+}
+
+TEST(PendingWrites, GivesUpWhatIsInTheJournalLast) {
+  PendingWrites writes;
+  for (int count = 1; count <= 6; ++count) writes.push(message(1, count, 10'000, count % 2 == 0 ? 0 : 7), 1);
+  EXPECT_EQ(writes.give_up(15'000), 2u);
+  EXPECT_EQ(text(writes), "m1:1 m1:3 gap1:2-2 gap1:4-4 m1:5 m1:6 ");
+  EXPECT_EQ(writes.give_up(1), 4u);
+  EXPECT_EQ(text(writes), "gap1:1-6 ");
 }
 
 TEST(PendingWrites, LetsGapsGrowWithFurtherLosses) {

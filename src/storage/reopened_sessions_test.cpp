@@ -102,9 +102,9 @@ TEST_F(ReopenedSession, IsOpenBeforeThatIsWritten) {
   log->session_closed(SessionId("s"), "idle", wall_now());
   wait_for(log->flush());
   EXPECT_TRUE(wait_for(log->set_page_limit(1)));
-  const std::string large(1u << 20, 'x');
-  log->session_created(session_record("large"));
-  log->record(SessionId("large"), message_record(1, large));
+  SessionRecord large = session_record("large");
+  large.agent_profile = std::string(1u << 20, 'x');
+  log->session_created(large);
   EXPECT_TRUE(eventually([&] { return find(*log, "s") && !log->status().writable; }));
 
   SessionRecord session = *find(*log, "s");

@@ -30,7 +30,7 @@ Result<SqliteLog::Opened> SqliteLog::open_store(const LogOptions& options, const
   }
   auto database = open_database(options.path, options.durability);
   if (!database) return std::move(database.error());
-  auto store = MessageStore::make(std::move(*database));
+  auto store = MessageStore::make(std::move(*database), options.path, options.durability);
   if (!store) return explained(std::move(store.error()), options.path);
   opened.store = std::move(*store);
   auto instance_id = opened.store->instance_id();
@@ -39,6 +39,7 @@ Result<SqliteLog::Opened> SqliteLog::open_store(const LogOptions& options, const
   if (!in_memory) {
     auto folded = fold_journal(options.path, opened.instance_id, *opened.store, log);
     if (!folded) return explained(folded.error(), options.path);
+    opened.next_segment = *folded;
   }
   auto run = opened.store->begin_run();
   if (!run) return explained(std::move(run.error()), options.path);
@@ -74,14 +75,19 @@ SqliteLog::SqliteLog(asio::any_io_executor loop, LogOptions options, Opened open
       highest_number_(opened.highest_number),
       writer_(std::move(opened.store), std::move(opened.place), options, log) {
   if (path_ == kInMemory) return;
-  journal_.emplace(path_, instance_id_, options.max_pending_bytes, std::move(log));
+  journal_.emplace(path_, instance_id_, opened.next_segment, options.max_pending_bytes,
+                   std::move(log));
   writer_.when_segment_ends(
       [this](JournalSegment segment) { journal_->ended(std::move(segment)); });
   writer_.when_moved([this] { journal_->begin_anew(); });
 }
 
 SqliteLog::~SqliteLog() {
-  if (writer_.finish() && journal_) journal_->remove_all();
+  if (journal_) {
+    journal_->close();
+    queue_full_segments();
+  }
+  writer_.finish();
 }
 
 SessionKey SqliteLog::key_of(const SessionId& session) const {
@@ -102,18 +108,23 @@ void SqliteLog::clean(SessionRecord& session) const {
 }
 
 // What is in the queue alone would be lost with the relay.
-void SqliteLog::journal(const EntryView& entry) {
-  if (journal_) journal_->append(entry, writer_.next_order());
+std::optional<EntryPlace> SqliteLog::journal(const EntryView& entry) {
+  return journal_ ? journal_->append(entry, writer_.next_order()) : std::nullopt;
 }
 
 void SqliteLog::queue(Write last) {
   batch_.push_back(std::move(last));
-  if (journal_) {
-    for (JournalSegment& full : journal_->take_full()) {
-      batch_.emplace_back(std::make_unique<SegmentEnd>(SegmentEnd{std::move(full)}));
-    }
-  }
   writer_.push(batch_);
+  queue_full_segments();
+}
+
+// Behind what is in them: when the database has that, it needs them no more.
+void SqliteLog::queue_full_segments() {
+  if (!journal_) return;
+  for (JournalSegment& full : journal_->take_full()) {
+    batch_.emplace_back(std::make_unique<SegmentEnd>(SegmentEnd{std::move(full)}));
+  }
+  if (!batch_.empty()) writer_.push(batch_);
 }
 
 void SqliteLog::session_created(SessionRecord session) {
@@ -160,10 +171,35 @@ void SqliteLog::record(const SessionId& session, std::span<MessageRecord> messag
       clean(message.peer_id);
     }
   }
-  journal(MessageBatch{session, messages, progress});
+  // An entry has no hole between its messages.
+  const Progress none;
+  while (true) {
+    std::size_t count = std::min<std::size_t>(messages.size(), 1);
+    while (count < messages.size() &&
+           messages[count].sequence == messages[count - 1].sequence + 1) {
+      ++count;
+    }
+    const bool last = count == messages.size();
+    record_run(session, messages.first(count), last ? progress : none);
+    if (last) return;
+    messages = messages.subspan(count);
+  }
+}
+
+void SqliteLog::record_run(const SessionId& session, std::span<MessageRecord> messages,
+                           const Progress& progress) {
+  const MessageBatch batch{session, messages, progress};
+  const auto place = journal(batch);
   const SessionKey key = key_of(session);
-  for (MessageRecord& message : messages)
-    batch_.emplace_back(MessageWrite{key, std::move(message)});
+  if (!messages.empty()) {
+    MessagesWrite write{key, {}, place.value_or(EntryPlace()), {}};
+    for (const MessageRecord& message : messages) write.summary.add(message);
+    if (!place) {
+      write.entry.resize(encoded_size(batch));
+      encode(batch, writer_.next_order(), write.entry);
+    }
+    batch_.emplace_back(std::move(write));
+  }
   queue(ProgressWrite{key, progress});
 }
 

@@ -50,6 +50,7 @@ class SqliteLog final : public MessageLog {
     std::string instance_id;
     std::int64_t run = 0;
     std::int64_t highest_number = 0;
+    std::uint32_t next_segment = 1;
   };
   static Result<Opened> open_store(const LogOptions& options, const Logger& log);
   SqliteLog(asio::any_io_executor loop, LogOptions options, Opened opened, Logger log);
@@ -62,8 +63,11 @@ class SqliteLog final : public MessageLog {
   void clean(std::string& text) const;
   void clean(SessionRecord& session) const;
   // Puts an entry into the journal; what it says goes into the queue after it.
-  void journal(const EntryView& entry);
+  std::optional<EntryPlace> journal(const EntryView& entry);
+  void record_run(const SessionId& session, std::span<MessageRecord> messages,
+                  const Progress& progress);
   void queue(Write last);
+  void queue_full_segments();
 
   const asio::any_io_executor loop_;
   const std::string path_;

@@ -28,6 +28,12 @@ Statement& Statement::bind(int parameter, std::string_view text) {
   return *this;
 }
 
+Statement& Statement::bind_blob(int parameter, std::string_view bytes) {
+  const char* place = bytes.data() != nullptr ? bytes.data() : "";
+  sqlite3_bind_blob64(statement_.get(), parameter, place, bytes.size(), SQLITE_STATIC);
+  return *this;
+}
+
 Statement& Statement::bind_null(int parameter) {
   sqlite3_bind_null(statement_.get(), parameter);
   return *this;
@@ -52,11 +58,13 @@ std::int64_t Statement::column_number(int column) const {
   return sqlite3_column_int64(statement_.get(), column);
 }
 
-std::string Statement::column_text(int column) const {
-  const auto* text = sqlite3_column_text(statement_.get(), column);
-  if (text == nullptr) return {};
+std::string Statement::column_text(int column) const { return std::string(column_view(column)); }
+
+std::string_view Statement::column_view(int column) const {
+  const void* const bytes = sqlite3_column_blob(statement_.get(), column);
+  if (bytes == nullptr) return {};
   const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column));
-  return std::string(reinterpret_cast<const char*>(text), size);
+  return {static_cast<const char*>(bytes), size};
 }
 
 std::optional<std::int64_t> Statement::column_optional(int column) const {

@@ -29,6 +29,7 @@ class Statement {
   // Parameters and columns count from 1 and 0, as SQLite's do.
   Statement& bind(int parameter, std::int64_t value);
   Statement& bind(int parameter, std::string_view text);
+  Statement& bind_blob(int parameter, std::string_view bytes);
   Statement& bind_null(int parameter);
 
   Step step();
@@ -39,6 +40,8 @@ class Statement {
 
   std::int64_t column_number(int column) const;
   std::string column_text(int column) const;
+  // Text or blob, until the next step.
+  std::string_view column_view(int column) const;
   std::optional<std::int64_t> column_optional(int column) const;
 
  private:

@@ -24,10 +24,10 @@ Result<EraseStep> MessageStore::erase(const SessionId& session) {
   const auto number = number_of(session.value());
   if (!number) return failure("cannot find the session");
 
-  struct Run {
-    std::int64_t place, first, rows;
+  struct Candidate {
+    std::int64_t number, first, rows;
   };
-  std::vector<Run> runs;
+  std::vector<Candidate> runs;
   std::int64_t rows = 0;
   bool is_all = true;
   {
@@ -47,20 +47,20 @@ Result<EraseStep> MessageStore::erase(const SessionId& session) {
   }
 
   if (statements_->begin.run() != Step::kDone) return failure("cannot begin to delete");
+  const std::int64_t bytes_before = journal_bytes_;
   bool intact = true;
-  if (is_all) {
-    intact = statements_->delete_session.bind(1, *number).run() == Step::kDone;
-  } else {
-    for (const Run& run : runs) {
-      intact = intact && delete_rows(*number, run.first, run.place, run.rows, true) &&
-               insert_gap(*number, {run.first, run.first + run.rows - 1});
-    }
+  for (const Candidate& run : runs) {
+    intact = intact && delete_run(run.number) &&
+             (is_all || insert_gap(*number, {run.first, run.first + run.rows - 1}));
   }
+  if (is_all) intact = intact && statements_->delete_session.bind(1, *number).run() == Step::kDone;
   if (!intact || statements_->commit.run() != Step::kDone) {
+    journal_bytes_ = bytes_before;
     auto problem = undone("cannot delete the session");
     return std::move(problem.error());
   }
   rows_ -= rows;
+  erase_unused();
   return EraseStep{is_all};
 }
 

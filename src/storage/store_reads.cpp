@@ -55,6 +55,7 @@ Result<HistoryPage> MessageStore::history(const SessionId& session, Sequence aft
   PageFiller filler(page, limit, max_bytes);
   std::vector<Gap> gaps;
   after = std::clamp<Sequence>(after, 0, std::numeric_limits<Sequence>::max() - 1);
+  const auto fill = [&filler](MessageRecord message) { return filler.add(std::move(message)); };
   const auto number = number_of(session.value());
   if (number) {
     Statement& runs = statements_->runs_from;
@@ -62,15 +63,8 @@ Result<HistoryPage> MessageStore::history(const SessionId& session, Sequence aft
     runs.bind(1, *number).bind(2, after + 1);
     Step step = Step::kDone;
     while (page.complete && (step = runs.step()) == Step::kRow) {
-      Statement& messages = statements_->messages_of_run;
-      const ResetAtExit reset_messages(messages);
-      const std::int64_t place = runs.column_number(0);
-      messages.bind(1, place).bind(2, place + runs.column_number(1)).bind(3, after);
-      Step inner = Step::kDone;
-      while ((inner = messages.step()) == Step::kRow) {
-        if (!filler.add(message_of(messages))) break;
-      }
-      if (inner == Step::kFailed) return failure("cannot read messages");
+      const RunMessages messages = messages_of(runs, after + 1);
+      read(messages, gaps, fill);
     }
     if (step == Step::kFailed) return failure("cannot read messages");
 
@@ -84,9 +78,9 @@ Result<HistoryPage> MessageStore::history(const SessionId& session, Sequence aft
     if (const auto* gap = std::get_if<GapWrite>(&entry.write)) {
       if (belongs(gap->session)) add_gap(gaps, gap->gap);
     }
-    const auto* write = std::get_if<MessageWrite>(&entry.write);
-    if (write == nullptr || !page.complete || write->message.sequence <= after) continue;
-    if (belongs(write->session)) filler.add(write->message);
+    const auto* write = std::get_if<MessagesWrite>(&entry.write);
+    if (write == nullptr || !page.complete || write->summary.last <= after) continue;
+    if (belongs(write->session)) read(messages_of(*write, after + 1), gaps, fill);
   }
   const Sequence end =
       page.complete ? std::numeric_limits<Sequence>::max() : page.messages.back().sequence;
@@ -117,10 +111,10 @@ Result<std::optional<SessionRecord>> MessageStore::find(const SessionId& session
     if (gap != nullptr && belongs(gap->session)) {
       record->last_sequence = std::max(record->last_sequence, gap->gap.to);
     }
-    const auto* write = std::get_if<MessageWrite>(&entry.write);
+    const auto* write = std::get_if<MessagesWrite>(&entry.write);
     if (write == nullptr || !belongs(write->session)) continue;
-    record->last_sequence = std::max(record->last_sequence, write->message.sequence);
-    record->updated_at = std::max(record->updated_at, write->message.time);
+    record->last_sequence = std::max(record->last_sequence, write->summary.last);
+    record->updated_at = std::max(record->updated_at, write->summary.newest);
   }
   return record;
 }

@@ -11,8 +11,6 @@ constexpr std::string_view kColumns =
     "cause, last_sequence, agent, updated_at, agent_profile, agent_settings";
 constexpr std::string_view kProgressColumns =
     "output_bytes, output_first_line, output_last_line, input_sequence, input_prompt";
-constexpr std::string_view kMessageColumns =
-    "sequence, origin, kind, to_client, method, rpc_id, time, body, call, peer_id";
 
 WallTime wall_time(std::int64_t milliseconds) {
   return WallTime(std::chrono::milliseconds(milliseconds));
@@ -24,7 +22,6 @@ Result<std::unique_ptr<MessageStore::Statements>> MessageStore::Statements::prep
     Database& database) {
   const std::string columns(kColumns);
   const std::string read_columns = columns + ", " + std::string(kProgressColumns);
-  const std::string message_columns(kMessageColumns);
   std::optional<Error> failure;
   const auto make = [&](std::string_view sql) -> Statement {
     auto statement = Statement::prepare(database, sql);
@@ -36,12 +33,15 @@ Result<std::unique_ptr<MessageStore::Statements>> MessageStore::Statements::prep
   auto statements = std::unique_ptr<Statements>(new Statements{
       make("BEGIN IMMEDIATE"),
       make("COMMIT"),
-      make(
-          "INSERT INTO messages (session, sequence, origin, kind, to_client, method, rpc_id, time, "
-          "body, place, call, peer_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"),
-      make("INSERT INTO runs (session, first, last, place) VALUES (?1, ?2, ?3, ?4)"),
+      make("INSERT INTO runs (session, first, last, time, segment, bytes, requests, entries) "
+           "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"),
       make("UPDATE sessions SET last_sequence = ?2, updated_at = max(updated_at, ?3) "
            "WHERE number = ?1 AND last_sequence < ?2"),
+      make("INSERT INTO calls (session, call, request, answer) VALUES (?1, ?2, ?3, 0) "
+           "ON CONFLICT DO NOTHING"),
+      make("UPDATE calls SET answer = ?3 WHERE session = ?1 AND call = ?2"),
+      make("DELETE FROM calls WHERE session = ?1 AND call = ?2"),
+      make("DELETE FROM calls WHERE session = ?1 AND answer BETWEEN 1 AND ?2"),
       make("INSERT INTO sessions (" + columns +
            ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) "
            "ON CONFLICT (id) DO UPDATE SET "
@@ -67,30 +67,23 @@ Result<std::unique_ptr<MessageStore::Statements>> MessageStore::Statements::prep
            " FROM sessions WHERE number < ?1 AND (?2 IS NULL OR owner = ?2) "
            "AND (?3 = 0 OR closed_at IS NULL) AND (?4 IS NULL OR agent = ?4) "
            "AND (?5 IS NULL OR working_directory = ?5) ORDER BY number DESC"),
-      make("SELECT place, last - first FROM runs WHERE session = ?1 AND first >= coalesce("
-           "(SELECT max(first) FROM runs WHERE session = ?1 AND first <= ?2), 0) ORDER BY first"),
-      make("SELECT " + message_columns +
-           " FROM messages "
-           "WHERE place BETWEEN ?1 AND ?2 AND sequence > ?3 ORDER BY place"),
+      make("SELECT first, last, segment, entries FROM runs WHERE session = ?1 AND first >= "
+           "coalesce((SELECT max(first) FROM runs WHERE session = ?1 AND first <= ?2), 0) "
+           "ORDER BY first"),
       make("SELECT from_sequence, to_sequence FROM gaps WHERE session = ?1 ORDER BY from_sequence"),
-      make("SELECT r.place, r.session, r.first, r.last - r.first + 1, s.closed_at IS NOT NULL, "
-           "(SELECT time FROM messages WHERE messages.place = r.place + r.last - r.first) "
-           "FROM runs r JOIN sessions s ON s.number = r.session "
-           "WHERE r.place > ?1 ORDER BY r.place LIMIT 256"),
-      make("DELETE FROM runs WHERE session = ?1 AND first = ?2"),
-      make("UPDATE runs SET first = first + ?3, place = place + ?3 "
-           "WHERE session = ?1 AND first = ?2"),
-      make("DELETE FROM messages WHERE place BETWEEN ?1 AND ?2"),
-      make("SELECT place, first, last - first + 1 FROM runs WHERE session = ?1 ORDER BY first "
+      make("SELECT r.number, r.session, r.first, r.last - r.first + 1, s.closed_at IS NOT NULL, "
+           "r.time FROM runs r JOIN sessions s ON s.number = r.session WHERE r.number > ?1 "
+           "ORDER BY r.number LIMIT 256"),
+      make("DELETE FROM runs WHERE number = ?1 RETURNING segment, bytes, entries"),
+      make("UPDATE runs SET first = first + ?2 WHERE number = ?1"),
+      make("SELECT number, first, last - first + 1 FROM runs WHERE session = ?1 ORDER BY first "
            "LIMIT ?2"),
       make("DELETE FROM sessions WHERE number = ?1"),
       make("SELECT number, closed_at, isolation, cause, "
            "EXISTS (SELECT 1 FROM runs WHERE runs.session = sessions.number) "
            "FROM sessions WHERE number > ?1 AND closed_at IS NOT NULL ORDER BY number LIMIT 256"),
-      make("SELECT first, last, place FROM runs WHERE session = ?1 AND first < ?2 "
+      make("SELECT first, requests FROM runs WHERE session = ?1 AND first < ?2 "
            "ORDER BY first DESC"),
-      make("SELECT rpc_id FROM messages WHERE place BETWEEN ?1 AND ?2 AND origin = ?3 "
-           "AND kind = ?4"),
       make("UPDATE sessions SET output_bytes = iif(?2 > 0, ?2, output_bytes), "
            "output_first_line = iif(?2 > 0, ?3, output_first_line), "
            "output_last_line = iif(?2 > 0, ?4, output_last_line), "
@@ -98,18 +91,12 @@ Result<std::unique_ptr<MessageStore::Statements>> MessageStore::Statements::prep
            "WHERE number = ?1"),
       make("SELECT max(coalesce((SELECT last FROM runs WHERE session = ?1 ORDER BY first DESC "
            "LIMIT 1), 0), coalesce((SELECT max(to_sequence) FROM gaps WHERE session = ?1), 0))"),
-      make("SELECT " + message_columns +
-           " FROM messages q WHERE session = ?1 AND call > 0 AND kind = 0 AND sequence > "
-           "(SELECT opened_sequence FROM sessions WHERE number = ?1) AND NOT EXISTS "
-           "(SELECT 1 FROM messages a WHERE a.session = q.session AND a.call = q.call "
-           "AND a.call > 0 AND a.kind = 1) ORDER BY sequence"),
-      make("SELECT a.sequence, a.origin, a.kind, a.to_client, a.method, a.rpc_id, a.time, a.body, "
-           "a.call, q.peer_id FROM messages a JOIN messages q ON q.session = a.session "
-           "AND q.call = a.call AND q.call > 0 AND q.kind = 0 "
-           "WHERE a.session = ?1 AND a.call > 0 AND a.kind = 1 AND a.to_client = 0 "
-           "AND a.sequence > ?2 ORDER BY a.sequence"),
-      make("INSERT INTO properties (name, value) VALUES ('written_order', ?1) "
-           "ON CONFLICT (name) DO UPDATE SET value = ?1"),
+      make("SELECT request FROM calls WHERE session = ?1 AND answer = 0 AND request > "
+           "(SELECT opened_sequence FROM sessions WHERE number = ?1) ORDER BY request"),
+      make("SELECT request, answer FROM calls WHERE session = ?1 AND answer > ?2 ORDER BY answer"),
+      make("INSERT INTO properties (name, value) VALUES (?1, ?2) "
+           "ON CONFLICT (name) DO UPDATE SET value = ?2"),
+      make("SELECT EXISTS (SELECT 1 FROM runs WHERE segment = ?1)"),
       make("PRAGMA page_count"),
       make("PRAGMA freelist_count"),
   });
@@ -139,21 +126,6 @@ SessionRecord session_of(const Statement& row) {
   record.progress.input = row.column_number(18);
   record.progress.prompt = row.column_number(19);
   return record;
-}
-
-MessageRecord message_of(const Statement& row) {
-  MessageRecord message;
-  message.sequence = row.column_number(0);
-  message.origin = static_cast<Origin>(row.column_number(1));
-  message.kind = static_cast<MessageKind>(row.column_number(2));
-  message.to_client = row.column_number(3) != 0;
-  message.method = row.column_text(4);
-  message.rpc_id = row.column_text(5);
-  message.time = wall_time(row.column_number(6));
-  message.body = SharedBytes(row.column_text(7));
-  message.call = row.column_number(8);
-  message.peer_id = row.column_text(9);
-  return message;
 }
 
 }  // namespace relay::storage

@@ -3,32 +3,17 @@
 #include <sqlite3.h>
 
 #include <algorithm>
-#include <type_traits>
+#include <utility>
 
 namespace relay::storage {
-namespace {
-
-std::int64_t milliseconds(WallTime time) { return time.time_since_epoch().count(); }
-
-// Failures that belong to one row and would come back with every attempt.
-bool concerns_the_row(int code) {
-  switch (code & 0xff) {
-    case SQLITE_CONSTRAINT:
-    case SQLITE_MISMATCH:
-    case SQLITE_TOOBIG:
-      return true;
-    default:
-      return false;
-  }
-}
-
-}  // namespace
-
 Result<WriteCount> MessageStore::write(HeldWrites writes) {
-  const std::int64_t place_before = next_place_;
-  const std::int64_t rows_before = rows_;
   if (writes.empty()) return WriteCount();
+  const std::int64_t rows_before = rows_;
+  const std::int64_t bytes_before = journal_bytes_;
+  const std::uint32_t unread_before = unread_segment_;
   const std::uint64_t order = writes.back().order;
+  auto synced = sync_bodies(writes);
+  if (!synced) return std::move(synced.error());
   WriteCount count;
   progress_.clear();
   if (statements_->begin.run() != Step::kDone) return failure("cannot begin to write");
@@ -37,15 +22,21 @@ Result<WriteCount> MessageStore::write(HeldWrites writes) {
       std::all_of(writes.begin(), writes.end(),
                   [this](const auto& entry) { return apply_session_write(entry.write); }) &&
       insert_messages(writes, count) && write_progress() &&
-      statements_->written_order.bind(1, static_cast<std::int64_t>(order)).run() == Step::kDone;
+      (unread_segment_ == unread_before || set_property("unread_segment", unread_segment_)) &&
+      set_property("written_order", static_cast<std::int64_t>(order));
   if (applied && statements_->commit.run() == Step::kDone) {
     written_order_ = order;
     return count;
   }
-  next_place_ = place_before;
   rows_ = rows_before;
+  journal_bytes_ = bytes_before;
+  unread_segment_ = unread_before;
   auto problem = undone("cannot write");
   return std::move(problem.error());
+}
+
+bool MessageStore::set_property(std::string_view name, std::int64_t value) {
+  return statements_->set_property.bind(1, name).bind(2, value).run() == Step::kDone;
 }
 
 void MessageStore::settled() {
@@ -55,6 +46,7 @@ void MessageStore::settled() {
 
 Result<void> MessageStore::undone(std::string what) {
   Error error = failure(std::move(what));
+  unused_.clear();
   // Some failures end the transaction by themselves; then there is nothing to roll back.
   if (sqlite3_get_autocommit(database_.handle()) == 0) {
     const auto rolled_back = database_.execute("ROLLBACK");
@@ -64,7 +56,7 @@ Result<void> MessageStore::undone(std::string what) {
 }
 
 bool MessageStore::apply_session_write(const Write& write) {
-  if (std::holds_alternative<MessageWrite>(write)) return true;
+  if (std::holds_alternative<MessagesWrite>(write)) return true;
   if (const auto* create = std::get_if<std::unique_ptr<SessionCreate>>(&write)) {
     return create_session(**create);
   }
@@ -76,7 +68,10 @@ bool MessageStore::apply_session_write(const Write& write) {
     progress_[progress->session].advance(progress->progress);
     return true;
   }
-  if (std::holds_alternative<std::unique_ptr<SegmentEnd>>(write)) return true;
+  if (const auto* end = std::get_if<std::unique_ptr<SegmentEnd>>(&write)) {
+    unread_segment_ = std::max(unread_segment_, (*end)->segment.number() + 1);
+    return true;
+  }
   if (const auto* change = std::get_if<std::unique_ptr<SessionChange>>(&write)) {
     const SessionRecord& record = (*change)->record;
     return statements_->change_session.bind(1, record.id.value())
@@ -143,85 +138,10 @@ bool MessageStore::insert_gap(std::int64_t session, Gap gap) {
   previous.reset();
   Statement& statement = extended ? statements_->extend_gap : statements_->insert_gap;
   statement.bind(1, session).bind(2, extended.value_or(gap.from)).bind(3, gap.to);
-  const bool kept = statement.run() == Step::kDone || concerns_the_row(database_.error_code());
+  const bool kept = statement.run() == Step::kDone || database_.refuses_the_row();
   return kept &&
          statements_->reached.bind(1, session).bind(2, gap.to).bind(3, std::int64_t{0}).run() ==
              Step::kDone;
-}
-
-bool MessageStore::insert_messages(HeldWrites writes, WriteCount& count) {
-  batch_.clear();
-  bool several_sessions = false;
-  SessionKey last_key;
-  std::optional<std::int64_t> last_number;
-  for (const auto& entry : writes) {
-    const auto* write = std::get_if<MessageWrite>(&entry.write);
-    if (write == nullptr) continue;
-    if (write->session != last_key) {
-      last_key = write->session;
-      last_number = number_of(last_key);
-    }
-    if (!last_number) {
-      ++count.dropped;
-      continue;
-    }
-    several_sessions |= !batch_.empty() && batch_.front().session != *last_number;
-    batch_.push_back({*last_number, &write->message});
-  }
-  if (several_sessions) {
-    std::ranges::stable_sort(batch_, {}, &NumberedMessage::session);
-  }
-  for (std::size_t begin = 0; begin < batch_.size();) {
-    std::size_t end = begin + 1;
-    while (end < batch_.size() && batch_[end].session == batch_[begin].session &&
-           batch_[end].message->sequence == batch_[end - 1].message->sequence + 1) {
-      ++end;
-    }
-    if (!insert_run(std::span(batch_).subspan(begin, end - begin), count)) return false;
-    begin = end;
-  }
-  return true;
-}
-
-bool MessageStore::insert_run(std::span<const NumberedMessage> run, WriteCount& count) {
-  const std::int64_t session = run.front().session;
-  const Sequence first = run.front().message->sequence;
-  const Sequence last = run.back().message->sequence;
-  Statement& insert_run = statements_->insert_run;
-  insert_run.bind(1, session).bind(2, first).bind(3, last).bind(4, next_place_);
-  if (insert_run.run() != Step::kDone) {
-    if (!concerns_the_row(database_.error_code())) return false;
-    count.dropped += run.size();
-    return true;
-  }
-  Statement& insert = statements_->insert_message;
-  insert.bind(1, session);
-  for (const auto& [number, message] : run) {
-    insert.bind(2, message->sequence)
-        .bind(3, static_cast<std::int64_t>(message->origin))
-        .bind(4, static_cast<std::int64_t>(message->kind))
-        .bind(5, std::int64_t{message->to_client})
-        .bind(6, message->method)
-        .bind(7, message->rpc_id)
-        .bind(8, milliseconds(message->time))
-        .bind(9, message->body.view())
-        .bind(10, next_place_++)
-        .bind(11, message->call)
-        .bind(12, message->peer_id);
-    if (insert.run() == Step::kDone) {
-      ++count.written;
-    } else if (concerns_the_row(database_.error_code())) {
-      ++count.dropped;
-      if (!insert_gap(session, {message->sequence, message->sequence})) return false;
-    } else {
-      return false;
-    }
-  }
-  rows_ += static_cast<std::int64_t>(run.size());
-  return statements_->reached.bind(1, session)
-             .bind(2, last)
-             .bind(3, milliseconds(run.back().message->time))
-             .run() == Step::kDone;
 }
 
 // Once a session and group: only the last word counts.
@@ -237,7 +157,7 @@ bool MessageStore::write_progress() {
                              .bind(5, progress.input)
                              .bind(6, progress.prompt)
                              .run() == Step::kDone;
-    if (!written) return false;
+    if (!written || !forget_sent_answers(*number, progress.input)) return false;
   }
   return true;
 }

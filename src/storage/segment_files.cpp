@@ -1,0 +1,143 @@
+#include "storage/segment_files.hpp"
+
+#include "storage/journal.hpp"
+#include "storage/journal_codec.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace relay::storage {
+namespace {
+
+// Larger memory is not kept for the next reading.
+constexpr std::size_t kKeptBuffer = 1u << 20;
+
+// A new file is found after a power cut when its directory knows of it.
+bool sync_directory_of(const std::string& path) {
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  const std::string directory = parent.empty() ? "." : parent.string();
+  const UniqueFd opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return opened && ::fsync(opened.get()) == 0;
+}
+
+}  // namespace
+
+int SegmentFiles::file(std::uint32_t segment) {
+  const auto known = std::ranges::find(open_, segment, &Open::segment);
+  if (known != open_.end()) {
+    std::rotate(known, known + 1, open_.end());
+    return open_.back().file.get();
+  }
+  UniqueFd opened(::open(journal_path(database_path_, segment).c_str(), O_RDWR | O_CLOEXEC));
+  if (!opened) return -1;
+  if (open_.size() == kMostOpen) open_.erase(open_.begin());
+  open_.push_back({segment, std::move(opened)});
+  return open_.back().file.get();
+}
+
+std::optional<std::string_view> SegmentFiles::read(std::uint32_t segment, Extent extent) {
+  const int from = file(segment);
+  if (from < 0) return std::nullopt;
+  if (buffer_.size() > kKeptBuffer) buffer_ = std::string();
+  if (buffer_.size() < extent.size) buffer_.resize(extent.size);
+  std::size_t done = 0;
+  while (done < extent.size) {
+    const ssize_t count = ::pread(from, buffer_.data() + done, extent.size - done,
+                                  static_cast<off_t>(extent.offset + done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return std::nullopt;
+    done += static_cast<std::size_t>(count);
+  }
+  return std::string_view(buffer_.data(), extent.size);
+}
+
+// The head first: a start that reads the file goes on behind what was erased.
+void SegmentFiles::erase(std::uint32_t segment, Extent extent) {
+  const int to = file(segment);
+  if (to < 0) return;
+  const std::string head = erased_head(extent.size);
+  const ssize_t written = ::pwrite(to, head.data(), head.size(), extent.offset);
+  if (written != std::ssize(head)) return;
+  const off_t begin = static_cast<off_t>(extent.offset + head.size());
+  const auto size = static_cast<off_t>(extent.size - head.size());
+  if (::fallocate(to, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, begin, size) == 0) return;
+  // A file system without holes.
+  const std::string zeros(64u << 10, '\0');
+  for (off_t done = 0; done < size;) {
+    const auto part = std::min<std::size_t>(zeros.size(), static_cast<std::size_t>(size - done));
+    const ssize_t count = ::pwrite(to, zeros.data(), part, begin + done);
+    if (count <= 0) return;
+    done += count;
+  }
+}
+
+Result<void> SegmentFiles::sync(std::uint32_t segment) {
+  const bool is_new = std::ranges::find(open_, segment, &Open::segment) == open_.end();
+  const int synced = file(segment);
+  const std::string path = journal_path(database_path_, segment);
+  if (synced >= 0 && ::fdatasync(synced) == 0 && (!is_new || sync_directory_of(path))) return {};
+  return make_error(ErrorType::kInternalError, "cannot sync " + path + ": " + std::strerror(errno))
+      .with("path", path);
+}
+
+bool SegmentFiles::is_moved(const Open& open) const {
+  struct stat held {}, there {};
+  return ::stat(journal_path(database_path_, open.segment).c_str(), &there) != 0 ||
+         ::fstat(open.file.get(), &held) != 0 || held.st_dev != there.st_dev ||
+         held.st_ino != there.st_ino;
+}
+
+std::uint32_t SegmentFiles::moved() const {
+  const auto found = std::ranges::find_if(open_, [this](const Open& one) { return is_moved(one); });
+  return found == open_.end() ? 0 : found->segment;
+}
+
+Result<void> SegmentFiles::put_back() {
+  for (Open& open : open_) {
+    if (!is_moved(open)) continue;
+    auto put = put_back(open);
+    if (!put) return put;
+  }
+  return {};
+}
+
+Result<void> SegmentFiles::put_back(Open& open) {
+  const std::string path = journal_path(database_path_, open.segment);
+  const std::string copy = path + ".restored";
+  const auto failed = [&path] {
+    return make_error(ErrorType::kInternalError,
+                      "cannot put back " + path + ": " + std::strerror(errno))
+        .suggest("make room on the disk of database.path, in a directory that the relay may write")
+        .with("path", path);
+  };
+  UniqueFd made(::open(copy.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  struct stat held {};
+  if (!made || ::fstat(open.file.get(), &held) != 0) return failed();
+  for (off_t from = 0, to = 0; from < held.st_size;) {
+    const ssize_t count = ::copy_file_range(open.file.get(), &from, made.get(), &to,
+                                            static_cast<std::size_t>(held.st_size - from), 0);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return failed();
+  }
+  const std::string aside = journal_path(database_path_ + ".replaced", open.segment);
+  if (::access(path.c_str(), F_OK) == 0 &&
+      ::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, aside.c_str(), RENAME_NOREPLACE) != 0) {
+    return failed();
+  }
+  if (::rename(copy.c_str(), path.c_str()) != 0) return failed();
+  open.file = std::move(made);
+  return {};
+}
+
+void SegmentFiles::remove(std::uint32_t segment) {
+  std::erase_if(open_, [segment](const Open& open) { return open.segment == segment; });
+  ::unlink(journal_path(database_path_, segment).c_str());
+}
+
+}  // namespace relay::storage

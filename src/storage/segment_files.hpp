@@ -1,0 +1,62 @@
+// The files of the journal as the storage thread uses them: what is in them is read, erased, synced
+// and, when nothing is left of it, deleted.
+//
+// Keeps a bounded number of files open: those that were used last. They can be put back when
+// somebody deletes or replaces them under the running relay.
+#pragma once
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "storage/extent.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace relay::storage {
+
+class SegmentFiles {
+ public:
+  static constexpr std::size_t kMostOpen = 32;
+
+  explicit SegmentFiles(std::string database_path) : database_path_(std::move(database_path)) {}
+
+  // The bytes at `extent`, until the next call. Nothing: they are not there any more.
+  std::optional<std::string_view> read(std::uint32_t segment, Extent extent);
+
+  // Takes the bytes off the disk. What is left says how much was there.
+  void erase(std::uint32_t segment, Extent extent);
+
+  // All that was written to the file survives a power cut.
+  Result<void> sync(std::uint32_t segment);
+
+  // A message of the file was recorded: it belongs to those that can be put back.
+  void used(std::uint32_t segment) { file(segment); }
+
+  // The first of the open files that is gone or is another one; 0: none.
+  std::uint32_t moved() const;
+  // Puts a copy of those that are gone or others at their paths. What is there is moved aside, to
+  // where the journal of `<database>.replaced` is. Errors: no room, or both are in the way.
+  Result<void> put_back();
+
+  void remove(std::uint32_t segment);
+
+ private:
+  struct Open {
+    std::uint32_t segment;
+    UniqueFd file;
+  };
+
+  bool is_moved(const Open& open) const;
+  Result<void> put_back(Open& open);
+  // -1: it can't be opened.
+  int file(std::uint32_t segment);
+
+  std::string database_path_;
+  std::vector<Open> open_;  // the last used one is the last
+  std::string buffer_;
+};
+
+}  // namespace relay::storage
