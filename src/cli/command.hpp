@@ -83,6 +83,11 @@ struct CheckConfigCommand {
   bool json = false;
 };
 
+struct BackupCommand {
+  std::string file;
+  std::string config = "config.yaml";
+};
+
 // An ACP agent on stdin and stdout that is behind a relay.
 struct ConnectCommand {
   RelayAddress relay;  // `url`: also ws, wss, and with a path
@@ -115,6 +120,6 @@ struct ReplayCommand {
 
 using Command = std::variant<ServeCommand, ConnectCommand, PromptCommand, ListCommand, ShowCommand,
                              HistoryCommand, CloseCommand, ExportCommand, ImportCommand,
-                             CheckConfigCommand, ReplayCommand, DoctorCommand>;
+                             CheckConfigCommand, ReplayCommand, DoctorCommand, BackupCommand>;
 
 }  // namespace relay::cli

@@ -15,6 +15,7 @@ Examples:
   acp-relay connect                        what an editor starts as its agent
   acp-relay prompt "hello"                 talk to the agent behind a running relay
   acp-relay sessions list
+  acp-relay backup relay-backup.db         the message log as one file
   acp-relay replay session.jsonl           does the agent still do what was recorded?
   acp-relay doctor https://relay.example   why does my client not connect?
 
@@ -155,6 +156,15 @@ SIGTERM, Ctrl-C or the loss of its terminal (SIGHUP) ends in order within server
 one ends at once.
 
 Exit codes: 0 ended in order, 1 could not start or run, 2 wrong command line)";
+
+inline constexpr const char* kBackupFooter = R"(
+The database of the configuration (database.path) with the messages of its journal, as they are at one
+moment; the relay may be running. To restore, stop the relay, move database.path and the files that begin
+with its name away, put the backup there, and start the relay.
+
+Example: acp-relay backup --config /etc/acp-relay/config.yaml /srv/backup/relay-$(date +%F).db
+
+Exit codes: 0 done, 1 error, 2 wrong command line)";
 
 inline constexpr const char* kCheckConfigFooter = R"(
 All problems are listed at once on stderr, each with file, line, column, key and remedy. A valid

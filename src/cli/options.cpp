@@ -56,6 +56,7 @@ class Parser {
   void add_prompt();
   void add_sessions();
   void add_replay();
+  void add_backup();
   void add_check_config();
   void add_doctor();
   void add_token_option(CLI::App* command, std::string& token);
@@ -82,6 +83,7 @@ class Parser {
   ImportCommand import_;
   ReplayCommand replay_;
   std::string speed_ = "fast";
+  BackupCommand backup_;
   CheckConfigCommand check_config_;
   DoctorCommand doctor_;
   CLI::App* serve_app_ = nullptr;
@@ -94,6 +96,7 @@ class Parser {
   CLI::App* export_app_ = nullptr;
   CLI::App* import_app_ = nullptr;
   CLI::App* replay_app_ = nullptr;
+  CLI::App* backup_app_ = nullptr;
   CLI::App* check_config_app_ = nullptr;
   CLI::App* doctor_app_ = nullptr;
 };
@@ -112,6 +115,7 @@ Parser::Parser(const Environment& environment) {
   add_sessions();
   add_replay();
   add_doctor();
+  add_backup();
   add_check_config();
 }
 
@@ -303,6 +307,17 @@ void Parser::add_doctor() {
   doctor_app_->footer(kDoctorFooter);
 }
 
+void Parser::add_backup() {
+  backup_app_ = app_.add_subcommand("backup", "Copy the message log into one file");
+  backup_app_->add_option("file", backup_.file, "The file to make; it must not exist yet")
+      ->type_name("FILE")
+      ->required();
+  backup_app_->add_option("--config", backup_.config, "The configuration that the relay runs with")
+      ->type_name("FILE")
+      ->capture_default_str();
+  backup_app_->footer(kBackupFooter);
+}
+
 void Parser::add_check_config() {
   check_config_app_ =
       app_.add_subcommand("check-config", "Check a configuration and print what is in force");
@@ -346,6 +361,11 @@ Command Parser::chosen() const {
     return with_relay(replay);
   }
   if (doctor_app_->parsed()) return with_relay(doctor_);
+  if (backup_app_->parsed()) {
+    BackupCommand backup = backup_;
+    backup.file = unmarked(backup_.file);
+    return backup;
+  }
   if (check_config_app_->parsed()) {
     CheckConfigCommand check = check_config_;
     check.file_given = check_config_app_->get_option("file")->count() > 0 ||

@@ -147,6 +147,14 @@ TEST(CommandLine, ReadsAReplay) {
   EXPECT_EQ(refused({"replay", "f", "--speed", "slow"}).exit_code, 2);
 }
 
+TEST(CommandLine, ReadsBackup) {
+  const auto backup = parsed<BackupCommand>({"backup", "--config", "a.yaml", "b.db"});
+  EXPECT_EQ(backup.file, "b.db");
+  EXPECT_EQ(backup.config, "a.yaml");
+  EXPECT_EQ(parsed<BackupCommand>({"backup", "b.db"}).config, "config.yaml");
+  EXPECT_EQ(refused({"backup"}).exit_code, 2);
+}
+
 TEST(CommandLine, ReadsCheckConfig) {
   EXPECT_FALSE(parsed<CheckConfigCommand>({"check-config"}).file_given);
   EXPECT_EQ(parsed<CheckConfigCommand>({"check-config", "a.yaml"}).file, "a.yaml");

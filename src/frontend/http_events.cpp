@@ -32,16 +32,17 @@ http::Response no_content() {
 std::string events_of(const SessionId& id, const storage::HistoryPage& page,
                       storage::Sequence& after) {
   std::string text;
-  for (const storage::Gap& gap : page.gaps) {
+  const auto tell_gap = [&](const storage::Gap& gap) {
     text += stream_text(StreamFormat::kEvents, {gap_notice(id, gap), gap.to, {}});
-    after = std::max(after, gap.to);
-  }
-  for (const storage::MessageRecord& message : page.messages) {
-    after = std::max(after, message.sequence);
-    if (!is_replayed(message, true)) continue;
-    text += stream_text(StreamFormat::kEvents,
-                        {message.body, message.sequence, delivery_kind(message)});
-  }
+    after = gap.to;
+  };
+  const auto show = [&](const storage::MessageRecord& message) {
+    after = message.sequence;
+    if (!is_replayed(message, true)) return;
+    text +=
+        stream_text(StreamFormat::kEvents, {message.body, message.sequence, delivery_kind(message)});
+  };
+  storage::in_order(page, tell_gap, show);
   return text;
 }
 

@@ -159,24 +159,20 @@ bool Session::replay_page(ClientId client, const storage::HistoryPage& page,
                           storage::Sequence& cursor) {
   Watcher* const one = watcher(client);
   if (one == nullptr) return false;
-  auto gap = page.gaps.begin();
-  const auto announce_gaps_before = [&](storage::Sequence sequence) {
-    for (; gap != page.gaps.end() && gap->from < sequence; ++gap) {
-      deliver(*one, {gap_notice(record_.id, *gap), gap->to, DeliveryKind::kNotification});
-      cursor = std::max(cursor, gap->to);
-    }
-  };
   const storage::Sequence before = cursor;
-  for (const storage::MessageRecord& message : page.messages) {
-    announce_gaps_before(message.sequence);
+  const auto tell_gap = [&](const storage::Gap& gap) {
+    deliver(*one, {gap_notice(record_.id, gap), gap.to, DeliveryKind::kNotification});
+    cursor = gap.to;
+  };
+  const auto show = [&](const storage::MessageRecord& message) {
     release_held(*one, message.sequence);
     cursor = message.sequence;
     const bool its_own = std::ranges::count(one->not_for_it, message.sequence) > 0;
     if (!its_own && is_replayed(message, one->feed)) {
       deliver(*one, {message.body, message.sequence, delivery_kind(message)});
     }
-  }
-  if (page.complete) announce_gaps_before(last_sequence() + 1);
+  };
+  storage::in_order(page, tell_gap, show);
   if (cursor == before) cursor = last_sequence();  // a log that keeps nothing
   if (!someone_overflowed_) return true;
   drop_overflowed();

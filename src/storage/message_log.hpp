@@ -72,6 +72,17 @@ struct HistoryPage {
   bool complete = true;                 // false: more messages follow the last one
 };
 
+// Gives all that the page speaks of in the order of the numbers.
+template <class TakeGap, class TakeMessage>
+void in_order(const HistoryPage& page, const TakeGap& take_gap, const TakeMessage& take_message) {
+  auto gap = page.gaps.begin();
+  for (const MessageRecord& message : page.messages) {
+    for (; gap != page.gaps.end() && gap->from < message.sequence; ++gap) take_gap(*gap);
+    take_message(message);
+  }
+  for (; gap != page.gaps.end(); ++gap) take_gap(*gap);
+}
+
 struct SessionPage {
   std::vector<SessionRecord> sessions;  // newest first
   std::optional<std::string> next_cursor;

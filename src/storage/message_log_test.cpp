@@ -379,5 +379,19 @@ TEST_F(LogTest, TheNullLogKeepsNothing) {
   EXPECT_FALSE(wait_for(log->erase(SessionId("s"))));
 }
 
+TEST(HistoryPage, IsGoneThroughInTheOrderOfItsNumbers) {
+  HistoryPage page;
+  page.gaps = {{1, 2}, {5, 6}, {8, 9}};
+  for (const Sequence sequence : {3, 4, 7}) page.messages.push_back(message_record(sequence));
+  std::string seen;
+  in_order(
+      page,
+      [&](const Gap& gap) {
+        seen += std::to_string(gap.from) + "-" + std::to_string(gap.to) + " ";
+      },
+      [&](const MessageRecord& message) { seen += std::to_string(message.sequence) + " "; });
+  EXPECT_EQ(seen, "1-2 3 4 5-6 7 8-9 ");
+}
+
 }  // namespace
 }  // namespace relay::storage

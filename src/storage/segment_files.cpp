@@ -41,9 +41,9 @@ int SegmentFiles::file(std::uint32_t segment) {
   return open_.back().file.get();
 }
 
-std::optional<std::string_view> SegmentFiles::read(std::uint32_t segment, Extent extent) {
+std::string_view SegmentFiles::read(std::uint32_t segment, Extent extent) {
   const int from = file(segment);
-  if (from < 0) return std::nullopt;
+  if (from < 0) return {};
   if (buffer_.size() > kKeptBuffer) buffer_ = std::string();
   if (buffer_.size() < extent.size) buffer_.resize(extent.size);
   std::size_t done = 0;
@@ -51,10 +51,10 @@ std::optional<std::string_view> SegmentFiles::read(std::uint32_t segment, Extent
     const ssize_t count = ::pread(from, buffer_.data() + done, extent.size - done,
                                   static_cast<off_t>(extent.offset + done));
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return std::nullopt;
+    if (count <= 0) break;
     done += static_cast<std::size_t>(count);
   }
-  return std::string_view(buffer_.data(), extent.size);
+  return std::string_view(buffer_.data(), done);
 }
 
 // The head first: a start that reads the file goes on behind what was erased.

@@ -10,7 +10,6 @@
 #include "storage/extent.hpp"
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,8 +22,8 @@ class SegmentFiles {
 
   explicit SegmentFiles(std::string database_path) : database_path_(std::move(database_path)) {}
 
-  // The bytes at `extent`, until the next call. Nothing: they are not there any more.
-  std::optional<std::string_view> read(std::uint32_t segment, Extent extent);
+  // The bytes at `extent`, until the next call: as many as are still there.
+  std::string_view read(std::uint32_t segment, Extent extent);
 
   // Takes the bytes off the disk. What is left says how much was there.
   void erase(std::uint32_t segment, Extent extent);

@@ -44,7 +44,7 @@ void MessageStore::read(const RunMessages& messages, std::vector<Gap>& gaps,
   if (messages.segment == 0) read(messages.entries);
   for (const Extent extent : messages.extents) {
     if (enough || next > messages.last) return;
-    if (const auto entries = files_.read(messages.segment, extent)) read(*entries);
+    read(files_.read(messages.segment, extent));
   }
   if (!enough && next <= messages.last) add_gap(gaps, {next, messages.last});
 }

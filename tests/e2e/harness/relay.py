@@ -13,7 +13,7 @@ import sys
 
 import httpx
 
-from . import processes
+from . import journal, processes
 from .deadline import wait_until
 from .http_client import HttpClient
 from .ports import free_port
@@ -201,8 +201,11 @@ class Relay:
         wait_until(lambda: words in self.log_text(), lambda: f"{words!r} is logged:\n{self.log_text()[-4000:]}")
 
     def query(self, sql, *parameters):
+        """What the files say, also while no relay runs; `messages` has a row for each."""
         connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)
         try:
+            if "FROM messages" in sql:
+                journal.add_messages(connection, self.database)
             return connection.execute(sql, parameters).fetchall()
         finally:
             connection.close()

@@ -1,0 +1,174 @@
+#include "storage/backup.hpp"
+
+#include "storage/database.hpp"
+#include "storage/database_file.hpp"
+#include "storage/migrations.hpp"
+#include "storage/segment_files.hpp"
+#include "storage/statement.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+namespace relay::storage {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Runs that are copied in one transaction.
+constexpr std::int64_t kRunsOfStep = 64;
+
+Error not_written(const std::string& path, int error) {
+  return make_error(ErrorType::kInternalError, "cannot write " + path + ": " + std::strerror(error))
+      .suggest("choose a file in a directory with room that you may write")
+      .with("path", path);
+}
+
+Result<void> check_source(const std::string& path) {
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) {
+    return make_error(ErrorType::kInternalError, "there is no database " + path)
+        .suggest("name the configuration that the relay runs with: --config FILE")
+        .with("path", path);
+  }
+  return check_database_file(path);
+}
+
+// The database alone, as it is at one moment.
+Result<void> copy_database(const std::string& path, const std::string& to) {
+  auto database = Database::open(path);
+  if (!database) return std::move(database.error());
+  database->at_close(Database::AtClose::kLeave);
+  const auto version = database->number("PRAGMA user_version");
+  if (!version) return version.error();
+  if (*version != schema_version()) {
+    return make_error(ErrorType::kInternalError,
+                      "the database " + path + " was written by an earlier version of acp-relay")
+        .suggest("start this version once: it brings the database into its form");
+  }
+  auto made = make_writable_file(to);
+  if (!made) return made;
+  auto copy = Statement::prepare(*database, "VACUUM INTO ?1");
+  if (!copy) return std::move(copy.error());
+  return copy->bind(1, to).run() == Step::kDone ? Result<void>()
+                                                : database->error("cannot copy the database");
+}
+
+// Brings messages from the journal into the copy, the oldest first.
+class Gathering {
+ public:
+  static Result<Gathering> begin(Database& copy, const std::string& journal_of) {
+    auto next = Statement::prepare(
+        copy, "SELECT number, segment, entries FROM runs WHERE segment > 0 ORDER BY segment LIMIT " +
+                  std::to_string(kRunsOfStep));
+    if (!next) return std::move(next.error());
+    auto fill = Statement::prepare(copy, "UPDATE runs SET segment = 0, entries = ?2 WHERE number = ?1");
+    if (!fill) return std::move(fill.error());
+    return Gathering(copy, SegmentFiles(journal_of), std::move(*next), std::move(*fill));
+  }
+
+  Result<void> run() {
+    while (true) {
+      auto found = next_runs();
+      if (!found) return std::move(found.error());
+      if (found->empty()) return {};
+      auto begun = copy_->execute("BEGIN");
+      if (!begun) return begun;
+      for (const Run& run : *found) {
+        if (!fill(run)) return copy_->error("cannot copy the messages");
+      }
+      auto done = copy_->execute("COMMIT");
+      if (!done) return done;
+    }
+  }
+
+ private:
+  struct Run {
+    std::int64_t number;
+    std::uint32_t segment;
+    std::vector<Extent> extents;
+  };
+
+  Gathering(Database& copy, SegmentFiles files, Statement next, Statement fill)
+      : copy_(&copy), files_(std::move(files)), next_(std::move(next)), fill_(std::move(fill)) {}
+
+  Result<std::vector<Run>> next_runs() {
+    std::vector<Run> found;
+    const ResetAtExit reset(next_);
+    Step step = Step::kDone;
+    while ((step = next_.step()) == Step::kRow) {
+      found.push_back({next_.column_number(0), static_cast<std::uint32_t>(next_.column_number(1)),
+                       unpacked(next_.column_view(2))});
+    }
+    if (step == Step::kFailed) return copy_->error("cannot read the copy");
+    return found;
+  }
+
+  bool fill(const Run& run) {
+    std::string entries;
+    for (const Extent extent : run.extents) entries += files_.read(run.segment, extent);
+    return fill_.bind(1, run.number).bind_blob(2, entries).run() == Step::kDone;
+  }
+
+  Database* copy_;
+  SegmentFiles files_;
+  Statement next_, fill_;
+};
+
+Result<BackupSize> gather(const std::string& path, const std::string& to) {
+  auto copy = Database::open(to);
+  if (!copy) return std::move(copy.error());
+  // It is nobody's yet: an interrupted copy is thrown away.
+  auto configured = copy->execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF");
+  if (!configured) return std::move(configured.error());
+  auto gathering = Gathering::begin(*copy, path);
+  if (!gathering) return std::move(gathering.error());
+  auto gathered = gathering->run();
+  if (!gathered) return std::move(gathered.error());
+  const auto sessions = copy->number("SELECT count(*) FROM sessions");
+  if (!sessions) return sessions.error();
+  const auto messages = copy->number("SELECT coalesce(sum(last - first + 1), 0) FROM runs");
+  if (!messages) return messages.error();
+  return BackupSize{*sessions, *messages, 0};
+}
+
+Result<std::uint64_t> put(const std::string& part, const std::string& to) {
+  const UniqueFd file(::open(part.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat status {};
+  if (!file || ::fsync(file.get()) != 0 || ::fstat(file.get(), &status) != 0 ||
+      ::renameat2(AT_FDCWD, part.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0) {
+    return not_written(to, errno);
+  }
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+}  // namespace
+
+Result<BackupSize> back_up(const std::string& path, const std::string& to) {
+  auto usable = check_source(path);
+  if (!usable) return std::move(usable.error());
+  std::error_code ignored;
+  if (fs::exists(to, ignored)) return not_written(to, EEXIST);
+  const std::string part = to + ".part";
+  ::unlink(part.c_str());
+  auto copied = copy_database(path, part);
+  auto size = copied ? gather(path, part) : Result<BackupSize>(std::move(copied.error()));
+  if (size) {
+    auto bytes = put(part, to);
+    if (bytes) {
+      size->bytes = *bytes;
+      return size;
+    }
+    size = std::move(bytes.error());
+  }
+  ::unlink(part.c_str());
+  return size;
+}
+
+}  // namespace relay::storage

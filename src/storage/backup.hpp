@@ -1,0 +1,24 @@
+// The whole log as one file: the database with the messages of its journal in it.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace relay::storage {
+
+struct BackupSize {
+  std::int64_t sessions = 0;
+  std::int64_t messages = 0;
+  std::uint64_t bytes = 0;  // of the file
+};
+
+// Writes all that the database at `path` has at this moment to `to`, which must not exist; it
+// appears there when it is whole and on the disk. A relay may be using the database meanwhile. What
+// `to` becomes is a database that a relay can be started with. Messages whose bytes can't be read
+// any more are a gap in it. Errors: no database there or one of another version, no room, the
+// target exists.
+Result<BackupSize> back_up(const std::string& path, const std::string& to);
+
+}  // namespace relay::storage

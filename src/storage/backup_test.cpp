@@ -1,0 +1,88 @@
+#include "storage/backup.hpp"
+
+#include "storage/log_fixture.hpp"
+
+#include <gmock/gmock.h>
+
+namespace relay::storage {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+namespace fs = std::filesystem;
+
+class BackupTest : public LogTest {
+ protected:
+  static std::string refusal(const Result<BackupSize>& result) {
+    return result ? std::string("none") : result.error().explanation;
+  }
+
+  TemporaryDirectory directory_;
+  const std::string path_ = directory_.file("log.db");
+  const std::string to_ = directory_.file("backup.db");
+};
+
+TEST_F(BackupTest, OfARelayThatRunsIsADatabaseOfItsOwn) {
+  const auto log = open(path_);
+  const std::string large(3u << 20, 'x');
+  for (const char* id : {"s", "t"}) log->session_created(session_record(id, "ann"));
+  for (Sequence sequence = 1; sequence <= 6; ++sequence) {
+    log->record(SessionId("s"), message_record(sequence, large));
+    log->record(SessionId("t"), message_record(sequence, "small"));
+  }
+  log->gap(SessionId("t"), {7, 8});
+  wait_for(log->flush());
+  const auto size = back_up(path_, to_);
+  ASSERT_TRUE(size) << size.error().explanation;
+  EXPECT_EQ(size->sessions, 2);
+  EXPECT_EQ(size->messages, 12);
+  EXPECT_EQ(size->bytes, fs::file_size(to_));
+  EXPECT_EQ(fs::status(to_).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+  EXPECT_FALSE(fs::exists(to_ + ".part"));
+  // It is of that moment, and the relay goes on.
+  log->record(SessionId("t"), message_record(9, "later"));
+
+  const TemporaryDirectory elsewhere;
+  fs::rename(to_, elsewhere.file("log.db"));
+  const auto restored = open(elsewhere.file("log.db"));
+  EXPECT_EQ(find(*restored, "s")->owner, "ann");
+  const HistoryPage page = history(*restored, "s");
+  EXPECT_THAT(sequences(page), ElementsAre(1, 2, 3, 4, 5, 6));
+  EXPECT_EQ(page.messages[5].body.view(), large);
+  EXPECT_EQ(text(history(*restored, "t").gaps), "[7,8]");
+  restored->session_reopened(*find(*restored, "t"));
+  restored->record(SessionId("t"), message_record(9, "its own"));
+  EXPECT_EQ(history(*restored, "t", 8).messages.at(0).body.view(), "its own");
+}
+
+TEST_F(BackupTest, HasAGapWhereTheJournalIsGone) {
+  {
+    const auto log = open(path_);
+    log->session_created(session_record("s"));
+    log->record(SessionId("s"), message_record(1));
+  }
+  for (const std::string& file : journal_files(path_)) fs::remove(file);
+  ASSERT_TRUE(back_up(path_, to_));
+  const auto restored = open(to_);
+  EXPECT_THAT(history(*restored, "s").messages, IsEmpty());
+  EXPECT_EQ(text(history(*restored, "s").gaps), "[1,1]");
+}
+
+TEST_F(BackupTest, IsRefusedWithACauseAndLeavesNothing) {
+  EXPECT_THAT(refusal(back_up(path_, to_)), HasSubstr("there is no database " + path_));
+  { const auto log = open(path_); }
+  EXPECT_THAT(refusal(back_up(path_, directory_.file("missing/backup.db"))), HasSubstr("missing"));
+  std::ofstream(to_) << "of somebody";
+  EXPECT_THAT(refusal(back_up(path_, to_)), HasSubstr(to_ + ": File exists"));
+  EXPECT_EQ(content_of(to_), "of somebody");
+  std::ofstream(directory_.file("text")) << "just a text";
+  EXPECT_THAT(refusal(back_up(directory_.file("text"), directory_.file("other"))),
+              HasSubstr("not a database"));
+  EXPECT_FALSE(fs::exists(to_ + ".part"));
+  EXPECT_FALSE(fs::exists(directory_.file("other")));
+}
+
+}  // namespace
+}  // namespace relay::storage

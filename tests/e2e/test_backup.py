@@ -1,0 +1,66 @@
+"""'acp-relay backup': the message log as one file, which a relay can be started with."""
+import shutil
+import stat
+import threading
+
+from harness.relay import run_cli
+
+TEXT = "agent_message_chunk"
+
+
+def messages(relay, session):
+    found, after = [], 0
+    while True:
+        page = relay.http().result("session/history", sessionId=session, after=after, limit=1000)
+        found += [(one["sequence"], one["rawMessage"]) for one in page["messages"]]
+        if not page["hasMore"]:
+            return found
+        after = page["nextAfter"]
+
+
+def back_up(relay, file):
+    code, out, err = run_cli("backup", str(file), "--config", str(relay.config_file))
+    assert code == 0, err
+    return out
+
+
+def test_a_backup_of_a_running_relay_is_what_another_one_starts_with(make_relay, tmp_path):
+    relay = make_relay()
+    client = relay.http()
+    quiet = client.new(relay.workspace)
+    client.prompt_text(quiet, "/chunks 300 40000")
+    client.result("session/close", sessionId=quiet)
+    busy = client.new(relay.workspace)
+    turn = threading.Thread(target=client.prompt_text, args=(busy, "/chunks 20000 100"))
+    turn.start()
+    file = tmp_path / "backup.db"
+    out = back_up(relay, file)
+    turn.join()
+    assert out.startswith(f"{file}: 2 sessions, ") and out.endswith(f"{file.stat().st_size} bytes\n")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert list(tmp_path.glob("backup.db?*")) == []
+
+    other = make_relay(start=False)
+    shutil.move(file, other.database)
+    other.start()
+    assert messages(other, quiet) == messages(relay, quiet)
+    then, now = messages(other, busy), messages(relay, busy)
+    # The other relay has closed the session, which its log tells of.
+    begun = [one for one in then if one in now]
+    assert begun == now[:len(begun)] and len(then) - len(begun) <= 2
+    other.assert_serves()
+
+
+def test_a_backup_is_refused_with_what_to_do(relay, tmp_path):
+    there = tmp_path / "there.db"
+    there.write_text("of somebody")
+    code, out, err = run_cli("backup", str(there), "--config", str(relay.config_file))
+    assert (code, out) == (1, "") and "File exists" in err and "choose a file" in err
+    assert there.read_text() == "of somebody"
+    code, _, err = run_cli("backup", str(tmp_path / "new.db"), "--config", str(tmp_path / "missing.yaml"))
+    assert code == 1 and "missing.yaml" in err
+    empty = tmp_path / "empty.yaml"
+    empty.write_text("database: {enabled: false}\n")
+    code, _, err = run_cli("backup", str(tmp_path / "new.db"), "--config", str(empty))
+    assert code == 1 and "database.enabled" in err
+    assert not (tmp_path / "new.db").exists()
