@@ -1,8 +1,7 @@
-#include "storage/backup.hpp"
-
 #include "cli/commands.hpp"
 #include "cli/output.hpp"
 #include "config/load.hpp"
+#include "storage/backup.hpp"
 
 #include <string>
 #include <unistd.h>
@@ -20,9 +19,9 @@ ExitCode run_backup(const BackupCommand& command, const Environment& environment
   }
   const config::DatabaseConfig& database = loaded.config.database;
   if (!database.enabled || database.path.empty() || database.path == ":memory:") {
-    return report({ExitCode::kError,
-                   "there is nothing to back up: the relay keeps no messages with " +
-                       command.config + " (database.enabled, database.path)"});
+    return report(
+        {ExitCode::kError, "there is nothing to back up: the relay keeps no messages with " +
+                               command.config + " (database.enabled, database.path)"});
   }
   const auto size = storage::back_up(database.path, command.file);
   if (!size) {
@@ -31,10 +30,9 @@ ExitCode run_backup(const BackupCommand& command, const Environment& environment
     return report({ExitCode::kError, text});
   }
   Output out(STDOUT_FILENO);
-  const bool written =
-      out.write(command.file + ": " + std::to_string(size->sessions) + " sessions, " +
-                std::to_string(size->messages) + " messages, " + std::to_string(size->bytes) +
-                " bytes\n");
+  const bool written = out.write(command.file + ": " + std::to_string(size->sessions) +
+                                 " sessions, " + std::to_string(size->messages) + " messages, " +
+                                 std::to_string(size->bytes) + " bytes\n");
   return written ? ExitCode::kOk : ExitCode::kError;
 }
 

@@ -172,21 +172,24 @@ void add_database_keys(std::vector<Key>& keys) {
   using D = DatabaseConfig;
   Section at(keys, "database.", [](auto& config) -> auto& { return config.database; });
   at("enabled", &D::enabled, flag(), "false: messages are not stored, histories are empty.");
-  at("path", &D::path, text(), "SQLite file; made when missing.");
+  at("path", &D::path, text(),
+     "SQLite file; made when missing. The messages are beside it, in `<path>.journal.<n>`.");
   at("durability", &D::durability,
      choice<Durability>({{"relaxed", Durability::kRelaxed}, {"strict", Durability::kStrict}}),
      "relaxed: what clients are told is safe from a crash of the relay; the last moments may be "
      "lost when the machine loses power. strict: clients are told what is on the disk, and turns "
      "and new sessions wait while the file can't be written.");
   at("max_pending_bytes", &D::max_pending_bytes, size<std::size_t>(kKi, 64 * kGi),
-     "How much may wait in memory, and in the journal, while the file can't be written; beyond it "
-     "the log has a gap.");
+     "How much may wait in memory, and how much of the journal for the database, while either "
+     "can't "
+     "be written; beyond it the log has a gap.");
   at("retention_days", &D::retention_days, count<std::int64_t>(0, 36500),
      "Messages older than this many days are deleted; 0: never.");
   at("max_rows", &D::max_rows, count<std::int64_t>(0, kUnlimited),
      "Beyond this many messages the oldest are deleted; 0: no limit.");
   at("max_bytes", &D::max_bytes, size<std::int64_t>(0, 1024 * 1024 * kGi),
-     "Beyond this size the oldest messages are deleted; 0: no limit.");
+     "Beyond this size, of database and journal together, the oldest messages are deleted; 0: no "
+     "limit.");
 }
 
 void add_other_keys(std::vector<Key>& keys) {

@@ -39,8 +39,8 @@ std::string events_of(const SessionId& id, const storage::HistoryPage& page,
   const auto show = [&](const storage::MessageRecord& message) {
     after = message.sequence;
     if (!is_replayed(message, true)) return;
-    text +=
-        stream_text(StreamFormat::kEvents, {message.body, message.sequence, delivery_kind(message)});
+    text += stream_text(StreamFormat::kEvents,
+                        {message.body, message.sequence, delivery_kind(message)});
   };
   storage::in_order(page, tell_gap, show);
   return text;

@@ -65,10 +65,12 @@ class Gathering {
  public:
   static Result<Gathering> begin(Database& copy, const std::string& journal_of) {
     auto next = Statement::prepare(
-        copy, "SELECT number, segment, entries FROM runs WHERE segment > 0 ORDER BY segment LIMIT " +
-                  std::to_string(kRunsOfStep));
+        copy,
+        "SELECT number, segment, entries FROM runs WHERE segment > 0 ORDER BY segment LIMIT " +
+            std::to_string(kRunsOfStep));
     if (!next) return std::move(next.error());
-    auto fill = Statement::prepare(copy, "UPDATE runs SET segment = 0, entries = ?2 WHERE number = ?1");
+    auto fill =
+        Statement::prepare(copy, "UPDATE runs SET segment = 0, entries = ?2 WHERE number = ?1");
     if (!fill) return std::move(fill.error());
     return Gathering(copy, SegmentFiles(journal_of), std::move(*next), std::move(*fill));
   }

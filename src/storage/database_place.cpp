@@ -1,11 +1,13 @@
 #include "storage/database_place.hpp"
 
 #include "storage/database_file.hpp"
+#include "storage/journal.hpp"
 #include "storage/open_database.hpp"
 
 #include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
+#include <fstream>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
@@ -22,8 +24,12 @@ Error not_put_back(const std::string& path, int error) {
 
 }  // namespace
 
-DatabasePlace::DatabasePlace(std::string path, Durability durability, UniqueFd lock)
-    : path_(std::move(path)), durability_(durability), lock_(std::move(lock)) {
+DatabasePlace::DatabasePlace(std::string path, std::string instance, Durability durability,
+                             UniqueFd lock)
+    : path_(std::move(path)),
+      instance_(std::move(instance)),
+      durability_(durability),
+      lock_(std::move(lock)) {
   remember();
 }
 
@@ -140,7 +146,21 @@ Result<void> DatabasePlace::clear() {
           .with("path", path);
     }
   }
+  move_journal_aside();
   return {};
+}
+
+// What can't be moved is put aside by the next start.
+void DatabasePlace::move_journal_aside() const {
+  for (const std::uint32_t number : journal_segments(path_)) {
+    const std::string path = journal_path(path_, number);
+    const std::string head = journal_head(instance_, number);
+    std::string begin(head.size(), '\0');
+    std::ifstream(path, std::ios::binary).read(begin.data(), std::ssize(begin));
+    if (begin == head) continue;
+    const std::string aside = journal_path(path_ + ".replaced", number);
+    ::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, aside.c_str(), RENAME_NOREPLACE);
+  }
 }
 
 Error DatabasePlace::blocked(Error error) const {

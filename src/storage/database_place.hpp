@@ -21,7 +21,8 @@ namespace relay::storage {
 class DatabasePlace {
  public:
   // The database is open: what is at the path now are its files.
-  DatabasePlace(std::string path, Durability durability, UniqueFd lock);
+  // `instance` is the database's own: files of a journal that name another one are not its.
+  DatabasePlace(std::string path, std::string instance, Durability durability, UniqueFd lock);
 
   // The first of the files (database, -wal, -shm) that is gone or is another one; empty: none.
   std::string moved() const;
@@ -30,9 +31,10 @@ class DatabasePlace {
 
   // Puts all that `store` has at the path, and opens it there. `store` has to be left() then.
   //
-  // A database of a relay that is there is moved aside, to `<path>.replaced`. Errors, after which
-  // `store` must not be written and it may be tried again: what is there would be refused at a
-  // start, too; another relay uses the path; there is no room for the copy. The copy is at
+  // A database of a relay that is there is moved aside with its journal, to `<path>.replaced`.
+  // Errors, after which `store` must not be written and it may be tried again: what is there would
+  // be refused at a start, too; another relay uses the path; there is no room for the copy. The
+  // copy is at
   // `<path>.restored` as long as its way is blocked.
   Result<std::unique_ptr<MessageStore>> restore(MessageStore& store);
 
@@ -51,9 +53,11 @@ class DatabasePlace {
   Result<void> copy(MessageStore& store);
   Result<void> hold_lock();
   Result<void> clear();
+  void move_journal_aside() const;
   Error blocked(Error error) const;
 
   const std::string path_;
+  const std::string instance_;
   const Durability durability_;
   UniqueFd lock_;
   std::array<Identity, kSuffixes.size()> files_;

@@ -162,6 +162,7 @@ TEST_F(DatabasePlaceTest, LeavesThePathToARelayThatHasTakenIt) {
   EXPECT_EQ(stored().size(), static_cast<std::size_t>(next - 1));
   EXPECT_EQ(history(*open(path_ + ".replaced"), "other").messages.at(0).body.view(),
             "of the other");
+  EXPECT_EQ(journal_files(path_ + ".replaced").size(), 1u);
 }
 
 }  // namespace

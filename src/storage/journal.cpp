@@ -85,9 +85,10 @@ Result<void> Journal::put(const EntryView& entry, std::uint64_t order, std::size
     encode(entry, order, current_->append(size));
     return {};
   }
-  large_entry_.resize(size);
-  encode(entry, order, large_entry_);
-  auto written = current_->append(large_entry_);
+  if (large_entry_.size() < size) large_entry_.resize(size);
+  const std::span<char> bytes(large_entry_.data(), size);
+  encode(entry, order, bytes);
+  auto written = current_->append(std::string_view(bytes.data(), size));
   if (size > kKeptEntry) large_entry_ = std::string();
   return written;
 }

@@ -40,7 +40,7 @@ std::size_t encoded_size(const EntryView& entry);
 void encode(const EntryView& entry, std::uint64_t order, std::span<char> place);
 
 struct JournalEntry {
-  std::uint64_t order = 0;  // of the first write
+  std::uint64_t order = 0;    // of the first write
   std::vector<Write> writes;  // sessions by their ids, messages without their place
   std::size_t size = 0;
 };

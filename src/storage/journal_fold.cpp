@@ -143,7 +143,7 @@ Result<std::uint32_t> fold_journal(const std::string& database_path, const std::
   std::vector<std::pair<std::uint32_t, std::size_t>> ends;
   for (const std::uint32_t number : journal_segments(database_path)) {
     next = std::max(next, number + 1);
-    if (number < store.unread_segment()) continue;
+    if (number < store.unread_segment() && store.uses_segment(number)) continue;
     auto segment = read_segment(database_path, number);
     if (!segment) return segment.error();
     const auto begin = entries_of(segment->bytes, instance, number);

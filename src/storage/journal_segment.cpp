@@ -29,8 +29,7 @@ int allocate(int file, std::size_t size) {
 
 int write_all(int file, std::string_view bytes, std::size_t offset) {
   while (!bytes.empty()) {
-    const ssize_t count =
-        ::pwrite(file, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    const ssize_t count = ::pwrite(file, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return count < 0 ? errno : ENOSPC;
     bytes.remove_prefix(static_cast<std::size_t>(count));

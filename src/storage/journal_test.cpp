@@ -1,10 +1,9 @@
 #include "storage/journal.hpp"
 
 #include "storage/journal_codec.hpp"
-#include "storage/log_fixture.hpp"
+#include "storage/journal_fixture.hpp"
 
 #include <gmock/gmock.h>
-
 
 namespace relay::storage {
 namespace {
@@ -13,51 +12,6 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 namespace fs = std::filesystem;
-
-const SessionId kSession("s");
-
-class JournalTest : public LogTest {
- protected:
-  // A log whose database takes nothing: what a start finds is the journal's.
-  std::unique_ptr<SqliteLog> open_slow(const std::string& path) {
-    LogOptions options;
-    options.path = path;
-    options.group_commit = std::chrono::hours(1);
-    return open(std::move(options));
-  }
-
-  // The files as a relay leaves them that is killed here, in a directory of their own.
-  std::string killed(const std::string& path) {
-    const fs::path to = directory_.path() / ("copy" + std::to_string(++copies_));
-    fs::create_directory(to);
-    for (const auto& entry : fs::directory_iterator(fs::path(path).parent_path())) {
-      const std::string name = entry.path().filename().string();
-      if (entry.is_regular_file() && !name.ends_with(".lock") && !name.ends_with("-shm")) {
-        fs::copy_file(entry.path(), to / name);
-      }
-    }
-    return (to / fs::path(path).filename()).string();
-  }
-
-  static MessageRecord call(Sequence sequence, MessageKind kind, std::int64_t number) {
-    MessageRecord message = message_record(sequence, R"({"n":)" + std::to_string(sequence) + "}");
-    message.kind = kind;
-    message.call = number;
-    return message;
-  }
-
-  // What a file of the journal holds, without the room behind it.
-  static std::string entries_in(const std::string& path) {
-    const std::string content = content_of(path);
-    std::string_view rest = std::string_view(content).substr(content.find('\n') + 1);
-    while (next_entry(rest)) continue;
-    return content.substr(0, content.size() - rest.size());
-  }
-
-  TemporaryDirectory directory_;
-  const std::string path_ = directory_.file("log.db");
-  int copies_ = 0;
-};
 
 TEST_F(JournalTest, BringsBackWhatTheDatabaseNeverGot) {
   const auto log = open_slow(path_);
@@ -171,8 +125,7 @@ TEST_F(JournalTest, LeavesOutAnEntryThatIsNotWhole) {
   // A byte that is not what was written.
   const std::string copy = killed(path_);
   {
-    std::fstream file(journal_files(copy).at(0),
-                      std::ios::in | std::ios::out | std::ios::binary);
+    std::fstream file(journal_files(copy).at(0), std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(static_cast<std::streamoff>(whole.size() + 20));
     file.put('\x55');
   }
@@ -213,94 +166,6 @@ TEST_F(JournalTest, PutsTheJournalOfAnotherDatabaseAside) {
   const auto again = open(copy);
   EXPECT_FALSE(find(*again, "s"));
   EXPECT_TRUE(fs::exists(copy + ".journal.1.foreign"));
-}
-
-TEST_F(JournalTest, DoesNotBringBackWhatWasErased) {
-  const auto log = open(path_);
-  log->session_created(session_record("s"));
-  log->record(kSession, message_record(1));
-  log->session_closed(kSession, "closed", wall_now());
-  ASSERT_TRUE(wait_for(log->erase(kSession)));
-  EXPECT_FALSE(find(*open(killed(path_)), "s"));
-}
-
-TEST_F(JournalTest, HasTheMessagesForGood) {
-  const std::string body(1u << 20, 'x');
-  Sequence sequence = 0;
-  for (int run = 0; run < 2; ++run) {
-    const auto log = open(path_);
-    if (run == 0) log->session_created(session_record("s"));
-    if (run == 1) log->session_reopened(*find(*log, "s"));
-    for (int count = 0; count < 10; ++count) log->record(kSession, message_record(++sequence, body));
-    log->record(kSession, message_record(++sequence, "small"));
-    wait_for(log->flush());
-    EXPECT_EQ(log->status().pending_bytes, 0u);
-  }
-  const auto log = open(path_);
-  const HistoryPage page = history(*log, "s");
-  ASSERT_EQ(page.messages.size(), static_cast<std::size_t>(sequence));
-  EXPECT_EQ(page.messages[9].body.view(), body);
-  EXPECT_EQ(page.messages[10].body.view(), "small");
-  EXPECT_EQ(text(page.gaps), "");
-  EXPECT_EQ(journal_files(path_).size(), 4u);
-  std::uintmax_t bytes = 0;
-  for (const std::string& path : journal_files(path_)) bytes += fs::file_size(path);
-  EXPECT_LT(bytes, 21u << 20) << "the room that was left is given back";
-  EXPECT_LT(fs::file_size(path_), 1u << 20);
-}
-
-TEST_F(JournalTest, LosesTheMessagesOfAFileThatIsGoneAndSaysWhich) {
-  const std::string body(3u << 20, 'x');
-  {
-    const auto log = open(path_);
-    log->session_created(session_record("s"));
-    for (Sequence sequence = 1; sequence <= 6; ++sequence) {
-      log->record(kSession, message_record(sequence, body));
-    }
-  }
-  fs::remove(journal_files(path_).at(1));
-  const auto log = open(path_);
-  const HistoryPage page = history(*log, "s");
-  EXPECT_THAT(sequences(page), ElementsAre(1, 2, 5, 6));
-  EXPECT_EQ(text(page.gaps), "[3,4]");
-  EXPECT_EQ(find(*log, "s")->last_sequence, 6);
-}
-
-// What is on the disk between two strings of a file.
-TEST_F(JournalTest, TakesErasedWordsOffTheDisk) {
-  const auto log = open(path_);
-  const std::string large = std::string(100'000, 'x') + "a large secret";
-  for (const char* id : {"s", "t"}) log->session_created(session_record(id));
-  for (Sequence sequence = 1; sequence <= 3; ++sequence) {
-    log->record(kSession, message_record(sequence, "a small secret"));
-    log->record(SessionId("t"), message_record(sequence, "stays"));
-    log->record(kSession, message_record(sequence + 3, large));
-  }
-  log->session_closed(kSession, "closed", wall_now());
-  ASSERT_TRUE(wait_for(log->erase(kSession)));
-  EXPECT_THAT(content_of(journal_files(path_).at(0)), testing::Not(testing::HasSubstr("secret")));
-  EXPECT_THAT(sequences(history(*log, "t")), ElementsAre(1, 2, 3));
-  // It goes on behind what was erased.
-  log->record(SessionId("t"), message_record(4, "more"));
-  const auto again = open(killed(path_));
-  EXPECT_THAT(sequences(history(*again, "t")), ElementsAre(1, 2, 3, 4));
-  EXPECT_FALSE(find(*again, "s"));
-}
-
-TEST_F(JournalTest, DeletesAFileInWhichNoMessageIsLeft) {
-  const auto log = open(path_);
-  for (const char* id : {"s", "t"}) log->session_created(session_record(id));
-  const std::string body(3u << 20, 'x');
-  for (Sequence sequence = 1; sequence <= 5; ++sequence) {
-    log->record(kSession, message_record(sequence, body));
-  }
-  log->record(SessionId("t"), message_record(1));
-  wait_for(log->flush());
-  EXPECT_EQ(journal_files(path_).size(), 3u);
-  log->session_closed(kSession, "closed", wall_now());
-  ASSERT_TRUE(wait_for(log->erase(kSession)));
-  EXPECT_THAT(journal_files(path_), ElementsAre(path_ + ".journal.3"));
-  EXPECT_THAT(sequences(history(*log, "t")), ElementsAre(1));
 }
 
 TEST_F(JournalTest, SaysWhenItCanNotBeWrittenAndGoesOn) {
@@ -402,8 +267,7 @@ TEST_F(JournalTest, HoldsNoSecret) {
   log->session_created(session);
   log->session_changed(session);
   log->record(kSession, message_record(1, "the word is hunter2"));
-  EXPECT_THAT(content_of(journal_files(path_).at(0)),
-              testing::Not(testing::HasSubstr("hunter2")));
+  EXPECT_THAT(content_of(journal_files(path_).at(0)), testing::Not(testing::HasSubstr("hunter2")));
   EXPECT_EQ(history(*log, "s").messages.at(0).body.view(), "the word is ***");
 }
 
@@ -449,38 +313,6 @@ TEST_F(JournalTest, ForgetsCallsOfAnEarlierLife) {
   ASSERT_TRUE(calls);
   ASSERT_EQ(calls->requests.size(), 1u);
   EXPECT_EQ(calls->requests[0].call, 12);
-}
-
-std::string encoded(const EntryView& entry) {
-  std::string bytes(encoded_size(entry), '\0');
-  encode(entry, 1, bytes);
-  return bytes;
-}
-
-TEST(JournalCodec, ReadsNothingFromBytesThatAreNoEntry) {
-  const std::string entry = encoded(SessionGap{kSession, {1, 2}});
-  for (std::size_t size = 0; size < entry.size(); ++size) {
-    std::string_view bytes = std::string_view(entry).substr(0, size);
-    EXPECT_FALSE(next_entry(bytes)) << size;
-    EXPECT_EQ(bytes.size(), size);
-  }
-  std::string_view bytes = entry;
-  ASSERT_TRUE(next_entry(bytes));
-  EXPECT_TRUE(bytes.empty());
-  for (std::size_t at = 0; at < entry.size(); ++at) {
-    std::string changed = entry;
-    changed[at] = static_cast<char>(changed[at] ^ 1);
-    std::string_view view = changed;
-    EXPECT_FALSE(next_entry(view)) << at;
-  }
-}
-
-TEST(JournalCodec, TellsTheEndFromAnEntryThatWasTorn) {
-  EXPECT_TRUE(is_journal_end(""));
-  EXPECT_TRUE(is_journal_end(std::string_view("\0\0", 2)));
-  EXPECT_TRUE(is_journal_end(std::string_view("\0\0\0\0what was there", 18)));
-  EXPECT_FALSE(is_journal_end(std::string_view("\0\1", 2)));
-  EXPECT_FALSE(is_journal_end(encoded(SessionGap{kSession, {1, 2}})));
 }
 
 }  // namespace

@@ -114,7 +114,8 @@ LogStatus LogWriter::status() const {
 
 std::size_t LogWriter::backlog() const {
   const std::lock_guard lock(mutex_);
-  return writable_ ? held_bytes_ + queued_.bytes() : 0;
+  if (!writable_) return 0;
+  return held_bytes_ + queued_.bytes() + held_journal_bytes_ + queued_.journal_bytes();
 }
 
 void LogWriter::run() {
@@ -156,6 +157,7 @@ bool LogWriter::wait_and_take() {
   // already.
   const std::size_t bytes = held_.bytes() + taken_.bytes();
   held_bytes_ = failing_ ? std::min(bytes, max_held_bytes_) : bytes;
+  held_journal_bytes_ = held_.journal_bytes() + taken_.journal_bytes();
   const bool stopping = stopping_;
   lock.unlock();
   held_.take(taken_);
@@ -328,6 +330,9 @@ void LogWriter::recovered() {
   log_.info("the message log is written again", {{"lost_messages", lost_.load()}});
 }
 
-void LogWriter::publish() { held_bytes_ = held_.bytes(); }
+void LogWriter::publish() {
+  held_bytes_ = held_.bytes();
+  held_journal_bytes_ = held_.journal_bytes();
+}
 
 }  // namespace relay::storage

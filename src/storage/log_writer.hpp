@@ -114,6 +114,7 @@ class LogWriter {
   std::atomic<std::uint64_t> written_{0};
   std::atomic<std::uint64_t> wal_bytes_{0};  // when the files were last looked at
   std::atomic<std::size_t> held_bytes_{0};
+  std::atomic<std::size_t> held_journal_bytes_{0};
 
   // Of the storage thread:
   const std::unique_ptr<DatabasePlace> place_;

@@ -183,8 +183,8 @@ class MessageLog {
 
   virtual LogStatus status() const = 0;
 
-  // Bytes that wait to be written and will be: 0 while the database can't be written, for waiting
-  // would not help. Cheap, unlike status().
+  // Bytes that wait to be written, or in the journal for the index, and will be: 0 while the
+  // database can't be written, for waiting would not help. Cheap, unlike status().
   virtual std::size_t backlog() const = 0;
 };
 

@@ -32,8 +32,7 @@ Result<void> MessageStore::load() {
   };
   const auto rows = database_.number("SELECT coalesce(sum(last - first + 1), 0) FROM runs");
   if (!rows) return rows.error();
-  const auto bytes =
-      database_.number("SELECT coalesce(sum(bytes), 0) FROM runs WHERE segment > 0");
+  const auto bytes = database_.number("SELECT coalesce(sum(bytes), 0) FROM runs WHERE segment > 0");
   if (!bytes) return bytes.error();
   const auto order = database_.number(property("written_order"));
   if (!order) return order.error();
@@ -61,7 +60,8 @@ Result<void> MessageStore::read_up_to(std::uint32_t segment) {
 }
 
 Result<std::uint32_t> MessageStore::next_segment() {
-  const auto used = database_.number("SELECT coalesce(max(segment), 0) FROM runs");
+  const auto used =
+      database_.number("SELECT coalesce(max(segment), 0) FROM runs WHERE segment > 0");
   if (!used) return used.error();
   return std::max(unread_segment_, static_cast<std::uint32_t>(*used) + 1);
 }

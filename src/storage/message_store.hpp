@@ -60,6 +60,8 @@ class MessageStore {
   Result<void> read_up_to(std::uint32_t segment);
   // The number of a file that no message is in, nor was.
   Result<std::uint32_t> next_segment();
+  // Whether a message is in the file.
+  bool uses_segment(std::uint32_t segment);
   // The database has all of the file: it goes when none of its messages is left.
   void segment_ended(std::uint32_t segment);
 

@@ -31,6 +31,11 @@ std::size_t cost_of(const std::unique_ptr<SessionClose>& write) {
 }
 std::size_t cost_of(const std::unique_ptr<SegmentEnd>&) { return sizeof(SegmentEnd); }
 
+std::size_t journal_bytes_of(const Write& write) {
+  const auto* const messages = std::get_if<MessagesWrite>(&write);
+  return messages == nullptr ? 0 : messages->place.size;
+}
+
 }  // namespace
 
 std::size_t cost(const Write& write) {
@@ -39,6 +44,7 @@ std::size_t cost(const Write& write) {
 
 void PendingWrites::push(Write write, std::uint64_t order) {
   bytes_ += cost(write);
+  journal_bytes_ += journal_bytes_of(write);
   entries_.push_back(Entry{std::move(write), order});
 }
 
@@ -48,24 +54,27 @@ void PendingWrites::take(PendingWrites& other) {
     entries_.clear();
     if (entries_.capacity() > kKeptCapacity) entries_ = std::vector<Entry>();
     first_ = 0;
-    bytes_ = 0;
+    bytes_ = journal_bytes_ = 0;
     std::swap(entries_, other.entries_);
     std::swap(first_, other.first_);
     std::swap(bytes_, other.bytes_);
+    std::swap(journal_bytes_, other.journal_bytes_);
     return;
   }
   const auto moved = other.entries_.begin() + static_cast<std::ptrdiff_t>(other.first_);
   entries_.insert(entries_.end(), std::make_move_iterator(moved),
                   std::make_move_iterator(other.entries_.end()));
   bytes_ += other.bytes_;
+  journal_bytes_ += other.journal_bytes_;
   other.entries_.clear();
   other.first_ = 0;
-  other.bytes_ = 0;
+  other.bytes_ = other.journal_bytes_ = 0;
 }
 
 void PendingWrites::pop(std::size_t count) {
   for (std::size_t index = first_; index < first_ + count; ++index) {
     bytes_ -= cost(entries_[index].write);
+    journal_bytes_ -= journal_bytes_of(entries_[index].write);
     entries_[index].write = GapWrite{};
   }
   first_ += count;
@@ -117,6 +126,7 @@ std::uint64_t PendingWrites::give_up_messages(std::size_t target, bool in_journa
       add_gap(gaps[std::move(messages->session)], Gap{summary.first, summary.last});
       lost += static_cast<std::uint64_t>(summary.count());
       bytes_ -= bytes;
+      journal_bytes_ -= messages->place.size;
     } else if (auto* gap = std::get_if<GapWrite>(&entry.write)) {
       add_gap(gaps[std::move(gap->session)], gap->gap);
       bytes_ -= bytes;

@@ -1,8 +1,8 @@
 // What is to be written, in order, with a bound: values only, no thread and no database.
 //
-// When memory runs out the oldest messages are given up, those first that are not in the journal; their sequence numbers become gaps, which
-// are written in their place. What is known of sessions is never given up, only its outdated
-// states.
+// When memory runs out the oldest messages are given up, those first that are not in the journal;
+// their sequence numbers become gaps, which are written in their place. What is known of sessions
+// is never given up, only its outdated states.
 #pragma once
 
 #include "storage/batch_summary.hpp"
@@ -92,7 +92,8 @@ class PendingWrites {
 
   bool empty() const { return first_ == entries_.size(); }
   std::size_t size() const { return entries_.size() - first_; }
-  std::size_t bytes() const { return bytes_; }
+  std::size_t bytes() const { return bytes_; }                  // of memory
+  std::size_t journal_bytes() const { return journal_bytes_; }  // of their entries there
   std::span<const Entry> entries() const { return std::span(entries_).subspan(first_); }
 
   // The first entries, as many as `max_rows` and `max_bytes` allow, at least one.
@@ -109,6 +110,7 @@ class PendingWrites {
   std::vector<Entry> entries_;
   std::size_t first_ = 0;  // entries before it are gone
   std::size_t bytes_ = 0;
+  std::size_t journal_bytes_ = 0;
 };
 
 }  // namespace relay::storage

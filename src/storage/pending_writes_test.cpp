@@ -9,7 +9,7 @@ namespace {
 
 Write message(std::int64_t session, Sequence sequence, std::size_t size = 100,
               std::uint32_t segment = 0) {
-  MessagesWrite write{{session, {}}, {}, {segment, 0, 100}, {}};
+  MessagesWrite write{{session, {}}, {}, {segment, 0, segment == 0 ? 0U : 100U}, {}};
   write.summary.first = write.summary.last = sequence;
   if (segment == 0) write.entry = std::string(size, 'x');
   return write;
@@ -19,8 +19,8 @@ std::string text(const PendingWrites& writes) {
   std::string all;
   for (const auto& entry : writes.entries()) {
     if (const auto* one = std::get_if<MessagesWrite>(&entry.write)) {
-      all += "m" + std::to_string(one->session.number) + ":" +
-             std::to_string(one->summary.first) + " ";
+      all += "m" + std::to_string(one->session.number) + ":" + std::to_string(one->summary.first) +
+             " ";
     } else if (const auto* gap = std::get_if<GapWrite>(&entry.write)) {
       all += "gap" + std::to_string(gap->session.number) + ":" + std::to_string(gap->gap.from) +
              "-" + std::to_string(gap->gap.to) + " ";
@@ -56,11 +56,15 @@ TEST(PendingWrites, GivesUpTheOldestMessagesAsOneGapASession) {
 
 TEST(PendingWrites, GivesUpWhatIsInTheJournalLast) {
   PendingWrites writes;
-  for (int count = 1; count <= 6; ++count) writes.push(message(1, count, 10'000, count % 2 == 0 ? 0 : 7), 1);
+  for (int count = 1; count <= 6; ++count)
+    writes.push(message(1, count, 10'000, count % 2 == 0 ? 0 : 7), 1);
+  EXPECT_EQ(writes.journal_bytes(), 300u);
   EXPECT_EQ(writes.give_up(15'000), 2u);
+  EXPECT_EQ(writes.journal_bytes(), 300u);
   EXPECT_EQ(text(writes), "m1:1 m1:3 gap1:2-2 gap1:4-4 m1:5 m1:6 ");
   EXPECT_EQ(writes.give_up(1), 4u);
   EXPECT_EQ(text(writes), "gap1:1-6 ");
+  EXPECT_EQ(writes.journal_bytes(), 0u);
 }
 
 TEST(PendingWrites, LetsGapsGrowWithFurtherLosses) {

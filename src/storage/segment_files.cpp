@@ -87,7 +87,8 @@ Result<void> SegmentFiles::sync(std::uint32_t segment) {
 }
 
 bool SegmentFiles::is_moved(const Open& open) const {
-  struct stat held {}, there {};
+  struct stat held {
+  }, there{};
   return ::stat(journal_path(database_path_, open.segment).c_str(), &there) != 0 ||
          ::fstat(open.file.get(), &held) != 0 || held.st_dev != there.st_dev ||
          held.st_ino != there.st_ino;

@@ -48,8 +48,8 @@ Result<SqliteLog::Opened> SqliteLog::open_store(const LogOptions& options, const
   if (!highest) return explained(std::move(highest.error()), options.path);
   opened.highest_number = *highest;
   if (!in_memory) {
-    opened.place =
-        std::make_unique<DatabasePlace>(options.path, options.durability, std::move(lock));
+    opened.place = std::make_unique<DatabasePlace>(options.path, opened.instance_id,
+                                                   options.durability, std::move(lock));
   }
   return opened;
 }

@@ -150,12 +150,16 @@ void MessageStore::erase_unused() {
   }
 }
 
-void MessageStore::segment_ended(std::uint32_t segment) {
+bool MessageStore::uses_segment(std::uint32_t segment) {
   Statement& statement = statements_->uses_segment;
   const ResetAtExit reset(statement);
-  const bool unused = statement.bind(1, std::int64_t{segment}).step() == Step::kRow &&
-                      statement.column_number(0) == 0;
-  if (unused) files_.remove(segment);
+  // Where it can't be asked the file stays.
+  return statement.bind(1, std::int64_t{segment}).step() != Step::kRow ||
+         statement.column_number(0) != 0;
+}
+
+void MessageStore::segment_ended(std::uint32_t segment) {
+  if (!uses_segment(segment)) files_.remove(segment);
 }
 
 }  // namespace relay::storage

@@ -96,7 +96,7 @@ Result<std::unique_ptr<MessageStore::Statements>> MessageStore::Statements::prep
       make("SELECT request, answer FROM calls WHERE session = ?1 AND answer > ?2 ORDER BY answer"),
       make("INSERT INTO properties (name, value) VALUES (?1, ?2) "
            "ON CONFLICT (name) DO UPDATE SET value = ?2"),
-      make("SELECT EXISTS (SELECT 1 FROM runs WHERE segment = ?1)"),
+      make("SELECT EXISTS (SELECT 1 FROM runs WHERE segment = ?1 AND segment > 0)"),
       make("PRAGMA page_count"),
       make("PRAGMA freelist_count"),
   });

@@ -138,7 +138,7 @@ def test_an_open_request_gets_a_short_grace(relay, editor, session):
 def test_a_signal_ends_it_at_once(editor, session):
     editor.start_prompt(session, "/sleep 600")
     editor.process.send_signal(signal.SIGTERM)
-    assert editor.process.wait(4) == 0
+    assert editor.exit_code(4) == 0
 
 
 def test_without_a_relay_the_editor_hears_why():
@@ -148,7 +148,7 @@ def test_without_a_relay_the_editor_hears_why():
         error = editor.answer("first")["error"]
         assert error["code"] == -32603
         assert "acp-relay serve" in error["message"] and url in error["message"]
-        assert editor.process.wait(15) == 3
+        assert editor.exit_code(15) == 3
         assert url in editor.log
 
 
@@ -174,7 +174,7 @@ def test_a_wrong_token_is_final(make_relay, arguments, env):
         error = editor.answer(editor.start("initialize", protocolVersion=1))["error"]
         assert error["code"] == -32603, "-32000 would make editors offer the agent's logins"
         assert "--token-file" in error["data"]["suggested_actions"][0]
-        assert editor.process.wait(10) == 4
+        assert editor.exit_code(10) == 4
         assert "wrong-token" not in editor.log + "".join(editor.lines)
 
 
@@ -195,7 +195,7 @@ def test_an_endpoint_that_is_not_there_is_final(relay, path, arguments):
     with Editor(url, *arguments) as editor:
         error = editor.answer(editor.start("initialize", protocolVersion=1))["error"]
         assert "--agent" in error["data"]["suggested_actions"][0]
-        assert editor.process.wait(10) == 1
+        assert editor.exit_code(10) == 1
 
 
 @pytest.mark.parametrize("arguments", [

@@ -162,4 +162,4 @@ def test_it_gives_up_after_the_configured_time(make_relay):
         relay.may_leave_open_rows = True
         error = editor.answer(editor.start_prompt(session, "anybody?"))["error"]
         assert "acp-relay serve" in error["message"]
-        assert editor.process.wait(15) == 3
+        assert editor.exit_code(15) == 3

@@ -72,6 +72,13 @@ class Editor:
                 self.log += line.decode("utf-8", "replace")
                 self._changed.notify_all()
 
+    def exit_code(self, seconds=PATIENCE):
+        """Of the program, with all that it said before it ended."""
+        code = self.process.wait(seconds)
+        for thread in self._threads:
+            thread.join(PATIENCE)
+        return code
+
     # Sending.
     def send_raw(self, line):
         self.process.stdin.write(line.encode("utf-8") + b"\n")
@@ -173,4 +180,4 @@ class Editor:
     def finish(self, seconds=15):
         """Ends stdin; the exit code."""
         self.process.stdin.close()
-        return self.process.wait(seconds)
+        return self.exit_code(seconds)

@@ -1,0 +1,125 @@
+// Messages that stay in the journal, and what becomes of its files.
+#include "storage/backup.hpp"
+#include "storage/journal_fixture.hpp"
+
+#include <gmock/gmock.h>
+
+namespace relay::storage {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+namespace fs = std::filesystem;
+
+class MessagesInTheJournal : public JournalTest {};
+
+TEST_F(MessagesInTheJournal, HasTheMessagesForGood) {
+  const std::string body(1u << 20, 'x');
+  Sequence sequence = 0;
+  for (int run = 0; run < 2; ++run) {
+    const auto log = open(path_);
+    if (run == 0) log->session_created(session_record("s"));
+    if (run == 1) log->session_reopened(*find(*log, "s"));
+    for (int count = 0; count < 10; ++count)
+      log->record(kSession, message_record(++sequence, body));
+    log->record(kSession, message_record(++sequence, "small"));
+    wait_for(log->flush());
+    EXPECT_EQ(log->status().pending_bytes, 0u);
+  }
+  const auto log = open(path_);
+  const HistoryPage page = history(*log, "s");
+  ASSERT_EQ(page.messages.size(), static_cast<std::size_t>(sequence));
+  EXPECT_EQ(page.messages[9].body.view(), body);
+  EXPECT_EQ(page.messages[10].body.view(), "small");
+  EXPECT_EQ(text(page.gaps), "");
+  EXPECT_EQ(journal_files(path_).size(), 4u);
+  std::uintmax_t bytes = 0;
+  for (const std::string& path : journal_files(path_)) bytes += fs::file_size(path);
+  EXPECT_LT(bytes, 21u << 20) << "the room that was left is given back";
+  EXPECT_LT(fs::file_size(path_), 1u << 20);
+}
+
+TEST_F(MessagesInTheJournal, LosesTheMessagesOfAFileThatIsGoneAndSaysWhich) {
+  const std::string body(3u << 20, 'x');
+  {
+    const auto log = open(path_);
+    log->session_created(session_record("s"));
+    for (Sequence sequence = 1; sequence <= 6; ++sequence) {
+      log->record(kSession, message_record(sequence, body));
+    }
+  }
+  fs::remove(journal_files(path_).at(1));
+  const auto log = open(path_);
+  const HistoryPage page = history(*log, "s");
+  EXPECT_THAT(sequences(page), ElementsAre(1, 2, 5, 6));
+  EXPECT_EQ(text(page.gaps), "[3,4]");
+  EXPECT_EQ(find(*log, "s")->last_sequence, 6);
+}
+
+// What is on the disk between two strings of a file.
+TEST_F(MessagesInTheJournal, TakesErasedWordsOffTheDisk) {
+  const auto log = open(path_);
+  const std::string large = std::string(100'000, 'x') + "a large secret";
+  for (const char* id : {"s", "t"}) log->session_created(session_record(id));
+  for (Sequence sequence = 1; sequence <= 3; ++sequence) {
+    log->record(kSession, message_record(sequence, "a small secret"));
+    log->record(SessionId("t"), message_record(sequence, "stays"));
+    log->record(kSession, message_record(sequence + 3, large));
+  }
+  log->session_closed(kSession, "closed", wall_now());
+  ASSERT_TRUE(wait_for(log->erase(kSession)));
+  EXPECT_THAT(content_of(journal_files(path_).at(0)), Not(HasSubstr("secret")));
+  EXPECT_THAT(sequences(history(*log, "t")), ElementsAre(1, 2, 3));
+  // It goes on behind what was erased.
+  log->record(SessionId("t"), message_record(4, "more"));
+  const auto again = open(killed(path_));
+  EXPECT_THAT(sequences(history(*again, "t")), ElementsAre(1, 2, 3, 4));
+  EXPECT_FALSE(find(*again, "s"));
+}
+
+TEST_F(MessagesInTheJournal, DeletesAFileInWhichNoMessageIsLeft) {
+  const auto log = open(path_);
+  for (const char* id : {"s", "t"}) log->session_created(session_record(id));
+  const std::string body(3u << 20, 'x');
+  for (Sequence sequence = 1; sequence <= 5; ++sequence) {
+    log->record(kSession, message_record(sequence, body));
+  }
+  log->record(SessionId("t"), message_record(1));
+  wait_for(log->flush());
+  EXPECT_EQ(journal_files(path_).size(), 3u);
+  log->session_closed(kSession, "closed", wall_now());
+  ASSERT_TRUE(wait_for(log->erase(kSession)));
+  EXPECT_THAT(journal_files(path_), ElementsAre(path_ + ".journal.3"));
+  EXPECT_THAT(sequences(history(*log, "t")), ElementsAre(1));
+}
+
+// As after a backup was put in the place of a database.
+TEST_F(MessagesInTheJournal, DeletesAtAStartWhatNoMessageIsIn) {
+  {
+    const auto log = open(path_);
+    log->session_created(session_record("s"));
+    log->record(kSession, message_record(1));
+  }
+  ASSERT_TRUE(back_up(path_, directory_.file("backup.db")));
+  fs::rename(directory_.file("backup.db"), path_);
+  std::ofstream(path_ + ".journal.0") << "of somebody";
+  const auto log = open(path_);
+  EXPECT_THAT(journal_files(path_), IsEmpty());
+  EXPECT_EQ(content_of(path_ + ".journal.0.foreign"), "of somebody");
+  EXPECT_THAT(sequences(history(*log, "s")), ElementsAre(1));
+}
+
+TEST_F(MessagesInTheJournal, DoesNotBringBackWhatWasErased) {
+  const auto log = open(path_);
+  log->session_created(session_record("s"));
+  log->record(kSession, message_record(1));
+  log->session_closed(kSession, "closed", wall_now());
+  ASSERT_TRUE(wait_for(log->erase(kSession)));
+  EXPECT_FALSE(find(*open(killed(path_)), "s"));
+}
+
+}  // namespace
+}  // namespace relay::storage
