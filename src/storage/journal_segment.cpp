@@ -1,7 +1,5 @@
 #include "storage/journal_segment.hpp"
 
-#include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -55,8 +53,10 @@ Result<JournalSegment> JournalSegment::make(std::string path, std::uint32_t numb
     return cannot_write(path, error);
   }
   JournalSegment segment(std::move(path), number, std::move(file), static_cast<char*>(place), size);
-  std::ranges::copy(head, segment.append(head.size()).begin());
-  return segment;
+  auto begun = segment.append(head);
+  if (begun) return segment;
+  ::unlink(segment.path().c_str());
+  return std::move(begun.error());
 }
 
 JournalSegment::JournalSegment(JournalSegment&& other) noexcept
@@ -82,17 +82,15 @@ JournalSegment::~JournalSegment() {
 }
 
 std::span<char> JournalSegment::append(std::size_t size) {
-  end_at(used_ + size);
   const std::span<char> place(place_ + used_, size);
   used_ += size;
   return place;
 }
 
+// Not through the mapping: the first touch of a page makes the kernel read it, and those behind it.
 Result<void> JournalSegment::append(std::string_view entry) {
-  const int error = write_all(file_.get(), entry.substr(kEndBytes), used_ + kEndBytes);
+  const int error = write_all(file_.get(), entry, used_);
   if (error != 0) return cannot_write(path_, error);
-  std::atomic_signal_fence(std::memory_order_release);
-  std::memcpy(place_ + used_, entry.data(), kEndBytes);
   used_ += entry.size();
   return {};
 }
@@ -101,11 +99,6 @@ void JournalSegment::finish() const {
   // Where it can't be cut it keeps its room: nothing is lost.
   const int cut = ::ftruncate(file_.get(), static_cast<off_t>(used_));
   static_cast<void>(cut);
-}
-
-// A killed process may have left something there that was not counted.
-void JournalSegment::end_at(std::size_t offset) {
-  std::memset(place_ + offset, 0, std::min(kEndBytes, size_ - offset));
 }
 
 }  // namespace relay::storage

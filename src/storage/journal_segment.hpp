@@ -30,10 +30,10 @@ class JournalSegment {
   ~JournalSegment();
 
   bool has_room_for(std::size_t size) const { return size <= size_ - used_; }
-  // Where the next `size` bytes go; there must be room for them. They begin with zeros, as what is
-  // behind them does: the end, until an entry is there.
+  // Where the next `size` bytes go; there must be room for them. They are zeros, as everything
+  // behind them: the end, until an entry is there.
   std::span<char> append(std::size_t size);
-  // The same for an entry that is ready. Errors: the disk; then nothing is there.
+  // The same for an entry that is ready. Errors: the disk; then it is not whole.
   Result<void> append(std::string_view entry);
 
   // Gives back the room that is left. For good.
@@ -45,8 +45,6 @@ class JournalSegment {
   std::size_t used() const { return used_; }
 
  private:
-  static constexpr std::size_t kEndBytes = 4;
-
   JournalSegment(std::string path, std::uint32_t number, UniqueFd file, char* place,
                  std::size_t size)
       : path_(std::move(path)),
@@ -54,7 +52,6 @@ class JournalSegment {
         file_(std::move(file)),
         place_(place),
         size_(size) {}
-  void end_at(std::size_t offset);
 
   std::string path_;
   std::uint32_t number_ = 0;
