@@ -39,14 +39,15 @@ struct Span {
 
 struct Envelope {
   FrameKind kind = FrameKind::kNotification;
-  Span id;          // JSON text, quotes included
-  Span method;      // between the quotes, as it is spelled
-  Span params;      // JSON text
-  Span result;      // JSON text of `result` or `error`
-  Span session_id;  // params.sessionId: JSON text, quotes included, only when it is a string
-  Span request_id;  // params.requestId: JSON text, when it is a string or a number
-  Span prompt_key;  // params.prompt or params.content: the key between its quotes
-  Span prompt;      // its value: JSON text
+  Span id;           // JSON text, quotes included
+  Span method;       // between the quotes, as it is spelled
+  Span params;       // JSON text
+  Span result;       // JSON text of `result` or `error`
+  Span session_id;   // params.sessionId: JSON text, quotes included, only when it is a string
+  Span request_id;   // params.requestId: JSON text, when it is a string or a number
+  Span prompt_key;   // params.prompt or params.content: the key between its quotes
+  Span prompt;       // its value: JSON text
+  Span update_kind;  // params.update.sessionUpdate: between the quotes, as it is spelled
   // JSON texts of strings that name a session: values of keys `sessionId` and `...SessionId` at any
   // depth, and every other string that equals FrameLimits::watched_id or looks like a relay session
   // id; the message's own id and method are none.
@@ -108,6 +109,8 @@ class Frame {
   std::string_view result() const { return text(envelope_.result); }
   // params.sessionId without quotes, as it is spelled.
   std::string_view session_id() const;
+  // The kind of a session/update; empty: it is none, or has none.
+  std::string_view update_kind() const { return text(envelope_.update_kind); }
   std::string_view request_id() const { return text(envelope_.request_id); }
 
   std::string take_bytes() && { return std::move(bytes_); }

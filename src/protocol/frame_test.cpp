@@ -254,5 +254,28 @@ TEST(Frame, TakesWhatAgentsMean) {
   }
 }
 
+TEST(FrameParts, KnowsTheKindOfAnUpdate) {
+  const auto kind = [](const std::string& params) {
+    const auto frame =
+        Frame::parse(R"({"jsonrpc":"2.0","method":"session/update","params":)" + params + "}", {});
+    return frame ? std::string(frame->update_kind()) : "no frame";
+  };
+  EXPECT_EQ(
+      kind(
+          R"({"sessionId":"s","update":{"a":[1,{"sessionUpdate":"x"}],"sessionUpdate" : "plan"}})"),
+      "plan");
+  EXPECT_EQ(kind(R"({"update":{"sessionUpdate":"plan","sessionUpdate":"other"}})"), "plan");
+  for (const char* none :
+       {"{}", R"({"sessionUpdate":"plan"})", R"({"update":"sessionUpdate"})",
+        R"({"update":{"sessionUpdate":7}})", R"({"update":{"sessionUpdate":""}})",
+        R"({"update":{"update":{"sessionUpdate":"plan"}}})",
+        R"([{"update":{"sessionUpdate":"x"}}])", R"({"other":{"sessionUpdate":"plan"}})"}) {
+    EXPECT_EQ(kind(none), "") << none;
+  }
+  const auto result =
+      Frame::parse(R"({"jsonrpc":"2.0","id":1,"result":{"update":{"sessionUpdate":"plan"}}})", {});
+  EXPECT_EQ(result->update_kind(), "");
+}
+
 }  // namespace
 }  // namespace relay

@@ -24,7 +24,8 @@ enum class Outcome { kGood, kNotJson, kTooDeep };
 
 // Where a value stands, which decides what is noted of it.
 // kEnvelope: a member that JSON-RPC itself has, which names no session whatever it is.
-enum class Place { kElsewhere, kParams, kEnvelope };
+// kUpdate: params.update.
+enum class Place { kElsewhere, kParams, kUpdate, kEnvelope };
 
 Place place_of(std::string_view member) {
   if (member == "params") return Place::kParams;
@@ -81,9 +82,12 @@ class Walk {
       if (member.key().get(raw_key) || member.value().get(inner)) return Outcome::kNotJson;
       const std::string_view name = spelled(raw_key);
       const std::string_view token = trimmed(inner.raw_json_token());
-      const Outcome outcome = this->value(inner, depth, Place::kElsewhere, name);
+      const bool is_update = place == Place::kParams && name == "update";
+      const Place below = is_update ? Place::kUpdate : Place::kElsewhere;
+      const Outcome outcome = this->value(inner, depth, below, name);
       if (outcome != Outcome::kGood) return outcome;
       if (place == Place::kParams) note_param(name, token);
+      if (place == Place::kUpdate) note_update(name, token);
     }
     return Outcome::kGood;
   }
@@ -125,6 +129,11 @@ class Walk {
       found_.prompt_key = span(name);
       found_.prompt = span(whole(token));
     }
+  }
+
+  void note_update(std::string_view name, std::string_view token) {
+    if (name != "sessionUpdate" || !token.starts_with('"') || found_.update_kind.present()) return;
+    found_.update_kind = span(token.substr(1, token.size() - 2));
   }
 
   void note_string(Span text, std::string_view key) {

@@ -4,9 +4,27 @@
 
 namespace relay {
 
+namespace {
+
+// With more edits, moving what is behind each of them costs more than a copy.
+constexpr std::size_t kFewEdits = 2;
+
+bool is_before(const Edit& a, const Edit& b) { return a.where.offset < b.where.offset; }
+
+}  // namespace
+
+std::string splice(Frame frame, Edits edits) {
+  if (edits.size() > kFewEdits) return splice(frame.bytes(), std::move(edits));
+  std::sort(edits.begin(), edits.end(), is_before);
+  std::string bytes = std::move(frame).take_bytes();
+  for (std::size_t at = edits.size(); at-- > 0;) {
+    bytes.replace(edits[at].where.offset, edits[at].where.size, edits[at].with);
+  }
+  return bytes;
+}
+
 std::string splice(std::string_view bytes, Edits edits) {
-  std::sort(edits.begin(), edits.end(),
-            [](const Edit& a, const Edit& b) { return a.where.offset < b.where.offset; });
+  std::sort(edits.begin(), edits.end(), is_before);
   std::size_t size = bytes.size();
   for (const Edit& edit : edits) size += edit.with.size() - edit.where.size;
   std::string out;

@@ -1,4 +1,5 @@
-// Replaces parts of a frame's bytes: one allocation, everything else byte for byte as it came.
+// Replaces parts of a frame's bytes: one allocation at most, everything else byte for byte as it
+// came.
 #pragma once
 
 #include "protocol/frame.hpp"
@@ -19,6 +20,9 @@ using Edits = boost::container::small_vector<Edit, 8>;
 
 // Edits may come in any order and must not overlap.
 std::string splice(std::string_view bytes, Edits edits);
+// The same in the bytes of a frame that nobody needs any more: they have room for a few more. The
+// texts of the edits lie elsewhere.
+std::string splice(Frame frame, Edits edits);
 
 // Adds an edit for every reference to the session `from` (JSON text, quotes included) in the frame,
 // unless `edits` replaces it already: a request's id may be spelled like a session's.

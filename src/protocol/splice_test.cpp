@@ -37,5 +37,21 @@ TEST(TranslateSession, LeavesWhatIsReplacedAlready) {
             R"({"jsonrpc":"2.0","id":7,"method":"m","params":["x"]})");
 }
 
+TEST(Splice, GivesTheSameInTheBytesOfAFrame) {
+  const std::string id(64, 'i');
+  const std::string text =
+      R"({"jsonrpc":"2.0","method":"m","params":{"sessionId":"1","otherSessionId":"1","n":[1]}})";
+  for (const std::string& to : {std::string(R"("")"), std::string(R"("2")"), '"' + id + '"'}) {
+    const auto frame = Frame::parse(text, {});
+    ASSERT_TRUE(frame);
+    Edits edits;
+    translate_session(*frame, "\"1\"", to, edits);
+    for (const bool more : {false, true}) {
+      if (more) edits.push_back({frame->envelope().method, "another"});
+      EXPECT_EQ(splice(*frame, edits), splice(frame->bytes(), edits));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace relay

@@ -29,23 +29,6 @@ std::string first_line(std::string text, std::size_t limit) {
   return text + "\xE2\x80\xA6";
 }
 
-// The words behind every "sessionUpdate" in a text; strings within strings have escaped quotes, so
-// that these are keys. Few updates are of interest: they are told apart without a look at their
-// parts.
-template <class Wanted>
-bool mentions(std::string_view text, const Wanted& wanted) {
-  constexpr std::string_view kKey = R"("sessionUpdate")";
-  for (std::size_t at = text.find(kKey); at != std::string_view::npos; at = text.find(kKey, at)) {
-    at += kKey.size();
-    const std::size_t begin = text.find_first_not_of(" \t:", at);
-    if (begin == std::string_view::npos || text[begin] != '"') continue;
-    const std::size_t end = text.find('"', begin + 1);
-    if (end == std::string_view::npos) return false;
-    if (wanted(text.substr(begin + 1, end - begin - 1))) return true;
-  }
-  return false;
-}
-
 constexpr std::string_view kMode = "current_mode_update";
 constexpr std::string_view kOptions = "config_option_update";
 constexpr std::string_view kInfo = "session_info_update";
@@ -55,14 +38,6 @@ constexpr std::string_view kPlan = "plan";
 constexpr std::string_view kPlanUpdate = "plan_update";
 constexpr std::string_view kPlanRemoved = "plan_removed";
 constexpr std::string_view kSubagent = "subagent_update";
-
-bool is_of_interest(std::string_view kind) {
-  for (const std::string_view one :
-       {kMode, kOptions, kInfo, kCommands, kUsage, kPlan, kPlanUpdate, kPlanRemoved, kSubagent}) {
-    if (kind == one) return true;
-  }
-  return false;
-}
 
 // Of two updates with this name the later one counts.
 std::string name_of(std::string_view kind, std::string_view update) {
@@ -89,9 +64,16 @@ AgentState::AgentState(std::string_view session_id, std::string_view session_res
   result_ = rest == "{}" ? without_member(result_, "_meta") : with_member(result_, "_meta", rest);
 }
 
+bool AgentState::tells(std::string_view kind) {
+  for (const std::string_view one :
+       {kMode, kOptions, kInfo, kCommands, kUsage, kPlan, kPlanUpdate, kPlanRemoved, kSubagent}) {
+    if (kind == one) return true;
+  }
+  return false;
+}
+
 AgentState::Learned AgentState::observe(std::string_view notification) {
   if (notification.size() > kLargestUpdate) return Learned::kNothing;
-  if (!mentions(notification, is_of_interest)) return Learned::kNothing;
   const std::string_view params = member(notification, "params");
   if (member(params, "sessionId") != session_) return Learned::kNothing;
   const std::string_view update = member(params, "update");
@@ -118,7 +100,7 @@ AgentState::Learned AgentState::observe(std::string_view notification) {
     title_ = std::move(name);
     return Learned::kTitle;
   }
-  return is_of_interest(kind) ? keep(kind, update) : Learned::kNothing;
+  return tells(kind) ? keep(kind, update) : Learned::kNothing;
 }
 
 AgentState::Learned AgentState::keep(std::string_view kind, std::string_view update) {

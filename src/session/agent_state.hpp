@@ -31,6 +31,8 @@ class AgentState {
     kSettings,
     kTitle,
   };
+  // Whether an update of this kind says something that is kept: few do.
+  static bool tells(std::string_view kind);
   // A session/update notification that goes to clients. Those of child sessions change nothing.
   Learned observe(std::string_view notification);
 

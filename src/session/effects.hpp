@@ -31,6 +31,7 @@ struct TurnEnd {
 
 struct Effects {
   std::vector<storage::MessageRecord> records;
+  std::vector<SharedBytes> states;  // updates that say how the agent stands now, for AgentState
   std::vector<SharedBytes> to_agent;
   std::int64_t prompt = 0;  // call of the prompt that is among them; 0: none
   std::vector<ToClients> to_clients;
@@ -41,6 +42,7 @@ struct Effects {
 
   void clear() {
     records.clear();
+    states.clear();
     to_agent.clear();
     prompt = 0;
     to_clients.clear();

@@ -5,6 +5,7 @@
 #include "protocol/own_id.hpp"
 #include "protocol/rpc.hpp"
 #include "protocol/splice.hpp"
+#include "session/agent_state.hpp"
 #include "session/message_router.hpp"
 
 #include <algorithm>
@@ -144,11 +145,12 @@ void MessageRouter::tell_of_setting(const ClientCall& call, std::string_view res
                                           R"(,"update":{"sessionUpdate":)" + update + "}}"));
   const auto sequence =
       note(Origin::kRelay, MessageKind::kNotification, true, acp::kUpdate, {}, bytes, effects);
+  effects.states.push_back(bytes);
   send({}, bytes, sequence, DeliveryKind::kUpdate, effects, call.client);
 }
 
 void MessageRouter::agent_notification(Frame frame, Effects& effects) {
-  const std::string_view method = frame.method();
+  const std::string method(frame.method());
   bind_child(frame, effects);
   Edits edits;
   std::string request;
@@ -166,11 +168,14 @@ void MessageRouter::agent_notification(Frame frame, Effects& effects) {
     to = elicited_;
   }
   session_ids_.to_clients(frame, edits);
-  const SharedBytes bytes(splice(frame.bytes(), std::move(edits)));
+  const bool is_update = method == acp::kUpdate;
+  const bool is_state = is_update && AgentState::tells(frame.update_kind());
+  const SharedBytes bytes(splice(std::move(frame), std::move(edits)));
   const auto sequence =
       note(Origin::kAgent, MessageKind::kNotification, true, method, {}, bytes, effects);
-  send(to, bytes, sequence,
-       method == acp::kUpdate ? DeliveryKind::kUpdate : DeliveryKind::kNotification, effects);
+  if (is_state) effects.states.push_back(bytes);
+  send(to, bytes, sequence, is_update ? DeliveryKind::kUpdate : DeliveryKind::kNotification,
+       effects);
 }
 
 void MessageRouter::bind_child(const Frame& notification, Effects& effects) {

@@ -155,7 +155,8 @@ void Session::tell_misunderstood(Effects& effects) {
 // Log, then deliver.
 void Session::perform(Effects& effects, const OutputPosition& output) {
   if (!effects.records.empty()) {
-    for (const storage::MessageRecord& record : effects.records) learn_from(record);
+    for (const SharedBytes& update : effects.states) learn_from_update(update.view());
+    if (record_.title.empty()) learn_from_prompts(effects.records);
     context_.log.record(record_.id, effects.records, {output, 0, 0});
   }
   if (agent_failure_) effects.to_agent.clear();  // it reads nothing any more
@@ -221,30 +222,38 @@ void Session::save_progress() {
 }
 
 // What lists of sessions and clients that come later are told.
-void Session::learn_from(const storage::MessageRecord& record) {
-  std::string title;
-  if (record.method == acp::kUpdate) {
-    const auto learned = agent_state_.observe(record.body.view());
-    if (learned == AgentState::Learned::kTitle) {
-      // Before it is cut to its length: half a secret is not known as one.
-      const auto clean = context_.redactor->redact(record.body.view());
-      if (clean) agent_state_.observe(*clean);
-      title = agent_state_.title();
-    } else if (learned == AgentState::Learned::kSettings) {
-      save_settings();
-    } else if (learned == AgentState::Learned::kProgress) {
+void Session::learn_from_update(std::string_view update) {
+  switch (agent_state_.observe(update)) {
+    case AgentState::Learned::kNothing:
+      break;
+    case AgentState::Learned::kProgress:
       progress_unsaved_ = true;
-    }
-  } else if (record_.title.empty() && record.method == acp::kPrompt) {
-    const std::string body = context_.redactor->redacted(record.body.view());
-    const auto params = object_member(body, "params");
-    auto blocks = params ? object_member(*params, "prompt") : std::nullopt;
-    if (params && !blocks) blocks = object_member(*params, "content");
-    if (blocks) title = title_of_prompt(*blocks);
+      break;
+    case AgentState::Learned::kSettings:
+      save_settings();
+      break;
+    case AgentState::Learned::kTitle:
+      // Before it is cut to its length: half a secret is not known as one.
+      if (const auto clean = context_.redactor->redact(update)) agent_state_.observe(*clean);
+      set_title(agent_state_.title());
+      break;
   }
+}
+
+void Session::learn_from_prompts(std::span<const storage::MessageRecord> records) {
+  const auto prompt = std::ranges::find(records, acp::kPrompt, &storage::MessageRecord::method);
+  if (prompt == records.end()) return;
+  const std::string body = context_.redactor->redacted(prompt->body.view());
+  const auto params = object_member(body, "params");
+  auto blocks = params ? object_member(*params, "prompt") : std::nullopt;
+  if (params && !blocks) blocks = object_member(*params, "content");
+  if (blocks) set_title(title_of_prompt(*blocks));
+}
+
+void Session::set_title(std::string title) {
   if (title.empty() || title == record_.title) return;
   record_.title = std::move(title);
-  record_.last_sequence = record.sequence;
+  record_.last_sequence = last_sequence();
   context_.log.session_changed(record_);
 }
 

@@ -225,7 +225,9 @@ class Session final : public std::enable_shared_from_this<Session> {
   Task<void> end_failed_agent();
   // `output`: how far the agent's output has been taken in with them.
   void perform(Effects& effects, const OutputPosition& output = {});
-  void learn_from(const storage::MessageRecord& record);
+  void learn_from_update(std::string_view update);
+  void learn_from_prompts(std::span<const storage::MessageRecord> records);
+  void set_title(std::string title);
   void save_settings();
   void save_progress();
   void tell_state(Watcher& one);

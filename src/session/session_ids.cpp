@@ -16,15 +16,11 @@ SessionIds::SessionIds(const SessionId& relay_session, std::string_view agent_se
       max_children_(max_children) {}
 
 SessionIds::Bound SessionIds::observe(const Frame& notification) {
-  if (notification.method() != acp::kUpdate ||
-      notification.bytes().find(acp::kSubagentUpdate) == std::string_view::npos) {
+  if (notification.update_kind() != acp::kSubagentUpdate || notification.method() != acp::kUpdate) {
     return Bound::kNothing;
   }
   const auto update = object_member(notification.params(), "update");
-  if (!update || object_member(*update, "sessionUpdate") != R"("subagent_update")") {
-    return Bound::kNothing;
-  }
-  return bind(object_member(*update, "sessionId").value_or(""));
+  return bind(object_member(update.value_or(""), "sessionId").value_or(""));
 }
 
 SessionIds::Bound SessionIds::bind(std::string_view agent_json) {
