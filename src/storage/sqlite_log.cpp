@@ -112,9 +112,13 @@ std::optional<EntryPlace> SqliteLog::journal(const EntryView& entry) {
   return journal_ ? journal_->append(entry, writer_.next_order()) : std::nullopt;
 }
 
-void SqliteLog::queue(Write last) {
-  batch_.push_back(std::move(last));
-  writer_.push(batch_);
+void SqliteLog::queue(Write write) {
+  batch_.push_back(std::move(write));
+  push_batch();
+}
+
+void SqliteLog::push_batch() {
+  if (!batch_.empty()) writer_.push(batch_);
   queue_full_segments();
 }
 
@@ -200,7 +204,8 @@ void SqliteLog::record_run(const SessionId& session, std::span<MessageRecord> me
     }
     batch_.emplace_back(std::move(write));
   }
-  queue(ProgressWrite{key, progress});
+  if (progress.any()) batch_.emplace_back(ProgressWrite{key, progress});
+  push_batch();
 }
 
 void SqliteLog::gap(const SessionId& session, Gap gap) {

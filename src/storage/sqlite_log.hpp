@@ -66,7 +66,8 @@ class SqliteLog final : public MessageLog {
   std::optional<EntryPlace> journal(const EntryView& entry);
   void record_run(const SessionId& session, std::span<MessageRecord> messages,
                   const Progress& progress);
-  void queue(Write last);
+  void queue(Write write);
+  void push_batch();
   void queue_full_segments();
 
   const asio::any_io_executor loop_;
