@@ -417,7 +417,7 @@ def render(arguments, results):
         lines += ["**A quick run shows that everything works; its numbers mean nothing.**", ""]
     goals = []
     if replay := results.get("replay"):
-        rows = [["floor: the rows read from the file, nothing sent",
+        rows = [["floor: the files of the journal read, nothing sent",
                  number(statistics.median(one["floor"] for one in replay)), "-", "-"]]
         for kind in READERS:
             rate = statistics.median(one[kind.name] for one in replay)
@@ -435,7 +435,7 @@ def render(arguments, results):
                   *table(["client", "p50 ms", "p99 ms", "max ms"], rows)]
     if write := results.get("write"):
         lines += [f"## {arguments.write_mib:,} MiB written through", "",
-                  *table(["seconds", "MiB/s", "WAL at most, MiB", "journal at most, MiB", "memory grew by, MiB"],
+                  *table(["seconds", "MiB/s", "WAL at most, MiB", "journal, MiB", "memory grew by, MiB"],
                          [[number(write["seconds"]), number(arguments.write_mib / write["seconds"]),
                            *(number(write[key] / MIB) for key in ("wal", "journal", "memory"))]]),
                   f"## {arguments.write_mib:,} MiB replayed", "",
