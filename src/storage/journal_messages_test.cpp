@@ -121,5 +121,24 @@ TEST_F(MessagesInTheJournal, DoesNotBringBackWhatWasErased) {
   EXPECT_FALSE(find(*open(killed(path_)), "s"));
 }
 
+TEST_F(MessagesInTheJournal, AreDividedWhereTheyAreMuchOrHaveAHole) {
+  std::vector<MessageRecord> messages;
+  for (const Sequence sequence : {1, 2, 3, 7, 8}) {
+    messages.push_back(message_record(sequence, std::string(400'000, 'x')));
+  }
+  const auto log = open_slow(path_);
+  log->session_created(session_record("s"));
+  log->record(kSession, messages, {{900, 7, 8}, 8, 3});
+  const auto again = open(killed(path_));
+  EXPECT_THAT(sequences(history(*again, "s")), ElementsAre(1, 2, 3, 7, 8));
+  EXPECT_EQ(text(history(*again, "s").gaps), "[4,6]");
+  EXPECT_EQ(find(*again, "s")->progress.input, 8);
+  const std::string content = content_of(journal_files(path_).at(0));
+  std::string_view rest = std::string_view(content).substr(content.find('\n') + 1);
+  std::vector<std::size_t> writes;
+  while (const auto entry = next_entry(rest)) writes.push_back(entry->writes.size());
+  EXPECT_THAT(writes, ElementsAre(1, 1, 1, 2)) << "session, 1 to 2, 3, 7 to 8 with the progress";
+}
+
 }  // namespace
 }  // namespace relay::storage

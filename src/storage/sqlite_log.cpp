@@ -12,6 +12,20 @@ namespace relay::storage {
 namespace {
 
 constexpr std::string_view kInMemory = ":memory:";
+// An entry is read as a whole, and its length has 31 bits: larger ones have a single message.
+constexpr std::size_t kMaxEntryBytes = 1u << 20;
+
+// How many of the messages go into one entry, which has no hole between its numbers.
+std::size_t entry_length(std::span<const MessageRecord> messages) {
+  std::size_t count = std::min<std::size_t>(messages.size(), 1);
+  std::size_t bytes = count > 0 ? messages[0].body.size() : 0;
+  for (; count < messages.size(); ++count) {
+    bytes += messages[count].body.size();
+    const bool follows = messages[count].sequence == messages[count - 1].sequence + 1;
+    if (!follows || bytes > kMaxEntryBytes) break;
+  }
+  return count;
+}
 
 }  // namespace
 
@@ -175,14 +189,9 @@ void SqliteLog::record(const SessionId& session, std::span<MessageRecord> messag
       clean(message.peer_id);
     }
   }
-  // An entry has no hole between its messages.
   const Progress none;
   while (true) {
-    std::size_t count = std::min<std::size_t>(messages.size(), 1);
-    while (count < messages.size() &&
-           messages[count].sequence == messages[count - 1].sequence + 1) {
-      ++count;
-    }
+    const std::size_t count = entry_length(messages);
     const bool last = count == messages.size();
     record_run(session, messages.first(count), last ? progress : none);
     if (last) return;
