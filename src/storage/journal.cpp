@@ -129,7 +129,7 @@ Result<JournalSegment> Journal::next_segment(std::size_t size) {
   const std::uint32_t number = next_number_;
   const std::string head = journal_head(instance_, number);
   const std::size_t needed = std::max(kSegmentBytes, head.size() + size);
-  if (kept_bytes_ + needed > max_bytes_) {
+  if (kept_bytes_ > 0 && kept_bytes_ + needed > max_bytes_) {
     return make_error(ErrorType::kInternalError,
                       "the database does not take what is in the journal");
   }

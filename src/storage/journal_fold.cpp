@@ -53,11 +53,14 @@ Result<Segment> read_segment(const std::string& database_path, std::uint32_t num
 }
 
 void put_aside(const std::string& path, const Logger& log) {
-  const std::string aside = path + ".foreign";
+  std::string aside = path + ".foreign";
+  for (int count = 2; std::filesystem::exists(aside); ++count) {
+    aside = path + ".foreign." + std::to_string(count);
+  }
   std::error_code failure;
   std::filesystem::rename(path, aside, failure);
   log.warn("a journal beside the database is not its own, put aside",
-           {{"path", path}, {"now", aside}});
+           {{"path", path}, {"now", failure ? failure.message() : aside}});
 }
 
 // Brings entries into the database in their order.
@@ -115,7 +118,7 @@ class Folding {
   std::uint64_t messages_ = 0;
 };
 
-// Answers where the entries end.
+// Answers where the entries end; behind what can't be read there may be more, which stays.
 Result<std::size_t> fold(const Segment& segment, Folding& folding, const Logger& log) {
   std::string_view bytes = std::string_view(segment.bytes).substr(segment.begin);
   const auto offset = [&] { return segment.bytes.size() - bytes.size(); };
@@ -128,6 +131,7 @@ Result<std::size_t> fold(const Segment& segment, Folding& folding, const Logger&
   if (!is_journal_end(bytes)) {
     log.warn("the end of a journal is not whole, left out",
              {{"path", segment.path}, {"from", offset()}});
+    return segment.bytes.size();
   }
   return offset();
 }

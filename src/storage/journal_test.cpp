@@ -244,6 +244,12 @@ TEST_F(JournalAlone, IsBoundedAndGoesOnWhenTheDatabaseTakesIt) {
   EXPECT_EQ(journal_files(path_).size(), 5u);
 }
 
+TEST_F(JournalAlone, TakesAnEntryThatIsLargerThanAllThatMayWait) {
+  Journal journal(path_, "instance", 1, 0, Logger::silent());
+  EXPECT_TRUE(append(journal, 3 * Journal::kSegmentBytes));
+  EXPECT_FALSE(append(journal, room_));
+}
+
 TEST_F(JournalAlone, KeepsTwoFilesAtLeast) {
   Journal journal(path_, "instance", 1, 0, Logger::silent());
   EXPECT_TRUE(append(journal, room_));

@@ -204,9 +204,9 @@ bool LogWriter::is_in_place(bool look) {
   std::string moved = place_->moved();
   const bool database_is_there = moved.empty();
   const std::uint32_t segment = store_->moved_segment();
+  if (database_is_there) place_->is_back();
   if (database_is_there && segment != 0) moved = journal_path(place_->path(), segment);
   if (moved.empty()) {
-    place_->is_back();
     if (misplaced_) back_in_place();
     return true;
   }
