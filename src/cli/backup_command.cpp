@@ -8,22 +8,35 @@
 
 namespace relay::cli {
 
-ExitCode run_backup(const BackupCommand& command, const Environment& environment) {
-  const config::LoadResult loaded = config::load(command.config, environment);
+namespace {
+
+// Where the database of the configuration is.
+Outcome<std::string> configured_database(const std::string& file, const Environment& environment) {
+  const config::LoadResult loaded = config::load(file, environment);
   if (!loaded.ok()) {
-    Output err(STDERR_FILENO);
+    std::string text = "the configuration " + file + " can't be used";
     for (const config::Problem& problem : loaded.problems) {
-      err.write("error: " + config::describe(problem) + "\n");
+      text += "\n" + config::describe(problem);
     }
-    return report({ExitCode::kError, "the configuration " + command.config + " can't be used"});
+    return Failure{ExitCode::kError, text + "\nor name the database itself: --database FILE"};
   }
   const config::DatabaseConfig& database = loaded.config.database;
   if (!database.enabled || database.path.empty() || database.path == ":memory:") {
-    return report(
-        {ExitCode::kError, "there is nothing to back up: the relay keeps no messages with " +
-                               command.config + " (database.enabled, database.path)"});
+    return Failure{ExitCode::kError,
+                   "there is nothing to back up: the relay keeps no messages with " + file +
+                       " (database.enabled, database.path)"};
   }
-  const auto size = storage::back_up(database.path, command.file);
+  return database.path;
+}
+
+}  // namespace
+
+ExitCode run_backup(const BackupCommand& command, const Environment& environment) {
+  const Outcome<std::string> database = command.database.empty()
+                                            ? configured_database(command.config, environment)
+                                            : Outcome<std::string>(command.database);
+  if (!database) return report(database.error());
+  const auto size = storage::back_up(*database, command.file);
   if (!size) {
     std::string text = size.error().explanation;
     for (const std::string& action : size.error().suggested_actions) text += "\n" + action;

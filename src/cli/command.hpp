@@ -86,6 +86,7 @@ struct CheckConfigCommand {
 struct BackupCommand {
   std::string file;
   std::string config = "config.yaml";
+  std::string database;  // empty: the one of the configuration
 };
 
 // An ACP agent on stdin and stdout that is behind a relay.

@@ -159,10 +159,13 @@ Exit codes: 0 ended in order, 1 could not start or run, 2 wrong command line)";
 
 inline constexpr const char* kBackupFooter = R"(
 The database of the configuration (database.path) with the messages of its journal, as they are at one
-moment; the relay may be running. To restore, stop the relay, move database.path and the files that begin
-with its name away, put the backup there, and start the relay.
+moment; the relay may be running. After a crash, start the relay first: it brings in what is only in the
+journal. To restore, stop the relay, move database.path and the files that begin with its name away, put
+the backup there, and start the relay.
 
-Example: acp-relay backup --config /etc/acp-relay/config.yaml /srv/backup/relay-$(date +%F).db
+Examples:
+  acp-relay backup relay-backup.db
+  acp-relay backup --database /var/lib/acp-relay/relay-messages.db /srv/backup/relay-$(date +%F).db
 
 Exit codes: 0 done, 1 error, 2 wrong command line)";
 

@@ -312,9 +312,14 @@ void Parser::add_backup() {
   backup_app_->add_option("file", backup_.file, "The file to make; it must not exist yet")
       ->type_name("FILE")
       ->required();
-  backup_app_->add_option("--config", backup_.config, "The configuration that the relay runs with")
+  CLI::Option* config =
+      backup_app_
+          ->add_option("--config", backup_.config, "The configuration that the relay runs with")
+          ->type_name("FILE")
+          ->capture_default_str();
+  backup_app_->add_option("--database", backup_.database, "Its database.path, without the rest")
       ->type_name("FILE")
-      ->capture_default_str();
+      ->excludes(config);
   backup_app_->footer(kBackupFooter);
 }
 

@@ -152,7 +152,9 @@ TEST(CommandLine, ReadsBackup) {
   EXPECT_EQ(backup.file, "b.db");
   EXPECT_EQ(backup.config, "a.yaml");
   EXPECT_EQ(parsed<BackupCommand>({"backup", "b.db"}).config, "config.yaml");
+  EXPECT_EQ(parsed<BackupCommand>({"backup", "--database", "a.db", "b.db"}).database, "a.db");
   EXPECT_EQ(refused({"backup"}).exit_code, 2);
+  EXPECT_EQ(refused({"backup", "b.db", "--database", "a.db", "--config", "c"}).exit_code, 2);
 }
 
 TEST(CommandLine, ReadsCheckConfig) {

@@ -1,5 +1,6 @@
 #include "storage/backup.hpp"
 
+#include "base/random_id.hpp"
 #include "storage/database.hpp"
 #include "storage/database_file.hpp"
 #include "storage/migrations.hpp"
@@ -33,8 +34,11 @@ Error not_written(const std::string& path, int error) {
 Result<void> check_source(const std::string& path) {
   std::error_code ignored;
   if (!fs::exists(path, ignored)) {
-    return make_error(ErrorType::kInternalError, "there is no database " + path)
-        .suggest("name the configuration that the relay runs with: --config FILE")
+    const std::string absolute = fs::absolute(path, ignored).string();
+    return make_error(ErrorType::kInternalError, "there is no database " + absolute)
+        .suggest(
+            "name it with --database FILE; a relative database.path is one of the directory that "
+            "the relay was started in")
         .with("path", path);
   }
   return check_database_file(path);
@@ -147,6 +151,7 @@ Result<std::uint64_t> put(const std::string& part, const std::string& to) {
       ::renameat2(AT_FDCWD, part.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0) {
     return not_written(to, errno);
   }
+  if (!sync_directory_of(to)) return not_written(to, errno);
   return static_cast<std::uint64_t>(status.st_size);
 }
 
@@ -157,8 +162,7 @@ Result<BackupSize> back_up(const std::string& path, const std::string& to) {
   if (!usable) return std::move(usable.error());
   std::error_code ignored;
   if (fs::exists(to, ignored)) return not_written(to, EEXIST);
-  const std::string part = to + ".part";
-  ::unlink(part.c_str());
+  const std::string part = to + "." + random_hex(8) + ".part";
   auto copied = copy_database(path, part);
   auto size = copied ? gather(path, part) : Result<BackupSize>(std::move(copied.error()));
   if (size) {

@@ -150,14 +150,15 @@ Result<void> DatabasePlace::clear() {
   return {};
 }
 
-// What can't be moved is put aside by the next start.
+// What has no head yet is being made, by the loop. What can't be moved is put aside by the next
+// start.
 void DatabasePlace::move_journal_aside() const {
   for (const std::uint32_t number : journal_segments(path_)) {
     const std::string path = journal_path(path_, number);
     const std::string head = journal_head(instance_, number);
     std::string begin(head.size(), '\0');
     std::ifstream(path, std::ios::binary).read(begin.data(), std::ssize(begin));
-    if (begin == head) continue;
+    if (begin == head || begin.find_first_not_of('\0') == std::string::npos) continue;
     const std::string aside = journal_path(path_ + ".replaced", number);
     ::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, aside.c_str(), RENAME_NOREPLACE);
   }

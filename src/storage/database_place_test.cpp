@@ -108,12 +108,17 @@ TEST_F(DatabasePlaceTest, PutsBackTheJournalAlone) {
 
 TEST_F(DatabasePlaceTest, MovesADatabaseOfARelayAside) {
   fs::rename(make_other("other.db"), path_);
+  const std::string being_made = path_ + ".journal.9";
+  std::ofstream(being_made) << std::string(5000, '\0');
+  std::ofstream(path_ + ".journal.10") << "of another one";
   Sequence next = 2;
   ASSERT_TRUE(eventually([&] {
     record(next++);
     return fs::exists(path_ + ".replaced");
   }));
   record(next++);
+  EXPECT_TRUE(fs::exists(being_made));
+  EXPECT_EQ(content_of(path_ + ".replaced.journal.10"), "of another one");
   EXPECT_EQ(stored().size(), static_cast<std::size_t>(next - 1));
   const auto other = open(path_ + ".replaced");
   EXPECT_TRUE(find(*other, "other"));

@@ -4,7 +4,6 @@
 #include <charconv>
 #include <filesystem>
 #include <optional>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 

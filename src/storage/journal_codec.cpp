@@ -214,21 +214,23 @@ void write_payload(Sink& sink, std::uint64_t order, const EntryView& view) {
       view);
 }
 
-// What is behind the head of the first entry; nothing when it is not whole. Erased ones are empty.
-std::optional<std::string_view> take_payload(std::string_view& bytes) {
+struct Payload {
+  std::string_view bytes;  // empty when the entry was erased or is damaged
+  bool is_damaged = false;
+};
+
+// What is behind the head of the first entry. Nothing: there is no entry of this length.
+std::optional<Payload> take_payload(std::string_view& bytes) {
   if (bytes.size() < kHead) return std::nullopt;
   Head head;
   std::memcpy(head.data(), bytes.data(), kHead);
   const std::uint32_t length = head[0] & ~kErased;
   if (head[0] == 0 || length > bytes.size() - kHead) return std::nullopt;
-  std::string_view payload = bytes.substr(kHead, length);
-  if ((head[0] & kErased) != 0) {
-    payload = {};
-  } else if (checksum(payload) != head[1]) {
-    return std::nullopt;
-  }
+  const std::string_view payload = bytes.substr(kHead, length);
   bytes.remove_prefix(kHead + length);
-  return payload;
+  if ((head[0] & kErased) != 0) return Payload();
+  if (checksum(payload) != head[1]) return Payload{{}, true};
+  return Payload{payload};
 }
 
 void read_writes(EntryReader& entry, Kind kind, std::vector<Write>& writes) {
@@ -294,8 +296,9 @@ std::optional<JournalEntry> next_entry(std::string_view& bytes) {
   if (!payload) return std::nullopt;
   JournalEntry result;
   result.size = bytes.size() - rest.size();
-  if (!payload->empty()) {
-    EntryReader entry(*payload);
+  result.is_damaged = payload->is_damaged;
+  if (!payload->bytes.empty()) {
+    EntryReader entry(payload->bytes);
     const unsigned kind = entry.byte();
     result.order = entry.fixed();
     if (kind > static_cast<unsigned>(Kind::kGap)) return std::nullopt;
@@ -306,21 +309,17 @@ std::optional<JournalEntry> next_entry(std::string_view& bytes) {
   return result;
 }
 
-bool read_messages(std::string_view entries, const std::function<bool(MessageRecord)>& take) {
-  while (!entries.empty()) {
-    const auto payload = take_payload(entries);
-    if (!payload) return false;
-    if (payload->empty()) continue;
-    EntryReader entry(*payload);
-    if (static_cast<Kind>(entry.byte()) != Kind::kMessages) return false;
+void read_messages(std::string_view entries, const std::function<bool(MessageRecord)>& take) {
+  while (const auto payload = take_payload(entries)) {
+    EntryReader entry(payload->bytes);
+    if (payload->bytes.empty() || static_cast<Kind>(entry.byte()) != Kind::kMessages) continue;
     entry.fixed();  // the order
     for (Sequence next = read_batch_head(entry).first; !entry.at_end(); ++next) {
       const MessageView message = read_message(entry, next);
-      if (!entry.ok()) return false;
-      if (!take(record_of(message))) return true;
+      if (!entry.ok()) break;
+      if (!take(record_of(message))) return;
     }
   }
-  return true;
 }
 
 std::string erased_head(std::size_t size) {

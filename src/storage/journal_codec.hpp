@@ -43,17 +43,19 @@ struct JournalEntry {
   std::uint64_t order = 0;    // of the first write
   std::vector<Write> writes;  // sessions by their ids, messages without their place
   std::size_t size = 0;
+  bool is_damaged = false;
 };
 
-// Takes the first entry off `bytes`. Empty: there is none, or it is not whole; then `bytes` stays.
+// Takes the first entry off `bytes`; one that was erased or is damaged has no writes. Nothing:
+// there is none that ends within `bytes`, which then stay.
 std::optional<JournalEntry> next_entry(std::string_view& bytes);
 
 // What is left behind the last entry is the end, not an entry that was torn.
 bool is_journal_end(std::string_view rest);
 
-// Gives `take` the messages of whole entries, in order, until it answers false. False: not all of
-// `entries` could be read.
-bool read_messages(std::string_view entries, const std::function<bool(MessageRecord)>& take);
+// Gives `take` the messages of entries that lie side by side, in order, until it answers false.
+// Those of erased and damaged ones are missing.
+void read_messages(std::string_view entries, const std::function<bool(MessageRecord)>& take);
 
 // What stands in the place of `size` bytes of entries that were erased: its head, which is written
 // at their begin; what is behind it counts no more.

@@ -11,7 +11,6 @@
 #include <iterator>
 #include <map>
 #include <optional>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -125,6 +124,10 @@ Result<std::size_t> fold(const Segment& segment, Folding& folding, const Logger&
   for (std::size_t at = offset(); auto entry = next_entry(bytes); at = offset()) {
     const EntryPlace place{segment.number, static_cast<std::uint32_t>(at),
                            static_cast<std::uint32_t>(entry->size)};
+    if (entry->is_damaged) {
+      log.warn("an entry of the journal is damaged, left out",
+               {{"path", segment.path}, {"at", at}});
+    }
     auto taken = folding.take(std::move(*entry), place);
     if (!taken) return taken.error();
   }

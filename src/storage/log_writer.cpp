@@ -40,6 +40,9 @@ LogWriter::LogWriter(std::unique_ptr<MessageStore> store, std::unique_ptr<Databa
       place_(std::move(place)),
       store_(std::move(store)) {
   if (place_) wal_bytes_ = place_->wal_bytes();
+}
+
+void LogWriter::start() {
   // Signals are the loop's: its thread is the one that waits for them.
   sigset_t all, before;
   sigfillset(&all);
@@ -50,14 +53,13 @@ LogWriter::LogWriter(std::unique_ptr<MessageStore> store, std::unique_ptr<Databa
 
 LogWriter::~LogWriter() { finish(); }
 
-bool LogWriter::finish() {
+void LogWriter::finish() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   wake_.notify_one();
   if (thread_.joinable()) thread_.join();
-  return held_.empty() && queued_.empty();
 }
 
 bool LogWriter::group_is_full() const {

@@ -53,8 +53,10 @@ class LogWriter {
   std::uint64_t next_order() const { return order_ + 1; }
   // All of them at once; moves them away.
   void push(std::vector<Write>& writes);
-  // Writes what can be written and ends. True: nothing is left. Called by the destructor, too.
-  bool finish();
+  // The thread. Behind the calls above.
+  void start();
+  // Writes what can be written and ends. Called by the destructor, too.
+  void finish();
   void submit(std::unique_ptr<Job> job);
   // Attempts to write at once instead of at the end of the pause. Storage thread only.
   void retry_soon() { retry_at_ = {}; }

@@ -3,8 +3,6 @@
 #include "base/random_id.hpp"
 #include "storage/store_statements.hpp"
 
-#include <limits>
-
 namespace relay::storage {
 
 MessageStore::MessageStore(Database database, const std::string& path,
@@ -56,6 +54,7 @@ Result<void> MessageStore::read_up_to(std::uint32_t segment) {
   if (segment == unread_segment_) return {};
   if (!set_property("unread_segment", segment)) return failure("cannot write");
   unread_segment_ = segment;
+  files_.written_from(segment);
   return {};
 }
 

@@ -10,23 +10,25 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <sys/stat.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace relay::storage {
 namespace {
 
+namespace fs = std::filesystem;
+
 // Larger memory is not kept for the next reading.
 constexpr std::size_t kKeptBuffer = 1u << 20;
 
-// A new file is found after a power cut when its directory knows of it.
+}  // namespace
+
 bool sync_directory_of(const std::string& path) {
-  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  const fs::path parent = fs::path(path).parent_path();
   const std::string directory = parent.empty() ? "." : parent.string();
   const UniqueFd opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   return opened && ::fsync(opened.get()) == 0;
 }
-
-}  // namespace
 
 int SegmentFiles::file(std::uint32_t segment) {
   const auto known = std::ranges::find(open_, segment, &Open::segment);
@@ -36,9 +38,15 @@ int SegmentFiles::file(std::uint32_t segment) {
   }
   UniqueFd opened(::open(journal_path(database_path_, segment).c_str(), O_RDWR | O_CLOEXEC));
   if (!opened) return -1;
-  if (open_.size() == kMostOpen) open_.erase(open_.begin());
+  if (open_.size() >= kMostOpen) close_one();
   open_.push_back({segment, std::move(opened)});
   return open_.back().file.get();
+}
+
+void SegmentFiles::close_one() {
+  const auto is_full = [this](const Open& open) { return open.segment < written_from_; };
+  const auto full = std::ranges::find_if(open_, is_full);
+  open_.erase(full == open_.end() ? open_.begin() : full);
 }
 
 std::string_view SegmentFiles::read(std::uint32_t segment, Extent extent) {
@@ -78,10 +86,13 @@ void SegmentFiles::erase(std::uint32_t segment, Extent extent) {
 }
 
 Result<void> SegmentFiles::sync(std::uint32_t segment) {
-  const bool is_new = std::ranges::find(open_, segment, &Open::segment) == open_.end();
   const int synced = file(segment);
   const std::string path = journal_path(database_path_, segment);
-  if (synced >= 0 && ::fdatasync(synced) == 0 && (!is_new || sync_directory_of(path))) return {};
+  if (synced >= 0 && ::fdatasync(synced) == 0) {
+    bool& is_found = open_.back().is_found;
+    is_found = is_found || sync_directory_of(path);
+    if (is_found) return {};
+  }
   return make_error(ErrorType::kInternalError, "cannot sync " + path + ": " + std::strerror(errno))
       .with("path", path);
 }
@@ -111,28 +122,27 @@ Result<void> SegmentFiles::put_back() {
 Result<void> SegmentFiles::put_back(Open& open) {
   const std::string path = journal_path(database_path_, open.segment);
   const std::string copy = path + ".restored";
-  const auto failed = [&path] {
-    return make_error(ErrorType::kInternalError,
-                      "cannot put back " + path + ": " + std::strerror(errno))
+  const auto failed = [&](std::error_code why) {
+    ::unlink(copy.c_str());
+    return make_error(ErrorType::kInternalError, "cannot put back " + path + ": " + why.message())
         .suggest("make room on the disk of database.path, in a directory that the relay may write")
         .with("path", path);
   };
-  UniqueFd made(::open(copy.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  struct stat held {};
-  if (!made || ::fstat(open.file.get(), &held) != 0) return failed();
-  for (off_t from = 0, to = 0; from < held.st_size;) {
-    const ssize_t count = ::copy_file_range(open.file.get(), &from, made.get(), &to,
-                                            static_cast<std::size_t>(held.st_size - from), 0);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return failed();
-  }
+  const auto last_error = [] { return std::error_code(errno, std::generic_category()); };
+  // The file has no name any more, but for this one.
+  const std::string held = "/proc/self/fd/" + std::to_string(open.file.get());
+  std::error_code why;
+  if (!fs::copy_file(held, copy, fs::copy_options::overwrite_existing, why)) return failed(why);
+  UniqueFd made(::open(copy.c_str(), O_RDWR | O_CLOEXEC));
+  if (!made || ::fsync(made.get()) != 0) return failed(last_error());
   const std::string aside = journal_path(database_path_ + ".replaced", open.segment);
   if (::access(path.c_str(), F_OK) == 0 &&
       ::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, aside.c_str(), RENAME_NOREPLACE) != 0) {
-    return failed();
+    return failed(last_error());
   }
-  if (::rename(copy.c_str(), path.c_str()) != 0) return failed();
+  if (::rename(copy.c_str(), path.c_str()) != 0) return failed(last_error());
   open.file = std::move(made);
+  open.is_found = sync_directory_of(path);
   return {};
 }
 

@@ -16,6 +16,9 @@
 
 namespace relay::storage {
 
+// After a power cut a new file is found when its directory was synced.
+bool sync_directory_of(const std::string& path);
+
 class SegmentFiles {
  public:
   static constexpr std::size_t kMostOpen = 32;
@@ -33,6 +36,8 @@ class SegmentFiles {
 
   // A message of the file was recorded: it belongs to those that can be put back.
   void used(std::uint32_t segment) { file(segment); }
+  // Files from this one on are still written: they are closed last.
+  void written_from(std::uint32_t segment) { written_from_ = segment; }
 
   // The first of the open files that is gone or is another one; 0: none.
   std::uint32_t moved() const;
@@ -46,6 +51,7 @@ class SegmentFiles {
   struct Open {
     std::uint32_t segment;
     UniqueFd file;
+    bool is_found = false;  // after a power cut: its directory was synced
   };
 
   bool is_moved(const Open& open) const;
@@ -53,7 +59,10 @@ class SegmentFiles {
   // -1: it can't be opened.
   int file(std::uint32_t segment);
 
+  void close_one();
+
   std::string database_path_;
+  std::uint32_t written_from_ = 0;
   std::vector<Open> open_;  // the last used one is the last
   std::string buffer_;
 };

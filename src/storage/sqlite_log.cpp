@@ -88,12 +88,14 @@ SqliteLog::SqliteLog(asio::any_io_executor loop, LogOptions options, Opened open
       redact_(options.redact),
       highest_number_(opened.highest_number),
       writer_(std::move(opened.store), std::move(opened.place), options, log) {
-  if (path_ == kInMemory) return;
-  journal_.emplace(path_, instance_id_, opened.next_segment, options.max_pending_bytes,
-                   std::move(log));
-  writer_.when_segment_ends(
-      [this](JournalSegment segment) { journal_->ended(std::move(segment)); });
-  writer_.when_moved([this] { journal_->begin_anew(); });
+  if (path_ != kInMemory) {
+    journal_.emplace(path_, instance_id_, opened.next_segment, options.max_pending_bytes,
+                     std::move(log));
+    writer_.when_segment_ends(
+        [this](JournalSegment segment) { journal_->ended(std::move(segment)); });
+    writer_.when_moved([this] { journal_->begin_anew(); });
+  }
+  writer_.start();
 }
 
 SqliteLog::~SqliteLog() {

@@ -109,7 +109,12 @@ bool MessageStore::note_calls(std::span<const NumberedBatch> batches) {
 
 bool MessageStore::forget_sent_answers(std::int64_t session, Sequence input) {
   if (input == 0 || !unsent_.contains(session)) return true;
-  return statements_->forget_answers.bind(1, session).bind(2, input).run() == Step::kDone;
+  if (statements_->forget_answers.bind(1, session).bind(2, input).run() != Step::kDone)
+    return false;
+  Statement& left = statements_->unsent_answers;
+  const ResetAtExit reset(left);
+  if (left.bind(1, session).bind(2, Sequence{0}).step() == Step::kDone) unsent_.erase(session);
+  return true;
 }
 
 Result<void> MessageStore::sync_bodies(HeldWrites writes) {

@@ -42,6 +42,7 @@ Result<std::unique_ptr<MessageStore::Statements>> MessageStore::Statements::prep
       make("UPDATE calls SET answer = ?3 WHERE session = ?1 AND call = ?2"),
       make("DELETE FROM calls WHERE session = ?1 AND call = ?2"),
       make("DELETE FROM calls WHERE session = ?1 AND answer BETWEEN 1 AND ?2"),
+      make("DELETE FROM calls WHERE session = ?1"),
       make("INSERT INTO sessions (" + columns +
            ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) "
            "ON CONFLICT (id) DO UPDATE SET "

@@ -10,7 +10,7 @@ struct MessageStore::Statements {
 
   Statement begin, commit;
   Statement insert_run, reached;
-  Statement begin_call, answer_call, end_call, forget_answers;
+  Statement begin_call, answer_call, end_call, forget_answers, forget_calls;
   Statement create_session, change_session, close_session, session_number;
   Statement previous_gap, extend_gap, insert_gap;
   Statement find_session, list_sessions;

@@ -26,6 +26,7 @@ Result<WriteCount> MessageStore::write(HeldWrites writes) {
       set_property("written_order", static_cast<std::int64_t>(order));
   if (applied && statements_->commit.run() == Step::kDone) {
     written_order_ = order;
+    files_.written_from(unread_segment_);
     return count;
   }
   rows_ = rows_before;
@@ -122,7 +123,7 @@ bool MessageStore::create_session(const SessionCreate& write) {
   std::erase_if(progress_, [&](const auto& entry) { return number_of(entry.first) == number; });
   if (number != write.number) {
     reopened_[write.number] = number;
-    return true;
+    return statements_->forget_calls.bind(1, number).run() == Step::kDone;
   }
   reopened_.erase(number);
   // A session that goes on but has no row was erased: what came before is not there.

@@ -57,9 +57,13 @@ def test_a_backup_is_refused_with_what_to_do(relay, tmp_path):
     assert (code, out) == (1, "") and "File exists" in err and "choose a file" in err
     assert there.read_text() == "of somebody"
     code, _, err = run_cli("backup", str(tmp_path / "new.db"), "--config", str(tmp_path / "missing.yaml"))
-    assert code == 1 and "missing.yaml" in err
+    assert code == 1 and "missing.yaml" in err and "--database FILE" in err
+    code, _, err = run_cli("backup", str(tmp_path / "new.db"), "--database", "none.db", cwd=tmp_path)
+    assert code == 1 and f"there is no database {tmp_path}/none.db" in err
     empty = tmp_path / "empty.yaml"
     empty.write_text("database: {enabled: false}\n")
     code, _, err = run_cli("backup", str(tmp_path / "new.db"), "--config", str(empty))
     assert code == 1 and "database.enabled" in err
     assert not (tmp_path / "new.db").exists()
+    code, out, err = run_cli("backup", "new.db", "--database", str(relay.database), cwd=tmp_path)
+    assert code == 0 and out.startswith("new.db: 0 sessions, 0 messages, "), err
