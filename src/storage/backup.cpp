@@ -68,6 +68,10 @@ Result<void> copy_database(const std::string& path, const std::string& to) {
 class Gathering {
  public:
   static Result<Gathering> begin(Database& copy, const std::string& journal_of) {
+    auto instance =
+        Statement::prepare(copy, "SELECT value FROM properties WHERE name = 'instance_id'");
+    if (!instance) return std::move(instance.error());
+    if (instance->step() != Step::kRow) return copy.error("cannot read whose the journal is");
     auto next = Statement::prepare(
         copy,
         "SELECT number, segment, entries FROM runs WHERE segment > 0 ORDER BY segment LIMIT " +
@@ -76,7 +80,8 @@ class Gathering {
     auto fill =
         Statement::prepare(copy, "UPDATE runs SET segment = 0, entries = ?2 WHERE number = ?1");
     if (!fill) return std::move(fill.error());
-    return Gathering(copy, SegmentFiles(journal_of), std::move(*next), std::move(*fill));
+    return Gathering(copy, SegmentFiles(journal_of, instance->column_text(0)), std::move(*next),
+                     std::move(*fill));
   }
 
   Result<void> run() {
@@ -131,7 +136,9 @@ Result<BackupSize> gather(const std::string& path, const std::string& to) {
   auto copy = Database::open(to);
   if (!copy) return std::move(copy.error());
   // It is nobody's yet: an interrupted copy is thrown away.
-  auto configured = copy->execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF");
+  auto configured = copy->execute(
+      "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
+      "DELETE FROM session_entries; DELETE FROM unused");
   if (!configured) return std::move(configured.error());
   auto gathering = Gathering::begin(*copy, path);
   if (!gathering) return std::move(gathering.error());

@@ -43,6 +43,10 @@ bool Database::refuses_the_row() const {
   }
 }
 
+bool Database::is_too_big() const { return (error_code() & 0xff) == SQLITE_TOOBIG; }
+
+bool Database::is_full() const { return (error_code() & 0xff) == SQLITE_FULL; }
+
 int Database::error_code() const { return sqlite3_extended_errcode(handle_.get()); }
 
 std::string Database::error_text() const {

@@ -31,6 +31,10 @@ class Database {
   Error error(std::string what) const;
   // The latest failure belongs to one row and would come back with every attempt.
   bool refuses_the_row() const;
+  // It is because of the size of a value, 1 GB.
+  bool is_too_big() const;
+  // It is for want of room.
+  bool is_full() const;
 
   // Whether closing moves the write-ahead log into the file, or leaves a database that must not be
   // touched as it is.

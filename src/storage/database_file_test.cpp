@@ -176,6 +176,21 @@ TEST_F(DatabaseFile, OfTheFirstVersionGoesOn) {
   EXPECT_THAT(sequences(history(*log, "old")), ElementsAre(1, 2));
 }
 
+TEST_F(DatabaseFile, OfTheFirstVersionStaysAsItIsWithoutRoom) {
+  const std::string path = directory_.file("first.db");
+  make_database(path, kFirstVersion);
+  auto database = Database::open(path);
+  ASSERT_TRUE(database);
+  const auto pages = database->number("PRAGMA page_count");
+  ASSERT_TRUE(database->execute("PRAGMA max_page_count = " + std::to_string(*pages + 2)));
+  const auto refused = migrate(*database, path);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().suggested_actions, ElementsAre(HasSubstr("four times its size")));
+  ASSERT_TRUE(database->execute("PRAGMA max_page_count = 1000"));
+  ASSERT_TRUE(migrate(*database, path));
+  EXPECT_EQ(*database->number("SELECT count(*) FROM runs"), 2);
+}
+
 TEST_F(DatabaseFile, ThatIsNoneIsNotTouched) {
   const std::string path = directory_.file("text");
   std::ofstream(path) << "just a text";

@@ -75,9 +75,9 @@ class Folding {
       if (order <= store_.written_order()) continue;
       if (auto* messages = std::get_if<MessagesWrite>(&write)) {
         if (!is_missing(*messages, order)) continue;
-        messages->place = place;
         messages_ += static_cast<std::uint64_t>(messages->summary.count());
       }
+      set_place(write, place);
       pending_.push(std::move(write), order);
     }
     return pending_.size() >= kGroupWrites ? commit() : Result<void>();

@@ -63,13 +63,20 @@ TEST_F(MessagesInTheJournal, LosesTheMessagesOfAFileThatIsGoneAndSaysWhich) {
 TEST_F(MessagesInTheJournal, TakesErasedWordsOffTheDisk) {
   const auto log = open(path_);
   const std::string large = std::string(100'000, 'x') + "a large secret";
-  for (const char* id : {"s", "t"}) log->session_created(session_record(id));
+  SessionRecord titled = session_record("s");
+  titled.title = "secret from the start";
+  log->session_created(titled);
+  log->session_created(session_record("t"));
   for (Sequence sequence = 1; sequence <= 3; ++sequence) {
     log->record(kSession, message_record(sequence, "a small secret"));
     log->record(SessionId("t"), message_record(sequence, "stays"));
     log->record(kSession, message_record(sequence + 3, large));
   }
-  log->session_closed(kSession, "closed", wall_now());
+  titled.title = "another secret";
+  log->session_changed(titled);
+  log->session_closed(kSession, "a secret end", wall_now());
+  wait_for(log->flush());
+  EXPECT_THAT(content_of(journal_files(path_).at(0)), HasSubstr("another secret"));
   ASSERT_TRUE(wait_for(log->erase(kSession)));
   EXPECT_THAT(content_of(journal_files(path_).at(0)), Not(HasSubstr("secret")));
   EXPECT_THAT(sequences(history(*log, "t")), ElementsAre(1, 2, 3));
@@ -78,6 +85,46 @@ TEST_F(MessagesInTheJournal, TakesErasedWordsOffTheDisk) {
   const auto again = open(killed(path_));
   EXPECT_THAT(sequences(history(*again, "t")), ElementsAre(1, 2, 3, 4));
   EXPECT_FALSE(find(*again, "s"));
+}
+
+// As by a relay that was killed when the index had forgotten a session, and nothing else.
+TEST_F(MessagesInTheJournal, TakesThemOffTheDiskAfterARelayWasKilledBeforeItDid) {
+  const auto log = open(path_);
+  for (const char* id : {"s", "t"}) {
+    log->session_created(session_record(id));
+    log->record(SessionId(id), message_record(1, std::string("a secret of ") + id));
+  }
+  log->session_closed(kSession, "a secret end", wall_now());
+  wait_for(log->flush());
+  const std::string path = killed(path_);
+  {
+    auto database = open_database(path, Durability::kRelaxed);
+    ASSERT_TRUE(database);
+    ASSERT_TRUE(database->execute("DELETE FROM sessions WHERE id = 's'"));
+  }
+  const auto again = open(path);
+  const std::string file = path + ".journal.1";
+  EXPECT_TRUE(eventually([&] {
+    const std::string content = content_of(file);
+    return content.find("secret of s") == std::string::npos &&
+           content.find("secret end") == std::string::npos;
+  }));
+  EXPECT_THAT(content_of(file), HasSubstr("a secret of t"));
+}
+
+// More stretches than a step erases.
+TEST_F(MessagesInTheJournal, TakesManyStretchesOffTheDisk) {
+  const auto log = open(path_);
+  for (const char* id : {"s", "t"}) log->session_created(session_record(id));
+  constexpr Sequence kMessages = 5000;
+  for (Sequence sequence = 1; sequence <= kMessages; ++sequence) {
+    log->record(kSession, message_record(sequence, "a secret"));
+    log->record(SessionId("t"), message_record(sequence, "stays"));
+  }
+  log->session_closed(kSession, "closed", wall_now());
+  ASSERT_TRUE(wait_for(log->erase(kSession)));
+  EXPECT_THAT(content_of(journal_files(path_).at(0)), Not(HasSubstr("secret")));
+  EXPECT_EQ(find(*log, "t")->last_sequence, kMessages);
 }
 
 TEST_F(MessagesInTheJournal, DeletesAFileInWhichNoMessageIsLeft) {

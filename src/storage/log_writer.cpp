@@ -131,6 +131,7 @@ void LogWriter::run() {
     commit_held(stopping);
     run_jobs(stopping);
     retain();
+    erase_unused();
   }
   if (!held_.empty()) {
     log_.error("messages could not be written before the end",
@@ -170,6 +171,7 @@ LogWriter::Clock::time_point LogWriter::next_turn() const {
   auto turn = Clock::now() + kLongestSleep;
   if (failing_) turn = std::min(turn, retry_at_);
   if (retention_.any()) turn = std::min(turn, retain_at_);
+  if (store_->has_unused()) turn = std::min(turn, erase_at_);
   return turn;
 }
 
@@ -303,6 +305,12 @@ void LogWriter::retain() {
     forget_at_ = Clock::now() + kForgetPeriod;
   }
   retain_at_ += kRetentionStepPause;
+}
+
+void LogWriter::erase_unused() {
+  if (!store_->has_unused() || failing_ || Clock::now() < erase_at_) return;
+  const auto more = store_->erase_unused();
+  erase_at_ = Clock::now() + (more ? kRetentionStepPause : kRetentionPeriod);
 }
 
 void LogWriter::failed(const Error& why) {

@@ -80,6 +80,7 @@ class LogWriter {
   void back_in_place();
   void run_jobs(bool stopping);
   void retain();
+  void erase_unused();
   Clock::time_point next_turn() const;
   void failed(const Error& why);
   void recovered();
@@ -131,6 +132,7 @@ class LogWriter {
   Clock::duration pause_{};
   Clock::time_point retain_at_{};
   std::int64_t retain_place_ = 0;
+  Clock::time_point erase_at_{};
   bool forgetting_ = true;  // sessions; then messages
   bool was_too_large_ = false;
   Clock::time_point forget_at_{};

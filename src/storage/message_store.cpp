@@ -5,9 +5,34 @@
 
 namespace relay::storage {
 
-MessageStore::MessageStore(Database database, const std::string& path,
-                           std::unique_ptr<Statements> statements)
-    : database_(std::move(database)), statements_(std::move(statements)), files_(path) {}
+namespace {
+
+// It is made with the first opening.
+Result<std::string> instance_of(Database& database) {
+  auto insert =
+      Statement::prepare(database,
+                         "INSERT INTO properties (name, value) VALUES ('instance_id', ?1) "
+                         "ON CONFLICT (name) DO NOTHING");
+  if (!insert) return std::move(insert.error());
+  const std::string fresh = random_hex(16);
+  if (insert->bind(1, fresh).run() != Step::kDone) {
+    return database.error("cannot keep the instance id");
+  }
+  auto select =
+      Statement::prepare(database, "SELECT value FROM properties WHERE name = 'instance_id'");
+  if (!select) return std::move(select.error());
+  if (select->step() != Step::kRow) return database.error("cannot read the instance id");
+  return select->column_text(0);
+}
+
+}  // namespace
+
+MessageStore::MessageStore(Database database, std::unique_ptr<Statements> statements,
+                           const std::string& path, std::string instance_id)
+    : database_(std::move(database)),
+      statements_(std::move(statements)),
+      instance_id_(std::move(instance_id)),
+      files_(path, instance_id_) {}
 
 MessageStore::~MessageStore() = default;
 
@@ -15,8 +40,10 @@ Result<std::unique_ptr<MessageStore>> MessageStore::make(Database database, cons
                                                          Durability durability) {
   auto statements = Statements::prepare(database);
   if (!statements) return std::move(statements.error());
+  auto instance = instance_of(database);
+  if (!instance) return std::move(instance.error());
   auto store = std::unique_ptr<MessageStore>(
-      new MessageStore(std::move(database), path, std::move(*statements)));
+      new MessageStore(std::move(database), std::move(*statements), path, std::move(*instance)));
   store->sync_ = durability == Durability::kStrict;
   auto loaded = store->load();
   if (!loaded) return std::move(loaded.error());
@@ -36,7 +63,10 @@ Result<void> MessageStore::load() {
   if (!order) return order.error();
   const auto unread = database_.number(property("unread_segment"));
   if (!unread) return unread.error();
+  const auto unused = database_.number("SELECT EXISTS (SELECT 1 FROM unused)");
+  if (!unused) return unused.error();
   rows_ = *rows;
+  has_unused_ = *unused != 0;
   journal_bytes_ = *bytes;
   written_order_ = static_cast<std::uint64_t>(*order);
   unread_segment_ = std::max<std::uint32_t>(1, static_cast<std::uint32_t>(*unread));
@@ -59,8 +89,10 @@ Result<void> MessageStore::read_up_to(std::uint32_t segment) {
 }
 
 Result<std::uint32_t> MessageStore::next_segment() {
-  const auto used =
-      database_.number("SELECT coalesce(max(segment), 0) FROM runs WHERE segment > 0");
+  const auto used = database_.number(
+      "SELECT max(coalesce((SELECT max(segment) FROM runs WHERE segment > 0), 0), "
+      "coalesce((SELECT max(segment) FROM session_entries), 0), "
+      "coalesce((SELECT max(segment) FROM unused), 0))");
   if (!used) return used.error();
   return std::max(unread_segment_, static_cast<std::uint32_t>(*used) + 1);
 }
@@ -111,7 +143,7 @@ Result<RetentionStep> MessageStore::retain(const RetentionLimits& limits, WallTi
     if (result.deleted >= kMaxRowsOfStep) break;
   }
   if (intact && statements_->commit.run() == Step::kDone) {
-    erase_unused();
+    has_unused_ = true;
     return result;
   }
   rows_ = rows_before;
@@ -134,21 +166,6 @@ LogSize MessageStore::size() {
 // The bytes of what is cut off stay until the run goes.
 bool MessageStore::shorten_run(std::int64_t run, std::int64_t rows) {
   return statements_->shorten_run.bind(1, run).bind(2, rows).run() == Step::kDone;
-}
-
-Result<std::string> MessageStore::instance_id() {
-  auto insert =
-      Statement::prepare(database_,
-                         "INSERT INTO properties (name, value) VALUES ('instance_id', ?1) "
-                         "ON CONFLICT (name) DO NOTHING");
-  if (!insert) return std::move(insert.error());
-  const std::string fresh = random_hex(16);
-  if (insert->bind(1, fresh).run() != Step::kDone) return failure("cannot keep the instance id");
-  auto select =
-      Statement::prepare(database_, "SELECT value FROM properties WHERE name = 'instance_id'");
-  if (!select) return std::move(select.error());
-  if (select->step() != Step::kRow) return failure("cannot read the instance id");
-  return select->column_text(0);
 }
 
 Result<std::int64_t> MessageStore::begin_run() {

@@ -100,13 +100,18 @@ class MessageStore {
   // `done` is a gap of it.
   Result<EraseStep> erase(const SessionId& session);
 
+  // Whether bytes are left in the journal of what the index had and has no more.
+  bool has_unused() const { return has_unused_; }
+  // Takes them off the disk, a few milliseconds' worth. True: there are more.
+  Result<bool> erase_unused();
+
   // See MessageLog.
   Result<OpenCalls> open_calls(const SessionId& session);
 
   // The highest number of a message or gap that is in the database; 0: none.
   Sequence known_up_to(const std::string& session);
 
-  Result<std::string> instance_id();
+  const std::string& instance_id() const { return instance_id_; }
   // 1 for the first run on this database, then 2, 3 ...
   Result<std::int64_t> begin_run();
   Result<std::int64_t> highest_session_number();
@@ -125,18 +130,15 @@ class MessageStore {
     std::vector<Extent> extents;
     std::string_view entries;
   };
-  // Bytes of the journal that belong to nobody when the transaction is through.
-  struct Unused {
-    std::uint32_t segment;
-    std::vector<Extent> extents;
-  };
 
-  MessageStore(Database database, const std::string& path, std::unique_ptr<Statements> statements);
+  MessageStore(Database database, std::unique_ptr<Statements> statements, const std::string& path,
+               std::string instance_id);
 
   Result<void> load();
   // False: the transaction has to be undone.
   bool apply_session_write(const Write& write);
   bool create_session(const SessionCreate& write);
+  bool note_entries(std::optional<std::int64_t> session, const std::vector<EntryPlace>& places);
   bool insert_gap(std::int64_t session, Gap gap);
   bool insert_messages(HeldWrites writes, WriteCount& count);
   bool write_progress();
@@ -152,10 +154,8 @@ class MessageStore {
   void read(const RunMessages& messages, std::vector<Gap>& gaps,
             const std::function<bool(MessageRecord)>& take);
   std::optional<MessageRecord> message_at(std::int64_t session, Sequence sequence);
-  // Takes a run out of the index; its bytes are erased when the transaction is through.
   bool delete_run(std::int64_t run);
   bool shorten_run(std::int64_t run, std::int64_t rows);
-  void erase_unused();
   std::optional<std::int64_t> number_of(const SessionKey& session);
   std::optional<std::int64_t> number_of(const std::string& id);
   Error failure(std::string what) const { return database_.error(std::move(what)); }
@@ -163,6 +163,7 @@ class MessageStore {
 
   Database database_;
   std::unique_ptr<Statements> statements_;
+  const std::string instance_id_;
   SegmentFiles files_;
   bool sync_ = false;
   std::vector<NumberedBatch> batch_;         // its memory is used again for every group
@@ -171,7 +172,7 @@ class MessageStore {
   std::uint32_t unread_segment_ = 1;
   std::int64_t rows_ = 0;
   std::int64_t journal_bytes_ = 0;  // of messages
-  std::vector<Unused> unused_;
+  bool has_unused_ = false;
   std::set<std::int64_t> unsent_;  // sessions with answers that their agents may not have
   // Sessions that were made again under an id that the database has: number given -> number stored.
   std::unordered_map<std::int64_t, std::int64_t> reopened_;

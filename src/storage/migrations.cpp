@@ -130,15 +130,38 @@ DROP TABLE messages;
 DROP TABLE old_runs;
 )sql";
 
+// Entries of the journal that are not a session's messages but tell of it, and what is deleted from
+// the index while its bytes are still on the disk.
+constexpr const char* kErasure = R"sql(
+CREATE TABLE session_entries (
+  session INTEGER NOT NULL REFERENCES sessions (number) ON DELETE CASCADE,
+  segment INTEGER NOT NULL,
+  extents BLOB NOT NULL,
+  PRIMARY KEY (session, segment, extents)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX session_entries_of_segment ON session_entries (segment);
+CREATE TABLE unused (
+  number INTEGER PRIMARY KEY,
+  segment INTEGER NOT NULL,
+  extents BLOB NOT NULL
+) STRICT;
+CREATE TRIGGER run_deleted AFTER DELETE ON runs WHEN old.segment > 0 BEGIN
+  INSERT INTO unused (segment, extents) VALUES (old.segment, old.entries);
+END;
+CREATE TRIGGER session_entry_deleted AFTER DELETE ON session_entries BEGIN
+  INSERT INTO unused (segment, extents) VALUES (old.segment, old.extents);
+END;
+)sql";
+
 struct MigrationStep {
   const char* schema;
   Result<void> (*convert)(Database&) = nullptr;
   const char* after = "";
 };
 
-constexpr std::array kSteps = {MigrationStep{kFirstSchema}, MigrationStep{kAgentsAndUpdates},
-                               MigrationStep{kRecovery},
-                               MigrationStep{kEntries, migrate_messages, kOldMessages}};
+constexpr std::array kSteps = {
+    MigrationStep{kFirstSchema}, MigrationStep{kAgentsAndUpdates}, MigrationStep{kRecovery},
+    MigrationStep{kEntries, migrate_messages, kOldMessages}, MigrationStep{kErasure}};
 
 Result<void> take(Database& database, std::size_t step) {
   const MigrationStep& taken = kSteps[step];
@@ -194,6 +217,11 @@ Result<void> migrate(Database& database, const std::string& path) {
   for (auto step = static_cast<std::size_t>(*version); step < kSteps.size(); ++step) {
     auto taken = take(database, step);
     if (!taken) {
+      if (database.is_full()) {
+        taken.error().suggested_actions.push_back(
+            "make room on the disk of database.path: a database of an earlier version is copied, "
+            "which takes up to four times its size for a while. Nothing was changed.");
+      }
       const auto undone = database.execute("ROLLBACK");
       static_cast<void>(undone);
       return taken;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
-#include <set>
 #include <utility>
 
 namespace relay::storage {
@@ -24,10 +23,17 @@ std::size_t cost_of(const SessionRecord& record) {
          record.title.size() + record.owner.size() + record.agent.size() +
          record.agent_profile.size() + record.agent_settings.size();
 }
-std::size_t cost_of(const std::unique_ptr<SessionCreate>& write) { return cost_of(write->record); }
-std::size_t cost_of(const std::unique_ptr<SessionChange>& write) { return cost_of(write->record); }
+std::size_t cost_of(const std::vector<EntryPlace>& places) {
+  return places.size() * sizeof(EntryPlace);
+}
+std::size_t cost_of(const std::unique_ptr<SessionCreate>& write) {
+  return cost_of(write->record) + cost_of(write->places);
+}
+std::size_t cost_of(const std::unique_ptr<SessionChange>& write) {
+  return cost_of(write->record) + cost_of(write->places);
+}
 std::size_t cost_of(const std::unique_ptr<SessionClose>& write) {
-  return sizeof(SessionClose) + write->cause.size();
+  return sizeof(SessionClose) + write->cause.size() + cost_of(write->places);
 }
 std::size_t cost_of(const std::unique_ptr<SegmentEnd>&) { return sizeof(SegmentEnd); }
 
@@ -36,7 +42,19 @@ std::size_t journal_bytes_of(const Write& write) {
   return messages == nullptr ? 0 : messages->place.size;
 }
 
+struct PlaceSetter {
+  EntryPlace place;
+  void operator()(MessagesWrite& write) const { write.place = place; }
+  void operator()(std::unique_ptr<SessionCreate>& write) const { write->places = {place}; }
+  void operator()(std::unique_ptr<SessionChange>& write) const { write->places = {place}; }
+  void operator()(std::unique_ptr<SessionClose>& write) const { write->places = {place}; }
+  template <class Other>
+  void operator()(Other&) const {}
+};
+
 }  // namespace
+
+void set_place(Write& write, EntryPlace place) { std::visit(PlaceSetter{place}, write); }
 
 std::size_t cost(const Write& write) {
   return kEntryBytes + std::visit([](const auto& kind) { return cost_of(kind); }, write);
@@ -149,14 +167,17 @@ std::uint64_t PendingWrites::give_up_messages(std::size_t target, bool in_journa
 }
 
 void PendingWrites::drop_outdated_changes() {
-  std::set<std::string> seen;
+  std::map<std::string, std::size_t> changed;    // where the last one is in `kept`
   std::map<SessionKey, std::size_t> progressed;  // where the last one is in `kept`
   std::vector<Entry> kept;
   for (std::size_t index = entries_.size(); index > first_; --index) {
     Entry& entry = entries_[index - 1];
     if (const auto* change = std::get_if<std::unique_ptr<SessionChange>>(&entry.write)) {
-      if (!seen.insert((*change)->record.id.value()).second) {
-        bytes_ -= cost(entry.write);
+      const auto [later, is_last] = changed.try_emplace((*change)->record.id.value(), kept.size());
+      if (!is_last) {
+        auto& places = std::get<std::unique_ptr<SessionChange>>(kept[later->second].write)->places;
+        places.insert(places.end(), (*change)->places.begin(), (*change)->places.end());
+        bytes_ -= cost(entry.write) - cost_of((*change)->places);
         continue;
       }
     }

@@ -51,18 +51,22 @@ struct ProgressWrite {
   SessionKey session;
   Progress progress;
 };
+// What is said of a session has the places of its entries, too: they go with the session.
 struct SessionCreate {
   std::int64_t number = 0;
   SessionRecord record;
+  std::vector<EntryPlace> places = {};
 };
 struct SessionChange {
   SessionRecord record;
+  std::vector<EntryPlace> places = {};
 };
 struct SessionClose {
   SessionId id;
   std::string cause;
   WallTime at;
   std::int64_t number = 0;  // under which its messages were recorded; 0: unknown
+  std::vector<EntryPlace> places = {};
 };
 // All writes before it are in this file of the journal or an earlier one.
 struct SegmentEnd {
@@ -74,6 +78,9 @@ struct SegmentEnd {
 using Write = std::variant<MessagesWrite, GapWrite, ProgressWrite, std::unique_ptr<SessionCreate>,
                            std::unique_ptr<SessionChange>, std::unique_ptr<SessionClose>,
                            std::unique_ptr<SegmentEnd>>;
+
+// Notes where the entry lies that `write` is of.
+void set_place(Write& write, EntryPlace place);
 
 // Memory that a write holds, approximately.
 std::size_t cost(const Write& write);

@@ -82,12 +82,16 @@ TEST(PendingWrites, DropsOutdatedStatesOfSessionsLast) {
     auto change = std::make_unique<SessionChange>();
     change->record.id = SessionId("s");
     change->record.title = std::to_string(count);
+    change->places = {EntryPlace{1, static_cast<std::uint32_t>(100 * count), 100}};
     writes.push(std::move(change), 1);
   }
   EXPECT_EQ(writes.give_up(0), 0u);
   ASSERT_EQ(writes.size(), 1u);
   const auto& last = std::get<std::unique_ptr<SessionChange>>(writes.entries()[0].write);
   EXPECT_EQ(last->record.title, "4");
+  EXPECT_EQ(last->places.size(), 4u) << "all of them go with the session";
+  writes.pop(1);
+  EXPECT_EQ(writes.bytes(), 0u);
 }
 
 TEST(PendingWrites, GroupsByRowsAndBytesWithAtLeastOne) {

@@ -23,7 +23,9 @@ class SegmentFiles {
  public:
   static constexpr std::size_t kMostOpen = 32;
 
-  explicit SegmentFiles(std::string database_path) : database_path_(std::move(database_path)) {}
+  // Of the database with this id: files of another one are as good as missing.
+  SegmentFiles(std::string database_path, std::string instance)
+      : database_path_(std::move(database_path)), instance_(std::move(instance)) {}
 
   // The bytes at `extent`, until the next call: as many as are still there.
   std::string_view read(std::uint32_t segment, Extent extent);
@@ -44,6 +46,8 @@ class SegmentFiles {
   // Puts a copy of those that are gone or others at their paths. What is there is moved aside, to
   // where the journal of `<database>.replaced` is. Errors: no room, or both are in the way.
   Result<void> put_back();
+  // Nothing is appended to the file any more: a copy that was put back gets what it lacks.
+  void ended(std::uint32_t segment);
 
   void remove(std::uint32_t segment);
 
@@ -51,6 +55,7 @@ class SegmentFiles {
   struct Open {
     std::uint32_t segment;
     UniqueFd file;
+    UniqueFd copy;          // what was put back at the path while the file was still written
     bool is_found = false;  // after a power cut: its directory was synced
   };
 
@@ -62,6 +67,7 @@ class SegmentFiles {
   void close_one();
 
   std::string database_path_;
+  std::string instance_;
   std::uint32_t written_from_ = 0;
   std::vector<Open> open_;  // the last used one is the last
   std::string buffer_;

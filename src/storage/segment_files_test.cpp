@@ -13,8 +13,15 @@ class SegmentFilesTest : public testing::Test {
 
   void SetUp() override {
     for (std::uint32_t number = 1; number <= kMany; ++number) {
-      std::ofstream(journal_path(path_, number)) << "file " << number << " and more";
+      std::ofstream(journal_path(path_, number)) << content(number);
     }
+  }
+  static std::string head(std::uint32_t number) { return journal_head("mine", number); }
+  static std::string content(std::uint32_t number) {
+    return head(number) + "file " + std::to_string(number) + " and more";
+  }
+  static Extent behind_head(std::uint32_t number, std::uint32_t size) {
+    return {static_cast<std::uint32_t>(head(number).size()), size};
   }
   static std::size_t open_files() {
     const fs::directory_iterator all("/proc/self/fd");
@@ -23,7 +30,7 @@ class SegmentFilesTest : public testing::Test {
 
   TemporaryDirectory directory_;
   const std::string path_ = directory_.file("log.db");
-  SegmentFiles files_{path_};
+  SegmentFiles files_{path_, "mine"};
 };
 
 TEST_F(SegmentFilesTest, AreOpenInABoundedNumberThatHasWhatIsWritten) {
@@ -31,26 +38,54 @@ TEST_F(SegmentFilesTest, AreOpenInABoundedNumberThatHasWhatIsWritten) {
   files_.written_from(kMany);
   files_.used(kMany);
   for (std::uint32_t number = 1; number < kMany; ++number) {
-    EXPECT_EQ(files_.read(number, {0, 5}), "file ");
+    EXPECT_EQ(files_.read(number, behind_head(number, 5)), "file ");
     EXPECT_LE(open_files(), before + SegmentFiles::kMostOpen);
   }
   EXPECT_EQ(files_.moved(), 0u);
   fs::remove(journal_path(path_, kMany));
   EXPECT_EQ(files_.moved(), kMany) << "it is known however many others were read";
   ASSERT_TRUE(files_.put_back());
-  EXPECT_EQ(content_of(journal_path(path_, kMany)), "file " + std::to_string(kMany) + " and more");
+  EXPECT_EQ(content_of(journal_path(path_, kMany)), content(kMany));
   EXPECT_EQ(files_.moved(), 0u);
   EXPECT_FALSE(fs::exists(journal_path(path_, kMany) + ".restored"));
 }
 
 TEST_F(SegmentFilesTest, GiveWhatIsThereAndNothingOfWhatIsGone) {
-  EXPECT_EQ(files_.read(1, {5, 100}), "1 and more");
+  EXPECT_EQ(files_.read(1, behind_head(1, 100)), "file 1 and more");
   EXPECT_EQ(files_.read(1, {100, 5}), "");
   EXPECT_EQ(files_.read(kMany + 1, {0, 5}), "");
   files_.remove(1);
   EXPECT_EQ(files_.read(1, {0, 5}), "");
   EXPECT_FALSE(files_.sync(1));
   EXPECT_TRUE(files_.sync(2));
+}
+
+TEST_F(SegmentFilesTest, OfAnotherDatabaseAreNotRead) {
+  std::ofstream(journal_path(path_, 1)) << journal_head("other", 1) << "words of somebody";
+  std::ofstream(journal_path(path_, 2)) << content(3);
+  for (const std::uint32_t number : {1u, 2u}) {
+    EXPECT_EQ(files_.read(number, {0, 10}), "");
+    const std::string before = content_of(journal_path(path_, number));
+    files_.erase(number, {20, 10});
+    EXPECT_EQ(content_of(journal_path(path_, number)), before);
+  }
+}
+
+// The loop appends until it knows: what it appended is at the path when it has ended the file.
+TEST_F(SegmentFilesTest, HaveWhatIsAppendedWhileTheyArePutBack) {
+  files_.written_from(1);
+  files_.used(1);
+  std::ofstream appending(journal_path(path_, 1), std::ios::app);
+  fs::remove(journal_path(path_, 1));
+  ASSERT_TRUE(files_.put_back());
+  EXPECT_EQ(content_of(journal_path(path_, 1)), content(1));
+  appending << ", appended" << std::flush;
+  EXPECT_EQ(files_.moved(), 0u);
+  EXPECT_EQ(files_.read(1, behind_head(1, 100)), "file 1 and more, appended");
+  files_.erase(1, behind_head(1, 10));
+  files_.ended(1);
+  EXPECT_EQ(content_of(journal_path(path_, 1)).substr(head(1).size() + 10), " more, appended");
+  EXPECT_EQ(files_.read(1, {behind_head(1, 0).offset + 10, 100}), " more, appended");
 }
 
 // What lies in the way of a file, and of the place for that, stays.
@@ -67,7 +102,7 @@ TEST_F(SegmentFilesTest, AreNotPutBackOverWhatSomebodyElseHas) {
   EXPECT_FALSE(fs::exists(journal_path(path_, 1) + ".restored"));
   fs::remove(journal_path(path_ + ".replaced", 1));
   EXPECT_TRUE(files_.put_back());
-  EXPECT_EQ(content_of(journal_path(path_, 1)), "file 1 and more");
+  EXPECT_EQ(content_of(journal_path(path_, 1)), content(1));
   EXPECT_EQ(content_of(journal_path(path_ + ".replaced", 1)), "of somebody");
 }
 

@@ -47,9 +47,7 @@ Result<SqliteLog::Opened> SqliteLog::open_store(const LogOptions& options, const
   auto store = MessageStore::make(std::move(*database), options.path, options.durability);
   if (!store) return explained(std::move(store.error()), options.path);
   opened.store = std::move(*store);
-  auto instance_id = opened.store->instance_id();
-  if (!instance_id) return explained(std::move(instance_id.error()), options.path);
-  opened.instance_id = std::move(*instance_id);
+  opened.instance_id = opened.store->instance_id();
   if (!in_memory) {
     auto folded = fold_journal(options.path, opened.instance_id, *opened.store, log);
     if (!folded) return explained(folded.error(), options.path);
@@ -128,7 +126,8 @@ std::optional<EntryPlace> SqliteLog::journal(const EntryView& entry) {
   return journal_ ? journal_->append(entry, writer_.next_order()) : std::nullopt;
 }
 
-void SqliteLog::queue(Write write) {
+void SqliteLog::queue(Write write, std::optional<EntryPlace> place) {
+  if (place) set_place(write, *place);
   batch_.push_back(std::move(write));
   push_batch();
 }
@@ -153,16 +152,16 @@ void SqliteLog::session_created(SessionRecord session) {
   session.updated_at = std::max(session.updated_at, session.created_at);
   clean(session);
   auto create = std::make_unique<SessionCreate>(SessionCreate{number, std::move(session)});
-  journal(create.get());
-  queue(std::move(create));
+  const auto place = journal(create.get());
+  queue(std::move(create), place);
 }
 
 void SqliteLog::session_changed(SessionRecord session) {
   session.updated_at = std::max(session.updated_at, wall_now());
   clean(session);
   auto change = std::make_unique<SessionChange>(SessionChange{std::move(session)});
-  journal(change.get());
-  queue(std::move(change));
+  const auto place = journal(change.get());
+  queue(std::move(change), place);
 }
 
 void SqliteLog::session_closed(SessionId id, std::string cause, WallTime at) {
@@ -170,8 +169,8 @@ void SqliteLog::session_closed(SessionId id, std::string cause, WallTime at) {
   const std::int64_t number = known ? known.mapped() : 0;
   auto close =
       std::make_unique<SessionClose>(SessionClose{std::move(id), std::move(cause), at, number});
-  journal(close.get());
-  queue(std::move(close));
+  const auto place = journal(close.get());
+  queue(std::move(close), place);
 }
 
 void SqliteLog::session_reopened(SessionRecord session) {
@@ -310,7 +309,12 @@ Task<Result<void>> SqliteLog::erase(SessionId session) {
     if (step->done) break;
     begun = true;
   }
-  co_return Result<void>();
+  while (true) {
+    auto operation = [](MessageStore& store, HeldWrites) { return store.erase_unused(); };
+    const auto more = co_await ask<Result<bool>>(std::move(operation));
+    // The index has nothing of it any more; the bytes are erased when the disk takes it.
+    if (!more || !*more) co_return Result<void>();
+  }
 }
 
 Task<void> SqliteLog::flush() {

@@ -66,7 +66,7 @@ class SqliteLog final : public MessageLog {
   std::optional<EntryPlace> journal(const EntryView& entry);
   void record_run(const SessionId& session, std::span<MessageRecord> messages,
                   const Progress& progress);
-  void queue(Write write);
+  void queue(Write write, std::optional<EntryPlace> place = {});
   void push_batch();
   void queue_full_segments();
 

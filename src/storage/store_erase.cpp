@@ -1,12 +1,15 @@
 // Deleting a session, a step at a time: a transaction holds up everything else on the thread.
 #include "storage/store_statements.hpp"
 
+#include <set>
+
 namespace relay::storage {
 namespace {
 
 // A step is a few milliseconds, whatever the runs are like: one message each, or full groups.
 constexpr std::int64_t kMaxRowsOfErasure = 2000;
 constexpr std::int64_t kMaxRunsOfStep = 256;
+constexpr std::size_t kMaxStretchesOfStep = 2000;
 
 }  // namespace
 
@@ -60,8 +63,40 @@ Result<EraseStep> MessageStore::erase(const SessionId& session) {
     return std::move(problem.error());
   }
   rows_ -= rows;
-  erase_unused();
+  has_unused_ = true;
   return EraseStep{is_all};
+}
+
+Result<bool> MessageStore::erase_unused() {
+  std::int64_t last = 0;
+  std::size_t stretches = 0;
+  std::set<std::uint32_t> segments;
+  bool more = false;
+  {
+    Statement& unused = statements_->unused;
+    const ResetAtExit reset(unused);
+    Step step = Step::kDone;
+    while (stretches < kMaxStretchesOfStep && (step = unused.step()) == Step::kRow) {
+      last = unused.column_number(0);
+      const auto segment = static_cast<std::uint32_t>(unused.column_number(1));
+      segments.insert(segment);
+      for (const Extent extent : unpacked(unused.column_view(2))) {
+        files_.erase(segment, extent);
+        ++stretches;
+      }
+    }
+    if (step == Step::kFailed) return failure("cannot read what is to be erased");
+    more = step == Step::kRow;
+  }
+  if (last == 0) return has_unused_ = false;
+  // What is erased twice, because this was not written, is no harm: its place is not used again.
+  if (statements_->forget_unused.bind(1, last).run() != Step::kDone) {
+    return failure("cannot note what was erased");
+  }
+  for (const std::uint32_t segment : segments) {
+    if (segment < unread_segment_) segment_ended(segment);
+  }
+  return has_unused_ = more;
 }
 
 Result<RetentionStep> MessageStore::forget_empty(const RetentionLimits& limits, WallTime now,
@@ -95,7 +130,10 @@ Result<RetentionStep> MessageStore::forget_empty(const RetentionLimits& limits, 
     intact = statements_->delete_session.bind(1, session.number).run() == Step::kDone;
     if (!intact) break;
   }
-  if (intact && statements_->commit.run() == Step::kDone) return result;
+  if (intact && statements_->commit.run() == Step::kDone) {
+    has_unused_ = true;
+    return result;
+  }
   auto problem = undone("cannot delete sessions without messages");
   return std::move(problem.error());
 }

@@ -60,8 +60,9 @@ bool MessageStore::insert_run(const Run& run, WriteCount& count) {
                             .run() == Step::kDone;
   if (!inserted) {
     if (!database_.refuses_the_row()) return false;
+    const bool is_too_big = database_.is_too_big();
     count.dropped += static_cast<std::uint64_t>(run.count());
-    return true;
+    return !is_too_big || insert_gap(run.session, {run.first, run.last});
   }
   count.written += static_cast<std::uint64_t>(run.count());
   rows_ += run.count();
@@ -136,23 +137,8 @@ bool MessageStore::delete_run(std::int64_t run) {
   const ResetAtExit reset(statement);
   if (statement.bind(1, run).step() != Step::kRow) return false;
   const auto segment = static_cast<std::uint32_t>(statement.column_number(0));
-  if (segment != 0) {
-    journal_bytes_ -= statement.column_number(1);
-    unused_.push_back({segment, unpacked(statement.column_view(2))});
-  }
+  if (segment != 0) journal_bytes_ -= statement.column_number(1);
   return statement.step() == Step::kDone;
-}
-
-// What was taken out of the index by a transaction that is through.
-void MessageStore::erase_unused() {
-  std::set<std::uint32_t> segments;
-  for (const Unused& unused : std::exchange(unused_, {})) {
-    segments.insert(unused.segment);
-    for (const Extent extent : unused.extents) files_.erase(unused.segment, extent);
-  }
-  for (const std::uint32_t segment : segments) {
-    if (segment < unread_segment_) segment_ended(segment);
-  }
 }
 
 bool MessageStore::uses_segment(std::uint32_t segment) {
@@ -164,7 +150,11 @@ bool MessageStore::uses_segment(std::uint32_t segment) {
 }
 
 void MessageStore::segment_ended(std::uint32_t segment) {
-  if (!uses_segment(segment)) files_.remove(segment);
+  if (uses_segment(segment)) return files_.ended(segment);
+  files_.remove(segment);
+  // Rows of a file that is gone do no harm, should they stay.
+  statements_->forget_entries.bind(1, std::int64_t{segment}).run();
+  statements_->forget_segment.bind(1, std::int64_t{segment}).run();
 }
 
 }  // namespace relay::storage

@@ -75,7 +75,7 @@ Result<std::unique_ptr<MessageStore::Statements>> MessageStore::Statements::prep
       make("SELECT r.number, r.session, r.first, r.last - r.first + 1, s.closed_at IS NOT NULL, "
            "r.time FROM runs r JOIN sessions s ON s.number = r.session WHERE r.number > ?1 "
            "ORDER BY r.number LIMIT 256"),
-      make("DELETE FROM runs WHERE number = ?1 RETURNING segment, bytes, entries"),
+      make("DELETE FROM runs WHERE number = ?1 RETURNING segment, bytes"),
       make("UPDATE runs SET first = first + ?2 WHERE number = ?1"),
       make("SELECT number, first, last - first + 1 FROM runs WHERE session = ?1 ORDER BY first "
            "LIMIT ?2"),
@@ -95,6 +95,11 @@ Result<std::unique_ptr<MessageStore::Statements>> MessageStore::Statements::prep
       make("SELECT request FROM calls WHERE session = ?1 AND answer = 0 AND request > "
            "(SELECT opened_sequence FROM sessions WHERE number = ?1) ORDER BY request"),
       make("SELECT request, answer FROM calls WHERE session = ?1 AND answer > ?2 ORDER BY answer"),
+      make("INSERT OR IGNORE INTO session_entries (session, segment, extents) VALUES (?1, ?2, ?3)"),
+      make("DELETE FROM session_entries WHERE segment = ?1"),
+      make("SELECT number, segment, extents FROM unused ORDER BY number"),
+      make("DELETE FROM unused WHERE number <= ?1"),
+      make("DELETE FROM unused WHERE segment = ?1"),
       make("INSERT INTO properties (name, value) VALUES (?1, ?2) "
            "ON CONFLICT (name) DO UPDATE SET value = ?2"),
       make("SELECT EXISTS (SELECT 1 FROM runs WHERE segment = ?1 AND segment > 0)"),

@@ -47,7 +47,6 @@ void MessageStore::settled() {
 
 Result<void> MessageStore::undone(std::string what) {
   Error error = failure(std::move(what));
-  unused_.clear();
   // Some failures end the transaction by themselves; then there is nothing to roll back.
   if (sqlite3_get_autocommit(database_.handle()) == 0) {
     const auto rolled_back = database_.execute("ROLLBACK");
@@ -76,21 +75,34 @@ bool MessageStore::apply_session_write(const Write& write) {
   if (const auto* change = std::get_if<std::unique_ptr<SessionChange>>(&write)) {
     const SessionRecord& record = (*change)->record;
     return statements_->change_session.bind(1, record.id.value())
-               .bind(2, record.agent_session_id)
-               .bind(3, record.working_directory)
-               .bind(4, record.title)
-               .bind(5, record.last_sequence)
-               .bind(6, milliseconds(record.updated_at))
-               .bind(7, record.agent_profile)
-               .bind(8, record.agent_settings)
-               .run() == Step::kDone;
+                   .bind(2, record.agent_session_id)
+                   .bind(3, record.working_directory)
+                   .bind(4, record.title)
+                   .bind(5, record.last_sequence)
+                   .bind(6, milliseconds(record.updated_at))
+                   .bind(7, record.agent_profile)
+                   .bind(8, record.agent_settings)
+                   .run() == Step::kDone &&
+           note_entries(number_of(record.id.value()), (*change)->places);
   }
   const SessionClose& close = *std::get<std::unique_ptr<SessionClose>>(write);
   if (reopened_.contains(close.number)) closed_.push_back(close.number);
   return statements_->close_session.bind(1, close.id.value())
-             .bind(2, milliseconds(close.at))
-             .bind(3, close.cause)
-             .run() == Step::kDone;
+                 .bind(2, milliseconds(close.at))
+                 .bind(3, close.cause)
+                 .run() == Step::kDone &&
+         note_entries(number_of(close.id.value()), close.places);
+}
+
+bool MessageStore::note_entries(std::optional<std::int64_t> session,
+                                const std::vector<EntryPlace>& places) {
+  if (!session) return true;
+  return std::ranges::all_of(places, [&](const EntryPlace& place) {
+    return statements_->note_entry.bind(1, *session)
+               .bind(2, std::int64_t{place.segment})
+               .bind_blob(3, packed({Extent{place.offset, place.size}}))
+               .run() == Step::kDone;
+  });
 }
 
 bool MessageStore::create_session(const SessionCreate& write) {
@@ -121,6 +133,7 @@ bool MessageStore::create_session(const SessionCreate& write) {
   if (statement.step() != Step::kDone) return false;
   // It has another agent from here on.
   std::erase_if(progress_, [&](const auto& entry) { return number_of(entry.first) == number; });
+  if (!note_entries(number, write.places)) return false;
   if (number != write.number) {
     reopened_[write.number] = number;
     return statements_->forget_calls.bind(1, number).run() == Step::kDone;
