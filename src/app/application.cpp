@@ -151,6 +151,8 @@ Result<void> Application::listen() {
   context.agent_command = redactor_->redacted(command_line(config_.agent));
   context.logger = log_;
   context.extra_reasons = [this] { return not_ready_because(); };
+  context.readiness = {config_.readiness.min_free_bytes, config_.readiness.max_wal_bytes};
+  context.max_log_pending_bytes = config_.database.enabled ? config_.database.max_pending_bytes : 0;
   management_ = std::make_unique<management::ManagementApi>(std::move(context));
 
   body_budget_ = std::make_shared<http::BodyBudget>(config_.server.max_bodies_bytes);
@@ -203,6 +205,10 @@ Task<void> Application::run() {
   background_.spawn("idle sessions", [this] { return sessions_->sweep(); });
   background_.spawn("idle ACP connections", [this] { return acp_->sweep(); });
   background_.spawn("loop watch", [this] { return watch_loop(); });
+  if (const auto interval = config_.readiness.canary_interval; interval.count() > 0) {
+    canary_.emplace(*sessions_, log_);
+    background_.spawn("canary", [this, interval] { return canary_->run(interval); });
+  }
   background_.spawn("http", [this] { return http_server_->run(); });
   background_.spawn("websocket", [this] { return websocket_server_->run(); });
   background_.spawn("management", [this] { return management_server_->run(); });
@@ -255,11 +261,20 @@ void Application::abandon() {
   message_log_.reset();  // writes what is queued
 }
 
-std::vector<std::string> Application::not_ready_because() const {
+// However often it is asked, the Engine is asked now and then.
+Task<std::vector<std::string>> Application::not_ready_because() {
+  constexpr std::chrono::seconds kGoodFor(2);
+  const auto now = std::chrono::steady_clock::now();
+  if (now - examined_at_ >= kGoodFor) {
+    examined_at_ = now;
+    examined_ = co_await agents_.examine();
+  }
   std::vector<std::string> reasons;
   if (stopping_) reasons.emplace_back("shutting_down");
+  if (canary_ && canary_->failed()) reasons.emplace_back("canary_failed");
   for (const ErrorType type : agents_.unavailable()) reasons.emplace_back(to_string(type));
-  return reasons;
+  for (const ErrorType type : examined_) reasons.emplace_back(to_string(type));
+  co_return reasons;
 }
 
 Running Application::running() const {

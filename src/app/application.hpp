@@ -2,6 +2,7 @@
 #pragma once
 
 #include "app/agents.hpp"
+#include "app/canary.hpp"
 #include "app/settings.hpp"
 #include "app/startup_lines.hpp"
 #include "config/config.hpp"
@@ -16,8 +17,10 @@
 #include "session/session_directory.hpp"
 #include "storage/message_log.hpp"
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace relay::app {
@@ -54,7 +57,7 @@ class Application {
                            std::function<http::HeadVerdict(const http::Request&)> judge_head,
                            http::Handler handler);
   Task<void> watch_loop();
-  std::vector<std::string> not_ready_because() const;
+  Task<std::vector<std::string>> not_ready_because();
 
   asio::any_io_executor executor_;
   config::Config config_;
@@ -77,6 +80,10 @@ class Application {
   std::unique_ptr<http::Server> http_server_;
   std::unique_ptr<http::Server> websocket_server_;
   std::unique_ptr<http::Server> management_server_;
+  std::optional<Canary> canary_;
+  // What was last found out about the agents.
+  std::vector<ErrorType> examined_;
+  std::chrono::steady_clock::time_point examined_at_{};
   TaskScope background_;
   bool stopping_ = false;
 };

@@ -46,6 +46,9 @@ class AgentBackend {
   // Why sessions can't be made now; empty: nothing speaks against it.
   virtual std::optional<Error> unavailable() const = 0;
 
+  // The same, asked of who knows: the Engine, the file system. Within a few seconds.
+  virtual Task<std::optional<Error>> examine() { co_return unavailable(); }
+
   virtual Isolation isolation() const = 0;
 };
 

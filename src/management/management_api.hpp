@@ -21,6 +21,7 @@
 #include "base/log.hpp"
 #include "http/access.hpp"
 #include "http/server.hpp"
+#include "management/readiness.hpp"
 #include "metrics/metrics.hpp"
 #include "session/session_directory.hpp"
 #include "storage/message_log.hpp"
@@ -48,7 +49,9 @@ struct ManagementContext {
   std::string agent_command = {};             // of the default one, without secrets
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
   // Further reasons for /api/ready, e.g. "shutting_down"; may be empty.
-  std::function<std::vector<std::string>()> extra_reasons = {};
+  std::function<Task<std::vector<std::string>>()> extra_reasons = {};
+  ReadinessLimits readiness = {};
+  std::size_t max_log_pending_bytes = 0;  // 0: none
   Logger logger = Logger::silent();
 };
 
@@ -72,7 +75,7 @@ class ManagementApi {
   };
 
   http::Response health() const;
-  http::Response ready() const;
+  Task<http::Response> ready();
   Task<http::Response> list(std::vector<std::pair<std::string, std::string>> query);
   Task<http::Response> show(std::string id);
   Task<http::Response> remove(std::string id, http::Principal principal);

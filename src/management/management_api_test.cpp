@@ -42,7 +42,9 @@ TEST_F(ManagementApiTest, IsReadyUntilTheLimitIsReached) {
 
 TEST_F(ManagementApiTest, IsNotReadyForReasonsOfTheApplication) {
   ManagementContext with = context();
-  with.extra_reasons = [] { return std::vector<std::string>{"shutting_down"}; };
+  with.extra_reasons = []() -> Task<std::vector<std::string>> {
+    co_return std::vector<std::string>{"shutting_down"};
+  };
   ManagementApi api(std::move(with));
   const http::Response answer = ask(api, "GET", "/api/ready");
   EXPECT_EQ(answer.status, 503);

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+
 namespace relay::management {
 namespace {
 
@@ -60,6 +62,57 @@ TEST(NotReadyBecause, NamesEveryReasonOnce) {
   everything.others = {"shutting_down", "log_unwritable"};
   EXPECT_THAT(not_ready_because(everything), ElementsAre("session_limit_reached", "log_unwritable",
                                                          "descriptors_low", "shutting_down"));
+}
+
+TEST(NotReadyBecause, KnowsWhenItIsTooMuchOrTooLittle) {
+  struct Case {
+    const char* reason;
+    std::function<void(ReadinessFacts&)> at_edge;  // just so
+    std::function<void(ReadinessFacts&)> beyond;
+  };
+  const Case cases[] = {
+      {"log_backlog", [](auto& facts) { facts.log_pending_bytes = 500; },
+       [](auto& facts) { facts.log_pending_bytes = 501; }},
+      {"wal_too_large", [](auto& facts) { facts.wal_bytes = 200; },
+       [](auto& facts) { facts.wal_bytes = 201; }},
+      {"disk_low", [](auto& facts) { facts.disk_free_bytes = 300; },
+       [](auto& facts) { facts.disk_free_bytes = 299; }},
+      {"session_starts_failing",
+       [](auto& facts) {
+         facts.starts = {4, 2};
+       },
+       [](auto& facts) {
+         facts.starts = {4, 3};
+       }},
+      {"session_starts_failing",
+       [](auto& facts) {
+         facts.starts = {2, 2};
+       },
+       [](auto& facts) {
+         facts.starts = {3, 3};
+       }},
+      {"turns_failing",
+       [](auto& facts) {
+         facts.turns = {10, 5};
+       },
+       [](auto& facts) {
+         facts.turns = {10, 6};
+       }},
+  };
+  for (const Case& row : cases) {
+    ReadinessFacts facts = quiet();
+    facts.log_pending_limit = 1000;
+    facts.limits = {300, 200};
+    row.at_edge(facts);
+    EXPECT_THAT(not_ready_because(facts), IsEmpty()) << row.reason;
+    row.beyond(facts);
+    EXPECT_THAT(not_ready_because(facts), ElementsAre(row.reason));
+    EXPECT_NE(remedy(row.reason), "");
+    facts.log_pending_limit = 0;
+    facts.limits = {0, 0};
+    facts.starts = facts.turns = {};
+    EXPECT_THAT(not_ready_because(facts), IsEmpty()) << "0 is no limit, " << row.reason;
+  }
 }
 
 TEST(NotReadyBecause, CountsTheDescriptorsThatAreLeft) {

@@ -30,4 +30,19 @@ std::chrono::steady_clock::duration RecentMaximum::value(
   return std::max(current_, previous_);
 }
 
+void RecentOutcomes::record(bool worked, std::chrono::steady_clock::time_point now) {
+  if (last_.size() == kMost) last_.pop_front();
+  last_.push_back({now, worked});
+}
+
+RecentOutcomes::Share RecentOutcomes::share(std::chrono::steady_clock::time_point now) const {
+  Share share;
+  for (const Outcome& outcome : last_) {
+    if (now - outcome.at >= kWindow) continue;
+    ++share.attempts;
+    if (!outcome.worked) ++share.failures;
+  }
+  return share;
+}
+
 }  // namespace relay::metrics

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 
 namespace relay::metrics {
 
@@ -52,6 +53,29 @@ class RecentMaximum {
   std::chrono::steady_clock::time_point window_start_{};
   std::chrono::steady_clock::duration current_{};
   std::chrono::steady_clock::duration previous_{};
+};
+
+// How attempts at something went that ended in the last minute: what a relay can do now shows best
+// in what it did. Of very many the last ones count.
+class RecentOutcomes {
+ public:
+  static constexpr std::chrono::seconds kWindow{60};
+  static constexpr std::size_t kMost = 64;
+
+  void record(bool worked, std::chrono::steady_clock::time_point now);
+
+  struct Share {
+    std::size_t attempts = 0;
+    std::size_t failures = 0;
+  };
+  Share share(std::chrono::steady_clock::time_point now) const;
+
+ private:
+  struct Outcome {
+    std::chrono::steady_clock::time_point at;
+    bool worked;
+  };
+  std::deque<Outcome> last_;
 };
 
 }  // namespace relay::metrics

@@ -41,6 +41,9 @@ class Metrics {
   Counts<StopReason, StopReason::kOther> turns;
   DurationHistogram turn;  // prompt to its response, without the time in the queue
   std::int64_t permission_waits = 0;
+  RecentOutcomes
+      recent_starts;            // of sessions; those that failed for want of the relay or its agent
+  RecentOutcomes recent_turns;  // likewise
 
   // Messages and clients. Bytes are those of JSON bodies, without framing.
   Counts<Direction, Direction::kRelayToClient> messages;

@@ -34,6 +34,25 @@ std::map<std::string, double> parse(const std::string& text) {
   return samples;
 }
 
+TEST(RecentOutcomes, AreThoseOfTheLastMinute) {
+  const std::chrono::steady_clock::time_point begin{1h};
+  RecentOutcomes outcomes;
+  const auto share = [&](auto at) {
+    const auto [attempts, failures] = outcomes.share(begin + at);
+    return std::pair(attempts, failures);
+  };
+  EXPECT_EQ(share(0s), std::pair(std::size_t{0}, std::size_t{0}));
+  outcomes.record(false, begin);
+  outcomes.record(true, begin + 1s);
+  EXPECT_EQ(share(59s), std::pair(std::size_t{2}, std::size_t{1}));
+  EXPECT_EQ(share(60s), std::pair(std::size_t{1}, std::size_t{0}));
+  EXPECT_EQ(share(61s), std::pair(std::size_t{0}, std::size_t{0}));
+  for (std::size_t count = 0; count < RecentOutcomes::kMost; ++count) {
+    outcomes.record(false, begin + 2s);
+  }
+  EXPECT_EQ(share(3s), std::pair(RecentOutcomes::kMost, RecentOutcomes::kMost));
+}
+
 TEST(Metrics, ShowsEveryFamilyFromTheFirstScrape) {
   Metrics metrics("1.2.3");
   const auto samples = parse(metrics.text());

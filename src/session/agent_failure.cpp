@@ -29,6 +29,15 @@ void add_stderr(Error& error, std::string_view text) {
 
 }  // namespace
 
+bool is_agents_failure(std::string_view error_json) {
+  const auto code = object_member(error_json, "code");
+  if (!code) return true;
+  for (const int others : {-32600, -32601, -32602, acp::kAuthRequired, acp::kRequestCancelled}) {
+    if (*code == std::to_string(others)) return false;
+  }
+  return true;
+}
+
 std::string describe_exit(const AgentExit& exit) {
   if (exit.cause) return exit.cause->explanation;
   if (exit.signal) return fmt::format("signal {} ({})", *exit.signal, ::strsignal(*exit.signal));

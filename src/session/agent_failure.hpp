@@ -23,6 +23,9 @@ struct Silence {
 Error agent_timed_out(const Silence& silence);
 // The agent answered the relay's own request with an error (JSON text of the error object).
 Error agent_refused(std::string_view method, std::string_view error_json);
+// Whether it says that the agent could not do it, rather than that it was asked wrongly, is not
+// logged in or was told to stop.
+bool is_agents_failure(std::string_view error_json);
 // "exit code 3", "signal 9": the cause that is stored and shown in lists.
 std::string describe_exit(const AgentExit& exit);
 

@@ -27,6 +27,7 @@ struct Skipped {
 struct TurnEnd {
   std::string stop_reason;  // the agent's word, "error" for a JSON-RPC error
   std::chrono::steady_clock::duration took{};
+  bool failed = false;  // for want of the relay or its agent, not by what the client asked
 };
 
 struct Effects {

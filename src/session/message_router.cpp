@@ -80,7 +80,8 @@ void MessageRouter::agent_ended(const Error& error, Effects& effects) {
     refuse(call.client, call.id, error, effects, {call.relay_id});
   }
   if (in_turn) {
-    effects.turns_ended.push_back({"error", moment_.steady - turn_->started});
+    effects.turns_ended.push_back(
+        {"error", moment_.steady - turn_->started, is_service_failure(error.type)});
     end_turn(nullptr, &error, effects);
   }
   for (const auto& [request, call] : agent_calls_.all()) {

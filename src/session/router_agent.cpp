@@ -5,6 +5,7 @@
 #include "protocol/own_id.hpp"
 #include "protocol/rpc.hpp"
 #include "protocol/splice.hpp"
+#include "session/agent_failure.hpp"
 #include "session/agent_state.hpp"
 #include "session/message_router.hpp"
 
@@ -121,7 +122,8 @@ void MessageRouter::agent_response(Frame frame, Effects& effects) {
   if (frame.kind() == FrameKind::kResult) tell_of_setting(*call, frame.result(), effects);
   if (ends_turn) {
     effects.turns_ended.push_back(
-        {std::string(stop_reason(frame)), moment_.steady - turn_->started});
+        {std::string(stop_reason(frame)), moment_.steady - turn_->started,
+         frame.kind() == FrameKind::kError && is_agents_failure(frame.result())});
     end_turn(&frame, nullptr, effects);
   }
 }

@@ -87,7 +87,7 @@ void MessageRouter::doubt_end_of_turn() {
 void MessageRouter::give_up_doubtful_turn(Effects& effects) {
   const auto call = client_calls_.take(turn_->relay_id);
   if (call) refuse(call->client, call->id, doubt_error_, effects, {turn_->relay_id});
-  effects.turns_ended.push_back({"error", moment_.steady - turn_->started});
+  effects.turns_ended.push_back({"error", moment_.steady - turn_->started, true});
   interrupt_agent(effects);
   end_turn(nullptr, &doubt_error_, effects);
 }

@@ -184,6 +184,7 @@ void Session::perform(Effects& effects, const OutputPosition& output) {
   for (const TurnEnd& end : effects.turns_ended) {
     ++context_.metrics.turns[metrics::stop_reason(end.stop_reason)];
     context_.metrics.turn.observe(end.took);
+    context_.metrics.recent_turns.record(!end.failed, std::chrono::steady_clock::now());
   }
   context_.metrics.agent_lines_skipped[metrics::SkipReason::kUnknownId] +=
       effects.skipped.unknown_id;

@@ -35,7 +35,9 @@ Task<Result<void>> Session::start(StartRequest request) {
   state_ = SessionState::kReady;
   update_idle();
   ++context_.metrics.sessions_created;
-  context_.metrics.session_start.observe(std::chrono::steady_clock::now() - began);
+  const auto now = std::chrono::steady_clock::now();
+  context_.metrics.session_start.observe(now - began);
+  context_.metrics.recent_starts.record(true, now);
   log_.info("session ready",
             {{"agent", agent_->description()}, {"cwd", record_.working_directory}});
   co_return Result<void>();
@@ -166,6 +168,10 @@ Task<void> Session::abandon_start(Error error) {
   }
   if (!was_closed_) co_await context_.backend.release(record_.id);
   state_ = SessionState::kClosed;
+  if (is_service_failure(error.type) &&
+      (error.agent_error.empty() || is_agents_failure(error.agent_error))) {
+    context_.metrics.recent_starts.record(false, std::chrono::steady_clock::now());
+  }
   close_error_ = context_.redactor->redacted(std::move(error));
   log_.warn("session did not start",
             {{"error", to_string(close_error_.type)}, {"explanation", close_error_.explanation}});

@@ -77,6 +77,17 @@ TEST(AgentFailure, NamesTheSignal) {
   EXPECT_EQ(describe_exit({}), "unknown cause");
 }
 
+TEST(AgentFailure, IsTheAgentsUnlessItWasAskedWrongly) {
+  for (const char* own : {R"({"code":-32603,"message":"x"})", R"({ "message":"x", "code": 500 })",
+                          R"({"message":"no code"})", "null"}) {
+    EXPECT_TRUE(is_agents_failure(own)) << own;
+  }
+  for (const char* others : {R"({"code":-32602})", R"({"code":-32600})", R"({"code":-32601})",
+                             R"({"code":-32000,"message":"log in"})", R"({"code": -32800 })"}) {
+    EXPECT_FALSE(is_agents_failure(others)) << others;
+  }
+}
+
 TEST(AgentFailure, QuotesTheLastWholeLinesOfStderr) {
   AgentExit exit;
   exit.stderr_tail = "first\n" + std::string(5000, 'x') + "\nlast\n";

@@ -7,8 +7,10 @@
 #include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
+#include <filesystem>
 #include <fstream>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -58,6 +60,13 @@ std::string DatabasePlace::moved() const {
 std::uint64_t DatabasePlace::wal_bytes() const {
   struct stat wal {};
   return ::stat((path_ + "-wal").c_str(), &wal) == 0 ? static_cast<std::uint64_t>(wal.st_size) : 0;
+}
+
+std::int64_t DatabasePlace::disk_free_bytes() const {
+  struct statvfs disk {};
+  const std::filesystem::path directory = std::filesystem::path(path_).parent_path();
+  if (::statvfs(directory.empty() ? "." : directory.c_str(), &disk) != 0) return -1;
+  return static_cast<std::int64_t>(disk.f_bavail) * static_cast<std::int64_t>(disk.f_frsize);
 }
 
 void DatabasePlace::is_back() {

@@ -26,6 +26,8 @@ class DatabasePlace {
 
   // The first of the files (database, -wal, -shm) that is gone or is another one; empty: none.
   std::string moved() const;
+  // On the disk of the database, for the relay's user; -1: not known.
+  std::int64_t disk_free_bytes() const;
   // All of them are where they were again.
   void is_back();
 

@@ -39,7 +39,7 @@ LogWriter::LogWriter(std::unique_ptr<MessageStore> store, std::unique_ptr<Databa
       order_(store->written_order()),
       place_(std::move(place)),
       store_(std::move(store)) {
-  if (place_) wal_bytes_ = place_->wal_bytes();
+  if (place_) measure();
 }
 
 void LogWriter::start() {
@@ -107,6 +107,7 @@ LogStatus LogWriter::status() const {
   status.lost_messages = lost_;
   status.written_messages = written_;
   status.wal_bytes = wal_bytes_;
+  status.disk_free_bytes = disk_free_bytes_;
   const std::lock_guard lock(mutex_);
   status.writable = writable_;
   status.last_error = last_error_;
@@ -200,11 +201,16 @@ void LogWriter::commit_held(bool stopping) {
   store_->settled();
 }
 
+void LogWriter::measure() {
+  wal_bytes_ = place_->wal_bytes();
+  disk_free_bytes_ = place_->disk_free_bytes();
+}
+
 // What is written elsewhere than at the path is lost at the end.
 bool LogWriter::is_in_place(bool look) {
   if (!place_ || (!look && !misplaced_ && Clock::now() < look_at_)) return true;
   look_at_ = Clock::now() + look_period_;
-  wal_bytes_ = place_->wal_bytes();
+  measure();
   std::string moved = place_->moved();
   const bool database_is_there = moved.empty();
   const std::uint32_t segment = store_->moved_segment();

@@ -75,6 +75,7 @@ class LogWriter {
   void run();
   bool wait_and_take();
   void commit_held(bool stopping);
+  void measure();
   bool is_in_place(bool look);
   Result<void> put_back(bool database_is_there);
   void back_in_place();
@@ -115,7 +116,9 @@ class LogWriter {
 
   std::atomic<std::uint64_t> lost_{0};
   std::atomic<std::uint64_t> written_{0};
-  std::atomic<std::uint64_t> wal_bytes_{0};  // when the files were last looked at
+  // When the files were last looked at.
+  std::atomic<std::uint64_t> wal_bytes_{0};
+  std::atomic<std::int64_t> disk_free_bytes_{-1};
   std::atomic<std::size_t> held_bytes_{0};
   std::atomic<std::size_t> held_journal_bytes_{0};
 

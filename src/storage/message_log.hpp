@@ -116,6 +116,7 @@ struct LogStatus {
   std::uint64_t lost_messages = 0;  // given up since start
   std::uint64_t written_messages = 0;
   std::uint64_t wal_bytes = 0;
+  std::int64_t disk_free_bytes = -1;  // where the database lies; -1: not known
 };
 
 // Resource; one per database file (a lock file that names the pid refuses a second process).

@@ -95,7 +95,7 @@ def test_the_configuration_shows_agents_without_their_secrets(relay):
     assert agents["scripted"]["stop_grace"] == "100ms"
     for text in (json.dumps(shown), run_cli("check-config", str(relay.config_file))[1],
                  relay.log_text()):
-        assert "canary" not in text
+        assert "canary-" not in text
     assert "ada: " + str(DEMO_AGENT) in relay.log_text(), "the lines at the start name the agents"
 
 
@@ -105,7 +105,7 @@ def test_secrets_of_every_agent_stay_out_of_the_log_and_the_database(relay):
     client.prompt_text(client.new(relay.workspace), f"repeat {SECRETS['bob']}")
     relay.stop()
     for path in (relay.log_file, *relay.directory.glob("relay.db*")):
-        assert b"canary" not in path.read_bytes(), path
+        assert b"canary-" not in path.read_bytes(), path
 
 
 def test_mistakes_are_refused_with_the_name_of_the_key(make_relay):

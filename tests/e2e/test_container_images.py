@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from harness.containers import GROUP, PASSWD, demo_files, shell, tools_files
+from harness.deadline import wait_until
 from harness.http_client import RelayError
 from harness.relay import DEMO_AGENT, ROOT
 
@@ -53,7 +54,9 @@ def test_an_image_that_is_removed_under_the_relay(make_container_relay, engine):
     assert caught.value.type == "image_not_found"
     assert "acp-relay-test/short-lived:1" in json.dumps(caught.value.data)
     relay.wait_until_empty()
+    wait_until(lambda: relay.management("/api/ready").json()["reasons"] == ["image_not_found"], "ready is red")
     engine.import_image("acp-relay-test/short-lived:1", demo_files(), 'CMD ["/bin/acp-demo-agent"]', "USER 1000:1000")
+    wait_until(lambda: relay.management("/api/ready").status_code == 200, "ready is green again")
     relay.assert_serves()
     relay.stop()
     engine.remove_image("acp-relay-test/short-lived:1")

@@ -263,13 +263,15 @@ def small_disk(tmp_path):
 
 
 def test_a_full_disk_does_not_stop_delivery(make_relay, small_disk):
-    relay = make_relay({"database": {"path": str(small_disk / "relay.db"), "max_pending_bytes": "1M"}})
+    relay = make_relay({"database": {"path": str(small_disk / "relay.db"), "max_pending_bytes": "1M"},
+                        "readiness": {"min_free_bytes": 0}})
     client = relay.websocket()
     id = client.new(relay.workspace)
     result, text = client.prompt("/chunks 1000 10000")
     assert (result["stopReason"], len(text)) == ("end_turn", 10_000_000)
     wait_until(lambda: relay.management("/api/ready").status_code == 503, "ready is red")
     assert "database" in relay.management("/api/ready").text
+    assert relay.management("/api/ready").json()["reasons"] == ["log_unwritable", "log_backlog"]
     assert client.prompt("still talking")[1] == "still talking"
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
     wait_until(lambda: relay.management("/api/ready").status_code == 200, "ready is green again")

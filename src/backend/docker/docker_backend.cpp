@@ -18,6 +18,8 @@ constexpr std::chrono::milliseconds kStepOfTime(100);
 
 // How long the end of a session waits for its directories to go; later they go without an audience.
 constexpr std::chrono::seconds kReleaseLimit(10);
+// For the Engine to say what it has.
+constexpr std::chrono::seconds kTimeToAnswer(2);
 constexpr std::chrono::seconds kShutDownLimit(5);
 // How long a session that goes on waits for the container of its agent before to go.
 constexpr std::chrono::seconds kPredecessorLimit(20);
@@ -93,6 +95,20 @@ DockerBackend::DockerBackend(DockerHost& host, ContainerOptions options, Logger 
 std::optional<Error> DockerBackend::unavailable() const {
   if (auto failure = context_.events.failure()) return failure;
   return context_.workspaces.unusable();
+}
+
+Task<std::optional<Error>> DockerBackend::examine() {
+  if (auto failure = unavailable()) co_return failure;
+  auto asked = context_.engine.inspect_image(context_.options.image);
+  auto clock = sleep_for(kTimeToAnswer);
+  const auto first = co_await (std::move(asked) || std::move(clock));
+  if (first.index() == 1) {
+    co_return make_error(ErrorType::kDockerNotAvailable, "the Docker Engine does not answer")
+        .suggest("see what keeps it busy: docker info, journalctl -u docker");
+  }
+  const auto& image = std::get<0>(first);
+  if (!image) co_return image.error();
+  co_return std::nullopt;
 }
 
 Task<Result<std::unique_ptr<Agent>>> DockerBackend::launch(LaunchSpec spec) {

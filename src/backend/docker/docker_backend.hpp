@@ -33,6 +33,7 @@ class DockerBackend final : public AgentBackend {
   Task<void> release(SessionId session) override;
   Task<void> shut_down() override;
   std::optional<Error> unavailable() const override;
+  Task<std::optional<Error>> examine() override;
   Isolation isolation() const override { return Isolation::kContainer; }
 
  private:

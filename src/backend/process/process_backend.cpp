@@ -55,6 +55,17 @@ Task<Result<std::unique_ptr<Agent>>> ProcessBackend::launch(LaunchSpec spec) {
   co_return Result<std::unique_ptr<Agent>>(std::move(agent));
 }
 
+Task<std::optional<Error>> ProcessBackend::examine() {
+  SpawnRequest request;
+  request.command = options_->command;
+  request.working_directory = working_directory_;
+  request.environment = merge_environments(inherited_, options_->env, {});
+  const std::function<Result<std::string>()> check = [request] { return check_request(request); };
+  const Result<std::string> file = co_await calls_.run(request.working_directory, check);
+  if (!file) co_return file.error();
+  co_return std::nullopt;
+}
+
 Task<Result<Reattachment>> ProcessBackend::reattach(SessionId session, OutputPosition) {
   co_return make_error(ErrorType::kRelayRestarted,
                        "the relay was restarted, and agents that run as processes end with it")

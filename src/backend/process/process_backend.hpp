@@ -26,6 +26,7 @@ class ProcessBackend final : public AgentBackend {
   Task<void> release(SessionId) override { co_return; }
   Task<void> shut_down() override { co_return; }
   std::optional<Error> unavailable() const override { return std::nullopt; }
+  Task<std::optional<Error>> examine() override;
   Isolation isolation() const override { return Isolation::kProcess; }
 
  private:
