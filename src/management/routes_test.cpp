@@ -14,6 +14,7 @@ TEST(RouteOf, KnowsEveryPath) {
   const Case cases[] = {
       {"/api/health", Endpoint::kHealth, ""},
       {"/api/ready", Endpoint::kReady, ""},
+      {"/api/overview", Endpoint::kOverview, ""},
       {"/api/config", Endpoint::kConfig, ""},
       {"/api/sessions", Endpoint::kSessions, ""},
       {"/metrics", Endpoint::kMetrics, ""},
@@ -60,6 +61,23 @@ TEST(ReadCloseQuery, WantsToBeToldWhichSessions) {
        {std::vector<std::pair<std::string, std::string>>{}, {{"only", ""}}, {{"only", "ALL"}}}) {
     const auto refused = read_close_query(query);
     ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().type, ErrorType::kInvalidParams);
+  }
+}
+
+TEST(ReadOverviewQuery, TakesALimitAndAnOffset) {
+  EXPECT_EQ(read_overview_query({})->limit, 100u);
+  EXPECT_EQ(read_overview_query({})->offset, 0u);
+  const auto wanted = read_overview_query({{"limit", "1000"}, {"offset", "5"}, {"other", "x"}});
+  ASSERT_TRUE(wanted);
+  EXPECT_EQ(wanted->limit, 1000u);
+  EXPECT_EQ(wanted->offset, 5u);
+  const std::pair<std::string, std::string> bad[] = {
+      {"limit", "0"},   {"limit", "1001"}, {"limit", "ten"}, {"limit", "1x"}, {"limit", ""},
+      {"offset", "-1"}, {"offset", "x"},   {"offset", ""},   {"offset", "99999999999999999999"}};
+  for (const auto& parameter : bad) {
+    const auto refused = read_overview_query({parameter});
+    ASSERT_FALSE(refused) << parameter.second;
     EXPECT_EQ(refused.error().type, ErrorType::kInvalidParams);
   }
 }

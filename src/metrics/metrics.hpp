@@ -70,7 +70,7 @@ class Metrics {
     message_bytes[direction] += bytes;
   }
 
-  // An error that a client is given; `session` is empty where it is about none.
+  // An error that a client is given; see RecentEvents::note_error() for `session`.
   void count_error(const Error& error, std::string_view session = {}) {
     ++errors[error.type];
     recent.note_error(error, session);

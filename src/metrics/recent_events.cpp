@@ -24,6 +24,15 @@ std::string shortened_line(std::string text, std::size_t limit) {
   return text + "...";
 }
 
+// Errors about a session say which.
+std::string_view session_of(const Error& error) {
+  for (const auto& [name, value] : error.state) {
+    const auto* const text = std::get_if<std::string>(&value);
+    if (name == "session_id" && text != nullptr) return *text;
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string RecentEvents::kept(std::string_view text) const {
@@ -37,7 +46,8 @@ void RecentEvents::note(AgentEvent event) {
 }
 
 void RecentEvents::note_error(const Error& error, std::string_view session, WallTime now) {
-  ErrorEvent event{now, std::string(session), error.type, kept(error.explanation)};
+  if (session.empty()) session = session_of(error);
+  ErrorEvent event{now, kept(session), error.type, kept(error.explanation)};
   if (!errors_.empty()) {
     ErrorEvent& last = errors_.back();
     if (last.type == event.type && last.session == event.session && last.text == event.text) {

@@ -46,6 +46,7 @@ class RecentEvents {
   void redact_with(Redact redact) { redact_ = std::move(redact); }
 
   void note(AgentEvent event);
+  // `session` is empty where only the error itself may say which it is about.
   void note_error(const Error& error, std::string_view session, WallTime now = wall_now());
 
   // Oldest first.

@@ -45,6 +45,16 @@ TEST(RecentEvents, CountsAnErrorThatComesAgainAndAgain) {
   EXPECT_EQ(recent.errors()[3].times, 1U);
 }
 
+TEST(RecentEvents, TakesTheSessionFromTheErrorWhereNobodyNamesIt) {
+  RecentEvents recent;
+  const Error error =
+      make_error(ErrorType::kSessionNotFound, "no session").with("session_id", "sess_\n7");
+  recent.note_error(error, "");
+  recent.note_error(error, "sess_1");
+  EXPECT_EQ(recent.errors()[0].session, "sess_ 7");
+  EXPECT_EQ(recent.errors()[1].session, "sess_1");
+}
+
 TEST(RecentEvents, KeepsOneLineOfBoundedLength) {
   struct Case {
     std::string text;

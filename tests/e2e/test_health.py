@@ -4,14 +4,13 @@ import json
 import os
 import pty
 import signal
-import socket
 import subprocess
 import threading
 
 import pytest
 
-from harness import processes
 from harness.deadline import wait_until
+from harness.engine_proxy import EngineProxy
 from harness.http_client import RelayError
 from harness.relay import BINARY, ROOT, run_cli
 
@@ -39,7 +38,11 @@ def agents_by_session(out):
 @contextlib.contextmanager
 def busy(client, session):
     """The demo agent writes as fast as it can for as long as the block runs."""
-    prompting = threading.Thread(target=lambda: client.prompt(session, "/flood 100000000"), daemon=True)
+    def prompt():
+        with contextlib.suppress(RelayError):  # the session is closed meanwhile
+            client.prompt(session, "/flood 100000000")
+
+    prompting = threading.Thread(target=prompt, daemon=True)
     prompting.start()
     try:
         yield
@@ -167,6 +170,7 @@ def test_pages_of_agents(relay):
 
 def test_an_agent_that_is_killed(make_container_relay, engine):
     relay = make_container_relay()
+    relay.keeps_directories = True  # nobody gave the session up
     id = relay.http().new("/workspace")
     engine.kill(f"acp-agent-{id}")
     [event] = wait_until(lambda: overview(relay)["events"], "the end of the agent is seen")
@@ -178,6 +182,7 @@ def test_an_agent_that_is_killed(make_container_relay, engine):
 
 def test_an_agent_that_runs_out_of_memory(make_container_relay, engine):
     relay = make_container_relay({"memory_limit": "32Mi"})
+    relay.keeps_directories = True
     client = relay.http()
     id = client.new("/workspace")
     with pytest.raises(RelayError):
@@ -335,8 +340,7 @@ def test_the_script_is_the_command(relay):
 # What holds others up does not hold this up.
 
 def test_an_engine_that_hangs(make_container_relay, engine, tmp_path):
-    proxy = HangingEngine(engine.socket, tmp_path / "engine.sock")
-    try:
+    with EngineProxy(engine.socket, tmp_path / "engine.sock") as proxy:
         relay = make_container_relay({"docker_host": f"unix://{proxy.path}"})
         id = relay.http().new("/workspace")
         proxy.hang_on = b"/stats"
@@ -347,13 +351,10 @@ def test_an_engine_that_hangs(make_container_relay, engine, tmp_path):
         proxy.hang_on = None
         wait_until(lambda: agent_of(relay, id)["memoryBytes"], "the Engine is asked anew")
         relay.stop()
-    finally:
-        proxy.close()
 
 
 def test_nobody_asks_the_engine_by_itself(make_container_relay, engine, tmp_path):
-    proxy = HangingEngine(engine.socket, tmp_path / "engine.sock")
-    try:
+    with EngineProxy(engine.socket, tmp_path / "engine.sock") as proxy:
         relay = make_container_relay({"docker_host": f"unix://{proxy.path}"})
         client = relay.http()
         id = client.new("/workspace")
@@ -362,47 +363,3 @@ def test_nobody_asks_the_engine_by_itself(make_container_relay, engine, tmp_path
         overview(relay)
         assert 1 <= proxy.seen(b"/stats") <= 2
         relay.stop()
-    finally:
-        proxy.close()
-
-
-class HangingEngine:
-    """Between the relay and the Engine: withholds requests that name `hang_on`."""
-
-    def __init__(self, engine, path):
-        self.engine, self.path, self.hang_on = engine, path, None
-        self._requests, self._open = [], []
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(path))
-        self._listener.listen(64)
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def seen(self, words):
-        return sum(words in request for request in self._requests)
-
-    def _accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                upstream = socket.socket(socket.AF_UNIX)
-                upstream.connect(self.engine)
-                self._open += [client, upstream]
-                threading.Thread(target=self._copy, args=(client, upstream, True), daemon=True).start()
-                threading.Thread(target=self._copy, args=(upstream, client, False), daemon=True).start()
-
-    def _copy(self, source, target, requests):
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                if requests:
-                    line = data.split(b"\r\n", 1)[0]
-                    self._requests.append(line)
-                    if self.hang_on and self.hang_on in line:
-                        continue
-                target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
-
-    def close(self):
-        for one in [self._listener, *self._open]:
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
