@@ -108,7 +108,7 @@ TEST(ReadListQuery, RefusesALimitThatIsNone) {
 
 TEST(Routes, TellWhatIsForOperators) {
   for (const char* path :
-       {"/api/config", "/api/sessions", "/api/sessions/x", "/api/sessions/x/export",
+       {"/api/config", "/api/overview", "/api/sessions", "/api/sessions/x", "/api/sessions/x/export",
         "/api/sessions/close", "/api/sessions/import"}) {
     EXPECT_TRUE(is_for_operators(route_of(path).endpoint)) << path;
   }
