@@ -11,6 +11,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -21,7 +22,10 @@ namespace {
 namespace json = boost::json;
 using namespace asio::experimental::awaitable_operators;
 
-constexpr std::chrono::seconds kPause(2);
+using Duration = std::chrono::steady_clock::duration;
+
+constexpr std::chrono::seconds kEvery(2);
+constexpr std::chrono::milliseconds kShortestPause(500);
 // The relay itself gives its agents a few seconds.
 constexpr std::chrono::seconds kPatience(20);
 
@@ -57,6 +61,7 @@ class HealthReport {
  private:
   Task<ExitCode> look_again_and_again() {
     for (bool is_first = true; !out_.broken(); is_first = false) {
+      const auto began = std::chrono::steady_clock::now();
       const Outcome<json::object> overview = co_await ask();
       if (overview) {
         show(text_of(*overview), is_first);
@@ -67,7 +72,8 @@ class HealthReport {
       } else {
         show(overview.error().text + "\n", is_first);
       }
-      const bool slept = co_await sleep_for(kPause);
+      const auto took = std::chrono::steady_clock::now() - began;
+      const bool slept = co_await sleep_for(std::max<Duration>(kEvery - took, kShortestPause));
       if (!slept) break;
     }
     co_return ExitCode::kOk;

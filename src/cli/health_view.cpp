@@ -101,18 +101,19 @@ std::string ending_of(const json::object& event) {
   return goes_on != nullptr && goes_on->is_bool() && goes_on->get_bool() ? "goes on" : "-";
 }
 
+// What matters most comes first: a narrow terminal shows the beginning.
 Row agent_row(const json::object& agent) {
   return {text_or_dash(agent, "session"),
-          text_or_dash(agent, "agent"),
-          text_or_dash(agent, "isolation"),
-          place_of(agent),
           state_of_agent(agent),
           age_at(agent, "ageSeconds"),
           cpu_of(agent),
           memory_of(agent),
+          text_or_dash(agent, "isolation"),
+          place_of(agent),
           pair_of(agent, "networkReceivedBytes", "networkSentBytes"),
           pair_of(agent, "diskReadBytes", "diskWrittenBytes"),
-          count_at(agent, "clients")};
+          count_at(agent, "clients"),
+          text_or_dash(agent, "agent")};
 }
 
 Row event_row(const json::object& event) {
@@ -139,10 +140,9 @@ std::string section(const json::object& overview, std::string_view key, std::siz
 }
 
 std::string heading(const json::object& overview, const std::string& url) {
-  std::string out = fmt::format("acp-relay {} at {}, up {}: {}\n",
-                                text_or_dash(overview, "version"), url,
-                                age_at(overview, "uptimeSeconds"),
-                                is_ready(overview) ? "ready" : "NOT READY");
+  std::string out =
+      fmt::format("acp-relay {} at {}, up {}: {}\n", text_or_dash(overview, "version"), url,
+                  age_at(overview, "uptimeSeconds"), is_ready(overview) ? "ready" : "NOT READY");
   const json::object* const readiness = object_at(overview, "readiness");
   if (readiness == nullptr) return out;
   const json::array* const reasons = array_at(*readiness, "reasons");
@@ -198,12 +198,13 @@ std::string health_screen(const json::object& overview, const std::string& url) 
   const std::string top = heading(overview, url) + sessions_line(overview) + log_line(overview);
   return visible(top) +
          section(overview, "agents", SIZE_MAX,
-                 {"SESSION", "AGENT", "ISOLATION", "RUNS AS", "STATE", "AGE", "CPU", "MEMORY",
-                  "NET IN / OUT", "DISK READ / WRITTEN", "CLIENTS"},
+                 {"SESSION", "STATE", "AGE", "CPU", "MEMORY", "ISOLATION", "RUNS AS",
+                  "NET IN / OUT", "DISK READ / WRITTEN", "CLIENTS", "AGENT"},
                  agent_row, "no agent runs") +
          agents_left_out(overview) +
-         section(overview, "events", kNewest, {"EVENTS", "SESSION", "CAUSE", "END", "WHAT HAPPENED"},
-                 event_row, "no agent has ended by itself") +
+         section(overview, "events", kNewest,
+                 {"EVENTS", "SESSION", "CAUSE", "END", "WHAT HAPPENED"}, event_row,
+                 "no agent has ended by itself") +
          section(overview, "errors", kNewest, {"ERRORS", "SESSION", "TYPE", "TIMES", "TEXT"},
                  error_row, "no client was given an error");
 }

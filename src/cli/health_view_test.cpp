@@ -47,18 +47,17 @@ TEST(HealthView, ListsAgents) {
       {"session":"s4","runsAs":null,"state":"starting"}, 5],"agentsTotal":9})");
   EXPECT_THAT(
       shown,
-      HasSubstr(
-          "SESSION  AGENT   ISOLATION  RUNS AS  STATE            AGE    CPU      MEMORY              "
-          "NET IN / OUT   DISK READ / WRITTEN  CLIENTS\n"
-          "s1       claude  container  8f70     turn             1m 2s  12.3%    1.0 MiB of 2.0 GiB  "
-          "1.0 KiB / 0 B  - / 5 B              1\n"
-          "s2       -       process    pid 7    ready (stopped)  -      -        10 B                "
-          "-              -                    -\n"
-          "s3       -       -          1        ready            -      unknown  unknown             "
-          "-              -                    -\n"
-          "s4       -       -          -        starting         -      -        -                   "
-          "-              -                    -\n"
-          "4 more are not shown (--limit)\n"));
+      HasSubstr("SESSION  STATE            AGE    CPU      MEMORY              ISOLATION  RUNS AS  "
+                "NET IN / OUT   DISK READ / WRITTEN  CLIENTS  AGENT\n"
+                "s1       turn             1m 2s  12.3%    1.0 MiB of 2.0 GiB  container  8f70     "
+                "1.0 KiB / 0 B  - / 5 B              1        claude\n"
+                "s2       ready (stopped)  -      -        10 B                process    pid 7    "
+                "-              -                    -        -\n"
+                "s3       ready            -      unknown  unknown             -          1        "
+                "-              -                    -        -\n"
+                "s4       starting         -      -        -                   -          -        "
+                "-              -                    -        -\n"
+                "4 more are not shown (--limit)\n"));
 }
 
 TEST(HealthView, ListsTheNewestEventsAndErrors) {
@@ -69,7 +68,8 @@ TEST(HealthView, ListsTheNewestEventsAndErrors) {
       {"time":"T","cause":"out_of_memory","agentGoesOn":true}],
       "errors":[{"time":"2026-01-31T08:15:30.001Z","session":null,"errorType":"forbidden",
        "times":2,"text":"no"}]})");
-  EXPECT_THAT(shown, HasSubstr("\n2026-01-31T08:15:30Z  s1       failed         code 3    exit code 3\n"));
+  EXPECT_THAT(shown,
+              HasSubstr("\n2026-01-31T08:15:30Z  s1       failed         code 3    exit code 3\n"));
   EXPECT_THAT(shown, HasSubstr("signalled      signal 9  x\n"));
   EXPECT_THAT(shown, HasSubstr("out_of_memory  goes on   -\n"));
   EXPECT_THAT(shown, HasSubstr("2026-01-31T08:15:30Z  -        forbidden  2      no\n"));
@@ -84,8 +84,9 @@ TEST(HealthView, ShowsTenOfMany) {
 }
 
 TEST(HealthView, LetsNothingSteerTheTerminal) {
-  const std::string shown = screen("{\"version\":\"\\u001b[2J\",\"readiness\":{\"reasons\":"
-                                   "[\"\\u001b]0;x\"]},\"errors\":[{\"text\":\"a\\u001bb\\nc\"}]}");
+  const std::string shown = screen(
+      "{\"version\":\"\\u001b[2J\",\"readiness\":{\"reasons\":"
+      "[\"\\u001b]0;x\"]},\"errors\":[{\"text\":\"a\\u001bb\\nc\"}]}");
   EXPECT_EQ(shown.find('\x1b'), std::string::npos);
   EXPECT_THAT(shown, HasSubstr("a?b c\n"));
 }

@@ -122,7 +122,7 @@ inline constexpr const char* kHealthFooter = R"(
 Asks the management port for: whether sessions can be made, and why not; sessions by state; every agent with its
 age, CPU (100% is one core), memory, network and disk use; the last agents that ended by themselves or were killed;
 the last errors that clients were given. What an agent or the Docker Engine does not tell in time is "unknown".
-The first look takes a second, in which CPU use is measured.
+The first look at agents takes up to two seconds, in which CPU use is measured.
 
 With --watch a terminal is drawn anew, and a pipe gets one block after another, with --- between them.
 A relay that goes away meanwhile is waited for.

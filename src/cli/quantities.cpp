@@ -8,8 +8,7 @@
 namespace relay::cli {
 
 std::string size_words(std::uint64_t bytes) {
-  static constexpr std::array<std::string_view, 6> kUnits{"KiB", "MiB", "GiB",
-                                                          "TiB", "PiB", "EiB"};
+  static constexpr std::array<std::string_view, 6> kUnits{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   if (bytes < 1024) return fmt::format("{} B", bytes);
   double size = static_cast<double>(bytes) / 1024;
   std::size_t unit = 0;

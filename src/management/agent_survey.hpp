@@ -27,7 +27,7 @@ struct SurveyLimits {
 
 struct AgentReading {
   CpuMeter::Clock::time_point at;
-  std::optional<AgentUsage> usage;  // empty: it did not say, or not in time
+  std::optional<AgentUsage> usage;    // empty: it did not say, or not in time
   std::optional<double> cpu_percent;  // of one CPU
 };
 

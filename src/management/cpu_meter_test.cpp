@@ -21,9 +21,9 @@ TEST(CpuMeter, ComparesTwoReadings) {
       {reading(0, 700), reading(2'000, 700), 0},
       {reading(0, 0), reading(1'000, 3'000), 300},
       {reading(0, 0), reading(300, 30), 10},
-      {reading(0, 0), reading(299, 30), std::nullopt},         // too near
-      {reading(0, 0), reading(15'001, 30), std::nullopt},      // too far apart
-      {reading(0, 900), reading(1'000, 10), std::nullopt},     // another agent
+      {reading(0, 0), reading(299, 30), std::nullopt},      // too near
+      {reading(0, 0), reading(15'001, 30), std::nullopt},   // too far apart
+      {reading(0, 900), reading(1'000, 10), std::nullopt},  // another agent
       {reading(1'000, 0), reading(1'000, 10), std::nullopt},
   };
   for (const auto& row : cases) {

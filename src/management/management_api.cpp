@@ -132,7 +132,8 @@ Error no_such_path(std::string_view path) {
   return make_error(ErrorType::kMethodNotFound,
                     "there is nothing at " + std::string(path.substr(0, 200)))
       .suggest(
-          "use /api/health, /api/ready, /api/overview, /api/config, /api/sessions, /api/sessions/{id}, "
+          "use /api/health, /api/ready, /api/overview, /api/config, /api/sessions, "
+          "/api/sessions/{id}, "
           "/api/sessions/{id}/export, /api/sessions/close, /api/sessions/import or /metrics")
       .suggest("sessions are made and prompted on server.http_port and server.websocket_port");
 }

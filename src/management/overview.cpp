@@ -108,10 +108,9 @@ std::string overview_view(const OverviewFacts& facts, const metrics::RecentEvent
       .number("uptimeSeconds", facts.uptime.count())
       .raw("readiness", readiness_view(facts.readiness, facts.log))
       .raw("sessions", sessions_view(facts))
-      .raw("agents", list_of_views(facts.agents,
-                                   [&facts](const AgentRow& row) {
-                                     return agent_view(row, facts.now);
-                                   }))
+      .raw("agents",
+           list_of_views(facts.agents,
+                         [&facts](const AgentRow& row) { return agent_view(row, facts.now); }))
       .number("agentsTotal", static_cast<std::int64_t>(facts.all_agents))
       .number("agentsOffset", static_cast<std::int64_t>(facts.offset))
       .raw("events", list_of_views(std::views::reverse(recent.agents()), event_view))

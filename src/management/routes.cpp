@@ -116,8 +116,8 @@ Result<OverviewQuery> read_overview_query(
     const std::vector<std::pair<std::string, std::string>>& query) {
   OverviewQuery out;
   for (const auto& [name, value] : query) {
-    if (name == "limit" && (!read_number(value, out.limit) || out.limit == 0 ||
-                            out.limit > kMaxListLimit)) {
+    if (name == "limit" &&
+        (!read_number(value, out.limit) || out.limit == 0 || out.limit > kMaxListLimit)) {
       return bad_limit(value, "ask for the next page with offset");
     }
     if (name == "offset" && !read_number(value, out.offset)) {

@@ -73,8 +73,9 @@ TEST(ReadOverviewQuery, TakesALimitAndAnOffset) {
   EXPECT_EQ(wanted->limit, 1000u);
   EXPECT_EQ(wanted->offset, 5u);
   const std::pair<std::string, std::string> bad[] = {
-      {"limit", "0"},   {"limit", "1001"}, {"limit", "ten"}, {"limit", "1x"}, {"limit", ""},
-      {"offset", "-1"}, {"offset", "x"},   {"offset", ""},   {"offset", "99999999999999999999"}};
+      {"limit", "0"},  {"limit", "1001"}, {"limit", "ten"},
+      {"limit", "1x"}, {"limit", ""},     {"offset", "-1"},
+      {"offset", "x"}, {"offset", ""},    {"offset", "99999999999999999999"}};
   for (const auto& parameter : bad) {
     const auto refused = read_overview_query({parameter});
     ASSERT_FALSE(refused) << parameter.second;
@@ -108,8 +109,8 @@ TEST(ReadListQuery, RefusesALimitThatIsNone) {
 
 TEST(Routes, TellWhatIsForOperators) {
   for (const char* path :
-       {"/api/config", "/api/overview", "/api/sessions", "/api/sessions/x", "/api/sessions/x/export",
-        "/api/sessions/close", "/api/sessions/import"}) {
+       {"/api/config", "/api/overview", "/api/sessions", "/api/sessions/x",
+        "/api/sessions/x/export", "/api/sessions/close", "/api/sessions/import"}) {
     EXPECT_TRUE(is_for_operators(route_of(path).endpoint)) << path;
   }
   for (const char* path : {"/api/health", "/api/ready", "/metrics", "/nowhere"}) {

@@ -50,11 +50,10 @@ metrics::AgentEvent start_that_failed(const storage::SessionRecord& session, con
 
 std::optional<metrics::AgentEvent> killed_for_memory(const storage::SessionRecord& session,
                                                      const Error& notice) {
-  const bool says_so =
-      std::any_of(notice.state.begin(), notice.state.end(), [](const auto& known) {
-        const bool* const flag = std::get_if<bool>(&known.second);
-        return known.first == "oom_killed" && flag != nullptr && *flag;
-      });
+  const bool says_so = std::any_of(notice.state.begin(), notice.state.end(), [](const auto& known) {
+    const bool* const flag = std::get_if<bool>(&known.second);
+    return known.first == "oom_killed" && flag != nullptr && *flag;
+  });
   if (!says_so) return std::nullopt;
   metrics::AgentEvent event = event_of(session, metrics::ExitCause::kOutOfMemory, notice);
   event.goes_on = true;

@@ -34,9 +34,9 @@ TEST(AgentEvent, TellsHowAnAgentEnded) {
     AgentExit exit;
     ExitCause cause;
   } cases[] = {
-      {with_code(0), ExitCause::kExited},         {with_code(3), ExitCause::kFailed},
-      {with_signal(9), ExitCause::kSignalled},    {with_signal(9, true), ExitCause::kOutOfMemory},
-      {late_oom, ExitCause::kOutOfMemory},        {AgentExit{}, ExitCause::kFailed},
+      {with_code(0), ExitCause::kExited},      {with_code(3), ExitCause::kFailed},
+      {with_signal(9), ExitCause::kSignalled}, {with_signal(9, true), ExitCause::kOutOfMemory},
+      {late_oom, ExitCause::kOutOfMemory},     {AgentExit{}, ExitCause::kFailed},
   };
   for (const auto& row : cases) {
     const Error why = make_error(ErrorType::kAgentExited, "the agent ended");

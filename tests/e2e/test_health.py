@@ -5,14 +5,14 @@ import os
 import pty
 import signal
 import subprocess
-import threading
 
 import pytest
 
+from harness.containers import shell
 from harness.deadline import wait_until
 from harness.engine_proxy import EngineProxy
 from harness.http_client import RelayError
-from harness.relay import BINARY, ROOT, run_cli
+from harness.relay import BINARY, DEMO_AGENT, ROOT, run_cli
 
 MIB = 1 << 20
 TOKENS = [{"name": "ada", "role": "user", "token": "ada-token-0123456789"},
@@ -33,22 +33,6 @@ def agent_of(relay, session, **options):
 def agents_by_session(out):
     """The rows of the screen's table of agents."""
     return {line.split()[0]: line for line in out.splitlines() if line.startswith("sess_")}
-
-
-@contextlib.contextmanager
-def busy(client, session):
-    """The demo agent writes as fast as it can for as long as the block runs."""
-    def prompt():
-        with contextlib.suppress(RelayError):  # the session is closed meanwhile
-            client.prompt(session, "/flood 100000000")
-
-    prompting = threading.Thread(target=prompt, daemon=True)
-    prompting.start()
-    try:
-        yield
-    finally:
-        client.result("session/close", sessionId=session)
-        prompting.join(20)
 
 
 @contextlib.contextmanager
@@ -99,17 +83,17 @@ def test_process_agents(relay, session):
     assert code == 0 and f" process    pid {pid} " in agents_by_session(out)[id]
 
 
-def test_cpu_of_a_process_that_works(relay, session):
-    client, id = session
-    with busy(relay.http(), id):
-        agent = wait_until(lambda: [one for one in [agent_of(relay, id)] if (one["cpuPercent"] or 0) > 1],
-                           lambda: f"the agent is seen to work: {agent_of(relay, id)}")[0]
-        assert agent["state"] == "turn"
+def test_cpu_of_a_process_that_works(make_relay):
+    relay = make_relay({"agent": {"command": "/bin/sh", "args": [
+        "-c", f"(while :; do :; done) & exec {DEMO_AGENT}"]}})
+    id = relay.http().new(relay.workspace)
+    wait_until(lambda: (agent_of(relay, id)["cpuPercent"] or 0) > 10,
+               lambda: f"the agent is seen to work: {agent_of(relay, id)}")
 
 
 def test_what_an_agent_has_started_counts(make_relay):
     relay = make_relay({"agent": {"command": "/bin/sh", "args": [
-        "-c", f"sleep 600 & exec {ROOT}/build/release/acp-demo-agent"]}})
+        "-c", f"sleep 600 & exec {DEMO_AGENT}"]}})
     id = relay.http().new(relay.workspace)
     assert agent_of(relay, id)["processes"] == 2
 
@@ -125,9 +109,17 @@ def test_a_container(make_container_relay):
     assert quiet["processes"] >= 1 and quiet["cpuPercent"] is not None and 0 <= quiet["ageSeconds"] < 120
     code, out, _ = run_cli("health", relay=relay)
     assert code == 0 and " of 64.0 MiB " in agents_by_session(out)[id]
-    with busy(relay.http(), id):
-        wait_until(lambda: (agent_of(relay, id)["cpuPercent"] or 0) > quiet["cpuPercent"] + 1,
-                   lambda: f"the agent is seen to work: {agent_of(relay, id)}")
+
+
+def test_cpu_of_a_container_that_works(make_shell_relay):
+    relay = make_shell_relay()
+    client = relay.websocket()
+    id = client.new("/workspace")
+    quiet = agent_of(relay, id)
+    assert quiet["cpuPercent"] < 10 and quiet["state"] == "ready"
+    shell(client, "(while :; do :; done) >/dev/null 2>&1 &")
+    wait_until(lambda: (agent_of(relay, id)["cpuPercent"] or 0) > 20,
+               lambda: f"the agent is seen to work: {agent_of(relay, id)}")
 
 
 def test_a_container_with_a_network_counts_its_bytes(make_shell_relay):

@@ -15,8 +15,9 @@ const KernelUnits kUnits{100, 4096};
 
 std::string stat_with(const std::string& name, const std::string& state,
                       const std::string& resident = "25") {
-  return "7 (" + name + ") " + state + " 1 7 7 0 -1 4194304 90 80 0 0 10 20 30 40 20 0 1 0 555 9999 " +
-         resident + " 18446744073709551615\n";
+  return "7 (" + name + ") " + state +
+         " 1 7 7 0 -1 4194304 90 80 0 0 10 20 30 40 20 0 1 0 555 9999 " + resident +
+         " 18446744073709551615\n";
 }
 
 TEST(ReadProcessStat, TakesTimesAndMemory) {

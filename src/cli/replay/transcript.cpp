@@ -1,7 +1,7 @@
 #include "cli/replay/transcript.hpp"
 
-#include "cli/json_access.hpp"
 #include "base/wall_time.hpp"
+#include "cli/json_access.hpp"
 
 #include <boost/json/serialize.hpp>
 
