@@ -57,7 +57,10 @@ Application::Application(asio::any_io_executor executor, const config::Config& c
       log_(std::move(log)),
       background_(std::move(executor), [this](const std::string& task, std::exception_ptr) {
         log_.error("a background task failed", {{"task", task}});
-      }) {}
+      }) {
+  metrics_.recent.redact_with(
+      [redactor = redactor_](std::string_view text) { return redactor->redacted(text); });
+}
 
 Task<Result<void>> Application::open() {
   if (config_.database.enabled) {

@@ -2,6 +2,7 @@
 // container.
 #pragma once
 
+#include "backend/agent_usage.hpp"
 #include "base/async.hpp"
 #include "base/error.hpp"
 #include "base/result.hpp"
@@ -72,6 +73,9 @@ class Agent {
 
   // Why an agent that runs may not answer; empty when the backend knows of nothing.
   virtual Task<std::optional<Error>> diagnose() = 0;
+
+  // What it takes of its machine now. Empty: it does not run, or nobody can tell at present.
+  virtual Task<std::optional<AgentUsage>> usage() = 0;
 
   // When its start began, waiting for a turn to start not counted.
   virtual std::chrono::steady_clock::time_point launched_at() const = 0;

@@ -51,6 +51,14 @@ struct ShowCommand {
   bool json = false;
 };
 
+// How a running relay is.
+struct HealthCommand {
+  RelayAddress relay;
+  std::int64_t limit = 100;  // of agents
+  bool watch = false;
+  bool json = false;
+};
+
 struct HistoryCommand {
   RelayAddress relay;
   std::string session;
@@ -119,8 +127,9 @@ struct ReplayCommand {
   std::vector<std::string> command;  // of an agent to start; empty: behind the relay
 };
 
-using Command = std::variant<ServeCommand, ConnectCommand, PromptCommand, ListCommand, ShowCommand,
-                             HistoryCommand, CloseCommand, ExportCommand, ImportCommand,
-                             CheckConfigCommand, ReplayCommand, DoctorCommand, BackupCommand>;
+using Command =
+    std::variant<ServeCommand, ConnectCommand, PromptCommand, ListCommand, ShowCommand,
+                 HistoryCommand, CloseCommand, ExportCommand, ImportCommand, CheckConfigCommand,
+                 ReplayCommand, DoctorCommand, BackupCommand, HealthCommand>;
 
 }  // namespace relay::cli

@@ -15,6 +15,7 @@ Examples:
   acp-relay connect                        what an editor starts as its agent
   acp-relay prompt "hello"                 talk to the agent behind a running relay
   acp-relay sessions list
+  acp-relay health --watch                 how the relay is, what its agents use, what went wrong
   acp-relay backup relay-backup.db         the message log as one file
   acp-relay replay session.jsonl           does the agent still do what was recorded?
   acp-relay doctor https://relay.example   why does my client not connect?
@@ -116,6 +117,24 @@ Examples:
 
 Environment: ACP_RELAY_MANAGEMENT_URL, ACP_RELAY_TOKEN
 Exit codes: 0 done, 1 error of the relay or the file, 2 wrong command line, 3 cannot connect, 4 unauthorized)";
+
+inline constexpr const char* kHealthFooter = R"(
+Asks the management port for: whether sessions can be made, and why not; sessions by state; every agent with its
+age, CPU (100% is one core), memory, network and disk use; the last agents that ended by themselves or were killed;
+the last errors that clients were given. What an agent or the Docker Engine does not tell in time is "unknown".
+The first look at agents takes up to two seconds, in which CPU use is measured.
+
+With --watch a terminal is drawn anew, and a pipe gets one block after another, with --- between them.
+A relay that goes away meanwhile is waited for.
+
+Examples:
+  acp-relay health
+  acp-relay health --watch
+  acp-relay health --json | jq '.agents[] | {session, cpuPercent, memoryBytes}'
+
+Environment: ACP_RELAY_MANAGEMENT_URL, ACP_RELAY_TOKEN
+Exit codes: 0 ready (or --watch was interrupted), 1 not ready or an error, 2 wrong command line,
+            3 cannot connect, 4 unauthorized)";
 
 inline constexpr const char* kReplayFooter = R"(
 Makes a session and does in it what the client of the recorded one did: prompts one after another,

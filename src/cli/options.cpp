@@ -55,6 +55,7 @@ class Parser {
   void add_connect();
   void add_prompt();
   void add_sessions();
+  void add_health();
   void add_replay();
   void add_backup();
   void add_check_config();
@@ -75,6 +76,7 @@ class Parser {
   bool all_ = false;  // what close does without a session and without --idle
   bool yes_ = false;
   bool no_ = false;
+  HealthCommand health_;
   ListCommand list_;
   ShowCommand show_;
   HistoryCommand history_;
@@ -89,6 +91,7 @@ class Parser {
   CLI::App* serve_app_ = nullptr;
   CLI::App* connect_app_ = nullptr;
   CLI::App* prompt_app_ = nullptr;
+  CLI::App* health_app_ = nullptr;
   CLI::App* list_app_ = nullptr;
   CLI::App* show_app_ = nullptr;
   CLI::App* history_app_ = nullptr;
@@ -113,6 +116,7 @@ Parser::Parser(const Environment& environment) {
   add_connect();
   add_prompt();
   add_sessions();
+  add_health();
   add_replay();
   add_doctor();
   add_backup();
@@ -255,6 +259,17 @@ void Parser::add_sessions() {
   add_relay_options(import_app_, true);
 }
 
+void Parser::add_health() {
+  health_app_ = app_.add_subcommand("health", "How a running relay is, on one screen");
+  health_app_->add_flag("--watch", health_.watch, "Look again every 2 seconds, until Ctrl-C");
+  health_app_->add_flag("--json", health_.json, "Print one line of JSON for each look");
+  health_app_->add_option("--limit", health_.limit, "At most so many agents, the newest first")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000}))
+      ->capture_default_str();
+  add_relay_options(health_app_, true);
+  health_app_->footer(kHealthFooter);
+}
+
 void Parser::add_replay() {
   replay_app_ = app_.add_subcommand("replay", "Play an exported session against an agent");
   replay_app_->add_option("file", replay_.file, "What 'sessions export' wrote; - reads stdin")
@@ -353,6 +368,7 @@ Command Parser::chosen() const {
     if (no_) prompt.permissions = PermissionPolicy::kReject;
     return with_relay(prompt);
   }
+  if (health_app_->parsed()) return with_relay(health_);
   if (list_app_->parsed()) return with_relay(list_);
   if (show_app_->parsed()) return with_relay(show_);
   if (history_app_->parsed()) return with_relay(history_);

@@ -112,6 +112,18 @@ TEST(CommandLine, OptionsComeBeforeTheEnvironmentAndThatBeforeDefaults) {
             "http://env:2");
 }
 
+TEST(CommandLine, ReadsHealth) {
+  const HealthCommand plain = parsed<HealthCommand>({"health"});
+  EXPECT_FALSE(plain.watch || plain.json);
+  EXPECT_EQ(plain.limit, 100);
+  EXPECT_EQ(plain.relay.management_url, "http://127.0.0.1:8082");
+  const HealthCommand other = parsed<HealthCommand>(
+      {"health", "--watch", "--json", "--limit", "7", "--management-url", "http://h:1"});
+  EXPECT_TRUE(other.watch && other.json);
+  EXPECT_EQ(other.limit, 7);
+  EXPECT_EQ(other.relay.management_url, "http://h:1");
+}
+
 TEST(CommandLine, ReadsTheSessionsCommands) {
   EXPECT_TRUE(parsed<ListCommand>({"sessions", "list", "--active", "--json"}).only_active);
   EXPECT_EQ(parsed<ListCommand>({"sessions", "list", "--limit", "5"}).limit, 5);

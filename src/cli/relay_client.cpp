@@ -13,6 +13,7 @@ namespace json = boost::json;
 
 constexpr std::size_t kMaxTokenBytes = 4096;
 constexpr std::size_t kMaxErrorBody = 16u << 20;
+constexpr std::size_t kMaxObjectBody = 64u << 20;
 
 // Reads a stream to its end, up to kMaxErrorBody.
 Task<std::string> read_rest(http::Stream& stream) {
@@ -120,6 +121,22 @@ Task<Outcome<std::unique_ptr<http::Stream>>> RelayClient::get(std::string target
   request.target = std::move(target);
   request.headers = access_.headers;
   co_return co_await open_request(std::move(request));
+}
+
+Task<Outcome<json::object>> RelayClient::get_object(std::string target) {
+  Outcome<std::unique_ptr<http::Stream>> opened = co_await get(std::move(target));
+  if (!opened) co_return opened.error();
+  const std::unique_ptr<http::Stream> stream = std::move(*opened);
+  std::string body;
+  while (body.size() < kMaxObjectBody) {
+    const Result<std::string> bytes = co_await stream->read_some();
+    if (!bytes) co_return Failure{ExitCode::kError, "the relay's answer was cut off"};
+    if (bytes->empty()) break;
+    body += *bytes;
+  }
+  const std::optional<json::object> object = parse_object(body);
+  if (!object) co_return Failure{ExitCode::kError, "the relay's answer is not a JSON object"};
+  co_return *object;
 }
 
 Task<Outcome<json::object>> RelayClient::upload(std::string target, const char* type,

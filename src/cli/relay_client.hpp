@@ -46,6 +46,9 @@ class RelayClient {
   // GET of the management API, streamed.
   Task<Outcome<std::unique_ptr<http::Stream>>> get(std::string target);
 
+  // GET of the management API; the object that it answers with.
+  Task<Outcome<boost::json::object>> get_object(std::string target);
+
   // POST to the management API; the object that it answers with.
   Task<Outcome<boost::json::object>> upload(std::string target, const char* type, std::string body);
 

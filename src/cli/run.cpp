@@ -29,6 +29,9 @@ struct Runner {
   int operator()(const PromptCommand& command) const {
     return done(run_prompt(command, environment));
   }
+  int operator()(const HealthCommand& command) const {
+    return done(run_health(command, environment));
+  }
   int operator()(const ListCommand& command) const { return done(run_list(command, environment)); }
   int operator()(const ShowCommand& command) const { return done(run_show(command, environment)); }
   int operator()(const HistoryCommand& command) const {

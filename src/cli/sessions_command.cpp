@@ -101,18 +101,8 @@ Task<ExitCode> close_many(RelayClient& client, const CloseCommand& command) {
 
 Task<ExitCode> show(RelayClient& client, const ShowCommand& command) {
   std::string target = "/api/sessions/" + percent_encoded(command.session);
-  Outcome<std::unique_ptr<http::Stream>> opened = co_await client.get(std::move(target));
-  if (!opened) co_return report(opened.error());
-  const std::unique_ptr<http::Stream> stream = std::move(*opened);
-  std::string body;
-  while (true) {
-    const Result<std::string> bytes = co_await stream->read_some();
-    if (!bytes) co_return report({ExitCode::kError, "the relay's answer was cut off"});
-    if (bytes->empty()) break;
-    body += *bytes;
-  }
-  const std::optional<json::object> session = parse_object(body);
-  if (!session) co_return report({ExitCode::kError, "the relay's answer is not a JSON object"});
+  const Outcome<json::object> session = co_await client.get_object(std::move(target));
+  if (!session) co_return report(session.error());
   if (command.json) co_return print(json::serialize(*session) + "\n");
   co_return print(details(*session));
 }

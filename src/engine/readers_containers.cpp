@@ -1,3 +1,4 @@
+#include "base/wall_time.hpp"
 #include "engine/json_fields.hpp"
 #include "engine/readers.hpp"
 
@@ -42,6 +43,38 @@ std::optional<std::uint64_t> memory_in_use(const JsonFields& memory) {
   return idle < *usage ? *usage - idle : *usage;
 }
 
+void add_to(std::optional<std::uint64_t>& sum, std::optional<std::uint64_t> bytes) {
+  if (bytes) sum = sum.value_or(0) + *bytes;
+}
+
+void read_networks(const JsonFields& stats, ContainerUsage& out) {
+  for (const std::string& name : stats.names("networks")) {
+    const JsonFields interface = stats.object("networks").object(name);
+    add_to(out.network_received_bytes, interface.count("rx_bytes"));
+    add_to(out.network_sent_bytes, interface.count("tx_bytes"));
+  }
+}
+
+// A list that is empty says that nothing was read or written; control groups v2 have null for it.
+void read_disk(const JsonFields& devices, ContainerUsage& out) {
+  const json::array* const counters = devices.array("io_service_bytes_recursive");
+  if (counters == nullptr) return;
+  out.disk_read_bytes = out.disk_written_bytes = 0;
+  for (const json::value& counter : *counters) {
+    const JsonFields fields(counter);
+    const std::string kind = fields.text("op");  // "Read" in control groups v1, "read" in v2
+    if (kind == "Read" || kind == "read") add_to(out.disk_read_bytes, fields.count("value"));
+    if (kind == "Write" || kind == "write") add_to(out.disk_written_bytes, fields.count("value"));
+  }
+}
+
+// Zero is no reading: a container that runs has used some.
+std::optional<std::chrono::nanoseconds> cpu_time(const JsonFields& cpu) {
+  const std::optional<std::int64_t> used = cpu.object("cpu_usage").number("total_usage");
+  if (!used || *used <= 0) return std::nullopt;
+  return std::chrono::nanoseconds(*used);
+}
+
 }  // namespace
 
 Result<std::string> read_created(std::string_view text) {
@@ -75,6 +108,9 @@ Result<ContainerFacts> read_container(std::string_view text) {
   out.state.exit_code = as_exit_code(state.number("ExitCode").value_or(0));
   out.state.pid = state.number("Pid").value_or(0);
   out.state.error = state.text("Error");
+  const std::optional<WallTime> started = read_rfc3339(state.text("StartedAt"));
+  // What was never started has the year 1.
+  if (started && started->time_since_epoch().count() > 0) out.state.started_at = started;
   return out;
 }
 
@@ -111,9 +147,13 @@ Result<ContainerUsage> read_usage(std::string_view text) {
   const JsonFields pids = fields.object("pids_stats");
   out.pids = pids.count("current");
   out.pids_limit = limit(pids.count("limit"));
-  const JsonFields throttling = fields.object("cpu_stats").object("throttling_data");
+  const JsonFields cpu = fields.object("cpu_stats");
+  out.cpu_time = cpu_time(cpu);
+  const JsonFields throttling = cpu.object("throttling_data");
   out.cpu_periods = throttling.count("periods").value_or(0);
   out.cpu_throttled_periods = throttling.count("throttled_periods").value_or(0);
+  read_networks(fields, out);
+  read_disk(fields.object("blkio_stats"), out);
   return out;
 }
 

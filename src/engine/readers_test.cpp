@@ -121,6 +121,58 @@ std::int64_t or_minus(const std::optional<std::uint64_t>& value) {
   return value ? static_cast<std::int64_t>(*value) : -1;
 }
 
+struct Traffic {
+  const char* json;
+  std::int64_t cpu, received, sent, read, written;
+};
+
+TEST(ReadUsage, AddsUpWhatWasUsedSinceTheStart) {
+  const Traffic table[] = {
+      {R"({"cpu_stats":{"cpu_usage":{"total_usage":1500}},"networks":{"eth0":{"rx_bytes":10,)"
+       R"("tx_bytes":20},"eth1":{"rx_bytes":1,"tx_bytes":2}},"blkio_stats":)"
+       R"({"io_service_bytes_recursive":[{"op":"Read","value":7},{"op":"Write","value":8},)"
+       R"({"op":"Read","value":3},{"op":"Sync","value":99},{"op":"Total","value":99}]}})",
+       1500, 11, 22, 10, 8},
+      {R"({"blkio_stats":{"io_service_bytes_recursive":[{"op":"read","value":7},)"
+       R"({"op":"write","value":8}]}})",
+       -1, -1, -1, 7, 8},
+      {R"({"blkio_stats":{"io_service_bytes_recursive":[]},"networks":{}})", -1, -1, -1, 0, 0},
+      {R"({"blkio_stats":{"io_service_bytes_recursive":null},"networks":null})", -1, -1, -1, -1,
+       -1},
+      {R"({"cpu_stats":{"cpu_usage":{"total_usage":0}},"networks":{"eth0":{}}})", -1, -1, -1, -1,
+       -1},
+      {R"({"cpu_stats":{"cpu_usage":{"total_usage":-5}},"networks":{"eth0":[1]}})", -1, -1, -1, -1,
+       -1},
+      {R"({"cpu_stats":[],"networks":[],"blkio_stats":{"io_service_bytes_recursive":[1,{}]}})", -1,
+       -1, -1, 0, 0},
+  };
+  for (const Traffic& row : table) {
+    const auto usage = read_usage(row.json);
+    ASSERT_TRUE(usage) << row.json;
+    EXPECT_EQ(usage->cpu_time ? usage->cpu_time->count() : -1, row.cpu) << row.json;
+    EXPECT_EQ(or_minus(usage->network_received_bytes), row.received) << row.json;
+    EXPECT_EQ(or_minus(usage->network_sent_bytes), row.sent) << row.json;
+    EXPECT_EQ(or_minus(usage->disk_read_bytes), row.read) << row.json;
+    EXPECT_EQ(or_minus(usage->disk_written_bytes), row.written) << row.json;
+  }
+}
+
+TEST(ReadContainer, KnowsWhenItWasStarted) {
+  const struct {
+    const char* started;
+    const char* read;
+  } table[] = {{"2026-01-31T08:15:30.123456789Z", "2026-01-31T08:15:30.123Z"},
+               {"0001-01-01T00:00:00Z", nullptr},
+               {"", nullptr}};
+  for (const auto& row : table) {
+    const auto container =
+        read_container(R"({"Id":"c","State":{"StartedAt":")" + std::string(row.started) + "\"}}");
+    ASSERT_TRUE(container);
+    ASSERT_EQ(container->state.started_at.has_value(), row.read != nullptr) << row.started;
+    if (row.read) EXPECT_EQ(to_rfc3339(*container->state.started_at), row.read);
+  }
+}
+
 TEST(ReadUsage, TakesBothKindsOfControlGroups) {
   const Usage table[] = {
       {R"({"pids_stats":{"current":3,"limit":512},"memory_stats":{"usage":5000,"limit":9000,)"

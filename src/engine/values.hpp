@@ -2,6 +2,8 @@
 // them out of JSON. Field names follow the Engine API (docs.docker.com, version 1.41).
 #pragma once
 
+#include "base/time.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -60,6 +62,7 @@ struct ContainerState {
   int exit_code = 0;
   std::int64_t pid = 0;
   std::string error;  // why it did not start
+  std::optional<WallTime> started_at;
 };
 
 struct ContainerFacts {
@@ -88,6 +91,11 @@ struct ContainerSummary {
 struct ContainerUsage {
   std::optional<std::uint64_t> memory_bytes, memory_limit_bytes;
   std::optional<std::uint64_t> pids, pids_limit;
+  std::optional<std::chrono::nanoseconds> cpu_time;  // of all its processes, since start
+  // Bytes since start, of all its interfaces. Empty: it has no network of its own.
+  std::optional<std::uint64_t> network_received_bytes, network_sent_bytes;
+  // Bytes since start, of all its block devices; what the page cache answers is not counted.
+  std::optional<std::uint64_t> disk_read_bytes, disk_written_bytes;
   std::uint64_t cpu_periods = 0;            // since start
   std::uint64_t cpu_throttled_periods = 0;  // of them cut short by the CPU limit
 };

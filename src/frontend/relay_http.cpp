@@ -104,7 +104,7 @@ RelayHttp::RelayHttp(RelayApi& api, Metrics& metrics, HttpOptions options)
     : api_(api), metrics_(metrics), options_(std::move(options)) {}
 
 http::Response RelayHttp::error_response(std::string_view id, const Error& error) {
-  ++metrics_.errors[error.type];
+  metrics_.count_error(error);
   return frontend::error_response(id, error);
 }
 

@@ -32,7 +32,7 @@ RelayWebSocket::RelayWebSocket(RelayApi& api, Metrics& metrics, Logger log,
 std::optional<http::Response> RelayWebSocket::refuse_head(const http::Request& head) {
   const auto principal = http::admit(options_.access, head);
   if (!principal) {
-    ++metrics_.errors[principal.error().type];
+    metrics_.count_error(principal.error());
     return error_response("null", principal.error());
   }
   if (head.path != "/") return no_such_path();

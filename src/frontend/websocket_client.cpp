@@ -47,7 +47,7 @@ WebSocketClient::WebSocketClient(RelayApi& api, Metrics& metrics,
       scope_(executor, ignore_failure),
       outbox_(std::make_shared<Outbox>(executor, options.outbox)) {
   outbox_->when_overflowing([this] {
-    ++metrics_.errors[ErrorType::kSlowClient];
+    metrics_.count_error(fell_behind());
     std::string reason = "slow_client";
     // With several sessions the number could be any one's.
     if (sessions_.size() == 1) {
@@ -94,7 +94,7 @@ void WebSocketClient::reply(std::string text) {
 }
 
 void WebSocketClient::refuse(std::string_view id, const Error& error) {
-  ++metrics_.errors[error.type];
+  metrics_.count_error(error);
   reply(rpc::error(id, error, rpc::Dialect::kRelay));
 }
 

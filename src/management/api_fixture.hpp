@@ -18,7 +18,8 @@ namespace relay::management {
 
 class PoliteAgent final : public Agent {
  public:
-  explicit PoliteAgent(const asio::any_io_executor& executor) : changed_(executor) {}
+  PoliteAgent(const asio::any_io_executor& executor, const std::optional<AgentUsage>& usage)
+      : changed_(executor), usage_(usage) {}
 
   Task<Result<void>> send(std::span<const SharedBytes> messages) override {
     for (const SharedBytes& message : messages) {
@@ -49,6 +50,13 @@ class PoliteAgent final : public Agent {
   void kill() noexcept override {}
   bool leave() noexcept override { return false; }
   Task<std::optional<Error>> diagnose() override { co_return std::nullopt; }
+  Task<std::optional<AgentUsage>> usage() override {
+    while (!usage_ && !ended_) {
+      const bool notified = co_await changed_.wait();
+      if (!notified) co_return std::nullopt;
+    }
+    co_return usage_;
+  }
   std::chrono::steady_clock::time_point launched_at() const override {
     return std::chrono::steady_clock::now();
   }
@@ -59,6 +67,7 @@ class PoliteAgent final : public Agent {
  private:
   Wakeup changed_;
   AgentOutput output_;
+  const std::optional<AgentUsage>& usage_;
   bool ended_ = false;
   std::string directory_ = "/srv/work";
 };
@@ -67,7 +76,7 @@ class PoliteBackend final : public AgentBackend {
  public:
   explicit PoliteBackend(asio::any_io_executor executor) : executor_(std::move(executor)) {}
   Task<Result<std::unique_ptr<Agent>>> launch(LaunchSpec) override {
-    std::unique_ptr<Agent> agent = std::make_unique<PoliteAgent>(executor_);
+    std::unique_ptr<Agent> agent = std::make_unique<PoliteAgent>(executor_, usage);
     co_return agent;
   }
   Task<Result<Reattachment>> reattach(SessionId, OutputPosition) override {
@@ -77,6 +86,8 @@ class PoliteBackend final : public AgentBackend {
   Task<void> shut_down() override { co_return; }
   std::optional<Error> unavailable() const override { return std::nullopt; }
   Isolation isolation() const override { return Isolation::kProcess; }
+
+  std::optional<AgentUsage> usage = AgentUsage{};  // of every agent; empty: none answers
 
  private:
   asio::any_io_executor executor_;

@@ -1,6 +1,7 @@
 #include "management/management_api.hpp"
 
 #include "http/cors.hpp"
+#include "management/overview.hpp"
 #include "management/routes.hpp"
 #include "management/session_file.hpp"
 #include "management/session_import.hpp"
@@ -9,6 +10,7 @@
 #include "protocol/rpc.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <sys/resource.h>
 
@@ -85,6 +87,31 @@ std::string shown(const storage::SessionRecord& record, const Session* session,
   return session_view(record_of(*session), live, form);
 }
 
+metrics::SessionState state_of(const Session& session) {
+  switch (session.state()) {
+    case SessionState::kStarting:
+      return metrics::SessionState::kStarting;
+    case SessionState::kReady:
+      return session.turn_running() ? metrics::SessionState::kTurn : metrics::SessionState::kReady;
+    case SessionState::kClosing:
+    case SessionState::kClosed:
+      break;
+  }
+  return metrics::SessionState::kClosing;
+}
+
+AgentRow row_of(const Session& session, const AgentSurvey& survey) {
+  AgentRow row;
+  row.session = session.id().value();
+  row.agent = session.record().agent;
+  row.isolation = session.record().isolation;
+  row.runs_as = session.agent_description();
+  row.state = state_of(session);
+  row.clients = session.client_count();
+  if (const AgentReading* const reading = survey.of(session.id())) row.reading = *reading;
+  return row;
+}
+
 // RFC 8288.
 std::string next_link(std::size_t limit, const std::string& cursor) {
   return "</api/sessions?limit=" + std::to_string(limit) + "&cursor=" + cursor + ">; rel=\"next\"";
@@ -105,7 +132,8 @@ Error no_such_path(std::string_view path) {
   return make_error(ErrorType::kMethodNotFound,
                     "there is nothing at " + std::string(path.substr(0, 200)))
       .suggest(
-          "use /api/health, /api/ready, /api/config, /api/sessions, /api/sessions/{id}, "
+          "use /api/health, /api/ready, /api/overview, /api/config, /api/sessions, "
+          "/api/sessions/{id}, "
           "/api/sessions/{id}/export, /api/sessions/close, /api/sessions/import or /metrics")
       .suggest("sessions are made and prompted on server.http_port and server.websocket_port");
 }
@@ -125,7 +153,7 @@ Error wrong_method(std::string_view method, std::string_view allowed) {
 }  // namespace
 
 http::Response ManagementApi::refusal(const Error& error) const {
-  ++context_.metrics.errors[error.type];
+  context_.metrics.count_error(error);
   const int status = http_status(error.type);
   http::Response response = answer(
       status, JsonObject().raw("error", rpc::error_object(error, rpc::Dialect::kRelay)).take());
@@ -183,6 +211,8 @@ Task<void> ManagementApi::handle(http::Exchange& exchange) {
     response = health();
   } else if (route.endpoint == Endpoint::kReady) {
     response = co_await ready();
+  } else if (route.endpoint == Endpoint::kOverview) {
+    response = co_await overview(request.query);
   } else if (route.endpoint == Endpoint::kConfig) {
     response = answer(200, context_.config_json);
   } else if (route.endpoint == Endpoint::kMetrics) {
@@ -207,16 +237,19 @@ Task<void> ManagementApi::handle(http::Exchange& exchange) {
 http::Response ManagementApi::health() const {
   HealthFacts facts;
   facts.version = context_.version;
-  facts.uptime = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() -
-                                                                  context_.start);
+  facts.uptime = uptime();
   facts.isolation = context_.isolation;
   facts.agent_command = context_.agent_command;
   facts.sessions = context_.sessions.size();
   return answer(200, health_view(facts));
 }
 
-Task<http::Response> ManagementApi::ready() {
-  const storage::LogStatus log = context_.log.status();
+std::chrono::seconds ManagementApi::uptime() const {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() -
+                                                          context_.start);
+}
+
+Task<ReadinessFacts> ManagementApi::readiness(storage::LogStatus log) {
   ReadinessFacts facts;
   facts.sessions = context_.sessions.size();
   facts.session_limit = context_.sessions.limit();
@@ -232,10 +265,41 @@ Task<http::Response> ManagementApi::ready() {
   facts.open_descriptors = metrics::count_open_fds();
   facts.descriptor_limit = descriptor_limit();
   if (context_.extra_reasons) facts.others = co_await context_.extra_reasons();
+  co_return facts;
+}
+
+Task<http::Response> ManagementApi::ready() {
+  const storage::LogStatus log = context_.log.status();
+  const ReadinessFacts facts = co_await readiness(log);
   const bool is_ready = not_ready_because(facts).empty();
   http::Response response = answer(is_ready ? 200 : 503, readiness_view(facts, log));
   if (!is_ready) response.headers.push_back({"Retry-After", "5"});
   co_return response;
+}
+
+Task<http::Response> ManagementApi::overview(
+    std::vector<std::pair<std::string, std::string>> query) {
+  const auto wanted = read_overview_query(query);
+  if (!wanted) co_return refusal(wanted.error());
+  AgentSurvey::Sessions sessions = context_.sessions.all();
+  std::ranges::sort(sessions, std::greater(), [](const auto& session) {
+    return std::pair(session->record().created_at, session->id());
+  });
+  OverviewFacts facts;
+  facts.all_agents = sessions.size();
+  facts.offset = std::min(wanted->offset, sessions.size());
+  sessions.erase(sessions.begin(), sessions.begin() + static_cast<std::ptrdiff_t>(facts.offset));
+  sessions.resize(std::min(wanted->limit, sessions.size()));
+  co_await survey_.look_at(sessions);
+
+  for (const auto& session : sessions) facts.agents.push_back(row_of(*session, survey_));
+  for (const auto& session : context_.sessions.all()) ++facts.sessions[state_of(*session)];
+  facts.now = wall_now();
+  facts.version = context_.version;
+  facts.uptime = uptime();
+  facts.log = context_.log.status();
+  facts.readiness = co_await readiness(facts.log);
+  co_return answer(200, overview_view(facts, context_.metrics.recent));
 }
 
 Task<http::Response> ManagementApi::list(std::vector<std::pair<std::string, std::string>> query) {

@@ -2,6 +2,8 @@
 //
 //   GET    /api/health                 200 while the process runs
 //   GET    /api/ready                  200, or 503 with the reasons why no session can be made
+//   GET    /api/overview               readiness, agents and what they use, recent events and
+//                                      errors; ?limit=&offset= of the agents
 //   GET    /api/config                 the configuration without secrets
 //   GET    /api/sessions               live and closed, newest first; ?limit=&cursor=
 //   GET    /api/sessions/{id}
@@ -21,6 +23,7 @@
 #include "base/log.hpp"
 #include "http/access.hpp"
 #include "http/server.hpp"
+#include "management/agent_survey.hpp"
 #include "management/readiness.hpp"
 #include "metrics/metrics.hpp"
 #include "session/session_directory.hpp"
@@ -75,7 +78,10 @@ class ManagementApi {
   };
 
   http::Response health() const;
+  Task<ReadinessFacts> readiness(storage::LogStatus log);
+  std::chrono::seconds uptime() const;
   Task<http::Response> ready();
+  Task<http::Response> overview(std::vector<std::pair<std::string, std::string>> query);
   Task<http::Response> list(std::vector<std::pair<std::string, std::string>> query);
   Task<http::Response> show(std::string id);
   Task<http::Response> remove(std::string id, http::Principal principal);
@@ -90,6 +96,7 @@ class ManagementApi {
 
   ManagementContext context_;
   std::set<std::string> importing_;  // ids
+  AgentSurvey survey_;
 };
 
 }  // namespace relay::management

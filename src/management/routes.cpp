@@ -10,15 +10,28 @@ namespace {
 constexpr std::string_view kSessionsPrefix = "/api/sessions/";
 constexpr std::string_view kExportSuffix = "/export";
 
-constexpr std::array<std::pair<std::string_view, Endpoint>, 7> kFixed{{
+constexpr std::array<std::pair<std::string_view, Endpoint>, 8> kFixed{{
     {"/api/health", Endpoint::kHealth},
     {"/api/ready", Endpoint::kReady},
+    {"/api/overview", Endpoint::kOverview},
     {"/api/config", Endpoint::kConfig},
     {"/api/sessions", Endpoint::kSessions},
     {"/api/sessions/import", Endpoint::kImport},
     {"/api/sessions/close", Endpoint::kClose},
     {"/metrics", Endpoint::kMetrics},
 }};
+
+bool read_number(std::string_view text, std::size_t& number) {
+  const char* const end = text.data() + text.size();
+  const auto [stopped, failure] = std::from_chars(text.data(), end, number);
+  return failure == std::errc() && stopped == end;
+}
+
+Error bad_limit(const std::string& limit, std::string next_page) {
+  return make_error(ErrorType::kInvalidParams, "limit must be a number from 1 to 1000")
+      .suggest(std::move(next_page))
+      .with("limit", limit.substr(0, 100));
+}
 
 }  // namespace
 
@@ -90,13 +103,26 @@ Result<ListQuery> read_list_query(const std::vector<std::pair<std::string, std::
       out.as_array = value == "array";
     }
     if (name != "limit") continue;
-    const char* const end = value.data() + value.size();
-    const auto [stopped, failure] = std::from_chars(value.data(), end, out.sessions.limit);
-    if (failure != std::errc() || stopped != end || out.sessions.limit == 0 ||
+    if (!read_number(value, out.sessions.limit) || out.sessions.limit == 0 ||
         out.sessions.limit > kMaxListLimit) {
-      return make_error(ErrorType::kInvalidParams, "limit must be a number from 1 to 1000")
-          .suggest("ask for the next page with the cursor that nextCursor or the header Link gives")
-          .with("limit", value.substr(0, 100));
+      return bad_limit(
+          value, "ask for the next page with the cursor that nextCursor or the header Link gives");
+    }
+  }
+  return out;
+}
+
+Result<OverviewQuery> read_overview_query(
+    const std::vector<std::pair<std::string, std::string>>& query) {
+  OverviewQuery out;
+  for (const auto& [name, value] : query) {
+    if (name == "limit" &&
+        (!read_number(value, out.limit) || out.limit == 0 || out.limit > kMaxListLimit)) {
+      return bad_limit(value, "ask for the next page with offset");
+    }
+    if (name == "offset" && !read_number(value, out.offset)) {
+      return make_error(ErrorType::kInvalidParams, "offset must be a number of agents to leave out")
+          .with("offset", value.substr(0, 100));
     }
   }
   return out;

@@ -16,6 +16,7 @@ enum class Endpoint {
   kUnknown,
   kHealth,
   kReady,
+  kOverview,
   kConfig,
   kMetrics,
   kSessions,
@@ -55,6 +56,16 @@ struct ListQuery {
 // `format`, `limit` (1 to kMaxListLimit, 100 when left out) and `cursor`; other parameters are
 // ignored.
 Result<ListQuery> read_list_query(const std::vector<std::pair<std::string, std::string>>& query);
+
+// Which of the agents an overview shows, the newest first.
+struct OverviewQuery {
+  std::size_t limit = 100;
+  std::size_t offset = 0;
+};
+
+// `limit` (1 to kMaxListLimit) and `offset`; other parameters are ignored.
+Result<OverviewQuery> read_overview_query(
+    const std::vector<std::pair<std::string, std::string>>& query);
 
 // `newId` of an import: whether the session gets an id of its own here; false when left out.
 Result<bool> read_import_query(const std::vector<std::pair<std::string, std::string>>& query);

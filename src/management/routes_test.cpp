@@ -14,6 +14,7 @@ TEST(RouteOf, KnowsEveryPath) {
   const Case cases[] = {
       {"/api/health", Endpoint::kHealth, ""},
       {"/api/ready", Endpoint::kReady, ""},
+      {"/api/overview", Endpoint::kOverview, ""},
       {"/api/config", Endpoint::kConfig, ""},
       {"/api/sessions", Endpoint::kSessions, ""},
       {"/metrics", Endpoint::kMetrics, ""},
@@ -64,6 +65,24 @@ TEST(ReadCloseQuery, WantsToBeToldWhichSessions) {
   }
 }
 
+TEST(ReadOverviewQuery, TakesALimitAndAnOffset) {
+  EXPECT_EQ(read_overview_query({})->limit, 100u);
+  EXPECT_EQ(read_overview_query({})->offset, 0u);
+  const auto wanted = read_overview_query({{"limit", "1000"}, {"offset", "5"}, {"other", "x"}});
+  ASSERT_TRUE(wanted);
+  EXPECT_EQ(wanted->limit, 1000u);
+  EXPECT_EQ(wanted->offset, 5u);
+  const std::pair<std::string, std::string> bad[] = {
+      {"limit", "0"},  {"limit", "1001"}, {"limit", "ten"},
+      {"limit", "1x"}, {"limit", ""},     {"offset", "-1"},
+      {"offset", "x"}, {"offset", ""},    {"offset", "99999999999999999999"}};
+  for (const auto& parameter : bad) {
+    const auto refused = read_overview_query({parameter});
+    ASSERT_FALSE(refused) << parameter.second;
+    EXPECT_EQ(refused.error().type, ErrorType::kInvalidParams);
+  }
+}
+
 TEST(ReadListQuery, TakesALimitAndACursor) {
   const auto plain = read_list_query({});
   ASSERT_TRUE(plain);
@@ -90,8 +109,8 @@ TEST(ReadListQuery, RefusesALimitThatIsNone) {
 
 TEST(Routes, TellWhatIsForOperators) {
   for (const char* path :
-       {"/api/config", "/api/sessions", "/api/sessions/x", "/api/sessions/x/export",
-        "/api/sessions/close", "/api/sessions/import"}) {
+       {"/api/config", "/api/overview", "/api/sessions", "/api/sessions/x",
+        "/api/sessions/x/export", "/api/sessions/close", "/api/sessions/import"}) {
     EXPECT_TRUE(is_for_operators(route_of(path).endpoint)) << path;
   }
   for (const char* path : {"/api/health", "/api/ready", "/metrics", "/nowhere"}) {

@@ -1,6 +1,6 @@
 #include "management/session_file.hpp"
 
-#include "management/wall_time.hpp"
+#include "base/wall_time.hpp"
 #include "protocol/json_scan.hpp"
 #include "protocol/relay_ids.hpp"
 

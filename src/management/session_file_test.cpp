@@ -1,6 +1,6 @@
 #include "management/session_file.hpp"
 
-#include "management/wall_time.hpp"
+#include "base/wall_time.hpp"
 
 #include <gmock/gmock.h>
 

@@ -12,6 +12,7 @@
 #include "base/log.hpp"
 #include "metrics/counts.hpp"
 #include "metrics/labels.hpp"
+#include "metrics/recent_events.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -51,6 +52,7 @@ class Metrics {
   Gauges<Transport, Transport::kAcpWebSocket> clients;
   std::uint64_t slow_clients = 0;
   Counts<ErrorType, kLastErrorType> errors;  // errors sent to clients, by error_type
+  RecentEvents recent;
 
   // Agents.
   Counts<SkipReason, SkipReason::kUnknownId> agent_lines_skipped;
@@ -69,6 +71,12 @@ class Metrics {
   void count_message(Direction direction, std::size_t bytes) {
     ++messages[direction];
     message_bytes[direction] += bytes;
+  }
+
+  // An error that a client is given; see RecentEvents::note_error() for `session`.
+  void count_error(const Error& error, std::string_view session = {}) {
+    ++errors[error.type];
+    recent.note_error(error, session);
   }
 
   // `refresh` runs at the start of every text(); what it captures must outlive the last scrape.

@@ -37,7 +37,7 @@ struct Effects {
   std::int64_t prompt = 0;  // call of the prompt that is among them; 0: none
   std::vector<ToClients> to_clients;
   std::vector<TurnEnd> turns_ended;
-  std::vector<ErrorType> refused;  // errors that the relay itself answered with
+  std::vector<Error> refused;  // what the relay itself answered with
   Skipped skipped;
   std::vector<Error> misunderstood;  // of the agent, while somebody waits for its answer
 

@@ -129,7 +129,7 @@ std::optional<std::chrono::steady_clock::time_point> MessageRouter::turn_started
 
 void MessageRouter::refuse(ClientId to, std::string_view id, const Error& error, Effects& effects,
                            CallMark call) {
-  effects.refused.push_back(error.type);
+  effects.refused.push_back(error);
   const Client* const asker = client(to);
   const auto dialect = asker != nullptr ? asker->traits.dialect : rpc::Dialect::kRelay;
   const SharedBytes bytes(rpc::error(id, error, dialect));

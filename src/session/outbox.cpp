@@ -96,4 +96,8 @@ bool Outbox::above_half() const {
   return bytes_ > limits_.bytes / 2 || items_.size() > limits_.frames / 2;
 }
 
+Error fell_behind() {
+  return make_error(ErrorType::kSlowClient, "the client does not take its messages, closed");
+}
+
 }  // namespace relay

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/async.hpp"
+#include "base/error.hpp"
 #include "protocol/shared_bytes.hpp"
 
 #include <cstddef>
@@ -112,5 +113,8 @@ class Outbox {
   bool poked_ = false;
   std::function<void()> overflowing_;
 };
+
+// What a client that is closed for it is given.
+Error fell_behind();
 
 }  // namespace relay

@@ -4,6 +4,7 @@
 #include "protocol/json_scan.hpp"
 #include "protocol/json_text.hpp"
 #include "protocol/rpc.hpp"
+#include "session/agent_event.hpp"
 #include "session/agent_failure.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -33,13 +34,6 @@ Error reads_nothing(std::size_t waiting, std::size_t limit) {
       .suggest("raise agent.max_inbox_bytes if it is only slow")
       .with("waiting_bytes", static_cast<std::int64_t>(waiting))
       .with("limit", static_cast<std::int64_t>(limit));
-}
-
-metrics::ExitCause exit_cause(const AgentExit& exit, bool asked_to) {
-  if (asked_to) return metrics::ExitCause::kStopped;
-  if (exit.oom_killed) return metrics::ExitCause::kOutOfMemory;
-  if (exit.signal) return metrics::ExitCause::kSignalled;
-  return exit.exit_code == 0 ? metrics::ExitCause::kExited : metrics::ExitCause::kFailed;
 }
 
 }  // namespace
@@ -93,7 +87,11 @@ Task<void> Session::run() {
     effects_.clear();
     for (std::string& line : output->lines) from_agent(std::move(line), effects_);
     if (output->is_incomplete) router_->output_lost();
-    for (const Error& notice : output->notices) announce(acp::kAgentNotice, notice, {}, effects_);
+    for (const Error& notice : output->notices) {
+      announce(acp::kAgentNotice, notice, {}, effects_);
+      const auto event = killed_for_memory(record_, notice);
+      if (event) context_.metrics.recent.note(*event);
+    }
     perform(effects_, output->position);
   }
   if (left_) {
@@ -188,6 +186,9 @@ void Session::perform(Effects& effects, const OutputPosition& output) {
   }
   context_.metrics.agent_lines_skipped[metrics::SkipReason::kUnknownId] +=
       effects.skipped.unknown_id;
+  for (const Error& error : effects.refused) {
+    context_.metrics.count_error(error, record_.id.value());
+  }
   if (someone_overflowed_) drop_overflowed();
   arm_deadline();
   update_idle();
@@ -406,7 +407,10 @@ Task<void> Session::finish(AgentExit exit) {
     close_cause_ = std::string(to_string(close_error_.type)) + ": " +
                    (agent_failure_ ? agent_failure_->explanation : describe_exit(exit));
     // Whoever waits for an answer gets it as one, which is counted there.
-    if (!router_->turn_running()) ++context_.metrics.errors[close_error_.type];
+    if (!router_->turn_running()) {
+      context_.metrics.count_error(close_error_, record_.id.value());
+    }
+    context_.metrics.recent.note(end_of_agent(record_, exit, close_error_));
   }
   state_ = SessionState::kClosed;
   ++context_.metrics.agent_exits[exit_cause(exit, asked_to)];
@@ -428,6 +432,12 @@ Task<void> Session::finish(AgentExit exit) {
   record_.closed_at = wall_now();
   record_.cause = close_cause_;
   context_.log.session_closed(record_.id, close_cause_, *record_.closed_at);
+}
+
+Task<std::optional<AgentUsage>> Session::agent_usage() {
+  const auto self = shared_from_this();
+  if (!agent_) co_return std::nullopt;
+  co_return co_await agent_->usage();
 }
 
 Task<void> Session::wait_closed() {

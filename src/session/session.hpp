@@ -177,6 +177,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   // container.network_mode, for a session in a container; else empty.
   const std::string& network() const { return context_.options.network; }
   std::string agent_description() const { return agent_ ? agent_->description() : std::string(); }
+  // See Agent::usage(); empty also without an agent.
+  Task<std::optional<AgentUsage>> agent_usage();
   // Since when nobody is attached and nothing runs; empty while busy.
   std::optional<std::chrono::steady_clock::time_point> idle_since() const;
   // Why requests to a closed session fail.

@@ -214,6 +214,7 @@ bool Session::agent_is_stuck(ClientId client, const Frame& frame) {
           .with("waiting_bytes", static_cast<std::int64_t>(inbox_bytes_))
           .with("limit", static_cast<std::int64_t>(context_.options.max_inbox_bytes))
           .retryable();
+  context_.metrics.count_error(error, record_.id.value());
   deliver(*one, {SharedBytes(rpc::error(frame.id(), error, one->traits.dialect)), 0,
                  DeliveryKind::kResponse});
   return true;

@@ -1,6 +1,7 @@
 // Starting a session: launch, handshake, and undoing both when something fails.
 #include "protocol/json_text.hpp"
 #include "protocol/splice.hpp"
+#include "session/agent_event.hpp"
 #include "session/agent_failure.hpp"
 #include "session/conversation.hpp"
 #include "session/fork.hpp"
@@ -29,6 +30,9 @@ Task<Result<void>> Session::start(StartRequest request) {
   const auto shaken = co_await shake_hands(request);
   if (!shaken) {
     ++context_.metrics.agent_exits[metrics::ExitCause::kNotStarted];
+    if (state_ == SessionState::kStarting) {
+      context_.metrics.recent.note(start_that_failed(record_, shaken.error()));
+    }
     co_await abandon_start(shaken.error());
     co_return close_error_;
   }

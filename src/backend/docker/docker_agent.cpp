@@ -148,4 +148,29 @@ Task<std::optional<Error>> DockerAgent::diagnose() {
   co_return starved(container->context.options, **usage);
 }
 
+Task<std::optional<AgentUsage>> DockerAgent::usage() {
+  const std::shared_ptr<AttachedContainer> container = container_;
+  engine::EngineClient& engine = container->context.engine;
+  std::optional<AgentUsage> out;
+  const auto facts = co_await engine.inspect(container->id);
+  if (!facts || !*facts) co_return out;
+  out = AgentUsage{};
+  out->state = (*facts)->state.status;
+  out->started_at = (*facts)->state.started_at;
+  if (!(*facts)->state.running) co_return out;
+  const auto counters = co_await engine.usage(container->id);
+  if (!counters || !*counters) co_return out;
+  const engine::ContainerUsage& now = **counters;
+  out->cpu_time = now.cpu_time;
+  out->memory_bytes = now.memory_bytes;
+  out->memory_limit_bytes = now.memory_limit_bytes;
+  out->processes = now.pids;
+  out->process_limit = now.pids_limit;
+  out->network_received_bytes = now.network_received_bytes;
+  out->network_sent_bytes = now.network_sent_bytes;
+  out->disk_read_bytes = now.disk_read_bytes;
+  out->disk_written_bytes = now.disk_written_bytes;
+  co_return out;
+}
+
 }  // namespace relay

@@ -26,6 +26,7 @@ class DockerAgent final : public Agent {
   void kill() noexcept override;
   bool leave() noexcept override;
   Task<std::optional<Error>> diagnose() override;
+  Task<std::optional<AgentUsage>> usage() override;
   std::chrono::steady_clock::time_point launched_at() const override { return launched_at_; }
   std::string stderr_tail() const override { return container_->stderr_text(); }
   const std::string& working_directory() const override { return working_directory_; }

@@ -1,5 +1,6 @@
 #include "backend/process/process_agent.hpp"
 
+#include "backend/process/process_usage.hpp"
 #include "backend/process/write_messages.hpp"
 
 #include <boost/asio/buffer.hpp>
@@ -135,6 +136,13 @@ Task<AgentExit> ProcessAgent::stop(std::chrono::milliseconds grace) {
   AgentExit exit = child->exit.value_or(AgentExit{});
   exit.stderr_tail = child->stderr_text();
   co_return exit;
+}
+
+Task<std::optional<AgentUsage>> ProcessAgent::usage() {
+  std::optional<AgentUsage> usage;
+  if (!child_->is_reaped()) usage = usage_of_processes(child_->pid);
+  if (usage) usage->started_at = started_at_;
+  co_return usage;
 }
 
 }  // namespace relay

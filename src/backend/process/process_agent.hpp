@@ -30,6 +30,7 @@ class ProcessAgent final : public Agent {
   void kill() noexcept override { child_->signal_group(SIGKILL); }
   bool leave() noexcept override { return false; }
   Task<std::optional<Error>> diagnose() override { co_return std::nullopt; }
+  Task<std::optional<AgentUsage>> usage() override;
   std::chrono::steady_clock::time_point launched_at() const override { return launched_at_; }
   std::string stderr_tail() const override { return child_->stderr_text(); }
   const std::string& working_directory() const override { return working_directory_; }
@@ -37,6 +38,7 @@ class ProcessAgent final : public Agent {
 
  private:
   const std::chrono::steady_clock::time_point launched_at_ = std::chrono::steady_clock::now();
+  const WallTime started_at_ = wall_now();
   std::shared_ptr<RunningChild> child_;
   std::string working_directory_;
 };

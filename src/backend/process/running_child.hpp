@@ -52,6 +52,7 @@ class RunningChild {
   void look_for_exit();
   void signal_group(int signal) const;
   void reap();
+  bool is_reaped() const { return reaped_; }  // its pid may be a stranger's
   // Kills the group, reaps, closes everything. Whoever waits on a descriptor is told.
   void abandon();
 

@@ -1,7 +1,7 @@
 #include "cli/replay/transcript.hpp"
 
+#include "base/wall_time.hpp"
 #include "cli/json_access.hpp"
-#include "management/wall_time.hpp"
 
 #include <boost/json/serialize.hpp>
 
@@ -66,7 +66,7 @@ class Normaliser {
  private:
   json::value string(std::string text, std::string_view key) {
     if (is_one_of(key, kIdKeys) || is_uuid(text)) return numbered(text);
-    if (management::read_rfc3339(text)) return "<time>";
+    if (read_rfc3339(text)) return "<time>";
     for (const std::string& session : names_.sessions) {
       if (key.ends_with("essionId") && text == session) return "<session>";
       if (session.size() >= kUnmistakable) replace_all(text, session, "<session>");

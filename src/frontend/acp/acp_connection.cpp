@@ -45,7 +45,7 @@ Task<void> AcpConnection::end() {
 
 std::string AcpConnection::response(std::string_view id, const Result<std::string>& result) {
   if (result) return rpc::result(id, *result);
-  ++metrics_.errors[result.error().type];
+  metrics_.count_error(result.error());
   return rpc::error(id, result.error(), rpc::Dialect::kAcp);
 }
 

@@ -27,7 +27,7 @@ AcpEndpoint::AcpEndpoint(RelayApi& api, Metrics& metrics, AcpOptions options)
     : api_(api), metrics_(metrics), options_(std::move(options)) {}
 
 http::Response AcpEndpoint::refusal(int status, const Error& error, std::string_view id) {
-  ++metrics_.errors[error.type];
+  metrics_.count_error(error);
   http::Response response = json_response(status, rpc::error(id, error, rpc::Dialect::kAcp));
   if (status == 401) response.headers.push_back({"WWW-Authenticate", "Bearer"});
   if (status == 405) response.headers.push_back({"Allow", "GET, POST, DELETE, OPTIONS"});

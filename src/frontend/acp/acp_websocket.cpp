@@ -17,7 +17,7 @@ AcpWebSocket::AcpWebSocket(RelayApi& api, Metrics& metrics, const AcpOptions& op
       outbox_(std::make_shared<Outbox>(executor, options.outbox)),
       connection_(api, metrics, options, *this, std::move(caller), executor) {
   outbox_->when_overflowing([this] {
-    ++metrics_.errors[ErrorType::kSlowClient];
+    metrics_.count_error(fell_behind());
     scope_.spawn("close slow client",
                  [this] { return socket_.close(http::CloseCode::kPolicy, "slow_client"); });
   });
@@ -53,7 +53,7 @@ Task<void> AcpWebSocket::read() {
 Task<bool> AcpWebSocket::take(tl::expected<Frame, FrameError> frame) {
   if (!frame) {
     const Error error = rpc::to_error(frame.error());
-    ++metrics_.errors[error.type];
+    metrics_.count_error(error);
     outbox_->push({SharedBytes(rpc::error(frame.error().id, error, rpc::Dialect::kAcp)), 0,
                    DeliveryKind::kResponse});
     co_return true;

@@ -1,8 +1,8 @@
-#include "management/wall_time.hpp"
+#include "base/wall_time.hpp"
 
 #include <algorithm>
 
-namespace relay::management {
+namespace relay {
 namespace {
 
 // The number that `digits` characters at `at` make; -1: they are no digits.
@@ -47,4 +47,4 @@ std::optional<WallTime> read_rfc3339(std::string_view text) {
          std::chrono::milliseconds(milliseconds);
 }
 
-}  // namespace relay::management
+}  // namespace relay

@@ -1,0 +1,35 @@
+// What a process and those below it use, from /proc.
+#pragma once
+
+#include "backend/agent_usage.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <sys/types.h>
+
+namespace relay {
+
+// Of /proc/PID/stat.
+struct ProcessStat {
+  char state = 'X';
+  std::chrono::nanoseconds cpu_time{0};  // its own and that of children it has waited for
+  std::uint64_t resident_bytes = 0;
+};
+
+// What the numbers of a kernel count in.
+struct KernelUnits {
+  std::int64_t ticks_per_second = 100;
+  std::uint64_t page_bytes = 4096;
+};
+
+// Pure. Empty: it is not what the kernel writes there.
+std::optional<ProcessStat> read_process_stat(std::string_view text, KernelUnits units);
+
+// Of `pid` and its descendants, at most kMaxProcesses of them. Empty: there is no such process.
+// Memory that several of them share counts for each.
+inline constexpr std::size_t kMaxProcesses = 256;
+std::optional<AgentUsage> usage_of_processes(pid_t pid);
+
+}  // namespace relay

@@ -1,0 +1,74 @@
+#include "backend/process/process_usage.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace relay {
+namespace {
+
+using namespace std::chrono_literals;
+
+const KernelUnits kUnits{100, 4096};
+
+std::string stat_with(const std::string& name, const std::string& state,
+                      const std::string& resident = "25") {
+  return "7 (" + name + ") " + state +
+         " 1 7 7 0 -1 4194304 90 80 0 0 10 20 30 40 20 0 1 0 555 9999 " + resident +
+         " 18446744073709551615\n";
+}
+
+TEST(ReadProcessStat, TakesTimesAndMemory) {
+  for (const char* name : {"agent", "a b", "(x) R 1", ")"}) {
+    const auto stat = read_process_stat(stat_with(name, "S"), kUnits);
+    ASSERT_TRUE(stat) << name;
+    EXPECT_EQ(stat->state, 'S');
+    EXPECT_EQ(stat->cpu_time, 1s);
+    EXPECT_EQ(stat->resident_bytes, 25U * 4096);
+  }
+}
+
+TEST(ReadProcessStat, RefusesWhatTheKernelDoesNotWrite) {
+  const std::string good = stat_with("agent", "S");
+  for (const std::string& text :
+       {std::string(), std::string("7 (agent"), std::string("7 (agent)"), good.substr(0, 40),
+        stat_with("agent", "SS"), stat_with("agent", "S", "-1"), stat_with("agent", "S", "x")}) {
+    EXPECT_FALSE(read_process_stat(text, kUnits)) << text;
+  }
+  EXPECT_FALSE(read_process_stat(good, {0, 4096}));
+}
+
+TEST(UsageOfProcesses, IsThatOfThisProcess) {
+  const auto usage = usage_of_processes(::getpid());
+  ASSERT_TRUE(usage);
+  EXPECT_EQ(usage->state, "running");
+  EXPECT_GE(*usage->processes, 1U);
+  EXPECT_GT(*usage->memory_bytes, 100'000U);
+  EXPECT_FALSE(usage->memory_limit_bytes);
+  EXPECT_FALSE(usage->network_sent_bytes);
+}
+
+TEST(UsageOfProcesses, CountsDescendantsAndKnowsWhoHasEnded) {
+  const auto alone = usage_of_processes(::getpid());
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    char byte = 0;
+    ::close(ends[1]);
+    ::_exit(::read(ends[0], &byte, 1) == 0 ? 0 : 1);
+  }
+  EXPECT_EQ(*usage_of_processes(::getpid())->processes, *alone->processes + 1);
+  ::close(ends[1]);  // the child's end of input
+  siginfo_t ended{};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT), 0);
+  EXPECT_EQ(usage_of_processes(child)->state, "exited");
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  EXPECT_FALSE(usage_of_processes(child));
+  ::close(ends[0]);
+}
+
+}  // namespace
+}  // namespace relay
