@@ -1,0 +1,257 @@
+// Sessions for operators: list, show, end, erase, export and import.
+#include "management/answer.hpp"
+#include "management/management_api.hpp"
+#include "management/routes.hpp"
+#include "management/session_file.hpp"
+#include "management/session_import.hpp"
+#include "management/views.hpp"
+#include "protocol/json_text.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace relay::management {
+namespace {
+
+constexpr std::size_t kExportPageMessages = 500;
+constexpr std::size_t kExportPageBytes = 1u << 20;
+
+std::string_view name_of(SessionState state) {
+  switch (state) {
+    case SessionState::kStarting:
+      return "starting";
+    case SessionState::kReady:
+      return "ready";
+    case SessionState::kClosing:
+      return "closing";
+    case SessionState::kClosed:
+      break;
+  }
+  return "closed";
+}
+
+storage::SessionRecord record_of(const Session& session) {
+  storage::SessionRecord record = session.record();
+  record.last_sequence = std::max(record.last_sequence, session.last_sequence());
+  return record;
+}
+
+std::string shown(const storage::SessionRecord& record, const Session* session,
+                  TimeForm form = TimeForm::kRfc3339) {
+  if (session == nullptr || session->state() == SessionState::kClosed) {
+    return session_view(record, std::nullopt, form);
+  }
+  LiveFacts live;
+  live.state = name_of(session->state());
+  live.clients = session->client_count();
+  live.turn_running = session->turn_running();
+  live.runs_as = session->agent_description();
+  return session_view(record_of(*session), live, form);
+}
+
+// RFC 8288.
+std::string next_link(std::size_t limit, const std::string& cursor) {
+  return "</api/sessions?limit=" + std::to_string(limit) + "&cursor=" + cursor + ">; rel=\"next\"";
+}
+
+void close_for_the_operator(Session& session) {
+  session.close(make_error(ErrorType::kSessionClosed, "the operator closed the session")
+                    .suggest("make another with session/new"),
+                "operator");
+}
+
+bool is_idle(const Session& session) {
+  return session.state() == SessionState::kReady && session.client_count() == 0 &&
+         !session.turn_running();
+}
+
+Error being_imported(const std::string& id) {
+  return make_error(ErrorType::kInvalidParams, "the session " + id + " is being imported")
+      .suggest("try again when the import has ended")
+      .retryable();
+}
+
+}  // namespace
+
+Task<http::Response> ManagementApi::list(std::vector<std::pair<std::string, std::string>> query) {
+  const auto wanted = read_list_query(query);
+  if (!wanted) co_return refusal(wanted.error());
+  // What the log does not know (starting sessions, or all of them without a log) heads the list.
+  std::vector<std::shared_ptr<Session>> live;
+  if (wanted->sessions.cursor.empty()) live = context_.sessions.all();
+  const auto page = co_await context_.log.list(wanted->sessions);
+  if (!page) co_return refusal(page.error());
+
+  std::set<SessionId> listed;
+  for (const storage::SessionRecord& record : page->sessions) listed.insert(record.id);
+  const bool log_keeps_nothing = context_.log.instance_id().empty();
+  std::vector<std::string> items;
+  for (const auto& session : live) {
+    const bool unknown = log_keeps_nothing || session->state() == SessionState::kStarting;
+    if (unknown && !listed.contains(session->id())) {
+      items.push_back(shown(record_of(*session), session.get(), wanted->time_form()));
+    }
+  }
+  for (const storage::SessionRecord& record : page->sessions) {
+    const auto session = context_.sessions.find(record.id);
+    items.push_back(shown(record, session.get(), wanted->time_form()));
+  }
+  if (!wanted->as_array) co_return answer(200, page_view(items, page->next_cursor));
+  http::Response response = answer(200, array_view(items));
+  if (page->next_cursor) {
+    response.headers.push_back({"Link", next_link(wanted->sessions.limit, *page->next_cursor)});
+  }
+  co_return response;
+}
+
+Task<Result<ManagementApi::Known>> ManagementApi::find(std::string id) {
+  Known known;
+  known.session = context_.sessions.find(SessionId(id));
+  if (known.session) {
+    known.record = record_of(*known.session);
+    co_return known;
+  }
+  const auto found = co_await context_.log.find(SessionId(id));
+  if (!found) co_return found.error();
+  if (!*found) co_return session_not_found(id);
+  known.record = **found;
+  co_return known;
+}
+
+Task<http::Response> ManagementApi::show(std::string id) {
+  const auto known = co_await find(std::move(id));
+  if (!known) co_return refusal(known.error());
+  co_return answer(200, shown(known->record, known->session.get()));
+}
+
+Task<http::Response> ManagementApi::remove(std::string id, http::Principal principal) {
+  if (importing_.contains(id)) co_return conflict(being_imported(id));
+  const auto known = co_await find(id);
+  if (!known) co_return refusal(known.error());
+  const bool closes = known->session != nullptr;
+  if (closes) {
+    close_for_the_operator(*known->session);
+    co_await known->session->wait_closed();
+  } else {
+    const auto erased = co_await context_.log.erase(SessionId(id));
+    if (!erased) co_return refusal(erased.error());
+    co_await context_.sessions.release(known->record);
+  }
+  const char* const outcome = closes ? "closed" : "erased";
+  context_.logger.info("session removed over the management API",
+                       {{"session", id}, {"outcome", outcome}, {"principal", principal.name}});
+  co_return answer(200, JsonObject().text("id", id).text("outcome", outcome).take());
+}
+
+Task<http::Response> ManagementApi::close(std::vector<std::pair<std::string, std::string>> query,
+                                          http::Principal principal) {
+  const auto only_idle = read_close_query(query);
+  if (!only_idle) co_return refusal(only_idle.error());
+  // Whatever is decided is decided at once; only then is anything waited for.
+  std::vector<std::shared_ptr<Session>> closing = context_.sessions.all();
+  std::erase_if(closing, [&](const auto& session) {
+    return session->state() == SessionState::kClosed || (*only_idle && !is_idle(*session));
+  });
+  for (const auto& session : closing) close_for_the_operator(*session);
+  std::vector<std::string> ids;
+  for (const auto& session : closing) {
+    co_await session->wait_closed();
+    ids.push_back(session->id().value());
+  }
+  context_.logger.info("sessions closed over the management API",
+                       {{"sessions", ids.size()}, {"principal", principal.name}});
+  co_return answer(200, closed_view(ids));
+}
+
+http::Response ManagementApi::conflict(const Error& error) const {
+  http::Response response = refusal(error);
+  response.status = 409;
+  return response;
+}
+
+Task<http::Response> ManagementApi::import(http::Request& request, http::Principal principal) {
+  const auto new_id = read_import_query(request.query);
+  if (!new_id) co_return refusal(new_id.error());
+  ImportOptions options;
+  options.new_id = *new_id;
+  options.max_line_bytes = context_.max_message_bytes + kMaxLineOverhead;
+  // Until the import has ended, nobody else makes or erases a session with its id.
+  std::optional<SessionId> claimed;
+  const auto claim = [this, &claimed](const SessionId& id) {
+    if (context_.sessions.find(id) || !importing_.insert(id.value()).second) return false;
+    claimed = id;
+    return true;
+  };
+  struct Release {
+    std::set<std::string>& ids;
+    const std::optional<SessionId>& claimed;
+    ~Release() {
+      if (claimed) ids.erase(claimed->value());
+    }
+  };
+  const Release release{importing_, claimed};
+  ClaimId claiming = claim;
+  std::string file = std::move(request.body);
+  const auto imported =
+      co_await import_session(context_.log, std::move(file), options, std::move(claiming));
+  if (!imported) {
+    const auto& state = imported.error().state;
+    const bool exists = std::any_of(state.begin(), state.end(),
+                                    [](const auto& known) { return known.first == "exists"; });
+    co_return exists ? conflict(imported.error()) : refusal(imported.error());
+  }
+  context_.logger.info("session imported", {{"session", imported->id.value()},
+                                            {"messages", imported->messages},
+                                            {"principal", principal.name}});
+  co_return answer(200, JsonObject()
+                            .text("id", imported->id.value())
+                            .text("outcome", "imported")
+                            .number("messages", imported->messages)
+                            .number("lastSequence", imported->last_sequence)
+                            .take());
+}
+
+Task<void> ManagementApi::send_log(http::Exchange& exchange, std::string id) {
+  const auto known = co_await find(std::move(id));
+  // The first page is read before the head is sent: its failure can still be told.
+  Result<storage::HistoryPage> page = storage::HistoryPage{};
+  if (known) {
+    page =
+        co_await context_.log.history(known->record.id, 0, kExportPageMessages, kExportPageBytes);
+  }
+  if (!known || !page) {
+    http::Response response = refusal(known ? page.error() : known.error());
+    http::add_cors_headers(exchange.request(), response);
+    const auto sent = co_await exchange.respond(std::move(response));
+    static_cast<void>(sent);
+    co_return;
+  }
+  http::Response head = answer(200, "", "application/x-ndjson");
+  http::add_cors_headers(exchange.request(), head);
+  auto sent = co_await exchange.start_stream(std::move(head));
+  std::string lines = export_head(known->record, known->is_active());
+  // A live session may grow faster than it is read; the export ends where the log was when it
+  // began.
+  const storage::Sequence end = known->record.last_sequence;
+  storage::Sequence after = 0;
+  while (sent) {
+    lines += export_lines(*page, after, end);
+    sent = co_await exchange.write(lines);
+    if (!sent) co_return;
+    if (page->complete || page->messages.empty()) break;
+    after = page->messages.back().sequence;
+    if (after >= end) break;
+    lines.clear();
+    page = co_await context_.log.history(known->record.id, after, kExportPageMessages,
+                                         kExportPageBytes);
+    if (!page) {
+      context_.logger.error("an export was cut off", {{"session", known->record.id.value()},
+                                                      {"reason", page.error().explanation}});
+      co_return;
+    }
+  }
+  if (!sent) co_return;
+  sent = co_await exchange.finish();
+}
+
+}  // namespace relay::management
