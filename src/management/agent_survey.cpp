@@ -17,7 +17,8 @@ struct AgentSurvey::Round {
 
 Task<void> AgentSurvey::look_at(Sessions sessions) {
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
-  const auto deadline = Clock::now() + limits_.all;
+  const auto came = Clock::now();
+  const auto deadline = came + limits_.all;
   const bool is_my_turn = co_await wait_for_turn(deadline);
   if (!is_my_turn) co_return;
   under_way_ = std::make_shared<Event>(executor);
@@ -29,9 +30,9 @@ Task<void> AgentSurvey::look_at(Sessions sessions) {
 
   const auto now = Clock::now();
   meter_.forget_before(now - CpuMeter::kLongest);
-  std::erase_if(readings_, [oldest = now - limits_.fresh](const auto& entry) {
-    return entry.second.at < oldest;
-  });
+  // What was read while this one waited is new to it.
+  const auto oldest = std::min<Clock::time_point>(came, now - limits_.fresh);
+  std::erase_if(readings_, [oldest](const auto& entry) { return entry.second.at < oldest; });
   std::erase_if(sessions, [this](const auto& session) { return of(session->id()) != nullptr; });
   co_await read(sessions, deadline);
 

@@ -18,8 +18,9 @@ namespace relay::management {
 
 class PoliteAgent final : public Agent {
  public:
-  PoliteAgent(const asio::any_io_executor& executor, const std::optional<AgentUsage>& usage)
-      : changed_(executor), usage_(usage) {}
+  PoliteAgent(const asio::any_io_executor& executor, const std::optional<AgentUsage>& usage,
+              int& times_asked)
+      : changed_(executor), usage_(usage), times_asked_(times_asked) {}
 
   Task<Result<void>> send(std::span<const SharedBytes> messages) override {
     for (const SharedBytes& message : messages) {
@@ -51,6 +52,7 @@ class PoliteAgent final : public Agent {
   bool leave() noexcept override { return false; }
   Task<std::optional<Error>> diagnose() override { co_return std::nullopt; }
   Task<std::optional<AgentUsage>> usage() override {
+    ++times_asked_;
     while (!usage_ && !ended_) {
       const bool notified = co_await changed_.wait();
       if (!notified) co_return std::nullopt;
@@ -68,6 +70,7 @@ class PoliteAgent final : public Agent {
   Wakeup changed_;
   AgentOutput output_;
   const std::optional<AgentUsage>& usage_;
+  int& times_asked_;
   bool ended_ = false;
   std::string directory_ = "/srv/work";
 };
@@ -76,7 +79,7 @@ class PoliteBackend final : public AgentBackend {
  public:
   explicit PoliteBackend(asio::any_io_executor executor) : executor_(std::move(executor)) {}
   Task<Result<std::unique_ptr<Agent>>> launch(LaunchSpec) override {
-    std::unique_ptr<Agent> agent = std::make_unique<PoliteAgent>(executor_, usage);
+    std::unique_ptr<Agent> agent = std::make_unique<PoliteAgent>(executor_, usage, times_asked);
     co_return agent;
   }
   Task<Result<Reattachment>> reattach(SessionId, OutputPosition) override {
@@ -88,6 +91,7 @@ class PoliteBackend final : public AgentBackend {
   Isolation isolation() const override { return Isolation::kProcess; }
 
   std::optional<AgentUsage> usage = AgentUsage{};  // of every agent; empty: none answers
+  int times_asked = 0;                             // for it, all agents together
 
  private:
   asio::any_io_executor executor_;
