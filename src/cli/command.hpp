@@ -83,6 +83,13 @@ struct CheckConfigCommand {
   bool json = false;
 };
 
+// Whether this machine can serve with this configuration.
+struct PreflightCommand {
+  std::string config = "config.yaml";
+  bool config_given = false;
+  bool json = false;
+};
+
 struct BackupCommand {
   std::string file;
   std::string config = "config.yaml";
@@ -119,8 +126,9 @@ struct ReplayCommand {
   std::vector<std::string> command;  // of an agent to start; empty: behind the relay
 };
 
-using Command = std::variant<ServeCommand, ConnectCommand, PromptCommand, ListCommand, ShowCommand,
-                             HistoryCommand, CloseCommand, ExportCommand, ImportCommand,
-                             CheckConfigCommand, ReplayCommand, DoctorCommand, BackupCommand>;
+using Command =
+    std::variant<ServeCommand, ConnectCommand, PromptCommand, ListCommand, ShowCommand,
+                 HistoryCommand, CloseCommand, ExportCommand, ImportCommand, CheckConfigCommand,
+                 ReplayCommand, DoctorCommand, BackupCommand, PreflightCommand>;
 
 }  // namespace relay::cli
