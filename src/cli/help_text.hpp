@@ -154,9 +154,9 @@ Exit codes: 0 a client gets in, 1 something is wrong, 2 wrong command line, 3 ca
 inline constexpr const char* kPreflightFooter = R"(
 Looks at what serving needs, before anything serves: configuration, clock, open files, ports, database, Engine,
 memory, disks, workspaces, limits and images, and starts every configured agent once, as a session would, until
-it answers initialize. Run it as the user that the relay will run as. Each check is a line: + good (a tick),
-! works but look at it, x (a cross) does not work, - could not be looked at; what to do stands below. It ends
-within a known time, pulls no image, makes no database, and leaves no container and no file behind.
+it answers initialize. Run it as the user that the relay will run as. Each check is a line: ✓ good, ✗ does not
+work, ! works but is worth a look, - was not looked at; what to do stands below. It ends within a known time,
+pulls no image, makes no database, and leaves no container and no file behind.
 
 Examples:
   acp-relay preflight

@@ -60,6 +60,14 @@ std::string directory_of(const std::string& path) {
   return directory.empty() ? "." : directory.string();
 }
 
+// 0 or an errno, from a file without a name; file systems that know none are asked for permission.
+int making_fails(const std::string& directory) {
+  const UniqueFd file(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (file) return 0;
+  if (errno != EOPNOTSUPP && errno != EISDIR) return errno;
+  return ::access(directory.c_str(), W_OK | X_OK) == 0 ? 0 : errno;
+}
+
 Result<void> check_directory(const std::string& path) {
   const std::string directory = directory_of(path);
   std::error_code failure;
@@ -121,8 +129,8 @@ Result<void> check_usable(const std::string& path) {
     return in_use(path, lock.get());
   }
   const std::string directory = directory_of(path);
-  if (::access(directory.c_str(), W_OK | X_OK) != 0) {
-    return unusable(path, directory + ": " + reason(errno));
+  if (const int failure = making_fails(directory)) {
+    return unusable(path, directory + ": " + reason(failure));
   }
   if (::access(path.c_str(), R_OK | W_OK) != 0 && errno != ENOENT) {
     return unusable(path, reason(errno));

@@ -1,9 +1,9 @@
 #include "cli/preflight/engine_surroundings.hpp"
 
+#include "cli/preflight/machine_facts.hpp"
+
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
@@ -12,8 +12,6 @@
 
 namespace relay::cli::preflight {
 namespace {
-
-namespace fs = std::filesystem;
 
 bool is_usable_socket(const std::string& path) {
   struct stat facts {};
@@ -62,7 +60,7 @@ EngineSurroundings engine_surroundings(const std::string& socket_path) {
   EngineSurroundings around;
   around.socket_path = socket_path;
   around.user = user_name(::geteuid());
-  around.has_systemd = fs::exists("/run/systemd/system");
+  around.has_systemd = has_systemd();
   around.is_installed = is_program("dockerd") || is_program("podman");
   around.install = install_command();
   for (const std::string& path : usual_sockets()) {

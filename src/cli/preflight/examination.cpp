@@ -2,7 +2,6 @@
 
 #include "app/agents.hpp"
 #include "app/settings.hpp"
-#include "backend/docker/workspaces.hpp"
 #include "base/blocking_calls.hpp"
 #include "cli/preflight/agent_trial.hpp"
 #include "cli/preflight/engine_rules.hpp"
@@ -21,15 +20,15 @@
 #include <algorithm>
 #include <chrono>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <vector>
 
 namespace relay::cli::preflight {
 namespace {
 
-constexpr engine::EngineOptions kEngineLimits{std::chrono::seconds(5), std::chrono::seconds(10)};
+constexpr engine::EngineOptions kEngineLimits{std::chrono::seconds(5), std::chrono::seconds(5)};
 
 // One configured agent, with what it inherits.
 struct Configured {
@@ -197,32 +196,28 @@ class Examination {
   Task<void> look_at_workspaces(const Configured& agent) {
     const ContainerOptions options = app::container_options(agent.config, app::workspace_helper());
     const std::string& base = options.workspace_base_dir;
-    if (!seen_bases_.insert(base).second) co_return;
-    const std::function<WorkspaceFacts()> visit = [options] { return workspace_facts(options); };
-    auto facts = co_await look(base, visit);
-    if (!facts) {
-      tell(bad(agent.prefix + "workspaces", facts.error()));
-      co_return;
-    }
+    if (usable_bases_.contains(base)) co_return;
     bases_.emplace_back(base);
-    auto endpoint = engine::engine_address(engine::address_sources(options.docker_host));
-    engine::EngineClient nobody(executor_, endpoint ? *endpoint : http::Endpoint(), kEngineLimits);
-    const Workspaces workspaces(executor_, options, nobody, "", Logger::silent());
-    const auto opened = workspaces.open();
-    if (!opened) facts->failure = opened.error();
-    tell(workspaces_finding(agent.prefix + "workspaces", *facts));
-    if (!opened) co_return;
+    const std::function<WorkspaceFacts()> visit = [options] { return workspace_facts(options); };
+    const auto facts = co_await look(base, visit);
+    usable_bases_[base] = facts && !facts->failure;
+    tell(facts ? workspaces_finding(agent.prefix + "workspaces", *facts)
+               : bad(agent.prefix + "workspaces", facts.error()));
+    if (!usable_bases_[base]) co_return;
     co_await look_at_disk(agent.prefix + "disk.workspaces", base, "what agents write",
                           "container.workspace_base_dir");
   }
 
   Task<void> look_at_agent(const Configured& agent) {
     const std::string name = agent.prefix + "agent";
-    if (agent.config.container.enabled && engine_) {
+    const config::ContainerConfig& container = agent.config.container;
+    if (container.enabled && engine_) {
       const bool is_there = co_await look_at_image(agent);
       if (!is_there) co_return tell(without(name, "its image"));
-    } else if (agent.config.container.enabled && !falls_back(agent)) {
-      tell(without(agent.prefix + "image", "the Engine"));
+      if (!usable_bases_[container.workspace_base_dir]) {
+        co_return tell(without(name, "the directory of workspaces"));
+      }
+    } else if (container.enabled && !falls_back(agent)) {
       co_return tell(without(name, "the Engine"));
     }
     const auto limit = std::chrono::ceil<std::chrono::seconds>(trial_limit(config_, agent.name));
@@ -254,7 +249,7 @@ class Examination {
   std::unique_ptr<engine::EngineClient> engine_;  // one that can be used
   std::optional<engine::EngineInfo> info_;
   bool is_local_ = false;
-  std::set<std::string> seen_bases_;
+  std::map<std::string, bool> usable_bases_;
   std::list<WorkspaceBase> bases_;  // as long as agents are tried
 };
 

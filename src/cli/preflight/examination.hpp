@@ -1,8 +1,8 @@
 // The preflight: looks at everything that serving with this configuration needs, one check after
 // another, and tells each finding when it is known.
 //
-// Every check has a limit in time of its own: five seconds for a path, ten for a call of the
-// Engine, trial_limit() for an agent. Leaves nothing behind, also when it is cancelled.
+// Every check has a limit in time of its own: five seconds for a path and for a call of the Engine,
+// trial_limit() for an agent. Leaves nothing behind, also when it is cancelled.
 #pragma once
 
 #include "base/async.hpp"

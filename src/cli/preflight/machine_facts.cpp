@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/timex.h>
+#include <unistd.h>
 
 namespace relay::cli::preflight {
 namespace {
@@ -20,8 +21,10 @@ WallTime written_at(const char* path) {
 
 }  // namespace
 
+bool has_systemd() { return ::access("/run/systemd/system", F_OK) == 0; }
+
 ClockFacts clock_facts() {
-  ClockFacts facts{wall_now(), written_at("/proc/self/exe"), std::nullopt};
+  ClockFacts facts{wall_now(), written_at("/proc/self/exe"), std::nullopt, has_systemd()};
   timex clock{};  // modes 0: only reads
   if (::adjtimex(&clock) >= 0) facts.synchronised = (clock.status & STA_UNSYNC) == 0;
   return facts;

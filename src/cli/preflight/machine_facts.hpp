@@ -10,6 +10,9 @@
 
 namespace relay::cli::preflight {
 
+// Whether services are systemd's.
+bool has_systemd();
+
 ClockFacts clock_facts();
 
 // RLIMIT_NOFILE, the hard one.

@@ -30,22 +30,21 @@ std::string memory_text(const MemoryFacts& facts) {
 
 Finding clock_finding(const ClockFacts& facts) {
   const std::string now = to_rfc3339(facts.now);
+  const std::string keep = facts.has_systemd ? "sudo timedatectl set-ntp true, or run chronyd"
+                                             : "run chronyd, or another NTP client";
+  Finding finding{"clock", Verdict::kGood, now};
   if (facts.now + kClockSlack < facts.program) {
-    return {"clock",
-            Verdict::kBad,
-            now + ", which is before this program was made (" + to_rfc3339(facts.program) + ")",
-            {},
-            {"set it: sudo timedatectl set-ntp true, or sudo date -s 'YYYY-MM-DD hh:mm:ss'"}};
+    finding.verdict = Verdict::kBad;
+    finding.told += ", which is before this program was made (" + to_rfc3339(facts.program) + ")";
+    finding.remedies = {"set it: sudo date -u -s 'YYYY-MM-DD hh:mm:ss'", keep};
+  } else if (facts.synchronised == false) {
+    finding.verdict = Verdict::kWarning;
+    finding.told += ", and nothing keeps it right (the kernel: not synchronised)";
+    finding.remedies = {keep + "; the host of a virtual machine may do it unseen"};
+  } else if (facts.synchronised) {
+    finding.told += ", synchronised";
   }
-  if (facts.synchronised == false) {
-    return {"clock",
-            Verdict::kWarning,
-            now + ", and nothing keeps it right (the kernel: not synchronised)",
-            {},
-            {"sudo timedatectl set-ntp true, or install chrony; in a virtual machine its host may "
-             "do it unseen"}};
-  }
-  return {"clock", Verdict::kGood, now + (facts.synchronised ? ", synchronised" : "")};
+  return finding;
 }
 
 Finding open_files_finding(const OpenFilesFacts& facts) {

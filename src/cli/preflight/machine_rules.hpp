@@ -15,6 +15,7 @@ struct ClockFacts {
   WallTime now;
   WallTime program;                  // when the program's file was written
   std::optional<bool> synchronised;  // as the kernel says; empty: it does not say
+  bool has_systemd = false;
 };
 Finding clock_finding(const ClockFacts& facts);
 

@@ -1,5 +1,6 @@
 #include "cli/preflight/workspace_base.hpp"
 
+#include "backend/docker/workspaces.hpp"
 #include "cli/preflight/engine_surroundings.hpp"
 
 #include <filesystem>
@@ -45,6 +46,8 @@ WorkspaceFacts workspace_facts(const ContainerOptions& options) {
   struct stat found {};
   facts.existed = ::stat(facts.path.c_str(), &found) == 0;
   if (facts.existed) facts.owner = user_name(found.st_uid);
+  const auto opened = open_workspaces(options);
+  if (!opened) facts.failure = opened.error();
   return facts;
 }
 

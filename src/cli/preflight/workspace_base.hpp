@@ -22,7 +22,7 @@ class WorkspaceBase {
   std::vector<std::string> missing_;  // from the innermost
 };
 
-// May make the directory. May block: not for the loop. `failure` is left to the caller.
+// Makes the directory, as a relay would. May block: not for the loop.
 WorkspaceFacts workspace_facts(const ContainerOptions& options);
 
 }  // namespace relay::cli::preflight
