@@ -30,8 +30,18 @@ std::string last_words(const Error& error) {
   return {};
 }
 
+// What helps a client of a relay that runs is no help here.
+bool is_for_clients(const std::string& action) {
+  return action.find("session/new") != std::string::npos ||
+         action.find("the relay's log") != std::string::npos;
+}
+
 Finding failed(std::string name, const AgentTrial& trial) {
   Finding finding = bad(std::move(name), trial.answer.error());
+  std::erase_if(finding.remedies, is_for_clients);
+  if (finding.remedies.empty()) {
+    finding.remedies.emplace_back("run the agent by hand and send it an initialize request");
+  }
   const std::string words = last_words(trial.answer.error());
   if (!words.empty()) finding.told += "; its last words on stderr: " + words;
   return finding;

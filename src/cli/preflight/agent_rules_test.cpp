@@ -7,6 +7,7 @@ namespace relay::cli::preflight {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 AgentTrial answered(std::string answer) {
@@ -28,7 +29,8 @@ TEST(PreflightAgent, SaysWhoAnswersAndHowFast) {
 }
 
 TEST(PreflightAgent, OfAnotherVersionIsAWarning) {
-  for (const char* answer : {R"({"protocolVersion":2})", "{}", "null", R"({"protocolVersion":"1"})"}) {
+  for (const char* answer :
+       {R"({"protocolVersion":2})", "{}", "null", R"({"protocolVersion":"1"})"}) {
     const Finding other = agent_finding("agent", answered(answer));
     EXPECT_EQ(other.verdict, Verdict::kWarning) << answer;
     EXPECT_THAT(other.remedies, Contains(HasSubstr("version 1 of ACP"))) << answer;
@@ -41,20 +43,23 @@ TEST(PreflightAgent, AsAProcessInPlaceOfAContainerIsAWarning) {
   trial.no_containers_because = "no Engine";
   const Finding process = agent_finding("agent", trial);
   EXPECT_EQ(process.verdict, Verdict::kWarning);
-  EXPECT_THAT(process.told, HasSubstr("NO CONTAINERS although container.enabled is true: no Engine"));
+  EXPECT_THAT(process.told,
+              HasSubstr("NO CONTAINERS although container.enabled is true: no Engine"));
 }
 
 TEST(PreflightAgent, ThatFailsHasItsLastWords) {
   AgentTrial trial = answered("");
   trial.answer = make_error(ErrorType::kAgentStartFailed, "it ended")
+                     .suggest("read details and the relay's log")
                      .suggest("agent.env")
                      .with("stderr", "first\nno key\n\n");
   const Finding failed = agent_finding("agent", trial);
   EXPECT_EQ(failed.verdict, Verdict::kBad);
   EXPECT_EQ(failed.told, "it ended; its last words on stderr: no key");
-  EXPECT_THAT(failed.remedies, Contains("agent.env"));
+  EXPECT_THAT(failed.remedies, ElementsAre("agent.env"));
   trial.answer = make_error(ErrorType::kAgentStartFailed, "it ended").with("stderr", "\n");
   EXPECT_EQ(agent_finding("agent", trial).told, "it ended");
+  EXPECT_THAT(agent_finding("agent", trial).remedies, Contains(HasSubstr("by hand")));
 }
 
 }  // namespace

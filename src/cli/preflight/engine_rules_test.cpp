@@ -44,8 +44,9 @@ TEST(PreflightEngineMissing, HasTheRemedyOfTheMachine) {
   missing.has_systemd = false;
   EXPECT_EQ(remedies(missing).front(), "sudo dockerd &");
   missing.other_sockets = {"/run/user/7/docker.sock"};
-  EXPECT_THAT(remedies(missing).front(),
-              HasSubstr("container.docker_host (or DOCKER_HOST) to unix:///run/user/7/docker.sock"));
+  EXPECT_THAT(
+      remedies(missing).front(),
+      HasSubstr("container.docker_host (or DOCKER_HOST) to unix:///run/user/7/docker.sock"));
 }
 
 TEST(PreflightEngineMissing, SaysHowToBePermitted) {

@@ -19,8 +19,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <list>
-#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -68,9 +66,7 @@ class Examination {
         agents_, [](const Configured& agent) { return agent.config.container.enabled; });
     if (needs_engine) co_await look_at_engine();
     look_at_memory();
-    for (const Configured& agent : agents_) {
-      if (agent.config.container.enabled) co_await look_at_workspaces(agent);
-    }
+    if (needs_engine) co_await look_at_workspaces();
     for (const Configured& agent : agents_) co_await look_at_agent(agent);
   }
 
@@ -192,19 +188,17 @@ class Examination {
     }
   }
 
-  // Each directory once.
-  Task<void> look_at_workspaces(const Configured& agent) {
-    const ContainerOptions options = app::container_options(agent.config, app::workspace_helper());
+  // One for all agents.
+  Task<void> look_at_workspaces() {
+    const ContainerOptions options = app::container_options(config_, app::workspace_helper());
     const std::string& base = options.workspace_base_dir;
-    if (usable_bases_.contains(base)) co_return;
-    bases_.emplace_back(base);
+    base_.emplace(base);
     const std::function<WorkspaceFacts()> visit = [options] { return workspace_facts(options); };
     const auto facts = co_await look(base, visit);
-    usable_bases_[base] = facts && !facts->failure;
-    tell(facts ? workspaces_finding(agent.prefix + "workspaces", *facts)
-               : bad(agent.prefix + "workspaces", facts.error()));
-    if (!usable_bases_[base]) co_return;
-    co_await look_at_disk(agent.prefix + "disk.workspaces", base, "what agents write",
+    has_workspaces_ = facts && !facts->failure;
+    tell(facts ? workspaces_finding(*facts) : bad("workspaces", facts.error()));
+    if (!has_workspaces_) co_return;
+    co_await look_at_disk("disk.workspaces", base, "what agents write",
                           "container.workspace_base_dir");
   }
 
@@ -214,7 +208,7 @@ class Examination {
     if (container.enabled && engine_) {
       const bool is_there = co_await look_at_image(agent);
       if (!is_there) co_return tell(without(name, "its image"));
-      if (!usable_bases_[container.workspace_base_dir]) {
+      if (!has_workspaces_) {
         co_return tell(without(name, "the directory of workspaces"));
       }
     } else if (container.enabled && !falls_back(agent)) {
@@ -249,8 +243,8 @@ class Examination {
   std::unique_ptr<engine::EngineClient> engine_;  // one that can be used
   std::optional<engine::EngineInfo> info_;
   bool is_local_ = false;
-  std::map<std::string, bool> usable_bases_;
-  std::list<WorkspaceBase> bases_;  // as long as agents are tried
+  bool has_workspaces_ = false;
+  std::optional<WorkspaceBase> base_;  // as long as agents are tried
 };
 
 }  // namespace

@@ -17,8 +17,9 @@ TEST(PreflightFinding, IsALineAndItsRemedies) {
 }
 
 TEST(PreflightFinding, IsAnObjectWithStableNames) {
-  EXPECT_EQ(boost::json::serialize(to_json({"a", Verdict::kBad, "t", {"c"}, {"r"}})),
-            R"({"name":"a","status":"failed","found":"t","possible_causes":["c"],"remedies":["r"]})");
+  EXPECT_EQ(
+      boost::json::serialize(to_json({"a", Verdict::kBad, "t", {"c"}, {"r"}})),
+      R"({"name":"a","status":"failed","found":"t","possible_causes":["c"],"remedies":["r"]})");
   EXPECT_EQ(to_json({"a", Verdict::kGood, ""}).at("status"), "ok");
   EXPECT_EQ(to_json({"a", Verdict::kWarning, ""}).at("status"), "warning");
   EXPECT_EQ(to_json({"a", Verdict::kSkipped, ""}).at("status"), "skipped");

@@ -45,7 +45,7 @@ std::vector<PortFacts> port_facts(const asio::any_io_executor& executor,
     if (server) {
       listening.push_back(std::move(*server));
     } else {
-      facts.failure = server.error();
+      facts.failure = app::cannot_listen(config, server.error());
     }
     ports.push_back(std::move(facts));
   }

@@ -36,8 +36,8 @@ TEST(PreflightClock, IsLaterThanTheProgramAndKept) {
                  "before this program was made", "date -u -s");
   expect_finding(clock_finding({kMade, kMade, false, true}), Verdict::kWarning, "not synchronised",
                  "timedatectl");
-  expect_finding(clock_finding({kMade, kMade, false, false}), Verdict::kWarning,
-                 "not synchronised", "chronyd");
+  expect_finding(clock_finding({kMade, kMade, false, false}), Verdict::kWarning, "not synchronised",
+                 "chronyd");
 }
 
 TEST(PreflightOpenFiles, AreEnoughForSessionsAndForConnections) {

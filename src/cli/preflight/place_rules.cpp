@@ -61,9 +61,10 @@ Finding database_finding(const DatabaseFacts& facts, pid_t relay) {
           facts.path + (facts.exists ? ", can be written" : ", can be made")};
 }
 
-Finding workspaces_finding(std::string name, const WorkspaceFacts& facts) {
+Finding workspaces_finding(const WorkspaceFacts& facts) {
+  constexpr const char* kName = "workspaces";
   if (facts.failure) {
-    Finding finding = bad(std::move(name), *facts.failure);
+    Finding finding = bad(kName, *facts.failure);
     finding.remedies.insert(
         finding.remedies.begin(),
         facts.existed && !facts.owner.empty() && facts.owner != facts.user
@@ -76,7 +77,7 @@ Finding workspaces_finding(std::string name, const WorkspaceFacts& facts) {
                                ? fmt::format("{}, of {}, can be written", facts.path, facts.owner)
                                : fmt::format("{} is not there yet and can be made", facts.path);
   if (facts.selinux_enforces && !facts.has_selinux_label) {
-    return {std::move(name),
+    return {kName,
             Verdict::kWarning,
             told + "; SELinux enforces, and keeps containers from directories without their label",
             {},
@@ -84,7 +85,7 @@ Finding workspaces_finding(std::string name, const WorkspaceFacts& facts) {
              "ausearch -m avc -ts recent, when an agent "
              "may not write its workspace"}};
   }
-  return {std::move(name), Verdict::kGood, told};
+  return {kName, Verdict::kGood, told};
 }
 
 }  // namespace relay::cli::preflight

@@ -51,6 +51,6 @@ struct WorkspaceFacts {
   bool selinux_enforces = false;
   bool has_selinux_label = false;  // container.selinux_label
 };
-Finding workspaces_finding(std::string name, const WorkspaceFacts& facts);
+Finding workspaces_finding(const WorkspaceFacts& facts);
 
 }  // namespace relay::cli::preflight

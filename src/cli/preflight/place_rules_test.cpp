@@ -42,7 +42,8 @@ TEST(PreflightPort, IsFreeOrNamesWhoHasIt) {
   const Finding taken = port_finding(port({{7, "nginx"}}), 0);
   EXPECT_EQ(taken.verdict, Verdict::kBad);
   EXPECT_EQ(taken.told, "127.0.0.1:8080 is taken by nginx (process 7)");
-  EXPECT_THAT(taken.remedies, ElementsAre("stop process 7, or set server.http_port to another port"));
+  EXPECT_THAT(taken.remedies,
+              ElementsAre("stop process 7, or set server.http_port to another port"));
   EXPECT_EQ(port_finding(port({{7, "acp-relay"}}), 7).verdict, Verdict::kWarning);
 
   PortFacts unknown = port(std::nullopt);
@@ -81,25 +82,24 @@ TEST(PreflightDatabase, CanBeWrittenOrIsTheRunningRelays) {
 
 TEST(PreflightWorkspaces, CanBeMadeByThisUser) {
   WorkspaceFacts facts{"/w", std::nullopt, false, "", "ada", false, false};
-  EXPECT_THAT(workspaces_finding("workspaces", facts).told, HasSubstr("can be made"));
+  EXPECT_THAT(workspaces_finding(facts).told, HasSubstr("can be made"));
   facts.existed = true;
   facts.owner = "root";
-  EXPECT_EQ(workspaces_finding("workspaces", facts).told, "/w, of root, can be written");
+  EXPECT_EQ(workspaces_finding(facts).told, "/w, of root, can be written");
   facts.failure = failure();
-  EXPECT_THAT(workspaces_finding("workspaces", facts).remedies,
+  EXPECT_THAT(workspaces_finding(facts).remedies,
               ElementsAre("sudo chown ada /w, which belongs to root", "a remedy"));
   facts.existed = false;
-  EXPECT_THAT(workspaces_finding("workspaces", facts).remedies,
-              Contains("sudo install -d -o ada -m 711 /w"));
+  EXPECT_THAT(workspaces_finding(facts).remedies, Contains("sudo install -d -o ada -m 711 /w"));
 }
 
 TEST(PreflightWorkspaces, HaveALabelWhereSelinuxEnforces) {
   WorkspaceFacts facts{"/w", std::nullopt, true, "ada", "ada", true, false};
-  const Finding unlabelled = workspaces_finding("workspaces", facts);
+  const Finding unlabelled = workspaces_finding(facts);
   EXPECT_EQ(unlabelled.verdict, Verdict::kWarning);
   EXPECT_THAT(unlabelled.remedies, Contains("set container.selinux_label: private"));
   facts.has_selinux_label = true;
-  EXPECT_EQ(workspaces_finding("workspaces", facts).verdict, Verdict::kGood);
+  EXPECT_EQ(workspaces_finding(facts).verdict, Verdict::kGood);
 }
 
 }  // namespace
