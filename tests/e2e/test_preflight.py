@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from harness import containers
 from harness.containers import SHELL, ContainerRelay, tools_files
 from harness.deadline import SCALE, wait_until
+from harness.private_engine import running
 from harness.relay import BINARY, ROOT, run_cli, scripted
 
 ALWAYS = ["configuration", "clock", "open_files", "port.http", "port.websocket", "port.management", "database"]
@@ -331,19 +333,44 @@ def test_a_user_without_rights(unprivileged, engine):
 @pytest.mark.parametrize("number, when", [(signal.SIGINT, "first"), (signal.SIGINT, "agent"),
                                           (signal.SIGTERM, "agent"), (signal.SIGHUP, "agent")])
 def test_an_interruption_leaves_nothing(make, engine, own_image, number, when):
-    relay = make({"image": own_image, "command": ["/bin/sleep", "600"], "startup_timeout": "60s"})
-    running = subprocess.Popen([str(BINARY), "preflight", "--config", str(relay.config_file)], env=relay.env,
+    relay = make({"image": own_image, "command": ["/bin/sleep", "600"], "startup_timeout": "60s"},
+                 {"agents": {"next": {"isolation": "container"}}})
+    process = subprocess.Popen([str(BINARY), "preflight", "--config", str(relay.config_file)], env=relay.env,
                                cwd=relay.directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if when == "first":  # while the image is looked at, or the container is made
         wait_until(lambda: containers_of(engine, own_image), "a container is made")
     else:
         wait_until(lambda: engine.mounting(relay.base, running_only=True), "the agent runs")
-    running.send_signal(number)
-    out, err = running.communicate(timeout=30 * SCALE)
-    assert running.returncode == 5, out + err
-    assert err == "acp-relay: interrupted; what was started is gone\n"
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30 * SCALE)
+    assert process.returncode == 5, out + err
+    assert err == "acp-relay: interrupted\n"
+    assert "agent:" not in out
     assert containers_of(engine, own_image) == []
     assert not relay.base.exists() and not relay.database.exists()
+
+
+@pytest.fixture
+def private_engine():
+    yield from running()
+
+
+def test_what_a_frozen_engine_keeps_is_named(make_relay, private_engine):
+    relay = make_relay({"container": {"command": ["/bin/sleep", "600"], "startup_timeout": "60s"}}, start=False,
+                       kind=ContainerRelay, engine=private_engine, image=containers.import_tools(private_engine))
+    process = subprocess.Popen([str(BINARY), "preflight", "--config", str(relay.config_file)], env=relay.env,
+                                   cwd=relay.directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: private_engine.mounting(relay.base, running_only=True), "the agent runs")
+    with private_engine.frozen():
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60 * SCALE)
+    assert process.returncode == 5, out + err
+    label = out.split("--filter label=")[1].split(",")[0]
+    assert "its container may be left" in out
+    for left in private_engine.containers(label):
+        private_engine.remove(left["Id"])
+    relay.wait_for_containers(0)
+    shutil.rmtree(relay.base)
 
 
 def test_progress_is_for_terminals(make_relay):

@@ -44,6 +44,11 @@ Finding failed(std::string name, const AgentTrial& trial) {
   }
   const std::string words = last_words(trial.answer.error());
   if (!words.empty()) finding.told += "; its last words on stderr: " + words;
+  if (!trial.left_by.empty()) {
+    finding.told += "; its container may be left";
+    finding.remedies.push_back("docker ps -a --filter label=" + trial.left_by +
+                               ", and docker rm -f what it lists");
+  }
   return finding;
 }
 

@@ -16,6 +16,8 @@ struct AgentTrial {
   std::string program;                // image or command line
   std::string no_containers_because;  // set when processes stand in for containers
   std::chrono::milliseconds took{0};  // from nothing to the answer
+  bool was_interrupted = false;       // nobody waits for it any more
+  std::string left_by;                // label of what could not be removed; empty: nothing is left
 };
 
 Finding agent_finding(std::string name, const AgentTrial& trial);

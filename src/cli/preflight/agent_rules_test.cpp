@@ -60,6 +60,9 @@ TEST(PreflightAgent, ThatFailsHasItsLastWords) {
   trial.answer = make_error(ErrorType::kAgentStartFailed, "it ended").with("stderr", "\n");
   EXPECT_EQ(agent_finding("agent", trial).told, "it ended");
   EXPECT_THAT(agent_finding("agent", trial).remedies, Contains(HasSubstr("by hand")));
+  trial.left_by = "acp.relay.instance=7";
+  EXPECT_THAT(agent_finding("agent", trial).remedies,
+              Contains(HasSubstr("--filter label=acp.relay.instance=7")));
 }
 
 }  // namespace

@@ -3,7 +3,9 @@
 #include "app/agents.hpp"
 #include "app/settings.hpp"
 #include "app/startup_lines.hpp"
+#include "backend/docker/container_spec.hpp"
 #include "backend/docker/docker_host.hpp"
+#include "backend/docker/workspaces.hpp"
 #include "base/random_id.hpp"
 #include "metrics/metrics.hpp"
 #include "session/conversation.hpp"
@@ -13,6 +15,8 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
+#include <optional>
+#include <variant>
 
 namespace relay::cli::preflight {
 namespace {
@@ -67,7 +71,7 @@ class Trial {
     if (command_.empty()) command_ = "the built-in demo agent";
     result_.isolation = is_contained_ ? Isolation::kContainer : Isolation::kProcess;
     result_.answer = make_error(ErrorType::kAgentConnectionTimeout,
-                                "starting the agent took too long, and was given up")
+                                "the agent did not come up in time, and was given up")
                          .because("the Docker Engine, or the machine, is busy")
                          .suggest("try again; docker info shows whether the Engine answers");
   }
@@ -110,14 +114,24 @@ class Trial {
  private:
   // What was cut off in the middle is found as a relay finds what its earlier run left.
   Task<void> sweep() {
+    result_.left_by = std::string(kInstanceLabel) + "=" + instance_;
+    auto removing = remove_leftovers();
+    auto clock = sleep_for(kClearingTakes);
+    const auto first = co_await (std::move(removing) || std::move(clock));
+    const bool is_clear = first.index() == 0 && std::get<0>(first).has_value();
+    if (is_clear) result_.left_by.clear();
+    if (host_) co_await host_->shut_down();
+  }
+
+  Task<Result<void>> remove_leftovers() {
     container_.auto_remove = true;
     auto host = co_await DockerHost::open(executor_, container_, instance_, Logger::silent());
-    if (!host) co_return;
-    Workspaces workspaces(executor_, container_, (*host)->engine, instance_, Logger::silent());
+    if (!host) co_return host.error();
+    host_ = std::move(*host);
+    workspaces_.emplace(executor_, container_, host_->engine, instance_, Logger::silent());
     const KeepOfSession keep = [](SessionId) -> Task<Keep> { co_return Keep::kNothing; };
-    [[maybe_unused]] const auto removed =
-        co_await (*host)->remove_leftovers(container_, workspaces, keep);
-    co_await (*host)->shut_down();
+    auto removed = co_await host_->remove_leftovers(container_, *workspaces_, keep);
+    co_return removed;
   }
 
   asio::any_io_executor executor_;
@@ -133,6 +147,8 @@ class Trial {
   RequestIds ids_;
   Event nobody_aborts_;
   app::Agents agents_;
+  std::unique_ptr<DockerHost> host_;  // for what is left
+  std::optional<Workspaces> workspaces_;
   AgentTrial result_;
 };
 
@@ -159,7 +175,9 @@ Task<AgentTrial> try_agent(asio::any_io_executor executor, config::Config config
   auto ended = scope.join();
   auto clock = sleep_for(limit);
   co_await (std::move(ended) || std::move(clock));
+  const auto state = co_await asio::this_coro::cancellation_state;
   AgentTrial result = co_await trial.end();
+  result.was_interrupted = state.cancelled() != asio::cancellation_type::none;
   co_await asio::this_coro::throw_if_cancelled(throws);
   co_return result;
 }

@@ -1,8 +1,8 @@
 // Starts a configured agent exactly as a session would, has it answer `initialize`, and ends it.
 //
 // Nothing of it is left: no process, no container, no directory; also when the caller is cancelled,
-// which waits until all that is gone. No image is pulled. Ends within trial_limit() and the
-// moments that clearing up takes.
+// which waits until all that is gone, and finds it said in the result. No image is pulled. Ends
+// within trial_limit() and the moments that clearing up takes.
 #pragma once
 
 #include "base/async.hpp"

@@ -130,7 +130,8 @@ class Examination {
   Task<void> look_at_engine() {
     audience_.progress("asking the Docker Engine");
     auto endpoint = engine::engine_address(engine::address_sources(config_.container.docker_host));
-    if (!endpoint) co_return co_await engine_is_missing(endpoint.error(), {});
+    const std::string nowhere;
+    if (!endpoint) co_return co_await engine_is_missing(endpoint.error(), nowhere);
     is_local_ = !endpoint->socket_path.empty();
     const std::string socket = endpoint->socket_path;
     auto client =
@@ -219,7 +220,8 @@ class Examination {
                                    agent.name.empty() ? "the agent" : "the agent " + agent.name,
                                    limit.count()));
     const AgentTrial trial = co_await try_agent(executor_, config_, agent.name, redactor_);
-    tell(agent_finding(name, trial));
+    if (!trial.was_interrupted || !trial.left_by.empty()) tell(agent_finding(name, trial));
+    if (trial.was_interrupted) throw_cancelled();
   }
 
   bool falls_back(const Configured& agent) const {

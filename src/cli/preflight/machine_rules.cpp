@@ -10,8 +10,8 @@ namespace {
 // Files that were written in another time zone, or a moment ahead.
 constexpr std::chrono::hours kClockSlack(24);
 
-// Measured: listeners, database, journal, Engine and loop; then the streams of an agent, and one
-// client beside it.
+// Listeners, database, journal, Engine and loop; an agent has three (in a container) or four, and a
+// client one.
 constexpr std::uint64_t kOwnFiles = 64;
 constexpr std::uint64_t kFilesOfSession = 5;
 constexpr std::uint64_t kPorts = 3;

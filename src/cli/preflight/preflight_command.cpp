@@ -108,7 +108,7 @@ Task<ExitCode> examine_until_interrupted(asio::any_io_executor executor,
   signals.cancel();
   const ExitCode code = report_of_all.end();
   if (first.index() == 0) co_return code;
-  co_return report({ExitCode::kCancelled, "interrupted; what was started is gone"});
+  co_return report({ExitCode::kCancelled, "interrupted"});
 }
 
 }  // namespace
