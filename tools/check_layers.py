@@ -52,7 +52,9 @@ CONFINED = (
 PURE = ("protocol/", "bridge/", "config/", "engine/stream_demuxer", "engine/tar", "session/router", "http/websocket_codec", "http/event_stream",
         "backend/stderr_tail", "backend/docker/container_options", "backend/docker/container_spec",
         "backend/docker/container_user", "backend/docker/engine_abilities", "backend/docker/exit_cause",
-        "backend/docker/pull_progress", "backend/docker/output_counter", "backend/docker/log_place")
+        "backend/docker/pull_progress", "backend/docker/output_counter", "backend/docker/log_place",
+        "cli/preflight/finding", "cli/preflight/agent_rules", "cli/preflight/engine_rules",
+        "cli/preflight/machine_rules", "cli/preflight/place_rules")
 IO_HEADER = re.compile(r"boost/asio|base/async\.hpp")
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*[<"]([^>"\n]+)[>"]', re.M)

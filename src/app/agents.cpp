@@ -58,6 +58,8 @@ bool needs_engine(const config::Config& config) {
 
 }  // namespace
 
+std::string workspace_helper() { return beside_the_relay("acp-workspace-helper").string(); }
+
 Task<Result<void>> Agents::open(const config::Config& config, AgentsContext context) {
   if (needs_engine(config)) {
     const ContainerOptions options = container_options(config, {});
@@ -115,8 +117,7 @@ Task<Result<std::unique_ptr<AgentBackend>>> Agents::open_container(const config:
                                                                    Logger log) {
   if (!host_) co_return *no_host_because_;
   if (auto failure = dangerous_mount(config, host_->engine.socket_path())) co_return *failure;
-  ContainerOptions options =
-      container_options(config, beside_the_relay("acp-workspace-helper").string());
+  ContainerOptions options = container_options(config, workspace_helper());
   options.redact = context.redact;
   auto opened =
       co_await DockerBackend::open(*host_, std::move(options), context.keep, std::move(log));

@@ -18,6 +18,9 @@
 
 namespace relay::app {
 
+// The program that makes and removes the directories of sessions: it lies beside the relay.
+std::string workspace_helper();
+
 struct AgentsContext {
   asio::any_io_executor executor;
   std::string instance;  // names this relay across its runs

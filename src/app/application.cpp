@@ -193,13 +193,7 @@ Result<void> Application::open_server(
   options.judge_head = std::move(judge_head);
   options.body_budget = body_budget_;
   auto opened = http::Server::listen(executor_, std::move(options), std::move(handler), log_);
-  if (!opened) {
-    Error error = opened.error();
-    if (config_.server.tls.enabled()) {
-      error.suggested_actions.emplace_back("check server.tls.cert and server.tls.key");
-    }
-    return error;
-  }
+  if (!opened) return cannot_listen(config_, opened.error());
   server = std::move(*opened);
   return {};
 }

@@ -146,6 +146,13 @@ http::ServerOptions server_options(const config::Config& config, Listener listen
   return options;
 }
 
+Error cannot_listen(const config::Config& config, Error error) {
+  if (config.server.tls.enabled()) {
+    error.suggested_actions.emplace_back("check server.tls.cert and server.tls.key");
+  }
+  return error;
+}
+
 http::AccessRules access_rules(const config::Config& config, Listener listener,
                                const std::string& generated_token) {
   const std::string& host = host_of(config.server, listener);

@@ -22,6 +22,8 @@ enum class Listener { kHttp, kWebSocket, kManagement };
 bool is_loopback(const std::string& host);
 
 http::ServerOptions server_options(const config::Config& config, Listener listener);
+// What failed when a server with these options was to listen, with the keys of the configuration.
+Error cannot_listen(const config::Config& config, Error error);
 // `generated_token` is used where a token is needed and none is configured.
 http::AccessRules access_rules(const config::Config& config, Listener listener,
                                const std::string& generated_token);

@@ -91,6 +91,13 @@ struct CheckConfigCommand {
   bool json = false;
 };
 
+// Whether this machine can serve with this configuration.
+struct PreflightCommand {
+  std::string config = "config.yaml";
+  bool config_given = false;
+  bool json = false;
+};
+
 struct BackupCommand {
   std::string file;
   std::string config = "config.yaml";
@@ -130,6 +137,6 @@ struct ReplayCommand {
 using Command =
     std::variant<ServeCommand, ConnectCommand, PromptCommand, ListCommand, ShowCommand,
                  HistoryCommand, CloseCommand, ExportCommand, ImportCommand, CheckConfigCommand,
-                 ReplayCommand, DoctorCommand, BackupCommand, HealthCommand>;
+                 ReplayCommand, DoctorCommand, BackupCommand, HealthCommand, PreflightCommand>;
 
 }  // namespace relay::cli

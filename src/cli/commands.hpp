@@ -24,6 +24,8 @@ ExitCode run_import(const ImportCommand& command, const Environment& environment
 
 ExitCode run_doctor(const DoctorCommand& command, const Environment& environment);
 
+ExitCode run_preflight(const PreflightCommand& command, const Environment& environment);
+
 ExitCode run_replay(const ReplayCommand& command, const Environment& environment);
 
 ExitCode run_backup(const BackupCommand& command, const Environment& environment);

@@ -12,6 +12,7 @@ Examples:
   acp-relay                                serve with config.yaml of this directory
   acp-relay serve --config /etc/acp-relay/config.yaml
   acp-relay check-config config.yaml       what is wrong, or what is in force
+  acp-relay preflight                      can this machine serve with config.yaml?
   acp-relay connect                        what an editor starts as its agent
   acp-relay prompt "hello"                 talk to the agent behind a running relay
   acp-relay sessions list
@@ -168,6 +169,20 @@ Examples:
 
 Environment: ACP_RELAY_URL, ACP_RELAY_TOKEN
 Exit codes: 0 a client gets in, 1 something is wrong, 2 wrong command line, 3 cannot connect, 4 unauthorized)";
+
+inline constexpr const char* kPreflightFooter = R"(
+Looks at what serving needs, before anything serves: configuration, clock, open files, ports, database, Engine,
+memory, disks, workspaces, limits and images, and starts every configured agent once, as a session would, until
+it answers initialize. Run it as the user that the relay will run as. Each check is a line: ✓ good, ✗ does not
+work, ! works but is worth a look, - was not looked at; what to do stands below. It ends within a known time,
+pulls no image, makes no database, and leaves no container and no file behind.
+
+Examples:
+  acp-relay preflight
+  sudo -u acp-relay acp-relay preflight --config /etc/acp-relay/config.yaml
+  acp-relay preflight --json | jq -r '.[] | select(.status == "failed") | .name'
+
+Exit codes: 0 nothing failed (there may be warnings), 1 something failed, 2 wrong command line, 5 interrupted)";
 
 inline constexpr const char* kServeFooter = R"(
 Without --config, config.yaml of this directory is used when it exists, else the defaults.

@@ -59,6 +59,7 @@ class Parser {
   void add_replay();
   void add_backup();
   void add_check_config();
+  void add_preflight();
   void add_doctor();
   void add_token_option(CLI::App* command, std::string& token);
   void add_relay_options(CLI::App* command, bool management);
@@ -87,6 +88,7 @@ class Parser {
   std::string speed_ = "fast";
   BackupCommand backup_;
   CheckConfigCommand check_config_;
+  PreflightCommand preflight_;
   DoctorCommand doctor_;
   CLI::App* serve_app_ = nullptr;
   CLI::App* connect_app_ = nullptr;
@@ -101,6 +103,7 @@ class Parser {
   CLI::App* replay_app_ = nullptr;
   CLI::App* backup_app_ = nullptr;
   CLI::App* check_config_app_ = nullptr;
+  CLI::App* preflight_app_ = nullptr;
   CLI::App* doctor_app_ = nullptr;
 };
 
@@ -121,6 +124,7 @@ Parser::Parser(const Environment& environment) {
   add_doctor();
   add_backup();
   add_check_config();
+  add_preflight();
 }
 
 void Parser::add_serve() {
@@ -352,6 +356,16 @@ void Parser::add_check_config() {
   check_config_app_->footer(kCheckConfigFooter);
 }
 
+void Parser::add_preflight() {
+  preflight_app_ =
+      app_.add_subcommand("preflight", "Check whether this machine can serve with a configuration");
+  preflight_app_->add_option("--config", preflight_.config, "Configuration file")
+      ->type_name("FILE")
+      ->capture_default_str();
+  preflight_app_->add_flag("--json", preflight_.json, "Print JSON for machines");
+  preflight_app_->footer(kPreflightFooter);
+}
+
 Command Parser::chosen() const {
   const auto with_relay = [this](auto command) -> Command {
     command.relay = relay_;
@@ -392,6 +406,11 @@ Command Parser::chosen() const {
     check.file_given = check_config_app_->get_option("file")->count() > 0 ||
                        check_config_app_->get_option("--config")->count() > 0;
     return check;
+  }
+  if (preflight_app_->parsed()) {
+    PreflightCommand preflight = preflight_;
+    preflight.config_given = preflight_app_->get_option("--config")->count() > 0;
+    return preflight;
   }
   ServeCommand serve = serve_;
   serve.config_given =

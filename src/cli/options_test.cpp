@@ -184,6 +184,16 @@ TEST(CommandLine, ReadsCheckConfig) {
   EXPECT_EQ(parsed<ServeCommand>({"serve", "-config=a.yaml"}).config, "a.yaml");
 }
 
+TEST(CommandLine, ReadsPreflight) {
+  EXPECT_EQ(parsed<PreflightCommand>({"preflight"}).config, "config.yaml");
+  EXPECT_FALSE(parsed<PreflightCommand>({"preflight"}).config_given);
+  const auto preflight = parsed<PreflightCommand>({"preflight", "--config", "a.yaml", "--json"});
+  EXPECT_EQ(preflight.config, "a.yaml");
+  EXPECT_TRUE(preflight.config_given);
+  EXPECT_TRUE(preflight.json);
+  EXPECT_EQ(refused({"preflight", "a.yaml"}).exit_code, 2);
+}
+
 TEST(CommandLine, RefusesMistakesWithExitCode2AndAText) {
   const std::vector<Words> mistakes{
       {"promt", "hello"},       {"prompt"},

@@ -52,6 +52,9 @@ struct Runner {
   int operator()(const DoctorCommand& command) const {
     return done(run_doctor(command, environment));
   }
+  int operator()(const PreflightCommand& command) const {
+    return done(run_preflight(command, environment));
+  }
   int operator()(const BackupCommand& command) const {
     return done(run_backup(command, environment));
   }

@@ -86,7 +86,10 @@ Task<Result<std::string>> introduce(const SessionContext& context, Greeting gree
   spec.session = new_session_id();
   const SessionId id = spec.session;
   auto launched = co_await context.backend.launch(std::move(spec));
-  if (!launched) co_return context.redactor->redacted(std::move(launched.error()));
+  if (!launched) {
+    co_await context.backend.release(id);  // directories, when only the container failed
+    co_return context.redactor->redacted(std::move(launched.error()));
+  }
   const std::unique_ptr<Agent> agent = std::move(*launched);
   auto introduction = co_await introduction_of(context, *agent, std::move(greeting), abort);
   co_await agent->stop(context.options.stop_grace);

@@ -45,16 +45,38 @@ std::string holder_of(int lock) {
   return pid.empty() ? "unknown" : pid;
 }
 
+Error in_use(const std::string& path, int lock) {
+  const std::string pid = holder_of(lock);
+  return make_error(ErrorType::kInternalError,
+                    "the database " + path + " is in use by process " + pid)
+      .because("another relay runs with the same database.path")
+      .suggest("stop process " + pid + ", or set database.path to another file")
+      .with("path", path)
+      .with("pid", pid);
+}
+
+std::string directory_of(const std::string& path) {
+  const std::filesystem::path directory = std::filesystem::path(path).parent_path();
+  return directory.empty() ? "." : directory.string();
+}
+
+// 0 or an errno, from a file without a name; file systems that know none are asked for permission.
+int making_fails(const std::string& directory) {
+  const UniqueFd file(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (file) return 0;
+  if (errno != EOPNOTSUPP && errno != EISDIR) return errno;
+  return ::access(directory.c_str(), W_OK | X_OK) == 0 ? 0 : errno;
+}
+
 Result<void> check_directory(const std::string& path) {
-  std::filesystem::path directory = std::filesystem::path(path).parent_path();
-  if (directory.empty()) directory = ".";
+  const std::string directory = directory_of(path);
   std::error_code failure;
   const auto status = std::filesystem::status(directory, failure);
   if (std::filesystem::is_directory(status)) return {};
   const std::string why = std::filesystem::exists(status)
-                              ? directory.string() + " is not a directory"
-                              : "the directory " + directory.string() + " does not exist";
-  return unusable(path, why).suggest("make it: mkdir -p '" + directory.string() + "'");
+                              ? directory + " is not a directory"
+                              : "the directory " + directory + " does not exist";
+  return unusable(path, why).suggest("make it: mkdir -p '" + directory + "'");
 }
 
 }  // namespace
@@ -89,13 +111,7 @@ Result<UniqueFd> lock_database(const std::string& path) {
   if (!lock) return unusable(path, "cannot make " + lock_path + ": " + reason(errno));
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return unusable(path, "cannot lock it: " + reason(errno));
-    const std::string pid = holder_of(lock.get());
-    return make_error(ErrorType::kInternalError,
-                      "the database " + path + " is in use by process " + pid)
-        .because("another relay runs with the same database.path")
-        .suggest("stop process " + pid + ", or set database.path to another file")
-        .with("path", path)
-        .with("pid", pid);
+    return in_use(path, lock.get());
   }
   const std::string pid = std::to_string(::getpid()) + "\n";
   if (::ftruncate(lock.get(), 0) != 0 ||
@@ -103,6 +119,23 @@ Result<UniqueFd> lock_database(const std::string& path) {
     return unusable(path, "cannot write " + lock_path + ": " + reason(errno));
   }
   return lock;
+}
+
+Result<void> check_usable(const std::string& path) {
+  auto checked = check_database_file(path);
+  if (!checked) return checked;
+  const UniqueFd lock(::open((path + ".lock").c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (lock && ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    return in_use(path, lock.get());
+  }
+  const std::string directory = directory_of(path);
+  if (const int failure = making_fails(directory)) {
+    return unusable(path, directory + ": " + reason(failure));
+  }
+  if (::access(path.c_str(), R_OK | W_OK) != 0 && errno != ENOENT) {
+    return unusable(path, reason(errno));
+  }
+  return {};
 }
 
 Result<void> make_writable_file(const std::string& path) {

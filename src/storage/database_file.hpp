@@ -15,6 +15,9 @@ Result<void> check_database_file(const std::string& path);
 // Held as long as the database is used: `<path>.lock`, with the pid of its holder in it.
 Result<UniqueFd> lock_database(const std::string& path);
 
+// Whether all of this would succeed; makes and changes nothing.
+Result<void> check_usable(const std::string& path);
+
 // Makes the file (mode 0600) if it does not exist; fails when it can't be written.
 Result<void> make_writable_file(const std::string& path);
 

@@ -85,6 +85,23 @@ TEST_F(DatabaseFile, IsRefusedToASecondRelay) {
   EXPECT_TRUE(open(path));
 }
 
+TEST_F(DatabaseFile, IsLookedAtWithoutBeingMade) {
+  const std::string path = directory_.file("log.db");
+  EXPECT_TRUE(check_usable(path));
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path()));
+  {
+    const auto log = open(path);
+    const auto held = check_usable(path);
+    ASSERT_FALSE(held);
+    EXPECT_THAT(held.error().explanation, HasSubstr("process " + std::to_string(::getpid())));
+  }
+  EXPECT_TRUE(check_usable(path));
+  EXPECT_THAT(check_usable(directory_.file("missing/log.db")).error().explanation,
+              HasSubstr("does not exist"));
+  EXPECT_THAT(check_usable(directory_.path().string()).error().explanation,
+              HasSubstr("not a regular file"));
+}
+
 TEST_F(DatabaseFile, OfAnotherApplicationIsNotTouched) {
   const std::string path = directory_.file("other.db");
   make_database(path, "CREATE TABLE notes (text TEXT); INSERT INTO notes VALUES ('mine');");

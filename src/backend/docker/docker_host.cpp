@@ -18,6 +18,11 @@ std::size_t starts_at_once(const ContainerOptions& options) {
 
 }  // namespace
 
+std::string engine_description(const engine::EngineVersion& version, const std::string& address) {
+  return fmt::format("{} {} (API {}) at {}", version.podman ? "Podman" : "Docker", version.version,
+                     version.api.to_string(), address);
+}
+
 Task<Result<std::unique_ptr<DockerHost>>> DockerHost::open(asio::any_io_executor executor,
                                                            const ContainerOptions& options,
                                                            std::string instance, Logger logger) {
@@ -52,8 +57,7 @@ Task<Result<void>> DockerHost::connect() {
   const auto version = co_await engine.connect();
   if (!version) co_return version.error();
   podman_ = version->podman;
-  description_ = fmt::format("{} {} (API {}) at {}", version->podman ? "Podman" : "Docker",
-                             version->version, version->api.to_string(), engine.address());
+  description_ = engine_description(*version, engine.address());
   auto found = co_await engine.info();
   if (!found) co_return found.error();
   info_ = std::move(*found);

@@ -28,6 +28,9 @@ enum class Keep {
 };
 using KeepOfSession = std::function<Task<Keep>(SessionId)>;
 
+// "Docker 20.10.24 (API 1.41) at unix:///var/run/docker.sock"
+std::string engine_description(const engine::EngineVersion& version, const std::string& address);
+
 class DockerHost {
  public:
   // Connects; of `options` it takes what is one setting for all containers. `instance` names this
@@ -50,7 +53,7 @@ class DockerHost {
 
   Task<void> shut_down();
 
-  // For the start-up lines: "Docker 20.10.24 (API 1.41) at unix:///var/run/docker.sock".
+  // engine_description(), for the start-up lines.
   const std::string& description() const { return description_; }
   bool is_podman() const { return podman_; }
   const engine::EngineInfo& info() const { return info_; }

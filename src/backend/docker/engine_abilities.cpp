@@ -16,8 +16,8 @@ bool is_above_host(const ContainerOptions& options, const engine::EngineInfo& in
 
 }  // namespace
 
-std::vector<std::string> ignored_limits(const ContainerOptions& options,
-                                        const engine::EngineInfo& info) {
+std::vector<std::string> unsupported_limits(const ContainerOptions& options,
+                                            const engine::EngineInfo& info) {
   std::vector<std::string> texts;
   const auto ignored = [&texts](const std::string& key) {
     texts.push_back(key + " has no effect: the Engine's host lacks that control group");
@@ -29,16 +29,26 @@ std::vector<std::string> ignored_limits(const ContainerOptions& options,
     texts.emplace_back(
         "container.memory_limit does not count swap: the Engine's host has no swap accounting");
   }
+  return texts;
+}
+
+std::optional<std::string> fewer_cpus(const ContainerOptions& options,
+                                      const engine::EngineInfo& info) {
+  if (!is_above_host(options, info)) return std::nullopt;
+  return fmt::format(
+      "container.cpu_limit {} is more than the {} CPUs of the Engine's host, {} is used",
+      options.cpu_limit, info.cpus, info.cpus);
+}
+
+std::vector<std::string> ignored_limits(const ContainerOptions& options,
+                                        const engine::EngineInfo& info) {
+  std::vector<std::string> texts = unsupported_limits(options, info);
   if (info.total_memory > 0 &&
       options.memory_limit > static_cast<std::uint64_t>(info.total_memory)) {
     texts.push_back("container.memory_limit " + size_text(options.memory_limit) +
                     " is more than the Engine's host has");
   }
-  if (is_above_host(options, info)) {
-    texts.push_back(fmt::format(
-        "container.cpu_limit {} is more than the {} CPUs of the Engine's host, {} is used",
-        options.cpu_limit, info.cpus, info.cpus));
-  }
+  if (const auto fewer = fewer_cpus(options, info)) texts.push_back(*fewer);
   return texts;
 }
 

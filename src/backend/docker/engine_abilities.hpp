@@ -11,8 +11,16 @@
 
 namespace relay {
 
-// Limits that are configured and that this Engine would silently ignore, or that are more than its
-// host has: one sentence each, with the key.
+// Limits that are configured and that this Engine would silently ignore: one sentence each, with
+// the key.
+std::vector<std::string> unsupported_limits(const ContainerOptions& options,
+                                            const engine::EngineInfo& info);
+
+// The same of an Engine's host with fewer CPUs than configured.
+std::optional<std::string> fewer_cpus(const ContainerOptions& options,
+                                      const engine::EngineInfo& info);
+
+// All of them, and what is more than its host has.
 std::vector<std::string> ignored_limits(const ContainerOptions& options,
                                         const engine::EngineInfo& info);
 

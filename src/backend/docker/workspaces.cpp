@@ -97,21 +97,13 @@ Result<void> make_and_give(const std::vector<std::string>& paths, const Containe
   return Result<void>();
 }
 
-Workspaces::Workspaces(asio::any_io_executor executor, const ContainerOptions& options,
-                       engine::EngineClient& engine, std::string instance, Logger log)
-    : executor_(std::move(executor)),
-      options_(options),
-      engine_(engine),
-      instance_(std::move(instance)),
-      log_(std::move(log)) {}
-
-Result<void> Workspaces::open() const {
-  if (::access(options_.helper_program.c_str(), X_OK) != 0) {
+Result<void> open_workspaces(const ContainerOptions& options) {
+  if (::access(options.helper_program.c_str(), X_OK) != 0) {
     return make_error(ErrorType::kWorkspaceUnavailable,
-                      "cannot run " + options_.helper_program + ": " + std::strerror(errno))
+                      "cannot run " + options.helper_program + ": " + std::strerror(errno))
         .suggest("install acp-workspace-helper beside acp-relay");
   }
-  const std::string& base = options_.workspace_base_dir;
+  const std::string& base = options.workspace_base_dir;
   std::error_code failure;
   const bool made = fs::create_directories(base, failure);
   if (failure) return unavailable("cannot make", base, failure.value());
@@ -120,6 +112,14 @@ Result<void> Workspaces::open() const {
   if (::access(base.c_str(), W_OK | X_OK) != 0) return unavailable("cannot write in", base, errno);
   return Result<void>();
 }
+
+Workspaces::Workspaces(asio::any_io_executor executor, const ContainerOptions& options,
+                       engine::EngineClient& engine, std::string instance, Logger log)
+    : executor_(std::move(executor)),
+      options_(options),
+      engine_(engine),
+      instance_(std::move(instance)),
+      log_(std::move(log)) {}
 
 Result<void> Workspaces::make_root(const SessionDirectories& directories,
                                    const SessionId& session) const {

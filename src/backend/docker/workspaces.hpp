@@ -31,13 +31,16 @@ namespace relay {
 // and have the next made elsewhere, with the relay's rights. On failure some may be left.
 Result<void> make_and_give(const std::vector<std::string>& paths, const ContainerUser& user);
 
+// Makes the base directory when it is missing, and checks that sessions can be made in it. May take
+// as long as a file system takes to answer.
+Result<void> open_workspaces(const ContainerOptions& options);
+
 class Workspaces {
  public:
   Workspaces(asio::any_io_executor executor, const ContainerOptions& options,
              engine::EngineClient& engine, std::string instance, Logger log);
 
-  // Makes the base directory when it is missing, and checks that sessions can be made in it.
-  Result<void> open() const;
+  Result<void> open() const { return open_workspaces(options_); }
 
   // Whether the session has directories that an earlier agent of it worked in.
   bool has(const SessionId& session) const;

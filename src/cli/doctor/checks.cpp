@@ -1,6 +1,7 @@
 #include "cli/doctor/checks.hpp"
 
 #include "cli/error_view.hpp"
+#include "cli/introduction.hpp"
 #include "cli/json_access.hpp"
 #include "cli/relay_answer.hpp"
 #include "cli/rpc.hpp"
@@ -72,18 +73,6 @@ Check refused_check(const std::string& what, const http::Response& answer) {
   return bad(what, told, kServers, "see the log of the server, or of the proxy before it");
 }
 
-// What the agent says of itself in the result of `initialize`.
-std::string introduction(const json::object& result) {
-  std::string told = "protocol version ";
-  const json::value* const version = result.if_contains("protocolVersion");
-  told += version == nullptr ? "missing" : visible(json::serialize(*version));
-  if (const json::object* const info = object_at(result, "agentInfo")) {
-    told += ", agent " + one_line(string_at(*info, "name"), kShown) + " " +
-            one_line(string_at(*info, "version"), kShown);
-  }
-  return told;
-}
-
 Check initialize_check(const std::string& what, std::string_view answer) {
   const auto message = parse_object(answer);
   if (!message || (!message->contains("result") && !message->contains("error"))) {
@@ -93,7 +82,7 @@ Check initialize_check(const std::string& what, std::string_view answer) {
   }
   const Outcome<json::object> result = result_of(*message);
   if (!result) return bad(what, "initialize failed: " + result.error().text, kAgents, "see above");
-  return good(what, "initialize: " + introduction(*result));
+  return good(what, "initialize: " + introduction(*result, kShown));
 }
 
 }  // namespace
