@@ -142,6 +142,16 @@ def test_a_paused_container_says_so(make_container_relay, engine):
         engine.unpause(f"acp-agent-{id}")
 
 
+def test_a_container_is_as_old_as_it_is_also_for_the_next_relay(make_container_relay):
+    relay = make_container_relay()
+    id = relay.http().new("/workspace")
+    started = agent_of(relay, id)["startedAt"]
+    relay.process.kill()
+    relay.wait()
+    relay.start()
+    assert agent_of(relay, id)["startedAt"] == started
+
+
 def test_pages_of_agents(relay):
     client = relay.http()
     ids = [client.new(relay.workspace) for _ in range(3)]
