@@ -286,8 +286,8 @@ def mode_closes_stdin():
     agent = Agent()
 
     def new(message):
+        os.close(0)  # first: a prompt must not find room in the pipe
         send({"id": message["id"], "result": {"sessionId": agent.session_id}})
-        os.close(0)
         signal.pause()
 
     agent.new = new
