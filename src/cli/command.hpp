@@ -89,6 +89,12 @@ struct BackupCommand {
   std::string database;  // empty: the one of the configuration
 };
 
+// Whether the relay of a configuration lives, asked from beside it.
+struct HealthCommand {
+  std::string config = "config.yaml";
+  std::int64_t timeout_seconds = 5;
+};
+
 // An ACP agent on stdin and stdout that is behind a relay.
 struct ConnectCommand {
   RelayAddress relay;  // `url`: also ws, wss, and with a path
@@ -121,6 +127,7 @@ struct ReplayCommand {
 
 using Command = std::variant<ServeCommand, ConnectCommand, PromptCommand, ListCommand, ShowCommand,
                              HistoryCommand, CloseCommand, ExportCommand, ImportCommand,
-                             CheckConfigCommand, ReplayCommand, DoctorCommand, BackupCommand>;
+                             CheckConfigCommand, ReplayCommand, DoctorCommand, BackupCommand,
+                             HealthCommand>;
 
 }  // namespace relay::cli

@@ -26,6 +26,8 @@ ExitCode run_replay(const ReplayCommand& command, const Environment& environment
 
 ExitCode run_backup(const BackupCommand& command, const Environment& environment);
 
+ExitCode run_health(const HealthCommand& command, const Environment& environment);
+
 ExitCode run_check_config(const CheckConfigCommand& command, const Environment& environment);
 
 // "acp-relay: <text>" on stderr.

@@ -57,6 +57,7 @@ class Parser {
   void add_sessions();
   void add_replay();
   void add_backup();
+  void add_health();
   void add_check_config();
   void add_doctor();
   void add_token_option(CLI::App* command, std::string& token);
@@ -84,6 +85,7 @@ class Parser {
   ReplayCommand replay_;
   std::string speed_ = "fast";
   BackupCommand backup_;
+  HealthCommand health_;
   CheckConfigCommand check_config_;
   DoctorCommand doctor_;
   CLI::App* serve_app_ = nullptr;
@@ -97,6 +99,7 @@ class Parser {
   CLI::App* import_app_ = nullptr;
   CLI::App* replay_app_ = nullptr;
   CLI::App* backup_app_ = nullptr;
+  CLI::App* health_app_ = nullptr;
   CLI::App* check_config_app_ = nullptr;
   CLI::App* doctor_app_ = nullptr;
 };
@@ -116,6 +119,7 @@ Parser::Parser(const Environment& environment) {
   add_replay();
   add_doctor();
   add_backup();
+  add_health();
   add_check_config();
 }
 
@@ -323,6 +327,18 @@ void Parser::add_backup() {
   backup_app_->footer(kBackupFooter);
 }
 
+void Parser::add_health() {
+  health_app_ = app_.add_subcommand("health", "Ask whether the relay lives, for health checks");
+  health_app_->add_option("--config", health_.config, "The configuration that the relay runs with")
+      ->type_name("FILE")
+      ->capture_default_str();
+  health_app_->add_option("--timeout", health_.timeout_seconds, "Wait so many seconds for it")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{3600}))
+      ->capture_default_str();
+  health_app_->footer(kHealthFooter);
+}
+
 void Parser::add_check_config() {
   check_config_app_ =
       app_.add_subcommand("check-config", "Check a configuration and print what is in force");
@@ -371,6 +387,7 @@ Command Parser::chosen() const {
     backup.file = unmarked(backup_.file);
     return backup;
   }
+  if (health_app_->parsed()) return health_;
   if (check_config_app_->parsed()) {
     CheckConfigCommand check = check_config_;
     check.file_given = check_config_app_->get_option("file")->count() > 0 ||

@@ -147,6 +147,14 @@ TEST(CommandLine, ReadsAReplay) {
   EXPECT_EQ(refused({"replay", "f", "--speed", "slow"}).exit_code, 2);
 }
 
+TEST(CommandLine, ReadsHealth) {
+  const auto health = parsed<HealthCommand>({"health", "--config", "a.yaml", "--timeout", "9"});
+  EXPECT_EQ(health.config, "a.yaml");
+  EXPECT_EQ(health.timeout_seconds, 9);
+  EXPECT_EQ(parsed<HealthCommand>({"health"}).config, "config.yaml");
+  EXPECT_EQ(refused({"health", "--timeout", "0"}).exit_code, 2);
+}
+
 TEST(CommandLine, ReadsBackup) {
   const auto backup = parsed<BackupCommand>({"backup", "--config", "a.yaml", "b.db"});
   EXPECT_EQ(backup.file, "b.db");

@@ -20,9 +20,9 @@ def test_version_and_help_teach():
     assert code == 0 and re.match(r"acp-relay \d+\.\d+\.\d+", out)
     code, out, _ = run_cli("--help")
     assert code == 0
-    for word in ("serve", "connect", "prompt", "sessions", "replay", "doctor", "backup", "check-config", "Exit codes", "ACP_RELAY_TOKEN"):
+    for word in ("serve", "connect", "prompt", "sessions", "replay", "doctor", "backup", "health", "check-config", "Exit codes", "ACP_RELAY_TOKEN"):
         assert word in out, word
-    for command in ("serve", "connect", "prompt", "sessions", "replay", "doctor", "backup", "check-config"):
+    for command in ("serve", "connect", "prompt", "sessions", "replay", "doctor", "backup", "health", "check-config"):
         code, out, _ = run_cli(command, "--help")
         assert code == 0 and "xit code" in out, command
 
