@@ -40,9 +40,9 @@ def test_what_the_compose_file_says():
         interpolated(yaml.safe_load(FILE.read_text("utf-8")), {})
     relay = interpolated(yaml.safe_load(FILE.read_text("utf-8")), needed)["services"]["relay"]
     assert relay["ports"] == ["8080:8080", "8081:8081", "127.0.0.1:8082:8082"]
-    [workspaces] = [volume for volume in relay["volumes"] if isinstance(volume, dict)]
+    config_file, workspaces = [volume for volume in relay["volumes"] if isinstance(volume, dict)]
     assert workspaces["source"] == workspaces["target"] == relay["environment"]["WORKSPACES"]
-    assert "./config.container.yaml:/etc/acp-relay/config.yaml:ro" in relay["volumes"]
+    assert (config_file["source"], config_file["read_only"]) == ("./config.container.yaml", True)
     done = subprocess.run([BINARY, "check-config", "--json", ROOT / "config.container.yaml"], capture_output=True,
                           text=True, check=True, env={**relay["environment"], "PATH": os.environ["PATH"]})
     config = json.loads(done.stdout)

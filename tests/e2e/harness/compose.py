@@ -53,8 +53,9 @@ def _mount(volume, project, base):
         source = f"{project}_{source}"
     elif source.startswith("."):
         source = str((base / source).resolve())
+    assert set(volume) <= {"type", "source", "target", "read_only", "bind"}
     return {"Type": volume["type"], "Source": source, "Target": volume["target"],
-            "ReadOnly": volume.get("read_only", False)}
+            "ReadOnly": volume.get("read_only", False)}  # the Engine makes no source of such a mount
 
 
 def _port(text):

@@ -60,7 +60,7 @@ def import_socket_proxy(engine):
     files = {**debian.base_files(), **debian.programs("/usr/sbin/haproxy"), "run/engine": (0o755, PROXY_UID, None),
              "etc/haproxy/haproxy.cfg": (0o644, 0, (ROOT / "deploy/socket-proxy/haproxy.cfg").read_bytes())}
     return import_files(engine, "socket-proxy", files, f"USER {PROXY_UID}:{RELAY_UID}", "ENV PATH=/usr/sbin:/usr/bin",
-                        'CMD ["haproxy", "-f", "/etc/haproxy/haproxy.cfg"]')
+                        'CMD ["haproxy", "-W", "-db", "-f", "/etc/haproxy/haproxy.cfg"]')
 
 
 class RelayInContainer:
