@@ -53,10 +53,21 @@ def test_what_the_compose_file_says():
 
 
 @pytest.fixture
-def relay(engine, tmp_path, relay_image, demo_image):
-    made = relay_container.RelayInContainer(engine, tmp_path, relay_image, demo_image)
-    yield made.up()
-    made.down()
+def relay_of(engine, tmp_path, relay_image, demo_image):
+    """relay_of(further keys of container): one that is not started yet."""
+    relays = []
+
+    def make(container=None):
+        relays.append(relay_container.RelayInContainer(engine, tmp_path, relay_image, demo_image, container=container))
+        return relays[-1]
+    yield make
+    for made in relays:
+        made.down()
+
+
+@pytest.fixture
+def relay(relay_of):
+    return relay_of().up()
 
 
 def test_its_sessions_get_containers_beside_it(relay):
@@ -74,25 +85,47 @@ def test_its_sessions_get_containers_beside_it(relay):
     wait_until(lambda: relay.agent(session) is None and not written.parent.parent.exists(), "nothing is left of it")
 
 
+def ends(client, session):
+    """How often the log says that a turn has ended by itself."""
+    return json.dumps(client.result("session/history", sessionId=session)).count("end_turn")
+
+
 @pytest.mark.parametrize("how", ["stopped", "killed"])
 def test_a_new_container_goes_on_with_the_sessions_of_the_one_before(relay, how):
     client = relay.http()
     session = client.new("/workspace")
     assert client.prompt_text(session, "before") == "before"
+    told_of_one = ends(client, session)
+    assert told_of_one > 0
     agent = relay.agent(session)["Id"]
     first = relay.project.inspect("relay")
-    if how == "killed":
-        relay.engine.kill(first["Id"])
-    else:
-        relay.engine.request("POST", f"/containers/{first['Id']}/stop")
-        assert relay.project.inspect("relay")["State"]["ExitCode"] == 0
+    with client.stream(session, "/sleep 1.5"):
+        if how == "killed":
+            relay.engine.kill(first["Id"])
+        else:
+            relay.engine.request("POST", f"/containers/{first['Id']}/stop")
+            assert relay.project.inspect("relay")["State"]["ExitCode"] == 0
     client.close()
     relay.engine.remove(first["Id"])
     assert relay.agent(session)["State"]["Running"]
     relay.up("relay")
     assert relay.project.inspect("relay")["Id"] != first["Id"]
     client = relay.http()
+    wait_until(lambda: ends(client, session) == 2 * told_of_one, "the turn that was under way ends like the one before")
     assert client.prompt_text(session, "after") == "after"
     assert relay.agent(session)["Id"] == agent
     client.result("session/close", sessionId=session)
     wait_until(lambda: relay.agent(session) is None, "the agent's container is gone")
+
+
+@pytest.mark.parametrize("container, said", [
+    (lambda workspaces: {"extra_volumes": [f"{workspaces}:/all:ro"]}, "the workspaces of all sessions"),
+    (lambda workspaces: {"mount_roots": [str(workspaces.parent)]}, "holds the workspaces of all sessions"),
+    (lambda workspaces: {"extra_volumes": ["/var/run:/run/host"]}, "docker.sock")])
+def test_what_gives_the_host_away_is_refused_in_a_container_too(relay_of, container, said):
+    """The paths of the host are those that the relay sees, which is what its check goes by."""
+    relay = relay_of(container)
+    relay.project.up()
+    wait_until(lambda: said in relay.log_text(), lambda: f"it is refused: {relay.log_text()}")
+    wait_until(lambda: not relay.project.inspect("relay")["State"]["Running"]
+               or relay.project.inspect("relay")["RestartCount"] > 0, "it has ended")

@@ -1,11 +1,13 @@
 """A relay in a container, as docker-compose.yaml runs it, and the images for that."""
 import hashlib
+import json
 import os
 import secrets
 import shutil
 import subprocess
 
 import httpx
+import yaml
 
 from . import debian
 from .compose import Project, read_env_file
@@ -66,7 +68,8 @@ def import_socket_proxy(engine):
 class RelayInContainer:
     """One project of docker-compose.yaml: its relay, what is published of it, its workspaces on this machine."""
 
-    def __init__(self, engine, directory, image, agent_image, proxy_image=None):
+    def __init__(self, engine, directory, image, agent_image, proxy_image=None, container=None):
+        """`container`: further keys of that section, by the workspaces' path."""
         self.engine = engine
         self.token, self.operator = secrets.token_hex(16), secrets.token_hex(16)
         self.workspaces = directory / "workspaces"
@@ -81,6 +84,12 @@ class RelayInContainer:
             "RELAY_ENGINE_MOUNT": f"{engine.socket}:/var/run/docker.sock", "RELAY_HEALTH_INTERVAL": "1s",
             "RELAY_HTTP_PORT": f"127.0.0.1:{ports['HTTP']}", "RELAY_WEBSOCKET_PORT": f"127.0.0.1:{ports['WEBSOCKET']}",
             "RELAY_MANAGEMENT_PORT": str(ports["MANAGEMENT"])}
+        if container:
+            config = yaml.safe_load((ROOT / "config.container.yaml").read_text("utf-8"))
+            config["container"] |= container(self.workspaces)
+            file = directory / "config.yaml"
+            file.write_text(json.dumps(config), "utf-8")
+            self.variables["RELAY_CONFIG"] = str(file)
         if proxy_image:
             self.variables |= {**read_env_file(PROXY_ENV), "SOCKET_PROXY_IMAGE": proxy_image,
                                "ENGINE_SOCKET": engine.socket}
