@@ -125,9 +125,9 @@ struct ReplayCommand {
   std::vector<std::string> command;  // of an agent to start; empty: behind the relay
 };
 
-using Command = std::variant<ServeCommand, ConnectCommand, PromptCommand, ListCommand, ShowCommand,
-                             HistoryCommand, CloseCommand, ExportCommand, ImportCommand,
-                             CheckConfigCommand, ReplayCommand, DoctorCommand, BackupCommand,
-                             HealthCommand>;
+using Command =
+    std::variant<ServeCommand, ConnectCommand, PromptCommand, ListCommand, ShowCommand,
+                 HistoryCommand, CloseCommand, ExportCommand, ImportCommand, CheckConfigCommand,
+                 ReplayCommand, DoctorCommand, BackupCommand, HealthCommand>;
 
 }  // namespace relay::cli

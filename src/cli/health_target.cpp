@@ -21,8 +21,8 @@ Outcome<http::Endpoint> health_target(const config::ServerConfig& server) {
                    "give it a number"};
   }
   http::Endpoint endpoint;
-  endpoint.transport = server.tls.cert.empty() ? http::Endpoint::Transport::kTcp
-                                               : http::Endpoint::Transport::kTls;
+  endpoint.transport =
+      server.tls.cert.empty() ? http::Endpoint::Transport::kTcp : http::Endpoint::Transport::kTls;
   endpoint.host = within_reach(server.management_host);
   endpoint.port = server.management_port;
   endpoint.verify_peer = false;

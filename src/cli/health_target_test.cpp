@@ -9,8 +9,9 @@ TEST(HealthTarget, IsTheManagementPortSeenFromBesideIt) {
   struct Row {
     std::string host, asked;
   };
-  for (const Row& row : {Row{"0.0.0.0", "127.0.0.1"}, Row{"::", "::1"}, Row{"127.0.0.1", "127.0.0.1"},
-                         Row{"10.1.2.3", "10.1.2.3"}, Row{"localhost", "localhost"}}) {
+  for (const Row& row :
+       {Row{"0.0.0.0", "127.0.0.1"}, Row{"::", "::1"}, Row{"127.0.0.1", "127.0.0.1"},
+        Row{"10.1.2.3", "10.1.2.3"}, Row{"localhost", "localhost"}}) {
     config::ServerConfig server;
     server.management_host = row.host;
     server.management_port = 9082;

@@ -7,8 +7,8 @@ import pathlib
 import stat
 import subprocess
 
-# What the run stage of Dockerfile.relay calls, and what every Debian image has.
-PROGRAMS = ["sh", "bash", "cat", "chmod", "chown", "cp", "id", "ls", "mkdir", "stat", "touch"]
+# What Dockerfile.relay and the documents call of what every Debian image has.
+PROGRAMS = ["sh", "bash", "cat", "chmod", "chown", "cp", "id", "ls", "mkdir", "mv", "rm", "stat", "touch"]
 LIBRARIES = ["libc6", "libgcc-s1", "libstdc++6"]
 USR_LINKS = {name: (0o777, 0, f"usr/{name}") for name in ("bin", "sbin", "lib", "lib64")}
 
