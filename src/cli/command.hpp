@@ -90,7 +90,7 @@ struct BackupCommand {
 };
 
 // Whether the relay of a configuration lives, asked from beside it.
-struct HealthCommand {
+struct AliveCommand {
   std::string config = "config.yaml";
   std::int64_t timeout_seconds = 5;
 };
@@ -128,6 +128,6 @@ struct ReplayCommand {
 using Command =
     std::variant<ServeCommand, ConnectCommand, PromptCommand, ListCommand, ShowCommand,
                  HistoryCommand, CloseCommand, ExportCommand, ImportCommand, CheckConfigCommand,
-                 ReplayCommand, DoctorCommand, BackupCommand, HealthCommand>;
+                 ReplayCommand, DoctorCommand, BackupCommand, AliveCommand>;
 
 }  // namespace relay::cli

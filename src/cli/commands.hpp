@@ -26,7 +26,7 @@ ExitCode run_replay(const ReplayCommand& command, const Environment& environment
 
 ExitCode run_backup(const BackupCommand& command, const Environment& environment);
 
-ExitCode run_health(const HealthCommand& command, const Environment& environment);
+ExitCode run_alive(const AliveCommand& command, const Environment& environment);
 
 ExitCode run_check_config(const CheckConfigCommand& command, const Environment& environment);
 

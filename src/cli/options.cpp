@@ -57,7 +57,7 @@ class Parser {
   void add_sessions();
   void add_replay();
   void add_backup();
-  void add_health();
+  void add_alive();
   void add_check_config();
   void add_doctor();
   void add_token_option(CLI::App* command, std::string& token);
@@ -85,7 +85,7 @@ class Parser {
   ReplayCommand replay_;
   std::string speed_ = "fast";
   BackupCommand backup_;
-  HealthCommand health_;
+  AliveCommand alive_;
   CheckConfigCommand check_config_;
   DoctorCommand doctor_;
   CLI::App* serve_app_ = nullptr;
@@ -99,7 +99,7 @@ class Parser {
   CLI::App* import_app_ = nullptr;
   CLI::App* replay_app_ = nullptr;
   CLI::App* backup_app_ = nullptr;
-  CLI::App* health_app_ = nullptr;
+  CLI::App* alive_app_ = nullptr;
   CLI::App* check_config_app_ = nullptr;
   CLI::App* doctor_app_ = nullptr;
 };
@@ -119,7 +119,7 @@ Parser::Parser(const Environment& environment) {
   add_replay();
   add_doctor();
   add_backup();
-  add_health();
+  add_alive();
   add_check_config();
 }
 
@@ -327,16 +327,16 @@ void Parser::add_backup() {
   backup_app_->footer(kBackupFooter);
 }
 
-void Parser::add_health() {
-  health_app_ = app_.add_subcommand("health", "Ask whether the relay lives, for health checks");
-  health_app_->add_option("--config", health_.config, "The configuration that the relay runs with")
+void Parser::add_alive() {
+  alive_app_ = app_.add_subcommand("alive", "Ask whether the relay lives, for health checks");
+  alive_app_->add_option("--config", alive_.config, "The configuration that the relay runs with")
       ->type_name("FILE")
       ->capture_default_str();
-  health_app_->add_option("--timeout", health_.timeout_seconds, "Wait so many seconds for it")
+  alive_app_->add_option("--timeout", alive_.timeout_seconds, "Wait so many seconds for it")
       ->type_name("SECONDS")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{3600}))
       ->capture_default_str();
-  health_app_->footer(kHealthFooter);
+  alive_app_->footer(kAliveFooter);
 }
 
 void Parser::add_check_config() {
@@ -387,7 +387,7 @@ Command Parser::chosen() const {
     backup.file = unmarked(backup_.file);
     return backup;
   }
-  if (health_app_->parsed()) return health_;
+  if (alive_app_->parsed()) return alive_;
   if (check_config_app_->parsed()) {
     CheckConfigCommand check = check_config_;
     check.file_given = check_config_app_->get_option("file")->count() > 0 ||

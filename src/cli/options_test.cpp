@@ -148,11 +148,11 @@ TEST(CommandLine, ReadsAReplay) {
 }
 
 TEST(CommandLine, ReadsHealth) {
-  const auto health = parsed<HealthCommand>({"health", "--config", "a.yaml", "--timeout", "9"});
-  EXPECT_EQ(health.config, "a.yaml");
-  EXPECT_EQ(health.timeout_seconds, 9);
-  EXPECT_EQ(parsed<HealthCommand>({"health"}).config, "config.yaml");
-  EXPECT_EQ(refused({"health", "--timeout", "0"}).exit_code, 2);
+  const auto alive = parsed<AliveCommand>({"alive", "--config", "a.yaml", "--timeout", "9"});
+  EXPECT_EQ(alive.config, "a.yaml");
+  EXPECT_EQ(alive.timeout_seconds, 9);
+  EXPECT_EQ(parsed<AliveCommand>({"alive"}).config, "config.yaml");
+  EXPECT_EQ(refused({"alive", "--timeout", "0"}).exit_code, 2);
 }
 
 TEST(CommandLine, ReadsBackup) {

@@ -20,9 +20,9 @@ def test_version_and_help_teach():
     assert code == 0 and re.match(r"acp-relay \d+\.\d+\.\d+", out)
     code, out, _ = run_cli("--help")
     assert code == 0
-    for word in ("serve", "connect", "prompt", "sessions", "replay", "doctor", "backup", "health", "check-config", "Exit codes", "ACP_RELAY_TOKEN"):
+    for word in ("serve", "connect", "prompt", "sessions", "replay", "doctor", "backup", "alive", "check-config", "Exit codes", "ACP_RELAY_TOKEN"):
         assert word in out, word
-    for command in ("serve", "connect", "prompt", "sessions", "replay", "doctor", "backup", "health", "check-config"):
+    for command in ("serve", "connect", "prompt", "sessions", "replay", "doctor", "backup", "alive", "check-config"):
         code, out, _ = run_cli(command, "--help")
         assert code == 0 and "xit code" in out, command
 
@@ -224,15 +224,15 @@ def test_health_asks_the_relay_of_a_configuration(make_relay, certificate, serve
     relay = make_relay({"server": server, "auth": {"mode": "token", "tokens": [{"name": "a", "token": "t" * 32}]}})
     scheme = "https" if "tls" in server else "http"
     where = f"{scheme}://127.0.0.1:{relay.config['server']['management_port']}/api/health"
-    assert run_cli("health", "--config", str(relay.config_file)) == (0, f"{where}: the relay answers\n", "")
+    assert run_cli("alive", "--config", str(relay.config_file)) == (0, f"{where}: the relay answers\n", "")
     relay.stop()
-    code, out, err = run_cli("health", "--config", str(relay.config_file))
+    code, out, err = run_cli("alive", "--config", str(relay.config_file))
     assert (code, out) == (3, "") and where in err
 
 
 def test_health_without_a_configuration_or_a_port(make_relay, tmp_path):
-    code, _, err = run_cli("health", "--config", str(tmp_path / "none.yaml"))
+    code, _, err = run_cli("alive", "--config", str(tmp_path / "none.yaml"))
     assert code == 1 and "none.yaml" in err
     relay = make_relay({"server": {"management_port": 0}}, start=False)
-    code, _, err = run_cli("health", "--config", str(relay.config_file))
+    code, _, err = run_cli("alive", "--config", str(relay.config_file))
     assert code == 1 and "server.management_port" in err

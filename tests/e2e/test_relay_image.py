@@ -29,7 +29,7 @@ def test_what_the_image_is(engine, relay_image):
     config = engine.image(relay_image)["Config"]
     assert config["User"] == f"{relay_container.RELAY_UID}:{relay_container.RELAY_UID}"
     assert config["Entrypoint"] == ["acp-relay"]
-    assert config["Healthcheck"]["Test"] == ["CMD", "acp-relay", "health", "--config", "/etc/acp-relay/config.yaml"]
+    assert config["Healthcheck"]["Test"] == ["CMD", "acp-relay", "alive", "--config", "/etc/acp-relay/config.yaml"]
     assert config["Labels"]["org.opencontainers.image.title"] == "acp-relay"
 
 

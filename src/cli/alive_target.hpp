@@ -10,6 +10,6 @@ namespace relay::cli {
 
 // The management port. "All addresses" becomes the loopback, and a certificate is not checked: it
 // has another name, and whoever is asked is this machine. Fails when the port is any free one.
-Outcome<http::Endpoint> health_target(const config::ServerConfig& server);
+Outcome<http::Endpoint> alive_target(const config::ServerConfig& server);
 
 }  // namespace relay::cli

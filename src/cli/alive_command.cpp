@@ -1,5 +1,5 @@
 #include "cli/commands.hpp"
-#include "cli/health_target.hpp"
+#include "cli/alive_target.hpp"
 #include "cli/output.hpp"
 #include "cli/run_task.hpp"
 #include "config/load.hpp"
@@ -12,7 +12,7 @@ namespace {
 
 Outcome<http::Endpoint> target_of(const std::string& file, const Environment& environment) {
   const config::LoadResult loaded = config::load(file, environment);
-  if (loaded.ok()) return health_target(loaded.config.server);
+  if (loaded.ok()) return alive_target(loaded.config.server);
   std::string text = "the configuration " + file + " can't be used";
   for (const config::Problem& problem : loaded.problems) text += "\n" + config::describe(problem);
   return Failure{ExitCode::kError, text};
@@ -45,7 +45,7 @@ Task<ExitCode> ask(asio::any_io_executor executor, http::Endpoint endpoint,
 
 }  // namespace
 
-ExitCode run_health(const HealthCommand& command, const Environment& environment) {
+ExitCode run_alive(const AliveCommand& command, const Environment& environment) {
   const Outcome<http::Endpoint> target = target_of(command.config, environment);
   if (!target) return report(target.error());
   return run_task([&](asio::any_io_executor executor) {

@@ -1,11 +1,11 @@
-#include "cli/health_target.hpp"
+#include "cli/alive_target.hpp"
 
 #include <gtest/gtest.h>
 
 namespace relay::cli {
 namespace {
 
-TEST(HealthTarget, IsTheManagementPortSeenFromBesideIt) {
+TEST(AliveTarget, IsTheManagementPortSeenFromBesideIt) {
   struct Row {
     std::string host, asked;
   };
@@ -15,7 +15,7 @@ TEST(HealthTarget, IsTheManagementPortSeenFromBesideIt) {
     config::ServerConfig server;
     server.management_host = row.host;
     server.management_port = 9082;
-    const auto target = health_target(server);
+    const auto target = alive_target(server);
     ASSERT_TRUE(target) << row.host;
     EXPECT_EQ(target->host, row.asked);
     EXPECT_EQ(target->port, 9082);
@@ -23,19 +23,19 @@ TEST(HealthTarget, IsTheManagementPortSeenFromBesideIt) {
   }
 }
 
-TEST(HealthTarget, TakesTheCertificateAsItIs) {
+TEST(AliveTarget, TakesTheCertificateAsItIs) {
   config::ServerConfig server;
   server.tls.cert = "cert.pem";
-  const auto target = health_target(server);
+  const auto target = alive_target(server);
   ASSERT_TRUE(target);
   EXPECT_EQ(target->transport, http::Endpoint::Transport::kTls);
   EXPECT_FALSE(target->verify_peer);
 }
 
-TEST(HealthTarget, CannotKnowAPortThatIsAnyFreeOne) {
+TEST(AliveTarget, CannotKnowAPortThatIsAnyFreeOne) {
   config::ServerConfig server;
   server.management_port = 0;
-  const auto target = health_target(server);
+  const auto target = alive_target(server);
   ASSERT_FALSE(target);
   EXPECT_NE(target.error().text.find("server.management_port"), std::string::npos);
 }

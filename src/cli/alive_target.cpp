@@ -1,4 +1,4 @@
-#include "cli/health_target.hpp"
+#include "cli/alive_target.hpp"
 
 #include <boost/asio/ip/address.hpp>
 
@@ -14,7 +14,7 @@ std::string within_reach(const std::string& host) {
 
 }  // namespace
 
-Outcome<http::Endpoint> health_target(const config::ServerConfig& server) {
+Outcome<http::Endpoint> alive_target(const config::ServerConfig& server) {
   if (server.management_port == 0) {
     return Failure{ExitCode::kError,
                    "server.management_port is 0, which is any free port: nobody knows which one\n"
