@@ -147,7 +147,7 @@ TEST(CommandLine, ReadsAReplay) {
   EXPECT_EQ(refused({"replay", "f", "--speed", "slow"}).exit_code, 2);
 }
 
-TEST(CommandLine, ReadsHealth) {
+TEST(CommandLine, ReadsAlive) {
   const auto alive = parsed<AliveCommand>({"alive", "--config", "a.yaml", "--timeout", "9"});
   EXPECT_EQ(alive.config, "a.yaml");
   EXPECT_EQ(alive.timeout_seconds, 9);

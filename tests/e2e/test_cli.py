@@ -218,7 +218,7 @@ def test_an_agent_that_wants_to_be_logged_in_in_a_turn_is_explained(make_relay):
 
 
 @pytest.mark.parametrize("server", [{}, {"management_host": "0.0.0.0"}, {"tls": True}])
-def test_health_asks_the_relay_of_a_configuration(make_relay, certificate, server):
+def test_alive_asks_the_relay_of_a_configuration(make_relay, certificate, server):
     if "tls" in server:
         server = {"tls": certificate}
     relay = make_relay({"server": server, "auth": {"mode": "token", "tokens": [{"name": "a", "token": "t" * 32}]}})
@@ -230,7 +230,7 @@ def test_health_asks_the_relay_of_a_configuration(make_relay, certificate, serve
     assert (code, out) == (3, "") and where in err
 
 
-def test_health_without_a_configuration_or_a_port(make_relay, tmp_path):
+def test_alive_without_a_configuration_or_a_port(make_relay, tmp_path):
     code, _, err = run_cli("alive", "--config", str(tmp_path / "none.yaml"))
     assert code == 1 and "none.yaml" in err
     relay = make_relay({"server": {"management_port": 0}}, start=False)
