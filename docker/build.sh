@@ -1,21 +1,23 @@
 #!/usr/bin/env bash
-# Builds an image that sessions run in, and checks that an agent in it answers.
-#   docker/build.sh [agent|demo] [TAG] [OPTION...]   default: agent, tagged acp-agent:latest
-#   docker/build.sh TAG [OPTION...]                  agent, with this tag
+# Builds an image that sessions run in, and checks that an agent in it answers; or the relay's own image.
+#   docker/build.sh [agent|demo|relay] [TAG] [OPTION...]   default: agent, tagged acp-agent:latest
+#   docker/build.sh TAG [OPTION...]                        agent, with this tag
 # agent: an ACP agent from npm (docker/agent); needs the docker command and a registry. Options go to
 #        "docker build", for example --build-arg BUILD_TOOLS=yes; see the top of its Dockerfile.
 # demo:  the demo agent alone (docker/demo); needs no registry, and no docker command either.
+# relay: the relay (Dockerfile.relay), compiled in the image, which takes minutes and a Debian mirror; with
+#        --prebuilt of the programs in build/release, which takes neither. Says how much it adds to its base.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
 readonly answer_seconds=60
 readonly initialize='{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":1,"clientCapabilities":{}}}'
 
-usage() { sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
 kind=agent
 case ${1:-} in
-  agent | demo)
+  agent | demo | relay)
     kind=$1
     shift
     ;;
@@ -24,10 +26,15 @@ case ${1:-} in
     exit
     ;;
 esac
-tag=acp-agent:latest
-[[ $kind == agent ]] || tag=acp-demo-agent:latest
+declare -A tags=([agent]=acp-agent:latest [demo]=acp-demo-agent:latest [relay]=acp-relay:latest)
+tag=${tags[$kind]}
 if [[ $# -gt 0 && $1 != -* ]]; then
   tag=${1:-$tag}
+  shift
+fi
+prebuilt=no
+if [[ $kind == relay && ${1:-} == --prebuilt ]]; then
+  prebuilt=yes
   shift
 fi
 options=("$@")
@@ -55,21 +62,34 @@ build_with_command() {
     "when a download failed: --network host, or a proxy's --build-arg HTTPS_PROXY=..."
 }
 
+# Arguments as the Engine wants them in an address: {"NAME":"VALUE",...}
+build_arguments() {
+  local text="%22REVISION%22%3A%22$revision%22"
+  while [[ $# -gt 0 ]]; do
+    [[ $1 == --build-arg && ${2:-} =~ ^[A-Za-z_]+=[A-Za-z0-9._:/-]*$ ]] ||
+      fail "options of \"docker build\" need the docker command" "apt-get install docker.io"
+    text+="%2C%22${2%%=*}%22%3A%22${2#*=}%22"
+    shift 2
+  done
+  echo "%7B$text%7D"
+}
+
 build_with_api() {
-  local answer
-  [[ ${#options[@]} -eq 0 ]] || fail "options of \"docker build\" need the docker command" "apt-get install docker.io"
+  local answer arguments
+  arguments=$(build_arguments "${options[@]}")
   if ! answer=$(tar -C "$work/context" -c . |
-    api POST "/build?t=$tag&rm=1&forcerm=1&buildargs=%7B%22REVISION%22%3A%22$revision%22%7D" \
+    api POST "/build?t=$tag&rm=1&forcerm=1&buildargs=$arguments" \
       -H 'Content-Type: application/x-tar' --data-binary @-) || [[ $answer == *'"errorDetail"'* ]]; then
     fail "the Engine could not build the image: $(message "$answer")"
   fi
 }
 
+# image_size TAG: its bytes, with those of its base.
 image_size() {
   if with_command; then
-    docker image inspect --format '{{.Size}}' "$tag"
+    docker image inspect --format '{{.Size}}' "$1"
   else
-    api GET "/images/$tag/json" | grep -oE '"Size":[0-9]+' | head -n 1 | cut -d: -f2
+    api GET "/images/$1/json" | grep -oE '"Size":[0-9]+' | head -n 1 | cut -d: -f2
   fi
 }
 
@@ -123,6 +143,34 @@ check_answer() {
   done
 }
 
+megabytes() { awk -v bytes="$1" 'BEGIN {printf "%.1f MB", bytes / 1e6}'; }
+
+say_what_it_adds() {
+  local base=debian:bookworm-slim option size
+  for option in "${options[@]}"; do
+    [[ $option != *BASE_IMAGE=* ]] || base=${option#*BASE_IMAGE=}
+  done
+  size=$(image_size "$tag")
+  printf '%s: %s, %s more than %s.\n' "$tag" "$(megabytes "$size")" \
+    "$(megabytes "$((size - $(image_size "$base")))")" "$base"
+}
+
+# What Dockerfile.relay copies: the tree without what was made in it, or the programs alone.
+relay_context() {
+  mkdir "$work/context"
+  if [[ $prebuilt == no ]]; then
+    tar -C "$root" --exclude-from="$root/.dockerignore" -c . | tar -C "$work/context" -x
+    return
+  fi
+  local programs=${ACP_RELAY_BIN:-$root/build/release/acp-relay}
+  [[ -x $programs ]] || "$root/scripts/build.sh" release
+  cp "$root/Dockerfile.relay" "$work/context"
+  mkdir "$work/context/scripts"
+  cp "$root"/scripts/{install.sh,lib.sh,packages.txt} "$work/context/scripts"
+  "$root/docker/relay/collect.sh" "$(dirname "$programs")" "$work/context/programs"
+  options+=(--build-arg PROGRAMS=programs)
+}
+
 work=$(mktemp -d)
 container='' runner=''
 finish() {
@@ -143,14 +191,19 @@ trap finish EXIT
 
 socket=''
 if ! with_command; then
-  [[ $kind == demo ]] || fail "the agent image is built with the docker command, which is missing" \
+  [[ $kind != agent ]] || fail "the agent image is built with the docker command, which is missing" \
     "apt-get install docker.io" "docker/build.sh demo, which needs none"
   address=$("$root/scripts/engine.sh" probe) || fail "no Docker Engine: $address" "scripts/engine.sh ensure"
   socket=${address#DOCKER_HOST=unix://}
 fi
 
 revision=$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)
-cp -r "$root/docker/$kind" "$work/context"
+if [[ $kind == relay ]]; then
+  relay_context
+  mv "$work/context/Dockerfile.relay" "$work/context/Dockerfile"
+else
+  cp -r "$root/docker/$kind" "$work/context"
+fi
 if [[ $kind == demo ]]; then
   demo_agent=${ACP_DEMO_AGENT:-$root/build/release/acp-demo-agent}
   [[ -x $demo_agent ]] || "$root/scripts/build.sh" release acp-demo-agent
@@ -159,5 +212,9 @@ if [[ $kind == demo ]]; then
 fi
 
 if with_command; then build_with_command; else build_with_api; fi
-check_answer
-printf '%s: %s MB, its agent answers.\n' "$tag" "$(image_size | awk '{printf "%.1f", $1 / 1e6}')"
+if [[ $kind == relay ]]; then
+  say_what_it_adds
+else
+  check_answer
+  printf '%s: %s, its agent answers.\n' "$tag" "$(megabytes "$(image_size "$tag")")"
+fi

@@ -93,7 +93,7 @@ lints() {
   lint coroutines "$python" tools/lint_coroutines.py || bad=1
   lint text "$python" tools/check_text.py || bad=1
   lint format tools/format.sh --check || bad=1
-  lint shell shellcheck -x scripts/*.sh tools/*.sh docker/*.sh docker/agent/agent-health deploy/debian/p* .ci/run || bad=1
+  lint shell shellcheck -x scripts/*.sh tools/*.sh docker/*.sh docker/relay/*.sh docker/agent/agent-health deploy/debian/p* .ci/run || bad=1
   return "$bad"
 }
 

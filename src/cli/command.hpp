@@ -104,6 +104,12 @@ struct BackupCommand {
   std::string database;  // empty: the one of the configuration
 };
 
+// Whether the relay of a configuration lives, asked from beside it.
+struct AliveCommand {
+  std::string config = "config.yaml";
+  std::int64_t timeout_seconds = 5;
+};
+
 // An ACP agent on stdin and stdout that is behind a relay.
 struct ConnectCommand {
   RelayAddress relay;  // `url`: also ws, wss, and with a path
@@ -134,9 +140,9 @@ struct ReplayCommand {
   std::vector<std::string> command;  // of an agent to start; empty: behind the relay
 };
 
-using Command =
-    std::variant<ServeCommand, ConnectCommand, PromptCommand, ListCommand, ShowCommand,
-                 HistoryCommand, CloseCommand, ExportCommand, ImportCommand, CheckConfigCommand,
-                 ReplayCommand, DoctorCommand, BackupCommand, HealthCommand, PreflightCommand>;
+using Command = std::variant<ServeCommand, ConnectCommand, PromptCommand, ListCommand, ShowCommand,
+                             HistoryCommand, CloseCommand, ExportCommand, ImportCommand,
+                             CheckConfigCommand, ReplayCommand, DoctorCommand, BackupCommand,
+                             HealthCommand, AliveCommand, PreflightCommand>;
 
 }  // namespace relay::cli

@@ -30,6 +30,8 @@ ExitCode run_replay(const ReplayCommand& command, const Environment& environment
 
 ExitCode run_backup(const BackupCommand& command, const Environment& environment);
 
+ExitCode run_alive(const AliveCommand& command, const Environment& environment);
+
 ExitCode run_check_config(const CheckConfigCommand& command, const Environment& environment);
 
 // "acp-relay: <text>" on stderr.

@@ -203,6 +203,17 @@ Examples:
 
 Exit codes: 0 done, 1 error, 2 wrong command line)";
 
+inline constexpr const char* kAliveFooter = R"(
+Asks the management port of the configuration (server.management_host, server.management_port), as a health
+check beside the relay does: in its container, on its machine. "All addresses" is asked by the loopback, the
+certificate of server.tls is not checked, no token is sent: a relay that wants one lives. It says nothing of
+the Engine or the disk: GET /api/ready does.
+
+Examples:
+  acp-relay alive --config /etc/acp-relay/config.yaml
+
+Exit codes: 0 it answers, 1 error, 2 wrong command line, 3 it does not answer)";
+
 inline constexpr const char* kCheckConfigFooter = R"(
 All problems are listed at once on stderr, each with file, line, column, key and remedy. A valid
 configuration is printed as it is in force, defaults and environment included, secrets as ***.

@@ -58,6 +58,7 @@ class Parser {
   void add_health();
   void add_replay();
   void add_backup();
+  void add_alive();
   void add_check_config();
   void add_preflight();
   void add_doctor();
@@ -87,6 +88,7 @@ class Parser {
   ReplayCommand replay_;
   std::string speed_ = "fast";
   BackupCommand backup_;
+  AliveCommand alive_;
   CheckConfigCommand check_config_;
   PreflightCommand preflight_;
   DoctorCommand doctor_;
@@ -102,6 +104,7 @@ class Parser {
   CLI::App* import_app_ = nullptr;
   CLI::App* replay_app_ = nullptr;
   CLI::App* backup_app_ = nullptr;
+  CLI::App* alive_app_ = nullptr;
   CLI::App* check_config_app_ = nullptr;
   CLI::App* preflight_app_ = nullptr;
   CLI::App* doctor_app_ = nullptr;
@@ -123,6 +126,7 @@ Parser::Parser(const Environment& environment) {
   add_replay();
   add_doctor();
   add_backup();
+  add_alive();
   add_check_config();
   add_preflight();
 }
@@ -342,6 +346,18 @@ void Parser::add_backup() {
   backup_app_->footer(kBackupFooter);
 }
 
+void Parser::add_alive() {
+  alive_app_ = app_.add_subcommand("alive", "Ask whether the relay lives, for health checks");
+  alive_app_->add_option("--config", alive_.config, "The configuration that the relay runs with")
+      ->type_name("FILE")
+      ->capture_default_str();
+  alive_app_->add_option("--timeout", alive_.timeout_seconds, "Wait so many seconds for it")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{3600}))
+      ->capture_default_str();
+  alive_app_->footer(kAliveFooter);
+}
+
 void Parser::add_check_config() {
   check_config_app_ =
       app_.add_subcommand("check-config", "Check a configuration and print what is in force");
@@ -401,6 +417,7 @@ Command Parser::chosen() const {
     backup.file = unmarked(backup_.file);
     return backup;
   }
+  if (alive_app_->parsed()) return alive_;
   if (check_config_app_->parsed()) {
     CheckConfigCommand check = check_config_;
     check.file_given = check_config_app_->get_option("file")->count() > 0 ||

@@ -159,6 +159,14 @@ TEST(CommandLine, ReadsAReplay) {
   EXPECT_EQ(refused({"replay", "f", "--speed", "slow"}).exit_code, 2);
 }
 
+TEST(CommandLine, ReadsAlive) {
+  const auto alive = parsed<AliveCommand>({"alive", "--config", "a.yaml", "--timeout", "9"});
+  EXPECT_EQ(alive.config, "a.yaml");
+  EXPECT_EQ(alive.timeout_seconds, 9);
+  EXPECT_EQ(parsed<AliveCommand>({"alive"}).config, "config.yaml");
+  EXPECT_EQ(refused({"alive", "--timeout", "0"}).exit_code, 2);
+}
+
 TEST(CommandLine, ReadsBackup) {
   const auto backup = parsed<BackupCommand>({"backup", "--config", "a.yaml", "b.db"});
   EXPECT_EQ(backup.file, "b.db");

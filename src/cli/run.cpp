@@ -58,6 +58,9 @@ struct Runner {
   int operator()(const BackupCommand& command) const {
     return done(run_backup(command, environment));
   }
+  int operator()(const AliveCommand& command) const {
+    return done(run_alive(command, environment));
+  }
   int operator()(const CheckConfigCommand& command) const {
     return done(run_check_config(command, environment));
   }

@@ -99,9 +99,11 @@ constexpr RefusalRule kRules[] = {
      "check container.log_driver and container.log_opts"},
     {"bind source path does not exist", "", kVolumes,
      "a directory to be mounted is not on the Engine's host",
-     "make the directory that the message names, on the host where the Engine runs"},
+     "make the directory that the message names, on the host where the Engine runs; a relay in a "
+     "container needs it at the same path inside and outside"},
     {"statfs", "no such file", kVolumes, "a directory to be mounted is not on the Engine's host",
-     "make the directory that the message names, on the host where the Engine runs"},
+     "make the directory that the message names, on the host where the Engine runs; a relay in a "
+     "container needs it at the same path inside and outside"},
     {"marked read-only", "", "container.readonly_rootfs", "the container's root is read-only",
      "put the file into a volume, or set container.readonly_rootfs to false"},
     {"read-only file system", "", "container.readonly_rootfs",

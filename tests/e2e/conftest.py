@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from harness import containers, sdk  # noqa: E402  the path above must come first
+from harness import containers, relay_container, sdk  # noqa: E402  the path above must come first
 from harness.engine import Engine  # noqa: E402
 from harness.relay import Relay  # noqa: E402
 
@@ -121,6 +121,18 @@ def settings_image(engine):
 def example_image(engine):
     """The example agent of the official SDK."""
     return containers.import_example(engine)
+
+
+@pytest.fixture(scope="session")
+def debian_base(engine):
+    """What the relay's image is built on: files of this machine's Debian."""
+    return relay_container.import_base(engine)
+
+
+@pytest.fixture(scope="session")
+def relay_image(engine, debian_base):
+    """The relay's own image, of Dockerfile.relay and the programs under test."""
+    return relay_container.relay_image(engine, debian_base)
 
 
 @pytest.fixture

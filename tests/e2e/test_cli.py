@@ -20,7 +20,8 @@ def test_version_and_help_teach():
     assert code == 0 and re.match(r"acp-relay \d+\.\d+\.\d+", out)
     code, out, _ = run_cli("--help")
     assert code == 0
-    commands = ("serve", "connect", "prompt", "sessions", "health", "replay", "doctor", "preflight", "backup", "check-config")
+    commands = ("serve", "connect", "prompt", "sessions", "health", "alive", "replay", "doctor", "preflight", "backup",
+                "check-config")
     for word in (*commands, "Exit codes", "ACP_RELAY_TOKEN"):
         assert word in out, word
     for command in commands:
@@ -216,3 +217,24 @@ def test_an_agent_that_wants_to_be_logged_in_in_a_turn_is_explained(make_relay):
         client.prompt_text(client.new(relay.workspace), "hello")
     assert caught.value.error == {"code": -32000, "message": "Authentication required",
                                   "data": {"login": "agent login"}}
+
+
+@pytest.mark.parametrize("server", [{}, {"management_host": "0.0.0.0"}, {"tls": True}])
+def test_alive_asks_the_relay_of_a_configuration(make_relay, certificate, server):
+    if "tls" in server:
+        server = {"tls": certificate}
+    relay = make_relay({"server": server, "auth": {"mode": "token", "tokens": [{"name": "a", "token": "t" * 32}]}})
+    scheme = "https" if "tls" in server else "http"
+    where = f"{scheme}://127.0.0.1:{relay.config['server']['management_port']}/api/health"
+    assert run_cli("alive", "--config", str(relay.config_file)) == (0, f"{where}: the relay answers\n", "")
+    relay.stop()
+    code, out, err = run_cli("alive", "--config", str(relay.config_file))
+    assert (code, out) == (3, "") and where in err
+
+
+def test_alive_without_a_configuration_or_a_port(make_relay, tmp_path):
+    code, _, err = run_cli("alive", "--config", str(tmp_path / "none.yaml"))
+    assert code == 1 and "none.yaml" in err
+    relay = make_relay({"server": {"management_port": 0}}, start=False)
+    code, _, err = run_cli("alive", "--config", str(relay.config_file))
+    assert code == 1 and "server.management_port" in err

@@ -7,7 +7,7 @@ import pytest
 
 from harness.relay import BINARY, ROOT
 
-FILES = ["config.development.yaml", "config.production.yaml", "config.debug.yaml",
+FILES = ["config.development.yaml", "config.production.yaml", "config.debug.yaml", "config.container.yaml",
          "tests/fixtures/config/earlier-config.development.yaml",
          "tests/fixtures/config/earlier-config.production.yaml",
          "tests/fixtures/config/earlier-config.debug.yaml"]

@@ -30,15 +30,20 @@ def _static_demo_agent():
     return path.read_bytes()
 
 
-def _import(engine, name, files, *changes):
+def import_files(engine, name, files, *changes):
+    """An image of these files, made once; its name has a digest of them."""
     digest = hashlib.sha256(repr(changes).encode())
     for path, (mode, uid, content) in sorted(files.items()):
         digest.update(repr((path, mode, uid, len(content or ""))).encode())
         digest.update(content.encode() if isinstance(content, str) else content or b"")
     tag = f"acp-relay-test/{name}:{digest.hexdigest()[:12]}"
     if engine.image(tag) is None:
-        engine.import_image(tag, files, "USER 1000:1000", "WORKDIR /workspace", "ENV PATH=/bin", *changes)
+        engine.import_image(tag, files, *changes)
     return tag
+
+
+def _import(engine, name, files, *changes):
+    return import_files(engine, name, files, "USER 1000:1000", "WORKDIR /workspace", "ENV PATH=/bin", *changes)
 
 
 def demo_files():

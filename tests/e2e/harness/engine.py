@@ -137,6 +137,15 @@ class Engine:
         code = wait_until(lambda: [self.json("GET", f"/exec/{run}/json")["ExitCode"]], "the exit code of an exec")
         return code[0], output.decode("utf-8", "replace")
 
+    def logs(self, container):
+        """What it wrote, to either stream."""
+        stream = self.request("GET", f"/containers/{container}/logs", stdout="1", stderr="1")
+        return b"".join(payload for _, payload in demultiplexed(stream)).decode("utf-8", "replace")
+
+    def remove_volume(self, name):
+        with contextlib.suppress(EngineError):
+            self.request("DELETE", f"/volumes/{name}", force="1")
+
     # Images.
     def image(self, tag):
         """None: no such image."""

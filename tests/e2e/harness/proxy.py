@@ -46,6 +46,9 @@ class Proxy:
                 side.shutdown(socket.SHUT_RDWR)
             side.close()
 
+    def connect(self):
+        return socket.create_connection(self.target)
+
     def _accept(self):
         while not self._closed:
             try:
@@ -53,7 +56,7 @@ class Proxy:
             except OSError:
                 return
             try:
-                server = socket.create_connection(self.target)
+                server = self.connect()
             except OSError:
                 client.close()
                 continue
