@@ -142,27 +142,19 @@ std::vector<AgentEntry> Agents::others(const config::Config& config) const {
   return entries;
 }
 
-std::vector<AgentBackend*> Agents::backends() const {
-  std::vector<AgentBackend*> backends{standard_.get()};
-  for (const auto& backend : others_) backends.push_back(backend.get());
-  return backends;
-}
-
 std::vector<ErrorType> Agents::unavailable() const {
   std::vector<ErrorType> reasons;
-  for (const AgentBackend* const backend : backends()) {
-    if (const auto failure = backend->unavailable()) reasons.push_back(failure->type);
-  }
+  const auto ask = [&reasons](const AgentBackend& backend) {
+    if (const auto failure = backend.unavailable()) reasons.push_back(failure->type);
+  };
+  ask(*standard_);
+  for (const auto& backend : others_) ask(*backend);
   return reasons;
 }
 
-Task<std::vector<ErrorType>> Agents::examine() const {
-  std::vector<ErrorType> reasons;
-  for (AgentBackend* const backend : backends()) {
-    const auto failure = co_await backend->examine();
-    if (failure) reasons.push_back(failure->type);
-  }
-  co_return reasons;
+Task<std::optional<ErrorType>> Agents::examine() const {
+  const auto failure = co_await standard_->examine();
+  co_return failure ? std::optional(failure->type) : std::nullopt;
 }
 
 }  // namespace relay::app

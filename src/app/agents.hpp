@@ -41,8 +41,8 @@ class Agents {
 
   // Why sessions can't be made now, each reason once.
   std::vector<ErrorType> unavailable() const;
-  // The same, asked of who knows; takes seconds where they don't answer.
-  Task<std::vector<ErrorType>> examine() const;
+  // The same of the default agent, asked of who knows; takes seconds where they don't answer.
+  Task<std::optional<ErrorType>> examine() const;
 
   // Of the Engine that the default agent uses; empty: it runs as processes.
   const std::string& engine() const { return engine_; }
@@ -54,8 +54,6 @@ class Agents {
   Task<Result<std::unique_ptr<AgentBackend>>> open_container(const config::Config& config,
                                                              const AgentsContext& context,
                                                              Logger log);
-
-  std::vector<AgentBackend*> backends() const;
 
   std::unique_ptr<DockerHost> host_;
   std::optional<Error> no_host_because_;

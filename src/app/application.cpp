@@ -270,7 +270,7 @@ Task<std::vector<std::string>> Application::not_ready_because() {
   if (stopping_) reasons.emplace_back("shutting_down");
   if (canary_ && canary_->failed()) reasons.emplace_back("canary_failed");
   for (const ErrorType type : agents_.unavailable()) reasons.emplace_back(to_string(type));
-  for (const ErrorType type : examined_) reasons.emplace_back(to_string(type));
+  if (examined_) reasons.emplace_back(to_string(*examined_));
   co_return reasons;
 }
 

@@ -81,8 +81,8 @@ class Application {
   std::unique_ptr<http::Server> websocket_server_;
   std::unique_ptr<http::Server> management_server_;
   std::optional<Canary> canary_;
-  // What was last found out about the agents.
-  std::vector<ErrorType> examined_;
+  // What was last found out about the default agent.
+  std::optional<ErrorType> examined_;
   std::chrono::steady_clock::time_point examined_at_{};
   TaskScope background_;
   bool stopping_ = false;

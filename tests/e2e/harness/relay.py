@@ -115,7 +115,7 @@ class Relay:
     def _ready(self):
         assert self.process.poll() is None, f"the relay ended at once:\n{self.log_text()[-4000:]}"
         try:
-            return httpx.get(self.management_url + "/api/ready", timeout=5, verify=False).status_code in (
+            return httpx.get(self.management_url + "/api/health", timeout=5, verify=False).status_code in (
                 200, 401)
         except httpx.TransportError:
             return False
