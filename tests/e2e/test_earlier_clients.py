@@ -53,6 +53,8 @@ def test_health_names_the_agent(relay):
 CONFIGURATIONS = {
     "a mode of the agent": ("agent: {command: /bin/true, mode: container}", ["agent.mode", "container.enabled: true"]),
     "containers below the agent": ("agent: {container: {image: a}}", ["agent.container", "below container"]),
+    "where workspaces are": ("container: {workspace_host_base: /srv/w}", ["container.workspace_base_dir"]),
+    "where a workspace is inside": ("container: {workspace_container_path: /workspace}", ["leave it out", "/workspace"]),
     "a path as for a shell": ("database: {path: $XDG_DATA_HOME/acp-relay/messages.db}",
                               ["database.path", "${XDG_DATA_HOME}/acp-relay/messages.db"]),
 }
