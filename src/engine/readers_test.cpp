@@ -169,7 +169,9 @@ TEST(ReadContainer, KnowsWhenItWasStarted) {
         read_container(R"({"Id":"c","State":{"StartedAt":")" + std::string(row.started) + "\"}}");
     ASSERT_TRUE(container);
     ASSERT_EQ(container->state.started_at.has_value(), row.read != nullptr) << row.started;
-    if (row.read) EXPECT_EQ(to_rfc3339(*container->state.started_at), row.read);
+    if (row.read != nullptr) {
+      EXPECT_EQ(to_rfc3339(*container->state.started_at), row.read);
+    }
   }
 }
 
