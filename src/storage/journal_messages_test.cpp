@@ -1,6 +1,7 @@
 // Messages that stay in the journal, and what becomes of its files.
 #include "storage/backup.hpp"
 #include "storage/journal_fixture.hpp"
+#include "storage/open_database.hpp"
 
 #include <gmock/gmock.h>
 
