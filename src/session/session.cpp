@@ -153,9 +153,10 @@ void Session::tell_misunderstood(Effects& effects) {
 // Log, then deliver.
 void Session::perform(Effects& effects, const OutputPosition& output) {
   if (!effects.records.empty()) {
+    // First: what is learned from them says how many messages the log has.
+    context_.log.record(record_.id, effects.records, {output, 0, 0});
     for (const SharedBytes& update : effects.states) learn_from_update(update.view());
     if (record_.title.empty()) learn_from_prompts(effects.records);
-    context_.log.record(record_.id, effects.records, {output, 0, 0});
   }
   if (agent_failure_) effects.to_agent.clear();  // it reads nothing any more
   for (SharedBytes& message : effects.to_agent) {

@@ -52,7 +52,7 @@ class SessionFixture : public ProcessFixture {
   SessionDirectory& sessions() {
     if (sessions_) return *sessions_;
     storage::LogOptions log_options;
-    log_options.path = ":memory:";
+    log_options.path = log_path_;
     auto log = storage::MessageLog::open(io_.get_executor(), log_options, Logger::silent());
     if (!log) throw std::runtime_error(log.error().explanation);
     log_ = std::move(*log);
@@ -140,6 +140,7 @@ class SessionFixture : public ProcessFixture {
   DirectoryOptions limits_;
   Metrics metrics_;
   RequestIds request_ids_;
+  std::string log_path_ = ":memory:";
   std::unique_ptr<storage::MessageLog> log_;
   std::optional<ProcessBackend> backend_;
   AgentBackend* other_backend_ = nullptr;

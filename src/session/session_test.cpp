@@ -2,8 +2,15 @@
 #include "session/session.hpp"
 
 #include "session/session_fixture.hpp"
+#include "storage/journal.hpp"
+#include "storage/journal_codec.hpp"
 
 #include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 
 namespace relay {
 namespace {
@@ -66,6 +73,37 @@ TEST_F(SessionTest, TheFirstMessageHasTheTimeWhenItCame) {
   ASSERT_GE(page.messages.size(), 2U);
   EXPECT_EQ(page.messages[0].time, came);
   EXPECT_GT(page.messages[1].time, came) << "the agent's answer came later";
+}
+
+// Whenever the relay is killed, the next one goes on with the number behind the last message.
+TEST_F(SessionTest, IsNotSaidToHaveMessagesBeforeTheyAreInTheJournal) {
+  std::string directory = "/tmp/acp-relay-session-XXXXXX";
+  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+  log_path_ = directory + "/log.db";
+  const auto session = create();
+  Client& client = reading(attach(*session));
+  prompt(*session, client, "1", "a title");
+  wait_for(client, R"("id":1)");
+
+  std::ifstream file(storage::journal_path(log_path_, 1), std::ios::binary);
+  const std::string content(std::istreambuf_iterator<char>(file), {});
+  std::string_view rest = std::string_view(content).substr(content.find('\n') + 1);
+  storage::Sequence last = 0;
+  std::size_t changes = 0;
+  while (const auto entry = storage::next_entry(rest)) {
+    for (const storage::Write& write : entry->writes) {
+      if (const auto* messages = std::get_if<storage::MessagesWrite>(&write)) {
+        last = messages->summary.last;
+      } else if (const auto* change =
+                     std::get_if<std::unique_ptr<storage::SessionChange>>(&write)) {
+        EXPECT_LE((*change)->record.last_sequence, last);
+        ++changes;
+      }
+    }
+  }
+  EXPECT_GT(changes, 0u) << "at least its title";
+  EXPECT_EQ(last, session->last_sequence());
+  std::filesystem::remove_all(directory);
 }
 
 TEST_F(SessionTest, RecordsEverythingWithoutHoles) {
