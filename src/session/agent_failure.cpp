@@ -1,6 +1,7 @@
 #include "session/agent_failure.hpp"
 
 #include "protocol/acp.hpp"
+#include "protocol/json_scan.hpp"
 #include "protocol/json_text.hpp"
 
 #include <boost/json.hpp>
