@@ -27,6 +27,12 @@ OWN = re.compile(r"\b(?:struct|class|enum class|enum|typename|using) (?:\[\[\w+\
                  r"\b(?:constexpr|const) [^\n;{}()]*?\b(k[A-Z]\w*)")
 ENUM = re.compile(r"\benum(?: class)? \w+[^{;]*\{([^}]*)\}")
 
+# A function of a namespace begins its line; a member, and what is local, does not.
+FUNCTION = re.compile(r"^(?!return|using|else)[A-Za-z_\[][\w:<>,*& \[\]]*[ &*>]([a-z]\w*)\(", re.M)
+MEMBER = re.compile(r"^ +(?!return|co_await|co_return|throw|else)[A-Za-z_\[][\w:<>,*& \[\]]*[ &*>]([a-z]\w*)\(|"
+                    r"\b(?:auto|std::function<[^;\n]*>)&? ([a-z]\w*)\b", re.M)
+CALL = re.compile(r"(?<![\w.:>~])([a-z]\w*)\(")
+
 
 def folder(path):
     return path.rpartition("/")[0]
@@ -51,6 +57,21 @@ def owners(texts):
     return {name: path for name, path in homes.items() if declaring[name] <= {path}}
 
 
+def functions(texts):
+    """{name: header} of the functions that one header declares, and nothing else has the name of."""
+    homes, taken = {}, set()
+    for path, text in texts.items():
+        taken |= names(MEMBER, text)
+        for name in set(FUNCTION.findall(text)):
+            if path.endswith(".hpp"):
+                taken |= {name} & homes.keys()
+                homes[name] = path
+    for path, text in texts.items():
+        headers = {other for other in texts if folder(other) == folder(path)}
+        taken |= {name for name in set(FUNCTION.findall(text)) if homes.get(name, path) not in headers}
+    return {name: path for name, path in homes.items() if name not in taken}
+
+
 def reached(path, includes):
     seen, ahead = {path}, [path]
     while ahead:
@@ -67,10 +88,11 @@ def check(raw):
     # A file beside it may be named without its folder.
     includes = {path: [name if name in raw else f"{folder(path)}/{name}"
                        for name in INCLUDE.findall(text)] for path, text in raw.items()}
-    homes = owners(texts)
+    homes = owners(texts) | functions(texts)
     for path, text in sorted(texts.items()):
         near = reached(path, includes)
-        for name in sorted(set(NAME.findall(text)) - declared(text)):
+        used = set(NAME.findall(text)) | (set(CALL.findall(text)) - set(FUNCTION.findall(text)))
+        for name in sorted(used - declared(text)):
             home = homes.get(name, path)
             # What is no header is compiled with its neighbours alone.
             if home not in near and (home.endswith(".hpp") or folder(home) == folder(path)):

@@ -48,3 +48,28 @@ def test_reports_what_a_neighbour_keeps_for_itself():
 def test_members_belong_to_their_class():
     header = {"session/log.hpp": "class Log {\n  struct Entry {\n  };\n};\n"}
     assert list(check_includes.check({**header, "session/log.cpp": '#include "session/log.hpp"\nLog::Entry e;\n'})) == []
+
+
+FUNCTIONS = {"base/text.hpp": "std::string shout(std::string text);\nstd::optional<int> number_of(int place);\n",
+             "base/text.cpp": '#include "base/text.hpp"\nstd::string shout(std::string text) { return text; }\n'}
+
+
+@pytest.mark.parametrize("text, name", [("auto text = shout(x);\n", "shout"), ("return number_of(3);\n", "number_of")])
+def test_reports_functions_of_a_header_that_is_not_included(text, name):
+    assert list(check_includes.check({**FUNCTIONS, "session/user.cpp": text})) == [
+        f"session/user.cpp: uses {name} and does not include base/text.hpp"]
+
+
+@pytest.mark.parametrize("text", [
+    '#include "base/text.hpp"\nauto text = shout(x);\n',
+    "person.shout(x);\nbase::shout(x);\n",
+    "std::string shout(int other) { return {}; }\nauto text = shout(1);\n",
+    "auto shout = [](int other) { return other; };\nauto text = shout(1);\n",
+])
+def test_accepts_members_and_functions_of_its_own(text):
+    assert list(check_includes.check({**FUNCTIONS, "session/user.cpp": text})) == []
+
+
+def test_a_member_of_the_name_makes_it_tell_nothing():
+    member = {"session/person.hpp": "struct Person {\n  std::string shout(int loud);\n};\n"}
+    assert list(check_includes.check({**FUNCTIONS, **member, "session/user.cpp": "auto text = shout(1);\n"})) == []
