@@ -73,13 +73,19 @@ Task<Result<void>> EngineClient::pull(std::string image, std::chrono::millisecon
     const bool is_bounded = objects.push(*part, lines);
     for (const std::string& text : lines) {
       const Result<PullLine> line = read_pull_line(text);
-      if (!line) co_return line.error();
+      if (!line) {
+        timer.done(CallFailure::kFailed);
+        co_return line.error();
+      }
       if (progress) progress(*line);
       if (line->error.empty()) continue;
       timer.done(CallFailure::kRefused);
       co_return pull_failed(image, line->error);
     }
-    if (!is_bounded) co_return pull_failed(image, "a line of the Engine's answer is too long");
+    if (!is_bounded) {
+      timer.done(CallFailure::kFailed);
+      co_return pull_failed(image, "a line of the Engine's answer is too long");
+    }
   }
 }
 
