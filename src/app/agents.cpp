@@ -63,7 +63,8 @@ std::string workspace_helper() { return beside_the_relay("acp-workspace-helper")
 Task<Result<void>> Agents::open(const config::Config& config, AgentsContext context) {
   if (needs_engine(config)) {
     const ContainerOptions options = container_options(config, {});
-    auto host = co_await DockerHost::open(context.executor, options, context.instance, context.log);
+    auto host = co_await DockerHost::open(context.executor, options, context.instance, context.log,
+                                          context.observe_engine);
     if (host) {
       host_ = std::move(*host);
     } else {

@@ -27,6 +27,7 @@ struct AgentsContext {
   KeepOfSession keep;
   std::function<std::string(std::string)> redact;
   Logger log;
+  engine::CallObserver observe_engine = {};  // told of every call to the Engine; may be empty
 };
 
 class Agents {

@@ -1,5 +1,6 @@
 #include "app/application.hpp"
 
+#include "app/engine_counts.hpp"
 #include "app/settings.hpp"
 #include "backend/process/leftovers.hpp"
 #include "backend/stderr_tail.hpp"
@@ -95,13 +96,17 @@ Task<Result<void>> Application::open() {
     metrics.log_lost_messages = status.lost_messages;
     metrics.log_wal_bytes = status.wal_bytes;
     metrics.log_writable = status.writable;
+    metrics.disk_free_bytes = status.disk_free_bytes;
+    metrics.messages_deleted = status.deleted_messages;
+    metrics.sessions_forgotten = status.forgotten_sessions;
     metrics.log_lines = log_.counts();
   });
   co_return listen();
 }
 
 Task<Result<void>> Application::open_agents() {
-  AgentsContext context{executor_, message_log_->instance_id(), {}, {}, log_};
+  AgentsContext context{executor_, message_log_->instance_id(), {}, {}, log_,
+                        count_engine_calls(metrics_)};
   if (context.instance.empty()) {
     context.instance = random_hex(16);
   } else {

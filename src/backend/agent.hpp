@@ -41,6 +41,12 @@ struct AgentOutput {
   OutputPosition position;
 };
 
+// How long each part of a start took; empty: this kind of agent has no such part.
+struct LaunchTimes {
+  using Duration = std::chrono::steady_clock::duration;
+  std::optional<Duration> create, attach, start;
+};
+
 // Spare capacity after every line: at least SIMDJSON_PADDING.
 inline constexpr std::size_t kLineSlack = 64;
 
@@ -79,6 +85,9 @@ class Agent {
 
   // When its start began, waiting for a turn to start not counted.
   virtual std::chrono::steady_clock::time_point launched_at() const = 0;
+
+  // What its start consisted of.
+  virtual LaunchTimes launch_times() const { return {}; }
 
   // The last lines of stderr so far, at most 64 KiB.
   virtual std::string stderr_tail() const = 0;

@@ -56,7 +56,9 @@ Task<Result<EngineVersion>> EngineClient::connect() {
   http::ClientOptions options = for_calls(options_);
   options.answer_timeout = options_.connect_timeout;
   http::Client asking(executor_, endpoint_, options);
+  const CallTimer timer(options_.observe, Call::kVersion);
   const Result<http::Response> answer = co_await asking.request(request);
+  timer.done(answer ? failure_of_status(answer->status) : failure_of(answer.error()));
   if (!answer) co_return unreachable(answer.error(), endpoint_, "GET /version");
   if (answer->status != 200) {
     const std::string message = refusal(answer->body);
@@ -89,28 +91,31 @@ bool EngineClient::was_other_version(int status, std::string_view body) {
   return true;
 }
 
-Task<Result<http::Response>> EngineClient::call(http::Request request) {
-  co_return co_await call_on(client_, std::move(request));
+Task<Result<http::Response>> EngineClient::call(Call kind, http::Request request) {
+  co_return co_await call_on(client_, kind, std::move(request));
 }
 
-Task<Result<http::Response>> EngineClient::call_on(http::Client& client, http::Request request) {
+Task<Result<http::Response>> EngineClient::call_on(http::Client& client, Call kind,
+                                                   http::Request request) {
   const std::string target = request.target;
   const std::string name = name_of(request);
   for (bool is_repeated = false;; is_repeated = true) {
     const Result<std::string> prefix = co_await version_prefix();
     if (!prefix) co_return prefix.error();
     request.target = *prefix + target;
+    const CallTimer timer(options_.observe, kind);
     Result<http::Response> answer = co_await client.request(request);
+    timer.done(answer ? failure_of_status(answer->status) : failure_of(answer.error()));
     if (!answer) co_return unreachable(answer.error(), endpoint_, name);
     if (is_repeated || !was_other_version(answer->status, answer->body)) co_return answer;
   }
 }
 
-Task<Result<EngineClient::Opened>> EngineClient::open(http::Request request) {
-  co_return co_await open_on(streams_, std::move(request));
+Task<Result<EngineClient::Opened>> EngineClient::open(Call kind, http::Request request) {
+  co_return co_await open_on(streams_, kind, std::move(request));
 }
 
-Task<Result<EngineClient::Opened>> EngineClient::open_on(http::Client& client,
+Task<Result<EngineClient::Opened>> EngineClient::open_on(http::Client& client, Call kind,
                                                          http::Request request) {
   const std::string target = request.target;
   const std::string name = name_of(request);
@@ -118,10 +123,17 @@ Task<Result<EngineClient::Opened>> EngineClient::open_on(http::Client& client,
     const Result<std::string> prefix = co_await version_prefix();
     if (!prefix) co_return prefix.error();
     request.target = *prefix + target;
+    const CallTimer timer(options_.observe, kind);
     Result<std::unique_ptr<http::Stream>> stream = co_await client.open(request);
-    if (!stream) co_return unreachable(stream.error(), endpoint_, name);
+    if (!stream) {
+      timer.done(failure_of(stream.error()));
+      co_return unreachable(stream.error(), endpoint_, name);
+    }
     Opened out;
     out.refused = (*stream)->head();
+    // A pull has only begun.
+    const auto failure = failure_of_status(out.refused.status);
+    if (kind != Call::kPull || failure) timer.done(failure);
     if (is_stream(out.refused.status)) {
       out.stream = std::move(*stream);
       co_return out;
@@ -145,7 +157,7 @@ Task<std::string> EngineClient::read_refusal(http::Stream& stream) {
 Task<Result<EngineInfo>> EngineClient::info() {
   http::Request request;
   request.target = "/info";
-  const Result<http::Response> answer = co_await call(std::move(request));
+  const Result<http::Response> answer = co_await call(Call::kInfo, std::move(request));
   if (!answer) co_return answer.error();
   if (answer->status != 200) {
     const std::string message = refusal(answer->body);

@@ -16,6 +16,7 @@
 
 #include "base/async.hpp"
 #include "base/result.hpp"
+#include "engine/call.hpp"
 #include "engine/json_objects.hpp"
 #include "engine/tar.hpp"
 #include "engine/values.hpp"
@@ -34,6 +35,7 @@ namespace relay::engine {
 struct EngineOptions {
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds call_timeout{30'000};
+  CallObserver observe;  // may be empty; outlives the client
 };
 
 // The end of a container, as the Engine's wait call tells it. Destroying it ends the connection.
@@ -159,11 +161,11 @@ class EngineClient {
   Task<Result<std::optional<ArchiveEntry>>> read_entry(std::string id, std::string path,
                                                        std::size_t max_bytes);
   // Targets begin behind the version. Any status is a success.
-  Task<Result<http::Response>> call(http::Request request);
-  Task<Result<http::Response>> call_on(http::Client& client, http::Request request);
-  Task<Result<Opened>> open(http::Request request);
+  Task<Result<http::Response>> call(Call kind, http::Request request);
+  Task<Result<http::Response>> call_on(http::Client& client, Call kind, http::Request request);
+  Task<Result<Opened>> open(Call kind, http::Request request);
   Task<Result<std::unique_ptr<http::Stream>>> attach_to(std::string id, std::string streams);
-  Task<Result<Opened>> open_on(http::Client& client, http::Request request);
+  Task<Result<Opened>> open_on(http::Client& client, Call kind, http::Request request);
   // "/v1.41", asking for the version when it is not known.
   Task<Result<std::string>> version_prefix();
   // True: the Engine does not speak this version (any more); the next call asks for it again.

@@ -52,7 +52,7 @@ Task<Result<std::string>> EngineClient::create_container(std::string name, std::
   options.connect_timeout = options_.connect_timeout;
   options.answer_timeout = options_.call_timeout;
   http::Client once(executor_, endpoint_, options);
-  const Result<http::Response> answer = co_await call_on(once, std::move(request));
+  const Result<http::Response> answer = co_await call_on(once, Call::kCreate, std::move(request));
   if (!answer) co_return answer.error();
   if (answer->status == 201) co_return read_created(answer->body);
   const std::string message = refusal(answer->body);
@@ -63,7 +63,7 @@ Task<Result<std::string>> EngineClient::create_container(std::string name, std::
 Task<Result<void>> EngineClient::start(std::string id) {
   if (!is_container_name(id)) co_return bad_name(id);
   http::Request request = request_of("POST", path_of(id) + "/start");
-  const Result<http::Response> answer = co_await call(std::move(request));
+  const Result<http::Response> answer = co_await call(Call::kStart, std::move(request));
   if (!answer) co_return answer.error();
   // 304: it runs already, as after a start that was sent twice.
   if (answer->status == 204 || answer->status == 304) co_return Result<void>();
@@ -75,7 +75,7 @@ Task<Result<bool>> EngineClient::kill(std::string id, std::string signal) {
   if (!is_container_name(id)) co_return bad_name(id);
   if (!is_signal_name(signal)) co_return bad_signal(signal);
   http::Request request = request_of("POST", path_of(id) + "/kill?signal=" + escaped(signal));
-  const Result<http::Response> answer = co_await call(std::move(request));
+  const Result<http::Response> answer = co_await call(Call::kKill, std::move(request));
   if (!answer) co_return answer.error();
   if (answer->status == 204 || answer->status == 200) co_return true;
   const std::string message = refusal(answer->body);
@@ -90,7 +90,7 @@ Task<Result<bool>> EngineClient::kill(std::string id, std::string signal) {
 Task<Result<void>> EngineClient::remove(std::string id) {
   if (!is_container_name(id)) co_return bad_name(id);
   http::Request request = request_of("DELETE", path_of(id) + "?force=1&v=1");
-  const Result<http::Response> answer = co_await call(std::move(request));
+  const Result<http::Response> answer = co_await call(Call::kRemove, std::move(request));
   if (!answer) co_return answer.error();
   if (answer->status / 100 == 2 || answer->status == 404) co_return Result<void>();
   const std::string message = refusal(answer->body);
@@ -102,7 +102,7 @@ Task<Result<void>> EngineClient::remove(std::string id) {
 
 Task<Result<void>> EngineClient::wait_until_removed(std::string id) {
   http::Request request = request_of("POST", path_of(id) + "/wait?condition=removed");
-  const Result<Opened> opened = co_await open(std::move(request));
+  const Result<Opened> opened = co_await open(Call::kWait, std::move(request));
   if (!opened) co_return opened.error();
   if (!opened->stream) co_return Result<void>();  // it is gone by now
   http::Stream& stream = *opened->stream;
@@ -118,7 +118,7 @@ Task<Result<void>> EngineClient::wait_until_removed(std::string id) {
 Task<Result<std::optional<ContainerFacts>>> EngineClient::inspect(std::string id) {
   if (!is_container_name(id)) co_return bad_name(id);
   http::Request request = request_of("GET", path_of(id) + "/json");
-  const Result<http::Response> answer = co_await call(std::move(request));
+  const Result<http::Response> answer = co_await call(Call::kInspect, std::move(request));
   if (!answer) co_return answer.error();
   if (answer->status == 404) co_return std::optional<ContainerFacts>();
   if (answer->status != 200) {
@@ -137,7 +137,7 @@ Task<Result<std::optional<ContainerFacts>>> EngineClient::inspect(std::string id
 Task<Result<std::vector<ContainerSummary>>> EngineClient::list(std::vector<std::string> labels) {
   http::Request request =
       request_of("GET", "/containers/json?all=1&filters=" + label_filter(labels));
-  const Result<http::Response> answer = co_await call(std::move(request));
+  const Result<http::Response> answer = co_await call(Call::kList, std::move(request));
   if (!answer) co_return answer.error();
   if (answer->status == 200) co_return read_list(answer->body);
   const std::string message = refusal(answer->body);
@@ -147,7 +147,7 @@ Task<Result<std::vector<ContainerSummary>>> EngineClient::list(std::vector<std::
 Task<Result<std::optional<ContainerUsage>>> EngineClient::usage(std::string id) {
   if (!is_container_name(id)) co_return bad_name(id);
   http::Request request = request_of("GET", path_of(id) + "/stats?stream=false&one-shot=true");
-  const Result<http::Response> answer = co_await call(std::move(request));
+  const Result<http::Response> answer = co_await call(Call::kStats, std::move(request));
   if (!answer) co_return answer.error();
   const std::optional<ContainerUsage> none;
   if (answer->status == 404 || answer->status == 409) co_return none;

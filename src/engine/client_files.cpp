@@ -65,7 +65,7 @@ Task<Result<std::optional<EngineClient::Archive>>> EngineClient::read_archive(
   const std::string what = "read " + path + " of a container";
   http::Request request;
   request.target = "/containers/" + id + "/archive?path=" + escaped(path, "/");
-  const Result<Opened> opened = co_await open(std::move(request));
+  const Result<Opened> opened = co_await open(Call::kFiles, std::move(request));
   if (!opened) co_return opened.error();
   if (opened->refused.status == 404) co_return std::optional<Archive>();
   if (!opened->stream) {
@@ -108,7 +108,7 @@ Task<Result<void>> EngineClient::put_archive(std::string id, std::string directo
       "/containers/" + id + "/archive?noOverwriteDirNonDir=true&path=" + escaped(directory, "/");
   request.headers = {{"Content-Type", "application/x-tar"}};
   request.body = std::move(archive);
-  const Result<http::Response> answer = co_await call(std::move(request));
+  const Result<http::Response> answer = co_await call(Call::kFiles, std::move(request));
   if (!answer) co_return answer.error();
   if (answer->status == 200) co_return Result<void>();
   const std::string message = refusal(answer->body);

@@ -19,7 +19,7 @@ Task<Result<ImageFacts>> EngineClient::inspect_image(std::string name) {
   if (!reference) co_return reference.error();
   http::Request request;
   request.target = "/images/" + escaped(name, "/:@") + "/json";
-  const Result<http::Response> answer = co_await call(std::move(request));
+  const Result<http::Response> answer = co_await call(Call::kImage, std::move(request));
   if (!answer) co_return answer.error();
   if (answer->status == 200) co_return read_image(answer->body);
   const std::string message = refusal(answer->body);
@@ -40,7 +40,8 @@ Task<Result<void>> EngineClient::pull(std::string image, std::chrono::millisecon
   request.target =
       "/images/create?fromImage=" + escaped(reference->name) + "&tag=" + escaped(reference->tag);
   const auto began = std::chrono::steady_clock::now();
-  const Result<Opened> opened = co_await open_on(client, std::move(request));
+  const CallTimer timer(options_.observe, Call::kPull);
+  const Result<Opened> opened = co_await open_on(client, Call::kPull, std::move(request));
   if (!opened) co_return opened.error();
   if (!opened->stream) {
     const std::string message = refusal(opened->refused.body);
@@ -56,18 +57,35 @@ Task<Result<void>> EngineClient::pull(std::string image, std::chrono::millisecon
   JsonObjects objects(kMaxPullLine);
   for (;;) {
     const Result<std::string> part = co_await stream.read_some();
-    if (!part && deadline.expired()) co_return pull_timed_out(image, timeout);
-    if (!part) co_return stream_lost(address(), "a pull");
-    if (part->empty()) co_return Result<void>();
+    if (!part && deadline.expired()) {
+      timer.done(CallFailure::kTimeout);
+      co_return pull_timed_out(image, timeout);
+    }
+    if (!part) {
+      timer.done(CallFailure::kUnreachable);
+      co_return stream_lost(address(), "a pull");
+    }
+    if (part->empty()) {
+      timer.done(std::nullopt);
+      co_return Result<void>();
+    }
     std::vector<std::string> lines;
     const bool is_bounded = objects.push(*part, lines);
     for (const std::string& text : lines) {
       const Result<PullLine> line = read_pull_line(text);
-      if (!line) co_return line.error();
+      if (!line) {
+        timer.done(CallFailure::kFailed);
+        co_return line.error();
+      }
       if (progress) progress(*line);
-      if (!line->error.empty()) co_return pull_failed(image, line->error);
+      if (line->error.empty()) continue;
+      timer.done(CallFailure::kRefused);
+      co_return pull_failed(image, line->error);
     }
-    if (!is_bounded) co_return pull_failed(image, "a line of the Engine's answer is too long");
+    if (!is_bounded) {
+      timer.done(CallFailure::kFailed);
+      co_return pull_failed(image, "a line of the Engine's answer is too long");
+    }
   }
 }
 

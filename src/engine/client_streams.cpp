@@ -32,7 +32,7 @@ Task<Result<std::unique_ptr<http::Stream>>> EngineClient::attach_to(std::string 
   request.method = "POST";
   request.target = "/containers/" + id + "/attach?stream=1" + streams;
   request.headers = {{"Connection", "Upgrade"}, {"Upgrade", "tcp"}};
-  Result<Opened> opened = co_await open(std::move(request));
+  Result<Opened> opened = co_await open(Call::kAttach, std::move(request));
   if (!opened) co_return opened.error();
   if (opened->stream) co_return std::move(opened->stream);
   const std::string message = refusal(opened->refused.body);
@@ -47,7 +47,7 @@ Task<Result<std::unique_ptr<http::Stream>>> EngineClient::logs(std::string id,
   if (wanted.output) request.target += "&stdout=1";
   if (wanted.errors) request.target += "&stderr=1";
   if (wanted.times) request.target += "&timestamps=1";
-  Result<Opened> opened = co_await open(std::move(request));
+  Result<Opened> opened = co_await open(Call::kLogs, std::move(request));
   if (!opened) co_return opened.error();
   if (opened->stream) co_return std::move(opened->stream);
   const std::string message = refusal(opened->refused.body);
@@ -60,7 +60,7 @@ Task<Result<ExitWatch>> EngineClient::watch_exit(std::string id, Until until) {
   request.method = "POST";
   request.target = "/containers/" + id + "/wait?condition=";
   request.target += until == Until::kNextExit ? "next-exit" : "not-running";
-  Result<Opened> opened = co_await open(std::move(request));
+  Result<Opened> opened = co_await open(Call::kWait, std::move(request));
   if (!opened) co_return opened.error();
   if (opened->stream) co_return ExitWatch(std::move(opened->stream), address());
   const std::string message = refusal(opened->refused.body);
@@ -82,7 +82,7 @@ Task<Result<int>> ExitWatch::wait() {
 Task<Result<EventStream>> EngineClient::events(std::string label) {
   http::Request request;
   request.target = "/events?filters=" + event_filter(label);
-  Result<Opened> opened = co_await open(std::move(request));
+  Result<Opened> opened = co_await open(Call::kEvents, std::move(request));
   if (!opened) co_return opened.error();
   if (opened->stream) co_return EventStream(std::move(opened->stream), address());
   const std::string message = refusal(opened->refused.body);

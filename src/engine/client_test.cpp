@@ -268,6 +268,51 @@ struct Pull {
   ErrorType type = ErrorType::kImageNotFound;
 };
 
+TEST(EngineClient, TellsAnObserverOfEveryCallAndHowItWent) {
+  struct Case {
+    Answer answer;
+    std::optional<CallFailure> failure;
+  };
+  const Case table[] = {
+      {ScriptedEngine::json(200, "{}"), std::nullopt},
+      {ScriptedEngine::json(404, "{}"), CallFailure::kNotFound},
+      {ScriptedEngine::json(409, "{}"), CallFailure::kRefused},
+      {ScriptedEngine::json(500, "{}"), CallFailure::kFailed},
+      {{"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", false}, CallFailure::kTimeout},
+  };
+  for (const Case& row : table) {
+    ScriptedEngine engine(always(row.answer));
+    std::vector<CallOutcome> seen;
+    run([&]() -> Task<void> {
+      const auto executor = co_await asio::this_coro::executor;
+      EngineOptions options;
+      options.call_timeout = 100ms;
+      options.observe = [&seen](const CallOutcome& outcome) { seen.push_back(outcome); };
+      EngineClient client(executor, at(engine.path()), options);
+      [[maybe_unused]] const auto facts = co_await client.inspect("c");
+    });
+    ASSERT_EQ(seen.size(), 2U);
+    EXPECT_EQ(seen[0].call, Call::kVersion);
+    EXPECT_EQ(seen[0].failure, std::nullopt);
+    EXPECT_EQ(seen[1].call, Call::kInspect);
+    EXPECT_EQ(seen[1].failure, row.failure);
+    EXPECT_GT(seen[1].took.count(), 0);
+  }
+}
+
+TEST(EngineClient, TellsAnObserverThatNobodyIsThere) {
+  std::vector<CallOutcome> seen;
+  run([&]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    EngineOptions options;
+    options.observe = [&seen](const CallOutcome& outcome) { seen.push_back(outcome); };
+    EngineClient client(executor, at("/no/such/docker.sock"), options);
+    [[maybe_unused]] const auto info = co_await client.info();
+  });
+  ASSERT_EQ(seen.size(), 1U);
+  EXPECT_EQ(seen[0].failure, CallFailure::kUnreachable);
+}
+
 TEST(EngineClient, PullsUntilTheLastLine) {
   const Pull table[] = {
       {"{\"status\":\"Pulling\"}\r\n{\"status\":\"Done\"}\r\n", true},

@@ -19,14 +19,6 @@ constexpr const char* kCheckAddress = "check the address in container.docker_hos
 constexpr const char* kStatus = "systemctl status docker";
 constexpr const char* kJournal = "journalctl -u docker -n 50";
 
-std::optional<std::int64_t> error_number(const Error& failure) {
-  for (const auto& [name, value] : failure.state) {
-    const auto* number = std::get_if<std::int64_t>(&value);
-    if (name == "errno" && number != nullptr) return *number;
-  }
-  return std::nullopt;
-}
-
 Error unavailable(std::string_view address, std::string explanation) {
   return make_error(ErrorType::kDockerNotAvailable, std::move(explanation))
       .with("docker_host", std::string(address));
@@ -105,6 +97,14 @@ Error not_http(const http::Endpoint& endpoint, const std::string& reason) {
 }
 
 }  // namespace
+
+std::optional<std::int64_t> error_number(const Error& failure) {
+  for (const auto& [name, value] : failure.state) {
+    const auto* number = std::get_if<std::int64_t>(&value);
+    if (name == "errno" && number != nullptr) return *number;
+  }
+  return std::nullopt;
+}
 
 Error stream_lost(std::string_view address, std::string_view during) {
   Error error = unavailable(

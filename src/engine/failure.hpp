@@ -6,6 +6,8 @@
 #include "http/client.hpp"
 
 #include <chrono>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,6 +17,9 @@ namespace relay::engine {
 // for each way not to reach an Engine. `during` is the call, "GET /info". An answer over its limit
 // is internal_error.
 Error unreachable(const Error& failure, const http::Endpoint& endpoint, std::string_view during);
+
+// The errno in an error of the HTTP client.
+std::optional<std::int64_t> error_number(const Error& failure);
 
 // The connection of a stream ended before what it was for had come.
 Error stream_lost(std::string_view address, std::string_view during);

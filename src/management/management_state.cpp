@@ -4,6 +4,7 @@
 #include "management/overview.hpp"
 #include "management/routes.hpp"
 #include "management/views.hpp"
+#include "metrics/process_facts.hpp"
 
 #include <algorithm>
 #include <functional>

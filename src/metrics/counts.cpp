@@ -4,13 +4,6 @@
 
 namespace relay::metrics {
 
-void DurationHistogram::observe(std::chrono::steady_clock::duration duration) {
-  const double seconds = std::chrono::duration<double>(duration).count();
-  const auto bound = std::lower_bound(kBounds.begin(), kBounds.end(), seconds);
-  ++buckets_[static_cast<std::size_t>(bound - kBounds.begin())];
-  sum_ += seconds;
-}
-
 void RecentMaximum::record(std::chrono::steady_clock::duration value,
                            std::chrono::steady_clock::time_point now) {
   if (now - window_start_ >= kWindow) {

@@ -1,11 +1,13 @@
 // The number types behind Metrics: plain memory, one loop, no atomics. Bumping one is an add.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <span>
 
 namespace relay::metrics {
 
@@ -17,29 +19,44 @@ class Counts {
   static constexpr std::size_t kSize = static_cast<std::size_t>(Last) + 1;
 
   Number& operator[](Label label) { return values_[static_cast<std::size_t>(label)]; }
-  Number operator[](Label label) const { return values_[static_cast<std::size_t>(label)]; }
+  const Number& operator[](Label label) const { return values_[static_cast<std::size_t>(label)]; }
 
  private:
   std::array<Number, kSize> values_{};
 };
 
-// A histogram of durations with buckets from a millisecond to an hour.
-class DurationHistogram {
+// Upper bounds of buckets in seconds; what is above the last falls into the +Inf bucket.
+// For what agents and Engines do:
+inline constexpr std::array<double, 14> kUpToAnHour{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1,
+                                                    2.5,   5,     10,   30,   60,  600, 3600};
+// For what the relay does itself:
+inline constexpr std::array<double, 14> kUpToASecond{
+    0.000005, 0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005,
+    0.001,    0.0025,  0.005,    0.01,    0.05,   0.1,     1};
+
+// A histogram of durations with these buckets.
+template <const auto& Bounds>
+class Histogram {
  public:
-  // Upper bounds in seconds; what is above the last falls into the +Inf bucket.
-  static constexpr std::array<double, 14> kBounds{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1,
-                                                  2.5,   5,     10,   30,   60,  600, 3600};
+  void observe(std::chrono::steady_clock::duration duration) {
+    const double seconds = std::chrono::duration<double>(duration).count();
+    const auto bound = std::lower_bound(Bounds.begin(), Bounds.end(), seconds);
+    ++buckets_[static_cast<std::size_t>(bound - Bounds.begin())];
+    sum_ += seconds;
+  }
 
-  void observe(std::chrono::steady_clock::duration duration);
-
+  static std::span<const double> bounds() { return Bounds; }
   // Observations in each bucket alone, the last one is +Inf.
-  const std::array<std::uint64_t, kBounds.size() + 1>& buckets() const { return buckets_; }
+  std::span<const std::uint64_t> buckets() const { return buckets_; }
   double sum_seconds() const { return sum_; }
 
  private:
-  std::array<std::uint64_t, kBounds.size() + 1> buckets_{};
+  std::array<std::uint64_t, Bounds.size() + 1> buckets_{};
   double sum_ = 0;
 };
+
+using DurationHistogram = Histogram<kUpToAnHour>;
+using RelayTimeHistogram = Histogram<kUpToASecond>;
 
 // The largest value of the last minute or two. Reading changes nothing, so several scrapers agree.
 class RecentMaximum {

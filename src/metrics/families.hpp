@@ -2,9 +2,12 @@
 #pragma once
 
 #include "metrics/counts.hpp"
+#include "metrics/labels.hpp"
 
 #include <prometheus/metric_family.h>
 
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,46 +15,82 @@
 
 namespace relay::metrics {
 
-// Every name gets the prefix "acp_relay_".
+// Names are whole; those of the relay's own metrics begin with "acp_relay_".
 class Families {
  public:
   void counter(std::string_view name, std::string_view help, double value);
   void gauge(std::string_view name, std::string_view help, double value);
   // A gauge that is always 1 and whose label carries the text.
   void info(std::string_view name, std::string_view help, std::string_view key, std::string value);
-  void histogram(std::string_view name, std::string_view help, const DurationHistogram& value);
-
-  // One series a label value. `name_of` gives the text of a label value.
-  template <class Label, Label Last, class Number, class NameOf>
-  void counters(std::string_view name, std::string_view help, std::string_view key,
-                const Counts<Label, Last, Number>& counts, NameOf name_of) {
-    series(prometheus::MetricType::Counter, name, help, key, collect(counts, name_of));
+  template <const auto& Bounds>
+  void histogram(std::string_view name, std::string_view help, const Histogram<Bounds>& value) {
+    add(family(prometheus::MetricType::Histogram, name, help), {}, value.bounds(), value.buckets(),
+        value.sum_seconds());
   }
-  template <class Label, Label Last, class Number, class NameOf>
+
+  // One series a label value; label() gives the text of a label value.
+  template <class Label, Label Last, class Number>
+  void counters(std::string_view name, std::string_view help, std::string_view key,
+                const Counts<Label, Last, Number>& counts) {
+    series(family(prometheus::MetricType::Counter, name, help), {}, key, counts);
+  }
+  // One series for each pair of label values.
+  template <class Outer, Outer LastOuter, class Inner>
+  void counters(std::string_view name, std::string_view help, std::string_view outer_key,
+                std::string_view key, const Counts<Outer, LastOuter, Inner>& counts) {
+    pairs(family(prometheus::MetricType::Counter, name, help), outer_key, key, counts);
+  }
+  template <class Label, Label Last, class Number>
   void gauges(std::string_view name, std::string_view help, std::string_view key,
-              const Counts<Label, Last, Number>& counts, NameOf name_of) {
-    series(prometheus::MetricType::Gauge, name, help, key, collect(counts, name_of));
+              const Counts<Label, Last, Number>& counts) {
+    series(family(prometheus::MetricType::Gauge, name, help), {}, key, counts);
+  }
+  template <class Outer, Outer LastOuter, class Inner>
+  void gauges(std::string_view name, std::string_view help, std::string_view outer_key,
+              std::string_view key, const Counts<Outer, LastOuter, Inner>& counts) {
+    pairs(family(prometheus::MetricType::Gauge, name, help), outer_key, key, counts);
+  }
+  template <class Label, Label Last, const auto& Bounds>
+  void histograms(std::string_view name, std::string_view help, std::string_view key,
+                  const Counts<Label, Last, Histogram<Bounds>>& counts) {
+    prometheus::MetricFamily& target = family(prometheus::MetricType::Histogram, name, help);
+    for (std::size_t i = 0; i < counts.kSize; ++i) {
+      const auto value = static_cast<Label>(i);
+      const Histogram<Bounds>& histogram = counts[value];
+      add(target, {{std::string(key), std::string(label(value))}}, histogram.bounds(),
+          histogram.buckets(), histogram.sum_seconds());
+    }
   }
 
   std::string text() const;
 
  private:
-  using Labelled = std::vector<std::pair<std::string_view, double>>;
+  using Labels = std::vector<prometheus::ClientMetric::Label>;
 
-  template <class Label, Label Last, class Number, class NameOf>
-  static Labelled collect(const Counts<Label, Last, Number>& counts, NameOf name_of) {
-    Labelled values;
+  template <class Outer, Outer LastOuter, class Inner>
+  static void pairs(prometheus::MetricFamily& target, std::string_view outer_key,
+                    std::string_view key, const Counts<Outer, LastOuter, Inner>& counts) {
+    for (std::size_t i = 0; i < counts.kSize; ++i) {
+      const auto value = static_cast<Outer>(i);
+      series(target, {{std::string(outer_key), std::string(label(value))}}, key, counts[value]);
+    }
+  }
+  template <class Label, Label Last, class Number>
+  static void series(prometheus::MetricFamily& target, const Labels& outer, std::string_view key,
+                     const Counts<Label, Last, Number>& counts) {
     for (std::size_t i = 0; i < counts.kSize; ++i) {
       const auto value = static_cast<Label>(i);
-      values.emplace_back(name_of(value), static_cast<double>(counts[value]));
+      Labels labels = outer;
+      labels.push_back({std::string(key), std::string(label(value))});
+      add(target, std::move(labels), static_cast<double>(counts[value]));
     }
-    return values;
   }
 
   prometheus::MetricFamily& family(prometheus::MetricType type, std::string_view name,
                                    std::string_view help);
-  void series(prometheus::MetricType type, std::string_view name, std::string_view help,
-              std::string_view key, const Labelled& values);
+  static void add(prometheus::MetricFamily& target, Labels labels, double value);
+  static void add(prometheus::MetricFamily& target, Labels labels, std::span<const double> bounds,
+                  std::span<const std::uint64_t> buckets, double sum);
 
   std::vector<prometheus::MetricFamily> families_;
 };

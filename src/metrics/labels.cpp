@@ -59,6 +59,16 @@ std::string_view label(Direction value) {
   return "other";
 }
 
+std::string_view label(Route value) {
+  switch (value) {
+    case Route::kClientToAgent:
+      return "client_to_agent";
+    case Route::kAgentToClient:
+      return "agent_to_client";
+  }
+  return "other";
+}
+
 std::string_view label(Transport value) {
   switch (value) {
     case Transport::kRelayHttp:
@@ -103,6 +113,117 @@ std::string_view label(ExitCause value) {
       return "out_of_memory";
     case ExitCause::kNotStarted:
       return "not_started";
+  }
+  return "other";
+}
+
+std::string_view label(AgentIsolation value) {
+  switch (value) {
+    case AgentIsolation::kProcess:
+      return "process";
+    case AgentIsolation::kContainer:
+      return "container";
+  }
+  return "other";
+}
+
+std::string_view label(StartPhase value) {
+  switch (value) {
+    case StartPhase::kCreate:
+      return "create";
+    case StartPhase::kAttach:
+      return "attach";
+    case StartPhase::kStart:
+      return "start";
+    case StartPhase::kInitialize:
+      return "initialize";
+    case StartPhase::kNew:
+      return "new";
+  }
+  return "other";
+}
+
+std::string_view label(CloseCause value) {
+  switch (value) {
+    case CloseCause::kClient:
+      return "client";
+    case CloseCause::kOperator:
+      return "operator";
+    case CloseCause::kIdle:
+      return "idle";
+    case CloseCause::kRelayShutdown:
+      return "relay_shutdown";
+    case CloseCause::kRelayRestarted:
+      return "relay_restarted";
+    case CloseCause::kAgentExited:
+      return "agent_exited";
+    case CloseCause::kError:
+      return "error";
+  }
+  return "other";
+}
+
+CloseCause close_cause(std::string_view text) {
+  text = text.substr(0, text.find(':'));
+  if (text == "closed") return CloseCause::kClient;
+  for (const CloseCause cause : {CloseCause::kOperator, CloseCause::kIdle,
+                                 CloseCause::kRelayShutdown, CloseCause::kRelayRestarted,
+                                 CloseCause::kAgentExited}) {
+    if (text == label(cause)) return cause;
+  }
+  return CloseCause::kError;
+}
+
+std::string_view label(EngineCall value) {
+  switch (value) {
+    case EngineCall::kVersion:
+      return "version";
+    case EngineCall::kInfo:
+      return "info";
+    case EngineCall::kImage:
+      return "image";
+    case EngineCall::kPull:
+      return "pull";
+    case EngineCall::kCreate:
+      return "create";
+    case EngineCall::kAttach:
+      return "attach";
+    case EngineCall::kLogs:
+      return "logs";
+    case EngineCall::kWait:
+      return "wait";
+    case EngineCall::kStart:
+      return "start";
+    case EngineCall::kKill:
+      return "kill";
+    case EngineCall::kRemove:
+      return "remove";
+    case EngineCall::kInspect:
+      return "inspect";
+    case EngineCall::kList:
+      return "list";
+    case EngineCall::kStats:
+      return "stats";
+    case EngineCall::kFiles:
+      return "files";
+    case EngineCall::kEvents:
+      return "events";
+  }
+  return "other";
+}
+
+std::string_view label(EngineError value) {
+  switch (value) {
+    case EngineError::kUnreachable:
+      return "unreachable";
+    case EngineError::kTimeout:
+      return "timeout";
+    case EngineError::kNotFound:
+      return "not_found";
+    case EngineError::kRefused:
+      return "refused";
+    case EngineError::kFailed:
+      return "failed";
   }
   return "other";
 }

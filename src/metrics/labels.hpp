@@ -29,6 +29,10 @@ StopReason stop_reason(std::string_view text);
 enum class Direction { kClientToRelay, kRelayToAgent, kAgentToRelay, kRelayToClient };
 std::string_view label(Direction value);
 
+// Which way a message goes through the relay.
+enum class Route { kClientToAgent, kAgentToClient };
+std::string_view label(Route value);
+
 // What a client speaks.
 enum class Transport { kRelayHttp, kRelayWebSocket, kAcpHttp, kAcpWebSocket };
 std::string_view label(Transport value);
@@ -47,6 +51,30 @@ enum class ExitCause {
 };
 std::string_view label(ExitCause value);
 
+// Where an agent runs.
+enum class AgentIsolation { kProcess, kContainer };
+std::string_view label(AgentIsolation value);
+
+// What the start of a session consists of. Processes have no kCreate and no kAttach.
+enum class StartPhase { kCreate, kAttach, kStart, kInitialize, kNew };
+std::string_view label(StartPhase value);
+
+// Why a session was closed.
+enum class CloseCause { kClient, kOperator, kIdle, kRelayShutdown, kRelayRestarted, kAgentExited, kError };
+std::string_view label(CloseCause value);
+// From the cause that the log keeps of a session: "idle", "agent_exited: ...".
+CloseCause close_cause(std::string_view text);
+
+// Calls to a Docker Engine.
+enum class EngineCall { kVersion, kInfo, kImage, kPull, kCreate, kAttach, kLogs, kWait, kStart, kKill, kRemove, kInspect, kList, kStats, kFiles, kEvents };
+std::string_view label(EngineCall value);
+
+// How a call to a Docker Engine failed: kNotFound, kRefused and kFailed are its statuses 404, other
+// 4xx and 5xx.
+enum class EngineError { kUnreachable, kTimeout, kNotFound, kRefused, kFailed };
+std::string_view label(EngineError value);
+
+inline std::string_view label(ErrorType value) { return to_string(value); }
 inline constexpr ErrorType kLastErrorType = ErrorType::kShuttingDown;
 
 }  // namespace relay::metrics

@@ -1,64 +1,113 @@
 #include "metrics/metrics.hpp"
 
 #include "metrics/families.hpp"
+#include "metrics/process_facts.hpp"
 
-#include <filesystem>
-#include <iterator>
-#include <system_error>
+#include <concepts>
+#include <limits>
 
 namespace relay::metrics {
 namespace {
 
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+
+double number(std::integral auto value) { return static_cast<double>(value); }
+
 void add_sessions(Families& out, const Metrics& metrics) {
-  const auto name = [](auto value) { return label(value); };
-  out.gauges("sessions", "Open sessions by state.", "state", metrics.sessions, name);
-  out.counter("sessions_created_total", "Sessions whose agent was started successfully.",
-              static_cast<double>(metrics.sessions_created));
-  out.histogram("session_start_seconds", "Time from session/new to its answer.",
+  out.gauges("acp_relay_sessions", "Open sessions by isolation and state.", "isolation", "state",
+             metrics.sessions);
+  out.counter("acp_relay_sessions_created_total", "Sessions whose agent was started successfully.",
+              number(metrics.sessions_created));
+  out.histogram("acp_relay_session_start_seconds", "Time from session/new to its answer.",
                 metrics.session_start);
-  out.counters("turns_total", "Finished turns by stop reason.", "stop_reason", metrics.turns, name);
-  out.histogram("turn_seconds", "Time from a prompt reaching the agent to its response.",
+  out.histograms("acp_relay_session_start_phase_seconds",
+                 "Phases of the starts of sessions that worked.", "phase", metrics.start_phases);
+  out.counters("acp_relay_sessions_closed_total", "Sessions that were closed, by cause.", "cause",
+               metrics.sessions_closed);
+  out.counter("acp_relay_sessions_forgotten_total",
+              "Closed sessions without messages that retention removed from the log.",
+              number(metrics.sessions_forgotten));
+  out.counters("acp_relay_turns_total", "Finished turns by stop reason.", "stop_reason",
+               metrics.turns);
+  out.histogram("acp_relay_turn_seconds", "Time from a prompt reaching the agent to its response.",
                 metrics.turn);
-  out.gauge("permission_waits", "Permission requests that wait for an answer.",
-            static_cast<double>(metrics.permission_waits));
+  out.gauge("acp_relay_permission_waits", "Permission requests that wait for an answer.",
+            number(metrics.permission_waits));
 }
 
 void add_traffic(Families& out, const Metrics& metrics) {
-  const auto name = [](auto value) { return label(value); };
-  out.counters("messages_total", "JSON-RPC messages by direction.", "direction", metrics.messages,
-               name);
-  out.counters("message_bytes_total", "Bytes of JSON-RPC messages by direction, without framing.",
-               "direction", metrics.message_bytes, name);
-  out.gauges("clients", "Connected clients by transport.", "transport", metrics.clients, name);
-  out.counter("slow_clients_total", "Clients closed because they did not read fast enough.",
-              static_cast<double>(metrics.slow_clients));
-  out.counters("errors_total", "Errors sent to clients by error_type.", "type", metrics.errors,
-               [](ErrorType type) { return to_string(type); });
-  out.counters("agent_lines_skipped_total", "Lines of agents that were not delivered, by reason.",
-               "reason", metrics.agent_lines_skipped, name);
-  out.counters("agent_exits_total", "Agents that ended, by cause.", "cause", metrics.agent_exits,
-               name);
+  out.counters("acp_relay_messages_total", "JSON-RPC messages by direction.", "direction",
+               metrics.messages);
+  out.counters("acp_relay_message_bytes_total",
+               "Bytes of JSON-RPC messages by direction, without framing.", "direction",
+               metrics.message_bytes);
+  out.histograms("acp_relay_message_relay_seconds",
+                 "Time from having read a message to having handed it on, of a sample of messages.",
+                 "route", metrics.relay_time);
+  out.gauges("acp_relay_clients", "Connected clients by transport.", "transport", metrics.clients);
+  out.gauge("acp_relay_outbox_bytes", "Bytes of messages of sessions that wait for clients.",
+            number(metrics.waiting.bytes));
+  out.gauge("acp_relay_outbox_frames", "Messages of sessions that wait for clients.",
+            number(metrics.waiting.frames));
+  out.gauge("acp_relay_outbox_largest_bytes", "Bytes that wait for the client with the most.",
+            number(metrics.waiting.largest_bytes));
+  out.counter("acp_relay_slow_clients_total",
+              "Clients closed because they did not read fast enough.",
+              number(metrics.slow_clients));
+  out.counters("acp_relay_errors_total", "Errors sent to clients by error_type.", "type",
+               metrics.errors);
+}
+
+void add_agents(Families& out, const Metrics& metrics) {
+  out.counters("acp_relay_agent_lines_skipped_total",
+               "Lines of agents that were not delivered, by reason.", "reason",
+               metrics.agent_lines_skipped);
+  out.counters("acp_relay_agent_exits_total", "Agents that ended, by isolation and cause.",
+               "isolation", "cause", metrics.agent_exits);
+  out.histograms("acp_relay_engine_call_seconds",
+                 "Time of calls to the Docker Engine to their answer, also of those that failed.",
+                 "call", metrics.engine_calls);
+  out.counters("acp_relay_engine_errors_total", "Calls to the Docker Engine that failed, by kind.",
+               "kind", metrics.engine_errors);
+}
+
+void add_log(Families& out, const Metrics& metrics) {
+  out.gauge("acp_relay_log_pending_bytes", "Bytes that wait to be written to the database.",
+            number(metrics.log_pending_bytes));
+  out.counter("acp_relay_log_lost_messages_total",
+              "Messages that the log gave up because it was full.",
+              number(metrics.log_lost_messages));
+  out.counter("acp_relay_log_deleted_messages_total", "Messages that retention deleted.",
+              number(metrics.messages_deleted));
+  out.counter("acp_relay_log_lines_dropped_total", "Lines for stderr that nobody took.",
+              number(metrics.log_lines.dropped));
+  out.counter("acp_relay_log_lines_repeated_total",
+              "Lines left out because the same was said too often.",
+              number(metrics.log_lines.repeated));
+  out.gauge("acp_relay_log_writable", "1 while the database can be written, else 0.",
+            metrics.log_writable ? 1 : 0);
+  out.gauge("acp_relay_log_wal_bytes", "Size of the database's write-ahead log.",
+            number(metrics.log_wal_bytes));
+  out.gauge("acp_relay_log_disk_free_bytes",
+            "Free bytes of the disk where the database lies, NaN when not known.",
+            metrics.disk_free_bytes < 0 ? kUnknown : number(metrics.disk_free_bytes));
 }
 
 void add_process(Families& out, const Metrics& metrics, Metrics::Clock::time_point now,
                  const std::string& version) {
-  out.gauge("log_pending_bytes", "Bytes that wait to be written to the database.",
-            static_cast<double>(metrics.log_pending_bytes));
-  out.counter("log_lost_messages_total", "Messages that the log gave up because it was full.",
-              static_cast<double>(metrics.log_lost_messages));
-  out.counter("log_lines_dropped_total", "Lines for stderr that nobody took.",
-              static_cast<double>(metrics.log_lines.dropped));
-  out.counter("log_lines_repeated_total", "Lines left out because the same was said too often.",
-              static_cast<double>(metrics.log_lines.repeated));
-  out.gauge("log_writable", "1 while the database can be written, else 0.",
-            metrics.log_writable ? 1 : 0);
-  out.gauge("log_wal_bytes", "Size of the database's write-ahead log.",
-            static_cast<double>(metrics.log_wal_bytes));
-  out.gauge("longest_loop_turn_seconds",
+  out.gauge("acp_relay_longest_loop_turn_seconds",
             "Longest uninterrupted turn of the event loop in the last one to two minutes.",
             std::chrono::duration<double>(metrics.longest_loop_turn.value(now)).count());
-  out.gauge("open_fds", "Open file descriptors.", static_cast<double>(count_open_fds()));
-  out.info("build_info", "Always 1; the label tells the version.", "version", version);
+  out.gauge("acp_relay_open_fds", "Open file descriptors.", number(count_open_fds()));
+  out.info("acp_relay_build_info", "Always 1; the label tells the version.", "version", version);
+  const auto facts = process_facts();
+  if (!facts) return;
+  out.counter("process_cpu_seconds_total", "User and system CPU time of this process.",
+              facts->cpu_seconds);
+  out.gauge("process_resident_memory_bytes", "Resident memory of this process.",
+            number(facts->resident_bytes));
+  out.gauge("process_start_time_seconds", "Start of this process since 1970.",
+            facts->start_seconds);
 }
 
 }  // namespace
@@ -72,19 +121,10 @@ std::string Metrics::text(Clock::time_point now) {
   Families families;
   add_sessions(families, *this);
   add_traffic(families, *this);
+  add_agents(families, *this);
+  add_log(families, *this);
   add_process(families, *this, now, version_);
   return families.text();
-}
-
-std::int64_t count_open_fds() {
-  std::error_code error;
-  const std::filesystem::directory_iterator entries("/proc/self/fd", error);
-  if (error) return -1;
-  std::int64_t count = 0;
-  for (auto entry = begin(entries); entry != end(entries) && !error; entry.increment(error)) {
-    ++count;
-  }
-  return count - 1;  // the directory itself was open while counting
 }
 
 }  // namespace relay::metrics

@@ -36,9 +36,12 @@ class Metrics {
   Metrics& operator=(const Metrics&) = delete;
 
   // Sessions and turns.
-  Gauges<SessionState, SessionState::kClosing> sessions;  // open sessions by state
+  Counts<AgentIsolation, AgentIsolation::kContainer, Gauges<SessionState, SessionState::kClosing>>
+      sessions;  // open sessions
   std::uint64_t sessions_created = 0;
   DurationHistogram session_start;  // session/new to its answer, successful ones
+  Counts<StartPhase, StartPhase::kNew, DurationHistogram> start_phases;
+  Counts<CloseCause, CloseCause::kError> sessions_closed;
   Counts<StopReason, StopReason::kOther> turns;
   DurationHistogram turn;  // prompt to its response, without the time in the queue
   std::int64_t permission_waits = 0;
@@ -51,12 +54,25 @@ class Metrics {
   Counts<Direction, Direction::kRelayToClient> message_bytes;
   Gauges<Transport, Transport::kAcpWebSocket> clients;
   std::uint64_t slow_clients = 0;
+  // The relay's own time: from having read a message to having handed it on. Of few messages.
+  Counts<Route, Route::kAgentToClient, RelayTimeHistogram> relay_time;
+  // What waits for clients that watch sessions.
+  struct Waiting {
+    std::size_t bytes = 0;
+    std::size_t frames = 0;
+    std::size_t largest_bytes = 0;  // of one client
+  } waiting;
   Counts<ErrorType, kLastErrorType> errors;  // errors sent to clients, by error_type
   RecentEvents recent;
 
   // Agents.
   Counts<SkipReason, SkipReason::kUnknownId> agent_lines_skipped;
-  Counts<ExitCause, ExitCause::kNotStarted> agent_exits;
+  Counts<AgentIsolation, AgentIsolation::kContainer, Counts<ExitCause, ExitCause::kNotStarted>>
+      agent_exits;
+
+  // The Docker Engine. A call that gives a stream lasts until the stream is there, a pull to its end.
+  Counts<EngineCall, EngineCall::kEvents, DurationHistogram> engine_calls;
+  Counts<EngineError, EngineError::kFailed> engine_errors;
 
   // The message log; copied from its status by a before_text() function.
   std::uint64_t log_pending_bytes = 0;
@@ -64,6 +80,9 @@ class Metrics {
   LogCounts log_lines;  // of the log on stderr
   std::uint64_t log_wal_bytes = 0;
   bool log_writable = true;
+  std::int64_t disk_free_bytes = -1;  // where the database lies; -1: not known
+  std::uint64_t messages_deleted = 0;    // for their age, or the size of the log
+  std::uint64_t sessions_forgotten = 0;  // closed ones that had no messages left
 
   // The longest uninterrupted turn of the event loop in the last minutes.
   RecentMaximum longest_loop_turn;
@@ -72,6 +91,10 @@ class Metrics {
     ++messages[direction];
     message_bytes[direction] += bytes;
   }
+
+  // Whether the relay's time with these messages is taken: it is of one batch in kSampledBatches.
+  bool is_sampled(Route route) { return batches_[route]++ % kSampledBatches == 0; }
+  static constexpr std::uint64_t kSampledBatches = 16;
 
   // An error that a client is given; see RecentEvents::note_error() for `session`.
   void count_error(const Error& error, std::string_view session = {}) {
@@ -89,11 +112,9 @@ class Metrics {
 
  private:
   std::string version_;
+  Counts<Route, Route::kAgentToClient> batches_;
   std::vector<std::function<void(Metrics&)>> refreshers_;
 };
-
-// Descriptors that this process has open; -1 when the kernel does not tell.
-std::int64_t count_open_fds();
 
 }  // namespace relay::metrics
 

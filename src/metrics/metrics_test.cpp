@@ -1,10 +1,14 @@
 #include "metrics/metrics.hpp"
 
+#include "base/time.hpp"
 #include "base/unique_fd.hpp"
+
+#include "metrics/process_facts.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <fcntl.h>
 #include <map>
 #include <regex>
@@ -56,7 +60,7 @@ TEST(RecentOutcomes, AreThoseOfTheLastMinute) {
 TEST(Metrics, ShowsEveryFamilyFromTheFirstScrape) {
   Metrics metrics("1.2.3");
   const auto samples = parse(metrics.text());
-  for (const char* name : {R"(acp_relay_sessions{state="starting"})",
+  for (const char* name : {R"(acp_relay_sessions{isolation="process",state="starting"})",
                            "acp_relay_sessions_created_total",
                            R"(acp_relay_session_start_seconds_bucket{le="+Inf"})",
                            "acp_relay_session_start_seconds_count",
@@ -70,7 +74,17 @@ TEST(Metrics, ShowsEveryFamilyFromTheFirstScrape) {
                            R"(acp_relay_errors_total{type="shutting_down"})",
                            "acp_relay_permission_waits",
                            R"(acp_relay_agent_lines_skipped_total{reason="duplicate_keys"})",
-                           R"(acp_relay_agent_exits_total{cause="out_of_memory"})",
+                           R"(acp_relay_agent_exits_total{isolation="container",cause="out_of_memory"})",
+                           R"(acp_relay_session_start_phase_seconds_count{phase="attach"})",
+                           R"(acp_relay_sessions_closed_total{cause="idle"})",
+                           R"(acp_relay_message_relay_seconds_bucket{route="client_to_agent",le="1"})",
+                           R"(acp_relay_engine_call_seconds_count{call="events"})",
+                           R"(acp_relay_engine_errors_total{kind="timeout"})",
+                           "acp_relay_outbox_bytes",
+                           "acp_relay_outbox_frames",
+                           "acp_relay_outbox_largest_bytes",
+                           "acp_relay_sessions_forgotten_total",
+                           "acp_relay_log_deleted_messages_total",
                            "acp_relay_log_pending_bytes",
                            "acp_relay_log_lost_messages_total",
                            "acp_relay_log_wal_bytes",
@@ -83,6 +97,11 @@ TEST(Metrics, ShowsEveryFamilyFromTheFirstScrape) {
   EXPECT_EQ(samples.at("acp_relay_log_writable"), 1);
   EXPECT_EQ(samples.at(R"(acp_relay_build_info{version="1.2.3"})"), 1);
   EXPECT_GT(samples.at("acp_relay_open_fds"), 2);
+  EXPECT_TRUE(std::isnan(samples.at("acp_relay_log_disk_free_bytes")));
+  EXPECT_GT(samples.at("process_resident_memory_bytes"), 1e6);
+  EXPECT_GE(samples.at("process_cpu_seconds_total"), 0);
+  const double now = std::chrono::duration<double>(wall_now().time_since_epoch()).count();
+  EXPECT_NEAR(samples.at("process_start_time_seconds"), now, 600);
 }
 
 TEST(Metrics, EveryFamilyHasHelpAndType) {
@@ -98,13 +117,13 @@ TEST(Metrics, EveryFamilyHasHelpAndType) {
     if (line.starts_with("# TYPE ")) typed.insert(name);
   }
   EXPECT_EQ(helped, typed);
-  EXPECT_EQ(typed.size(), 22u);
+  EXPECT_EQ(typed.size(), 36u);
 }
 
 TEST(Metrics, ShowsWhatWasCounted) {
   Metrics metrics("1");
-  metrics.sessions[SessionState::kReady] += 3;
-  metrics.sessions[SessionState::kReady] -= 1;
+  metrics.sessions[AgentIsolation::kContainer][SessionState::kReady] += 3;
+  metrics.sessions[AgentIsolation::kContainer][SessionState::kReady] -= 1;
   ++metrics.turns[stop_reason("max_tokens")];
   ++metrics.turns[stop_reason("sleepy")];
   metrics.count_message(Direction::kAgentToRelay, 300);
@@ -113,7 +132,7 @@ TEST(Metrics, ShowsWhatWasCounted) {
   ++metrics.agent_lines_skipped[SkipReason::kUnknownId];
   metrics.message_bytes[Direction::kRelayToAgent] = 123'456'789'012;
   const auto samples = parse(metrics.text());
-  EXPECT_EQ(samples.at(R"(acp_relay_sessions{state="ready"})"), 2);
+  EXPECT_EQ(samples.at(R"(acp_relay_sessions{isolation="container",state="ready"})"), 2);
   EXPECT_EQ(samples.at(R"(acp_relay_turns_total{stop_reason="max_tokens"})"), 1);
   EXPECT_EQ(samples.at(R"(acp_relay_turns_total{stop_reason="other"})"), 1);
   EXPECT_EQ(samples.at(R"(acp_relay_messages_total{direction="agent_to_relay"})"), 2);
@@ -144,6 +163,55 @@ TEST(Metrics, AsksForBorrowedNumbersAtEveryScrape) {
   EXPECT_EQ(parse(metrics.text()).at("acp_relay_log_pending_bytes"), 7);
   pending = 9;
   EXPECT_EQ(parse(metrics.text()).at("acp_relay_log_pending_bytes"), 9);
+}
+
+TEST(Metrics, TakesTheRelaysTimeInFineBucketsOfASampleOfEachRoute) {
+  Metrics metrics("1");
+  std::uint64_t sampled = 0;
+  for (std::uint64_t batch = 0; batch < 10 * Metrics::kSampledBatches; ++batch) {
+    if (metrics.is_sampled(Route::kAgentToClient)) ++sampled;
+    // A request for each answer: they must not share a count.
+    if (batch == 0) EXPECT_TRUE(metrics.is_sampled(Route::kClientToAgent));
+  }
+  EXPECT_EQ(sampled, 10U);
+  metrics.relay_time[Route::kAgentToClient].observe(30us);
+  const auto samples = parse(metrics.text());
+  const auto bucket = [&](const std::string& bound) {
+    return samples.at(R"(acp_relay_message_relay_seconds_bucket{route="agent_to_client",le=")" +
+                      bound + "\"}");
+  };
+  EXPECT_EQ(bucket("2.5e-05"), 0);
+  EXPECT_EQ(bucket("5e-05"), 1);
+}
+
+TEST(CloseCause, IsReadFromWhatTheLogKeeps) {
+  struct Case {
+    std::string_view text;
+    CloseCause cause;
+  };
+  for (const Case& row : {Case{"closed", CloseCause::kClient}, Case{"operator", CloseCause::kOperator},
+                          Case{"idle", CloseCause::kIdle},
+                          Case{"relay_shutdown", CloseCause::kRelayShutdown},
+                          Case{"relay_restarted: no container", CloseCause::kRelayRestarted},
+                          Case{"agent_exited: code 1", CloseCause::kAgentExited},
+                          Case{"agent_protocol_error: it hangs", CloseCause::kError},
+                          Case{"internal_error", CloseCause::kError}, Case{"", CloseCause::kError}}) {
+    EXPECT_EQ(close_cause(row.text), row.cause) << row.text;
+  }
+}
+
+TEST(ProcessFacts, AreReadFromTheKernelsTexts) {
+  const std::string own =
+      "7 (a) (b c) S 1 7 7 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 4 0 12345 99999 10 184467\n";
+  const auto facts = read_process_facts(own, "cpu 1 2\nbtime 1000\nprocesses 5\n", 100, 4096);
+  ASSERT_TRUE(facts);
+  EXPECT_DOUBLE_EQ(facts->cpu_seconds, 3);
+  EXPECT_DOUBLE_EQ(facts->start_seconds, 1123.45);
+  EXPECT_EQ(facts->resident_bytes, 40'960);
+  for (const std::string_view broken : {"", "7 (a) S 1", "no name"}) {
+    EXPECT_FALSE(read_process_facts(broken, "btime 1000\n", 100, 4096)) << broken;
+  }
+  EXPECT_FALSE(read_process_facts(own, "cpu 1 2\n", 100, 4096));
 }
 
 TEST(Metrics, CountsDescriptors) {

@@ -26,6 +26,11 @@ std::optional<int> number_in(const Error& error, std::string_view key) {
 
 }  // namespace
 
+metrics::AgentIsolation label_of(Isolation isolation) {
+  return isolation == Isolation::kContainer ? metrics::AgentIsolation::kContainer
+                                            : metrics::AgentIsolation::kProcess;
+}
+
 metrics::ExitCause exit_cause(const AgentExit& exit, bool asked_to) {
   if (asked_to) return metrics::ExitCause::kStopped;
   if (exit.oom_killed) return metrics::ExitCause::kOutOfMemory;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backend/agent.hpp"
+#include "backend/agent_backend.hpp"
 #include "base/error.hpp"
 #include "metrics/recent_events.hpp"
 #include "storage/records.hpp"
@@ -11,6 +12,7 @@
 namespace relay {
 
 // How an agent's end is counted. `asked_to`: the relay ended it.
+metrics::AgentIsolation label_of(Isolation isolation);
 metrics::ExitCause exit_cause(const AgentExit& exit, bool asked_to);
 
 // An end that nobody asked for; `why` is what its clients are told.

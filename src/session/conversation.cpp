@@ -16,6 +16,28 @@ Error given_up() {
   return make_error(ErrorType::kShuttingDown, "the relay is shutting down").retryable();
 }
 
+// How long the agent takes for what it is asked. A session that it can't go on with, so that it is
+// asked for another, is a part of that other's time.
+class AnswerClock {
+ public:
+  explicit AnswerClock(Metrics& metrics) : metrics_(metrics) {}
+
+  void answered(std::string_view phase, bool is_ready) {
+    const bool opens = phase.starts_with("session/");
+    if (opens && !is_ready) return;
+    const auto now = std::chrono::steady_clock::now();
+    if (opens) metrics_.start_phases[metrics::StartPhase::kNew].observe(now - asked_at_);
+    if (phase == "initialize") {
+      metrics_.start_phases[metrics::StartPhase::kInitialize].observe(now - asked_at_);
+    }
+    asked_at_ = now;
+  }
+
+ private:
+  Metrics& metrics_;
+  std::chrono::steady_clock::time_point asked_at_ = std::chrono::steady_clock::now();
+};
+
 Task<Result<std::string>> introduction_of(const SessionContext& context, Agent& agent,
                                           Greeting greeting, Event& abort) {
   HandshakeOptions options;
@@ -44,6 +66,7 @@ Task<std::optional<Error>> converse(const SessionContext& context, Agent& agent,
   FrameLimits limits = context.options.frame;
   limits.writer = Writer::kAgent;
   std::vector<SharedBytes> message{handshake.initialize()};
+  AnswerClock clock(context.metrics);
   auto sent = co_await agent.send(message);
   while (sent) {
     auto output = co_await agent.receive();
@@ -65,8 +88,10 @@ Task<std::optional<Error>> converse(const SessionContext& context, Agent& agent,
         handshake.skipped(std::move(frame.error().excerpt));
         continue;
       }
+      const std::string asked(handshake.phase());
       const Handshake::Progress progress = handshake.take(std::move(*frame));
       if (progress == Handshake::Progress::kFailed) co_return handshake.failure();
+      if (progress != Handshake::Progress::kWaiting) clock.answered(asked, handshake.ready());
       if (progress == Handshake::Progress::kSend) {
         message.assign(1, handshake.next_message());
         sent = co_await agent.send(message);

@@ -22,6 +22,8 @@ bool Outbox::push(Delivery delivery) {
 void Outbox::overflow() {
   if (end_ != End::kOpen) return;
   end_ = End::kOverflow;
+  timing_.reset();
+  timing_taken_ = false;
   items_.clear();
   bytes_ = 0;
   ready_.notify();
@@ -40,14 +42,27 @@ void Outbox::poke() {
   ready_.notify();
 }
 
+void Outbox::time_from(std::chrono::steady_clock::time_point since,
+                       metrics::RelayTimeHistogram& into) {
+  if (!timing_ && !items_.empty()) timing_ = Timing{since, &into};
+}
+
+void Outbox::end_timing() {
+  timing_->into->observe(std::chrono::steady_clock::now() - timing_->since);
+  timing_.reset();
+  timing_taken_ = false;
+}
+
 Task<bool> Outbox::pop_all(std::vector<Delivery>& into) {
   into.clear();
+  if (timing_taken_) end_timing();
   while (items_.empty() && !poked_) {
     if (end_ != End::kOpen) co_return false;
     const bool woken = co_await ready_.wait();
     if (!woken) co_return false;
   }
   poked_ = false;
+  timing_taken_ = timing_.has_value();
   into.swap(items_);
   note_taken(into);
   bytes_ = 0;
@@ -57,6 +72,7 @@ Task<bool> Outbox::pop_all(std::vector<Delivery>& into) {
 
 std::vector<Delivery> Outbox::take_all() {
   bytes_ = 0;
+  if (!timing_taken_) timing_.reset();
   if (!waiting_for_room_.empty()) drained_.notify();
   note_taken(items_);
   return std::exchange(items_, {});

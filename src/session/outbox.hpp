@@ -8,8 +8,10 @@
 
 #include "base/async.hpp"
 #include "base/error.hpp"
+#include "metrics/counts.hpp"
 #include "protocol/shared_bytes.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -89,6 +91,10 @@ class Outbox {
   // at a time, so that their pages do not overflow it together.
   Task<Room> room();
 
+  // Tells how long after `since` what is queued now will have been handed on: when its reader comes
+  // for more. One such time is taken at a time, the next ones are not. `into` outlives the outbox.
+  void time_from(std::chrono::steady_clock::time_point since, metrics::RelayTimeHistogram& into);
+
   End end() const { return end_; }
   // Three quarters of a limit are taken.
   bool is_filling() const;
@@ -96,9 +102,16 @@ class Outbox {
   // a client that was too slow goes on.
   std::int64_t last_taken() const { return last_taken_; }
   std::size_t queued_bytes() const { return bytes_; }
+  std::size_t queued_frames() const { return items_.size(); }
 
  private:
+  struct Timing {
+    std::chrono::steady_clock::time_point since;
+    metrics::RelayTimeHistogram* into;
+  };
+
   bool above_half() const;
+  void end_timing();
   void note_taken(const std::vector<Delivery>& taken);
 
   Wakeup ready_;
@@ -111,6 +124,8 @@ class Outbox {
   std::list<char> waiting_for_room_;  // a place in the queue for each, the next in front
   bool room_is_taken_ = false;
   bool poked_ = false;
+  std::optional<Timing> timing_;  // of what is queued, or was taken last
+  bool timing_taken_ = false;
   std::function<void()> overflowing_;
 };
 

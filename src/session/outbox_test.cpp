@@ -65,6 +65,48 @@ TEST_F(OutboxTest, GivesWhatIsQueuedInOneBatch) {
   EXPECT_FALSE(outbox_->push(bytes("late")));
 }
 
+// Observations of the histogram.
+std::uint64_t taken(const metrics::RelayTimeHistogram& times) {
+  std::uint64_t count = 0;
+  for (const std::uint64_t bucket : times.buckets()) count += bucket;
+  return count;
+}
+
+TEST_F(OutboxTest, TellsTheTimeOfABatchWhenItsReaderComesForMore) {
+  const auto since = std::chrono::steady_clock::now();
+  metrics::RelayTimeHistogram times;
+  make(100, 100);
+  outbox_->time_from(since, times);  // nothing is queued: nothing is timed
+  outbox_->push(bytes("a"));
+  std::vector<Delivery> batch;
+  const auto take = [&] {
+    asio::co_spawn(
+        loop_,
+        [&]() -> Task<void> {
+          [[maybe_unused]] const bool open = co_await outbox_->pop_all(batch);
+        },
+        asio::detached);
+    turn();
+  };
+  take();
+  EXPECT_EQ(taken(times), 0U);
+  outbox_->push(bytes("b"));
+  outbox_->time_from(since, times);
+  outbox_->time_from(since, times);  // one at a time
+  take();
+  EXPECT_EQ(taken(times), 0U) << "it is being written";
+  take();
+  EXPECT_EQ(taken(times), 1U);
+  EXPECT_GT(times.sum_seconds(), 0);
+  outbox_->push(bytes("c"));
+  turn();
+  outbox_->push(bytes("d"));
+  outbox_->time_from(since, times);
+  outbox_->overflow();
+  turn();
+  EXPECT_EQ(taken(times), 1U) << "what was dropped was never handed on";
+}
+
 TEST_F(OutboxTest, OverflowsByBytesAtItsEdge) {
   make(4, 100);
   EXPECT_TRUE(outbox_->push(bytes("ab")));

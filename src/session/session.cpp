@@ -92,7 +92,11 @@ Task<void> Session::run() {
       const auto event = killed_for_memory(record_, notice);
       if (event) context_.metrics.recent.note(*event);
     }
+    const bool is_timed = !effects_.to_clients.empty() &&
+                          context_.metrics.is_sampled(metrics::Route::kAgentToClient);
+    if (is_timed && !timed_output_) timed_output_ = read_at_;
     perform(effects_, output->position);
+    if (!context_.options.durable_first) time_deliveries();
   }
   if (left_) {
     co_await end_left();
@@ -210,7 +214,16 @@ Task<void> Session::deliver_waiting() {
   if (batch.empty()) co_return;
   co_await context_.log.flush();
   for (const ToClients& message : batch) deliver(message);
+  time_deliveries();
   if (someone_overflowed_) drop_overflowed();
+}
+
+// Each client's outbox tells when it has handed them on.
+void Session::time_deliveries() {
+  if (!timed_output_) return;
+  auto& histogram = context_.metrics.relay_time[metrics::Route::kAgentToClient];
+  for (const Watcher& one : watchers_) one.outbox->time_from(*timed_output_, histogram);
+  timed_output_.reset();
 }
 
 void Session::save_settings() {
@@ -325,7 +338,12 @@ Task<void> Session::write_to_agent() {
     batch.clear();
     batch.swap(inbox_);
     const storage::Progress end = inbox_end_;
+    const auto timed = std::exchange(timed_input_, std::nullopt);
     const auto sent = co_await agent_->send(batch);
+    if (timed && sent) {
+      context_.metrics.relay_time[metrics::Route::kClientToAgent].observe(
+          std::chrono::steady_clock::now() - *timed);
+    }
     for (const SharedBytes& message : batch) inbox_bytes_ -= message.size();
     if (!sent) {
       co_await end_deaf_agent(sent.error());
@@ -414,7 +432,8 @@ Task<void> Session::finish(AgentExit exit) {
     context_.metrics.recent.note(end_of_agent(record_, exit, close_error_));
   }
   state_ = SessionState::kClosed;
-  ++context_.metrics.agent_exits[exit_cause(exit, asked_to)];
+  ++context_.metrics.agent_exits[label_of(isolation())][exit_cause(exit, asked_to)];
+  ++context_.metrics.sessions_closed[metrics::close_cause(close_cause_)];
   log_.info("session closed", {{"cause", close_cause_}, {"agent_exit", describe_exit(exit)}});
 
   advance_clock();

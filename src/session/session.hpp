@@ -25,6 +25,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -159,6 +160,9 @@ class Session final : public std::enable_shared_from_this<Session> {
   SessionState state() const { return state_; }
   const storage::SessionRecord& record() const { return record_; }
   const SessionId& id() const { return record_.id; }
+  Isolation isolation() const { return context_.backend.isolation(); }
+  // Of its clients. For operators.
+  void collect_outboxes(std::set<const Outbox*>& into) const;
   std::size_t permission_waits() const { return router_ ? router_->permission_waits() : 0; }
   bool turn_running() const { return router_ && router_->turn_running(); }
   std::size_t client_count() const { return watchers_.size(); }
@@ -236,6 +240,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   void deliver(const ToClients& message);
   Task<void> deliver_durable();
   Task<void> deliver_waiting();
+  void time_deliveries();
   void deliver(Watcher& watcher, const Delivery& delivery);
   void hold(Watcher& watcher, const Delivery& delivery);
   void drop_overflowed();
@@ -292,6 +297,9 @@ class Session final : public std::enable_shared_from_this<Session> {
   Effects effects_;
   asio::steady_timer deadline_;
   std::optional<std::chrono::steady_clock::time_point> armed_for_;
+  std::chrono::steady_clock::time_point read_at_;  // when the messages at hand were read
+  // Of messages on their way whose time is taken.
+  std::optional<std::chrono::steady_clock::time_point> timed_input_, timed_output_;
   // What sessions.prompt_timeout has done to the turn that runs.
   enum class TimeLimit { kNotReached, kCancelled, kAgentEnded };
   TimeLimit time_limit_ = TimeLimit::kNotReached;

@@ -6,6 +6,7 @@
 #include "session/session.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace relay {
 Session::Watcher* Session::watcher(ClientId id) {
@@ -77,6 +78,10 @@ void Session::tell_state(Watcher& one) {
                                R"(,"update":)" + std::string(update) + "}";
     deliver(one, {SharedBytes(rpc::notification(acp::kUpdate, params)), 0, DeliveryKind::kUpdate});
   }
+}
+
+void Session::collect_outboxes(std::set<const Outbox*>& into) const {
+  for (const Watcher& one : watchers_) into.insert(one.outbox.get());
 }
 
 void Session::detach(ClientId client) {
@@ -186,6 +191,9 @@ void Session::submit(ClientId client, Frame frame) {
   advance_clock();
   effects_.clear();
   router_->from_client(client, std::move(frame), effects_);
+  const bool is_timed = !effects_.to_agent.empty() &&
+                        context_.metrics.is_sampled(metrics::Route::kClientToAgent);
+  if (is_timed && !timed_input_) timed_input_ = read_at_;
   perform(effects_);
 }
 

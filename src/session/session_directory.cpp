@@ -1,6 +1,7 @@
 #include "session/session_directory.hpp"
 
 #include "protocol/relay_ids.hpp"
+#include "session/agent_event.hpp"
 #include "session/conversation.hpp"
 
 #include <algorithm>
@@ -371,21 +372,31 @@ Task<Result<storage::SessionPage>> SessionDirectory::list(storage::SessionQuery 
 void SessionDirectory::count(Metrics& metrics) const {
   metrics.sessions = {};
   metrics.permission_waits = 0;
+  std::set<const Outbox*> outboxes;  // sessions of one connection share it
   for (const auto& [id, session] : sessions_) {
+    auto& states = metrics.sessions[label_of(session->isolation())];
+    session->collect_outboxes(outboxes);
     switch (session->state()) {
       case SessionState::kStarting:
-        ++metrics.sessions[metrics::SessionState::kStarting];
+        ++states[metrics::SessionState::kStarting];
         break;
       case SessionState::kReady:
-        ++metrics.sessions[session->turn_running() ? metrics::SessionState::kTurn
-                                                   : metrics::SessionState::kReady];
+        ++states[session->turn_running() ? metrics::SessionState::kTurn
+                                         : metrics::SessionState::kReady];
         break;
       case SessionState::kClosing:
       case SessionState::kClosed:
-        ++metrics.sessions[metrics::SessionState::kClosing];
+        ++states[metrics::SessionState::kClosing];
         break;
     }
     metrics.permission_waits += static_cast<std::int64_t>(session->permission_waits());
+  }
+  metrics.waiting = {};
+  for (const Outbox* const outbox : outboxes) {
+    metrics.waiting.bytes += outbox->queued_bytes();
+    metrics.waiting.frames += outbox->queued_frames();
+    metrics.waiting.largest_bytes =
+        std::max(metrics.waiting.largest_bytes, outbox->queued_bytes());
   }
 }
 

@@ -73,6 +73,7 @@ void Session::close_unrecovered(storage::OpenCalls calls, Error why) {
   record_.last_sequence = router_->last_sequence();
   record_.closed_at = wall_now();
   context_.log.session_closed(record_.id, close_cause_, *record_.closed_at);
+  ++context_.metrics.sessions_closed[metrics::close_cause(close_cause_)];
   log_.warn("session of an earlier run is closed", {{"cause", close_cause_}});
   closed_.happen();
 }

@@ -16,6 +16,17 @@ namespace relay {
 
 using namespace boost::asio::experimental::awaitable_operators;
 
+namespace {
+
+void count_launch(Metrics& metrics, const LaunchTimes& times) {
+  using metrics::StartPhase;
+  if (times.create) metrics.start_phases[StartPhase::kCreate].observe(*times.create);
+  if (times.attach) metrics.start_phases[StartPhase::kAttach].observe(*times.attach);
+  if (times.start) metrics.start_phases[StartPhase::kStart].observe(*times.start);
+}
+
+}  // namespace
+
 Task<Result<void>> Session::start(StartRequest request) {
   const auto began = std::chrono::steady_clock::now();
   auto launching = launch(request.launch);
@@ -29,7 +40,7 @@ Task<Result<void>> Session::start(StartRequest request) {
   }
   const auto shaken = co_await shake_hands(request);
   if (!shaken) {
-    ++context_.metrics.agent_exits[metrics::ExitCause::kNotStarted];
+    ++context_.metrics.agent_exits[label_of(isolation())][metrics::ExitCause::kNotStarted];
     if (state_ == SessionState::kStarting) {
       context_.metrics.recent.note(start_that_failed(record_, shaken.error()));
     }
@@ -53,6 +64,7 @@ Task<Result<void>> Session::launch(LaunchSpec spec) {
   if (!launched) co_return launched.error();
   agent_ = std::move(*launched);
   record_.working_directory = agent_->working_directory();
+  count_launch(context_.metrics, agent_->launch_times());
   co_return Result<void>();
 }
 

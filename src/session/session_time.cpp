@@ -21,7 +21,10 @@ Error ignores_cancellation(std::int64_t limit) {
 
 }  // namespace
 
-void Session::advance_clock() { router_->at({std::chrono::steady_clock::now(), wall_now()}); }
+void Session::advance_clock() {
+  read_at_ = std::chrono::steady_clock::now();
+  router_->at({read_at_, wall_now()});
+}
 
 // One timer for what is due next: a permission request that nobody answers, a turn that takes too
 // long.

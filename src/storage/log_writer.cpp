@@ -106,6 +106,8 @@ LogStatus LogWriter::status() const {
   LogStatus status;
   status.lost_messages = lost_;
   status.written_messages = written_;
+  status.deleted_messages = deleted_messages_;
+  status.forgotten_sessions = forgotten_sessions_;
   status.wal_bytes = wal_bytes_;
   status.disk_free_bytes = disk_free_bytes_;
   const std::lock_guard lock(mutex_);
@@ -296,6 +298,10 @@ void LogWriter::retain() {
     // Deleting may fail where nothing is broken (a full disk has its own report); it comes round
     // again.
     log_.debug("old messages could not be deleted", {{"reason", step.error().explanation}});
+  }
+  if (step) {
+    (forgetting_ ? forgotten_sessions_ : deleted_messages_) +=
+        static_cast<std::uint64_t>(step->deleted);
   }
   const bool done = !step || step->done;
   retain_place_ = done ? 0 : step->place;

@@ -116,6 +116,8 @@ class LogWriter {
 
   std::atomic<std::uint64_t> lost_{0};
   std::atomic<std::uint64_t> written_{0};
+  std::atomic<std::uint64_t> deleted_messages_{0};
+  std::atomic<std::uint64_t> forgotten_sessions_{0};
   // When the files were last looked at.
   std::atomic<std::uint64_t> wal_bytes_{0};
   std::atomic<std::int64_t> disk_free_bytes_{-1};

@@ -115,6 +115,8 @@ struct LogStatus {
   std::size_t pending_bytes = 0;    // queued or held back, not yet in the database
   std::uint64_t lost_messages = 0;  // given up since start
   std::uint64_t written_messages = 0;
+  std::uint64_t deleted_messages = 0;    // by retention, since start
+  std::uint64_t forgotten_sessions = 0;  // likewise, closed ones without messages
   std::uint64_t wal_bytes = 0;
   std::int64_t disk_free_bytes = -1;  // where the database lies; -1: not known
 };

@@ -20,7 +20,7 @@ struct RetentionLimits {
 struct RetentionStep {
   bool done = true;
   std::int64_t place = 0;    // where the next step goes on
-  std::int64_t deleted = 0;  // messages
+  std::int64_t deleted = 0;  // messages, or sessions
 };
 
 // What the rule looks at: a run of messages of a closed session, and the log as it is.

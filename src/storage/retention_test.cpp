@@ -95,6 +95,8 @@ TEST_F(LogTest, ForgetsClosedSessionsWithoutMessagesFirst) {
   EXPECT_TRUE(find(*log, "open"));
   EXPECT_TRUE(find(*log, "crashed"));
   EXPECT_TRUE(find(*log, "young"));
+  EXPECT_GE(log->status().forgotten_sessions, 9U);
+  EXPECT_EQ(log->status().deleted_messages, 0U);
   log.reset();
   EXPECT_LT(std::filesystem::file_size(options.path), 2'000'000u) << "of more than 4 MB";
   log = open(options);

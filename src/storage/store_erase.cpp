@@ -129,6 +129,7 @@ Result<RetentionStep> MessageStore::forget_empty(const RetentionLimits& limits, 
     if (!may_be_forgotten(limits, size(), session.at, now)) continue;
     intact = statements_->delete_session.bind(1, session.number).run() == Step::kDone;
     if (!intact) break;
+    ++result.deleted;
   }
   if (intact && statements_->commit.run() == Step::kDone) {
     has_unused_ = true;

@@ -1,17 +1,20 @@
 """A real Prometheus scrapes a relay and evaluates everything that deploy/ and docs/metrics.md say."""
 import json
 import re
+import socket
 import subprocess
+import time
 
 import httpx
 import pytest
 
+from harness import raw
 from harness.deadline import wait_until
 from harness.ports import free_port
 from harness.relay import ROOT
 
 DEPLOY = ROOT / "deploy"
-NAME = re.compile(r"\bacp_relay_\w+")
+NAME = re.compile(r"\b(?:acp_relay|process)_\w+")
 # What Grafana puts in their place.
 VARIABLES = {"$__rate_interval": "5m", "$job": "acp-relay", "$instance": ".+"}
 
@@ -81,7 +84,7 @@ def test_a_prometheus_scrapes_the_relay_and_has_what_the_dashboard_and_the_alert
     client.prompt_text(id, "/chunks 10 10")
     wait_until(lambda: prometheus.value('up{job="acp-relay"}') == 1, "the relay is scraped")
     wait_until(lambda: prometheus.value('acp_relay_turns_total{stop_reason="end_turn"}') == 1, "the turn is counted")
-    wait_until(lambda: prometheus.value('acp_relay_sessions{state="ready"}') == 1, "the session is counted")
+    wait_until(lambda: prometheus.value('acp_relay_sessions{isolation="process",state="ready"}') == 1, "the session is counted")
 
     groups = prometheus.ask("/api/v1/rules")["groups"]
     alerts = [rule for group in groups for rule in group["rules"]]
@@ -114,10 +117,101 @@ def test_each_alert_fires_when_it_should():
 
 def test_the_document_names_every_metric_and_every_alert(relay):
     document = (ROOT / "docs/metrics.md").read_text("utf-8")
-    assert dict(re.findall(r"^\| `(acp_relay_\w+)` \| (\w+) \|", document, re.M)) == families(relay)
+    assert dict(re.findall(r"^\| `((?:acp_relay|process)_\w+)` \| (\w+) \|", document, re.M)) == families(relay)
     rules = (DEPLOY / "prometheus/alerts.yml").read_text("utf-8")
     severities = re.findall(r"alert: (\w+)\n.*?severity: (\w+)", rules, re.S)
     assert sorted(re.findall(r"^\| `(AcpRelay\w+)` \| (\w+) \|", document, re.M)) == sorted(severities)
+
+
+def test_every_label_value_is_in_the_document(relay):
+    document = (ROOT / "docs/metrics.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `((?:acp_relay|process)_\w+)` \| \w+ \| ?([^|]*) \|", document, re.M))
+    samples = re.findall(r"^(\w+)\{(.*)\} ", relay.management("/metrics").text, re.M)
+    for name, labels in samples:
+        row = rows.get(re.sub("_(bucket|count|sum)$", "", name), rows.get(name))
+        for label, value in re.findall(r'(\w+)="([^"]*)"', labels):
+            if label == "le":
+                continue
+            assert f"`{label}`" in row, f"{name} {label}"
+            named_elsewhere = label in ("version", "type", "direction") or name == "acp_relay_turns_total"
+            assert named_elsewhere or value in row, f"{name} {label}={value}"
+
+
+def phases(relay):
+    names = ("create", "attach", "start", "initialize", "new")
+    return {name: relay.metric("acp_relay_session_start_phase_seconds_count", phase=name) for name in names}
+
+
+def test_a_process_has_the_phases_that_it_has_and_its_messages_are_timed(relay):
+    client = relay.websocket()
+    id = client.new(relay.workspace)
+    client.prompt("/chunks 10 10")
+    assert phases(relay) == {"create": 0, "attach": 0, "start": 1, "initialize": 1, "new": 1}
+    assert relay.metric("acp_relay_sessions", isolation="process", state="ready") == 1
+    assert relay.metric("acp_relay_sessions", isolation="container") == 0
+    for route in ("client_to_agent", "agent_to_client"):
+        wait_until(lambda: relay.metric("acp_relay_message_relay_seconds_count", route=route) >= 1, route)
+        assert relay.metric("acp_relay_message_relay_seconds_sum", route=route) > 0, route
+    relay.http().result("session/close", sessionId=id)
+    assert relay.metric("acp_relay_sessions_closed_total", cause="client") == 1
+    assert relay.metric("acp_relay_agent_exits_total", isolation="process", cause="stopped") == 1
+    assert relay.metric("acp_relay_engine_call_seconds_count") == 0
+
+
+def test_a_container_has_all_phases_and_the_engine_is_timed(make_container_relay):
+    relay = make_container_relay()
+    client = relay.http()
+    id = client.result("session/new")["sessionId"]
+    assert phases(relay) == dict.fromkeys(("create", "attach", "start", "initialize", "new"), 1)
+    whole = relay.metric("acp_relay_session_start_seconds_sum")
+    assert 0 < relay.metric("acp_relay_session_start_phase_seconds_sum") <= whole
+    assert relay.metric("acp_relay_sessions", isolation="container", state="ready") == 1
+
+    def calls(name):
+        return relay.metric("acp_relay_engine_call_seconds_count", call=name)
+
+    for name in ("version", "info", "image", "create", "attach", "wait", "start", "events"):
+        assert calls(name) >= 1, name
+    assert relay.metric("acp_relay_engine_errors_total", kind="unreachable") == 0
+    client.result("session/close", sessionId=id)
+    wait_until(lambda: calls("kill") >= 1 and calls("remove") >= 1, "its end is timed")
+    assert relay.metric("acp_relay_agent_exits_total", isolation="container", cause="stopped") == 1
+
+
+def test_what_nobody_uses_and_what_is_old_is_counted(make_relay):
+    relay = make_relay({"sessions": {"idle_timeout": "200ms"}, "database": {"max_rows": 20}})
+    client = relay.http()
+    client.prompt_text(client.new(relay.workspace), "/chunks 100 10")
+    wait_until(lambda: relay.metric("acp_relay_sessions_closed_total", cause="idle") == 1, "it is closed as idle")
+    wait_until(lambda: relay.metric("acp_relay_log_deleted_messages_total") >= 80, "its old messages go")
+    assert relay.metric("acp_relay_log_disk_free_bytes") > 0
+
+
+def test_what_waits_for_a_client_that_does_not_read_is_shown(make_relay):
+    relay = make_relay({"server": {"max_message_bytes": 1 << 20, "max_outbox_bytes": 64 << 20}})
+    client = relay.websocket()
+    id = client.new(relay.workspace)
+    lazy, _ = raw.upgrade(relay.config["server"]["websocket_port"])
+    with lazy:
+        lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        lazy.sendall(raw.frame(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "session/resume",
+                                           "params": {"sessionId": id}}).encode()))
+        client.prompt("hello")
+        received = b""
+        while b"hello" not in received:  # it follows the session live, and then stops reading
+            received += lazy.recv(65536)
+        for _ in range(5):
+            client.prompt("/chunks 300 10000")
+        wait_until(lambda: relay.metric("acp_relay_outbox_frames") > 10, "messages wait for it")
+        largest = relay.metric("acp_relay_outbox_largest_bytes")
+        assert 100_000 < largest <= relay.metric("acp_relay_outbox_bytes") <= 64 << 20
+    wait_until(lambda: relay.metric("acp_relay_outbox_bytes") == 0, "with the client goes what waits for it")
+
+
+def test_the_process_has_the_usual_names(relay):
+    assert abs(relay.metric("process_start_time_seconds") - time.time()) < 60
+    assert relay.metric("process_resident_memory_bytes") > 1 << 20
+    assert relay.metric("process_cpu_seconds_total") > 0
 
 
 def test_promtool_finds_nothing_to_complain_about(relay):

@@ -117,9 +117,8 @@ async def ask_and_end(trial, turns):
 
 
 def all_wait(relay, questions, waiting):
-    in_turns = [line for line in relay.management("/metrics").text.splitlines()
-                if line.startswith('acp_relay_sessions{state="turn"}')]
-    return relay.metric("acp_relay_permission_waits") >= questions and float(in_turns[0].split()[-1]) >= waiting
+    return (relay.metric("acp_relay_permission_waits") >= questions
+            and relay.metric("acp_relay_sessions", state="turn") >= waiting)
 
 
 async def check_history(trial, turn):

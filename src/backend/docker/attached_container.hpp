@@ -78,6 +78,7 @@ class AttachedContainer {
   Event finished;  // stopped, and its container removed or handed to DockerContext::discard
   std::optional<Result<int>> exit_code;
   bool oom_event = false;
+  LaunchTimes launch_times;  // empty: an earlier run started it
   bool telling_of_oom = false;
   bool stopping = false;
   bool left = false;          // to the next run of the relay: nothing is read or ended here

@@ -28,6 +28,7 @@ class DockerAgent final : public Agent {
   Task<std::optional<Error>> diagnose() override;
   Task<std::optional<AgentUsage>> usage() override;
   std::chrono::steady_clock::time_point launched_at() const override { return launched_at_; }
+  LaunchTimes launch_times() const override { return container_->launch_times; }
   std::string stderr_tail() const override { return container_->stderr_text(); }
   const std::string& working_directory() const override { return working_directory_; }
   std::string description() const override { return "container " + container_->id.substr(0, 12); }

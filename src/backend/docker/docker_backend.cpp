@@ -279,11 +279,14 @@ Task<Result<std::shared_ptr<AttachedContainer>>> DockerBackend::create_and_start
     const ContainerPlan& plan) {
   engine::EngineClient& engine = context_.engine;
   const SessionId& session = plan.launch.session;
+  using Clock = std::chrono::steady_clock;
+  const auto began = Clock::now();
   const auto id = co_await engine.create_container(container_name(session),
                                                    container_spec(context_.options, plan));
   if (!id) co_return start_failed(context_.options, id.error(), std::nullopt);
   const auto filled = co_await fill_home(*id, plan);
   if (!filled) co_return start_failed(context_.options, filled.error(), std::nullopt);
+  const auto created = Clock::now();
   auto attaching = attach_streams(context_, *id);
   auto watching = engine.watch_exit(*id);
   auto [streams, watch] = co_await (std::move(attaching) && std::move(watching));
@@ -292,6 +295,7 @@ Task<Result<std::shared_ptr<AttachedContainer>>> DockerBackend::create_and_start
   auto container = std::make_shared<AttachedContainer>(context_, session, *id, std::move(*streams),
                                                        std::move(*watch));
   watch_events(container);
+  const auto attached = Clock::now();
   const auto started = co_await engine.start(*id);
   if (!started) {
     context_.events.forget(*id);
@@ -300,6 +304,7 @@ Task<Result<std::shared_ptr<AttachedContainer>>> DockerBackend::create_and_start
     if (facts && *facts) state = (*facts)->state;
     co_return start_failed(context_.options, started.error(), state);
   }
+  container->launch_times = {created - began, attached - created, Clock::now() - attached};
   read_from(container);
   co_return container;
 }

@@ -16,6 +16,12 @@ std::size_t starts_at_once(const ContainerOptions& options) {
   return 2 * std::max<std::size_t>(1, std::thread::hardware_concurrency());
 }
 
+engine::EngineOptions with_observer(engine::CallObserver observe) {
+  engine::EngineOptions options;
+  options.observe = std::move(observe);
+  return options;
+}
+
 }  // namespace
 
 std::string engine_description(const engine::EngineVersion& version, const std::string& address) {
@@ -25,12 +31,13 @@ std::string engine_description(const engine::EngineVersion& version, const std::
 
 Task<Result<std::unique_ptr<DockerHost>>> DockerHost::open(asio::any_io_executor executor,
                                                            const ContainerOptions& options,
-                                                           std::string instance, Logger logger) {
+                                                           std::string instance, Logger logger,
+                                                           engine::CallObserver observe) {
   auto endpoint = engine::engine_address(engine::address_sources(options.docker_host));
   if (!endpoint) co_return endpoint.error();
   auto host =
       std::make_unique<DockerHost>(std::move(executor), std::move(*endpoint), std::move(instance),
-                                   relay::starts_at_once(options), std::move(logger));
+                                   relay::starts_at_once(options), std::move(logger), std::move(observe));
   const auto connected = co_await host->connect();
   if (!connected) {
     co_await host->shut_down();
@@ -42,11 +49,12 @@ Task<Result<std::unique_ptr<DockerHost>>> DockerHost::open(asio::any_io_executor
 }
 
 DockerHost::DockerHost(asio::any_io_executor executor_of_all, http::Endpoint endpoint,
-                       std::string instance_id, std::size_t starts_at_once, Logger logger)
+                       std::string instance_id, std::size_t starts_at_once, Logger logger,
+                       engine::CallObserver observe)
     : executor(executor_of_all),
       instance(std::move(instance_id)),
       log(std::move(logger)),
-      engine(executor_of_all, std::move(endpoint), {}),
+      engine(executor_of_all, std::move(endpoint), with_observer(std::move(observe))),
       events(engine, instance, log),
       starts(executor_of_all, starts_at_once),
       following_(std::move(executor_of_all), [this](const std::string& task, std::exception_ptr) {

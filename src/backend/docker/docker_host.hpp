@@ -34,14 +34,17 @@ std::string engine_description(const engine::EngineVersion& version, const std::
 class DockerHost {
  public:
   // Connects; of `options` it takes what is one setting for all containers. `instance` names this
-  // relay across its runs. Nothing is left running on failure.
+  // relay across its runs. `observe` is told of every call to the Engine. Nothing is left running
+  // on failure.
   static Task<Result<std::unique_ptr<DockerHost>>> open(asio::any_io_executor executor,
                                                         const ContainerOptions& options,
-                                                        std::string instance, Logger logger);
+                                                        std::string instance, Logger logger,
+                                                        engine::CallObserver observe = {});
 
   // Not connected: for open(), and for tests.
   DockerHost(asio::any_io_executor executor_of_all, http::Endpoint endpoint,
-             std::string instance_id, std::size_t starts_at_once, Logger logger);
+             std::string instance_id, std::size_t starts_at_once, Logger logger,
+             engine::CallObserver observe = {});
 
   // Removes containers and directories with this relay's instance that no session of it needs, the
   // first time it is called.

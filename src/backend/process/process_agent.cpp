@@ -56,8 +56,11 @@ void read_remains(RunningChild& child, std::vector<std::string>& lines) {
 
 }  // namespace
 
-ProcessAgent::ProcessAgent(std::shared_ptr<RunningChild> child, std::string working_directory)
-    : child_(std::move(child)), working_directory_(std::move(working_directory)) {
+ProcessAgent::ProcessAgent(std::shared_ptr<RunningChild> child, std::string working_directory,
+                           LaunchTimes launch_times)
+    : child_(std::move(child)),
+      working_directory_(std::move(working_directory)),
+      launch_times_(launch_times) {
   const asio::any_io_executor executor = child_->output.get_executor();
   asio::co_spawn(executor, watch_exit(child_), asio::detached);
   asio::co_spawn(executor, watch_errors(child_), asio::detached);

@@ -21,7 +21,8 @@ namespace relay {
 
 class ProcessAgent final : public Agent {
  public:
-  ProcessAgent(std::shared_ptr<RunningChild> child, std::string working_directory);
+  ProcessAgent(std::shared_ptr<RunningChild> child, std::string working_directory,
+               LaunchTimes launch_times = {});
   ~ProcessAgent() override;
 
   Task<Result<void>> send(std::span<const SharedBytes> messages) override;
@@ -32,6 +33,7 @@ class ProcessAgent final : public Agent {
   Task<std::optional<Error>> diagnose() override { co_return std::nullopt; }
   Task<std::optional<AgentUsage>> usage() override;
   std::chrono::steady_clock::time_point launched_at() const override { return launched_at_; }
+  LaunchTimes launch_times() const override { return launch_times_; }
   std::string stderr_tail() const override { return child_->stderr_text(); }
   const std::string& working_directory() const override { return working_directory_; }
   std::string description() const override;
@@ -41,6 +43,7 @@ class ProcessAgent final : public Agent {
   const WallTime started_at_ = wall_now();
   std::shared_ptr<RunningChild> child_;
   std::string working_directory_;
+  LaunchTimes launch_times_;
 };
 
 }  // namespace relay

@@ -40,18 +40,20 @@ Task<Result<std::unique_ptr<Agent>>> ProcessBackend::launch(LaunchSpec spec) {
   request.working_directory =
       spec.working_directory.empty() ? working_directory_ : spec.working_directory;
   // A client names the directory; it may lie where no server answers.
+  const auto began = std::chrono::steady_clock::now();
   const std::function<Result<std::string>()> check = [request] { return check_request(request); };
   const Result<std::string> file = co_await calls_.run(request.working_directory, check);
   if (!file) co_return file.error();
   Result<ChildProcess> child = spawn_checked(request, *file);
   if (!child) co_return std::move(child.error());
+  const LaunchTimes times{{}, {}, std::chrono::steady_clock::now() - began};
 
   Logger log = log_.with("session", spec.session.value());
   log.debug("agent started", {{"pid", child->pid}});
   auto running = std::make_shared<RunningChild>(executor_, std::move(*child), options_, scratch_,
                                                 std::move(log));
   std::unique_ptr<Agent> agent =
-      std::make_unique<ProcessAgent>(std::move(running), std::move(request.working_directory));
+      std::make_unique<ProcessAgent>(std::move(running), std::move(request.working_directory), times);
   co_return Result<std::unique_ptr<Agent>>(std::move(agent));
 }
 

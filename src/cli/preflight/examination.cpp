@@ -26,7 +26,7 @@
 namespace relay::cli::preflight {
 namespace {
 
-constexpr engine::EngineOptions kEngineLimits{std::chrono::seconds(5), std::chrono::seconds(5)};
+const engine::EngineOptions kEngineLimits{std::chrono::seconds(5), std::chrono::seconds(5), {}};
 
 // One configured agent, with what it inherits.
 struct Configured {

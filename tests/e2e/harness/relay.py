@@ -218,11 +218,12 @@ class Relay:
     def management(self, path, method="GET", **options):
         return httpx.request(method, self.management_url + path, timeout=20, verify=False, **options)
 
-    def metric(self, name):
-        """The sum of a metric's values."""
+    def metric(self, name, **labels):
+        """The sum of a metric's values that have these labels."""
         total = 0.0
+        wanted = [f'{label}="{value}"' for label, value in labels.items()]
         for line in self.management("/metrics").text.splitlines():
-            if line.split("{")[0].split(" ")[0] == name:
+            if line.split("{")[0].split(" ")[0] == name and all(label in line for label in wanted):
                 total += float(line.rsplit(" ", 1)[1])
         return total
 

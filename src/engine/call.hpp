@@ -1,0 +1,68 @@
+// What a call to the Engine was, and how it went: for who counts them.
+#pragma once
+
+#include "base/error.hpp"
+
+#include <chrono>
+#include <functional>
+#include <optional>
+
+namespace relay::engine {
+
+enum class Call {
+  kVersion,
+  kInfo,
+  kImage,
+  kPull,
+  kCreate,
+  kAttach,
+  kLogs,
+  kWait,
+  kStart,
+  kKill,
+  kRemove,
+  kInspect,
+  kList,
+  kStats,
+  kFiles,
+  kEvents,
+};
+
+enum class CallFailure {
+  kUnreachable,
+  kTimeout,
+  kNotFound,  // status 404, which a call may expect
+  kRefused,   // another status of 400 to 499
+  kFailed,    // 500 and above
+};
+
+// One exchange with the Engine. `took` is until its whole answer was there, or the head of a
+// stream's; of a pull all of it.
+struct CallOutcome {
+  Call call = Call::kVersion;
+  std::chrono::steady_clock::duration took{};
+  std::optional<CallFailure> failure;
+};
+
+using CallObserver = std::function<void(const CallOutcome&)>;
+
+std::optional<CallFailure> failure_of_status(int status);
+// Of an error of the HTTP client.
+CallFailure failure_of(const Error& error);
+
+// Tells an observer how long a call took. Lives as long as the call; an outcome is told once.
+class CallTimer {
+ public:
+  CallTimer(const CallObserver& observer, Call call) : observer_(observer), call_(call) {}
+
+  void done(std::optional<CallFailure> failure) const {
+    if (observer_) observer_({call_, std::chrono::steady_clock::now() - began_, failure});
+  }
+
+ private:
+  const CallObserver& observer_;
+  Call call_;
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace relay::engine
