@@ -76,7 +76,7 @@ TEST(SessionItem, TellsAnOpenSessionFromAClosedOne) {
             R"({"id":"sess_1","agentSessionId":"inner","agent":null,)"
             R"("workingDirectory":"/srv/\"x\"",)"
             R"("createdAt":"2026-01-31T12:00:00.123Z","closedAt":null,"isActive":true,)"
-            R"("isolation":"process","title":null,"cause":null,"lastSequence":3})");
+            R"("isolation":"process","image":null,"imageId":null,"title":null,"cause":null,"lastSequence":3})");
 
   session.closed_at = kNoon + std::chrono::seconds(1);
   session.title = "Fix it";
