@@ -144,9 +144,9 @@ struct ReplayCommand {
   std::vector<std::string> command;  // of an agent to start; empty: behind the relay
 };
 
-using Command =
-    std::variant<ServeCommand, ConnectCommand, PromptCommand, ListCommand, ShowCommand, AuditCommand,
-                 HistoryCommand, CloseCommand, ExportCommand, ImportCommand, CheckConfigCommand,
-                 ReplayCommand, DoctorCommand, BackupCommand, HealthCommand, PreflightCommand>;
+using Command = std::variant<ServeCommand, ConnectCommand, PromptCommand, ListCommand, ShowCommand,
+                             AuditCommand, HistoryCommand, CloseCommand, ExportCommand,
+                             ImportCommand, CheckConfigCommand, ReplayCommand, DoctorCommand,
+                             BackupCommand, HealthCommand, PreflightCommand>;
 
 }  // namespace relay::cli

@@ -231,8 +231,9 @@ void Parser::add_sessions() {
   audit_app_ = sessions->add_subcommand("audit", "Who did what to which session, oldest first");
   audit_app_->add_option("session", audit_.session, "Only of this session (also an erased one)")
       ->type_name("SESSION");
-  audit_app_->add_option("--principal", audit_.principal,
-                         "Only by the token of this name (\"\": without authentication)")
+  audit_app_
+      ->add_option("--principal", audit_.principal,
+                   "Only by the token of this name (\"\": without authentication)")
       ->type_name("NAME");
   audit_app_->add_option("--after", audit_.after, "Only after the row with this number")
       ->check(CLI::NonNegativeNumber)

@@ -85,8 +85,7 @@ Task<void> RelayHttp::ask_agent(http::Exchange& exchange, http::Principal princi
   if (!refused) {
     auto found = co_await api_.find(std::move(principal), call->session_id);
     if (found) {
-      auto attached = attach(exchange.executor(), std::move(*found), id, false,
-                             std::move(actor));
+      auto attached = attach(exchange.executor(), std::move(*found), id, false, std::move(actor));
       if (attached) {
         caller = std::move(*attached);
       } else {

@@ -67,8 +67,7 @@ class RelayHttp {
   Task<void> past_events(http::Exchange& exchange, storage::SessionRecord record,
                          storage::Sequence after);
   Task<void> live_events(http::Exchange& exchange, std::shared_ptr<Session> session,
-                         ClientTraits traits, storage::Sequence after,
-                         storage::Actor actor);
+                         ClientTraits traits, storage::Sequence after, storage::Actor actor);
 
   http::Response error_response(std::string_view id, const Error& error);
 

@@ -259,7 +259,8 @@ Result<Principal> check_token(const AccessRules& rules, const Request& request) 
   }
   const std::vector<std::string_view> tokens = presented_tokens(request);
   if (tokens.empty()) {
-    if (!rules.token_required && !rules.operator_only) return Principal{{}, Role::kUser, request.peer};
+    if (!rules.token_required && !rules.operator_only)
+      return Principal{{}, Role::kUser, request.peer};
     return unauthorized("this relay wants a token and the request has none");
   }
   if (std::any_of(tokens.begin(), tokens.end(),

@@ -67,8 +67,9 @@ bool is_idle(const Session& session) {
 
 storage::AuditRecord audit_row(const SessionId& session, std::string_view action,
                                const http::Principal& principal) {
-  return {0,  wall_now(), session, std::string(action),
-          {}, {principal.name, "management", principal.peer}};
+  return {0,       wall_now(),
+          session, std::string(action),
+          {},      {principal.name, "management", principal.peer}};
 }
 
 Error being_imported(const std::string& id) {

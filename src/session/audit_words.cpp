@@ -18,7 +18,8 @@ std::string text_member(std::string_view object, std::string_view key) {
 
 std::string permission_word(std::string_view result) {
   const std::string_view outcome = object_member(result, "outcome").value_or("");
-  return text_member(outcome, text_member(outcome, "outcome") == "selected" ? "optionId" : "outcome");
+  return text_member(outcome,
+                     text_member(outcome, "outcome") == "selected" ? "optionId" : "outcome");
 }
 
 }  // namespace

@@ -106,9 +106,9 @@ struct StartRequest {
   std::string session_params = "{}";  // see HandshakeOptions
   // The client's request: session/new, or what makes a closed session go on.
   std::string method = "session/new";
-  SharedBytes stored_request;  // as it is logged
-  std::string request_id;      // JSON text of its id
-  WallTime came = wall_now();  // when it did
+  SharedBytes stored_request;           // as it is logged
+  std::string request_id;               // JSON text of its id
+  WallTime came = wall_now();           // when it did
   std::optional<storage::Actor> actor;  // who made it; nobody: the relay, for itself
   // Not a new conversation: the agent is asked to fork this one.
   std::optional<ForkPoint> fork;

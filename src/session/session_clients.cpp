@@ -52,7 +52,7 @@ Result<ClientId> Session::attach(Attachment attachment) {
                        ByteBudget(context_.options.router.max_pending_bytes)});
   router_->add_client(id, attachment.traits);
   if (!attachment.aside) {
-    const char* const as = attachment.for_one_request     ? "one_request"
+    const char* const as = attachment.for_one_request   ? "one_request"
                            : !attachment.traits.may_act ? "observer"
                                                         : "";
     audit(watchers_.back().actor, "attached", as);
@@ -208,8 +208,7 @@ void Session::submit(ClientId client, Frame frame) {
 
 void Session::audit(const storage::Actor& actor, std::string_view action,
                     std::string detail) const {
-  context_.log.audit(
-      {0, wall_now(), record_.id, std::string(action), std::move(detail), actor});
+  context_.log.audit({0, wall_now(), record_.id, std::string(action), std::move(detail), actor});
 }
 
 void Session::audit_answers(const storage::Actor& actor) {

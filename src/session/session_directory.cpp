@@ -265,8 +265,8 @@ Task<Result<void>> SessionDirectory::erase(SessionId id) {
 
 void SessionDirectory::audit(SessionId session, std::string_view action,
                              const storage::Actor& actor, std::string detail) {
-  context_.log.audit({0, wall_now(), std::move(session), std::string(action), std::move(detail),
-                      actor});
+  context_.log.audit(
+      {0, wall_now(), std::move(session), std::string(action), std::move(detail), actor});
 }
 
 Task<Result<std::string>> SessionDirectory::agent_profile(std::string agent) {

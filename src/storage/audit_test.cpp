@@ -153,13 +153,14 @@ TEST_F(AuditTest, GoesWithItsLimits) {
   }
   {
     const auto log = open(options);
-    EXPECT_TRUE(eventually([&] { return actions(trail(*log)) == std::vector{std::string("young")}; }));
+    EXPECT_TRUE(
+        eventually([&] { return actions(trail(*log)) == std::vector{std::string("young")}; }));
     for (int count = 0; count < 3; ++count) log->audit(audit_record("s", "later"));
     wait_for(log->flush());
   }
   const auto log = open(options);
-  EXPECT_TRUE(eventually(
-      [&] { return actions(trail(*log)) == std::vector<std::string>(3, "later"); }));
+  EXPECT_TRUE(
+      eventually([&] { return actions(trail(*log)) == std::vector<std::string>(3, "later"); }));
 }
 
 }  // namespace

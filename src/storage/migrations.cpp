@@ -177,8 +177,9 @@ struct MigrationStep {
 };
 
 constexpr std::array kSteps = {
-    MigrationStep{kFirstSchema}, MigrationStep{kAgentsAndUpdates}, MigrationStep{kRecovery},
-    MigrationStep{kEntries, migrate_messages, kOldMessages}, MigrationStep{kErasure}, MigrationStep{kAudit}};
+    MigrationStep{kFirstSchema}, MigrationStep{kAgentsAndUpdates},
+    MigrationStep{kRecovery},    MigrationStep{kEntries, migrate_messages, kOldMessages},
+    MigrationStep{kErasure},     MigrationStep{kAudit}};
 
 Result<void> take(Database& database, std::size_t step) {
   const MigrationStep& taken = kSteps[step];

@@ -1,6 +1,7 @@
 """Images: there, not there, pulled or not, built without a registry."""
 import json
 import os
+import signal
 import subprocess
 
 import pytest
@@ -204,7 +205,8 @@ def test_a_session_keeps_its_image_when_the_tag_moves(make_container_relay, engi
 
     check()
     relay.may_leave_open_rows = True
-    relay.stop()
+    relay.send_signal(signal.SIGTERM)
+    assert relay.wait() == 0
     relay.start()
     check()
     for session in images:
