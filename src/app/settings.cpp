@@ -253,6 +253,8 @@ storage::LogOptions log_options(const config::Config& config) {
   options.retention_days = config.database.retention_days;
   options.max_rows = config.database.max_rows;
   options.max_bytes = config.database.max_bytes;
+  options.audit_days = config.database.audit_days;
+  options.audit_rows = config.database.audit_rows;
   options.durability = config.database.durability == config::Durability::kStrict
                            ? storage::Durability::kStrict
                            : storage::Durability::kRelaxed;

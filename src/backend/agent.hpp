@@ -50,6 +50,13 @@ struct LaunchTimes {
 // Spare capacity after every line: at least SIMDJSON_PADDING.
 inline constexpr std::size_t kLineSlack = 64;
 
+// What its container was made from: the name as configured, and the id ("sha256:...") that the
+// Engine says the container has. Both empty for a process; the id also when nobody can tell.
+struct AgentImage {
+  std::string name;
+  std::string id;
+};
+
 // Resource: made by AgentBackend::launch, owned by its session, ended by stop() before destruction.
 // At most one receive() and one send() may be waiting at a time; both may wait while stop() runs.
 class Agent {
@@ -97,6 +104,8 @@ class Agent {
 
   // For operators: pid or container id.
   virtual std::string description() const = 0;
+
+  virtual AgentImage image() const { return {}; }
 };
 
 }  // namespace relay

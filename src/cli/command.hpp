@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -48,6 +49,15 @@ struct ListCommand {
 struct ShowCommand {
   RelayAddress relay;
   std::string session;
+  bool json = false;
+};
+
+struct AuditCommand {
+  RelayAddress relay;
+  std::string session;  // empty: of all
+  std::optional<std::string> principal;
+  std::int64_t after = 0;
+  std::int64_t limit = 1000;
   bool json = false;
 };
 
@@ -141,8 +151,8 @@ struct ReplayCommand {
 };
 
 using Command = std::variant<ServeCommand, ConnectCommand, PromptCommand, ListCommand, ShowCommand,
-                             HistoryCommand, CloseCommand, ExportCommand, ImportCommand,
-                             CheckConfigCommand, ReplayCommand, DoctorCommand, BackupCommand,
-                             HealthCommand, AliveCommand, PreflightCommand>;
+                             AuditCommand, HistoryCommand, CloseCommand, ExportCommand,
+                             ImportCommand, CheckConfigCommand, ReplayCommand, DoctorCommand,
+                             BackupCommand, HealthCommand, AliveCommand, PreflightCommand>;
 
 }  // namespace relay::cli

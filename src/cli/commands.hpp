@@ -16,6 +16,7 @@ ExitCode run_prompt(const PromptCommand& command, const Environment& environment
 ExitCode run_health(const HealthCommand& command, const Environment& environment);
 
 ExitCode run_list(const ListCommand& command, const Environment& environment);
+ExitCode run_audit(const AuditCommand& command, const Environment& environment);
 ExitCode run_show(const ShowCommand& command, const Environment& environment);
 ExitCode run_history(const HistoryCommand& command, const Environment& environment);
 ExitCode run_close(const CloseCommand& command, const Environment& environment);

@@ -80,13 +80,14 @@ Exit codes: 0 turn ended, 1 error of the relay or the agent, 2 wrong command lin
             4 unauthorized, 5 cancelled)";
 
 inline constexpr const char* kSessionsFooter = R"(
-'list', 'history' and 'close ID' ask the relay's HTTP port (--url, ACP_RELAY_URL); 'show', 'export',
-'import', 'close --idle' and 'close --all' ask its management port (--management-url,
+'list', 'history' and 'close ID' ask the relay's HTTP port (--url, ACP_RELAY_URL); 'show', 'audit',
+'export', 'import', 'close --idle' and 'close --all' ask its management port (--management-url,
 ACP_RELAY_MANAGEMENT_URL).
 
 Examples:
   acp-relay sessions list --active
   acp-relay sessions history sess_... --after 40
+  acp-relay sessions audit sess_...        who made it, used it, answered for it, ended it
   acp-relay sessions close --idle
   acp-relay sessions export sess_... --output session.jsonl
   acp-relay sessions import session.jsonl

@@ -81,6 +81,7 @@ class Parser {
   HealthCommand health_;
   ListCommand list_;
   ShowCommand show_;
+  AuditCommand audit_;
   HistoryCommand history_;
   CloseCommand close_;
   ExportCommand export_;
@@ -98,6 +99,7 @@ class Parser {
   CLI::App* health_app_ = nullptr;
   CLI::App* list_app_ = nullptr;
   CLI::App* show_app_ = nullptr;
+  CLI::App* audit_app_ = nullptr;
   CLI::App* history_app_ = nullptr;
   CLI::App* close_app_ = nullptr;
   CLI::App* export_app_ = nullptr;
@@ -229,6 +231,22 @@ void Parser::add_sessions() {
   show_app_ = add_session_command(sessions, "show", "One session in detail", show_.session);
   show_app_->add_flag("--json", show_.json, kJson);
   add_relay_options(show_app_, true);
+
+  audit_app_ = sessions->add_subcommand("audit", "Who did what to which session, oldest first");
+  audit_app_->add_option("session", audit_.session, "Only of this session (also an erased one)")
+      ->type_name("SESSION");
+  audit_app_
+      ->add_option("--principal", audit_.principal,
+                   "Only by the token of this name (\"\": without authentication)")
+      ->type_name("NAME");
+  audit_app_->add_option("--after", audit_.after, "Only after the row with this number")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N");
+  audit_app_->add_option("--limit", audit_.limit, "At most so many")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}))
+      ->capture_default_str();
+  audit_app_->add_flag("--json", audit_.json, "Print one line of JSON a row");
+  add_relay_options(audit_app_, true);
 
   history_app_ =
       add_session_command(sessions, "history", "Messages of a session", history_.session);
@@ -401,6 +419,7 @@ Command Parser::chosen() const {
   if (health_app_->parsed()) return with_relay(health_);
   if (list_app_->parsed()) return with_relay(list_);
   if (show_app_->parsed()) return with_relay(show_);
+  if (audit_app_->parsed()) return with_relay(audit_);
   if (history_app_->parsed()) return with_relay(history_);
   if (close_app_->parsed()) return with_relay(close_);
   if (export_app_->parsed()) return with_relay(export_);

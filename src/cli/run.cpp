@@ -33,6 +33,9 @@ struct Runner {
     return done(run_health(command, environment));
   }
   int operator()(const ListCommand& command) const { return done(run_list(command, environment)); }
+  int operator()(const AuditCommand& command) const {
+    return done(run_audit(command, environment));
+  }
   int operator()(const ShowCommand& command) const { return done(run_show(command, environment)); }
   int operator()(const HistoryCommand& command) const {
     return done(run_history(command, environment));

@@ -107,7 +107,39 @@ Task<ExitCode> show(RelayClient& client, const ShowCommand& command) {
   co_return print(details(*session));
 }
 
+std::string audit_target(const AuditCommand& command, std::int64_t after, std::int64_t limit) {
+  std::string target =
+      "/api/audit?after=" + std::to_string(after) + "&limit=" + std::to_string(limit);
+  if (!command.session.empty()) target += "&session=" + percent_encoded(command.session);
+  if (command.principal) target += "&principal=" + percent_encoded(*command.principal);
+  return target;
+}
+
+Task<ExitCode> audit(RelayClient& client, const AuditCommand& command) {
+  json::array rows;
+  std::optional<std::int64_t> after = command.after;
+  while (after && static_cast<std::int64_t>(rows.size()) < command.limit) {
+    const std::int64_t room = command.limit - static_cast<std::int64_t>(rows.size());
+    std::string target = audit_target(command, *after, std::min(kPage, room));
+    const Outcome<json::object> page = co_await client.get_object(std::move(target));
+    if (!page) co_return report(page.error());
+    take_items(rows, *page, "entries", command.limit);
+    const json::value* const next = page->if_contains("nextAfter");
+    const bool goes_on = next != nullptr && next->is_int64() && next->get_int64() > *after;
+    after = goes_on ? std::optional(next->get_int64()) : std::nullopt;
+  }
+  if (!command.json) co_return print(audit_table(rows));
+  std::string lines;
+  for (const json::value& row : rows) lines += json::serialize(row) + "\n";
+  co_return print(lines);
+}
+
 }  // namespace
+
+ExitCode run_audit(const AuditCommand& command, const Environment& environment) {
+  return with_relay(command.relay.management_url, command.relay, environment,
+                    [&](RelayClient& client) { return audit(client, command); });
+}
 
 ExitCode run_list(const ListCommand& command, const Environment& environment) {
   return with_relay(command.relay.url, command.relay, environment,

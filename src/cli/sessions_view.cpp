@@ -32,6 +32,15 @@ std::string state_of(const json::object& session) {
   return cell(session, "closedAt") == "-" ? "open" : "closed";
 }
 
+// The name, and as much of the id as tells images apart.
+std::string image_of(const json::object& session) {
+  constexpr std::size_t kIdDigits = 12;
+  std::string id = cell(session, "imageId");
+  if (id == "-") return cell(session, "image");
+  if (const auto colon = id.find(':'); colon != std::string::npos) id.erase(0, colon + 1);
+  return cell(session, "image") + "@" + id.substr(0, kIdDigits);
+}
+
 }  // namespace
 
 std::string session_table(const json::array& sessions) {
@@ -40,10 +49,10 @@ std::string session_table(const json::array& sessions) {
     const json::object* session = item.if_object();
     if (session == nullptr) continue;
     rows.push_back({cell(*session, "id"), state_of(*session), cell(*session, "createdAt"),
-                    cell(*session, "isolation"), cell(*session, "workingDirectory"),
-                    cell(*session, "title")});
+                    cell(*session, "isolation"), image_of(*session),
+                    cell(*session, "workingDirectory"), cell(*session, "title")});
   }
-  return table({"ID", "STATE", "CREATED", "ISOLATION", "DIRECTORY", "TITLE"}, rows);
+  return table({"ID", "STATE", "CREATED", "ISOLATION", "IMAGE", "DIRECTORY", "TITLE"}, rows);
 }
 
 std::string message_table(const json::array& messages) {
@@ -57,6 +66,18 @@ std::string message_table(const json::array& messages) {
                     cell(*message, "jsonrpcId"), cell(*message, "rawMessage")});
   }
   return table({"SEQ", "TIME", "DIRECTION", "TYPE", "METHOD", "RPC-ID", "MESSAGE"}, rows);
+}
+
+std::string audit_table(const json::array& rows) {
+  std::vector<std::vector<std::string>> cells;
+  for (const json::value& item : rows) {
+    const json::object* row = item.if_object();
+    if (row == nullptr) continue;
+    cells.push_back({cell(*row, "time"), cell(*row, "session"), cell(*row, "principal"),
+                     cell(*row, "action"), cell(*row, "detail"), cell(*row, "transport"),
+                     cell(*row, "peer")});
+  }
+  return table({"TIME", "SESSION", "PRINCIPAL", "ACTION", "DETAIL", "TRANSPORT", "PEER"}, cells);
 }
 
 std::string details(const json::object& object) {

@@ -18,6 +18,9 @@ std::string session_table(const boost::json::array& sessions);
 // Items of session/history.
 std::string message_table(const boost::json::array& messages);
 
+// Entries of /api/audit.
+std::string audit_table(const boost::json::array& rows);
+
 // One line a member; nested values as JSON.
 std::string details(const boost::json::object& object);
 

@@ -11,10 +11,19 @@ boost::json::array array(const char* text) { return boost::json::parse(text).as_
 TEST(SessionsView, ListsSessions) {
   EXPECT_EQ(
       session_table(array(R"([{"id":"s1","isActive":true,"createdAt":"T","isolation":"process",
-                "workingDirectory":"/a","title":null},{"id":"s2","closedAt":"T2"},7])")),
-      "ID  STATE   CREATED  ISOLATION  DIRECTORY  TITLE\n"
-      "s1  open    T        process    /a         -\n"
-      "s2  closed  -        -          -          -\n");
+                "workingDirectory":"/a","title":null},{"id":"s2","closedAt":"T2","image":"demo:1",
+                "imageId":"sha256:0123456789abcdef"},{"id":"s3","image":"demo:2","imageId":null},7])")),
+      "ID  STATE   CREATED  ISOLATION  IMAGE                DIRECTORY  TITLE\n"
+      "s1  open    T        process    -                    /a         -\n"
+      "s2  closed  -        -          demo:1@0123456789ab  -          -\n"
+      "s3  open    -        -          demo:2               -          -\n");
+}
+
+TEST(SessionsView, ListsTheAuditTrail) {
+  EXPECT_EQ(audit_table(array(R"([{"number":7,"time":"T","session":"s1","action":"changed_mode",
+                "detail":"code","principal":null,"transport":"acp_http","peer":"127.0.0.1:9"},8])")),
+            "TIME  SESSION  PRINCIPAL  ACTION        DETAIL  TRANSPORT  PEER\n"
+            "T     s1       -          changed_mode  code    acp_http   127.0.0.1:9\n");
 }
 
 TEST(SessionsView, ListsMessages) {

@@ -145,6 +145,8 @@ struct DatabaseConfig {
   std::int64_t retention_days = 0;  // 0: unlimited, for all three
   std::int64_t max_rows = 0;
   std::int64_t max_bytes = 0;
+  std::int64_t audit_days = 90;  // 0: unlimited, for both
+  std::int64_t audit_rows = 100'000;
   bool operator==(const DatabaseConfig&) const = default;
 };
 

@@ -190,6 +190,11 @@ void add_database_keys(std::vector<Key>& keys) {
   at("max_bytes", &D::max_bytes, size<std::int64_t>(0, 1024 * 1024 * kGi),
      "Beyond this size, of database and journal together, the oldest messages are deleted; 0: no "
      "limit.");
+  at("audit_days", &D::audit_days, count<std::int64_t>(0, 36500),
+     "Rows of the audit trail (who did what to which session) older than this many days are "
+     "deleted; 0: never.");
+  at("audit_rows", &D::audit_rows, count<std::int64_t>(0, kUnlimited),
+     "Beyond this many rows of the audit trail the oldest are deleted; 0: no limit.");
 }
 
 void add_readiness_keys(std::vector<Key>& keys) {

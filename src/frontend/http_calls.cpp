@@ -35,7 +35,7 @@ Result<AgentCallOfClient> call_for_agent(Frame frame, const FrameLimits& limits)
 
 Result<RelayHttp::Caller> RelayHttp::attach(asio::any_io_executor executor,
                                             std::shared_ptr<Session> session, std::string_view id,
-                                            bool can_answer) {
+                                            bool can_answer, storage::Actor actor) {
   Caller caller{std::move(session), ClientId(), std::string(id), nullptr};
   caller.outbox = std::make_shared<Outbox>(std::move(executor), options_.outbox);
   Attachment attachment;
@@ -44,6 +44,8 @@ Result<RelayHttp::Caller> RelayHttp::attach(asio::any_io_executor executor,
   attachment.traits.knows_extensions = false;
   attachment.outbox = caller.outbox;
   attachment.closes = true;
+  attachment.actor = std::move(actor);
+  attachment.for_one_request = true;
   const auto client = caller.session->attach(std::move(attachment));
   if (!client) return client.error();
   caller.client = *client;
@@ -79,10 +81,11 @@ Task<void> RelayHttp::ask_agent(http::Exchange& exchange, http::Principal princi
   if (principal.role == http::Role::kObserver) refused = forbidden_for_observers(frame.method());
   auto call = call_for_agent(std::move(frame), options_.frame);
   if (!refused && !call) refused = call.error();
+  storage::Actor actor = actor_of(principal);
   if (!refused) {
     auto found = co_await api_.find(std::move(principal), call->session_id);
     if (found) {
-      auto attached = attach(exchange.executor(), std::move(*found), id, false);
+      auto attached = attach(exchange.executor(), std::move(*found), id, false, std::move(actor));
       if (attached) {
         caller = std::move(*attached);
       } else {

@@ -67,7 +67,7 @@ Task<void> RelayHttp::events(http::Exchange& exchange, http::Principal principal
   traits.knows_extensions = false;
   const auto live = api_.find_live(principal, id);
   if (live) {
-    co_await live_events(exchange, live, traits, *after);
+    co_await live_events(exchange, live, traits, *after, actor_of(principal));
     co_return;
   }
   const auto record = co_await api_.find_record(std::move(principal), std::move(id));
@@ -81,7 +81,8 @@ Task<void> RelayHttp::events(http::Exchange& exchange, http::Principal principal
 }
 
 Task<void> RelayHttp::live_events(http::Exchange& exchange, std::shared_ptr<Session> session,
-                                  ClientTraits traits, storage::Sequence after) {
+                                  ClientTraits traits, storage::Sequence after,
+                                  storage::Actor actor) {
   auto outbox = std::make_shared<Outbox>(exchange.executor(), options_.outbox);
   Attachment attachment;
   attachment.traits = traits;
@@ -89,6 +90,7 @@ Task<void> RelayHttp::live_events(http::Exchange& exchange, std::shared_ptr<Sess
   attachment.after = after;
   attachment.feed = true;
   attachment.closes = true;
+  attachment.actor = std::move(actor);
   const auto client = session->attach(std::move(attachment));
   if (!client) {
     auto response = error_response("null", client.error());

@@ -28,6 +28,7 @@ Task<void> RelayHttp::prompt(http::Exchange& exchange, http::Principal principal
     refused = make_error(ErrorType::kInvalidParams, "sessionId is missing")
                   .suggest("make a session with POST /session/new first");
   }
+  storage::Actor actor = actor_of(principal);
   std::shared_ptr<Session> session;
   if (!refused) {
     auto found =
@@ -44,7 +45,8 @@ Task<void> RelayHttp::prompt(http::Exchange& exchange, http::Principal principal
     co_return;
   }
   const PromptForm form = prompt_form(exchange.request().headers).value_or(PromptForm::kAnswer);
-  auto caller = attach(exchange.executor(), std::move(session), id, form != PromptForm::kAnswer);
+  auto caller = attach(exchange.executor(), std::move(session), id, form != PromptForm::kAnswer,
+                       std::move(actor));
   if (!caller) {
     auto response = error_response(id, caller.error());
     co_await answer(exchange, std::move(response));

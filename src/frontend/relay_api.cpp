@@ -47,6 +47,10 @@ Error too_many_calls(std::size_t limit) {
       .retryable();
 }
 
+storage::Actor actor_of(const http::Principal& principal) {
+  return {principal.name, std::string(principal.transport), principal.peer};
+}
+
 RelayApi::RelayApi(SessionDirectory& sessions, ApiOptions options)
     : sessions_(sessions), options_(std::move(options)) {}
 
@@ -68,6 +72,7 @@ Task<Result<std::shared_ptr<Session>>> RelayApi::create(http::Principal principa
   auto wanted = read_new_session(request.params());
   if (!wanted) co_return wanted.error();
   wanted->owner = principal.name;
+  wanted->actor = actor_of(principal);
   wanted->request_id = request.id();
   wanted->stored_request = SharedBytes(without_request_secrets("session/new", request.bytes()));
   auto created = co_await sessions_.create(std::move(*wanted));
@@ -79,6 +84,7 @@ Task<Result<std::shared_ptr<Session>>> RelayApi::fork(http::Principal principal,
   if (principal.role == http::Role::kObserver) co_return forbidden_for_observers("session/fork");
   NewSession& session = wanted.session;
   session.owner = principal.name;
+  session.actor = actor_of(principal);
   session.method = request.method();
   session.request_id = request.id();
   session.stored_request = SharedBytes(without_request_secrets(session.method, request.bytes()));
@@ -181,9 +187,12 @@ Task<Result<std::string>> RelayApi::close(http::Principal principal, std::string
   const auto request = read_resume(params);
   if (!request) co_return request.error();
   if (principal.role == http::Role::kObserver) co_return forbidden_for_observers("session/close");
+  const storage::Actor actor = actor_of(principal);
   const auto record = co_await find_record(std::move(principal), request->session_id);
   if (!record) co_return record.error();
-  if (const auto session = sessions_.find(record->id)) {
+  const auto session = sessions_.find(record->id);
+  sessions_.audit(record->id, session ? "closed" : "released", actor);
+  if (session) {
     session->close(make_error(ErrorType::kSessionClosed, "a client closed the session")
                        .suggest("make another with session/new"),
                    "closed");
@@ -198,13 +207,19 @@ Task<Result<std::string>> RelayApi::erase(http::Principal principal, std::string
   const auto request = read_resume(params);
   if (!request) co_return request.error();
   if (principal.role == http::Role::kObserver) co_return forbidden_for_observers("session/delete");
+  const storage::Actor actor = actor_of(principal);
   const auto record = co_await find_record(std::move(principal), request->session_id);
   if (!record) {
     if (record.error().type != ErrorType::kSessionNotFound) co_return record.error();
     co_return std::string("{}");
   }
+  // Before it is done: a relay that is killed in between has said who wanted it.
+  sessions_.audit(record->id, "erased", actor);
   const auto erased = co_await sessions_.erase(record->id);
-  if (!erased && erased.error().type != ErrorType::kSessionNotFound) co_return erased.error();
+  if (!erased && erased.error().type != ErrorType::kSessionNotFound) {
+    sessions_.audit(record->id, "not_erased", actor);
+    co_return erased.error();
+  }
   co_return std::string("{}");
 }
 
@@ -218,6 +233,7 @@ std::string RelayApi::describe(const Session& session, ClientId client) {
   known.text("cwd", record.working_directory)
       .text("workingDirectory", record.working_directory)
       .text("isolation", record.isolation);
+  if (!record.image.empty()) known.text("image", record.image).text("imageId", record.image_id);
   if (!session.network().empty()) known.text("network", session.network());
   known.number("lastSequence", session.last_sequence())
       .text("events", "/session/" + record.id.value() + "/events");

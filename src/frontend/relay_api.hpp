@@ -65,6 +65,9 @@ class RelayApi {
   ApiOptions options_;
 };
 
+// As the audit trail knows who calls.
+storage::Actor actor_of(const http::Principal& principal);
+
 // A connection has `limit` requests to the relay running.
 Error too_many_calls(std::size_t limit);
 

@@ -147,6 +147,7 @@ Task<void> RelayHttp::handle(http::Exchange& exchange) {
   }
   auto principal = http::admit(options_.access, request);
   if (!principal) co_return;  // it was admitted above
+  principal->transport = metrics::label(metrics::Transport::kRelayHttp);
   const std::string path = request.path;
   if (auto id = events_session(path)) {
     co_await events(exchange, std::move(*principal), std::move(*id));
@@ -276,9 +277,11 @@ Task<Result<std::string>> RelayHttp::respond_to_agent(http::Principal principal,
   const auto request = read_answer(params);
   if (!request) co_return request.error();
   if (principal.role == http::Role::kObserver) co_return forbidden_for_observers("session/respond");
+  const storage::Actor actor = actor_of(principal);
   const auto session = co_await api_.find(std::move(principal), request->session_id);
   if (!session) co_return session.error();
-  const auto answered = (*session)->answer(request->request_id, request->member, request->json);
+  const auto answered =
+      (*session)->answer(request->request_id, request->member, request->json, actor);
   if (!answered) co_return answered.error();
   co_return std::string("{}");
 }

@@ -57,7 +57,7 @@ class RelayHttp {
   // http_calls.cpp
   Task<void> ask_agent(http::Exchange& exchange, http::Principal principal, Frame frame);
   Result<Caller> attach(asio::any_io_executor executor, std::shared_ptr<Session> session,
-                        std::string_view id, bool can_answer);
+                        std::string_view id, bool can_answer, storage::Actor actor);
   Task<void> collect(http::Exchange& exchange, Caller caller, PromptAnswer& collected);
   // What a caller without an answer is told; `too_much`: when its outbox was too small.
   http::Response unanswered(const Caller& caller, Error too_much);
@@ -67,7 +67,7 @@ class RelayHttp {
   Task<void> past_events(http::Exchange& exchange, storage::SessionRecord record,
                          storage::Sequence after);
   Task<void> live_events(http::Exchange& exchange, std::shared_ptr<Session> session,
-                         ClientTraits traits, storage::Sequence after);
+                         ClientTraits traits, storage::Sequence after, storage::Actor actor);
 
   http::Response error_response(std::string_view id, const Error& error);
 

@@ -56,6 +56,7 @@ Task<void> RelayWebSocket::handle(http::Exchange& exchange) {
   }
   auto principal = http::admit(options_.access, exchange.request());
   if (!principal) co_return;  // it was admitted above
+  principal->transport = metrics::label(metrics::Transport::kRelayWebSocket);
   std::string subprotocol = http::chosen_subprotocol(exchange.request());
   http::Headers no_more_headers;
   auto accepted =

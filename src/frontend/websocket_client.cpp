@@ -243,6 +243,7 @@ Result<ClientId> WebSocketClient::attach(const std::shared_ptr<Session>& session
   Attachment attachment;
   attachment.traits.may_act = !observe && !is_observer();
   attachment.outbox = outbox_;
+  attachment.actor = actor_of(principal_);
   attachment.after = after;
   return sessions_.attach(session, std::move(attachment), chosen);
 }

@@ -259,7 +259,8 @@ Result<Principal> check_token(const AccessRules& rules, const Request& request) 
   }
   const std::vector<std::string_view> tokens = presented_tokens(request);
   if (tokens.empty()) {
-    if (!rules.token_required && !rules.operator_only) return Principal{};
+    if (!rules.token_required && !rules.operator_only)
+      return Principal{{}, Role::kUser, request.peer};
     return unauthorized("this relay wants a token and the request has none");
   }
   if (std::any_of(tokens.begin(), tokens.end(),
@@ -273,7 +274,7 @@ Result<Principal> check_token(const AccessRules& rules, const Request& request) 
     return operators_only(rule->name)
         .because("it listens on an address that other machines can reach");
   }
-  return Principal{rule->name, rule->role};
+  return Principal{rule->name, rule->role, request.peer};
 }
 
 }  // namespace

@@ -20,6 +20,8 @@ enum class Role { kUser, kObserver, kOperator };
 struct Principal {
   std::string name;  // empty: no authentication is in force
   Role role = Role::kUser;
+  std::string peer = {};            // where the request comes from
+  std::string_view transport = {};  // what it comes over; set by the port
 };
 
 struct TokenRule {

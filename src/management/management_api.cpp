@@ -100,7 +100,7 @@ Task<void> ManagementApi::handle(http::Exchange& exchange) {
   if (refused || !admitted) {
     if (refused) response = std::move(*refused);
   } else if (route.endpoint == Endpoint::kExport) {
-    co_await send_log(exchange, route.session);
+    co_await send_log(exchange, route.session, *admitted);
     co_return;
   } else if (route.endpoint == Endpoint::kHealth) {
     response = health();
@@ -114,6 +114,8 @@ Task<void> ManagementApi::handle(http::Exchange& exchange) {
     response = answer(200, context_.metrics.text(), Metrics::kContentType);
   } else if (route.endpoint == Endpoint::kSessions) {
     response = co_await list(request.query);
+  } else if (route.endpoint == Endpoint::kAudit) {
+    response = co_await audit(request.query);
   } else if (route.endpoint == Endpoint::kClose) {
     response = co_await close(request.query, *admitted);
   } else if (route.endpoint == Endpoint::kImport) {

@@ -4,6 +4,8 @@
 //   GET    /api/ready                  200, or 503 with the reasons why no session can be made
 //   GET    /api/overview               readiness, agents and what they use, recent events and
 //                                      errors; ?limit=&offset= of the agents
+//   GET    /api/audit                  who did what to which session, the oldest first;
+//                                      ?session=&principal=&after=&limit=
 //   GET    /api/config                 the configuration without secrets
 //   GET    /api/sessions               live and closed, newest first; ?limit=&cursor=
 //   GET    /api/sessions/{id}
@@ -83,12 +85,13 @@ class ManagementApi {
   Task<http::Response> ready();
   Task<http::Response> overview(std::vector<std::pair<std::string, std::string>> query);
   Task<http::Response> list(std::vector<std::pair<std::string, std::string>> query);
+  Task<http::Response> audit(std::vector<std::pair<std::string, std::string>> query);
   Task<http::Response> show(std::string id);
   Task<http::Response> remove(std::string id, http::Principal principal);
   Task<http::Response> close(std::vector<std::pair<std::string, std::string>> query,
                              http::Principal principal);
   Task<http::Response> import(http::Request& request, http::Principal principal);
-  Task<void> send_log(http::Exchange& exchange, std::string id);
+  Task<void> send_log(http::Exchange& exchange, std::string id, http::Principal principal);
 
   Task<Result<Known>> find(std::string id);
   http::Response refusal(const Error& error) const;

@@ -65,6 +65,13 @@ bool is_idle(const Session& session) {
          !session.turn_running();
 }
 
+storage::AuditRecord audit_row(const SessionId& session, std::string_view action,
+                               const http::Principal& principal) {
+  return {0,       wall_now(),
+          session, std::string(action),
+          {},      {principal.name, "management", principal.peer}};
+}
+
 Error being_imported(const std::string& id) {
   return make_error(ErrorType::kInvalidParams, "the session " + id + " is being imported")
       .suggest("try again when the import has ended")
@@ -104,6 +111,14 @@ Task<http::Response> ManagementApi::list(std::vector<std::pair<std::string, std:
   co_return response;
 }
 
+Task<http::Response> ManagementApi::audit(std::vector<std::pair<std::string, std::string>> query) {
+  auto wanted = read_audit_query(query);
+  if (!wanted) co_return refusal(wanted.error());
+  const auto page = co_await context_.log.audit_trail(std::move(*wanted));
+  if (!page) co_return refusal(page.error());
+  co_return answer(200, audit_view(*page));
+}
+
 Task<Result<ManagementApi::Known>> ManagementApi::find(std::string id) {
   Known known;
   known.session = context_.sessions.find(SessionId(id));
@@ -129,12 +144,16 @@ Task<http::Response> ManagementApi::remove(std::string id, http::Principal princ
   const auto known = co_await find(id);
   if (!known) co_return refusal(known.error());
   const bool closes = known->session != nullptr;
+  context_.log.audit(audit_row(known->record.id, closes ? "closed" : "erased", principal));
   if (closes) {
     close_for_the_operator(*known->session);
     co_await known->session->wait_closed();
   } else {
     const auto erased = co_await context_.log.erase(SessionId(id));
-    if (!erased) co_return refusal(erased.error());
+    if (!erased) {
+      context_.log.audit(audit_row(known->record.id, "not_erased", principal));
+      co_return refusal(erased.error());
+    }
     co_await context_.sessions.release(known->record);
   }
   const char* const outcome = closes ? "closed" : "erased";
@@ -152,7 +171,10 @@ Task<http::Response> ManagementApi::close(std::vector<std::pair<std::string, std
   std::erase_if(closing, [&](const auto& session) {
     return session->state() == SessionState::kClosed || (*only_idle && !is_idle(*session));
   });
-  for (const auto& session : closing) close_for_the_operator(*session);
+  for (const auto& session : closing) {
+    context_.log.audit(audit_row(session->id(), "closed", principal));
+    close_for_the_operator(*session);
+  }
   std::vector<std::string> ids;
   for (const auto& session : closing) {
     co_await session->wait_closed();
@@ -200,6 +222,7 @@ Task<http::Response> ManagementApi::import(http::Request& request, http::Princip
                                     [](const auto& known) { return known.first == "exists"; });
     co_return exists ? conflict(imported.error()) : refusal(imported.error());
   }
+  context_.log.audit(audit_row(imported->id, "imported", principal));
   context_.logger.info("session imported", {{"session", imported->id.value()},
                                             {"messages", imported->messages},
                                             {"principal", principal.name}});
@@ -211,7 +234,8 @@ Task<http::Response> ManagementApi::import(http::Request& request, http::Princip
                             .take());
 }
 
-Task<void> ManagementApi::send_log(http::Exchange& exchange, std::string id) {
+Task<void> ManagementApi::send_log(http::Exchange& exchange, std::string id,
+                                   http::Principal principal) {
   const auto known = co_await find(std::move(id));
   // The first page is read before the head is sent: its failure can still be told.
   Result<storage::HistoryPage> page = storage::HistoryPage{};
@@ -228,6 +252,7 @@ Task<void> ManagementApi::send_log(http::Exchange& exchange, std::string id) {
   }
   http::Response head = answer(200, "", "application/x-ndjson");
   http::add_cors_headers(exchange.request(), head);
+  context_.log.audit(audit_row(known->record.id, "exported", principal));
   auto sent = co_await exchange.start_stream(std::move(head));
   std::string lines = export_head(known->record, known->is_active());
   // A live session may grow faster than it is read; the export ends where the log was when it

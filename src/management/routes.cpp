@@ -10,10 +10,11 @@ namespace {
 constexpr std::string_view kSessionsPrefix = "/api/sessions/";
 constexpr std::string_view kExportSuffix = "/export";
 
-constexpr std::array<std::pair<std::string_view, Endpoint>, 8> kFixed{{
+constexpr std::array<std::pair<std::string_view, Endpoint>, 9> kFixed{{
     {"/api/health", Endpoint::kHealth},
     {"/api/ready", Endpoint::kReady},
     {"/api/overview", Endpoint::kOverview},
+    {"/api/audit", Endpoint::kAudit},
     {"/api/config", Endpoint::kConfig},
     {"/api/sessions", Endpoint::kSessions},
     {"/api/sessions/import", Endpoint::kImport},
@@ -21,7 +22,8 @@ constexpr std::array<std::pair<std::string_view, Endpoint>, 8> kFixed{{
     {"/metrics", Endpoint::kMetrics},
 }};
 
-bool read_number(std::string_view text, std::size_t& number) {
+template <class Number>
+bool read_number(std::string_view text, Number& number) {
   const char* const end = text.data() + text.size();
   const auto [stopped, failure] = std::from_chars(text.data(), end, number);
   return failure == std::errc() && stopped == end;
@@ -107,6 +109,25 @@ Result<ListQuery> read_list_query(const std::vector<std::pair<std::string, std::
         out.sessions.limit > kMaxListLimit) {
       return bad_limit(
           value, "ask for the next page with the cursor that nextCursor or the header Link gives");
+    }
+  }
+  return out;
+}
+
+Result<storage::AuditQuery> read_audit_query(
+    const std::vector<std::pair<std::string, std::string>>& query) {
+  storage::AuditQuery out;
+  for (const auto& [name, value] : query) {
+    if (name == "session") out.session = value;
+    if (name == "principal") out.principal = value;
+    if (name == "limit" &&
+        (!read_number(value, out.limit) || out.limit == 0 || out.limit > kMaxListLimit)) {
+      return bad_limit(value, "ask for the next page with after");
+    }
+    if (name == "after" && (!read_number(value, out.after) || out.after < 0)) {
+      return make_error(ErrorType::kInvalidParams, "after must be the number of a row")
+          .suggest("take nextAfter of the page before, or leave it out to begin with the oldest")
+          .with("after", value.substr(0, 100));
     }
   }
   return out;

@@ -23,7 +23,8 @@ enum class Endpoint {
   kSession,
   kExport,
   kImport,
-  kClose
+  kClose,
+  kAudit
 };
 
 struct Route {
@@ -65,6 +66,10 @@ struct OverviewQuery {
 
 // `limit` (1 to kMaxListLimit) and `offset`; other parameters are ignored.
 Result<OverviewQuery> read_overview_query(
+    const std::vector<std::pair<std::string, std::string>>& query);
+
+// `session`, `principal`, `after` and `limit` (1 to kMaxListLimit); other parameters are ignored.
+Result<storage::AuditQuery> read_audit_query(
     const std::vector<std::pair<std::string, std::string>>& query);
 
 // `newId` of an import: whether the session gets an id of its own here; false when left out.

@@ -104,6 +104,8 @@ Result<storage::SessionRecord> read_head(const json::object& object) {
       {"owner", &session.owner},
       {"workingDirectory", &session.working_directory},
       {"isolation", &session.isolation},
+      {"image", &session.image},
+      {"imageId", &session.image_id},
       {"title", &session.title},
       {"cause", &session.cause}};
   for (const auto& [key, into] : texts) {

@@ -133,6 +133,26 @@ std::string page_view(const std::vector<std::string>& sessions,
   return list.take();
 }
 
+std::string audit_view(const storage::AuditPage& page) {
+  std::vector<std::string> rows;
+  for (const storage::AuditRecord& row : page.rows) {
+    rows.push_back(JsonObject()
+                       .number("number", row.number)
+                       .text("time", to_rfc3339(row.time))
+                       .text("session", row.session.value())
+                       .text("action", row.action)
+                       .raw("detail", text_or_null(row.detail))
+                       .raw("principal", text_or_null(row.actor.principal))
+                       .raw("transport", text_or_null(row.actor.transport))
+                       .raw("peer", text_or_null(row.actor.peer))
+                       .take());
+  }
+  JsonObject view;
+  view.raw("entries", list_of(rows));
+  if (!page.complete && !page.rows.empty()) view.number("nextAfter", page.rows.back().number);
+  return view.take();
+}
+
 std::string export_head(const storage::SessionRecord& session, bool is_active) {
   const std::string item = joined(session_item(session, is_active), owner_view(session));
   const std::string format = JsonObject()

@@ -52,6 +52,10 @@ std::string array_view(const std::vector<std::string>& sessions);
 std::string page_view(const std::vector<std::string>& sessions,
                       const std::optional<std::string>& next_cursor);
 
+// {"entries":[{"number","time","session","action","detail","principal","transport","peer"}],
+// "nextAfter"?}; what is not there is null.
+std::string audit_view(const storage::AuditPage& page);
+
 // Lines of an export, each with its line feed; session_file.hpp has the format.
 std::string export_head(const storage::SessionRecord& session, bool is_active);
 // The messages of a page that was asked for `after` a number, up to the number `end`. Numbers that

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "protocol/shared_bytes.hpp"
 #include "session/audience.hpp"
+#include "session/audit_words.hpp"
 #include "storage/records.hpp"
 
 #include <chrono>
@@ -30,6 +31,12 @@ struct TurnEnd {
   bool failed = false;  // for want of the relay or its agent, not by what the client asked
 };
 
+// A client's answer to a request of the agent, for the audit trail.
+struct AnsweredCall {
+  ClientId by;  // nobody: who has no connection of its own
+  AuditWords words;
+};
+
 struct Effects {
   std::vector<storage::MessageRecord> records;
   std::vector<SharedBytes> states;  // updates that say how the agent stands now, for AgentState
@@ -37,6 +44,7 @@ struct Effects {
   std::int64_t prompt = 0;  // call of the prompt that is among them; 0: none
   std::vector<ToClients> to_clients;
   std::vector<TurnEnd> turns_ended;
+  std::vector<AnsweredCall> answered;
   std::vector<Error> refused;  // what the relay itself answered with
   Skipped skipped;
   std::vector<Error> misunderstood;  // of the agent, while somebody waits for its answer
@@ -48,6 +56,7 @@ struct Effects {
     prompt = 0;
     to_clients.clear();
     turns_ended.clear();
+    answered.clear();
     refused.clear();
     skipped = {};
     misunderstood.clear();

@@ -62,6 +62,8 @@ std::string session_item(const storage::SessionRecord& session, bool is_active, 
       .raw("closedAt", closed_at)
       .boolean("isActive", is_active)
       .text("isolation", session.isolation)
+      .raw("image", text_or_null(session.image))
+      .raw("imageId", text_or_null(session.image_id))
       .raw("title", text_or_null(session.title))
       .raw("cause", text_or_null(session.cause))
       .number("lastSequence", session.last_sequence)

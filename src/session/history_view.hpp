@@ -25,7 +25,7 @@ std::string history_item(const storage::MessageRecord& message);
 enum class TimeForm { kRfc3339, kSql };
 
 // {"id", "agentSessionId", "workingDirectory", "createdAt", "closedAt", "isActive", "isolation",
-// "title", "cause", "lastSequence"}.
+// "image", "imageId", "title", "cause", "lastSequence"}.
 std::string session_item(const storage::SessionRecord& session, bool is_active,
                          TimeForm form = TimeForm::kRfc3339);
 

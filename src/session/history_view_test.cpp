@@ -72,11 +72,12 @@ TEST(SessionItem, TellsAnOpenSessionFromAClosedOne) {
   session.isolation = "process";
   session.created_at = kNoon;
   session.last_sequence = 3;
-  EXPECT_EQ(session_item(session, true),
-            R"({"id":"sess_1","agentSessionId":"inner","agent":null,)"
-            R"("workingDirectory":"/srv/\"x\"",)"
-            R"("createdAt":"2026-01-31T12:00:00.123Z","closedAt":null,"isActive":true,)"
-            R"("isolation":"process","title":null,"cause":null,"lastSequence":3})");
+  EXPECT_EQ(
+      session_item(session, true),
+      R"({"id":"sess_1","agentSessionId":"inner","agent":null,)"
+      R"("workingDirectory":"/srv/\"x\"",)"
+      R"("createdAt":"2026-01-31T12:00:00.123Z","closedAt":null,"isActive":true,)"
+      R"("isolation":"process","image":null,"imageId":null,"title":null,"cause":null,"lastSequence":3})");
 
   session.closed_at = kNoon + std::chrono::seconds(1);
   session.title = "Fix it";

@@ -347,6 +347,11 @@ void MessageRouter::settle(std::int64_t id, storage::Origin origin, std::string_
                            SharedBytes as_sent) {
   const AgentCall call = *agent_calls_.take(id);
   const std::string id_text = std::to_string(id);
+  if (origin == Origin::kClient) {
+    if (auto words = audit_words_of_answer(call.kind, member, json)) {
+      effects.answered.push_back({by, std::move(*words)});
+    }
+  }
   note(origin, MessageKind::kResponse, false, {}, id_text,
        SharedBytes(answer_to_agent(id_text, member, json)), effects, {id});
   effects.to_agent.push_back(as_sent.size() > 0

@@ -82,6 +82,11 @@ struct Attachment {
 
   ClientTraits traits;
   std::shared_ptr<Outbox> outbox;
+  storage::Actor actor;
+  // Of a caller that waits for one answer, and leaves with it.
+  bool for_one_request = false;
+  // The same connection is attached already: the audit trail does not tell of it again.
+  bool aside = false;
   // Replay what has a higher sequence number first; empty: only what comes from here on.
   std::optional<storage::Sequence> after;
   // The answer to what the client attaches with, and its place in the replay: before everything
@@ -102,9 +107,10 @@ struct StartRequest {
   std::string session_params = "{}";  // see HandshakeOptions
   // The client's request: session/new, or what makes a closed session go on.
   std::string method = "session/new";
-  SharedBytes stored_request;  // as it is logged
-  std::string request_id;      // JSON text of its id
-  WallTime came = wall_now();  // when it did
+  SharedBytes stored_request;           // as it is logged
+  std::string request_id;               // JSON text of its id
+  WallTime came = wall_now();           // when it did
+  std::optional<storage::Actor> actor;  // who made it; nobody: the relay, for itself
   // Not a new conversation: the agent is asked to fork this one.
   std::optional<ForkPoint> fork;
 };
@@ -137,7 +143,8 @@ class Session final : public std::enable_shared_from_this<Session> {
 
   // Answers a request of the agent on behalf of a client that has no connection of its own.
   // `member` is "result" or "error".
-  Result<void> answer(std::int64_t request, std::string_view member, std::string_view json);
+  Result<void> answer(std::int64_t request, std::string_view member, std::string_view json,
+                      const storage::Actor& actor);
   bool was_asked(std::int64_t request, ClientId client) const;
 
   void cancel();
@@ -198,6 +205,8 @@ class Session final : public std::enable_shared_from_this<Session> {
     ClientId id;
     ClientTraits traits;
     std::shared_ptr<Outbox> outbox;
+    storage::Actor actor;
+    bool tells_leaving = false;  // in the audit trail
     bool feed = false;
     bool closes = false;
     bool live = false;    // caught up with the stream
@@ -261,6 +270,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   bool replay_page(ClientId client, const storage::HistoryPage& page, storage::Sequence& cursor);
   bool agent_is_stuck(ClientId client, const Frame& frame);
   Watcher* watcher(ClientId id);
+  void audit(const storage::Actor& actor, std::string_view action, std::string detail = {}) const;
+  void audit_answers(const storage::Actor& actor);
 
   SessionContext& context_;
   storage::SessionRecord record_;

@@ -41,6 +41,8 @@ Result<ClientId> Session::attach(Attachment attachment) {
   watchers_.push_back({id,
                        attachment.traits,
                        std::move(attachment.outbox),
+                       std::move(attachment.actor),
+                       !attachment.for_one_request && !attachment.aside,
                        attachment.feed,
                        attachment.closes,
                        !replay,
@@ -50,6 +52,12 @@ Result<ClientId> Session::attach(Attachment attachment) {
                        replay ? 0 : last_sequence(),
                        ByteBudget(context_.options.router.max_pending_bytes)});
   router_->add_client(id, attachment.traits);
+  if (!attachment.aside) {
+    const char* const as = attachment.for_one_request   ? "one_request"
+                           : !attachment.traits.may_act ? "observer"
+                                                        : "";
+    audit(watchers_.back().actor, "attached", as);
+  }
   if (attachment.answer) {
     watchers_.back().held.push_back({attachment.answer_at, std::move(*attachment.answer)});
     watchers_.back().not_for_it.push_back(attachment.answer_at);  // it has it in another form
@@ -88,6 +96,10 @@ void Session::detach(ClientId client) {
   const auto found = std::find_if(watchers_.begin(), watchers_.end(),
                                   [client](const Watcher& one) { return one.id == client; });
   if (found == watchers_.end()) return;
+  if (found->tells_leaving && state_ == SessionState::kReady) {
+    const bool fell_behind = found->outbox->end() == Outbox::End::kOverflow;
+    audit(found->actor, "left", fell_behind ? "slow_client" : "");
+  }
   watchers_.erase(found);
   advance_clock();
   Effects effects;
@@ -190,11 +202,28 @@ void Session::submit(ClientId client, Frame frame) {
   if (inbox_bytes_ > context_.options.max_inbox_bytes && agent_is_stuck(client, frame)) return;
   advance_clock();
   effects_.clear();
+  const auto setting = audit_words_of_request(frame);
   router_->from_client(client, std::move(frame), effects_);
-  const bool is_timed = !effects_.to_agent.empty() &&
-                        context_.metrics.is_sampled(metrics::Route::kClientToAgent);
+  const bool is_timed =
+      !effects_.to_agent.empty() && context_.metrics.is_sampled(metrics::Route::kClientToAgent);
   if (is_timed && !timed_input_) timed_input_ = read_at_;
+  if (const Watcher* const one = watcher(client)) {
+    if (setting && !effects_.to_agent.empty()) audit(one->actor, setting->action, setting->detail);
+    audit_answers(one->actor);
+  }
   perform(effects_);
+}
+
+void Session::audit(const storage::Actor& actor, std::string_view action,
+                    std::string detail) const {
+  context_.log.audit({0, wall_now(), record_.id, std::string(action), std::move(detail), actor});
+}
+
+void Session::audit_answers(const storage::Actor& actor) {
+  for (AnsweredCall& answered : effects_.answered) {
+    audit(actor, answered.words.action, std::move(answered.words.detail));
+  }
+  effects_.answered.clear();
 }
 
 bool Session::has_request(ClientId client, std::string_view id) const {
@@ -228,7 +257,8 @@ bool Session::agent_is_stuck(ClientId client, const Frame& frame) {
   return true;
 }
 
-Result<void> Session::answer(std::int64_t request, std::string_view member, std::string_view json) {
+Result<void> Session::answer(std::int64_t request, std::string_view member, std::string_view json,
+                             const storage::Actor& actor) {
   if (state_ == SessionState::kClosed || !router_ || !router_->is_pending(request)) {
     return make_error(ErrorType::kInvalidParams,
                       "no request " + std::to_string(request) + " waits for an answer")
@@ -244,6 +274,7 @@ Result<void> Session::answer(std::int64_t request, std::string_view member, std:
   advance_clock();
   effects_.clear();
   router_->answer(request, member, json, effects_);
+  audit_answers(actor);
   perform(effects_);
   return Result<void>();
 }

@@ -190,6 +190,7 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::start(storage::SessionR
   to_do.stored_request = std::move(request.stored_request);
   to_do.request_id = std::move(request.request_id);
   to_do.came = request.came;
+  to_do.actor = std::move(request.actor);
   to_do.fork = std::move(request.fork);
   const auto starting = std::make_shared<Starting>(context_.executor, std::move(to_do));
   starting_[id] = starting;
@@ -261,6 +262,12 @@ Task<Result<void>> SessionDirectory::erase(SessionId id) {
   if (record && *record) co_await release(std::move(**record));
   auto erased = co_await context_.log.erase(id);
   co_return erased;
+}
+
+void SessionDirectory::audit(SessionId session, std::string_view action,
+                             const storage::Actor& actor, std::string detail) {
+  context_.log.audit(
+      {0, wall_now(), std::move(session), std::string(action), std::move(detail), actor});
 }
 
 Task<Result<std::string>> SessionDirectory::agent_profile(std::string agent) {
@@ -395,8 +402,7 @@ void SessionDirectory::count(Metrics& metrics) const {
   for (const Outbox* const outbox : outboxes) {
     metrics.waiting.bytes += outbox->queued_bytes();
     metrics.waiting.frames += outbox->queued_frames();
-    metrics.waiting.largest_bytes =
-        std::max(metrics.waiting.largest_bytes, outbox->queued_bytes());
+    metrics.waiting.largest_bytes = std::max(metrics.waiting.largest_bytes, outbox->queued_bytes());
   }
 }
 

@@ -22,6 +22,8 @@ struct NewSession {
   std::string agent;  // name of a configured agent; empty: the default one
   std::string working_directory;
   std::string owner;  // principal
+  // Who makes it, for the audit trail; nobody: the relay, for itself.
+  std::optional<storage::Actor> actor;
   std::vector<std::pair<std::string, std::string>> environment;
   // Only in the directories that the session's agent before had.
   bool needs_directories = false;
@@ -67,6 +69,10 @@ class SessionDirectory {
 
   // Closes the session when it is live, and deletes all that is left of it.
   Task<Result<void>> erase(SessionId session);
+
+  // Notes in the audit trail that somebody did something to a session.
+  void audit(SessionId session, std::string_view action, const storage::Actor& actor,
+             std::string detail = {});
 
   // What an agent answers to `initialize`: of the last one that was started, or of one that is
   // started to learn it and ended again.

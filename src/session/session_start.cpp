@@ -65,6 +65,9 @@ Task<Result<void>> Session::launch(LaunchSpec spec) {
   agent_ = std::move(*launched);
   record_.working_directory = agent_->working_directory();
   count_launch(context_.metrics, agent_->launch_times());
+  const AgentImage image = agent_->image();
+  record_.image = image.name;
+  record_.image_id = image.id;
   co_return Result<void>();
 }
 
@@ -141,6 +144,11 @@ void Session::become_ready(Handshake& handshake, const StartRequest& request) {
     context_.log.session_reopened(record_);
   } else {
     context_.log.session_created(record_);
+  }
+  if (request.actor && request.fork) {
+    audit(*request.actor, "forked", "from " + request.fork->session.value());
+  } else if (request.actor) {
+    audit(*request.actor, was_closed_ ? "reopened" : "created");
   }
   effects_.clear();
   router_->at({std::chrono::steady_clock::now(), request.came});

@@ -18,7 +18,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "numbers are stored as they lie here");
 
-enum class Kind : std::uint8_t { kMessages, kCreate, kChange, kClose, kGap };
+enum class Kind : std::uint8_t { kMessages, kCreate, kChange, kClose, kGap, kAudit };
 
 // Length and checksum.
 using Head = std::array<std::uint32_t, 2>;
@@ -78,6 +78,8 @@ void write_record(EntryWriter<Sink>& entry, const SessionRecord& record) {
   entry.time(record.closed_at.value_or(WallTime()));
   entry.text(record.cause);
   entry.number(record.last_sequence);
+  entry.text(record.image);
+  entry.text(record.image_id);
 }
 
 SessionRecord read_record(EntryReader& entry) {
@@ -98,6 +100,9 @@ SessionRecord read_record(EntryReader& entry) {
   if (closed) record.closed_at = closed_at;
   record.cause = entry.text();
   record.last_sequence = entry.number<Sequence>();
+  if (entry.at_end()) return record;  // of an earlier version
+  record.image = entry.text();
+  record.image_id = entry.text();
   return record;
 }
 
@@ -196,11 +201,35 @@ void write(EntryWriter<Sink>& entry, const SessionClose* close) {
   entry.time(close->at);
 }
 
+template <class Sink>
+void write(EntryWriter<Sink>& entry, const AuditRecord* record) {
+  entry.time(record->time);
+  entry.text(record->session.value());
+  entry.text(record->action);
+  entry.text(record->detail);
+  entry.text(record->actor.principal);
+  entry.text(record->actor.transport);
+  entry.text(record->actor.peer);
+}
+
+AuditRecord read_audit(EntryReader& entry) {
+  AuditRecord record;
+  record.time = entry.time();
+  record.session = SessionId(std::string(entry.text()));
+  record.action = entry.text();
+  record.detail = entry.text();
+  record.actor.principal = entry.text();
+  record.actor.transport = entry.text();
+  record.actor.peer = entry.text();
+  return record;
+}
+
 constexpr Kind kind_of(const MessageBatch&) { return Kind::kMessages; }
 constexpr Kind kind_of(const SessionGap&) { return Kind::kGap; }
 constexpr Kind kind_of(const SessionCreate*) { return Kind::kCreate; }
 constexpr Kind kind_of(const SessionChange*) { return Kind::kChange; }
 constexpr Kind kind_of(const SessionClose*) { return Kind::kClose; }
+constexpr Kind kind_of(const AuditRecord*) { return Kind::kAudit; }
 
 template <class Sink>
 void write_payload(Sink& sink, std::uint64_t order, const EntryView& view) {
@@ -262,6 +291,9 @@ void read_writes(EntryReader& entry, Kind kind, std::vector<Write>& writes) {
       writes.emplace_back(GapWrite{std::move(key), {from, to}});
       break;
     }
+    case Kind::kAudit:
+      writes.emplace_back(std::make_unique<AuditRecord>(read_audit(entry)));
+      break;
   }
 }
 
@@ -301,7 +333,7 @@ std::optional<JournalEntry> next_entry(std::string_view& bytes) {
     EntryReader entry(payload->bytes);
     const unsigned kind = entry.byte();
     result.order = entry.fixed();
-    if (kind > static_cast<unsigned>(Kind::kGap)) return std::nullopt;
+    if (kind > static_cast<unsigned>(Kind::kAudit)) return std::nullopt;
     read_writes(entry, static_cast<Kind>(kind), result.writes);
     if (!entry.ok()) return std::nullopt;
   }

@@ -34,6 +34,7 @@ LogWriter::LogWriter(std::unique_ptr<MessageStore> store, std::unique_ptr<Databa
       group_commit_(options.group_commit),
       look_period_(options.look_period),
       retention_{options.retention_days, options.max_rows, options.max_bytes},
+      audit_limits_{options.audit_days, options.audit_rows},
       log_(std::move(log)),
       has_more_(options.has_more),
       order_(store->written_order()),
@@ -134,6 +135,7 @@ void LogWriter::run() {
     commit_held(stopping);
     run_jobs(stopping);
     retain();
+    forget_audit();
     erase_unused();
   }
   if (!held_.empty()) {
@@ -174,6 +176,7 @@ LogWriter::Clock::time_point LogWriter::next_turn() const {
   auto turn = Clock::now() + kLongestSleep;
   if (failing_) turn = std::min(turn, retry_at_);
   if (retention_.any()) turn = std::min(turn, retain_at_);
+  if (audit_limits_.any()) turn = std::min(turn, forget_audit_at_);
   if (store_->has_unused()) turn = std::min(turn, erase_at_);
   return turn;
 }
@@ -317,6 +320,15 @@ void LogWriter::retain() {
     forget_at_ = Clock::now() + kForgetPeriod;
   }
   retain_at_ += kRetentionStepPause;
+}
+
+void LogWriter::forget_audit() {
+  if (!audit_limits_.any() || failing_ || Clock::now() < forget_audit_at_) return;
+  const auto done = store_->forget_audit(audit_limits_, wall_now());
+  if (!done) {
+    log_.debug("the audit trail could not be shortened", {{"reason", done.error().explanation}});
+  }
+  forget_audit_at_ = Clock::now() + (!done || *done ? kForgetPeriod : kRetentionStepPause);
 }
 
 void LogWriter::erase_unused() {

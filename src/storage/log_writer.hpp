@@ -81,6 +81,7 @@ class LogWriter {
   void back_in_place();
   void run_jobs(bool stopping);
   void retain();
+  void forget_audit();
   void erase_unused();
   Clock::time_point next_turn() const;
   void failed(const Error& why);
@@ -96,6 +97,7 @@ class LogWriter {
   const std::chrono::milliseconds group_commit_;
   const std::chrono::milliseconds look_period_;
   const RetentionLimits retention_;
+  const AuditLimits audit_limits_;
   const Logger log_;
   const HasMore has_more_;
   std::function<void(JournalSegment)> segment_ended_;
@@ -137,6 +139,7 @@ class LogWriter {
   Clock::duration pause_{};
   Clock::time_point retain_at_{};
   std::int64_t retain_place_ = 0;
+  Clock::time_point forget_audit_at_{};
   Clock::time_point erase_at_{};
   bool forgetting_ = true;  // sessions; then messages
   bool was_too_large_ = false;

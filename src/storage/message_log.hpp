@@ -51,6 +51,9 @@ struct LogOptions {
   std::int64_t retention_days = 0;
   std::int64_t max_rows = 0;
   std::int64_t max_bytes = 0;
+  // Likewise of the audit trail.
+  std::int64_t audit_days = 0;
+  std::int64_t audit_rows = 0;
   // Such closed sessions stay although they have no messages any more. Called on the storage
   // thread.
   HasMore has_more;
@@ -97,6 +100,18 @@ struct SessionQuery {
   bool only_active = false;
   std::size_t limit = 100;
   std::string cursor;  // empty: from the newest
+};
+
+struct AuditQuery {
+  std::optional<std::string> session;
+  std::optional<std::string> principal;  // empty: what was done without authentication
+  std::int64_t after = 0;                // rows with a higher number
+  std::size_t limit = 100;
+};
+
+struct AuditPage {
+  std::vector<AuditRecord> rows;  // the oldest first
+  bool complete = true;           // false: more rows follow the last one
 };
 
 // What a session's agent and its clients wait for, as the log has it.
@@ -149,6 +164,9 @@ class MessageLog {
   void record(const SessionId& session, MessageRecord message) {
     record(session, {&message, 1}, {});
   }
+  // Somebody did something to a session. In the journal when this returns; secrets are taken out
+  // and long texts cut. The row stays when the session is erased.
+  virtual void audit(AuditRecord record) = 0;
   // These numbers belong to messages that nobody can read any more.
   virtual void gap(const SessionId& session, Gap gap) = 0;
 
@@ -157,6 +175,8 @@ class MessageLog {
                                             std::size_t max_bytes) = 0;
   virtual Task<Result<std::optional<SessionRecord>>> find(SessionId session) = 0;
   virtual Task<Result<SessionPage>> list(SessionQuery query) = 0;
+
+  virtual Task<Result<AuditPage>> audit_trail(AuditQuery query) = 0;
 
   // Which of these ids (JSON texts, compared as texts) are ids of requests that clients made in the
   // session, as far as its messages are still there; in the order of the question. The search goes

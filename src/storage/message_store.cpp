@@ -65,7 +65,10 @@ Result<void> MessageStore::load() {
   if (!unread) return unread.error();
   const auto unused = database_.number("SELECT EXISTS (SELECT 1 FROM unused)");
   if (!unused) return unused.error();
+  const auto audit_rows = database_.number("SELECT count(*) FROM audit");
+  if (!audit_rows) return audit_rows.error();
   rows_ = *rows;
+  audit_rows_ = *audit_rows;
   has_unused_ = *unused != 0;
   journal_bytes_ = *bytes;
   written_order_ = static_cast<std::uint64_t>(*order);

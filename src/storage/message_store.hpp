@@ -5,6 +5,7 @@
 // the writes that are `held` because the database cannot be written.
 #pragma once
 
+#include "storage/audit.hpp"
 #include "storage/database.hpp"
 #include "storage/message_log.hpp"
 #include "storage/pending_writes.hpp"
@@ -79,6 +80,8 @@ class MessageStore {
   Result<RetentionStep> forget_empty(const RetentionLimits& limits, WallTime now,
                                      std::int64_t after_number, const HasMore& has_more);
   LogSize size();
+  // One small transaction, from the oldest rows on; true when nothing is left to delete.
+  Result<bool> forget_audit(const AuditLimits& limits, WallTime now);
 
   // Writes all there is into an empty file.
   Result<void> copy_to(const std::string& path);
@@ -94,6 +97,7 @@ class MessageStore {
                               std::size_t max_bytes, HeldWrites held);
   Result<std::optional<SessionRecord>> find(const SessionId& session, HeldWrites held);
   Result<SessionPage> list(const SessionQuery& query, HeldWrites held);
+  Result<AuditPage> audit_trail(const AuditQuery& query, HeldWrites held);
   // One step of it, a few milliseconds.
   Result<RequestSearch> search_requests(RequestSearch search, HeldWrites held);
   // One small transaction, from the oldest messages on; what is deleted of a session that is not
@@ -142,6 +146,7 @@ class MessageStore {
   bool insert_gap(std::int64_t session, Gap gap);
   bool insert_messages(HeldWrites writes, WriteCount& count);
   bool write_progress();
+  bool insert_audit(HeldWrites writes);
   bool set_property(std::string_view name, std::int64_t value);
   bool insert_run(const Run& run, WriteCount& count);
   bool note_calls(std::span<const NumberedBatch> batches);
@@ -172,6 +177,7 @@ class MessageStore {
   std::uint32_t unread_segment_ = 1;
   std::int64_t rows_ = 0;
   std::int64_t journal_bytes_ = 0;  // of messages
+  std::int64_t audit_rows_ = 0;
   bool has_unused_ = false;
   std::set<std::int64_t> unsent_;  // sessions with answers that their agents may not have
   // Sessions that were made again under an id that the database has: number given -> number stored.

@@ -153,6 +153,23 @@ CREATE TRIGGER session_entry_deleted AFTER DELETE ON session_entries BEGIN
 END;
 )sql";
 
+// Rows of the audit trail name sessions that may be gone: no foreign key.
+constexpr const char* kAudit = R"sql(
+CREATE TABLE audit (
+  number INTEGER PRIMARY KEY,
+  time INTEGER NOT NULL,
+  session TEXT NOT NULL,
+  action TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  principal TEXT NOT NULL,
+  transport TEXT NOT NULL,
+  peer TEXT NOT NULL
+) STRICT;
+CREATE INDEX audit_of_session ON audit (session, number);
+ALTER TABLE sessions ADD COLUMN image TEXT NOT NULL DEFAULT '';
+ALTER TABLE sessions ADD COLUMN image_id TEXT NOT NULL DEFAULT '';
+)sql";
+
 struct MigrationStep {
   const char* schema;
   Result<void> (*convert)(Database&) = nullptr;
@@ -160,8 +177,9 @@ struct MigrationStep {
 };
 
 constexpr std::array kSteps = {
-    MigrationStep{kFirstSchema}, MigrationStep{kAgentsAndUpdates}, MigrationStep{kRecovery},
-    MigrationStep{kEntries, migrate_messages, kOldMessages}, MigrationStep{kErasure}};
+    MigrationStep{kFirstSchema}, MigrationStep{kAgentsAndUpdates},
+    MigrationStep{kRecovery},    MigrationStep{kEntries, migrate_messages, kOldMessages},
+    MigrationStep{kErasure},     MigrationStep{kAudit}};
 
 Result<void> take(Database& database, std::size_t step) {
   const MigrationStep& taken = kSteps[step];

@@ -10,6 +10,7 @@ class NullLog final : public MessageLog {
   void session_closed(SessionId, std::string, WallTime) override {}
   void session_reopened(SessionRecord) override {}
   void record(const SessionId&, std::span<MessageRecord>, const Progress&) override {}
+  void audit(AuditRecord) override {}
   void gap(const SessionId&, Gap) override {}
 
   Task<Result<HistoryPage>> history(SessionId, Sequence, std::size_t, std::size_t) override {
@@ -19,6 +20,7 @@ class NullLog final : public MessageLog {
     co_return std::optional<SessionRecord>();
   }
   Task<Result<SessionPage>> list(SessionQuery) override { co_return SessionPage{}; }
+  Task<Result<AuditPage>> audit_trail(AuditQuery) override { co_return AuditPage{}; }
   Task<Result<std::vector<std::string>>> known_requests(SessionId,
                                                         std::vector<std::string>) override {
     co_return std::vector<std::string>();

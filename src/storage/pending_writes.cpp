@@ -35,6 +35,11 @@ std::size_t cost_of(const std::unique_ptr<SessionChange>& write) {
 std::size_t cost_of(const std::unique_ptr<SessionClose>& write) {
   return sizeof(SessionClose) + write->cause.size() + cost_of(write->places);
 }
+std::size_t cost_of(const std::unique_ptr<AuditRecord>& record) {
+  return sizeof(AuditRecord) + record->session.value().size() + record->action.size() +
+         record->detail.size() + record->actor.principal.size() + record->actor.transport.size() +
+         record->actor.peer.size();
+}
 std::size_t cost_of(const std::unique_ptr<SegmentEnd>&) { return sizeof(SegmentEnd); }
 
 std::size_t journal_bytes_of(const Write& write) {
@@ -125,6 +130,25 @@ std::uint64_t PendingWrites::give_up(std::size_t limit) {
   std::uint64_t lost = give_up_messages(target, false);
   if (bytes_ > target) lost += give_up_messages(target, true);
   if (bytes_ > target) drop_outdated_changes();
+  if (bytes_ > target) lost += give_up_audit(target);
+  return lost;
+}
+
+std::uint64_t PendingWrites::give_up_audit(std::size_t target) {
+  std::uint64_t lost = 0;
+  std::vector<Entry> kept;
+  for (Entry& entry : std::span(entries_).subspan(first_)) {
+    const bool goes =
+        bytes_ > target && std::holds_alternative<std::unique_ptr<AuditRecord>>(entry.write);
+    if (goes) {
+      bytes_ -= cost(entry.write);
+      ++lost;
+    } else {
+      kept.push_back(std::move(entry));
+    }
+  }
+  entries_ = std::move(kept);
+  first_ = 0;
   return lost;
 }
 

@@ -2,7 +2,7 @@
 //
 // When memory runs out the oldest messages are given up, those first that are not in the journal;
 // their sequence numbers become gaps, which are written in their place. What is known of sessions
-// is never given up, only its outdated states.
+// is never given up, only its outdated states. Rows of the audit trail go last.
 #pragma once
 
 #include "storage/batch_summary.hpp"
@@ -77,7 +77,7 @@ struct SegmentEnd {
 // small.
 using Write = std::variant<MessagesWrite, GapWrite, ProgressWrite, std::unique_ptr<SessionCreate>,
                            std::unique_ptr<SessionChange>, std::unique_ptr<SessionClose>,
-                           std::unique_ptr<SegmentEnd>>;
+                           std::unique_ptr<SegmentEnd>, std::unique_ptr<AuditRecord>>;
 
 // Notes where the entry lies that `write` is of.
 void set_place(Write& write, EntryPlace place);
@@ -107,12 +107,13 @@ class PendingWrites {
   std::span<const Entry> group(std::size_t max_rows, std::size_t max_bytes) const;
 
   // Gives up the oldest messages until at most `limit` bytes are held (somewhat less, when anything
-  // has to go). Answers how many messages were given up.
+  // has to go). Answers how many messages, and rows of the audit trail, were given up.
   std::uint64_t give_up(std::size_t limit);
 
  private:
   std::uint64_t give_up_messages(std::size_t target, bool in_journal_too);
   void drop_outdated_changes();
+  std::uint64_t give_up_audit(std::size_t target);
 
   std::vector<Entry> entries_;
   std::size_t first_ = 0;  // entries before it are gone

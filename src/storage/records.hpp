@@ -58,12 +58,32 @@ struct SessionRecord {
   std::string agent;           // name of the configured agent; empty for the default one
   std::string agent_profile;   // its answer to initialize, JSON text
   std::string agent_settings;  // its answer to session/new with the settings of now, JSON text
+  std::string image;           // of its container, as configured then; empty for a process
+  std::string image_id;        // what the container really has: "sha256:..."
   WallTime created_at;
   WallTime updated_at;  // of the last message or change; the log keeps it up by itself
   std::optional<WallTime> closed_at;
   std::string cause;  // why it was closed; empty while open
   Sequence last_sequence = 0;
   Progress progress;  // kept up by MessageLog::record()
+};
+
+// Who does something: over what, and from where.
+struct Actor {
+  std::string principal;  // name of the token; empty when no authentication is in force
+  std::string transport;  // empty: the relay itself
+  std::string peer;       // address and port
+};
+
+// That somebody did something to a session. It outlives the session, and has nothing of what is
+// said in it.
+struct AuditRecord {
+  std::int64_t number = 0;  // ascending, not without holes; given by the log
+  WallTime time;
+  SessionId session;
+  std::string action;
+  std::string detail;  // which option, mode or session; a few words of the relay
+  Actor actor;
 };
 
 }  // namespace relay::storage

@@ -24,11 +24,13 @@ class SqliteLog final : public MessageLog {
   using MessageLog::record;
   void record(const SessionId& session, std::span<MessageRecord> messages,
               const Progress& progress) override;
+  void audit(AuditRecord record) override;
   void gap(const SessionId& session, Gap gap) override;
   Task<Result<HistoryPage>> history(SessionId session, Sequence after, std::size_t limit,
                                     std::size_t max_bytes) override;
   Task<Result<std::optional<SessionRecord>>> find(SessionId session) override;
   Task<Result<SessionPage>> list(SessionQuery query) override;
+  Task<Result<AuditPage>> audit_trail(AuditQuery query) override;
   Task<Result<std::vector<std::string>>> known_requests(SessionId session,
                                                         std::vector<std::string> rpc_ids) override;
   Task<Result<OpenCalls>> open_calls(SessionId session) override;

@@ -8,7 +8,7 @@ namespace {
 constexpr std::string_view kColumns =
     "number, id, agent_session_id, owner, working_directory, isolation, title, created_at, "
     "closed_at, "
-    "cause, last_sequence, agent, updated_at, agent_profile, agent_settings";
+    "cause, last_sequence, agent, updated_at, agent_profile, agent_settings, image, image_id";
 constexpr std::string_view kProgressColumns =
     "output_bytes, output_first_line, output_last_line, input_sequence, input_prompt";
 
@@ -44,17 +44,18 @@ Result<std::unique_ptr<MessageStore::Statements>> MessageStore::Statements::prep
       make("DELETE FROM calls WHERE session = ?1 AND answer BETWEEN 1 AND ?2"),
       make("DELETE FROM calls WHERE session = ?1"),
       make("INSERT INTO sessions (" + columns +
-           ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) "
+           ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) "
            "ON CONFLICT (id) DO UPDATE SET "
            "agent_session_id = ?3, owner = ?4, working_directory = ?5, isolation = ?6, title = ?7, "
            "closed_at = ?9, cause = ?10, last_sequence = max(last_sequence, ?11), agent = ?12, "
            "updated_at = max(updated_at, ?13), agent_profile = ?14, agent_settings = ?15, "
+           "image = ?16, image_id = ?17, "
            "output_bytes = 0, output_first_line = 0, output_last_line = 0, "
            "input_sequence = max(last_sequence, ?11), input_prompt = 0, "
            "opened_sequence = max(last_sequence, ?11) RETURNING number"),
       make("UPDATE sessions SET agent_session_id = ?2, working_directory = ?3, title = ?4, "
            "last_sequence = max(last_sequence, ?5), updated_at = max(updated_at, ?6), "
-           "agent_profile = ?7, agent_settings = ?8 WHERE id = ?1"),
+           "agent_profile = ?7, agent_settings = ?8, image = ?9, image_id = ?10 WHERE id = ?1"),
       make("UPDATE sessions SET closed_at = ?2, cause = ?3 WHERE id = ?1 AND closed_at IS NULL"),
       make("SELECT number FROM sessions WHERE id = ?1"),
       make("SELECT from_sequence FROM gaps WHERE session = ?1 AND from_sequence < ?2 "
@@ -100,6 +101,14 @@ Result<std::unique_ptr<MessageStore::Statements>> MessageStore::Statements::prep
       make("SELECT number, segment, extents FROM unused ORDER BY number"),
       make("DELETE FROM unused WHERE number <= ?1"),
       make("DELETE FROM unused WHERE segment = ?1"),
+      make("INSERT OR IGNORE INTO audit "
+           "(number, time, session, action, detail, principal, transport, peer) "
+           "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING number"),
+      make("SELECT number, time, session, action, detail, principal, transport, peer FROM audit "
+           "WHERE number > ?1 AND (?2 IS NULL OR session = ?2) "
+           "AND (?3 IS NULL OR principal = ?3) ORDER BY number"),
+      make("SELECT number, time FROM audit ORDER BY number LIMIT ?1"),
+      make("DELETE FROM audit WHERE number <= ?1"),
       make("INSERT INTO properties (name, value) VALUES (?1, ?2) "
            "ON CONFLICT (name) DO UPDATE SET value = ?2"),
       make("SELECT EXISTS (SELECT 1 FROM runs WHERE segment = ?1 AND segment > 0)"),
@@ -126,11 +135,13 @@ SessionRecord session_of(const Statement& row) {
   record.updated_at = wall_time(row.column_number(12));
   record.agent_profile = row.column_text(13);
   record.agent_settings = row.column_text(14);
-  record.progress.output.bytes = static_cast<std::uint64_t>(row.column_number(15));
-  record.progress.output.first_line = static_cast<std::uint64_t>(row.column_number(16));
-  record.progress.output.last_line = static_cast<std::uint64_t>(row.column_number(17));
-  record.progress.input = row.column_number(18);
-  record.progress.prompt = row.column_number(19);
+  record.image = row.column_text(15);
+  record.image_id = row.column_text(16);
+  record.progress.output.bytes = static_cast<std::uint64_t>(row.column_number(17));
+  record.progress.output.first_line = static_cast<std::uint64_t>(row.column_number(18));
+  record.progress.output.last_line = static_cast<std::uint64_t>(row.column_number(19));
+  record.progress.input = row.column_number(20);
+  record.progress.prompt = row.column_number(21);
   return record;
 }
 

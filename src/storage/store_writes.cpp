@@ -10,6 +10,7 @@ Result<WriteCount> MessageStore::write(HeldWrites writes) {
   if (writes.empty()) return WriteCount();
   const std::int64_t rows_before = rows_;
   const std::int64_t bytes_before = journal_bytes_;
+  const std::int64_t audit_before = audit_rows_;
   const std::uint32_t unread_before = unread_segment_;
   const std::uint64_t order = writes.back().order;
   auto synced = sync_bodies(writes);
@@ -21,7 +22,7 @@ Result<WriteCount> MessageStore::write(HeldWrites writes) {
   const bool applied =
       std::all_of(writes.begin(), writes.end(),
                   [this](const auto& entry) { return apply_session_write(entry.write); }) &&
-      insert_messages(writes, count) && write_progress() &&
+      insert_messages(writes, count) && write_progress() && insert_audit(writes) &&
       (unread_segment_ == unread_before || set_property("unread_segment", unread_segment_)) &&
       set_property("written_order", static_cast<std::int64_t>(order));
   if (applied && statements_->commit.run() == Step::kDone) {
@@ -31,6 +32,7 @@ Result<WriteCount> MessageStore::write(HeldWrites writes) {
   }
   rows_ = rows_before;
   journal_bytes_ = bytes_before;
+  audit_rows_ = audit_before;
   unread_segment_ = unread_before;
   auto problem = undone("cannot write");
   return std::move(problem.error());
@@ -57,6 +59,7 @@ Result<void> MessageStore::undone(std::string what) {
 
 bool MessageStore::apply_session_write(const Write& write) {
   if (std::holds_alternative<MessagesWrite>(write)) return true;
+  if (std::holds_alternative<std::unique_ptr<AuditRecord>>(write)) return true;
   if (const auto* create = std::get_if<std::unique_ptr<SessionCreate>>(&write)) {
     return create_session(**create);
   }
@@ -82,6 +85,8 @@ bool MessageStore::apply_session_write(const Write& write) {
                    .bind(6, milliseconds(record.updated_at))
                    .bind(7, record.agent_profile)
                    .bind(8, record.agent_settings)
+                   .bind(9, record.image)
+                   .bind(10, record.image_id)
                    .run() == Step::kDone &&
            note_entries(number_of(record.id.value()), (*change)->places);
   }
@@ -122,7 +127,9 @@ bool MessageStore::create_session(const SessionCreate& write) {
       .bind(12, record.agent)
       .bind(13, milliseconds(record.updated_at))
       .bind(14, record.agent_profile)
-      .bind(15, record.agent_settings);
+      .bind(15, record.agent_settings)
+      .bind(16, record.image)
+      .bind(17, record.image_id);
   if (record.closed_at) {
     statement.bind(9, milliseconds(*record.closed_at));
   } else {

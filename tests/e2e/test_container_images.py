@@ -1,6 +1,7 @@
 """Images: there, not there, pulled or not, built without a registry."""
 import json
 import os
+import signal
 import subprocess
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from harness.containers import GROUP, PASSWD, demo_files, shell, tools_files
 from harness.deadline import wait_until
 from harness.http_client import RelayError
-from harness.relay import DEMO_AGENT, ROOT
+from harness.relay import DEMO_AGENT, ROOT, run_cli
 
 # Nothing answers there, in whatever network the Engine is.
 UNREACHABLE = "127.0.0.1:1/nobody/agent:1"
@@ -170,3 +171,46 @@ def test_an_image_whose_user_it_does_not_know_itself(make_container_relay, engin
     assert relay.wait() == 1
     relay.wait_logged("set container.user to a number")
     assert "leave it empty" not in relay.log_text(), "it is empty"
+
+
+def test_a_session_keeps_its_image_when_the_tag_moves(make_container_relay, engine):
+    tag = "acp-relay-test/moving:latest"
+
+    def point_at(mark):
+        files = {**demo_files(), "etc/mark": (0o644, 0, mark.encode())}
+        engine.import_image(tag, files, "USER 1000:1000", "WORKDIR /workspace", "ENV PATH=/bin",
+                            'CMD ["/bin/acp-demo-agent"]')
+        return engine.image(tag)["Id"]
+
+    before = point_at("one")
+    relay = make_container_relay({"image": tag}, {"sessions": {"on_shutdown": "detach"}})
+    first = relay.http().new("/workspace")
+    after = point_at("two")
+    second = relay.http().new("/workspace")
+    assert before != after
+    images = {first: before, second: after}
+
+    def check():
+        listed = {one["id"]: one for one in relay.http().result("session/list")["sessions"]}
+        shown = {one["id"]: one for one in relay.management("/api/sessions?format=page").json()["sessions"]}
+        code, table, err = run_cli("sessions", "list", relay=relay)
+        assert code == 0, err
+        for session, image in images.items():
+            assert relay.container(session)["Image"] == image, "as the Engine has it"
+            for one in (listed[session], shown[session]):
+                assert (one["image"], one["imageId"]) == (tag, image)
+            assert f"{tag}@{image.removeprefix('sha256:')[:12]}" in table
+            code, details, err = run_cli("sessions", "show", session, relay=relay)
+            assert code == 0 and image in details, err
+
+    check()
+    relay.may_leave_open_rows = True
+    relay.send_signal(signal.SIGTERM)
+    assert relay.wait() == 0
+    relay.start()
+    check()
+    for session in images:
+        relay.http().result("session/close", sessionId=session)
+    relay.wait_until_empty()
+    relay.may_leave_open_rows = False
+    engine.remove_image(tag)

@@ -63,6 +63,7 @@ class AttachedContainer {
   const std::string id;
   const Logger log;
   const std::string log_driver;
+  AgentImage image;
   std::shared_ptr<http::Stream> input_stream;
   std::shared_ptr<http::Stream> output_stream;
   engine::ExitWatch watch;

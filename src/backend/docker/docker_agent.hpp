@@ -32,6 +32,7 @@ class DockerAgent final : public Agent {
   std::string stderr_tail() const override { return container_->stderr_text(); }
   const std::string& working_directory() const override { return working_directory_; }
   std::string description() const override { return "container " + container_->id.substr(0, 12); }
+  AgentImage image() const override { return container_->image; }
 
  private:
   void begin_to_end(std::chrono::milliseconds grace);

@@ -289,11 +289,16 @@ Task<Result<std::shared_ptr<AttachedContainer>>> DockerBackend::create_and_start
   const auto created = Clock::now();
   auto attaching = attach_streams(context_, *id);
   auto watching = engine.watch_exit(*id);
-  auto [streams, watch] = co_await (std::move(attaching) && std::move(watching));
+  // A tag may have got another image since it was looked at.
+  auto asking = engine.inspect(*id);
+  auto [streams, watch, made] =
+      co_await (std::move(attaching) && std::move(watching) && std::move(asking));
   if (!streams) co_return streams.error();
   if (!watch) co_return watch.error();
   auto container = std::make_shared<AttachedContainer>(context_, session, *id, std::move(*streams),
                                                        std::move(*watch));
+  container->image.name = context_.options.image;
+  if (made && *made) container->image.id = (*made)->image_id;
   watch_events(container);
   const auto attached = Clock::now();
   const auto started = co_await engine.start(*id);

@@ -102,6 +102,7 @@ Task<void> AcpConnection::open_session(const Frame& frame) {
     co_return;
   }
   wanted->owner = principal_.name;
+  wanted->actor = actor_of(principal_);
   wanted->agent = agent_;
   wanted->greeting = greeting();
   wanted->request_id = frame.id();
@@ -156,6 +157,7 @@ Task<Result<std::shared_ptr<Session>>> AcpConnection::revive(const AcpReturn& re
   if (!record) co_return record.error();
   if (is_observer()) co_return forbidden_for_observers(frame.method());
   NewSession wanted;
+  wanted.actor = actor_of(principal_);
   wanted.working_directory =
       request.working_directory.empty() ? record->working_directory : request.working_directory;
   wanted.greeting = greeting();

@@ -131,6 +131,8 @@ void AcpConnection::to_agent(const std::shared_ptr<Session>& session, Frame fram
     attachment.traits.own_turns_only = true;
     attachment.traits.dialect = rpc::Dialect::kAcp;
     attachment.outbox = streams_.of_connection();
+    attachment.actor = actor_of(principal_);
+    attachment.aside = true;
     const auto attached = way.attach(session, std::move(attachment), AttachedSessions::Chosen::kNo);
     if (!attached) return refuse(frame, attached.error());
   }
@@ -178,6 +180,7 @@ Result<void> AcpConnection::attach(const std::shared_ptr<Session>& session, Atta
                                    AttachedSessions::Chosen chosen) {
   attachment.traits.may_act = !is_observer();
   attachment.traits.dialect = rpc::Dialect::kAcp;
+  attachment.actor = actor_of(principal_);
   attachment.outbox = streams_.of_session(session->id().value(), AcpStreams::Claim::kUsed);
   if (!attachment.outbox) return too_many_streams(options_.max_streams);
   const auto client = sessions_.attach(session, std::move(attachment), chosen);

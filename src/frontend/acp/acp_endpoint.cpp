@@ -80,8 +80,11 @@ Task<void> AcpEndpoint::handle(http::Exchange& exchange, const http::AccessRules
   }
   auto principal = http::admit(access, request);
   if (!principal) co_return;  // it was admitted above
+  const bool is_websocket = request.method == "GET" && exchange.wants_websocket();
+  principal->transport = metrics::label(is_websocket ? metrics::Transport::kAcpWebSocket
+                                                     : metrics::Transport::kAcpHttp);
   AcpCaller caller{std::move(*principal), agent_of(request.path).value_or("")};
-  if (request.method == "GET" && exchange.wants_websocket()) {
+  if (is_websocket) {
     co_await websocket(exchange, std::move(caller));
   } else if (request.method == "GET") {
     co_await get(exchange, std::move(caller.principal));

@@ -158,6 +158,10 @@ std::string acp_session_result(const Session& session) {
       with_member(session.current_result(), "sessionId", json_string(record.id.value()));
   std::string facts = R"("acp-relay/cwd":)" + json_string(record.working_directory) +
                       R"(,"acp-relay/isolation":)" + json_string(record.isolation);
+  if (!record.image.empty()) {
+    facts += R"(,"acp-relay/image":)" + json_string(record.image) + R"(,"acp-relay/imageId":)" +
+             json_string(record.image_id);
+  }
   if (!session.agent_remembers()) facts += R"(,"acp-relay/agentRemembers":false)";
   return with_meta(result, facts);
 }
