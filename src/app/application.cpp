@@ -55,6 +55,7 @@ Application::Application(asio::any_io_executor executor, const config::Config& c
       generated_token_(std::move(generated_token)),
       redactor_(std::move(redactor)),
       log_(std::move(log)),
+      stop_wanted_(executor),
       background_(std::move(executor), [this](const std::string& task, std::exception_ptr) {
         log_.error("a background task failed", {{"task", task}});
       }) {
@@ -154,6 +155,9 @@ Result<void> Application::listen() {
   context.agent_command = redactor_->redacted(command_line(config_.agent));
   context.logger = log_;
   context.extra_reasons = [this] { return not_ready_because(); };
+  context.stop = [this] { stop_wanted_.happen(); };
+  context.leaves_sessions = config_.sessions.on_shutdown == config::OnShutdown::kDetach;
+  context.shutdown_timeout = config_.server.shutdown_timeout;
   context.readiness = {config_.readiness.min_free_bytes, config_.readiness.max_wal_bytes};
   context.max_log_pending_bytes = config_.database.enabled ? config_.database.max_pending_bytes : 0;
   management_ = std::make_unique<management::ManagementApi>(std::move(context));
@@ -268,6 +272,7 @@ Task<std::vector<std::string>> Application::not_ready_because() {
   }
   std::vector<std::string> reasons;
   if (stopping_) reasons.emplace_back("shutting_down");
+  if (!stopping_ && sessions_->draining()) reasons.emplace_back("draining");
   if (canary_ && canary_->failed()) reasons.emplace_back("canary_failed");
   for (const ErrorType type : agents_.unavailable()) reasons.emplace_back(to_string(type));
   for (const ErrorType type : examined_) reasons.emplace_back(to_string(type));

@@ -36,6 +36,9 @@ class Application {
   // Serves until stop() has finished.
   Task<void> run();
 
+  // Returns when an operator has asked the relay to stop, or cancelled.
+  Task<void> stop_wanted() { return stop_wanted_.wait(); }
+
   // Ends sessions, connections and the log, in this order, within server.shutdown_timeout.
   Task<void> stop();
 
@@ -84,6 +87,7 @@ class Application {
   // What was last found out about the agents.
   std::vector<ErrorType> examined_;
   std::chrono::steady_clock::time_point examined_at_{};
+  Event stop_wanted_;
   TaskScope background_;
   bool stopping_ = false;
 };

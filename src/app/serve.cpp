@@ -76,18 +76,26 @@ void abandon_on_signal(Application& application, asio::signal_set& signals, cons
   });
 }
 
-// First signal: end in order. Second signal, or no end within the limit: end at once.
+// First signal, or an operator's wish: end in order. A signal after that, or no end within the
+// limit: end at once.
 Task<void> end_on_signal(Application& application, asio::signal_set& signals, Logger log,
                          std::chrono::milliseconds limit) {
   using namespace boost::asio::experimental::awaitable_operators;
-  const auto [failure, signal] = co_await signals.async_wait(kNoThrow);
-  if (failure) co_return;
-  log.info("shutting down", {{"signal", signal}});
+  auto told = signals.async_wait(kNoThrow);
+  auto asked = application.stop_wanted();
+  const auto first = co_await (std::move(told) || std::move(asked));
+  if (first.index() == 0) {
+    const auto [failure, signal] = std::get<0>(first);
+    if (failure) co_return;
+    log.info("shutting down", {{"signal", signal}});
+  } else {
+    log.info("shutting down", {{"asked", "over the management API"}});
+  }
   abandon_on_signal(application, signals, log);
   auto stopped = application.stop();
   auto clock = sleep_for(limit);
-  const auto first = co_await (std::move(stopped) || std::move(clock));
-  if (first.index() == 1) {
+  const auto ended = co_await (std::move(stopped) || std::move(clock));
+  if (ended.index() == 1) {
     log.error("not everything ended within server.shutdown_timeout", {{"limit_ms", limit.count()}});
     application.abandon();
     end_now(log, kFailed);

@@ -59,6 +59,16 @@ struct HealthCommand {
   bool json = false;
 };
 
+// Takes a running relay out of service.
+struct DrainCommand {
+  RelayAddress relay;
+  std::int64_t timeout_seconds = 0;  // 0: none
+  bool until_no_session = false;     // otherwise until no turn runs
+  bool stop = true;                  // the relay, then
+  bool force = false;                // also when the time is over
+  bool undo = false;
+};
+
 struct HistoryCommand {
   RelayAddress relay;
   std::string session;
@@ -137,6 +147,7 @@ struct ReplayCommand {
 using Command =
     std::variant<ServeCommand, ConnectCommand, PromptCommand, ListCommand, ShowCommand,
                  HistoryCommand, CloseCommand, ExportCommand, ImportCommand, CheckConfigCommand,
-                 ReplayCommand, DoctorCommand, BackupCommand, HealthCommand, PreflightCommand>;
+                 ReplayCommand, DoctorCommand, BackupCommand, HealthCommand, PreflightCommand,
+                 DrainCommand>;
 
 }  // namespace relay::cli

@@ -17,6 +17,7 @@ Examples:
   acp-relay prompt "hello"                 talk to the agent behind a running relay
   acp-relay sessions list
   acp-relay health --watch                 how the relay is, what its agents use, what went wrong
+  acp-relay drain                          stop the relay when no turn runs
   acp-relay backup relay-backup.db         the message log as one file
   acp-relay replay session.jsonl           does the agent still do what was recorded?
   acp-relay doctor https://relay.example   why does my client not connect?
@@ -136,6 +137,26 @@ Examples:
 Environment: ACP_RELAY_MANAGEMENT_URL, ACP_RELAY_TOKEN
 Exit codes: 0 ready (or --watch was interrupted), 1 not ready or an error, 2 wrong command line,
             3 cannot connect, 4 unauthorized)";
+
+inline constexpr const char* kDrainFooter = R"(
+Tells the relay over its management port to make no more sessions: session/new, forks, and session/load and
+session/resume of closed sessions are refused as 'shutting_down', which says that trying again will help. Sessions
+that are open go on, with their prompts, also those that are queued. When no turn runs, the relay is stopped as by
+SIGTERM, and the command ends when it is gone. Sessions in containers are left to the next run of the relay
+(sessions.on_shutdown: detach); those that end with the relay are named.
+
+Ctrl-C, and the end of --timeout without --force, leave the relay running and draining; --undo ends that.
+
+Examples:
+  acp-relay drain                          then install, then start: an upgrade in place
+  acp-relay drain --timeout 600 --force    what still runs after ten minutes does not hold it up
+  acp-relay drain --until sessions         for agents that end with the relay
+  acp-relay drain --no-stop                behind a load balancer: /api/ready says draining
+  acp-relay drain --undo
+
+Environment: ACP_RELAY_MANAGEMENT_URL, ACP_RELAY_TOKEN
+Exit codes: 0 done, 1 --timeout was over, or an error of the relay, 2 wrong command line, 3 cannot connect,
+            4 unauthorized, 5 interrupted)";
 
 inline constexpr const char* kReplayFooter = R"(
 Makes a session and does in it what the client of the recorded one did: prompts one after another,

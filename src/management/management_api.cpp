@@ -35,7 +35,7 @@ Error no_such_path(std::string_view path) {
       .suggest(
           "use /api/health, /api/ready, /api/overview, /api/config, /api/sessions, "
           "/api/sessions/{id}, "
-          "/api/sessions/{id}/export, /api/sessions/close, /api/sessions/import or /metrics")
+          "/api/sessions/{id}/export, /api/sessions/close, /api/sessions/import, /api/drain, /api/stop or /metrics")
       .suggest("sessions are made and prompted on server.http_port and server.websocket_port");
 }
 
@@ -118,6 +118,10 @@ Task<void> ManagementApi::handle(http::Exchange& exchange) {
     response = co_await close(request.query, *admitted);
   } else if (route.endpoint == Endpoint::kImport) {
     response = co_await import(exchange.request(), *admitted);
+  } else if (route.endpoint == Endpoint::kDrain) {
+    response = drain(request.method, *admitted);
+  } else if (route.endpoint == Endpoint::kStop) {
+    response = stop(request.query, *admitted);
   } else if (request.method == "DELETE") {
     response = co_await remove(route.session, *admitted);
   } else {

@@ -23,7 +23,9 @@ enum class Endpoint {
   kSession,
   kExport,
   kImport,
-  kClose
+  kClose,
+  kDrain,
+  kStop
 };
 
 struct Route {
@@ -73,5 +75,8 @@ Result<bool> read_import_query(const std::vector<std::pair<std::string, std::str
 // `only` of a request to close many: whether those alone are meant that nobody uses (no client, no
 // turn). It has to say `idle` or `all`: too much hangs on it for a default.
 Result<bool> read_close_query(const std::vector<std::pair<std::string, std::string>>& query);
+
+// `ifQuiet` of a request to stop: whether it is refused while turns run; false when left out.
+Result<bool> read_stop_query(const std::vector<std::pair<std::string, std::string>>& query);
 
 }  // namespace relay::management

@@ -25,6 +25,14 @@ Error shutting_down() {
       .retryable();
 }
 
+Error is_draining() {
+  return make_error(ErrorType::kShuttingDown, "the relay is draining: it makes no new sessions")
+      .because("an operator is about to stop or upgrade it")
+      .suggest("try again when it is back; sessions that are open go on")
+      .with("draining", true)
+      .retryable();
+}
+
 Error agent_is_gone(const std::string& name) {
   return make_error(ErrorType::kAgentStartFailed,
                     "the session's agent " + name + " is not configured any more")
@@ -168,7 +176,7 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::reopen(SessionId id, Ne
 
 Task<Result<std::shared_ptr<Session>>> SessionDirectory::start(storage::SessionRecord record,
                                                                NewSession request) {
-  if (stopping_) co_return shutting_down();
+  if (const auto refused = makes_none()) co_return *refused;
   if (sessions_.size() >= options_.max_sessions) co_return limit_reached(options_.max_sessions);
   if (const auto failure = log_is_needed()) co_return *failure;
   const SessionId id = record.id;
@@ -202,6 +210,12 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::start(storage::SessionR
   }
   if (starting->failure) co_return *starting->failure;
   co_return session;
+}
+
+std::optional<Error> SessionDirectory::makes_none() const {
+  if (stopping_) return shutting_down();
+  if (draining_) return is_draining();
+  return std::nullopt;
 }
 
 std::optional<Error> SessionDirectory::log_is_needed() const {
