@@ -69,6 +69,11 @@ struct DrainCommand {
   bool undo = false;
 };
 
+// Has a running relay read its configuration again.
+struct ReloadCommand {
+  RelayAddress relay;
+};
+
 struct HistoryCommand {
   RelayAddress relay;
   std::string session;
@@ -148,6 +153,6 @@ using Command =
     std::variant<ServeCommand, ConnectCommand, PromptCommand, ListCommand, ShowCommand,
                  HistoryCommand, CloseCommand, ExportCommand, ImportCommand, CheckConfigCommand,
                  ReplayCommand, DoctorCommand, BackupCommand, HealthCommand, PreflightCommand,
-                 DrainCommand>;
+                 DrainCommand, ReloadCommand>;
 
 }  // namespace relay::cli

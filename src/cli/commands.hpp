@@ -15,6 +15,8 @@ ExitCode run_prompt(const PromptCommand& command, const Environment& environment
 
 ExitCode run_drain(const DrainCommand& command, const Environment& environment);
 
+ExitCode run_reload(const ReloadCommand& command, const Environment& environment);
+
 ExitCode run_health(const HealthCommand& command, const Environment& environment);
 
 ExitCode run_list(const ListCommand& command, const Environment& environment);

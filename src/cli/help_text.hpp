@@ -18,6 +18,7 @@ Examples:
   acp-relay sessions list
   acp-relay health --watch                 how the relay is, what its agents use, what went wrong
   acp-relay drain                          stop the relay when no turn runs
+  acp-relay reload                         take changes of the configuration
   acp-relay backup relay-backup.db         the message log as one file
   acp-relay replay session.jsonl           does the agent still do what was recorded?
   acp-relay doctor https://relay.example   why does my client not connect?
@@ -158,6 +159,15 @@ Environment: ACP_RELAY_MANAGEMENT_URL, ACP_RELAY_TOKEN
 Exit codes: 0 done, 1 --timeout was over, or an error of the relay, 2 wrong command line, 3 cannot connect,
             4 unauthorized, 5 interrupted)";
 
+inline constexpr const char* kReloadFooter = R"(
+The relay reads the file that it was started with. Tokens, limits, the log's level and other keys that
+docs/configuration.md names are in force at once; removed tokens are refused from the next request on. What differs
+otherwise is printed as "needs a restart". A configuration that is not valid changes nothing; its problems are
+printed as 'check-config' prints them. A relay without a terminal does the same on SIGHUP, and says so in its log.
+
+Environment: ACP_RELAY_MANAGEMENT_URL, ACP_RELAY_TOKEN
+Exit codes: 0 done, 1 not valid, or an error of the relay, 2 wrong command line, 3 cannot connect, 4 unauthorized)";
+
 inline constexpr const char* kReplayFooter = R"(
 Makes a session and does in it what the client of the recorded one did: prompts one after another,
 modes and options, cancellations after as many messages of the agent, answers to what it asks (a
@@ -208,7 +218,7 @@ Exit codes: 0 nothing failed (there may be warnings), 1 something failed, 2 wron
 inline constexpr const char* kServeFooter = R"(
 Without --config, config.yaml of this directory is used when it exists, else the defaults.
 SIGTERM, Ctrl-C or the loss of its terminal (SIGHUP) ends in order within server.shutdown_timeout; a second
-one ends at once.
+one ends at once. Without a terminal (a service, a container) SIGHUP reads the configuration again.
 
 Exit codes: 0 ended in order, 1 could not start or run, 2 wrong command line)";
 

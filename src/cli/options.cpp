@@ -57,6 +57,7 @@ class Parser {
   void add_sessions();
   void add_health();
   void add_drain();
+  void add_reload();
   void add_replay();
   void add_backup();
   void add_check_config();
@@ -80,6 +81,7 @@ class Parser {
   bool no_ = false;
   HealthCommand health_;
   DrainCommand drain_;
+  ReloadCommand reload_;
   bool no_stop_ = false;
   std::string drain_until_ = "turns";
   ListCommand list_;
@@ -99,6 +101,7 @@ class Parser {
   CLI::App* prompt_app_ = nullptr;
   CLI::App* health_app_ = nullptr;
   CLI::App* drain_app_ = nullptr;
+  CLI::App* reload_app_ = nullptr;
   CLI::App* list_app_ = nullptr;
   CLI::App* show_app_ = nullptr;
   CLI::App* history_app_ = nullptr;
@@ -126,6 +129,7 @@ Parser::Parser(const Environment& environment) {
   add_sessions();
   add_health();
   add_drain();
+  add_reload();
   add_replay();
   add_doctor();
   add_backup();
@@ -302,6 +306,12 @@ void Parser::add_drain() {
   drain_app_->footer(kDrainFooter);
 }
 
+void Parser::add_reload() {
+  reload_app_ = app_.add_subcommand("reload", "Have a running relay read its configuration again");
+  add_relay_options(reload_app_, true);
+  reload_app_->footer(kReloadFooter);
+}
+
 void Parser::add_replay() {
   replay_app_ = app_.add_subcommand("replay", "Play an exported session against an agent");
   replay_app_->add_option("file", replay_.file, "What 'sessions export' wrote; - reads stdin")
@@ -417,6 +427,7 @@ Command Parser::chosen() const {
     drain.stop = !no_stop_;
     return with_relay(drain);
   }
+  if (reload_app_->parsed()) return with_relay(reload_);
   if (list_app_->parsed()) return with_relay(list_);
   if (show_app_->parsed()) return with_relay(show_);
   if (history_app_->parsed()) return with_relay(history_);

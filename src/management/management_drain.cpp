@@ -1,7 +1,9 @@
-// The way out of service: no new sessions, then the end.
+// The way out of service: no new sessions, then the end; and the way to other settings.
 #include "management/answer.hpp"
 #include "management/management_api.hpp"
 #include "management/routes.hpp"
+#include "management/views.hpp"
+#include "protocol/json_text.hpp"
 
 #include <unistd.h>
 
@@ -61,6 +63,18 @@ http::Response ManagementApi::stop(const std::vector<std::pair<std::string, std:
   context_.logger.info("told to stop over the management API", {{"principal", principal.name}});
   if (context_.stop) context_.stop();
   return answer(200, drain_view(facts));
+}
+
+Task<http::Response> ManagementApi::reload(http::Principal principal) {
+  context_.logger.info("told to reload over the management API", {{"principal", principal.name}});
+  const ReloadOutcome outcome = co_await context_.reload();
+  co_return answer(200, JsonObject()
+                            .boolean("reloaded", outcome.problems.empty())
+                            .raw("changed", text_list(outcome.changed))
+                            .raw("needsRestart", text_list(outcome.need_restart))
+                            .raw("warnings", text_list(outcome.warnings))
+                            .raw("problems", text_list(outcome.problems))
+                            .take());
 }
 
 }  // namespace relay::management

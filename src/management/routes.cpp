@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view kSessionsPrefix = "/api/sessions/";
 constexpr std::string_view kExportSuffix = "/export";
 
-constexpr std::array<std::pair<std::string_view, Endpoint>, 10> kFixed{{
+constexpr std::array<std::pair<std::string_view, Endpoint>, 11> kFixed{{
     {"/api/health", Endpoint::kHealth},
     {"/api/ready", Endpoint::kReady},
     {"/api/overview", Endpoint::kOverview},
@@ -19,6 +19,7 @@ constexpr std::array<std::pair<std::string_view, Endpoint>, 10> kFixed{{
     {"/api/sessions/import", Endpoint::kImport},
     {"/api/sessions/close", Endpoint::kClose},
     {"/api/drain", Endpoint::kDrain},
+    {"/api/reload", Endpoint::kReload},
     {"/api/stop", Endpoint::kStop},
     {"/metrics", Endpoint::kMetrics},
 }};
@@ -68,7 +69,7 @@ Route route_of(std::string_view path) {
 
 std::string_view allowed_methods(Endpoint endpoint) {
   if (endpoint == Endpoint::kImport || endpoint == Endpoint::kClose ||
-      endpoint == Endpoint::kStop) {
+      endpoint == Endpoint::kStop || endpoint == Endpoint::kReload) {
     return "POST";
   }
   if (endpoint == Endpoint::kDrain) return "GET, HEAD, POST, DELETE";

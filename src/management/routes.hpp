@@ -25,6 +25,7 @@ enum class Endpoint {
   kImport,
   kClose,
   kDrain,
+  kReload,
   kStop
 };
 

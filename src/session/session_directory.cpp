@@ -319,13 +319,20 @@ Task<void> SessionDirectory::introduce_agent(std::shared_ptr<Introduction> intro
   introduction->done.happen();
 }
 
+void SessionDirectory::change(const std::string& agent, SessionOptions options) {
+  agents_.change(agent, options);
+  context_of(agent).options = std::move(options);
+}
+
 Task<void> SessionDirectory::sweep() {
-  if (options_.idle_timeout.count() == 0) co_return;
-  const auto pause = std::clamp(options_.idle_timeout / 4, std::chrono::milliseconds(10),
-                                std::chrono::milliseconds(5'000));
+  constexpr std::chrono::milliseconds kLongest(5'000);
   while (true) {
-    const bool slept = co_await sleep_for(pause);
+    const bool is_on = options_.idle_timeout.count() > 0;
+    const auto pause =
+        std::clamp(options_.idle_timeout / 4, std::chrono::milliseconds(10), kLongest);
+    const bool slept = co_await sleep_for(is_on ? pause : kLongest);
     if (!slept) co_return;
+    if (options_.idle_timeout.count() == 0) continue;
     const auto now = std::chrono::steady_clock::now();
     for (const auto& session : all()) {
       const auto since = session->idle_since();

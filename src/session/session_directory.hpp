@@ -88,6 +88,11 @@ class SessionDirectory {
   // For who reads from clients: see log_room(const SessionContext&).
   Task<void> log_room() { return relay::log_room(context_); }
 
+  // The settings of an agent's sessions (empty name: the default one's) and of the directory, from
+  // here on. Sessions that are open keep what they have of the router's limits.
+  void change(const std::string& agent, SessionOptions options);
+  void change(DirectoryOptions options) { options_ = options; }
+
   // Sessions that are open, or starting, go on; until drain() is taken back no other is made, and
   // no closed one goes on.
   void drain() { draining_ = true; }
