@@ -35,11 +35,11 @@ std::string program_to_type() {
 }  // namespace
 
 Task<Result<std::unique_ptr<Application>>> Application::start(
-    asio::any_io_executor executor, const config::Config& config, std::string generated_token,
-    std::shared_ptr<const SecretRedactor> redactor, Logger log) {
-  std::unique_ptr<Application> application(new Application(std::move(executor), config,
-                                                           std::move(generated_token),
-                                                           std::move(redactor), std::move(log)));
+    asio::any_io_executor executor, const config::Config& config, ReadConfiguration read_again,
+    std::string generated_token, std::shared_ptr<SecretRedactor> redactor, Logger log) {
+  std::unique_ptr<Application> application(
+      new Application(std::move(executor), config, std::move(read_again),
+                      std::move(generated_token), std::move(redactor), std::move(log)));
   const auto opened = co_await application->open();
   if (!opened) {
     co_await application->agents_.shut_down();
@@ -49,13 +49,16 @@ Task<Result<std::unique_ptr<Application>>> Application::start(
 }
 
 Application::Application(asio::any_io_executor executor, const config::Config& config,
-                         std::string generated_token,
-                         std::shared_ptr<const SecretRedactor> redactor, Logger log)
+                         ReadConfiguration read_again, std::string generated_token,
+                         std::shared_ptr<SecretRedactor> redactor, Logger log)
     : executor_(executor),
       config_(config),
+      read_again_(std::move(read_again)),
+      reading_(executor_, 1),
       generated_token_(std::move(generated_token)),
       redactor_(std::move(redactor)),
       log_(std::move(log)),
+      stop_wanted_(executor),
       background_(std::move(executor), [this](const std::string& task, std::exception_ptr) {
         log_.error("a background task failed", {{"task", task}});
       }) {
@@ -133,33 +136,36 @@ Task<Keep> Application::is_to_be_kept(SessionId session) {
 }
 
 Result<void> Application::listen() {
+  change_settings();
   frontend::HttpOptions http_options;
-  http_options.access = access_rules(config_, Listener::kHttp, generated_token_);
+  http_options.access = http_access_;
   http_options.frame = frame_limits(config_);
   http_options.outbox = outbox_limits(config_);
   http_options.max_message_bytes = config_.server.max_message_bytes;
   relay_http_ = std::make_unique<frontend::RelayHttp>(*api_, metrics_, std::move(http_options));
 
   frontend::WebSocketFrontendOptions websocket_options;
-  websocket_options.access = access_rules(config_, Listener::kWebSocket, generated_token_);
+  websocket_options.access = websocket_access_;
   websocket_options.frame = frame_limits(config_);
   websocket_options.outbox = outbox_limits(config_);
   relay_websocket_ = std::make_unique<frontend::RelayWebSocket>(*api_, metrics_, log_,
                                                                 std::move(websocket_options));
 
-  http_access_ = access_rules(config_, Listener::kHttp, generated_token_);
-  websocket_access_ = access_rules(config_, Listener::kWebSocket, generated_token_);
   acp_ = std::make_unique<frontend::AcpEndpoint>(*api_, metrics_, acp_options(config_));
 
   management::ManagementContext context{*sessions_, *message_log_, metrics_};
-  context.access = access_rules(config_, Listener::kManagement, generated_token_);
-  context.config_json = config::to_json(config_);
+  context.access = management_access_;
+  context.config_json = config_json_;
+  context.reload = [this] { return reload(); };
   context.max_message_bytes = config_.server.max_message_bytes;
   context.isolation = to_string(agents_.standard().isolation());
   context.agent_command = redactor_->redacted(command_line(config_.agent));
   context.logger = log_;
   context.extra_reasons = [this] { return not_ready_because(); };
-  context.readiness = {config_.readiness.min_free_bytes, config_.readiness.max_wal_bytes};
+  context.stop = [this] { stop_wanted_.happen(); };
+  context.leaves_sessions = config_.sessions.on_shutdown == config::OnShutdown::kDetach;
+  context.shutdown_timeout = config_.server.shutdown_timeout;
+  context.readiness = readiness_limits_;
   context.max_log_pending_bytes = config_.database.enabled ? config_.database.max_pending_bytes : 0;
   management_ = std::make_unique<management::ManagementApi>(std::move(context));
 
@@ -167,21 +173,22 @@ Result<void> Application::listen() {
   auto opened = open_server(
       Listener::kHttp, http_server_,
       [this](const http::Request& head) {
-        return acp_->serves(head.path) ? acp_->judge(head, http_access_) : relay_http_->judge(head);
+        return acp_->serves(head.path) ? acp_->judge(head, *http_access_)
+                                       : relay_http_->judge(head);
       },
       [this](http::Exchange& exchange) {
-        return acp_->serves(exchange.request().path) ? acp_->handle(exchange, http_access_)
+        return acp_->serves(exchange.request().path) ? acp_->handle(exchange, *http_access_)
                                                      : relay_http_->handle(exchange);
       });
   if (!opened) return opened;
   opened = open_server(
       Listener::kWebSocket, websocket_server_,
       [this](const http::Request& head) {
-        return acp_->serves(head.path) ? acp_->judge(head, websocket_access_)
+        return acp_->serves(head.path) ? acp_->judge(head, *websocket_access_)
                                        : relay_websocket_->judge(head);
       },
       [this](http::Exchange& exchange) {
-        return acp_->serves(exchange.request().path) ? acp_->handle(exchange, websocket_access_)
+        return acp_->serves(exchange.request().path) ? acp_->handle(exchange, *websocket_access_)
                                                      : relay_websocket_->handle(exchange);
       });
   if (!opened) return opened;
@@ -273,6 +280,7 @@ Task<std::vector<std::string>> Application::not_ready_because() {
   }
   std::vector<std::string> reasons;
   if (stopping_) reasons.emplace_back("shutting_down");
+  if (!stopping_ && sessions_->draining()) reasons.emplace_back("draining");
   if (canary_ && canary_->failed()) reasons.emplace_back("canary_failed");
   for (const ErrorType type : agents_.unavailable()) reasons.emplace_back(to_string(type));
   if (examined_) reasons.emplace_back(to_string(*examined_));

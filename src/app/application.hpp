@@ -5,7 +5,10 @@
 #include "app/canary.hpp"
 #include "app/settings.hpp"
 #include "app/startup_lines.hpp"
+#include "base/blocking_calls.hpp"
+#include "base/live.hpp"
 #include "config/config.hpp"
+#include "config/load.hpp"
 #include "frontend/acp/acp_endpoint.hpp"
 #include "frontend/relay_api.hpp"
 #include "frontend/relay_http.hpp"
@@ -25,16 +28,26 @@
 
 namespace relay::app {
 
+using ReadConfiguration = std::function<config::LoadResult()>;
+
 class Application {
  public:
   // Opens the database, looks at the Engine and opens the ports. On failure nothing is left open.
-  // `generated_token` is used where a token is needed and none is configured. Not cancellable.
+  // `generated_token` is used where a token is needed and none is configured; `read_again` gives
+  // the configuration as it is then, on another thread. Not cancellable.
   static Task<Result<std::unique_ptr<Application>>> start(
-      asio::any_io_executor executor, const config::Config& config, std::string generated_token,
-      std::shared_ptr<const SecretRedactor> redactor, Logger log);
+      asio::any_io_executor executor, const config::Config& config, ReadConfiguration read_again,
+      std::string generated_token, std::shared_ptr<SecretRedactor> redactor, Logger log);
 
   // Serves until stop() has finished.
   Task<void> run();
+
+  // Reads the configuration again: what needs no restart is in force then. One that is not valid
+  // changes nothing. The log says what came of it.
+  Task<management::ReloadOutcome> reload();
+
+  // Returns when an operator has asked the relay to stop, or cancelled.
+  Task<void> stop_wanted() { return stop_wanted_.wait(); }
 
   // Ends sessions, connections and the log, in this order, within server.shutdown_timeout.
   Task<void> stop();
@@ -47,8 +60,8 @@ class Application {
 
  private:
   Application(asio::any_io_executor executor, const config::Config& config,
-              std::string generated_token, std::shared_ptr<const SecretRedactor> redactor,
-              Logger log);
+              ReadConfiguration read_again, std::string generated_token,
+              std::shared_ptr<SecretRedactor> redactor, Logger log);
   Task<Result<void>> open();
   Task<Result<void>> open_agents();
   Task<Keep> is_to_be_kept(SessionId session);
@@ -56,13 +69,16 @@ class Application {
   Result<void> open_server(Listener listener, std::unique_ptr<http::Server>& server,
                            std::function<http::HeadVerdict(const http::Request&)> judge_head,
                            http::Handler handler);
+  void change_settings();
   Task<void> watch_loop();
   Task<std::vector<std::string>> not_ready_because();
 
   asio::any_io_executor executor_;
   config::Config config_;
+  ReadConfiguration read_again_;
+  BlockingCalls reading_;
   std::string generated_token_;
-  std::shared_ptr<const SecretRedactor> redactor_;
+  std::shared_ptr<SecretRedactor> redactor_;
   Logger log_;
   Metrics metrics_;
   RequestIds request_ids_;
@@ -72,8 +88,11 @@ class Application {
   std::unique_ptr<frontend::RelayApi> api_;
   std::unique_ptr<frontend::RelayHttp> relay_http_;
   std::unique_ptr<frontend::RelayWebSocket> relay_websocket_;
-  http::AccessRules http_access_;
-  http::AccessRules websocket_access_;
+  Live<http::AccessRules> http_access_;
+  Live<http::AccessRules> websocket_access_;
+  Live<http::AccessRules> management_access_;
+  Live<std::string> config_json_;
+  Live<management::ReadinessLimits> readiness_limits_;
   std::unique_ptr<frontend::AcpEndpoint> acp_;
   std::shared_ptr<http::BodyBudget> body_budget_;
   std::unique_ptr<management::ManagementApi> management_;
@@ -84,6 +103,7 @@ class Application {
   // What was last found out about the default agent.
   std::optional<ErrorType> examined_;
   std::chrono::steady_clock::time_point examined_at_{};
+  Event stop_wanted_;
   TaskScope background_;
   bool stopping_ = false;
 };

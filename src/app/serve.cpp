@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "base/open_files.hpp"
 #include "base/random_id.hpp"
+#include "base/unique_fd.hpp"
 #include "config/load.hpp"
 #include "config/print.hpp"
 #include "protocol/secrets.hpp"
@@ -18,6 +19,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <optional>
 #include <unistd.h>
@@ -45,21 +47,36 @@ std::string explained(const Error& error) {
   ::_exit(code);
 }
 
+enum class Hangup { kEnds, kReloads, kIsIgnored };
+
 // A lost terminal ends the relay as SIGTERM does, except where it was started to outlive one
-// (nohup).
-void add_hangup(asio::signal_set& signals) {
+// (nohup). A relay that has none to lose (a service, a container) is told to read its configuration
+// again.
+Hangup meaning_of_hangup() {
   struct sigaction current {};
-  const bool is_ignored =
-      ::sigaction(SIGHUP, nullptr, &current) == 0 && current.sa_handler == SIG_IGN;
-  if (!is_ignored) signals.add(SIGHUP);
+  if (::sigaction(SIGHUP, nullptr, &current) == 0 && current.sa_handler == SIG_IGN) {
+    return Hangup::kIsIgnored;
+  }
+  const UniqueFd terminal(::open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC));
+  return terminal.get() >= 0 ? Hangup::kEnds : Hangup::kReloads;
 }
 
-config::LoadResult load_configuration(const ServeOptions& options) {
-  const config::Environment environment = config::process_environment();
-  if (!options.config_given && !std::filesystem::exists(options.config_path)) {
-    return config::load_text("", "defaults", environment);
+config::LoadResult load_configuration(const ServeOptions& options,
+                                      const config::Environment& environment) {
+  config::LoadResult loaded = !options.config_given && !std::filesystem::exists(options.config_path)
+                                  ? config::load_text("", "defaults", environment)
+                                  : config::load(options.config_path, environment);
+  if (options.verbose) loaded.config.log.level = LogLevel::kDebug;
+  return loaded;
+}
+
+Task<void> reload_on_hangup(Application& application, asio::signal_set& hangups) {
+  while (true) {
+    const auto [failure, signal] = co_await hangups.async_wait(kNoThrow);
+    if (failure) co_return;
+    const auto outcome = co_await application.reload();
+    static_cast<void>(outcome);  // the log has it
   }
-  return config::load(options.config_path, environment);
 }
 
 // A terminal that goes away says so several times, by its shell and by the kernel: that is no wish
@@ -76,18 +93,26 @@ void abandon_on_signal(Application& application, asio::signal_set& signals, cons
   });
 }
 
-// First signal: end in order. Second signal, or no end within the limit: end at once.
+// First signal, or an operator's wish: end in order. A signal after that, or no end within the
+// limit: end at once.
 Task<void> end_on_signal(Application& application, asio::signal_set& signals, Logger log,
                          std::chrono::milliseconds limit) {
   using namespace boost::asio::experimental::awaitable_operators;
-  const auto [failure, signal] = co_await signals.async_wait(kNoThrow);
-  if (failure) co_return;
-  log.info("shutting down", {{"signal", signal}});
+  auto told = signals.async_wait(kNoThrow);
+  auto asked = application.stop_wanted();
+  const auto first = co_await (std::move(told) || std::move(asked));
+  if (first.index() == 0) {
+    const auto [failure, signal] = std::get<0>(first);
+    if (failure) co_return;
+    log.info("shutting down", {{"signal", signal}});
+  } else {
+    log.info("shutting down", {{"asked", "over the management API"}});
+  }
   abandon_on_signal(application, signals, log);
   auto stopped = application.stop();
   auto clock = sleep_for(limit);
-  const auto first = co_await (std::move(stopped) || std::move(clock));
-  if (first.index() == 1) {
+  const auto ended = co_await (std::move(stopped) || std::move(clock));
+  if (ended.index() == 1) {
     log.error("not everything ended within server.shutdown_timeout", {{"limit_ms", limit.count()}});
     application.abandon();
     end_now(log, kFailed);
@@ -97,12 +122,13 @@ Task<void> end_on_signal(Application& application, asio::signal_set& signals, Lo
 
 // Containers may need an image first: that can take minutes, and a signal ends it.
 Result<std::unique_ptr<Application>> start(asio::io_context& loop, asio::signal_set& signals,
-                                           const config::Config& config, std::string token,
-                                           std::shared_ptr<const SecretRedactor> redactor,
+                                           const config::Config& config,
+                                           ReadConfiguration read_again, std::string token,
+                                           std::shared_ptr<SecretRedactor> redactor,
                                            const Logger& log) {
   std::optional<Result<std::unique_ptr<Application>>> started;
-  auto starting =
-      Application::start(loop.get_executor(), config, std::move(token), std::move(redactor), log);
+  auto starting = Application::start(loop.get_executor(), config, std::move(read_again),
+                                     std::move(token), std::move(redactor), log);
   asio::co_spawn(
       loop, std::move(starting),
       [&started](std::exception_ptr failure, Result<std::unique_ptr<Application>> result) {
@@ -119,19 +145,22 @@ Result<std::unique_ptr<Application>> start(asio::io_context& loop, asio::signal_
   return std::move(*started);
 }
 
-int run(const config::Config& config, const ServeOptions& options) {
-  const LogLevel level = options.verbose ? LogLevel::kDebug : config.log.level;
+int run(const config::Config& config, ReadConfiguration read_again) {
   std::string token = needs_generated_token(config) ? random_hex(24) : std::string();
   std::vector<std::string> secrets = config::secrets(config);
   if (!token.empty()) secrets.push_back(token);
-  const auto redactor = std::make_shared<const SecretRedactor>(std::move(secrets));
-  const Logger log = Logger::to_stderr(level, config.log.format, [redactor](std::string_view line) {
-    return redactor->redact(line);
-  });
+  const auto redactor = std::make_shared<SecretRedactor>(std::move(secrets));
+  const Logger log =
+      Logger::to_stderr(config.log.level, config.log.format,
+                        [redactor](std::string_view line) { return redactor->redact(line); });
   asio::io_context loop(1);
   asio::signal_set signals(loop, SIGINT, SIGTERM);
-  add_hangup(signals);
-  auto started = start(loop, signals, config, std::move(token), redactor, log);
+  asio::signal_set hangups(loop);
+  const Hangup hangup = meaning_of_hangup();
+  if (hangup == Hangup::kEnds) signals.add(SIGHUP);
+  if (hangup == Hangup::kReloads) hangups.add(SIGHUP);
+  auto started =
+      start(loop, signals, config, std::move(read_again), std::move(token), redactor, log);
   if (!started) {
     log.text(explained(started.error()));
     return kFailed;
@@ -141,7 +170,11 @@ int run(const config::Config& config, const ServeOptions& options) {
   asio::co_spawn(loop, application->run(), [&](std::exception_ptr failure) {
     if (failure) code = kFailed;
     signals.cancel();
+    hangups.cancel();
   });
+  if (hangup == Hangup::kReloads) {
+    asio::co_spawn(loop, reload_on_hangup(*application, hangups), asio::detached);
+  }
   asio::co_spawn(loop, end_on_signal(*application, signals, log, config.server.shutdown_timeout),
                  [&](std::exception_ptr failure) {
                    if (failure) code = kFailed;
@@ -159,13 +192,17 @@ int serve(const ServeOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of its write
   raise_open_files();
-  const config::LoadResult loaded = load_configuration(options);
+  // A copy: it is read again on another thread.
+  const auto load = [options, environment = config::process_environment()] {
+    return load_configuration(options, environment);
+  };
+  const config::LoadResult loaded = load();
   for (const auto& warning : loaded.warnings) say("warning: " + describe(warning) + "\n");
   if (!loaded.ok()) {
     for (const auto& problem : loaded.problems) say(describe(problem) + "\n");
     return kFailed;
   }
-  return run(loaded.config, options);
+  return run(loaded.config, load);
 }
 
 }  // namespace relay::app

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <span>
 #include <unistd.h>
 
@@ -127,7 +128,8 @@ class LogSink {
           return told(loss, format, redact);
         }) {}
 
-  LogLevel level() const { return level_; }
+  LogLevel level() const { return level_.load(std::memory_order_relaxed); }
+  void set_level(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
   void write(LogLevel level, std::string_view event, std::span<const LogField> fixed,
              std::span<const LogField> fields) {
     if (!queue_.admit(event, fixed)) return;
@@ -154,7 +156,7 @@ class LogSink {
                  redact);
   }
 
-  LogLevel level_;
+  std::atomic<LogLevel> level_;
   LogFormat format_;
   Logger::Redact redact_;
   LogQueue queue_;
@@ -178,6 +180,10 @@ void Logger::write(LogLevel level, std::string_view event,
                    std::initializer_list<LogField> fields) const {
   if (!enabled(level)) return;
   sink_->write(level, event, fields_, {fields.begin(), fields.size()});
+}
+
+void Logger::set_level(LogLevel level) const {
+  if (sink_) sink_->set_level(level);
 }
 
 void Logger::text(std::string lines) const {

@@ -71,6 +71,8 @@ class Logger {
   void text(std::string lines) const;
 
   bool enabled(LogLevel level) const;
+  // Of all Loggers that come from the same root.
+  void set_level(LogLevel level) const;
 
   // Waits until everything is written; false: not within the limit. For an end without destructors.
   bool flush(std::chrono::milliseconds limit) const;

@@ -69,6 +69,21 @@ struct HealthCommand {
   bool json = false;
 };
 
+// Takes a running relay out of service.
+struct DrainCommand {
+  RelayAddress relay;
+  std::int64_t timeout_seconds = 0;  // 0: none
+  bool until_no_session = false;     // otherwise until no turn runs
+  bool stop = true;                  // the relay, then
+  bool force = false;                // also when the time is over
+  bool undo = false;
+};
+
+// Has a running relay read its configuration again.
+struct ReloadCommand {
+  RelayAddress relay;
+};
+
 struct HistoryCommand {
   RelayAddress relay;
   std::string session;
@@ -150,9 +165,10 @@ struct ReplayCommand {
   std::vector<std::string> command;  // of an agent to start; empty: behind the relay
 };
 
-using Command = std::variant<ServeCommand, ConnectCommand, PromptCommand, ListCommand, ShowCommand,
-                             AuditCommand, HistoryCommand, CloseCommand, ExportCommand,
-                             ImportCommand, CheckConfigCommand, ReplayCommand, DoctorCommand,
-                             BackupCommand, HealthCommand, AliveCommand, PreflightCommand>;
+using Command =
+    std::variant<ServeCommand, ConnectCommand, PromptCommand, ListCommand, ShowCommand,
+                 AuditCommand, HistoryCommand, CloseCommand, ExportCommand, ImportCommand,
+                 CheckConfigCommand, ReplayCommand, DoctorCommand, BackupCommand, HealthCommand,
+                 AliveCommand, PreflightCommand, DrainCommand, ReloadCommand>;
 
 }  // namespace relay::cli

@@ -13,6 +13,10 @@ ExitCode run_connect(const ConnectCommand& command, const Environment& environme
 
 ExitCode run_prompt(const PromptCommand& command, const Environment& environment);
 
+ExitCode run_drain(const DrainCommand& command, const Environment& environment);
+
+ExitCode run_reload(const ReloadCommand& command, const Environment& environment);
+
 ExitCode run_health(const HealthCommand& command, const Environment& environment);
 
 ExitCode run_list(const ListCommand& command, const Environment& environment);

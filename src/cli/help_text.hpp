@@ -17,6 +17,8 @@ Examples:
   acp-relay prompt "hello"                 talk to the agent behind a running relay
   acp-relay sessions list
   acp-relay health --watch                 how the relay is, what its agents use, what went wrong
+  acp-relay drain                          stop the relay when no turn runs
+  acp-relay reload                         take changes of the configuration
   acp-relay backup relay-backup.db         the message log as one file
   acp-relay replay session.jsonl           does the agent still do what was recorded?
   acp-relay doctor https://relay.example   why does my client not connect?
@@ -138,6 +140,35 @@ Environment: ACP_RELAY_MANAGEMENT_URL, ACP_RELAY_TOKEN
 Exit codes: 0 ready (or --watch was interrupted), 1 not ready or an error, 2 wrong command line,
             3 cannot connect, 4 unauthorized)";
 
+inline constexpr const char* kDrainFooter = R"(
+Tells the relay over its management port to make no more sessions: session/new, forks, and session/load and
+session/resume of closed sessions are refused as 'shutting_down', which says that trying again will help. Sessions
+that are open go on, with their prompts, also those that are queued. When no turn runs, the relay is stopped as by
+SIGTERM, and the command ends when it is gone. Sessions in containers are left to the next run of the relay
+(sessions.on_shutdown: detach); those that end with the relay are named.
+
+Ctrl-C, and the end of --timeout without --force, leave the relay running and draining; --undo ends that.
+
+Examples:
+  acp-relay drain                          then install, then start: an upgrade in place
+  acp-relay drain --timeout 600 --force    what still runs after ten minutes does not hold it up
+  acp-relay drain --until sessions         for agents that end with the relay
+  acp-relay drain --no-stop                behind a load balancer: /api/ready says draining
+  acp-relay drain --undo
+
+Environment: ACP_RELAY_MANAGEMENT_URL, ACP_RELAY_TOKEN
+Exit codes: 0 done, 1 --timeout was over, or an error of the relay, 2 wrong command line, 3 cannot connect,
+            4 unauthorized, 5 interrupted)";
+
+inline constexpr const char* kReloadFooter = R"(
+The relay reads the file that it was started with. Tokens, limits, the log's level and other keys that
+docs/configuration.md names are in force at once; removed tokens are refused from the next request on. What differs
+otherwise is printed as "needs a restart". A configuration that is not valid changes nothing; its problems are
+printed as 'check-config' prints them. A relay without a terminal does the same on SIGHUP, and says so in its log.
+
+Environment: ACP_RELAY_MANAGEMENT_URL, ACP_RELAY_TOKEN
+Exit codes: 0 done, 1 not valid, or an error of the relay, 2 wrong command line, 3 cannot connect, 4 unauthorized)";
+
 inline constexpr const char* kReplayFooter = R"(
 Makes a session and does in it what the client of the recorded one did: prompts one after another,
 modes and options, cancellations after as many messages of the agent, answers to what it asks (a
@@ -188,7 +219,7 @@ Exit codes: 0 nothing failed (there may be warnings), 1 something failed, 2 wron
 inline constexpr const char* kServeFooter = R"(
 Without --config, config.yaml of this directory is used when it exists, else the defaults.
 SIGTERM, Ctrl-C or the loss of its terminal (SIGHUP) ends in order within server.shutdown_timeout; a second
-one ends at once.
+one ends at once. Without a terminal (a service, a container) SIGHUP reads the configuration again.
 
 Exit codes: 0 ended in order, 1 could not start or run, 2 wrong command line)";
 

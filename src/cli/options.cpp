@@ -56,6 +56,8 @@ class Parser {
   void add_prompt();
   void add_sessions();
   void add_health();
+  void add_drain();
+  void add_reload();
   void add_replay();
   void add_backup();
   void add_alive();
@@ -79,6 +81,10 @@ class Parser {
   bool yes_ = false;
   bool no_ = false;
   HealthCommand health_;
+  DrainCommand drain_;
+  ReloadCommand reload_;
+  bool no_stop_ = false;
+  std::string drain_until_ = "turns";
   ListCommand list_;
   ShowCommand show_;
   AuditCommand audit_;
@@ -97,6 +103,8 @@ class Parser {
   CLI::App* connect_app_ = nullptr;
   CLI::App* prompt_app_ = nullptr;
   CLI::App* health_app_ = nullptr;
+  CLI::App* drain_app_ = nullptr;
+  CLI::App* reload_app_ = nullptr;
   CLI::App* list_app_ = nullptr;
   CLI::App* show_app_ = nullptr;
   CLI::App* audit_app_ = nullptr;
@@ -125,6 +133,8 @@ Parser::Parser(const Environment& environment) {
   add_prompt();
   add_sessions();
   add_health();
+  add_drain();
+  add_reload();
   add_replay();
   add_doctor();
   add_backup();
@@ -296,6 +306,34 @@ void Parser::add_health() {
   health_app_->footer(kHealthFooter);
 }
 
+void Parser::add_drain() {
+  drain_app_ = app_.add_subcommand("drain", "Take a running relay out of service, then stop it");
+  drain_app_->add_option("--until", drain_until_, "Wait until there are none: turns or sessions")
+      ->check(CLI::IsMember({"turns", "sessions"}))
+      ->capture_default_str();
+  drain_app_
+      ->add_option("--timeout", drain_.timeout_seconds, "Wait at most so long; 0 waits for ever")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{604'800}))
+      ->type_name("SECONDS")
+      ->capture_default_str();
+  CLI::Option* const force =
+      drain_app_->add_flag("--force", drain_.force, "Stop the relay also when --timeout is over");
+  CLI::Option* const no_stop =
+      drain_app_->add_flag("--no-stop", no_stop_, "Leave the relay running, and draining");
+  force->excludes(no_stop);
+  drain_app_->add_flag("--undo", drain_.undo, "Let the relay make sessions again")
+      ->excludes(force)
+      ->excludes(no_stop);
+  add_relay_options(drain_app_, true);
+  drain_app_->footer(kDrainFooter);
+}
+
+void Parser::add_reload() {
+  reload_app_ = app_.add_subcommand("reload", "Have a running relay read its configuration again");
+  add_relay_options(reload_app_, true);
+  reload_app_->footer(kReloadFooter);
+}
+
 void Parser::add_replay() {
   replay_app_ = app_.add_subcommand("replay", "Play an exported session against an agent");
   replay_app_->add_option("file", replay_.file, "What 'sessions export' wrote; - reads stdin")
@@ -417,6 +455,13 @@ Command Parser::chosen() const {
     return with_relay(prompt);
   }
   if (health_app_->parsed()) return with_relay(health_);
+  if (drain_app_->parsed()) {
+    DrainCommand drain = drain_;
+    drain.until_no_session = drain_until_ == "sessions";
+    drain.stop = !no_stop_;
+    return with_relay(drain);
+  }
+  if (reload_app_->parsed()) return with_relay(reload_);
   if (list_app_->parsed()) return with_relay(list_);
   if (show_app_->parsed()) return with_relay(show_);
   if (audit_app_->parsed()) return with_relay(audit_);

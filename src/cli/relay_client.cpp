@@ -147,6 +147,18 @@ Task<Outcome<json::object>> RelayClient::upload(std::string target, const char* 
   request.headers = access_.headers;
   request.headers.push_back({"Content-Type", type});
   request.body = std::move(body);
+  co_return co_await object_of(std::move(request));
+}
+
+Task<Outcome<json::object>> RelayClient::ask(std::string method, std::string target) {
+  http::Request request;
+  request.method = std::move(method);
+  request.target = std::move(target);
+  request.headers = access_.headers;
+  co_return co_await object_of(std::move(request));
+}
+
+Task<Outcome<json::object>> RelayClient::object_of(http::Request request) {
   const Result<http::Response> response = co_await client_.request(std::move(request));
   if (!response) co_return no_answer(response.error());
   if (response->status == 200) {

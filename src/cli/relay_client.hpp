@@ -52,7 +52,11 @@ class RelayClient {
   // POST to the management API; the object that it answers with.
   Task<Outcome<boost::json::object>> upload(std::string target, const char* type, std::string body);
 
+  // The same with another method, or without a body.
+  Task<Outcome<boost::json::object>> ask(std::string method, std::string target);
+
  private:
+  Task<Outcome<boost::json::object>> object_of(http::Request request);
   http::Request post(const std::string& method, boost::json::object params, std::int64_t id,
                      const char* accept) const;
   Task<Outcome<std::unique_ptr<http::Stream>>> open_request(http::Request request);

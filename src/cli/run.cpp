@@ -29,6 +29,12 @@ struct Runner {
   int operator()(const PromptCommand& command) const {
     return done(run_prompt(command, environment));
   }
+  int operator()(const DrainCommand& command) const {
+    return done(run_drain(command, environment));
+  }
+  int operator()(const ReloadCommand& command) const {
+    return done(run_reload(command, environment));
+  }
   int operator()(const HealthCommand& command) const {
     return done(run_health(command, environment));
   }

@@ -229,6 +229,39 @@ void add_other_keys(std::vector<Key>& keys) {
       "One line an event on stderr, for people or as JSON.");
 }
 
+// What a relay that runs can take: it is read where it is used, or by sessions that are made later.
+constexpr std::string_view kReadAgain[] = {
+    "server.allowed_origins",
+    "auth.tokens",
+    "agent.client_env",
+    "agent.startup_timeout_seconds",
+    "agent.max_concurrent_sessions",
+    "agent.max_inbox_bytes",
+    "agent.stop_grace",
+    "sessions.idle_timeout",
+    "sessions.prompt_timeout",
+    "sessions.max_queued_prompts",
+    "sessions.max_pending_bytes",
+    "sessions.max_subagents",
+    "sessions.max_prompt_blocks",
+    "sessions.permission_timeout",
+    "sessions.permission_default",
+    "sessions.restart_agent",
+    "sessions.max_clients",
+    "sessions.max_pending_requests",
+    "log.level",
+    "readiness.min_free_bytes",
+    "readiness.max_wal_bytes",
+};
+
+void mark_read_again(std::vector<Key>& keys) {
+  for (Key& key : keys) {
+    if (std::ranges::find(kReadAgain, key.path) != std::end(kReadAgain)) {
+      key.reload = Reloading::kAtOnce;
+    }
+  }
+}
+
 std::vector<Key> make_table() {
   std::vector<Key> keys;
   add_server_keys(keys);
@@ -239,6 +272,7 @@ std::vector<Key> make_table() {
   add_other_keys(keys);
   add_readiness_keys(keys);
   add_container_keys(keys);
+  mark_read_again(keys);
   return keys;
 }
 

@@ -24,15 +24,21 @@ enum class Secrecy {
   kMayCarry,  // what ${VAR} brings into it is treated as one
 };
 
+// What a change of a key takes while the relay runs.
+enum class Reloading { kNeedsRestart, kAtOnce };
+
 struct Key {
   std::string path;   // "server.tls.cert"
   std::string alias;  // another full path for the same key, or empty
   std::string type;
   std::string doc;
   Secrecy secrecy = Secrecy::kOpen;
+  Reloading reload = Reloading::kNeedsRestart;
   bool is_duration = false;  // also answers to its name with "_seconds"
   std::function<void(const Value&, Config&, Complaints&)> read;
   std::function<Value(const Config&)> write;
+  std::function<bool(const Config&, const Config&)> is_same;
+  std::function<void(const Config& from, Config& to)> copy;
 };
 
 const std::vector<Key>& all_keys();
@@ -73,6 +79,12 @@ class Section {
     };
     key.write = [of = of_, member, write = codec.write](const Config& config) {
       return write(of(config).*member);
+    };
+    key.is_same = [of = of_, member](const Config& one, const Config& other) {
+      return of(one).*member == of(other).*member;
+    };
+    key.copy = [of = of_, member](const Config& from, Config& to) {
+      of(to).*member = of(from).*member;
     };
     keys_.push_back(std::move(key));
     return keys_.back();

@@ -122,7 +122,7 @@ std::string reference_markdown() {
       const std::string value = default_text(key);
       text += " | " + cell(key.type) + " | " +
               (value == "\"\"" ? "empty" : "`" + cell(value) + "`") + " | " + cell(key.doc) +
-              " |\n";
+              (key.reload == Reloading::kAtOnce ? " *Read again.*" : "") + " |\n";
     }
     text += "\n";
   }

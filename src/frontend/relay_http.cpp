@@ -110,11 +110,11 @@ http::Response RelayHttp::error_response(std::string_view id, const Error& error
 
 std::optional<http::Response> RelayHttp::refuse_head(const http::Request& head) {
   if (head.method == "OPTIONS") {  // browsers send no token with it
-    const auto admitted = http::admit_origin(options_.access, head);
+    const auto admitted = http::admit_origin(*options_.access, head);
     if (!admitted) return error_response("null", admitted.error());
     return std::nullopt;
   }
-  const auto principal = http::admit(options_.access, head);
+  const auto principal = http::admit(*options_.access, head);
   if (!principal) return error_response("null", principal.error());
   if (const std::string_view name = method_of(head.path); !name.empty()) {
     if (head.method != "POST") return method_not_allowed("POST");
@@ -145,7 +145,7 @@ Task<void> RelayHttp::handle(http::Exchange& exchange) {
     co_await answer(exchange, std::move(*refused));
     co_return;
   }
-  auto principal = http::admit(options_.access, request);
+  auto principal = http::admit(*options_.access, request);
   if (!principal) co_return;  // it was admitted above
   principal->transport = metrics::label(metrics::Transport::kRelayHttp);
   const std::string path = request.path;

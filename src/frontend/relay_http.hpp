@@ -1,6 +1,7 @@
 // The relay's HTTP dialect (port 8080): POST /session/*, GET /session/{id}/events.
 #pragma once
 
+#include "base/live.hpp"
 #include "frontend/prompt_answer.hpp"
 #include "frontend/relay_api.hpp"
 #include "http/access.hpp"
@@ -14,7 +15,7 @@
 namespace relay::frontend {
 
 struct HttpOptions {
-  http::AccessRules access;
+  Live<http::AccessRules> access;
   FrameLimits frame;
   OutboxLimits outbox;
   std::size_t max_message_bytes = 32u << 20;     // of updates in one blocking answer

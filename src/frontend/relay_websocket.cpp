@@ -30,7 +30,7 @@ RelayWebSocket::RelayWebSocket(RelayApi& api, Metrics& metrics, Logger log,
     : api_(api), metrics_(metrics), log_(std::move(log)), options_(std::move(options)) {}
 
 std::optional<http::Response> RelayWebSocket::refuse_head(const http::Request& head) {
-  const auto principal = http::admit(options_.access, head);
+  const auto principal = http::admit(*options_.access, head);
   if (!principal) {
     metrics_.count_error(principal.error());
     return error_response("null", principal.error());
@@ -54,7 +54,7 @@ Task<void> RelayWebSocket::handle(http::Exchange& exchange) {
     co_await answer(exchange, std::move(*refused));
     co_return;
   }
-  auto principal = http::admit(options_.access, exchange.request());
+  auto principal = http::admit(*options_.access, exchange.request());
   if (!principal) co_return;  // it was admitted above
   principal->transport = metrics::label(metrics::Transport::kRelayWebSocket);
   std::string subprotocol = http::chosen_subprotocol(exchange.request());

@@ -4,6 +4,7 @@
 // agent runs beside them, so that a slow session/new holds nothing up.
 #pragma once
 
+#include "base/live.hpp"
 #include "frontend/attached_sessions.hpp"
 #include "frontend/relay_api.hpp"
 #include "http/access.hpp"
@@ -18,7 +19,7 @@
 namespace relay::frontend {
 
 struct WebSocketFrontendOptions {
-  http::AccessRules access;
+  Live<http::AccessRules> access;
   FrameLimits frame;
   OutboxLimits outbox;
   std::size_t max_running_calls = 64;  // session/new and alike of one connection at the same time

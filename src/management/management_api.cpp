@@ -35,7 +35,8 @@ Error no_such_path(std::string_view path) {
       .suggest(
           "use /api/health, /api/ready, /api/overview, /api/config, /api/sessions, "
           "/api/sessions/{id}, "
-          "/api/sessions/{id}/export, /api/sessions/close, /api/sessions/import or /metrics")
+          "/api/sessions/{id}/export, /api/sessions/close, /api/sessions/import, /api/drain, "
+          "/api/reload, /api/stop or /metrics")
       .suggest("sessions are made and prompted on server.http_port and server.websocket_port");
 }
 
@@ -58,11 +59,11 @@ http::Response ManagementApi::refusal(const Error& error) const {
 
 std::optional<http::Response> ManagementApi::refuse_head(const http::Request& head) const {
   if (head.method == "OPTIONS") {  // browsers send no token with it
-    const auto admitted = http::admit_origin(context_.access, head);
+    const auto admitted = http::admit_origin(*context_.access, head);
     if (!admitted) return refusal(admitted.error());
     return std::nullopt;
   }
-  const auto admitted = http::admit(context_.access, head);
+  const auto admitted = http::admit(*context_.access, head);
   if (!admitted) return refusal(admitted.error());
   const Endpoint endpoint = route_of(head.path).endpoint;
   if (endpoint == Endpoint::kUnknown) return refusal(no_such_path(head.path));
@@ -74,7 +75,7 @@ std::optional<http::Response> ManagementApi::refuse_head(const http::Request& he
     return response;
   }
   if (!is_for_operators(endpoint)) return std::nullopt;
-  const auto may = http::admit_operator(context_.access, *admitted);
+  const auto may = http::admit_operator(*context_.access, *admitted);
   if (!may) return refusal(may.error());
   return std::nullopt;
 }
@@ -95,7 +96,7 @@ Task<void> ManagementApi::handle(http::Exchange& exchange) {
   const Route route = route_of(request.path);
   std::optional<http::Response> refused = refuse_head(request);
   if (!refused && request.method == "OPTIONS") refused = http::preflight_response();
-  const auto admitted = http::admit(context_.access, request);
+  const auto admitted = http::admit(*context_.access, request);
   http::Response response;
   if (refused || !admitted) {
     if (refused) response = std::move(*refused);
@@ -109,7 +110,7 @@ Task<void> ManagementApi::handle(http::Exchange& exchange) {
   } else if (route.endpoint == Endpoint::kOverview) {
     response = co_await overview(request.query);
   } else if (route.endpoint == Endpoint::kConfig) {
-    response = answer(200, context_.config_json);
+    response = answer(200, *context_.config_json);
   } else if (route.endpoint == Endpoint::kMetrics) {
     response = answer(200, context_.metrics.text(), Metrics::kContentType);
   } else if (route.endpoint == Endpoint::kSessions) {
@@ -120,6 +121,12 @@ Task<void> ManagementApi::handle(http::Exchange& exchange) {
     response = co_await close(request.query, *admitted);
   } else if (route.endpoint == Endpoint::kImport) {
     response = co_await import(exchange.request(), *admitted);
+  } else if (route.endpoint == Endpoint::kDrain) {
+    response = drain(request.method, *admitted);
+  } else if (route.endpoint == Endpoint::kReload) {
+    response = co_await reload(*admitted);
+  } else if (route.endpoint == Endpoint::kStop) {
+    response = stop(request.query, *admitted);
   } else if (request.method == "DELETE") {
     response = co_await remove(route.session, *admitted);
   } else {

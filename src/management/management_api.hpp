@@ -13,6 +13,10 @@
 //   GET    /api/sessions/{id}/export   the whole log of a session as JSON lines
 //   POST   /api/sessions/close         closes live sessions; ?only=idle or ?only=all
 //   POST   /api/sessions/import        such lines become a closed session; ?newId=true
+//   GET    /api/drain                  what a stop of the relay would still wait for, or end
+//   POST   /api/drain                  no new sessions are made; DELETE ends that
+//   POST   /api/reload                 reads the configuration again
+//   POST   /api/stop                   the relay ends in order; ?ifQuiet=true: not while turns run
 //   GET    /metrics                    Prometheus text
 //
 // Where tokens are in use, all but health, readiness and metrics want the role operator.
@@ -22,10 +26,12 @@
 #pragma once
 
 #include "base/async.hpp"
+#include "base/live.hpp"
 #include "base/log.hpp"
 #include "http/access.hpp"
 #include "http/server.hpp"
 #include "management/agent_survey.hpp"
+#include "management/drain.hpp"
 #include "management/readiness.hpp"
 #include "metrics/metrics.hpp"
 #include "session/session_directory.hpp"
@@ -41,13 +47,21 @@
 
 namespace relay::management {
 
+// What came of reading the configuration again.
+struct ReloadOutcome {
+  std::vector<std::string> warnings;
+  std::vector<std::string> problems;  // some: nothing was changed
+  std::vector<std::string> changed;   // keys that are in force
+  std::vector<std::string> need_restart;
+};
+
 // The references outlive the ManagementApi.
 struct ManagementContext {
   SessionDirectory& sessions;
   storage::MessageLog& log;
   Metrics& metrics;
-  http::AccessRules access = {};
-  std::string config_json = "{}";  // already without secrets
+  Live<http::AccessRules> access = {};
+  Live<std::string> config_json = std::string("{}");  // already without secrets
   std::string version = RELAY_VERSION;
   std::size_t max_message_bytes = 32u << 20;  // of one message of an import
   std::string isolation = {};                 // of the agents: "process" or "container"
@@ -55,7 +69,13 @@ struct ManagementContext {
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
   // Further reasons for /api/ready, e.g. "shutting_down"; may be empty.
   std::function<Task<std::vector<std::string>>()> extra_reasons = {};
-  ReadinessLimits readiness = {};
+  // Reads the configuration again.
+  std::function<Task<ReloadOutcome>()> reload = {};
+  // Asks the relay to end in order; returns at once.
+  std::function<void()> stop = {};
+  bool leaves_sessions = false;  // on shutdown, those in containers, to the next run
+  std::chrono::milliseconds shutdown_timeout{0};
+  Live<ReadinessLimits> readiness = {};
   std::size_t max_log_pending_bytes = 0;  // 0: none
   Logger logger = Logger::silent();
 };
@@ -91,6 +111,11 @@ class ManagementApi {
   Task<http::Response> close(std::vector<std::pair<std::string, std::string>> query,
                              http::Principal principal);
   Task<http::Response> import(http::Request& request, http::Principal principal);
+  DrainFacts drain_facts() const;
+  http::Response drain(const std::string& method, const http::Principal& principal);
+  Task<http::Response> reload(http::Principal principal);
+  http::Response stop(const std::vector<std::pair<std::string, std::string>>& query,
+                      const http::Principal& principal);
   Task<void> send_log(http::Exchange& exchange, std::string id, http::Principal principal);
 
   Task<Result<Known>> find(std::string id);
@@ -99,6 +124,7 @@ class ManagementApi {
 
   ManagementContext context_;
   std::set<std::string> importing_;  // ids
+  std::optional<WallTime> draining_since_;
   AgentSurvey survey_;
 };
 

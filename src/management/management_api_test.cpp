@@ -53,7 +53,7 @@ TEST_F(ManagementApiTest, IsNotReadyForReasonsOfTheApplication) {
 
 TEST_F(ManagementApiTest, ShowsTheConfigurationAndMetrics) {
   ManagementContext with = context();
-  with.config_json = R"({"server":{}})";
+  with.config_json = std::string(R"({"server":{}})");
   ManagementApi api(std::move(with));
   EXPECT_EQ(ask(api, "GET", "/api/config").body, R"({"server":{}})");
   const http::Response metrics = ask(api, "GET", "/metrics");
@@ -213,10 +213,10 @@ TEST_F(ManagementApiTest, StopsAnExportWhenThePeerIsGone) {
 
 TEST_F(ManagementApiTest, AsksForTheRightToken) {
   ManagementContext with = context();
-  with.access.token_required = true;
-  with.access.operator_only = true;
-  with.access.tokens = {{"ada", http::sha256_hex("a-token"), http::Role::kUser},
-                        {"opa", http::sha256_hex("o-token"), http::Role::kOperator}};
+  with.access->token_required = true;
+  with.access->operator_only = true;
+  with.access->tokens = {{"ada", http::sha256_hex("a-token"), http::Role::kUser},
+                         {"opa", http::sha256_hex("o-token"), http::Role::kOperator}};
   ManagementApi api(std::move(with));
   const http::Response none = ask(api, "GET", "/api/sessions");
   EXPECT_EQ(none.status, 401);
@@ -229,10 +229,10 @@ TEST_F(ManagementApiTest, AsksForTheRightToken) {
 
 TEST_F(ManagementApiTest, IsForOperatorsWhereTokensAreInUse) {
   ManagementContext with = context();
-  with.access.tokens_in_use = true;  // of a loopback port that wants none itself
-  with.access.tokens = {{"ada", http::sha256_hex("a-token"), http::Role::kUser},
-                        {"eve", http::sha256_hex("e-token"), http::Role::kObserver},
-                        {"opa", http::sha256_hex("o-token"), http::Role::kOperator}};
+  with.access->tokens_in_use = true;  // of a loopback port that wants none itself
+  with.access->tokens = {{"ada", http::sha256_hex("a-token"), http::Role::kUser},
+                         {"eve", http::sha256_hex("e-token"), http::Role::kObserver},
+                         {"opa", http::sha256_hex("o-token"), http::Role::kOperator}};
   ManagementApi api(std::move(with));
   const std::string path = "/api/sessions/" + new_session();
   const http::Headers nobody;
@@ -257,7 +257,7 @@ TEST_F(ManagementApiTest, IsForOperatorsWhereTokensAreInUse) {
 
 TEST_F(ManagementApiTest, HoldsAPresentedTokenToItsRole) {
   ManagementContext with = context();
-  with.access.tokens = {{"eve", http::sha256_hex("e-token"), http::Role::kObserver}};
+  with.access->tokens = {{"eve", http::sha256_hex("e-token"), http::Role::kObserver}};
   ManagementApi api(std::move(with));
   const std::string path = "/api/sessions/" + new_session();
   const http::Headers eve{{"Authorization", "Bearer e-token"}};

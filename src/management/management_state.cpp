@@ -73,7 +73,7 @@ Task<ReadinessFacts> ManagementApi::readiness(storage::LogStatus log) {
   const auto now = std::chrono::steady_clock::now();
   facts.starts = context_.metrics.recent_starts.share(now);
   facts.turns = context_.metrics.recent_turns.share(now);
-  facts.limits = context_.readiness;
+  facts.limits = *context_.readiness;
   facts.open_descriptors = metrics::count_open_fds();
   facts.descriptor_limit = descriptor_limit();
   if (context_.extra_reasons) facts.others = co_await context_.extra_reasons();

@@ -38,6 +38,7 @@ constexpr Remedy kRemedies[] = {
     {"workspace_unavailable",
      "the disk of container.workspace_base_dir is full or does not answer, or the directory is "
      "gone: look with timeout 5 df -h"},
+    {"draining", "wait until the relay is back, or end it: acp-relay drain --undo"},
     {"shutting_down", "wait until the relay is back"},
 };
 

@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view kSessionsPrefix = "/api/sessions/";
 constexpr std::string_view kExportSuffix = "/export";
 
-constexpr std::array<std::pair<std::string_view, Endpoint>, 9> kFixed{{
+constexpr std::array<std::pair<std::string_view, Endpoint>, 12> kFixed{{
     {"/api/health", Endpoint::kHealth},
     {"/api/ready", Endpoint::kReady},
     {"/api/overview", Endpoint::kOverview},
@@ -19,6 +19,9 @@ constexpr std::array<std::pair<std::string_view, Endpoint>, 9> kFixed{{
     {"/api/sessions", Endpoint::kSessions},
     {"/api/sessions/import", Endpoint::kImport},
     {"/api/sessions/close", Endpoint::kClose},
+    {"/api/drain", Endpoint::kDrain},
+    {"/api/reload", Endpoint::kReload},
+    {"/api/stop", Endpoint::kStop},
     {"/metrics", Endpoint::kMetrics},
 }};
 
@@ -33,6 +36,20 @@ Error bad_limit(const std::string& limit, std::string next_page) {
   return make_error(ErrorType::kInvalidParams, "limit must be a number from 1 to 1000")
       .suggest(std::move(next_page))
       .with("limit", limit.substr(0, 100));
+}
+
+Result<bool> read_flag(const std::vector<std::pair<std::string, std::string>>& query,
+                       const std::string& flag) {
+  bool is_set = false;
+  for (const auto& [name, value] : query) {
+    if (name != flag) continue;
+    if (value != "true" && value != "false") {
+      return make_error(ErrorType::kInvalidParams, flag + " must be true or false")
+          .with(flag, value.substr(0, 100));
+    }
+    is_set = value == "true";
+  }
+  return is_set;
 }
 
 }  // namespace
@@ -53,14 +70,19 @@ Route route_of(std::string_view path) {
 }
 
 std::string_view allowed_methods(Endpoint endpoint) {
-  if (endpoint == Endpoint::kImport || endpoint == Endpoint::kClose) return "POST";
+  if (endpoint == Endpoint::kImport || endpoint == Endpoint::kClose ||
+      endpoint == Endpoint::kStop || endpoint == Endpoint::kReload) {
+    return "POST";
+  }
+  if (endpoint == Endpoint::kDrain) return "GET, HEAD, POST, DELETE";
   return endpoint == Endpoint::kSession ? "GET, HEAD, DELETE" : "GET, HEAD";
 }
 
 bool is_allowed(Endpoint endpoint, std::string_view method) {
   if (allowed_methods(endpoint) == "POST") return method == "POST";
   return method == "GET" || method == "HEAD" ||
-         (method == "DELETE" && endpoint == Endpoint::kSession);
+         (method == "DELETE" && (endpoint == Endpoint::kSession || endpoint == Endpoint::kDrain)) ||
+         (method == "POST" && endpoint == Endpoint::kDrain);
 }
 
 bool is_for_operators(Endpoint endpoint) {
@@ -69,16 +91,11 @@ bool is_for_operators(Endpoint endpoint) {
 }
 
 Result<bool> read_import_query(const std::vector<std::pair<std::string, std::string>>& query) {
-  bool is_new = false;
-  for (const auto& [name, value] : query) {
-    if (name != "newId") continue;
-    if (value != "true" && value != "false") {
-      return make_error(ErrorType::kInvalidParams, "newId must be true or false")
-          .with("newId", value.substr(0, 100));
-    }
-    is_new = value == "true";
-  }
-  return is_new;
+  return read_flag(query, "newId");
+}
+
+Result<bool> read_stop_query(const std::vector<std::pair<std::string, std::string>>& query) {
+  return read_flag(query, "ifQuiet");
 }
 
 Result<bool> read_close_query(const std::vector<std::pair<std::string, std::string>>& query) {

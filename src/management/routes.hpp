@@ -24,7 +24,10 @@ enum class Endpoint {
   kExport,
   kImport,
   kClose,
-  kAudit
+  kAudit,
+  kDrain,
+  kReload,
+  kStop
 };
 
 struct Route {
@@ -78,5 +81,8 @@ Result<bool> read_import_query(const std::vector<std::pair<std::string, std::str
 // `only` of a request to close many: whether those alone are meant that nobody uses (no client, no
 // turn). It has to say `idle` or `all`: too much hangs on it for a default.
 Result<bool> read_close_query(const std::vector<std::pair<std::string, std::string>>& query);
+
+// `ifQuiet` of a request to stop: whether it is refused while turns run; false when left out.
+Result<bool> read_stop_query(const std::vector<std::pair<std::string, std::string>>& query);
 
 }  // namespace relay::management

@@ -162,7 +162,7 @@ TEST_F(SessionImportTest, BoundsALine) {
 
 TEST_F(SessionImportTest, ObserversImportNothing) {
   ManagementContext with = context();
-  with.access.tokens = {{"eve", http::sha256_hex("e-token"), http::Role::kObserver}};
+  with.access->tokens = {{"eve", http::sha256_hex("e-token"), http::Role::kObserver}};
   ManagementApi api(std::move(with));
   const http::Headers eve{{"Authorization", "Bearer e-token"}};
   EXPECT_EQ(upload(api, head(1) + message(1), "", eve).status, 403);

@@ -117,10 +117,14 @@ std::string session_view(const storage::SessionRecord& session,
   return joined(std::move(shown), more);
 }
 
-std::string closed_view(const std::vector<std::string>& ids) {
+std::string text_list(const std::vector<std::string>& texts) {
   std::vector<std::string> shown;
-  for (const std::string& id : ids) shown.push_back(json_string(id));
-  return JsonObject().raw("closed", list_of(shown)).take();
+  for (const std::string& text : texts) shown.push_back(json_string(text));
+  return list_of(shown);
+}
+
+std::string closed_view(const std::vector<std::string>& ids) {
+  return JsonObject().raw("closed", text_list(ids)).take();
 }
 
 std::string array_view(const std::vector<std::string>& sessions) { return list_of(sessions); }

@@ -42,6 +42,9 @@ struct LiveFacts {
 std::string session_view(const storage::SessionRecord& session,
                          const std::optional<LiveFacts>& live, TimeForm form = TimeForm::kRfc3339);
 
+// A list of JSON strings.
+std::string text_list(const std::vector<std::string>& texts);
+
 // The ids of sessions that were closed at the operator's wish.
 std::string closed_view(const std::vector<std::string>& ids);
 

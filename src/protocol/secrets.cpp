@@ -148,20 +148,43 @@ std::string without_params(std::string_view method, std::string_view message) {
 
 }  // namespace
 
-SecretRedactor::SecretRedactor(std::vector<std::string> secrets) {
+// All secrets at one moment. Does not change once it is in use.
+struct SecretRedactor::Known {
+  using Found = std::function<void(ByteRange)>;
+
+  void add(std::vector<std::string> secrets);
+  void add_lines(std::string_view secret);
+  void find(std::string_view text, const Found& found) const;
+  void find_spelled(std::string_view text, std::vector<ByteRange>& ranges) const;
+  std::vector<ByteRange> all_in(std::string_view text) const;
+
+  std::vector<std::string> needles;  // longest first
+  EscapeFilter filter;
+};
+
+SecretRedactor::SecretRedactor(std::vector<std::string> secrets) { learn(std::move(secrets)); }
+
+void SecretRedactor::learn(std::vector<std::string> secrets) {
+  auto known = std::make_shared<Known>();
+  if (const auto before = known_.load()) known->needles = before->needles;
+  known->add(std::move(secrets));
+  known_.store(std::move(known));
+}
+
+void SecretRedactor::Known::add(std::vector<std::string> secrets) {
   for (std::string& secret : secrets) {
     if (secret.find('\n') != std::string::npos) add_lines(secret);
-    if (!secret.empty()) needles_.push_back(std::move(secret));
+    if (!secret.empty()) needles.push_back(std::move(secret));
   }
-  std::sort(needles_.begin(), needles_.end(), [](const std::string& a, const std::string& b) {
+  std::sort(needles.begin(), needles.end(), [](const std::string& a, const std::string& b) {
     return a.size() != b.size() ? a.size() > b.size() : a < b;
   });
-  needles_.erase(std::unique(needles_.begin(), needles_.end()), needles_.end());
-  for (const std::string& needle : needles_) filter_.add(needle);
+  needles.erase(std::unique(needles.begin(), needles.end()), needles.end());
+  for (const std::string& needle : needles) filter.add(needle);
 }
 
 // What shows one line after the other (stderr, a log, an answer in pieces) shows a secret so.
-void SecretRedactor::add_lines(std::string_view secret) {
+void SecretRedactor::Known::add_lines(std::string_view secret) {
   while (!secret.empty()) {
     const std::size_t end = std::min(secret.find('\n'), secret.size());
     std::string_view line = secret.substr(0, end);
@@ -169,12 +192,12 @@ void SecretRedactor::add_lines(std::string_view secret) {
     while (!line.empty() && is_blank(line.front())) line.remove_prefix(1);
     while (!line.empty() && is_blank(line.back())) line.remove_suffix(1);
     // The frame of a PEM text is the same in all of them.
-    if (line.size() >= kShortestLine && !line.starts_with("-----")) needles_.emplace_back(line);
+    if (line.size() >= kShortestLine && !line.starts_with("-----")) needles.emplace_back(line);
   }
 }
 
-void SecretRedactor::find(std::string_view text, const Found& found) const {
-  for (const std::string& needle : needles_) {
+void SecretRedactor::Known::find(std::string_view text, const Found& found) const {
+  for (const std::string& needle : needles) {
     std::size_t at = 0;
     while (at < text.size()) {
       const void* const hit =
@@ -189,15 +212,16 @@ void SecretRedactor::find(std::string_view text, const Found& found) const {
 
 // One piece of a text after the other, so that memory has a bound. A piece overlaps the next by
 // more than the longest secret takes, every byte of it escaped in two layers.
-void SecretRedactor::find_spelled(std::string_view text, std::vector<ByteRange>& ranges) const {
-  const std::size_t overlap = needles_.front().size() * 36;
+void SecretRedactor::Known::find_spelled(std::string_view text,
+                                         std::vector<ByteRange>& ranges) const {
+  const std::size_t overlap = needles.front().size() * 36;
   const std::size_t step = std::max(kPieceBytes, overlap);
   for (std::size_t begin = 0; begin < text.size(); begin += step) {
     const std::size_t start = with_whole_escapes(text, {begin, begin}).begin;
     const std::string_view piece = text.substr(start, step + overlap);
     std::string layer(piece);
     std::vector<std::uint32_t> from;  // where the bytes of `layer` are in `piece`; empty: there
-    for (int depth = 0; depth < kLayers && filter_.may_spell_a_word(layer); ++depth) {
+    for (int depth = 0; depth < kLayers && filter.may_spell_a_word(layer); ++depth) {
       Unescaped below = unescaped(layer);
       if (!from.empty()) {
         for (std::uint32_t& place : below.from) place = from[place];
@@ -214,20 +238,26 @@ void SecretRedactor::find_spelled(std::string_view text, std::vector<ByteRange>&
   }
 }
 
-std::optional<std::string> SecretRedactor::redact(std::string_view text) const {
-  if (needles_.empty() || text.empty()) return std::nullopt;
+std::vector<ByteRange> SecretRedactor::Known::all_in(std::string_view text) const {
   std::vector<ByteRange> ranges;
   find(text, [&](ByteRange hit) { ranges.push_back(hit); });
-  if (filter_.may_spell_a_word(text)) find_spelled(text, ranges);
+  if (!needles.empty() && filter.may_spell_a_word(text)) find_spelled(text, ranges);
+  return ranges;
+}
+
+std::optional<std::string> SecretRedactor::redact(std::string_view text) const {
+  const auto known = known_.load();
+  if (!known || text.empty()) return std::nullopt;
+  std::vector<ByteRange> ranges = known->all_in(text);
   if (ranges.empty()) return std::nullopt;
   return starred(text, std::move(ranges));
 }
 
 std::string SecretRedactor::redacted_piece(std::string_view text) const {
-  std::vector<ByteRange> ranges;
-  find(text, [&](ByteRange hit) { ranges.push_back(hit); });
-  if (!needles_.empty() && filter_.may_spell_a_word(text)) find_spelled(text, ranges);
-  for (const std::string& needle : needles_) {
+  const auto known = known_.load();
+  if (!known) return std::string(text);
+  std::vector<ByteRange> ranges = known->all_in(text);
+  for (const std::string& needle : known->needles) {
     const std::size_t most = std::min(text.size(), needle.size());
     for (std::size_t size = most; size >= kShortestPiece; --size) {
       if (text.ends_with(std::string_view(needle).substr(0, size))) {

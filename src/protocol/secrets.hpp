@@ -4,7 +4,9 @@
 #include "base/error.hpp"
 #include "protocol/json_spelling.hpp"
 
+#include <atomic>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +24,9 @@ class SecretRedactor {
   SecretRedactor() = default;
   explicit SecretRedactor(std::vector<std::string> secrets);
 
+  // Further ones, beside those that it knows.
+  void learn(std::vector<std::string> secrets);
+
   // Empty result: there was nothing to replace.
   std::optional<std::string> redact(std::string_view text) const;
   std::string redacted(std::string_view text) const;
@@ -30,14 +35,9 @@ class SecretRedactor {
   std::string redacted_piece(std::string_view text) const;
 
  private:
-  using Found = std::function<void(ByteRange)>;
+  struct Known;
 
-  void add_lines(std::string_view secret);
-  void find(std::string_view text, const Found& found) const;
-  void find_spelled(std::string_view text, std::vector<ByteRange>& ranges) const;
-
-  std::vector<std::string> needles_;  // longest first
-  EscapeFilter filter_;
+  std::atomic<std::shared_ptr<const Known>> known_;
 };
 
 // The stored copy of a request that carries secrets by its nature: values of mcpServers[].env and

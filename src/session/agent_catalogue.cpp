@@ -22,6 +22,11 @@ const AgentEntry* AgentCatalogue::find(std::string_view name) const {
   return found != entries_.end() ? &*found : nullptr;
 }
 
+void AgentCatalogue::change(std::string_view name, SessionOptions options) {
+  const auto found = std::ranges::find(entries_, name, &AgentEntry::name);
+  if (found != entries_.end()) found->options = std::move(options);
+}
+
 Error unknown_agent(std::string_view name, const AgentCatalogue& agents) {
   std::string names;
   for (const AgentEntry& entry : agents.all()) {

@@ -25,6 +25,8 @@ class AgentCatalogue {
 
   // Null: there is none with this name.
   const AgentEntry* find(std::string_view name) const;
+  // The agent's settings from here on; none of this name: nothing happens.
+  void change(std::string_view name, SessionOptions options);
   const std::vector<AgentEntry>& all() const { return entries_; }  // the default agent is first
 
  private:

@@ -53,6 +53,7 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::restart(storage::Sessio
     auto session = co_await reopen(closed.id, std::move(nothing));
     co_return session;
   }
+  if (auto refused = makes_none()) co_return *refused;
   Restarts& restarts = restarts_[closed.id];
   if (restarts.count >= kMaxRestarts) {
     co_return stays_closed(

@@ -171,6 +171,9 @@ class Session final : public std::enable_shared_from_this<Session> {
   // Of its clients. For operators.
   void collect_outboxes(std::set<const Outbox*>& into) const;
   std::size_t permission_waits() const { return router_ ? router_->permission_waits() : 0; }
+  // Whether leave() can hand its agent to the next run.
+  bool outlives_relay() const { return context_.backend.isolation() == Isolation::kContainer; }
+  std::size_t queued_prompts() const { return router_ ? router_->queued_prompts() : 0; }
   bool turn_running() const { return router_ && router_->turn_running(); }
   std::size_t client_count() const { return watchers_.size(); }
   storage::Sequence last_sequence() const { return router_ ? router_->last_sequence() : 0; }
@@ -227,7 +230,6 @@ class Session final : public std::enable_shared_from_this<Session> {
   Task<void> abandon_start(Error error);
 
   // session_recovery.cpp
-  bool outlives_relay() const { return context_.backend.isolation() == Isolation::kContainer; }
   Task<void> end_left();
   void close_unrecovered(storage::OpenCalls calls, Error why);
 

@@ -26,6 +26,14 @@ Error shutting_down() {
       .retryable();
 }
 
+Error is_draining() {
+  return make_error(ErrorType::kShuttingDown, "the relay is draining: it makes no new sessions")
+      .because("an operator is about to stop or upgrade it")
+      .suggest("try again when it is back; sessions that are open go on")
+      .with("draining", true)
+      .retryable();
+}
+
 Error agent_is_gone(const std::string& name) {
   return make_error(ErrorType::kAgentStartFailed,
                     "the session's agent " + name + " is not configured any more")
@@ -169,7 +177,7 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::reopen(SessionId id, Ne
 
 Task<Result<std::shared_ptr<Session>>> SessionDirectory::start(storage::SessionRecord record,
                                                                NewSession request) {
-  if (stopping_) co_return shutting_down();
+  if (const auto refused = makes_none()) co_return *refused;
   if (sessions_.size() >= options_.max_sessions) co_return limit_reached(options_.max_sessions);
   if (const auto failure = log_is_needed()) co_return *failure;
   const SessionId id = record.id;
@@ -204,6 +212,12 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::start(storage::SessionR
   }
   if (starting->failure) co_return *starting->failure;
   co_return session;
+}
+
+std::optional<Error> SessionDirectory::makes_none() const {
+  if (stopping_) return shutting_down();
+  if (draining_) return is_draining();
+  return std::nullopt;
 }
 
 std::optional<Error> SessionDirectory::log_is_needed() const {
@@ -313,13 +327,20 @@ Task<void> SessionDirectory::introduce_agent(std::shared_ptr<Introduction> intro
   introduction->done.happen();
 }
 
+void SessionDirectory::change(const std::string& agent, SessionOptions options) {
+  agents_.change(agent, options);
+  context_of(agent).options = std::move(options);
+}
+
 Task<void> SessionDirectory::sweep() {
-  if (options_.idle_timeout.count() == 0) co_return;
-  const auto pause = std::clamp(options_.idle_timeout / 4, std::chrono::milliseconds(10),
-                                std::chrono::milliseconds(5'000));
+  constexpr std::chrono::milliseconds kLongest(5'000);
   while (true) {
-    const bool slept = co_await sleep_for(pause);
+    const bool is_on = options_.idle_timeout.count() > 0;
+    const auto pause =
+        std::clamp(options_.idle_timeout / 4, std::chrono::milliseconds(10), kLongest);
+    const bool slept = co_await sleep_for(is_on ? pause : kLongest);
     if (!slept) co_return;
+    if (options_.idle_timeout.count() == 0) continue;
     const auto now = std::chrono::steady_clock::now();
     for (const auto& session : all()) {
       const auto since = session->idle_since();

@@ -94,6 +94,17 @@ class SessionDirectory {
   // For who reads from clients: see log_room(const SessionContext&).
   Task<void> log_room() { return relay::log_room(context_); }
 
+  // The settings of an agent's sessions (empty name: the default one's) and of the directory, from
+  // here on. Sessions that are open keep what they have of the router's limits.
+  void change(const std::string& agent, SessionOptions options);
+  void change(DirectoryOptions options) { options_ = options; }
+
+  // Sessions that are open, or starting, go on; until drain() is taken back no other is made, and
+  // no closed one goes on.
+  void drain() { draining_ = true; }
+  void end_drain() { draining_ = false; }
+  bool draining() const { return draining_; }
+
   // Lets clients go on but makes no more sessions; then ends all and returns when nothing is left.
   void refuse_new() { stopping_ = true; }
   Task<void> close_all();
@@ -137,6 +148,7 @@ class SessionDirectory {
   static Task<void> leave(std::shared_ptr<Session> session, std::shared_ptr<Recovery> leaving);
   Task<void> introduce_agent(std::shared_ptr<Introduction> introduction);
   void forget(const Session& session);
+  std::optional<Error> makes_none() const;
   std::optional<Error> log_is_needed() const;
 
   SessionContext& context_of(const std::string& agent);
@@ -155,6 +167,7 @@ class SessionDirectory {
   Event introductions_end_;        // those under way give up
   std::size_t introductions_ = 0;  // under way; they count as sessions
   bool stopping_ = false;
+  bool draining_ = false;
 };
 
 Error session_not_found(std::string_view id);

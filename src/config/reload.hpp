@@ -1,0 +1,21 @@
+// What a configuration that is read again changes in a running relay. Pure.
+#pragma once
+
+#include "config/config.hpp"
+
+namespace relay::config {
+
+struct Reload {
+  // What is in force from here on: the running configuration with those keys of the one that was
+  // read that need no restart (Key::reload).
+  Config config;
+  Strings changed;       // keys whose value is another one now
+  Strings need_restart;  // keys that differ and stay as they were; a further agent as a whole
+};
+
+Reload plan_reload(const Config& running, const Config& loaded);
+
+// "changed: a, b; needs a restart: c", or that nothing has changed.
+std::string describe(const Reload& reload);
+
+}  // namespace relay::config
