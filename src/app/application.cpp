@@ -105,8 +105,8 @@ Task<Result<void>> Application::open() {
 }
 
 Task<Result<void>> Application::open_agents() {
-  AgentsContext context{executor_, message_log_->instance_id(), {}, {}, log_,
-                        count_engine_calls(metrics_)};
+  AgentsContext context{executor_, message_log_->instance_id(), {}, {},
+                        log_,      count_engine_calls(metrics_)};
   if (context.instance.empty()) {
     context.instance = random_hex(16);
   } else {

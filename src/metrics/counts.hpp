@@ -30,9 +30,9 @@ class Counts {
 inline constexpr std::array<double, 14> kUpToAnHour{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1,
                                                     2.5,   5,     10,   30,   60,  600, 3600};
 // For what the relay does itself:
-inline constexpr std::array<double, 14> kUpToASecond{
-    0.000005, 0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005,
-    0.001,    0.0025,  0.005,    0.01,    0.05,   0.1,     1};
+inline constexpr std::array<double, 14> kUpToASecond{0.000005, 0.00001, 0.000025, 0.00005, 0.0001,
+                                                     0.00025,  0.0005,  0.001,    0.0025,  0.005,
+                                                     0.01,     0.05,    0.1,      1};
 
 // A histogram of durations with these buckets.
 template <const auto& Bounds>

@@ -166,9 +166,9 @@ std::string_view label(CloseCause value) {
 CloseCause close_cause(std::string_view text) {
   text = text.substr(0, text.find(':'));
   if (text == "closed") return CloseCause::kClient;
-  for (const CloseCause cause : {CloseCause::kOperator, CloseCause::kIdle,
-                                 CloseCause::kRelayShutdown, CloseCause::kRelayRestarted,
-                                 CloseCause::kAgentExited}) {
+  for (const CloseCause cause :
+       {CloseCause::kOperator, CloseCause::kIdle, CloseCause::kRelayShutdown,
+        CloseCause::kRelayRestarted, CloseCause::kAgentExited}) {
     if (text == label(cause)) return cause;
   }
   return CloseCause::kError;

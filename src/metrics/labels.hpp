@@ -60,13 +60,38 @@ enum class StartPhase { kCreate, kAttach, kStart, kInitialize, kNew };
 std::string_view label(StartPhase value);
 
 // Why a session was closed.
-enum class CloseCause { kClient, kOperator, kIdle, kRelayShutdown, kRelayRestarted, kAgentExited, kError };
+enum class CloseCause {
+  kClient,
+  kOperator,
+  kIdle,
+  kRelayShutdown,
+  kRelayRestarted,
+  kAgentExited,
+  kError
+};
 std::string_view label(CloseCause value);
 // From the cause that the log keeps of a session: "idle", "agent_exited: ...".
 CloseCause close_cause(std::string_view text);
 
 // Calls to a Docker Engine.
-enum class EngineCall { kVersion, kInfo, kImage, kPull, kCreate, kAttach, kLogs, kWait, kStart, kKill, kRemove, kInspect, kList, kStats, kFiles, kEvents };
+enum class EngineCall {
+  kVersion,
+  kInfo,
+  kImage,
+  kPull,
+  kCreate,
+  kAttach,
+  kLogs,
+  kWait,
+  kStart,
+  kKill,
+  kRemove,
+  kInspect,
+  kList,
+  kStats,
+  kFiles,
+  kEvents
+};
 std::string_view label(EngineCall value);
 
 // How a call to a Docker Engine failed: kNotFound, kRefused and kFailed are its statuses 404, other

@@ -70,7 +70,8 @@ class Metrics {
   Counts<AgentIsolation, AgentIsolation::kContainer, Counts<ExitCause, ExitCause::kNotStarted>>
       agent_exits;
 
-  // The Docker Engine. A call that gives a stream lasts until the stream is there, a pull to its end.
+  // The Docker Engine. A call that gives a stream lasts until the stream is there, a pull to its
+  // end.
   Counts<EngineCall, EngineCall::kEvents, DurationHistogram> engine_calls;
   Counts<EngineError, EngineError::kFailed> engine_errors;
 
@@ -80,7 +81,7 @@ class Metrics {
   LogCounts log_lines;  // of the log on stderr
   std::uint64_t log_wal_bytes = 0;
   bool log_writable = true;
-  std::int64_t disk_free_bytes = -1;  // where the database lies; -1: not known
+  std::int64_t disk_free_bytes = -1;     // where the database lies; -1: not known
   std::uint64_t messages_deleted = 0;    // for their age, or the size of the log
   std::uint64_t sessions_forgotten = 0;  // closed ones that had no messages left
 

@@ -2,7 +2,6 @@
 
 #include "base/time.hpp"
 #include "base/unique_fd.hpp"
-
 #include "metrics/process_facts.hpp"
 
 #include <gmock/gmock.h>
@@ -60,37 +59,38 @@ TEST(RecentOutcomes, AreThoseOfTheLastMinute) {
 TEST(Metrics, ShowsEveryFamilyFromTheFirstScrape) {
   Metrics metrics("1.2.3");
   const auto samples = parse(metrics.text());
-  for (const char* name : {R"(acp_relay_sessions{isolation="process",state="starting"})",
-                           "acp_relay_sessions_created_total",
-                           R"(acp_relay_session_start_seconds_bucket{le="+Inf"})",
-                           "acp_relay_session_start_seconds_count",
-                           "acp_relay_session_start_seconds_sum",
-                           R"(acp_relay_turns_total{stop_reason="end_turn"})",
-                           "acp_relay_turn_seconds_count",
-                           R"(acp_relay_messages_total{direction="relay_to_client"})",
-                           R"(acp_relay_message_bytes_total{direction="client_to_relay"})",
-                           R"(acp_relay_clients{transport="relay_http"})",
-                           "acp_relay_slow_clients_total",
-                           R"(acp_relay_errors_total{type="shutting_down"})",
-                           "acp_relay_permission_waits",
-                           R"(acp_relay_agent_lines_skipped_total{reason="duplicate_keys"})",
-                           R"(acp_relay_agent_exits_total{isolation="container",cause="out_of_memory"})",
-                           R"(acp_relay_session_start_phase_seconds_count{phase="attach"})",
-                           R"(acp_relay_sessions_closed_total{cause="idle"})",
-                           R"(acp_relay_message_relay_seconds_bucket{route="client_to_agent",le="1"})",
-                           R"(acp_relay_engine_call_seconds_count{call="events"})",
-                           R"(acp_relay_engine_errors_total{kind="timeout"})",
-                           "acp_relay_outbox_bytes",
-                           "acp_relay_outbox_frames",
-                           "acp_relay_outbox_largest_bytes",
-                           "acp_relay_sessions_forgotten_total",
-                           "acp_relay_log_deleted_messages_total",
-                           "acp_relay_log_pending_bytes",
-                           "acp_relay_log_lost_messages_total",
-                           "acp_relay_log_wal_bytes",
-                           "acp_relay_log_lines_dropped_total",
-                           "acp_relay_log_lines_repeated_total",
-                           "acp_relay_longest_loop_turn_seconds"}) {
+  for (const char* name :
+       {R"(acp_relay_sessions{isolation="process",state="starting"})",
+        "acp_relay_sessions_created_total",
+        R"(acp_relay_session_start_seconds_bucket{le="+Inf"})",
+        "acp_relay_session_start_seconds_count",
+        "acp_relay_session_start_seconds_sum",
+        R"(acp_relay_turns_total{stop_reason="end_turn"})",
+        "acp_relay_turn_seconds_count",
+        R"(acp_relay_messages_total{direction="relay_to_client"})",
+        R"(acp_relay_message_bytes_total{direction="client_to_relay"})",
+        R"(acp_relay_clients{transport="relay_http"})",
+        "acp_relay_slow_clients_total",
+        R"(acp_relay_errors_total{type="shutting_down"})",
+        "acp_relay_permission_waits",
+        R"(acp_relay_agent_lines_skipped_total{reason="duplicate_keys"})",
+        R"(acp_relay_agent_exits_total{isolation="container",cause="out_of_memory"})",
+        R"(acp_relay_session_start_phase_seconds_count{phase="attach"})",
+        R"(acp_relay_sessions_closed_total{cause="idle"})",
+        R"(acp_relay_message_relay_seconds_bucket{route="client_to_agent",le="1"})",
+        R"(acp_relay_engine_call_seconds_count{call="events"})",
+        R"(acp_relay_engine_errors_total{kind="timeout"})",
+        "acp_relay_outbox_bytes",
+        "acp_relay_outbox_frames",
+        "acp_relay_outbox_largest_bytes",
+        "acp_relay_sessions_forgotten_total",
+        "acp_relay_log_deleted_messages_total",
+        "acp_relay_log_pending_bytes",
+        "acp_relay_log_lost_messages_total",
+        "acp_relay_log_wal_bytes",
+        "acp_relay_log_lines_dropped_total",
+        "acp_relay_log_lines_repeated_total",
+        "acp_relay_longest_loop_turn_seconds"}) {
     ASSERT_TRUE(samples.contains(name)) << name;
     EXPECT_EQ(samples.at(name), 0) << name;
   }
@@ -189,13 +189,13 @@ TEST(CloseCause, IsReadFromWhatTheLogKeeps) {
     std::string_view text;
     CloseCause cause;
   };
-  for (const Case& row : {Case{"closed", CloseCause::kClient}, Case{"operator", CloseCause::kOperator},
-                          Case{"idle", CloseCause::kIdle},
-                          Case{"relay_shutdown", CloseCause::kRelayShutdown},
-                          Case{"relay_restarted: no container", CloseCause::kRelayRestarted},
-                          Case{"agent_exited: code 1", CloseCause::kAgentExited},
-                          Case{"agent_protocol_error: it hangs", CloseCause::kError},
-                          Case{"internal_error", CloseCause::kError}, Case{"", CloseCause::kError}}) {
+  for (const Case& row :
+       {Case{"closed", CloseCause::kClient}, Case{"operator", CloseCause::kOperator},
+        Case{"idle", CloseCause::kIdle}, Case{"relay_shutdown", CloseCause::kRelayShutdown},
+        Case{"relay_restarted: no container", CloseCause::kRelayRestarted},
+        Case{"agent_exited: code 1", CloseCause::kAgentExited},
+        Case{"agent_protocol_error: it hangs", CloseCause::kError},
+        Case{"internal_error", CloseCause::kError}, Case{"", CloseCause::kError}}) {
     EXPECT_EQ(close_cause(row.text), row.cause) << row.text;
   }
 }

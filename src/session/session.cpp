@@ -92,8 +92,8 @@ Task<void> Session::run() {
       const auto event = killed_for_memory(record_, notice);
       if (event) context_.metrics.recent.note(*event);
     }
-    const bool is_timed = !effects_.to_clients.empty() &&
-                          context_.metrics.is_sampled(metrics::Route::kAgentToClient);
+    const bool is_timed =
+        !effects_.to_clients.empty() && context_.metrics.is_sampled(metrics::Route::kAgentToClient);
     if (is_timed && !timed_output_) timed_output_ = read_at_;
     perform(effects_, output->position);
     if (!context_.options.durable_first) time_deliveries();

@@ -191,8 +191,8 @@ void Session::submit(ClientId client, Frame frame) {
   advance_clock();
   effects_.clear();
   router_->from_client(client, std::move(frame), effects_);
-  const bool is_timed = !effects_.to_agent.empty() &&
-                        context_.metrics.is_sampled(metrics::Route::kClientToAgent);
+  const bool is_timed =
+      !effects_.to_agent.empty() && context_.metrics.is_sampled(metrics::Route::kClientToAgent);
   if (is_timed && !timed_input_) timed_input_ = read_at_;
   perform(effects_);
 }

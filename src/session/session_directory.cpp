@@ -395,8 +395,7 @@ void SessionDirectory::count(Metrics& metrics) const {
   for (const Outbox* const outbox : outboxes) {
     metrics.waiting.bytes += outbox->queued_bytes();
     metrics.waiting.frames += outbox->queued_frames();
-    metrics.waiting.largest_bytes =
-        std::max(metrics.waiting.largest_bytes, outbox->queued_bytes());
+    metrics.waiting.largest_bytes = std::max(metrics.waiting.largest_bytes, outbox->queued_bytes());
   }
 }
 

@@ -35,9 +35,9 @@ Task<Result<std::unique_ptr<DockerHost>>> DockerHost::open(asio::any_io_executor
                                                            engine::CallObserver observe) {
   auto endpoint = engine::engine_address(engine::address_sources(options.docker_host));
   if (!endpoint) co_return endpoint.error();
-  auto host =
-      std::make_unique<DockerHost>(std::move(executor), std::move(*endpoint), std::move(instance),
-                                   relay::starts_at_once(options), std::move(logger), std::move(observe));
+  auto host = std::make_unique<DockerHost>(std::move(executor), std::move(*endpoint),
+                                           std::move(instance), relay::starts_at_once(options),
+                                           std::move(logger), std::move(observe));
   const auto connected = co_await host->connect();
   if (!connected) {
     co_await host->shut_down();

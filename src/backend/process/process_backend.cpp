@@ -52,8 +52,8 @@ Task<Result<std::unique_ptr<Agent>>> ProcessBackend::launch(LaunchSpec spec) {
   log.debug("agent started", {{"pid", child->pid}});
   auto running = std::make_shared<RunningChild>(executor_, std::move(*child), options_, scratch_,
                                                 std::move(log));
-  std::unique_ptr<Agent> agent =
-      std::make_unique<ProcessAgent>(std::move(running), std::move(request.working_directory), times);
+  std::unique_ptr<Agent> agent = std::make_unique<ProcessAgent>(
+      std::move(running), std::move(request.working_directory), times);
   co_return Result<std::unique_ptr<Agent>>(std::move(agent));
 }
 
