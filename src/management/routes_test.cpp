@@ -83,6 +83,24 @@ TEST(ReadOverviewQuery, TakesALimitAndAnOffset) {
   }
 }
 
+TEST(ReadAuditQuery, TakesWhatAndWhoseAndFromWhere) {
+  const auto plain = read_audit_query({});
+  ASSERT_TRUE(plain);
+  EXPECT_FALSE(plain->session || plain->principal);
+  EXPECT_EQ(plain->after, 0);
+  EXPECT_EQ(plain->limit, 100u);
+  const auto all = read_audit_query(
+      {{"session", "s"}, {"principal", ""}, {"after", "7"}, {"limit", "1000"}, {"other", "x"}});
+  ASSERT_TRUE(all);
+  EXPECT_EQ(all->session, "s");
+  EXPECT_EQ(all->principal, "");
+  EXPECT_EQ(all->after, 7);
+  EXPECT_EQ(all->limit, 1000u);
+  EXPECT_FALSE(read_audit_query({{"after", "-1"}}));
+  EXPECT_FALSE(read_audit_query({{"after", "x"}}));
+  EXPECT_FALSE(read_audit_query({{"limit", "1001"}}));
+}
+
 TEST(ReadListQuery, TakesALimitAndACursor) {
   const auto plain = read_list_query({});
   ASSERT_TRUE(plain);

@@ -8,7 +8,6 @@ namespace relay::storage {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 AuditRecord audit_record(const std::string& session, const std::string& action,
                          const std::string& principal = "ann") {
@@ -119,6 +118,35 @@ TEST_F(AuditTest, IsReadInPagesByWhoAndWhat) {
   query = {};
   query.principal = "";
   EXPECT_THAT(actions(trail(*log, query)), ElementsAre("three"));
+}
+
+TEST_F(AuditTest, IsReadWhileTheDatabaseCannotTakeIt) {
+  const auto log = open(path_);
+  log->session_created(session_record("s"));
+  log->audit(audit_record("s", "created"));
+  wait_for(log->flush());
+  ASSERT_TRUE(wait_for(log->set_page_limit(1)));
+  Sequence next = 1;
+  ASSERT_TRUE(eventually([&] {
+    SessionRecord changed = session_record("s");
+    changed.agent_settings = std::string(10'000, 'x') + std::to_string(next++);
+    log->session_created(session_record("s" + std::to_string(next)));
+    log->session_changed(changed);
+    trail(*log);
+    return !log->status().writable;
+  }));
+  log->audit(audit_record("s", "closed"));
+  EXPECT_THAT(actions(trail(*log)), ElementsAre("created", "closed"));
+  AuditQuery query;
+  query.limit = 1;
+  const AuditPage first = trail(*log, query);
+  EXPECT_THAT(actions(first), ElementsAre("created"));
+  EXPECT_FALSE(first.complete);
+  query.after = first.rows.back().number;
+  EXPECT_THAT(actions(trail(*log, query)), ElementsAre("closed"));
+  ASSERT_TRUE(wait_for(log->set_page_limit(1 << 20)));
+  wait_for(log->flush());
+  EXPECT_THAT(actions(trail(*log)), ElementsAre("created", "closed"));
 }
 
 TEST_F(AuditTest, HasNoSecret) {

@@ -142,6 +142,15 @@ def test_the_management_port(relay):
     assert {row["session"] for row in entries(relay, principal="ada")} == {one, two}
 
 
+def test_who_reads_a_feed_comes_and_goes(relay):
+    ada = relay.http(token=ADA)
+    session = ada.new(relay.workspace)
+    with ada.events(session) as response:
+        next(response.iter_lines())
+    wait_until(lambda: len(told(relay, session)) == 3, "the reader has left")
+    assert told(relay, session)[1:] == [("ada", "relay_http", "attached", None), ("ada", "relay_http", "left", None)]
+
+
 def test_it_is_read_in_pages_and_by_operators_only(relay):
     sessions = [relay.http(token=ADA).new(relay.workspace) for _ in range(3)]
     read, after = [], 0
