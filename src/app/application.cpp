@@ -168,7 +168,8 @@ Result<void> Application::listen() {
   auto opened = open_server(
       Listener::kHttp, http_server_,
       [this](const http::Request& head) {
-        return acp_->serves(head.path) ? acp_->judge(head, *http_access_) : relay_http_->judge(head);
+        return acp_->serves(head.path) ? acp_->judge(head, *http_access_)
+                                       : relay_http_->judge(head);
       },
       [this](http::Exchange& exchange) {
         return acp_->serves(exchange.request().path) ? acp_->handle(exchange, *http_access_)

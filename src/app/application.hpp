@@ -33,8 +33,8 @@ using ReadConfiguration = std::function<config::LoadResult()>;
 class Application {
  public:
   // Opens the database, looks at the Engine and opens the ports. On failure nothing is left open.
-  // `generated_token` is used where a token is needed and none is configured; `read_again` gives the
-  // configuration as it is then, on another thread. Not cancellable.
+  // `generated_token` is used where a token is needed and none is configured; `read_again` gives
+  // the configuration as it is then, on another thread. Not cancellable.
   static Task<Result<std::unique_ptr<Application>>> start(
       asio::any_io_executor executor, const config::Config& config, ReadConfiguration read_again,
       std::string generated_token, std::shared_ptr<SecretRedactor> redactor, Logger log);

@@ -63,10 +63,9 @@ Hangup meaning_of_hangup() {
 
 config::LoadResult load_configuration(const ServeOptions& options,
                                       const config::Environment& environment) {
-  config::LoadResult loaded =
-      !options.config_given && !std::filesystem::exists(options.config_path)
-          ? config::load_text("", "defaults", environment)
-          : config::load(options.config_path, environment);
+  config::LoadResult loaded = !options.config_given && !std::filesystem::exists(options.config_path)
+                                  ? config::load_text("", "defaults", environment)
+                                  : config::load(options.config_path, environment);
   if (options.verbose) loaded.config.log.level = LogLevel::kDebug;
   return loaded;
 }
@@ -151,9 +150,9 @@ int run(const config::Config& config, ReadConfiguration read_again) {
   std::vector<std::string> secrets = config::secrets(config);
   if (!token.empty()) secrets.push_back(token);
   const auto redactor = std::make_shared<SecretRedactor>(std::move(secrets));
-  const Logger log = Logger::to_stderr(
-      config.log.level, config.log.format,
-      [redactor](std::string_view line) { return redactor->redact(line); });
+  const Logger log =
+      Logger::to_stderr(config.log.level, config.log.format,
+                        [redactor](std::string_view line) { return redactor->redact(line); });
   asio::io_context loop(1);
   asio::signal_set signals(loop, SIGINT, SIGTERM);
   asio::signal_set hangups(loop);

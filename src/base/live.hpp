@@ -7,8 +7,8 @@
 
 namespace relay {
 
-// Copies share the value. References to it stay good as long as one copy is there; what they say may
-// change over every co_await.
+// Copies share the value. References to it stay good as long as one copy is there; what they say
+// may change over every co_await.
 template <class T>
 class Live {
  public:

@@ -149,10 +149,9 @@ struct ReplayCommand {
   std::vector<std::string> command;  // of an agent to start; empty: behind the relay
 };
 
-using Command =
-    std::variant<ServeCommand, ConnectCommand, PromptCommand, ListCommand, ShowCommand,
-                 HistoryCommand, CloseCommand, ExportCommand, ImportCommand, CheckConfigCommand,
-                 ReplayCommand, DoctorCommand, BackupCommand, HealthCommand, PreflightCommand,
-                 DrainCommand, ReloadCommand>;
+using Command = std::variant<ServeCommand, ConnectCommand, PromptCommand, ListCommand, ShowCommand,
+                             HistoryCommand, CloseCommand, ExportCommand, ImportCommand,
+                             CheckConfigCommand, ReplayCommand, DoctorCommand, BackupCommand,
+                             HealthCommand, PreflightCommand, DrainCommand, ReloadCommand>;
 
 }  // namespace relay::cli

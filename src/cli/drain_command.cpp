@@ -55,9 +55,9 @@ class Drain {
     auto draining = drain();
     const auto first = co_await (std::move(draining) || std::move(interrupted));
     if (first.index() == 0) co_return std::get<0>(first);
-    co_return report({ExitCode::kCancelled, std::string("interrupted: ") +
-                                                (is_stopping_ ? "the relay stops all the same"
-                                                              : kHowToUndo)});
+    co_return report(
+        {ExitCode::kCancelled, std::string("interrupted: ") +
+                                   (is_stopping_ ? "the relay stops all the same" : kHowToUndo)});
   }
 
  private:

@@ -17,9 +17,8 @@ std::string counted(std::int64_t count, const std::string& one, const std::strin
 }  // namespace
 
 std::string drain_progress(const json::object& state) {
-  std::string text =
-      counted(number_at(state, "sessions"), "session open", "sessions open") + ", " +
-      counted(number_at(state, "turns"), "turn running", "turns running");
+  std::string text = counted(number_at(state, "sessions"), "session open", "sessions open") + ", " +
+                     counted(number_at(state, "turns"), "turn running", "turns running");
   if (const auto starting = number_at(state, "starting"); starting > 0) {
     text += ", " + std::to_string(starting) + " starting";
   }

@@ -22,8 +22,9 @@ TEST(DrainView, NamesSessionsThatEndAndSaysHowManyAreNotNamed) {
   EXPECT_EQ(drain_losses({}), "");
   EXPECT_EQ(drain_losses(drain_state(R"({"endingSessions":1,"ending":["sess_a"]})")),
             "1 session ends with the relay: sess_a");
-  EXPECT_EQ(drain_losses(drain_state(R"({"endingSessions":5,"ending":["sess_a","sess_\u001b",7]})")),
-            "5 sessions end with the relay: sess_a sess_? and 3 more");
+  EXPECT_EQ(
+      drain_losses(drain_state(R"({"endingSessions":5,"ending":["sess_a","sess_\u001b",7]})")),
+      "5 sessions end with the relay: sess_a sess_? and 3 more");
 }
 
 }  // namespace

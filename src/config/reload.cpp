@@ -53,8 +53,8 @@ std::string describe(const Reload& reload) {
   std::string text;
   if (!reload.changed.empty()) text = "changed: " + listed(reload.changed);
   if (!reload.need_restart.empty()) {
-    text += (text.empty() ? "" : "; ") + std::string("needs a restart: ") +
-            listed(reload.need_restart);
+    text +=
+        (text.empty() ? "" : "; ") + std::string("needs a restart: ") + listed(reload.need_restart);
   }
   return text;
 }

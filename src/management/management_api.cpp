@@ -35,7 +35,8 @@ Error no_such_path(std::string_view path) {
       .suggest(
           "use /api/health, /api/ready, /api/overview, /api/config, /api/sessions, "
           "/api/sessions/{id}, "
-          "/api/sessions/{id}/export, /api/sessions/close, /api/sessions/import, /api/drain, /api/reload, /api/stop or /metrics")
+          "/api/sessions/{id}/export, /api/sessions/close, /api/sessions/import, /api/drain, "
+          "/api/reload, /api/stop or /metrics")
       .suggest("sessions are made and prompted on server.http_port and server.websocket_port");
 }
 

@@ -216,7 +216,7 @@ TEST_F(ManagementApiTest, AsksForTheRightToken) {
   with.access->token_required = true;
   with.access->operator_only = true;
   with.access->tokens = {{"ada", http::sha256_hex("a-token"), http::Role::kUser},
-                        {"opa", http::sha256_hex("o-token"), http::Role::kOperator}};
+                         {"opa", http::sha256_hex("o-token"), http::Role::kOperator}};
   ManagementApi api(std::move(with));
   const http::Response none = ask(api, "GET", "/api/sessions");
   EXPECT_EQ(none.status, 401);
@@ -231,8 +231,8 @@ TEST_F(ManagementApiTest, IsForOperatorsWhereTokensAreInUse) {
   ManagementContext with = context();
   with.access->tokens_in_use = true;  // of a loopback port that wants none itself
   with.access->tokens = {{"ada", http::sha256_hex("a-token"), http::Role::kUser},
-                        {"eve", http::sha256_hex("e-token"), http::Role::kObserver},
-                        {"opa", http::sha256_hex("o-token"), http::Role::kOperator}};
+                         {"eve", http::sha256_hex("e-token"), http::Role::kObserver},
+                         {"opa", http::sha256_hex("o-token"), http::Role::kOperator}};
   ManagementApi api(std::move(with));
   const std::string path = "/api/sessions/" + new_session();
   const http::Headers nobody;

@@ -212,7 +212,8 @@ void SecretRedactor::Known::find(std::string_view text, const Found& found) cons
 
 // One piece of a text after the other, so that memory has a bound. A piece overlaps the next by
 // more than the longest secret takes, every byte of it escaped in two layers.
-void SecretRedactor::Known::find_spelled(std::string_view text, std::vector<ByteRange>& ranges) const {
+void SecretRedactor::Known::find_spelled(std::string_view text,
+                                         std::vector<ByteRange>& ranges) const {
   const std::size_t overlap = needles.front().size() * 36;
   const std::size_t step = std::max(kPieceBytes, overlap);
   for (std::size_t begin = 0; begin < text.size(); begin += step) {
