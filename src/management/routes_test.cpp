@@ -120,10 +120,9 @@ TEST(ReadListQuery, RefusesALimitThatIsNone) {
 }
 
 TEST(Routes, TellWhatIsForOperators) {
-  for (const char* path :
-       {"/api/config", "/api/overview", "/api/sessions", "/api/sessions/x",
-        "/api/sessions/x/export", "/api/sessions/close", "/api/sessions/import", "/api/drain",
-        "/api/stop", "/api/reload"}) {
+  for (const char* path : {"/api/config", "/api/overview", "/api/sessions", "/api/sessions/x",
+                           "/api/sessions/x/export", "/api/sessions/close", "/api/sessions/import",
+                           "/api/drain", "/api/stop", "/api/reload"}) {
     EXPECT_TRUE(is_for_operators(route_of(path).endpoint)) << path;
   }
   for (const char* path : {"/api/health", "/api/ready", "/metrics", "/nowhere"}) {
