@@ -112,6 +112,21 @@ TEST(CommandLine, OptionsComeBeforeTheEnvironmentAndThatBeforeDefaults) {
             "http://env:2");
 }
 
+TEST(CommandLine, ReadsDrain) {
+  const DrainCommand plain = parsed<DrainCommand>({"drain"});
+  EXPECT_TRUE(plain.stop);
+  EXPECT_FALSE(plain.until_no_session || plain.force || plain.undo);
+  EXPECT_EQ(plain.timeout_seconds, 0);
+  const DrainCommand other =
+      parsed<DrainCommand>({"drain", "--until", "sessions", "--timeout", "600", "--force"});
+  EXPECT_TRUE(other.until_no_session && other.force);
+  EXPECT_EQ(other.timeout_seconds, 600);
+  EXPECT_FALSE(parsed<DrainCommand>({"drain", "--no-stop"}).stop);
+  EXPECT_TRUE(parsed<DrainCommand>({"drain", "--undo"}).undo);
+  refused({"drain", "--force", "--no-stop"});
+  refused({"drain", "--until", "monday"});
+}
+
 TEST(CommandLine, ReadsHealth) {
   const HealthCommand plain = parsed<HealthCommand>({"health"});
   EXPECT_FALSE(plain.watch || plain.json);

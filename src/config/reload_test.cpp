@@ -11,7 +11,7 @@ TEST(Reload, TakesWhatMayChangeAndLeavesTheRest) {
   const Config running;
   Config loaded;
   loaded.log.level = LogLevel::kDebug;
-  loaded.auth.tokens.push_back({"ada", Role::kUser, "ada-token-0123456789", ""});
+  loaded.auth.tokens.push_back({"ada", "ada-token-0123456789", "", Role::kUser});
   loaded.agent.max_concurrent_sessions = 7;
   loaded.server.http_port = 1;
   loaded.database.path = "/elsewhere";

@@ -29,6 +29,9 @@ TEST(RouteOf, KnowsEveryPath) {
       {"/api/health/", Endpoint::kUnknown, ""},
       {"/api/Health", Endpoint::kUnknown, ""},
       {"/api/sessions/close", Endpoint::kClose, ""},
+      {"/api/drain", Endpoint::kDrain, ""},
+      {"/api/stop", Endpoint::kStop, ""},
+      {"/api/reload", Endpoint::kReload, ""},
       {"/", Endpoint::kUnknown, ""},
       {"", Endpoint::kUnknown, ""},
       {"*", Endpoint::kUnknown, ""},
@@ -40,7 +43,7 @@ TEST(RouteOf, KnowsEveryPath) {
   }
 }
 
-TEST(IsAllowed, OnlySessionsCanBeDeleted) {
+TEST(IsAllowed, SaysForEachEndpointWithWhichMethods) {
   EXPECT_TRUE(is_allowed(Endpoint::kSession, "DELETE"));
   EXPECT_FALSE(is_allowed(Endpoint::kSessions, "DELETE"));
   EXPECT_FALSE(is_allowed(Endpoint::kExport, "DELETE"));
@@ -52,6 +55,15 @@ TEST(IsAllowed, OnlySessionsCanBeDeleted) {
   EXPECT_FALSE(is_allowed(Endpoint::kImport, "GET"));
   EXPECT_TRUE(is_allowed(Endpoint::kClose, "POST"));
   EXPECT_FALSE(is_allowed(Endpoint::kClose, "GET"));
+  for (const char* method : {"GET", "HEAD", "POST", "DELETE"}) {
+    EXPECT_TRUE(is_allowed(Endpoint::kDrain, method)) << method;
+  }
+  EXPECT_FALSE(is_allowed(Endpoint::kDrain, "PUT"));
+  for (const Endpoint endpoint : {Endpoint::kStop, Endpoint::kReload}) {
+    EXPECT_TRUE(is_allowed(endpoint, "POST"));
+    EXPECT_FALSE(is_allowed(endpoint, "GET"));
+    EXPECT_FALSE(is_allowed(endpoint, "DELETE"));
+  }
 }
 
 TEST(ReadCloseQuery, WantsToBeToldWhichSessions) {
@@ -126,9 +138,9 @@ TEST(ReadListQuery, RefusesALimitThatIsNone) {
 }
 
 TEST(Routes, TellWhatIsForOperators) {
-  for (const char* path :
-       {"/api/config", "/api/overview", "/api/sessions", "/api/sessions/x",
-        "/api/sessions/x/export", "/api/sessions/close", "/api/sessions/import"}) {
+  for (const char* path : {"/api/config", "/api/overview", "/api/sessions", "/api/sessions/x",
+                           "/api/sessions/x/export", "/api/sessions/close", "/api/sessions/import",
+                           "/api/drain", "/api/stop", "/api/reload"}) {
     EXPECT_TRUE(is_for_operators(route_of(path).endpoint)) << path;
   }
   for (const char* path : {"/api/health", "/api/ready", "/metrics", "/nowhere"}) {

@@ -15,6 +15,14 @@ TEST(SecretRedactor, ReplacesEverySpellingOfASecret) {
   EXPECT_FALSE(redactor.redact("nothing here"));
 }
 
+TEST(SecretRedactor, LearnsFurtherSecretsAndKeepsThoseThatItKnew) {
+  SecretRedactor redactor;
+  EXPECT_EQ(redactor.redacted("first second"), "first second");
+  redactor.learn({"first"});
+  redactor.learn({"second"});
+  EXPECT_EQ(redactor.redacted("first second"), "*** ***");
+}
+
 TEST(SecretRedactor, PrefersTheLongerOfTwoThatOverlap) {
   EXPECT_EQ(SecretRedactor({"key", "key-long"}).redacted("key-long key"), "*** ***");
 }
