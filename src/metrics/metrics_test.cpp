@@ -171,7 +171,9 @@ TEST(Metrics, TakesTheRelaysTimeInFineBucketsOfASampleOfEachRoute) {
   for (std::uint64_t batch = 0; batch < 10 * Metrics::kSampledBatches; ++batch) {
     if (metrics.is_sampled(Route::kAgentToClient)) ++sampled;
     // A request for each answer: they must not share a count.
-    if (batch == 0) EXPECT_TRUE(metrics.is_sampled(Route::kClientToAgent));
+    if (batch == 0) {
+      EXPECT_TRUE(metrics.is_sampled(Route::kClientToAgent));
+    }
   }
   EXPECT_EQ(sampled, 10U);
   metrics.relay_time[Route::kAgentToClient].observe(30us);
