@@ -31,7 +31,8 @@ ENUM = re.compile(r"\benum(?: class)? \w+[^{;]*\{([^}]*)\}")
 FUNCTION = re.compile(r"^(?!return|using|else)[A-Za-z_\[][\w:<>,*& \[\]]*[ &*>]([a-z]\w*)\(", re.M)
 MEMBER = re.compile(r"^ +(?!return|co_await|co_return|throw|else)[A-Za-z_\[][\w:<>,*& \[\]]*[ &*>]([a-z]\w*)\(|"
                     r"\b(?:auto|std::function<[^;\n]*>)&? ([a-z]\w*)\b", re.M)
-CALL = re.compile(r"(?<![\w.:>~])([a-z]\w*)\(")
+# Of the project's namespaces, too: those of libraries begin with their names.
+CALL = re.compile(r"(?<![\w.:>~])(?!(?:std|boost|asio|beast|fmt|testing|simdjson)::)(?:[a-z]\w*::)*([a-z]\w*)\(")
 
 
 def folder(path):

@@ -77,7 +77,9 @@ TEST(HealthView, ListsTheNewestEventsAndErrors) {
 
 TEST(HealthView, ShowsTenOfMany) {
   boost::json::array events;
-  for (int i = 0; i < 12; ++i) events.push_back({{"text", "event " + std::to_string(i)}});
+  for (int i = 0; i < 12; ++i) {
+    events.push_back(boost::json::object{{"text", "event " + std::to_string(i)}});
+  }
   const std::string shown = health_screen({{"events", events}}, "u");
   EXPECT_THAT(shown, HasSubstr("event 9"));
   EXPECT_THAT(shown, Not(HasSubstr("event 10")));

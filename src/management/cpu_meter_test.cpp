@@ -31,7 +31,9 @@ TEST(CpuMeter, ComparesTwoReadings) {
     EXPECT_FALSE(meter.take(kOne, row.first));
     const auto percent = meter.take(kOne, row.second);
     ASSERT_EQ(percent.has_value(), row.percent.has_value());
-    if (percent) EXPECT_NEAR(*percent, *row.percent, 0.001);
+    if (percent) {
+      EXPECT_NEAR(*percent, *row.percent, 0.001);
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 // Sessions for operators: list, show, end, erase, export and import.
+#include "http/cors.hpp"
 #include "management/answer.hpp"
 #include "management/management_api.hpp"
 #include "management/routes.hpp"

@@ -54,7 +54,8 @@ FUNCTIONS = {"base/text.hpp": "std::string shout(std::string text);\nstd::option
              "base/text.cpp": '#include "base/text.hpp"\nstd::string shout(std::string text) { return text; }\n'}
 
 
-@pytest.mark.parametrize("text, name", [("auto text = shout(x);\n", "shout"), ("return number_of(3);\n", "number_of")])
+@pytest.mark.parametrize("text, name", [
+    ("auto text = shout(x);\n", "shout"), ("return number_of(3);\n", "number_of"), ("base::shout(x);\n", "shout")])
 def test_reports_functions_of_a_header_that_is_not_included(text, name):
     assert list(check_includes.check({**FUNCTIONS, "session/user.cpp": text})) == [
         f"session/user.cpp: uses {name} and does not include base/text.hpp"]
@@ -62,7 +63,7 @@ def test_reports_functions_of_a_header_that_is_not_included(text, name):
 
 @pytest.mark.parametrize("text", [
     '#include "base/text.hpp"\nauto text = shout(x);\n',
-    "person.shout(x);\nbase::shout(x);\n",
+    "person.shout(x);\nPerson::shout(x);\nstd::shout(x);\n",
     "std::string shout(int other) { return {}; }\nauto text = shout(1);\n",
     "auto shout = [](int other) { return other; };\nauto text = shout(1);\n",
 ])
