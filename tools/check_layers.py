@@ -19,7 +19,7 @@ LAYERS = {
     "bridge": {"base", "protocol"},
     "config": {"base"},
     "http": {"base"},
-    "engine": {"base", "http"},
+    "engine": {"base", "http", "metrics"},
     "storage": {"base", "metrics", "protocol"},
     "backend": {"base", "engine", "http", "protocol"},
     "session": {"backend", "base", "metrics", "protocol", "storage"},

@@ -36,14 +36,20 @@ Task<management::ReloadOutcome> Application::reload() {
   for (const std::string& warning : outcome.warnings) {
     log_.warn("configuration", {{"warning", warning}});
   }
+  config::Reload reload;
+  if (outcome.problems.empty()) {
+    // Before anything else uses them; those that were secrets before stay so.
+    redactor_->learn(config::secrets(loaded->config));
+    reload = config::plan_reload(config_, loaded->config);
+    for (const config::Finding& problem : reload.problems) {
+      outcome.problems.push_back(problem.key + ": " + problem.message + "; " + problem.remedy +
+                                 " (a part of the file needs a restart)");
+    }
+  }
   for (const std::string& problem : outcome.problems) {
     log_.error("the configuration is not valid, nothing was changed", {{"problem", problem}});
   }
   if (!outcome.problems.empty()) co_return outcome;
-
-  // Before anything else uses them; those that were secrets before stay so.
-  redactor_->learn(config::secrets(loaded->config));
-  config::Reload reload = config::plan_reload(config_, loaded->config);
   log_.info("configuration read again", {{"outcome", config::describe(reload)}});
   config_ = std::move(reload.config);
   log_.set_level(config_.log.level);

@@ -1,4 +1,4 @@
-// Counts what the Engine is asked: the engine knows nothing of metrics, and metrics nothing of it.
+// Counts what the Engine is asked.
 #pragma once
 
 #include "engine/call.hpp"

@@ -34,7 +34,7 @@ std::string listed(const Strings& keys) {
 }  // namespace
 
 Reload plan_reload(const Config& running, const Config& loaded) {
-  Reload reload{running, {}, {}};
+  Reload reload{running, {}, {}, {}};
   for (const Key& key : all_keys()) {
     if (key.is_same(running, loaded)) continue;
     if (key.reload == Reloading::kNeedsRestart) {
@@ -45,6 +45,9 @@ Reload plan_reload(const Config& running, const Config& loaded) {
     reload.changed.push_back(key.path);
   }
   compare_agents(running, loaded, reload.need_restart);
+  for (Finding& finding : validate(reload.config)) {
+    if (finding.severity == Severity::kProblem) reload.problems.push_back(std::move(finding));
+  }
   return reload;
 }
 

@@ -2,6 +2,9 @@
 #pragma once
 
 #include "config/config.hpp"
+#include "config/validate.hpp"
+
+#include <vector>
 
 namespace relay::config {
 
@@ -11,6 +14,9 @@ struct Reload {
   Config config;
   Strings changed;       // keys whose value is another one now
   Strings need_restart;  // keys that differ and stay as they were; a further agent as a whole
+  // What is wrong with `config`, though both it is made of are right: a bound that may be changed
+  // beside one that stays.
+  std::vector<Finding> problems;
 };
 
 Reload plan_reload(const Config& running, const Config& loaded);

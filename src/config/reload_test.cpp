@@ -28,6 +28,17 @@ TEST(Reload, TakesWhatMayChangeAndLeavesTheRest) {
             "needs a restart: server.http_port, database.path");
 }
 
+// The inbox may be changed, the size of a message may not: together they would be wrong.
+TEST(Reload, IsRefusedWhereThePartsDoNotFit) {
+  Config loaded;
+  loaded.server.max_message_bytes = 1 << 20;
+  loaded.agent.max_inbox_bytes = 1 << 20;
+  EXPECT_TRUE(plan_reload(loaded, loaded).problems.empty());
+  const Reload reload = plan_reload(Config{}, loaded);
+  ASSERT_EQ(reload.problems.size(), 1u);
+  EXPECT_EQ(reload.problems[0].key, "agent.max_inbox_bytes");
+}
+
 TEST(Reload, OfTheSameChangesNothing) {
   const Reload reload = plan_reload(Config{}, Config{});
   EXPECT_EQ(reload.config, Config{});

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "metrics/labels.hpp"
 
 #include <chrono>
 #include <functional>
@@ -9,32 +10,8 @@
 
 namespace relay::engine {
 
-enum class Call {
-  kVersion,
-  kInfo,
-  kImage,
-  kPull,
-  kCreate,
-  kAttach,
-  kLogs,
-  kWait,
-  kStart,
-  kKill,
-  kRemove,
-  kInspect,
-  kList,
-  kStats,
-  kFiles,
-  kEvents,
-};
-
-enum class CallFailure {
-  kUnreachable,
-  kTimeout,
-  kNotFound,  // status 404, which a call may expect
-  kRefused,   // another status of 400 to 499
-  kFailed,    // 500 and above
-};
+using Call = metrics::EngineCall;
+using CallFailure = metrics::EngineError;
 
 // One exchange with the Engine. `took` is until its whole answer was there, or the head of a
 // stream's; of a pull all of it.

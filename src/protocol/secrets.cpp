@@ -162,13 +162,18 @@ struct SecretRedactor::Known {
   EscapeFilter filter;
 };
 
+SecretRedactor::SecretRedactor() = default;
 SecretRedactor::SecretRedactor(std::vector<std::string> secrets) { learn(std::move(secrets)); }
+SecretRedactor::~SecretRedactor() = default;
 
 void SecretRedactor::learn(std::vector<std::string> secrets) {
-  auto known = std::make_shared<Known>();
-  if (const auto before = known_.load()) known->needles = before->needles;
+  auto known = std::make_unique<Known>();
+  const Known* const before = known_.load(std::memory_order_acquire);
+  if (before != nullptr) known->needles = before->needles;
   known->add(std::move(secrets));
-  known_.store(std::move(known));
+  if (before != nullptr && known->needles == before->needles) return;
+  known_.store(known.get(), std::memory_order_release);
+  kept_.push_back(std::move(known));
 }
 
 void SecretRedactor::Known::add(std::vector<std::string> secrets) {
@@ -246,7 +251,7 @@ std::vector<ByteRange> SecretRedactor::Known::all_in(std::string_view text) cons
 }
 
 std::optional<std::string> SecretRedactor::redact(std::string_view text) const {
-  const auto known = known_.load();
+  const Known* const known = known_.load(std::memory_order_acquire);
   if (!known || text.empty()) return std::nullopt;
   std::vector<ByteRange> ranges = known->all_in(text);
   if (ranges.empty()) return std::nullopt;
@@ -254,7 +259,7 @@ std::optional<std::string> SecretRedactor::redact(std::string_view text) const {
 }
 
 std::string SecretRedactor::redacted_piece(std::string_view text) const {
-  const auto known = known_.load();
+  const Known* const known = known_.load(std::memory_order_acquire);
   if (!known) return std::string(text);
   std::vector<ByteRange> ranges = known->all_in(text);
   for (const std::string& needle : known->needles) {

@@ -21,10 +21,12 @@ namespace relay {
 // A text without secrets costs one search for each secret and one for backslashes.
 class SecretRedactor {
  public:
-  SecretRedactor() = default;
+  SecretRedactor();
   explicit SecretRedactor(std::vector<std::string> secrets);
 
-  // Further ones, beside those that it knows.
+  ~SecretRedactor();
+
+  // Further ones, beside those that it knows. One thread at a time.
   void learn(std::vector<std::string> secrets);
 
   // Empty result: there was nothing to replace.
@@ -37,7 +39,10 @@ class SecretRedactor {
  private:
   struct Known;
 
-  std::atomic<std::shared_ptr<const Known>> known_;
+  // Readers may still use an earlier one: all are kept, one for each time that there was anything
+  // new.
+  std::vector<std::unique_ptr<const Known>> kept_;
+  std::atomic<const Known*> known_ = nullptr;
 };
 
 // The stored copy of a request that carries secrets by its nature: values of mcpServers[].env and

@@ -71,6 +71,29 @@ TEST_F(AuditTest, SurvivesAKillBeforeTheDatabaseHasIt) {
   }
 }
 
+TEST_F(AuditTest, LeavesTheJournalWithItsRow) {
+  {
+    const auto log = open(path_);
+    log->session_created(session_record("s"));
+    log->record(kSession, message_record(1, "stays"));
+    for (const char* const who : {"first of all", "second of all", "last of all"}) {
+      log->audit(audit_record("s", "created", who));
+    }
+  }
+  LogOptions options;
+  options.path = path_;
+  options.audit_rows = 1;
+  const auto log = open(std::move(options));
+  const std::string file = path_ + ".journal.1";
+  EXPECT_TRUE(eventually([&] {
+    const std::string content = content_of(file);
+    return content.find("first of all") == std::string::npos &&
+           content.find("second of all") == std::string::npos;
+  }));
+  EXPECT_NE(content_of(file).find("last of all"), std::string::npos);
+  EXPECT_NE(content_of(file).find("stays"), std::string::npos);
+}
+
 TEST_F(AuditTest, IsWrittenOnceWhereBothHaveIt) {
   const auto log = open(path_);
   log->audit(audit_record("s", "created"));

@@ -138,7 +138,7 @@ Result<BackupSize> gather(const std::string& path, const std::string& to) {
   // It is nobody's yet: an interrupted copy is thrown away.
   auto configured = copy->execute(
       "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
-      "DELETE FROM session_entries; DELETE FROM unused");
+      "DELETE FROM session_entries; DELETE FROM unused; UPDATE audit SET segment = 0");
   if (!configured) return std::move(configured.error());
   auto gathering = Gathering::begin(*copy, path);
   if (!gathering) return std::move(gathering.error());

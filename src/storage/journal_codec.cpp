@@ -292,7 +292,7 @@ void read_writes(EntryReader& entry, Kind kind, std::vector<Write>& writes) {
       break;
     }
     case Kind::kAudit:
-      writes.emplace_back(std::make_unique<AuditRecord>(read_audit(entry)));
+      writes.emplace_back(std::make_unique<AuditWrite>(AuditWrite{read_audit(entry)}));
       break;
   }
 }

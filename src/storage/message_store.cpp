@@ -95,6 +95,7 @@ Result<std::uint32_t> MessageStore::next_segment() {
   const auto used = database_.number(
       "SELECT max(coalesce((SELECT max(segment) FROM runs WHERE segment > 0), 0), "
       "coalesce((SELECT max(segment) FROM session_entries), 0), "
+      "coalesce((SELECT max(segment) FROM audit), 0), "
       "coalesce((SELECT max(segment) FROM unused), 0))");
   if (!used) return used.error();
   return std::max(unread_segment_, static_cast<std::uint32_t>(*used) + 1);

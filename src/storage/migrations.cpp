@@ -163,9 +163,14 @@ CREATE TABLE audit (
   detail TEXT NOT NULL,
   principal TEXT NOT NULL,
   transport TEXT NOT NULL,
-  peer TEXT NOT NULL
+  peer TEXT NOT NULL,
+  segment INTEGER NOT NULL,
+  extents BLOB NOT NULL
 ) STRICT;
 CREATE INDEX audit_of_session ON audit (session, number);
+CREATE TRIGGER audit_deleted AFTER DELETE ON audit WHEN old.segment > 0 BEGIN
+  INSERT INTO unused (segment, extents) VALUES (old.segment, old.extents);
+END;
 ALTER TABLE sessions ADD COLUMN image TEXT NOT NULL DEFAULT '';
 ALTER TABLE sessions ADD COLUMN image_id TEXT NOT NULL DEFAULT '';
 )sql";

@@ -35,8 +35,9 @@ std::size_t cost_of(const std::unique_ptr<SessionChange>& write) {
 std::size_t cost_of(const std::unique_ptr<SessionClose>& write) {
   return sizeof(SessionClose) + write->cause.size() + cost_of(write->places);
 }
-std::size_t cost_of(const std::unique_ptr<AuditRecord>& record) {
-  return sizeof(AuditRecord) + record->session.value().size() + record->action.size() +
+std::size_t cost_of(const std::unique_ptr<AuditWrite>& write) {
+  const AuditRecord* const record = &write->record;
+  return sizeof(AuditWrite) + record->session.value().size() + record->action.size() +
          record->detail.size() + record->actor.principal.size() + record->actor.transport.size() +
          record->actor.peer.size();
 }
@@ -53,6 +54,7 @@ struct PlaceSetter {
   void operator()(std::unique_ptr<SessionCreate>& write) const { write->places = {place}; }
   void operator()(std::unique_ptr<SessionChange>& write) const { write->places = {place}; }
   void operator()(std::unique_ptr<SessionClose>& write) const { write->places = {place}; }
+  void operator()(std::unique_ptr<AuditWrite>& write) const { write->place = place; }
   template <class Other>
   void operator()(Other&) const {}
 };
@@ -139,7 +141,7 @@ std::uint64_t PendingWrites::give_up_audit(std::size_t target) {
   std::vector<Entry> kept;
   for (Entry& entry : std::span(entries_).subspan(first_)) {
     const bool goes =
-        bytes_ > target && std::holds_alternative<std::unique_ptr<AuditRecord>>(entry.write);
+        bytes_ > target && std::holds_alternative<std::unique_ptr<AuditWrite>>(entry.write);
     if (goes) {
       bytes_ -= cost(entry.write);
       ++lost;

@@ -68,6 +68,10 @@ struct SessionClose {
   std::int64_t number = 0;  // under which its messages were recorded; 0: unknown
   std::vector<EntryPlace> places = {};
 };
+struct AuditWrite {
+  AuditRecord record;
+  EntryPlace place = {};  // its bytes go with the row
+};
 // All writes before it are in this file of the journal or an earlier one.
 struct SegmentEnd {
   JournalSegment segment;
@@ -77,7 +81,7 @@ struct SegmentEnd {
 // small.
 using Write = std::variant<MessagesWrite, GapWrite, ProgressWrite, std::unique_ptr<SessionCreate>,
                            std::unique_ptr<SessionChange>, std::unique_ptr<SessionClose>,
-                           std::unique_ptr<SegmentEnd>, std::unique_ptr<AuditRecord>>;
+                           std::unique_ptr<SegmentEnd>, std::unique_ptr<AuditWrite>>;
 
 // Notes where the entry lies that `write` is of.
 void set_place(Write& write, EntryPlace place);

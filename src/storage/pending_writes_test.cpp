@@ -58,8 +58,8 @@ TEST(PendingWrites, GivesUpTheAuditTrailAfterAllMessagesAndItsOldestRowsFirst) {
   PendingWrites writes;
   std::uint64_t order = 0;
   for (int count = 1; count <= 3; ++count) {
-    auto row = std::make_unique<AuditRecord>();
-    row->detail = std::string(10'000, static_cast<char>('0' + count));
+    auto row = std::make_unique<AuditWrite>();
+    row->record.detail = std::string(10'000, static_cast<char>('0' + count));
     writes.push(std::move(row), ++order);
     writes.push(message(1, count, 10'000), ++order);
   }
@@ -67,8 +67,8 @@ TEST(PendingWrites, GivesUpTheAuditTrailAfterAllMessagesAndItsOldestRowsFirst) {
   EXPECT_EQ(text(writes), "session session session gap1:1-3 ");
   EXPECT_EQ(writes.give_up(15'000), 2u);
   EXPECT_EQ(text(writes), "session gap1:1-3 ");
-  const auto& left = std::get<std::unique_ptr<AuditRecord>>(writes.entries()[0].write);
-  EXPECT_EQ(left->detail.front(), '3');
+  const auto& left = std::get<std::unique_ptr<AuditWrite>>(writes.entries()[0].write);
+  EXPECT_EQ(left->record.detail.front(), '3');
 }
 
 TEST(PendingWrites, GivesUpWhatIsInTheJournalLast) {

@@ -224,9 +224,8 @@ void SqliteLog::audit(AuditRecord record) {
   clean(record.action);
   clean(record.detail);
   bound(record);
-  auto write = std::make_unique<AuditRecord>(std::move(record));
-  journal(write.get());
-  queue(std::move(write));
+  const auto place = journal(&record);
+  queue(std::make_unique<AuditWrite>(AuditWrite{std::move(record)}), place);
 }
 
 void SqliteLog::gap(const SessionId& session, Gap gap) {

@@ -30,9 +30,9 @@ void bind_wanted(Statement& statement, int parameter, const std::optional<std::s
   }
 }
 
-const AuditRecord* audit_in(const PendingWrites::Entry& entry) {
-  const auto* const record = std::get_if<std::unique_ptr<AuditRecord>>(&entry.write);
-  return record != nullptr ? record->get() : nullptr;
+const AuditWrite* audit_in(const PendingWrites::Entry& entry) {
+  const auto* const write = std::get_if<std::unique_ptr<AuditWrite>>(&entry.write);
+  return write != nullptr ? write->get() : nullptr;
 }
 
 bool is_wanted(const AuditQuery& query, const AuditRecord& record, std::int64_t number) {
@@ -45,8 +45,10 @@ bool is_wanted(const AuditQuery& query, const AuditRecord& record, std::int64_t 
 // The order of a write is its number: a row that the journal brings in again is there already.
 bool MessageStore::insert_audit(HeldWrites writes) {
   for (const auto& entry : writes) {
-    const AuditRecord* const record = audit_in(entry);
-    if (record == nullptr) continue;
+    const AuditWrite* const write = audit_in(entry);
+    if (write == nullptr) continue;
+    const AuditRecord* const record = &write->record;
+    const EntryPlace& place = write->place;
     Statement& statement = statements_->insert_audit;
     const ResetAtExit reset(statement);
     const Step step = statement.bind(1, static_cast<std::int64_t>(entry.order))
@@ -57,6 +59,8 @@ bool MessageStore::insert_audit(HeldWrites writes) {
                           .bind(6, record->actor.principal)
                           .bind(7, record->actor.transport)
                           .bind(8, record->actor.peer)
+                          .bind(9, std::int64_t{place.segment})
+                          .bind_blob(10, packed({Extent{place.offset, place.size}}))
                           .step();
     if (step == Step::kFailed) return false;
     if (step == Step::kDone) continue;
@@ -83,10 +87,10 @@ Result<AuditPage> MessageStore::audit_trail(const AuditQuery& query, HeldWrites 
   while (page.complete && (step = rows.step()) == Step::kRow) add(audit_of(rows));
   if (step == Step::kFailed) return failure("cannot read the audit trail");
   for (const auto& entry : held) {
-    const AuditRecord* const record = audit_in(entry);
+    const AuditWrite* const write = audit_in(entry);
     const auto number = static_cast<std::int64_t>(entry.order);
-    if (record == nullptr || !is_wanted(query, *record, number)) continue;
-    AuditRecord shown = *record;
+    if (write == nullptr || !is_wanted(query, write->record, number)) continue;
+    AuditRecord shown = write->record;
     shown.number = number;
     if (!page.complete || !add(std::move(shown))) break;
   }
@@ -116,6 +120,7 @@ Result<bool> MessageStore::forget_audit(const AuditLimits& limits, WallTime now)
     return failure("cannot delete old rows of the audit trail");
   }
   audit_rows_ -= count;
+  has_unused_ = true;
   return count < kForgottenAtOnce;
 }
 

@@ -102,8 +102,8 @@ Result<std::unique_ptr<MessageStore::Statements>> MessageStore::Statements::prep
       make("DELETE FROM unused WHERE number <= ?1"),
       make("DELETE FROM unused WHERE segment = ?1"),
       make("INSERT OR IGNORE INTO audit "
-           "(number, time, session, action, detail, principal, transport, peer) "
-           "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING number"),
+           "(number, time, session, action, detail, principal, transport, peer, segment, extents) "
+           "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) RETURNING number"),
       make("SELECT number, time, session, action, detail, principal, transport, peer FROM audit "
            "WHERE number > ?1 AND (?2 IS NULL OR session = ?2) "
            "AND (?3 IS NULL OR principal = ?3) ORDER BY number"),

@@ -59,7 +59,7 @@ Result<void> MessageStore::undone(std::string what) {
 
 bool MessageStore::apply_session_write(const Write& write) {
   if (std::holds_alternative<MessagesWrite>(write)) return true;
-  if (std::holds_alternative<std::unique_ptr<AuditRecord>>(write)) return true;
+  if (std::holds_alternative<std::unique_ptr<AuditWrite>>(write)) return true;
   if (const auto* create = std::get_if<std::unique_ptr<SessionCreate>>(&write)) {
     return create_session(**create);
   }
