@@ -100,10 +100,11 @@ void add_process(Families& out, const Metrics& metrics, Metrics::Clock::time_poi
             std::chrono::duration<double>(metrics.longest_loop_turn.value(now)).count());
   out.gauge("acp_relay_open_fds", "Open file descriptors.", number(count_open_fds()));
   out.info("acp_relay_build_info", "Always 1; the label tells the version.", "version", version);
+  if (const auto used = cpu_seconds()) {
+    out.counter("process_cpu_seconds_total", "User and system CPU time of this process.", *used);
+  }
   const auto facts = process_facts();
   if (!facts) return;
-  out.counter("process_cpu_seconds_total", "User and system CPU time of this process.",
-              facts->cpu_seconds);
   out.gauge("process_resident_memory_bytes", "Resident memory of this process.",
             number(facts->resident_bytes));
   out.gauge("process_start_time_seconds", "Start of this process since 1970.",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -42,8 +43,6 @@ std::optional<ProcessFacts> read_process_facts(std::string_view own_stat, std::s
                                                std::int64_t ticks_per_second,
                                                std::int64_t page_bytes) {
   // Fields of proc(5), counted from the state, which is behind the name in parentheses.
-  constexpr std::size_t kUserTicks = 11;
-  constexpr std::size_t kSystemTicks = 12;
   constexpr std::size_t kStartTicks = 19;
   constexpr std::size_t kResidentPages = 21;
   constexpr std::string_view kBoot = "btime ";
@@ -53,20 +52,25 @@ std::optional<ProcessFacts> read_process_facts(std::string_view own_stat, std::s
   const auto fields = words(own_stat.substr(name_end + 1));
   const auto boot_fields = words(stat.substr(boot_at + kBoot.size()));
   if (fields.size() <= kResidentPages || boot_fields.empty()) return std::nullopt;
-  const auto user = number(fields[kUserTicks]);
-  const auto system = number(fields[kSystemTicks]);
   const auto start = number(fields[kStartTicks]);
   const auto resident = number(fields[kResidentPages]);
   const auto boot = number(boot_fields[0]);
-  if (!user || !system || !start || !resident || !boot) return std::nullopt;
+  if (!start || !resident || !boot) return std::nullopt;
   const auto ticks = static_cast<double>(ticks_per_second);
-  return ProcessFacts{static_cast<double>(*user + *system) / ticks, *resident * page_bytes,
+  return ProcessFacts{*resident * page_bytes,
                       static_cast<double>(*boot) + static_cast<double>(*start) / ticks};
 }
 
 std::optional<ProcessFacts> process_facts() {
   return read_process_facts(text_of("/proc/self/stat"), text_of("/proc/stat"),
                             ::sysconf(_SC_CLK_TCK), ::sysconf(_SC_PAGESIZE));
+}
+
+std::optional<double> cpu_seconds() {
+  constexpr double kNanosecond = 1e-9;
+  timespec used{};
+  if (::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0) return std::nullopt;
+  return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * kNanosecond;
 }
 
 std::int64_t count_open_fds() {

@@ -8,7 +8,6 @@
 namespace relay::metrics {
 
 struct ProcessFacts {
-  double cpu_seconds = 0;  // of all threads, user and system
   std::int64_t resident_bytes = 0;
   double start_seconds = 0;  // since 1970
 };
@@ -20,6 +19,11 @@ std::optional<ProcessFacts> read_process_facts(std::string_view own_stat, std::s
 
 // Of this process; empty when the kernel does not tell.
 std::optional<ProcessFacts> process_facts();
+
+// CPU time of all threads of this process so far, user and system, to the nanosecond: the ticks
+// of /proc/self/stat would have it at zero for the first hundredth of a second. Empty when the
+// kernel does not tell.
+std::optional<double> cpu_seconds();
 
 // Descriptors that this process has open; -1 when the kernel does not tell.
 std::int64_t count_open_fds();
