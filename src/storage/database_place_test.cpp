@@ -93,6 +93,29 @@ TEST_F(DatabasePlaceTest, PutsBackWhatWasDeletedBeforeTheEnd) {
   EXPECT_THAT(sequences(history(*log_, "s")), ElementsAre(1));
 }
 
+// The storage thread has not opened the journal's file yet.
+TEST_F(DatabasePlaceTest, PutsBackWhatWasDeletedBeforeItWasIndexed) {
+  const std::string path = directory_.file("fresh.db");
+  LogOptions options;
+  options.path = path;
+  options.look_period = std::chrono::milliseconds(0);
+  options.group_commit = std::chrono::hours(1);
+  const auto fresh = open(options);
+  fresh->session_created(session_record("s"));
+  Sequence next = 1;
+  fresh->record(SessionId("s"), message_record(next++));
+  const std::string first = path + ".journal.1";
+  ASSERT_TRUE(fs::remove(first));
+  EXPECT_TRUE(eventually([&] {
+    fresh->record(SessionId("s"), message_record(next++));
+    wait_for(fresh->flush());
+    return fs::exists(first);
+  }));
+  const HistoryPage page = history(*fresh, "s");
+  EXPECT_EQ(page.messages.size(), static_cast<std::size_t>(next - 1));
+  EXPECT_THAT(page.gaps, IsEmpty());
+}
+
 TEST_F(DatabasePlaceTest, PutsBackTheJournalAlone) {
   const std::string first = path_ + ".journal.1";
   fs::remove(first);

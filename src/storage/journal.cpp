@@ -97,6 +97,8 @@ const std::string& Journal::failure() {
   return failure_;
 }
 
+std::vector<Journal::Begun> Journal::take_begun() { return std::exchange(begun_, {}); }
+
 std::vector<JournalSegment> Journal::take_full() { return std::exchange(full_, {}); }
 
 void Journal::ended(JournalSegment segment) {
@@ -116,6 +118,7 @@ bool Journal::begin_segment(std::size_t size) {
   auto segment = next_segment(size);
   if (!segment) return failed(std::move(segment.error().explanation));
   current_ = std::move(*segment);
+  begun_.push_back({current_->number(), current_->descriptor()});
   if (!failure_.empty()) {
     log_.info("the journal is written again", {{"path", current_->path()}});
     failure_.clear();

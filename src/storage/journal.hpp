@@ -11,6 +11,7 @@
 
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "base/unique_fd.hpp"
 #include "storage/journal_codec.hpp"
 #include "storage/journal_segment.hpp"
 
@@ -46,6 +47,12 @@ class Journal {
   // The files may not be where they were: the next entry begins a new one. For any thread.
   void begin_anew() { anew_ = true; }
 
+  // Files that were made since the last call, for whoever reads them or puts them back.
+  struct Begun {
+    std::uint32_t number;
+    UniqueFd file;
+  };
+  std::vector<Begun> take_begun();
   // Files that are full: for ended() when the database has everything that was appended so far.
   std::vector<JournalSegment> take_full();
   // Gives back the room that is left in it. For any thread.
@@ -70,6 +77,7 @@ class Journal {
   const Logger log_;
   std::optional<JournalSegment> current_;
   std::uint32_t next_number_;
+  std::vector<Begun> begun_;
   std::vector<JournalSegment> full_;
   std::atomic<std::size_t> kept_bytes_{0};  // of full segments
   std::atomic<bool> anew_{false};

@@ -59,6 +59,10 @@ Result<JournalSegment> JournalSegment::make(std::string path, std::uint32_t numb
   return std::move(begun.error());
 }
 
+UniqueFd JournalSegment::descriptor() const {
+  return UniqueFd(::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));
+}
+
 JournalSegment::JournalSegment(JournalSegment&& other) noexcept
     : path_(std::move(other.path_)),
       number_(other.number_),

@@ -39,6 +39,9 @@ class JournalSegment {
   // Gives back the room that is left. For good.
   void finish() const;
 
+  // Another descriptor of the file; none when there is none to be had.
+  UniqueFd descriptor() const;
+
   const std::string& path() const { return path_; }
   std::uint32_t number() const { return number_; }
   std::size_t size() const { return size_; }

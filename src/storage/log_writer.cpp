@@ -74,6 +74,11 @@ std::size_t LogWriter::queue_room() const {
   return max_queued_bytes_ + max_held_bytes_ - std::min(held_bytes_.load(), max_held_bytes_);
 }
 
+void LogWriter::segment_begun(Journal::Begun segment) {
+  const std::lock_guard lock(mutex_);
+  begun_.push_back(std::move(segment));
+}
+
 void LogWriter::push(std::vector<Write>& writes) {
   std::unique_lock lock(mutex_);
   for (Write& write : writes) queued_.push(std::move(write), ++order_);
@@ -157,6 +162,7 @@ bool LogWriter::wait_and_take() {
                      [&] { return urgent() || group_is_full(); });
   }
   activity_ = Activity::kBusy;
+  std::vector<Journal::Begun> begun = std::exchange(begun_, {});
   taken_.take(queued_);
   jobs_.insert(jobs_.end(), std::make_move_iterator(queued_jobs_.begin()),
                std::make_move_iterator(queued_jobs_.end()));
@@ -168,6 +174,9 @@ bool LogWriter::wait_and_take() {
   held_journal_bytes_ = held_.journal_bytes() + taken_.journal_bytes();
   const bool stopping = stopping_;
   lock.unlock();
+  for (Journal::Begun& segment : begun) {
+    store_->segment_begun(segment.number, std::move(segment.file));
+  }
   held_.take(taken_);
   return stopping;
 }

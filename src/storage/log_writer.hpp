@@ -8,6 +8,7 @@
 
 #include "base/log.hpp"
 #include "storage/database_place.hpp"
+#include "storage/journal.hpp"
 #include "storage/message_store.hpp"
 
 #include <atomic>
@@ -51,6 +52,8 @@ class LogWriter {
 
   // The order of the next write that is pushed: higher than that of any write of this database.
   std::uint64_t next_order() const { return order_ + 1; }
+  // Comes before what is in it.
+  void segment_begun(Journal::Begun segment);
   // All of them at once; moves them away.
   void push(std::vector<Write>& writes);
   // The thread. Behind the calls above.
@@ -108,6 +111,7 @@ class LogWriter {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   // Under mutex_:
+  std::vector<Journal::Begun> begun_;
   PendingWrites queued_;
   std::vector<Waiting> queued_jobs_;
   Activity activity_ = Activity::kIdle;

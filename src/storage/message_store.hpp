@@ -5,6 +5,7 @@
 // the writes that are `held` because the database cannot be written.
 #pragma once
 
+#include "base/unique_fd.hpp"
 #include "storage/audit.hpp"
 #include "storage/database.hpp"
 #include "storage/message_log.hpp"
@@ -63,6 +64,10 @@ class MessageStore {
   Result<std::uint32_t> next_segment();
   // Whether a message is in the file.
   bool uses_segment(std::uint32_t segment);
+  // Before anything of it is written.
+  void segment_begun(std::uint32_t segment, UniqueFd file) {
+    files_.begun(segment, std::move(file));
+  }
   // The database has all of the file: it goes when none of its messages is left.
   void segment_ended(std::uint32_t segment);
 

@@ -83,6 +83,12 @@ int SegmentFiles::file(std::uint32_t segment) {
   return open_.back().file.get();
 }
 
+void SegmentFiles::begun(std::uint32_t segment, UniqueFd file) {
+  if (!file || std::ranges::find(open_, segment, &Open::segment) != open_.end()) return;
+  if (open_.size() >= kMostOpen) close_one();
+  open_.push_back({segment, std::move(file), {}});
+}
+
 void SegmentFiles::close_one() {
   const auto is_full = [this](const Open& open) { return open.segment < written_from_; };
   const auto full = std::ranges::find_if(open_, is_full);

@@ -36,6 +36,9 @@ class SegmentFiles {
   // All that was written to the file survives a power cut.
   Result<void> sync(std::uint32_t segment);
 
+  // The file has been made: it can be put back though it may be gone before it was ever opened.
+  // Nothing to do without a descriptor of it.
+  void begun(std::uint32_t segment, UniqueFd file);
   // A message of the file was recorded: it belongs to those that can be put back.
   void used(std::uint32_t segment) { file(segment); }
   // Files from this one on are still written: they are closed last.

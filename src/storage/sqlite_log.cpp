@@ -124,7 +124,10 @@ void SqliteLog::clean(SessionRecord& session) const {
 
 // What is in the queue alone would be lost with the relay.
 std::optional<EntryPlace> SqliteLog::journal(const EntryView& entry) {
-  return journal_ ? journal_->append(entry, writer_.next_order()) : std::nullopt;
+  if (!journal_) return std::nullopt;
+  const auto place = journal_->append(entry, writer_.next_order());
+  for (Journal::Begun& begun : journal_->take_begun()) writer_.segment_begun(std::move(begun));
+  return place;
 }
 
 void SqliteLog::queue(Write write, std::optional<EntryPlace> place) {

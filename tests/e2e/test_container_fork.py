@@ -205,7 +205,7 @@ def test_a_client_that_leaves_meanwhile_leaves_nothing(forking):
     go_on()
     wait_until(lambda: relay.directories() == [parent], lambda: f"{relay.directories()}")
     assert [one["id"] for one in client.result("session/list")["sessions"]] == [parent]
-    assert client.prompt_text(fork(client, parent), "goes on") == "goes on"
+    assert client.prompt_text(fork(client, client.new("/workspace")), "goes on") == "goes on"
 
 
 def test_others_start_while_a_fork_is_copied(forking):

@@ -1,29 +1,38 @@
 """Free TCP ports below the range that outgoing connections use.
 
-Each worker of pytest-xdist has ports of its own, and gives none out again soon: a relay that is killed and started
-again finds its ports as it left them.
+Each process that runs tests has a block of ports of its own, of which no other on this machine takes one while it
+lives, and gives none out again soon: a relay that is killed and started again finds its ports as it left them.
 """
+import functools
 import os
-import random
-import re
 import socket
 
-FIRST, END, WORKERS = 20000, 32000, 16
+FIRST, END, BLOCK = 20000, 32000, 600
 
 
-def ports_of(worker):
-    """`worker`: as pytest-xdist names them, "gw0" and so on; "" for one that works alone."""
-    number = int("0" + re.sub(r"\D", "", worker)) % WORKERS
-    each = (END - FIRST) // WORKERS
-    return range(FIRST + number * each, FIRST + (number + 1) * each)
+_claims = []  # sockets that are open as long as this process
+
+
+@functools.cache
+def own_ports():
+    """The first block that nobody has: who binds its name, which the kernel takes back at the end, has it."""
+    for first in range(FIRST, END, BLOCK):
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            claim.bind(f"\0acp-relay-test-ports-{first}")
+        except OSError:
+            claim.close()
+            continue
+        _claims.append(claim)
+        return range(first, first + BLOCK)
+    raise RuntimeError(f"all ports from {FIRST} to {END} are taken by tests that run now")
 
 
 def _one_after_another():
-    ports = ports_of(os.environ.get("PYTEST_XDIST_WORKER", ""))
-    at = random.randrange(len(ports))
+    at = os.getpid()
     while True:
-        at = (at + 1) % len(ports)
-        yield ports[at]
+        at += 1
+        yield own_ports()[at % BLOCK]
 
 
 _ports = _one_after_another()
