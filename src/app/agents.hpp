@@ -6,7 +6,10 @@
 #pragma once
 
 #include "backend/agent_backend.hpp"
+#include "backend/docker/docker_backend.hpp"
 #include "backend/docker/docker_host.hpp"
+#include "backend/process/process_backend.hpp"
+#include "base/blocking_calls.hpp"
 #include "config/config.hpp"
 #include "session/agent_catalogue.hpp"
 
@@ -14,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace relay::app {
@@ -30,13 +34,23 @@ struct AgentsContext {
   engine::CallObserver observe_engine = {};  // told of every call to the Engine; may be empty
 };
 
+// An agent that is started in another way when take() has been called.
+struct AgentChange {
+  std::string name;  // empty: the default agent
+  std::function<void()> take;
+};
+
 class Agents {
  public:
   // Looks at the Engine when an agent needs it. Whatever it answers, shut_down() has to be called.
   Task<Result<void>> open(const config::Config& config, AgentsContext context);
   Task<void> shut_down();
 
-  AgentBackend& standard() const { return *standard_; }
+  // What another configuration with the same agents changes of their starts: checked as open()
+  // does, images pulled, and nothing changed before AgentChange::take. An error names the agent.
+  Task<Result<std::vector<AgentChange>>> prepare(config::Config running, config::Config next);
+
+  AgentBackend& standard() const { return backend_of(standard_); }
   // Those beside the default one.
   std::vector<AgentEntry> others(const config::Config& config) const;
 
@@ -51,16 +65,27 @@ class Agents {
   const std::string& no_containers_because() const { return no_containers_because_; }
 
  private:
-  Task<Result<void>> open_standard(const config::Config& config, const AgentsContext& context);
-  Task<Result<std::unique_ptr<AgentBackend>>> open_container(const config::Config& config,
-                                                             const AgentsContext& context,
-                                                             Logger log);
+  using Container = std::unique_ptr<DockerBackend>;
+  using Process = std::unique_ptr<ProcessBackend>;
+  using Backend = std::variant<Process, Container>;
 
+  static AgentBackend& backend_of(const Backend& backend);
+  Task<Result<void>> open_standard(const config::Config& config);
+  Task<Result<Container>> open_container(const config::Config& config, Logger log);
+  Process open_process(const config::Config& config, Logger log);
+  ProcessOptions options_of_process(const config::Config& config) const;
+  Task<Result<std::function<void()>>> prepare_process(ProcessBackend& backend,
+                                                      config::Config config);
+  Task<Result<std::function<void()>>> prepare_container(DockerBackend& backend,
+                                                        config::Config config);
+
+  std::optional<AgentsContext> context_;
+  std::optional<BlockingCalls> calls_;
   std::unique_ptr<DockerHost> host_;
   std::optional<Error> no_host_because_;
   bool host_is_used_ = false;
-  std::unique_ptr<AgentBackend> standard_;
-  std::vector<std::unique_ptr<AgentBackend>> others_;  // in the order of the configuration
+  Backend standard_;             // empty: it was not opened
+  std::vector<Backend> others_;  // in the order of the configuration
   std::string engine_;
   std::string no_containers_because_;
 };

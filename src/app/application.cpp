@@ -159,11 +159,11 @@ Result<void> Application::listen() {
   context.reload = [this] { return reload(); };
   context.max_message_bytes = config_.server.max_message_bytes;
   context.isolation = to_string(agents_.standard().isolation());
-  context.agent_command = redactor_->redacted(command_line(config_.agent));
+  context.agent_command = agent_command_;
   context.logger = log_;
   context.extra_reasons = [this] { return not_ready_because(); };
   context.stop = [this] { stop_wanted_.happen(); };
-  context.leaves_sessions = config_.sessions.on_shutdown == config::OnShutdown::kDetach;
+  context.leaves_sessions = leaves_sessions_;
   context.shutdown_timeout = config_.server.shutdown_timeout;
   context.readiness = readiness_limits_;
   context.max_log_pending_bytes = config_.database.enabled ? config_.database.max_pending_bytes : 0;
@@ -214,10 +214,8 @@ Task<void> Application::run() {
   background_.spawn("idle sessions", [this] { return sessions_->sweep(); });
   background_.spawn("idle ACP connections", [this] { return acp_->sweep(); });
   background_.spawn("loop watch", [this] { return watch_loop(); });
-  if (const auto interval = config_.readiness.canary_interval; interval.count() > 0) {
-    canary_.emplace(*sessions_, log_);
-    background_.spawn("canary", [this, interval] { return canary_->run(interval); });
-  }
+  canary_.emplace(executor_, *sessions_, config_.readiness.canary_interval, log_);
+  background_.spawn("canary", [this] { return canary_->run(); });
   background_.spawn("http", [this] { return http_server_->run(); });
   background_.spawn("websocket", [this] { return websocket_server_->run(); });
   background_.spawn("management", [this] { return management_server_->run(); });
@@ -248,7 +246,7 @@ Task<void> Application::stop() {
   };
   http_server_->stop_accepting();
   websocket_server_->stop_accepting();
-  if (config_.sessions.on_shutdown == config::OnShutdown::kDetach) {
+  if (*leaves_sessions_) {
     co_await sessions_->leave_all();
   } else {
     co_await sessions_->close_all();

@@ -9,6 +9,7 @@
 #include "base/live.hpp"
 #include "config/config.hpp"
 #include "config/load.hpp"
+#include "config/reload.hpp"
 #include "frontend/acp/acp_endpoint.hpp"
 #include "frontend/relay_api.hpp"
 #include "frontend/relay_http.hpp"
@@ -25,6 +26,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace relay::app {
 
@@ -42,8 +44,9 @@ class Application {
   // Serves until stop() has finished.
   Task<void> run();
 
-  // Reads the configuration again: what needs no restart is in force then. One that is not valid
-  // changes nothing. The log says what came of it.
+  // Reads the configuration again: what needs no restart is in force then, all of it at once. One
+  // that is not valid, or whose agents could not be started, changes nothing. Takes as long as an
+  // image to be pulled; one at a time. The log says what came of it. Whoever asked may leave.
   Task<management::ReloadOutcome> reload();
 
   // Returns when an operator has asked the relay to stop, or cancelled.
@@ -69,6 +72,12 @@ class Application {
   Result<void> open_server(Listener listener, std::unique_ptr<http::Server>& server,
                            std::function<http::HeadVerdict(const http::Request&)> judge_head,
                            http::Handler handler);
+  // application_reload.cpp
+  Task<void> reload_after(std::shared_ptr<Event> before, std::shared_ptr<Event> done,
+                          std::shared_ptr<management::ReloadOutcome> outcome);
+  Task<management::ReloadOutcome> reload_now();
+  std::vector<std::string> problems_of(const config::Reload& reload) const;
+  void take(config::Config config, const std::vector<AgentChange>& agents);
   void change_settings();
   Task<void> watch_loop();
   Task<std::vector<std::string>> not_ready_because();
@@ -93,6 +102,8 @@ class Application {
   Live<http::AccessRules> management_access_;
   Live<std::string> config_json_;
   Live<management::ReadinessLimits> readiness_limits_;
+  Live<std::string> agent_command_;
+  Live<bool> leaves_sessions_;
   std::unique_ptr<frontend::AcpEndpoint> acp_;
   std::shared_ptr<http::BodyBudget> body_budget_;
   std::unique_ptr<management::ManagementApi> management_;
@@ -104,6 +115,7 @@ class Application {
   std::optional<ErrorType> examined_;
   std::chrono::steady_clock::time_point examined_at_{};
   Event stop_wanted_;
+  std::shared_ptr<Event> reloading_;  // happens when the last one that was asked for has ended
   TaskScope background_;
   bool stopping_ = false;
 };

@@ -161,10 +161,12 @@ Exit codes: 0 done, 1 --timeout was over, or an error of the relay, 2 wrong comm
             4 unauthorized, 5 interrupted)";
 
 inline constexpr const char* kReloadFooter = R"(
-The relay reads the file that it was started with. Tokens, limits, the log's level and other keys that
-docs/configuration.md names are in force at once; removed tokens are refused from the next request on. What differs
-otherwise is printed as "needs a restart". A configuration that is not valid changes nothing; its problems are
-printed as 'check-config' prints them. A relay without a terminal does the same on SIGHUP, and says so in its log.
+The relay reads the file that it was started with. Tokens, limits, retention, the log's level and other keys that
+docs/configuration.md names are in force at once; removed tokens are refused from the next request on. Images, limits
+of containers, commands and environments are those of agents that are started later. What differs otherwise is printed
+as "needs a restart". A configuration that is not valid, or whose image or program is not there, changes nothing; its
+problems are printed as 'check-config' prints them. An image may have to be pulled: that takes its time.
+A relay without a terminal does the same on SIGHUP, and says so in its log.
 
 Environment: ACP_RELAY_MANAGEMENT_URL, ACP_RELAY_TOKEN
 Exit codes: 0 done, 1 not valid, or an error of the relay, 2 wrong command line, 3 cannot connect, 4 unauthorized)";

@@ -1,6 +1,7 @@
 #include "config/keys.hpp"
 
 #include <algorithm>
+#include <string_view>
 
 namespace relay::config {
 namespace {
@@ -229,34 +230,40 @@ void add_other_keys(std::vector<Key>& keys) {
       "One line an event on stderr, for people or as JSON.");
 }
 
-// What a relay that runs can take: it is read where it is used, or by sessions that are made later.
+// What a relay that runs can take, as keys and whole sections: it is read where it is used, or by
+// sessions, agents and containers that are made later.
 constexpr std::string_view kReadAgain[] = {
     "server.allowed_origins",
-    "auth.tokens",
-    "agent.client_env",
-    "agent.startup_timeout_seconds",
-    "agent.max_concurrent_sessions",
-    "agent.max_inbox_bytes",
-    "agent.stop_grace",
-    "sessions.idle_timeout",
-    "sessions.prompt_timeout",
-    "sessions.max_queued_prompts",
-    "sessions.max_pending_bytes",
-    "sessions.max_subagents",
-    "sessions.max_prompt_blocks",
-    "sessions.permission_timeout",
-    "sessions.permission_default",
-    "sessions.restart_agent",
-    "sessions.max_clients",
-    "sessions.max_pending_requests",
+    "auth.",
+    "agent.",
+    "sessions.",
+    "database.audit_days",
+    "database.audit_rows",
+    "database.max_bytes",
+    "database.max_rows",
+    "database.retention_days",
     "log.level",
-    "readiness.min_free_bytes",
-    "readiness.max_wal_bytes",
+    "readiness.",
+    "container.",
+};
+
+// But for these, and why.
+constexpr std::string_view kReadOnce[] = {
+    "sessions.shared",                  // clients that are attached have been let in by it
+    "container.enabled",                // another kind of backend
+    "container.required",               // is about a start
+    "container.docker_host",            // one connection for all that runs
+    "container.max_concurrent_starts",  // likewise, for starts that wait
+    "container.workspace_base_dir",     // has the directories of all sessions
+    "container.home",  // is made with a session's directories, and copied by a fork
 };
 
 void mark_read_again(std::vector<Key>& keys) {
   for (Key& key : keys) {
-    if (std::ranges::find(kReadAgain, key.path) != std::end(kReadAgain)) {
+    const auto covers = [&key](std::string_view entry) {
+      return entry.ends_with('.') ? key.path.starts_with(entry) : key.path == entry;
+    };
+    if (std::ranges::any_of(kReadAgain, covers) && std::ranges::none_of(kReadOnce, covers)) {
       key.reload = Reloading::kAtOnce;
     }
   }

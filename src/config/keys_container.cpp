@@ -47,7 +47,8 @@ void add_container_keys(std::vector<Key>& keys) {
      "every one.");
   at("security_opt", &C::security_opt, strings(),
      "Security options: seccomp=default (the Engine's own profile), seccomp=/path/profile.json (a "
-     "file of the relay's host, read at start), apparmor=NAME, label=.... no-new-privileges is in "
+     "file of the relay's host, read at start and when a reload changes something of container), "
+     "apparmor=NAME, label=.... no-new-privileges is in "
      "force whatever else is said; no-new-privileges=false is unsafe.");
   at("user", &C::user, text(),
      "User in the container as name or uid, optionally :group; names are looked up in the image's "
@@ -92,7 +93,8 @@ void add_container_keys(std::vector<Key>& keys) {
                          {"always", PullPolicy::kAlways},
                          {"never", PullPolicy::kNever}}),
      "missing: the image is pulled at start, or for a session, when the Engine does not have it. "
-     "always: also at every start of the relay. never: it has to be there.");
+     "always: also at every start of the relay, and when a reload names another image. never: it "
+     "has to be there.");
   at("pull_timeout", &C::pull_timeout, duration(kSome),
      "Longest time of one pull, which sessions wait for together.");
   at("startup_timeout", &C::startup_timeout, duration(kSome),

@@ -1,8 +1,11 @@
 #include "config/reload.hpp"
 
+#include "config/agent_keys.hpp"
 #include "config/keys.hpp"
 
 #include <algorithm>
+#include <string>
+#include <utility>
 
 namespace relay::config {
 namespace {
@@ -12,15 +15,62 @@ const NamedAgentConfig* agent_named(const Config& config, const std::string& nam
   return found != config.agents.end() ? &*found : nullptr;
 }
 
-// What a further agent inherits of the default one is a part of it.
-void compare_agents(const Config& running, const Config& loaded, Strings& need_restart) {
-  for (const NamedAgentConfig& agent : running.agents) {
+void add_once(Strings& keys, const std::string& key) {
+  if (std::ranges::find(keys, key) == keys.end()) keys.push_back(key);
+}
+
+// The name of a key of `agent` or `container` below agents.NAME.
+std::string name_for_agents(const Key& key) {
+  const std::string& path = key.alias.empty() ? key.path : key.alias;
+  return path.substr(path.find('.') + 1);
+}
+
+// The default agent's settings in `config`, replaced by this agent's.
+Config seen_by(const NamedAgentConfig& agent) {
+  Config view;
+  view.agent = agent.agent;
+  view.container = agent.container;
+  return view;
+}
+
+// Gives `target` what may be changed of the agent. What is inherited changes with the default agent
+// and is named there.
+void compare_agent(const Config& running, const NamedAgentConfig& before, const Config& loaded,
+                   const NamedAgentConfig& after, NamedAgentConfig& target, Reload& reload) {
+  if (before.isolation != after.isolation) {
+    reload.need_restart.push_back(agent_path(before.name, "isolation"));
+    return;
+  }
+  const Config own_before = seen_by(before);
+  const Config own_after = seen_by(after);
+  Config result = own_before;
+  for (const Key& key : all_keys()) {
+    if (!key.path.starts_with("agent.") && !key.path.starts_with("container.")) continue;
+    if (key.is_same(own_before, own_after)) continue;
+    const bool takes = key.reload == Reloading::kAtOnce;
+    if (takes) key.copy(own_after, result);
+    const bool inherited = key.is_same(running, own_before) && key.is_same(loaded, own_after);
+    if (inherited) continue;
+    add_once(takes ? reload.changed : reload.need_restart,
+             agent_path(before.name, name_for_agents(key)));
+  }
+  target.agent = std::move(result.agent);
+  target.container = std::move(result.container);
+}
+
+void compare_agents(const Config& running, const Config& loaded, Reload& reload) {
+  for (std::size_t i = 0; i < running.agents.size(); ++i) {
+    const NamedAgentConfig& agent = running.agents[i];
     const NamedAgentConfig* const other = agent_named(loaded, agent.name);
-    if (other == nullptr || *other != agent) need_restart.push_back("agents." + agent.name);
+    if (other == nullptr) {
+      reload.need_restart.push_back("agents." + agent.name);
+    } else {
+      compare_agent(running, agent, loaded, *other, reload.config.agents[i], reload);
+    }
   }
   for (const NamedAgentConfig& agent : loaded.agents) {
     if (agent_named(running, agent.name) == nullptr) {
-      need_restart.push_back("agents." + agent.name);
+      reload.need_restart.push_back("agents." + agent.name);
     }
   }
 }
@@ -44,7 +94,11 @@ Reload plan_reload(const Config& running, const Config& loaded) {
     key.copy(loaded, reload.config);
     reload.changed.push_back(key.path);
   }
-  compare_agents(running, loaded, reload.need_restart);
+  compare_agents(running, loaded, reload);
+  // Values of both are in it.
+  for (const std::string& secret : loaded.expanded_secrets) {
+    add_once(reload.config.expanded_secrets, secret);
+  }
   for (Finding& finding : validate(reload.config)) {
     if (finding.severity == Severity::kProblem) reload.problems.push_back(std::move(finding));
   }

@@ -12,8 +12,9 @@ struct Reload {
   // What is in force from here on: the running configuration with those keys of the one that was
   // read that need no restart (Key::reload).
   Config config;
-  Strings changed;       // keys whose value is another one now
-  Strings need_restart;  // keys that differ and stay as they were; a further agent as a whole
+  Strings changed;  // keys whose value is another one now
+  // Keys that differ and stay as they were; agents.NAME for one that comes, or goes.
+  Strings need_restart;
   // What is wrong with `config`, though both it is made of are right: a bound that may be changed
   // beside one that stays.
   std::vector<Finding> problems;

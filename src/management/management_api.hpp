@@ -65,7 +65,7 @@ struct ManagementContext {
   std::string version = RELAY_VERSION;
   std::size_t max_message_bytes = 32u << 20;  // of one message of an import
   std::string isolation = {};                 // of the agents: "process" or "container"
-  std::string agent_command = {};             // of the default one, without secrets
+  Live<std::string> agent_command = {};       // of the default one, without secrets
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
   // Further reasons for /api/ready, e.g. "shutting_down"; may be empty.
   std::function<Task<std::vector<std::string>>()> extra_reasons = {};
@@ -73,7 +73,8 @@ struct ManagementContext {
   std::function<Task<ReloadOutcome>()> reload = {};
   // Asks the relay to end in order; returns at once.
   std::function<void()> stop = {};
-  bool leaves_sessions = false;  // on shutdown, those in containers, to the next run
+  // On shutdown, those in containers, to the next run.
+  Live<bool> leaves_sessions = false;
   std::chrono::milliseconds shutdown_timeout{0};
   Live<ReadinessLimits> readiness = {};
   std::size_t max_log_pending_bytes = 0;  // 0: none

@@ -33,7 +33,7 @@ DrainFacts ManagementApi::drain_facts() const {
     if (session->turn_running()) ++facts.turns;
     facts.queued_prompts += session->queued_prompts();
     facts.permission_waits += session->permission_waits();
-    const bool is_left = context_.leaves_sessions && session->outlives_relay() &&
+    const bool is_left = *context_.leaves_sessions && session->outlives_relay() &&
                          session->state() == SessionState::kReady;
     if (!is_left) facts.ending.push_back(session->id().value());
   }

@@ -51,7 +51,7 @@ http::Response ManagementApi::health() const {
   facts.version = context_.version;
   facts.uptime = uptime();
   facts.isolation = context_.isolation;
-  facts.agent_command = context_.agent_command;
+  facts.agent_command = *context_.agent_command;
   facts.sessions = context_.sessions.size();
   return answer(200, health_view(facts));
 }

@@ -108,6 +108,9 @@ TEST_F(SeveralAgents, IntroduceThemselvesEach) {
   EXPECT_EQ(plain_.launched.size(), 1u);
   EXPECT_FALSE(run(sessions().agent_profile("gone")));
   EXPECT_FALSE(run(sessions().try_login("gone", {})));
+  sessions().forget_profile("contained");
+  EXPECT_TRUE(run(sessions().agent_profile("contained")));
+  EXPECT_EQ(contained_.launched.size(), 2u) << "another program may stand behind it";
 }
 
 TEST_F(SeveralAgents, GoOnWithTheirOwnSessions) {

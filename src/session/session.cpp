@@ -61,6 +61,7 @@ Session::Session(SessionContext& context, storage::SessionRecord record)
                          .suggest("read the relay's log and report it"),
                      "internal_error");
              }),
+      network_(context.options.network),
       undelivered_ready_(context.executor),
       inbox_ready_(context.executor),
       deadline_(context.executor),

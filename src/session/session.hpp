@@ -188,8 +188,9 @@ class Session final : public std::enable_shared_from_this<Session> {
   storage::Sequence forked_at() const { return forked_at_; }
   // False: the session goes on with an agent that knows nothing of what was said in it.
   bool agent_remembers() const { return agent_remembers_; }
-  // container.network_mode, for a session in a container; else empty.
-  const std::string& network() const { return context_.options.network; }
+  // container.network_mode as it was for the agent's start, for a session in a container; else
+  // empty.
+  const std::string& network() const { return network_; }
   std::string agent_description() const { return agent_ ? agent_->description() : std::string(); }
   // See Agent::usage(); empty also without an agent.
   Task<std::optional<AgentUsage>> agent_usage();
@@ -282,6 +283,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   TaskScope scope_;
   SessionState state_ = SessionState::kStarting;
   std::unique_ptr<Agent> agent_;
+  std::string network_;
   std::optional<MessageRouter> router_;
   AgentOutput early_;  // the agent's, read with the last word of the handshake
   // What clients were shown before the first could attach, so that the first need not ask the log

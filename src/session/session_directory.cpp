@@ -298,8 +298,11 @@ Task<Result<std::string>> SessionDirectory::agent_profile(std::string agent) {
   const auto introduction = learning;
   co_await introduction->done.wait();
   if (!introduction->done.happened()) co_return shutting_down();  // who asked has left
-  if (learning_[agent] == introduction) learning_.erase(agent);
-  if (introduction->result) profiles_[agent] = *introduction->result;
+  const auto learned = learning_.find(agent);
+  if (learned != learning_.end() && learned->second == introduction) {  // and it was not forgotten
+    learning_.erase(learned);
+    if (introduction->result) profiles_[agent] = *introduction->result;
+  }
   co_return introduction->result;
 }
 
@@ -330,6 +333,11 @@ Task<void> SessionDirectory::introduce_agent(std::shared_ptr<Introduction> intro
 void SessionDirectory::change(const std::string& agent, SessionOptions options) {
   agents_.change(agent, options);
   context_of(agent).options = std::move(options);
+}
+
+void SessionDirectory::forget_profile(const std::string& agent) {
+  profiles_.erase(agent);
+  learning_.erase(agent);
 }
 
 Task<void> SessionDirectory::sweep() {

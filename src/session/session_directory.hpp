@@ -98,6 +98,8 @@ class SessionDirectory {
   // here on. Sessions that are open keep what they have of the router's limits.
   void change(const std::string& agent, SessionOptions options);
   void change(DirectoryOptions options) { options_ = options; }
+  // Another program stands behind the agent from here on: what is known of it is learned again.
+  void forget_profile(const std::string& agent);
 
   // Sessions that are open, or starting, go on; until drain() is taken back no other is made, and
   // no closed one goes on.

@@ -33,13 +33,12 @@ LogWriter::LogWriter(std::unique_ptr<MessageStore> store, std::unique_ptr<Databa
       max_held_bytes_(options.max_pending_bytes - max_queued_bytes_),
       group_commit_(options.group_commit),
       look_period_(options.look_period),
-      retention_{options.retention_days, options.max_rows, options.max_bytes},
-      audit_limits_{options.audit_days, options.audit_rows},
       log_(std::move(log)),
       has_more_(options.has_more),
       order_(store->written_order()),
       place_(std::move(place)),
-      store_(std::move(store)) {
+      store_(std::move(store)),
+      limits_(limits_of(options)) {
   if (place_) measure();
 }
 
@@ -108,6 +107,14 @@ void LogWriter::submit(std::unique_ptr<Job> job) {
   wake_.notify_one();
 }
 
+void LogWriter::change_limits(const LogLimits& limits) {
+  {
+    const std::lock_guard lock(mutex_);
+    queued_limits_ = limits;
+  }
+  wake_.notify_one();
+}
+
 LogStatus LogWriter::status() const {
   LogStatus status;
   status.lost_messages = lost_;
@@ -152,7 +159,7 @@ void LogWriter::run() {
 bool LogWriter::wait_and_take() {
   const auto turn = next_turn();
   std::unique_lock lock(mutex_);
-  const auto urgent = [this] { return stopping_ || !queued_jobs_.empty(); };
+  const auto urgent = [this] { return stopping_ || !queued_jobs_.empty() || queued_limits_; };
   activity_ = queued_.empty() ? Activity::kIdle : Activity::kGathering;
   wake_.wait_until(lock, turn, [&] { return urgent() || !queued_.empty(); });
   activity_ = Activity::kGathering;
@@ -167,6 +174,7 @@ bool LogWriter::wait_and_take() {
   jobs_.insert(jobs_.end(), std::make_move_iterator(queued_jobs_.begin()),
                std::make_move_iterator(queued_jobs_.end()));
   queued_jobs_.clear();
+  if (queued_limits_) take(*std::exchange(queued_limits_, std::nullopt));
   // What is beyond the bound is given up at once, by this thread: new messages get that room
   // already.
   const std::size_t bytes = held_.bytes() + taken_.bytes();
@@ -184,8 +192,8 @@ bool LogWriter::wait_and_take() {
 LogWriter::Clock::time_point LogWriter::next_turn() const {
   auto turn = Clock::now() + kLongestSleep;
   if (failing_) turn = std::min(turn, retry_at_);
-  if (retention_.any()) turn = std::min(turn, retain_at_);
-  if (audit_limits_.any()) turn = std::min(turn, forget_audit_at_);
+  if (limits_.messages.any()) turn = std::min(turn, retain_at_);
+  if (limits_.audit.any()) turn = std::min(turn, forget_audit_at_);
   if (store_->has_unused()) turn = std::min(turn, erase_at_);
   return turn;
 }
@@ -294,18 +302,29 @@ void LogWriter::run_jobs(bool stopping) {
   jobs_ = std::move(still_waiting);
 }
 
+// All of it is looked at by them, from the beginning.
+void LogWriter::take(const LogLimits& limits) {
+  limits_ = limits;
+  retain_place_ = 0;
+  forgetting_ = true;
+  was_too_large_ = false;
+  retain_at_ = {};
+  forget_audit_at_ = {};
+}
+
 void LogWriter::retain() {
-  if (!retention_.any() || failing_ || Clock::now() < retain_at_) return;
-  const bool too_large = retention_.bytes > 0 && store_->size().bytes > retention_.bytes;
+  if (!limits_.messages.any() || failing_ || Clock::now() < retain_at_) return;
+  const bool too_large =
+      limits_.messages.bytes > 0 && store_->size().bytes > limits_.messages.bytes;
   if (too_large && !was_too_large_) {
     // Sessions that could stay until now go first, the oldest before others.
     forgetting_ = true;
     retain_place_ = 0;
   }
   was_too_large_ = too_large;
-  const auto step = forgetting_
-                        ? store_->forget_empty(retention_, wall_now(), retain_place_, has_more_)
-                        : store_->retain(retention_, wall_now(), retain_place_);
+  const auto step =
+      forgetting_ ? store_->forget_empty(limits_.messages, wall_now(), retain_place_, has_more_)
+                  : store_->retain(limits_.messages, wall_now(), retain_place_);
   if (!step) {
     // Deleting may fail where nothing is broken (a full disk has its own report); it comes round
     // again.
@@ -332,8 +351,8 @@ void LogWriter::retain() {
 }
 
 void LogWriter::forget_audit() {
-  if (!audit_limits_.any() || failing_ || Clock::now() < forget_audit_at_) return;
-  const auto done = store_->forget_audit(audit_limits_, wall_now());
+  if (!limits_.audit.any() || failing_ || Clock::now() < forget_audit_at_) return;
+  const auto done = store_->forget_audit(limits_.audit, wall_now());
   if (!done) {
     log_.debug("the audit trail could not be shortened", {{"reason", done.error().explanation}});
   }

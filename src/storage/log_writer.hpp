@@ -17,6 +17,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -61,6 +62,8 @@ class LogWriter {
   // Writes what can be written and ends. Called by the destructor, too.
   void finish();
   void submit(std::unique_ptr<Job> job);
+  // What is kept from here on: the thread takes it with the next group, which begins at once.
+  void change_limits(const LogLimits& limits);
   // Attempts to write at once instead of at the end of the pause. Storage thread only.
   void retry_soon() { retry_at_ = {}; }
 
@@ -83,6 +86,7 @@ class LogWriter {
   Result<void> put_back(bool database_is_there);
   void back_in_place();
   void run_jobs(bool stopping);
+  void take(const LogLimits& limits);
   void retain();
   void forget_audit();
   void erase_unused();
@@ -99,8 +103,6 @@ class LogWriter {
   const std::size_t max_held_bytes_;
   const std::chrono::milliseconds group_commit_;
   const std::chrono::milliseconds look_period_;
-  const RetentionLimits retention_;
-  const AuditLimits audit_limits_;
   const Logger log_;
   const HasMore has_more_;
   std::function<void(JournalSegment)> segment_ended_;
@@ -114,6 +116,7 @@ class LogWriter {
   std::vector<Journal::Begun> begun_;
   PendingWrites queued_;
   std::vector<Waiting> queued_jobs_;
+  std::optional<LogLimits> queued_limits_;
   Activity activity_ = Activity::kIdle;
   bool told_full_ = false;
   bool stopping_ = false;
@@ -133,6 +136,7 @@ class LogWriter {
   // Of the storage thread:
   const std::unique_ptr<DatabasePlace> place_;
   std::unique_ptr<MessageStore> store_;
+  LogLimits limits_;
   bool misplaced_ = false;
   Clock::time_point look_at_{};
   PendingWrites taken_;  // on the way from the loop, not looked at yet

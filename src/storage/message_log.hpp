@@ -63,6 +63,8 @@ struct LogOptions {
   std::function<std::optional<std::string>(std::string_view)> redact;
 };
 
+LogLimits limits_of(const LogOptions& options);
+
 // A contiguous range of one session's sequence numbers that the log does not hold.
 struct Gap {
   Sequence from = 0;
@@ -185,6 +187,9 @@ class MessageLog {
   // million messages). Requests recorded after the question may be missed.
   virtual Task<Result<std::vector<std::string>>> known_requests(
       SessionId session, std::vector<std::string> rpc_ids) = 0;
+
+  // From here on; what is too much by them begins to go at once.
+  virtual void change_limits(const LogLimits& limits) = 0;
 
   // Of a session that nobody records in at the moment.
   virtual Task<Result<OpenCalls>> open_calls(SessionId session) = 0;

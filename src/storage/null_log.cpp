@@ -12,6 +12,7 @@ class NullLog final : public MessageLog {
   void record(const SessionId&, std::span<MessageRecord>, const Progress&) override {}
   void audit(AuditRecord) override {}
   void gap(const SessionId&, Gap) override {}
+  void change_limits(const LogLimits&) override {}
 
   Task<Result<HistoryPage>> history(SessionId, Sequence, std::size_t, std::size_t) override {
     co_return HistoryPage{};

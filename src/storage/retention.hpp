@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/time.hpp"
+#include "storage/audit.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -15,6 +16,12 @@ struct RetentionLimits {
   std::int64_t rows = 0;
   std::int64_t bytes = 0;
   bool any() const { return days > 0 || rows > 0 || bytes > 0; }
+};
+
+// What of the log is kept, messages and audit trail.
+struct LogLimits {
+  RetentionLimits messages;
+  AuditLimits audit;
 };
 
 struct RetentionStep {

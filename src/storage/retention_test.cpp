@@ -126,6 +126,31 @@ TEST_F(LogTest, KeepsAtMostSoManyRowsOfClosedSessions) {
   EXPECT_THAT(sequences(history(*log, "closed")), ElementsAre(7, 8));
 }
 
+// With new limits the thread does not wait for its next look.
+TEST_F(LogTest, KeepsToOtherLimitsFromWhenItIsToldOfThem) {
+  const auto log = open();
+  log->session_created(session_record("s"));
+  for (int m = 1; m <= 8; ++m) log->record(SessionId("s"), message_record(m));
+  log->session_closed(SessionId("s"), "idle", wall_now());
+  for (int row = 0; row < 5; ++row) {
+    log->audit({0, wall_now(), SessionId("s"), "closed", "", {"ada", "", ""}});
+  }
+  const auto rows = [&] { return wait_for(log->audit_trail(AuditQuery{}))->rows.size(); };
+  EXPECT_EQ(rows(), 5u);
+  log->change_limits({{0, 2, 0}, {0, 3}});
+  EXPECT_TRUE(eventually([&] { return history(*log, "s").messages.size() == 2; }));
+  EXPECT_TRUE(eventually([&] { return rows() == 3; }));
+  log->change_limits({});
+  log->session_created(session_record("t"));
+  for (int m = 1; m <= 8; ++m) log->record(SessionId("t"), message_record(m));
+  log->session_closed(SessionId("t"), "idle", wall_now());
+  wait_for(log->flush());
+  EXPECT_EQ(history(*log, "t").messages.size(), 8u);
+  log->change_limits({{0, 1, 0}, {}});
+  EXPECT_TRUE(eventually([&] { return history(*log, "t").messages.size() == 1; }));
+  EXPECT_EQ(rows(), 3u);
+}
+
 TEST_F(LogTest, DeletesMessagesThatAreTooOldAndTooMany) {
   LogOptions options;
   options.path = ":memory:";

@@ -26,6 +26,7 @@ class SqliteLog final : public MessageLog {
               const Progress& progress) override;
   void audit(AuditRecord record) override;
   void gap(const SessionId& session, Gap gap) override;
+  void change_limits(const LogLimits& limits) override { writer_.change_limits(limits); }
   Task<Result<HistoryPage>> history(SessionId session, Sequence after, std::size_t limit,
                                     std::size_t max_bytes) override;
   Task<Result<std::optional<SessionRecord>>> find(SessionId session) override;

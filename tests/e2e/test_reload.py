@@ -1,5 +1,4 @@
 """The configuration is read again by a relay that runs: SIGHUP, POST /api/reload, `acp-relay reload`."""
-import json
 import os
 import pty
 import signal
@@ -8,24 +7,13 @@ import pytest
 
 from harness.deadline import wait_until
 from harness.http_client import RelayError
-from harness.relay import deep_update, run_cli
+from harness.relay import DEMO_AGENT, change, reload, run_cli
 
 ROOT = {"name": "root", "role": "operator", "token": "root-token-0123456789"}
 ADA = {"name": "ada", "role": "user", "token": "ada-token-0123456789"}
 EVE = {"name": "eve", "role": "user", "token": "eve-token-0123456789"}
 # The tests may run under nohup, and that would be inherited.
 NO_TERMINAL = ("setsid", "env", "--default-signal=HUP")
-
-
-def change(relay, changes):
-    deep_update(relay.config, changes)
-    relay.config_file.write_text(json.dumps(relay.config, indent=1), "utf-8")
-
-
-def reload(relay):
-    code, out, err = run_cli("reload", relay=relay)
-    assert code == 0, err
-    return out
 
 
 def test_a_limit_and_the_level_of_the_log_are_in_force_at_once(make_relay):
@@ -69,6 +57,18 @@ def test_tokens_come_and_go_and_secrets_stay_secret(make_relay):
     assert code == 4
 
 
+def test_tokens_are_asked_for_from_when_the_mode_says_so(make_relay):
+    relay = make_relay({"auth": {"mode": "auto"}})
+    relay.assert_serves()
+    change(relay, {"auth": {"mode": "token"}})
+    code, _, err = run_cli("reload", relay=relay)
+    assert code == 1 and "auth.tokens" in err, "none is generated later"
+    change(relay, {"auth": {"tokens": [ROOT]}})
+    assert reload(relay) == "changed: auth.mode, auth.tokens\n"
+    assert relay.http().post("/session/list", {}).status_code == 401
+    relay.assert_serves(token=ROOT["token"])
+
+
 def test_the_last_token_cannot_go_while_one_is_needed(make_relay):
     relay = make_relay({"auth": {"mode": "token", "tokens": [ROOT]}})
     change(relay, {"auth": {"tokens": []}})
@@ -80,14 +80,43 @@ def test_the_last_token_cannot_go_while_one_is_needed(make_relay):
 def test_what_needs_a_restart_is_named_and_stays_as_it_was(make_relay):
     relay = make_relay()
     port = relay.config["server"]["http_port"]
-    change(relay, {"server": {"max_json_depth": 99}, "sessions": {"max_clients": 7}, "database": {"retention_days": 3},
+    change(relay, {"server": {"max_json_depth": 99}, "sessions": {"max_clients": 7}, "database": {"max_pending_bytes": 1 << 20, "retention_days": 3},
                    "agents": {"other": {"command": ["/bin/cat"]}}})
-    assert reload(relay) == ("changed: sessions.max_clients\n"
-                             "needs a restart: server.max_json_depth, database.retention_days, agents.other\n")
-    relay.wait_logged("needs a restart: server.max_json_depth, database.retention_days, agents.other")
+    assert reload(relay) == ("changed: sessions.max_clients, database.retention_days\n"
+                             "needs a restart: server.max_json_depth, database.max_pending_bytes, agents.other\n")
+    relay.wait_logged("needs a restart: server.max_json_depth, database.max_pending_bytes, agents.other")
     shown = relay.management("/api/config").json()
     assert (shown["server"]["http_port"], shown["sessions"]["max_clients"]) == (port, 7)
     assert shown["server"]["max_json_depth"] != 99
+
+
+def test_agents_that_are_started_later_are_started_as_it_says_then(make_relay):
+    relay = make_relay({"agent": {"env": {"MODE": "first"}},
+                        "agents": {"other": {"command": [str(DEMO_AGENT)], "env": {"MODE": "other"}}}})
+    client = relay.http()
+    started = client.new(relay.workspace)
+    change(relay, {"agent": {"env": {"MODE": "second"}}, "agents": {"other": {"env": {"MODE": "another"}}}})
+    assert reload(relay) == "changed: agent.env, agents.other.env\n"
+    later = [client.new(relay.workspace), client.new(relay.workspace, agent="other")]
+    for session, mode in [(started, "first"), (later[0], "second"), (later[1], "another")]:
+        assert f"MODE={mode}" in client.prompt_text(session, "/env").split("\n")
+    change(relay, {"agent": {"command": "/no/such/agent", "max_concurrent_sessions": 3}})
+    code, out, err = run_cli("reload", relay=relay)
+    assert (code, out) == (1, "") and "/no/such/agent" in err
+    assert relay.management("/api/config").json()["agent"]["max_concurrent_sessions"] != 3, "all of it, or nothing"
+    client.new(relay.workspace)
+
+
+def test_canary_sessions_begin_and_end(make_relay):
+    relay = make_relay()
+    change(relay, {"readiness": {"canary_interval": "20ms"}})
+    assert reload(relay) == "changed: readiness.canary_interval\n"
+    created = "acp_relay_sessions_created_total"
+    wait_until(lambda: relay.metric(created) >= 2, "the relay makes sessions for itself")
+    change(relay, {"readiness": {"canary_interval": "0"}})
+    assert reload(relay) == "changed: readiness.canary_interval\n"
+    relay.wait_for_agents(0)
+    relay.assert_serves()
 
 
 def test_a_configuration_that_is_not_valid_changes_nothing_and_is_explained_as_check_config_does(make_relay):

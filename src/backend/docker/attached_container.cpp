@@ -16,14 +16,16 @@ constexpr std::chrono::milliseconds kEndWouldFollow(1'000);
 
 }  // namespace
 
-AttachedContainer::AttachedContainer(DockerContext& shared_context, SessionId session_id,
+AttachedContainer::AttachedContainer(DockerContext& shared_context,
+                                     SharedContainerOptions options_it_has, SessionId session_id,
                                      std::string container_id, ContainerStreams streams,
                                      engine::ExitWatch exit_watch)
     : context(shared_context),
+      options(std::move(options_it_has)),
       session(std::move(session_id)),
       id(std::move(container_id)),
       log(context.log.with("session", session.value()).with("container", id.substr(0, 12))),
-      log_driver(context.options.log_driver),
+      log_driver(options->log_driver),
       input_stream(std::move(streams.input)),
       output_stream(std::move(streams.output)),
       watch(std::move(exit_watch)),
@@ -34,14 +36,15 @@ AttachedContainer::AttachedContainer(DockerContext& shared_context, SessionId se
       exited(context.executor),
       watch_changed(context.executor),
       finished(context.executor),
-      splitter_(context.options.max_line_bytes),
-      tail_(context.options.max_stderr_bytes),
-      stderr_lines_(context.options.stderr_lines_per_second) {}
+      splitter_(options->max_line_bytes),
+      tail_(options->max_stderr_bytes),
+      stderr_lines_(options->stderr_lines_per_second) {}
 
 AttachedContainer::AttachedContainer(DockerContext& shared_context,
                                      const engine::ContainerFacts& facts, ContainerStreams streams,
                                      engine::ExitWatch exit_watch)
     : context(shared_context),
+      options(context.options),
       session(facts.label(kSessionLabel)),
       id(facts.id),
       log(context.log.with("session", session.value()).with("container", id.substr(0, 12))),
@@ -54,9 +57,9 @@ AttachedContainer::AttachedContainer(DockerContext& shared_context,
       exited(context.executor),
       watch_changed(context.executor),
       finished(context.executor),
-      splitter_(context.options.max_line_bytes),
-      tail_(context.options.max_stderr_bytes),
-      stderr_lines_(context.options.stderr_lines_per_second) {
+      splitter_(options->max_line_bytes),
+      tail_(options->max_stderr_bytes),
+      stderr_lines_(options->stderr_lines_per_second) {
   tail_.append(streams.stderr_before);
   go_on_with(std::move(streams));
 }
@@ -67,8 +70,7 @@ void AttachedContainer::go_on_with(ContainerStreams streams) {
   input_broken = false;
   input_changed.notify();
   frames_ = std::move(streams.frames);
-  splitter_ =
-      LineSplitter(context.options.max_line_bytes);  // it comes again from a line's beginning
+  splitter_ = LineSplitter(options->max_line_bytes);  // it comes again from a line's beginning
   counter_ = OutputCounter(streams.position);
   is_logged_ = streams.is_log;
   may_be_in_a_line_ = streams.may_begin_in_a_line;
@@ -155,14 +157,14 @@ void AttachedContainer::lose_output(Error why) {
 
 std::string AttachedContainer::stderr_text() const {
   std::string text = tail_.text();
-  return context.options.redact ? context.options.redact(std::move(text)) : text;
+  return options->redact ? options->redact(std::move(text)) : text;
 }
 
 void AttachedContainer::log_lines(const StderrLines::Output& output) const {
   if (output.suppressed > 0) {
     log.info("agent stderr: lines left out", {{"count", output.suppressed}});
   }
-  const auto& redact = context.options.redact;
+  const auto& redact = options->redact;
   for (const std::string& line : output.lines) {
     log.info("agent stderr", {{"line", redact ? redact(line) : line}});
   }
@@ -180,7 +182,7 @@ Task<void> tell_of_oom(std::shared_ptr<AttachedContainer> container) {
   engine::ContainerUsage now;
   const auto usage = co_await context.engine.usage(container->id);
   if (usage && *usage) now = **usage;
-  Error error = memory_exceeded(context.options, now);
+  Error error = memory_exceeded(*container->options, now);
   container->log.warn("a process of the agent was killed for memory",
                       {{"key", "container.memory_limit"}});
   container->notice(std::move(error));

@@ -31,8 +31,10 @@ class AttachedContainer {
   static constexpr std::size_t kMaxReady = 4u << 20;
   static constexpr std::size_t kMaxNotices = 16;
 
-  AttachedContainer(DockerContext& shared_context, SessionId session_id, std::string container_id,
-                    ContainerStreams streams, engine::ExitWatch exit_watch);
+  // Made with `options_it_has`.
+  AttachedContainer(DockerContext& shared_context, SharedContainerOptions options_it_has,
+                    SessionId session_id, std::string container_id, ContainerStreams streams,
+                    engine::ExitWatch exit_watch);
   // Of a container that an earlier run has started.
   AttachedContainer(DockerContext& shared_context, const engine::ContainerFacts& facts,
                     ContainerStreams streams, engine::ExitWatch exit_watch);
@@ -59,6 +61,7 @@ class AttachedContainer {
   std::string stderr_text() const;
 
   DockerContext& context;
+  const SharedContainerOptions options;  // of an earlier run: those of now
   const SessionId session;
   const std::string id;
   const Logger log;

@@ -20,7 +20,8 @@ class AttachedContainerTest : public testing::Test {
   AttachedContainerTest()
       : host_(io_.get_executor(), {}, "instance", 1, Logger::silent()),
         context_(host_, options(), Logger::silent()),
-        container_(context_, SessionId("sess_1"), "container", {}, engine::ExitWatch(nullptr)) {}
+        container_(context_, context_.options, SessionId("sess_1"), "container", {},
+                   engine::ExitWatch(nullptr)) {}
 
   static ContainerOptions options() {
     ContainerOptions made;

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -78,5 +79,9 @@ struct ContainerOptions {
   // Takes secrets out of a line of stderr before it is logged or reported. Empty: nothing to do.
   std::function<std::string(std::string)> redact;
 };
+
+// One set of values: a start keeps to it over all its steps, and its container for its life, while
+// another may take its place for later ones.
+using SharedContainerOptions = std::shared_ptr<const ContainerOptions>;
 
 }  // namespace relay

@@ -85,7 +85,7 @@ Task<Result<Reading>> read_up_to(DockerContext& context, const std::string& id, 
   if (!stream) co_return stream.error();
   streams.output = std::move(*stream);
   streams.stdout_ahead.clear();
-  StderrTail errors(context.options.max_stderr_bytes);
+  StderrTail errors(context.options->max_stderr_bytes);
   LogSkip skip(place);
   while (skip.state() == LogSkip::State::kBefore) {
     const LogBytes log = co_await read_log(context.executor, *streams.output);
@@ -176,7 +176,7 @@ Task<Result<ContainerStreams>> open_streams(DockerContext& context, std::string 
 }
 
 Task<std::string> logged_errors(DockerContext& context, std::string id) {
-  StderrTail errors(context.options.max_stderr_bytes);
+  StderrTail errors(context.options->max_stderr_bytes);
   const auto wanted = of_log(false, true);
   const auto stream = co_await context.engine.logs(id, wanted);
   if (!stream) co_return std::string();
@@ -189,7 +189,8 @@ Task<std::string> logged_errors(DockerContext& context, std::string id) {
         [&](std::string_view piece) { errors.append(piece); });
   }
   const std::string text = errors.text();
-  co_return context.options.redact ? context.options.redact(text) : text;
+  const SharedContainerOptions options = context.options;
+  co_return options->redact ? options->redact(text) : text;
 }
 
 }  // namespace relay

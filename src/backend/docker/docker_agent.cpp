@@ -145,7 +145,7 @@ Task<std::optional<Error>> DockerAgent::diagnose() {
   const std::shared_ptr<AttachedContainer> container = container_;
   const auto usage = co_await container->context.engine.usage(container->id);
   if (!usage || !*usage) co_return std::nullopt;
-  co_return starved(container->context.options, **usage);
+  co_return starved(*container->options, **usage);
 }
 
 Task<std::optional<AgentUsage>> DockerAgent::usage() {

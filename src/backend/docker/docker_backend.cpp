@@ -9,6 +9,9 @@
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
+#include <functional>
+#include <utility>
+
 namespace relay {
 namespace {
 
@@ -52,15 +55,24 @@ Error predecessor_is_left(const SessionId& session) {
       .retryable();
 }
 
+// Makes the options ones that this Engine can follow, and says where that is less than they say.
+Result<void> fit(ContainerOptions& options, DockerHost& host) {
+  if (auto failure = missing_ability(options, host.info())) return *failure;
+  for (const std::string& warning : ignored_limits(options, host.info())) host.warn_once(warning);
+  fit_to_host(options, host.info());
+  return {};
+}
+
 }  // namespace
 
 // What the one who launches and the start itself share: a start that nobody waits for any more
 // still comes to its end, so that it can be undone.
 struct DockerBackend::Start {
-  Start(asio::any_io_executor executor, LaunchSpec to_do)
-      : spec(std::move(to_do)), done(std::move(executor)) {}
+  Start(asio::any_io_executor executor, LaunchSpec to_do, SharedContainerOptions as_it_says)
+      : spec(std::move(to_do)), options(std::move(as_it_says)), done(std::move(executor)) {}
 
   LaunchSpec spec;
+  const SharedContainerOptions options;
   bool is_held_up = false;  // not by the Engine: it waits for a place, or copies directories
   bool late = false;        // its time has run out
   bool abandoned = false;
@@ -72,8 +84,8 @@ Task<Result<std::unique_ptr<DockerBackend>>> DockerBackend::open(DockerHost& hos
                                                                  ContainerOptions options,
                                                                  KeepOfSession keep, Logger log) {
   if (auto failure = read_security_profiles(options)) co_return *failure;
-  for (const std::string& warning : ignored_limits(options, host.info())) host.warn_once(warning);
-  fit_to_host(options, host.info());
+  const auto fitted = fit(options, host);
+  if (!fitted) co_return fitted.error();
   std::unique_ptr<DockerBackend> backend(
       new DockerBackend(host, std::move(options), std::move(log)));
   const auto checked = co_await backend->check(std::move(keep));
@@ -92,6 +104,25 @@ DockerBackend::DockerBackend(DockerHost& host, ContainerOptions options, Logger 
         context_.log.error("a task of the container backend failed", {{"task", task}});
       }) {}
 
+Task<Result<SharedContainerOptions>> DockerBackend::prepare(ContainerOptions options) {
+  const std::function<Result<ContainerOptions>()> read_files =
+      [options]() -> Result<ContainerOptions> {
+    ContainerOptions read = options;
+    if (auto failure = read_security_profiles(read)) return *failure;
+    return read;
+  };
+  auto read = co_await context_.calls.run("container.security_opt", read_files);
+  if (!read) co_return read.error();
+  const auto fitted = fit(*read, context_.host);
+  if (!fitted) co_return fitted.error();
+  const bool is_new =
+      read->image != context_.options->image || read->pull_policy != context_.options->pull_policy;
+  SharedContainerOptions prepared = std::make_shared<const ContainerOptions>(std::move(*read));
+  const auto inside = co_await check_image(prepared, is_new);
+  if (!inside) co_return inside.error();
+  co_return prepared;
+}
+
 std::optional<Error> DockerBackend::unavailable() const {
   if (auto failure = context_.events.failure()) return failure;
   return context_.workspaces.unusable();
@@ -99,7 +130,7 @@ std::optional<Error> DockerBackend::unavailable() const {
 
 Task<std::optional<Error>> DockerBackend::examine() {
   if (auto failure = unavailable()) co_return failure;
-  auto asked = context_.engine.inspect_image(context_.options.image);
+  auto asked = context_.engine.inspect_image(context_.options->image);
   auto clock = sleep_for(kTimeToAnswer);
   const auto first = co_await (std::move(asked) || std::move(clock));
   if (first.index() == 1) {
@@ -114,7 +145,7 @@ Task<std::optional<Error>> DockerBackend::examine() {
 Task<Result<std::unique_ptr<Agent>>> DockerBackend::launch(LaunchSpec spec) {
   const bool is_first = !context_.is_present(spec.session);
   if (is_first) context_.arrive(spec.session);
-  const auto start = std::make_shared<Start>(context_.executor, std::move(spec));
+  const auto start = std::make_shared<Start>(context_.executor, std::move(spec), context_.options);
   context_.background.spawn("start container", [this, start, is_first] {
     return is_first ? run_start(start) : run_next_start(start);
   });
@@ -123,7 +154,7 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::launch(LaunchSpec spec) {
   co_await (std::move(finished) || std::move(clock));
   if (!start->done.happened()) {
     start->abandoned = true;
-    co_return start->late ? too_slow(context_.options) : nobody_waits();
+    co_return start->late ? too_slow(*start->options) : nobody_waits();
   }
   co_return std::move(*start->result);
 }
@@ -131,12 +162,12 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::launch(LaunchSpec spec) {
 // Its time runs while the Engine works for it, and not while an image is pulled, others start, or
 // a fork's directories are copied.
 Task<void> DockerBackend::run_out_of_time(std::shared_ptr<Start> start) {
-  std::chrono::milliseconds left = context_.options.startup_timeout;
+  std::chrono::milliseconds left = start->options->startup_timeout;
   while (left.count() > 0) {
     const auto step = std::min(left, kStepOfTime);
     const bool slept = co_await sleep_for(step);
     if (!slept) co_return;
-    if (!start->is_held_up && !pulling_) left -= step;
+    if (!start->is_held_up && !pulling_.contains(start->options->image)) left -= step;
   }
   start->late = true;
 }
@@ -169,7 +200,7 @@ Task<void> DockerBackend::run_start(std::shared_ptr<Start> start) {
 
 Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(std::shared_ptr<Start> start) {
   const SessionId session = start->spec.session;
-  auto planned = co_await plan(start->spec);
+  auto planned = co_await plan(start->spec, start->options);
   if (!planned) {
     context_.depart(session);
     co_return planned.error();
@@ -186,7 +217,7 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(std::shared_
   }
   if (!context_.workspaces.answers()) {
     context_.depart(session);
-    co_return does_not_answer(context_.options.workspace_base_dir);
+    co_return does_not_answer(start->options->workspace_base_dir);
   }
   const WorkingDirectory where = planned->working_directory;
   const bool has_worked = context_.workspaces.has(session);
@@ -210,11 +241,12 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(std::shared_
   }
   // What an agent has made of it stays.
   if (has_worked || start->spec.copy_of) planned->image_home = nullptr;
-  if (has_worked && !context_.options.auto_remove) {
-    // The container of the agent before was kept and has the name; create says so if it stays.
+  if (has_worked) {
+    // The container of the agent before may have been kept; it has the name. Create says so if it
+    // stays.
     [[maybe_unused]] const auto removed = co_await context_.engine.remove(container_name(session));
   }
-  auto container = co_await create_and_start(*planned);
+  auto container = co_await create_and_start(start->options, *planned);
   if (!container) {
     context_.discard(session);
     co_return container.error();
@@ -248,22 +280,21 @@ Task<Result<void>> DockerBackend::make_directories(LaunchSpec spec, ContainerUse
   co_return made;
 }
 
-Task<Result<ContainerPlan>> DockerBackend::plan(LaunchSpec spec) {
-  auto image = co_await find_image(false);
+Task<Result<ContainerPlan>> DockerBackend::plan(LaunchSpec spec, SharedContainerOptions options) {
+  auto image = co_await find_image(options, false);
   if (!image) co_return image.error();
-  auto inside = co_await look_inside(std::move(*image));
+  auto inside = co_await look_inside(options, std::move(*image));
   if (!inside) co_return inside.error();
-  const ContainerOptions& options = context_.options;
   ContainerPlan plan;
   plan.instance = context_.host.instance;
   plan.tmpfs_has_owner = !context_.host.is_podman();
   plan.created = to_rfc3339(wall_now());
   plan.user = std::move(inside->user);
   plan.image_home = std::move(inside->home);
-  plan.directories = session_directories(options.workspace_base_dir, spec.session);
+  plan.directories = session_directories(options->workspace_base_dir, spec.session);
   // A client names the directory; it may lie where no server answers.
   const std::function<Result<WorkingDirectory>()> choose = [wanted = spec.working_directory,
-                                                            roots = options.mount_roots] {
+                                                            roots = options->mount_roots] {
     return Result<WorkingDirectory>(choose_directory(wanted, roots));
   };
   auto chosen = co_await context_.calls.run(spec.working_directory, choose);
@@ -276,16 +307,16 @@ Task<Result<ContainerPlan>> DockerBackend::plan(LaunchSpec spec) {
 // Attach before start, or the first line is lost; the wait call before start, or a short life is
 // missed.
 Task<Result<std::shared_ptr<AttachedContainer>>> DockerBackend::create_and_start(
-    const ContainerPlan& plan) {
+    SharedContainerOptions options, const ContainerPlan& plan) {
   engine::EngineClient& engine = context_.engine;
   const SessionId& session = plan.launch.session;
   using Clock = std::chrono::steady_clock;
   const auto began = Clock::now();
-  const auto id = co_await engine.create_container(container_name(session),
-                                                   container_spec(context_.options, plan));
-  if (!id) co_return start_failed(context_.options, id.error(), std::nullopt);
-  const auto filled = co_await fill_home(*id, plan);
-  if (!filled) co_return start_failed(context_.options, filled.error(), std::nullopt);
+  const auto id =
+      co_await engine.create_container(container_name(session), container_spec(*options, plan));
+  if (!id) co_return start_failed(*options, id.error(), std::nullopt);
+  const auto filled = co_await fill_home(options, *id, plan);
+  if (!filled) co_return start_failed(*options, filled.error(), std::nullopt);
   const auto created = Clock::now();
   auto attaching = attach_streams(context_, *id);
   auto watching = engine.watch_exit(*id);
@@ -295,9 +326,9 @@ Task<Result<std::shared_ptr<AttachedContainer>>> DockerBackend::create_and_start
       co_await (std::move(attaching) && std::move(watching) && std::move(asking));
   if (!streams) co_return streams.error();
   if (!watch) co_return watch.error();
-  auto container = std::make_shared<AttachedContainer>(context_, session, *id, std::move(*streams),
-                                                       std::move(*watch));
-  container->image.name = context_.options.image;
+  auto container = std::make_shared<AttachedContainer>(context_, options, session, *id,
+                                                       std::move(*streams), std::move(*watch));
+  container->image.name = options->image;
   if (made && *made) container->image.id = (*made)->image_id;
   watch_events(container);
   const auto attached = Clock::now();
@@ -307,7 +338,7 @@ Task<Result<std::shared_ptr<AttachedContainer>>> DockerBackend::create_and_start
     const auto facts = co_await engine.inspect(*id);
     std::optional<engine::ContainerState> state;
     if (facts && *facts) state = (*facts)->state;
-    co_return start_failed(context_.options, started.error(), state);
+    co_return start_failed(*options, started.error(), state);
   }
   container->launch_times = {created - began, attached - created, Clock::now() - attached};
   read_from(container);
@@ -316,9 +347,10 @@ Task<Result<std::shared_ptr<AttachedContainer>>> DockerBackend::create_and_start
 
 // By the Engine, which has the mount of a container that does not run yet as well: what an image
 // brings is never unpacked on the host, and the relay needs no rights on the home.
-Task<Result<void>> DockerBackend::fill_home(std::string container, const ContainerPlan& plan) {
-  if (!plan.image_home || !keeps_home(context_.options, plan)) co_return Result<void>();
-  auto files = files_for_home(*plan.image_home, context_.options, plan);
+Task<Result<void>> DockerBackend::fill_home(SharedContainerOptions options, std::string container,
+                                            const ContainerPlan& plan) {
+  if (!plan.image_home || !keeps_home(*options, plan)) co_return Result<void>();
+  auto files = files_for_home(*plan.image_home, *options, plan);
   if (!files) co_return files.error();
   if (files->empty()) co_return Result<void>();
   auto put = co_await context_.engine.put_archive(std::move(container),
@@ -357,7 +389,7 @@ Task<void> DockerBackend::release(SessionId session) {
 
 Task<void> DockerBackend::remove_directories(SessionId session, std::shared_ptr<Event> done) {
   co_await context_.departed(session);
-  if (context_.options.auto_remove) {
+  if (context_.options->auto_remove) {
     const auto removed = co_await context_.workspaces.remove(session);
     if (!removed) {
       context_.log.error("the session's directories are left",
@@ -367,7 +399,7 @@ Task<void> DockerBackend::remove_directories(SessionId session, std::shared_ptr<
   } else {
     context_.log.info("the session's directories are kept",
                       {{"session", session.value()},
-                       {"path", context_.options.workspace_base_dir + "/" + session.value()},
+                       {"path", context_.options->workspace_base_dir + "/" + session.value()},
                        {"key", "container.auto_remove"}});
   }
   done->happen();

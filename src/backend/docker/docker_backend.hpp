@@ -14,10 +14,12 @@
 #include "backend/docker/docker_host.hpp"
 #include "backend/docker/start_limiter.hpp"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 namespace relay {
 
@@ -36,11 +38,19 @@ class DockerBackend final : public AgentBackend {
   Task<std::optional<Error>> examine() override;
   Isolation isolation() const override { return Isolation::kContainer; }
 
+  // Other options for starts from here on, in two steps. prepare() changes nothing: it checks what
+  // open() checks of them, pulls the image when that is to be, and answers with what take() wants.
+  // Containers that are there keep what they were made with. The base directory, the kind of home,
+  // the helper, and what is the DockerHost's have to be the same.
+  Task<Result<SharedContainerOptions>> prepare(ContainerOptions options);
+  void take(SharedContainerOptions options) { context_.options = std::move(options); }
+
  private:
   struct Start;
   // What is read from the files of an image, once.
   struct ImageInside {
     std::string id;
+    std::string wanted_user;  // container.user
     ContainerUser user;
     std::shared_ptr<const std::string> home;  // ContainerPlan::image_home
   };
@@ -50,12 +60,16 @@ class DockerBackend final : public AgentBackend {
   // startup_checks.cpp
   Task<Result<void>> check(KeepOfSession keep);
 
+  Task<Result<ImageInside>> check_image(SharedContainerOptions options, bool is_new);
+
   // image.cpp
-  Task<Result<engine::ImageFacts>> find_image(bool at_start);
-  Task<Result<void>> pull();
-  Task<Result<ImageInside>> look_inside(engine::ImageFacts image);
-  Task<Result<ImageInside>> read_inside(std::string container, engine::ImageFacts image);
-  Task<Result<std::shared_ptr<const std::string>>> read_home(std::string container,
+  Task<Result<engine::ImageFacts>> find_image(SharedContainerOptions options, bool is_new);
+  Task<Result<void>> pull(SharedContainerOptions options);
+  Task<Result<ImageInside>> look_inside(SharedContainerOptions options, engine::ImageFacts image);
+  Task<Result<ImageInside>> read_inside(SharedContainerOptions options, std::string container,
+                                        engine::ImageFacts image);
+  Task<Result<std::shared_ptr<const std::string>>> read_home(SharedContainerOptions options,
+                                                             std::string container,
                                                              ContainerUser user);
 
   // docker_backend.cpp
@@ -65,9 +79,11 @@ class DockerBackend final : public AgentBackend {
   Task<Result<std::unique_ptr<Agent>>> start_container(std::shared_ptr<Start> start);
   Task<Result<void>> make_directories(LaunchSpec spec, ContainerUser user, WorkingDirectory where);
   Task<Result<void>> copy_directories(std::shared_ptr<Start> start);
-  Task<Result<ContainerPlan>> plan(LaunchSpec spec);
-  Task<Result<std::shared_ptr<AttachedContainer>>> create_and_start(const ContainerPlan& plan);
-  Task<Result<void>> fill_home(std::string container, const ContainerPlan& plan);
+  Task<Result<ContainerPlan>> plan(LaunchSpec spec, SharedContainerOptions options);
+  Task<Result<std::shared_ptr<AttachedContainer>>> create_and_start(SharedContainerOptions options,
+                                                                    const ContainerPlan& plan);
+  Task<Result<void>> fill_home(SharedContainerOptions options, std::string container,
+                               const ContainerPlan& plan);
   void watch_events(const std::shared_ptr<AttachedContainer>& container);
   void read_from(const std::shared_ptr<AttachedContainer>& container);
 
@@ -85,9 +101,9 @@ class DockerBackend final : public AgentBackend {
   DockerContext context_;
   // Of the image that was used last: an image does not change under its id.
   std::optional<ImageInside> inside_;
-  StartLimiter probing_;  // one at a time
-  StartLimiter copying_;  // directories of forks
-  std::shared_ptr<Event> pulling_;
+  StartLimiter probing_;                                   // one at a time
+  StartLimiter copying_;                                   // directories of forks
+  std::map<std::string, std::shared_ptr<Event>> pulling_;  // by image
   // Sessions whose directories could not be removed: tried again until they are gone.
   std::set<SessionId> left_;
   bool is_retrying_ = false;

@@ -13,7 +13,7 @@ DockerContext::DockerContext(DockerHost& shared_host, ContainerOptions container
                              Logger logger)
     : host(shared_host),
       executor(host.executor),
-      options(std::move(container_options)),
+      options(std::make_shared<const ContainerOptions>(std::move(container_options))),
       log(std::move(logger)),
       engine(host.engine),
       events(host.events),

@@ -40,7 +40,9 @@ class DockerContext {
 
   DockerHost& host;
   const asio::any_io_executor executor;
-  const ContainerOptions options;
+  // Of starts from here on; replaced as a whole. Whoever needs more than one of its values over a
+  // co_await takes a copy of the pointer.
+  SharedContainerOptions options;
   const Logger log;
   engine::EngineClient& engine;
   EngineEvents& events;

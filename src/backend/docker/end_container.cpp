@@ -68,11 +68,11 @@ Task<void> end_container(std::shared_ptr<AttachedContainer> container,
   EndedContainer ended = co_await look_at(*container);
   ended.asked_to_stop = !by_itself;
   ended.output_closed = output_closed;
-  container->exit = container_exit(context.options, ended);
+  container->exit = container_exit(*container->options, ended);
   context.events.forget(container->id);
   container->close_streams();
   Result<void> removed;
-  if (context.options.auto_remove) {
+  if (context.options->auto_remove) {
     removed = co_await context.engine.remove(container->id);
   } else {
     container->log.info("container is kept", {{"key", "container.auto_remove"}});

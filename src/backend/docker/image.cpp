@@ -27,55 +27,57 @@ class Finally {
 
 }  // namespace
 
-Task<Result<engine::ImageFacts>> DockerBackend::find_image(bool at_start) {
-  const ContainerOptions& options = context_.options;
-  if (at_start && options.pull_policy == ImagePull::kAlways) {
-    const auto pulled = co_await pull();
+Task<Result<engine::ImageFacts>> DockerBackend::find_image(SharedContainerOptions options,
+                                                           bool is_new) {
+  if (is_new && options->pull_policy == ImagePull::kAlways) {
+    const auto pulled = co_await pull(options);
     if (!pulled) co_return pulled.error();
   }
-  auto found = co_await context_.engine.inspect_image(options.image);
+  auto found = co_await context_.engine.inspect_image(options->image);
   const bool missing = !found && found.error().type == ErrorType::kImageNotFound;
-  if (!missing || options.pull_policy == ImagePull::kNever) co_return found;
-  const auto pulled = co_await pull();
+  if (!missing || options->pull_policy == ImagePull::kNever) co_return found;
+  const auto pulled = co_await pull(options);
   if (!pulled) co_return pulled.error();
-  found = co_await context_.engine.inspect_image(options.image);
+  found = co_await context_.engine.inspect_image(options->image);
   co_return found;
 }
 
 // Sessions that need the same image wait for one pull.
-Task<Result<void>> DockerBackend::pull() {
-  const ContainerOptions& options = context_.options;
-  if (pulling_) {
-    const std::shared_ptr<Event> other = pulling_;
+Task<Result<void>> DockerBackend::pull(SharedContainerOptions options) {
+  const std::string& image = options->image;
+  if (const auto found = pulling_.find(image); found != pulling_.end()) {
+    const std::shared_ptr<Event> other = found->second;
     co_await other->wait();
     co_return Result<void>();  // whether it worked shows when the image is looked for
   }
-  pulling_ = std::make_shared<Event>(context_.executor);
-  const Finally over([this] { std::exchange(pulling_, nullptr)->happen(); });
+  pulling_[image] = std::make_shared<Event>(context_.executor);
+  const Finally over([this, image] { pulling_.extract(image).mapped()->happen(); });
   context_.log.info("pulling the image",
-                    {{"image", options.image}, {"limit_s", options.pull_timeout.count() / 1000}});
+                    {{"image", image}, {"limit_s", options->pull_timeout.count() / 1000}});
   PullProgress progress;
   const auto show = [this, &progress](const engine::PullLine& line) {
     const auto text = progress.take(line, std::chrono::steady_clock::now());
     if (text) context_.log.info("pulling the image", {{"progress", *text}});
   };
-  auto pulled = co_await context_.engine.pull(options.image, options.pull_timeout, show);
-  if (pulled) context_.log.info("the image is here", {{"image", options.image}});
+  auto pulled = co_await context_.engine.pull(image, options->pull_timeout, show);
+  if (pulled) context_.log.info("the image is here", {{"image", image}});
   co_return pulled;
 }
 
 // The Engine's own answer to "who is it": what stands in the image's files, read from a container
 // that never starts.
-Task<Result<DockerBackend::ImageInside>> DockerBackend::look_inside(engine::ImageFacts image) {
+Task<Result<DockerBackend::ImageInside>> DockerBackend::look_inside(SharedContainerOptions options,
+                                                                    engine::ImageFacts image) {
   const StartLimiter::Slot turn = co_await probing_.take();
-  if (inside_ && inside_->id == image.id) co_return *inside_;
+  const bool is_known = inside_ && inside_->id == image.id && inside_->wanted_user == options->user;
+  if (is_known) co_return *inside_;
   engine::EngineClient& engine = context_.engine;
   const std::string name = "acp-relay-probe-" + random_hex(8);
-  const auto probe = co_await engine.create_container(
-      name, probe_spec(context_.options.image, context_.host.instance));
+  const auto probe =
+      co_await engine.create_container(name, probe_spec(options->image, context_.host.instance));
   Result<ImageInside> inside = ImageInside{};
   if (probe) {
-    inside = co_await read_inside(name, std::move(image));
+    inside = co_await read_inside(options, name, std::move(image));
   } else {
     inside = probe.error();
   }
@@ -86,7 +88,8 @@ Task<Result<DockerBackend::ImageInside>> DockerBackend::look_inside(engine::Imag
   co_return inside;
 }
 
-Task<Result<DockerBackend::ImageInside>> DockerBackend::read_inside(std::string container,
+Task<Result<DockerBackend::ImageInside>> DockerBackend::read_inside(SharedContainerOptions options,
+                                                                    std::string container,
                                                                     engine::ImageFacts image) {
   engine::EngineClient& engine = context_.engine;
   const auto passwd = co_await engine.read_file(container, "/etc/passwd", kMaxAccountFile);
@@ -97,29 +100,30 @@ Task<Result<DockerBackend::ImageInside>> DockerBackend::read_inside(std::string 
   users.passwd = passwd->value_or("");
   users.group = group->value_or("");
   users.environment = std::move(image.environment);
-  const std::string& configured = context_.options.user;
+  const std::string& configured = options->user;
   const auto user = configured.empty() ? resolve_user(image.user, users, UserChoice::kImages)
                                        : resolve_user(configured, users, UserChoice::kConfigured);
   if (!user) co_return user.error();
-  auto home = co_await read_home(container, *user);
+  auto home = co_await read_home(options, container, *user);
   if (!home) co_return home.error();
   ImageInside inside;
   inside.id = image.id;
+  inside.wanted_user = configured;
   inside.user = *user;
   inside.home = std::move(*home);
   co_return inside;
 }
 
-Task<Result<std::shared_ptr<const std::string>>> DockerBackend::read_home(std::string container,
-                                                                          ContainerUser user) {
+Task<Result<std::shared_ptr<const std::string>>> DockerBackend::read_home(
+    SharedContainerOptions options, std::string container, ContainerUser user) {
   std::shared_ptr<const std::string> nothing;
-  if (context_.options.home != ContainerHome::kKeep) co_return nothing;
+  if (options->home != ContainerHome::kKeep) co_return nothing;
   const std::string home = home_in_container(user);
   auto found = co_await context_.engine.read_archive(container, home + "/.", kMaxHomeFiles);
   if (!found) co_return found.error();
   if (!*found) co_return nothing;
   if ((*found)->is_cut) {
-    context_.host.warn_once("the image " + context_.options.image + " has more than " +
+    context_.host.warn_once("the image " + options->image + " has more than " +
                             std::to_string(kMaxHomeFiles >> 20U) + " MiB in " + home +
                             ", and homes of sessions begin without any of it: set "
                             "container.home: image");

@@ -36,7 +36,7 @@ Task<Result<Reattachment>> DockerBackend::reattach(SessionId session, OutputPosi
   Reattachment reattached;
   auto container = co_await take_up(**facts, position, reattached.output_lost);
   if (!container) {
-    const bool is_kept = !context_.options.auto_remove && !runs((*facts)->state);
+    const bool is_kept = !context_.options->auto_remove && !runs((*facts)->state);
     if (is_kept) {
       context_.depart(session);
     } else {
@@ -88,7 +88,7 @@ Task<Error> DockerBackend::ended_meanwhile(engine::ContainerFacts facts) {
   ended.stderr_tail = co_await logged_errors(context_, facts.id);
   ended.disk_is_full = context_.workspaces.disk_is_full();
   ended.state = std::move(facts.state);
-  co_return ended_without_relay(container_exit(context_.options, ended));
+  co_return ended_without_relay(container_exit(*context_.options, ended));
 }
 
 }  // namespace relay

@@ -49,11 +49,11 @@ std::string program_content(const std::string& path) {
 
 Error Workspaces::too_large_to_fork() const {
   return make_error(ErrorType::kWorkspaceUnavailable, "the session's directories have more than " +
-                                                          std::to_string(options_.max_fork_bytes) +
+                                                          std::to_string(options_->max_fork_bytes) +
                                                           " bytes")
       .because("a fork in a container gets a copy of its session's workspace and home")
       .suggest("raise container.max_fork_bytes, or remove what the agent does not need there")
-      .with("limit_bytes", static_cast<std::int64_t>(options_.max_fork_bytes))
+      .with("limit_bytes", static_cast<std::int64_t>(options_->max_fork_bytes))
       .with("key", "container.max_fork_bytes");
 }
 
@@ -73,7 +73,7 @@ Task<Result<void>> Workspaces::run_helper(HelperTask task, bool as_root) {
 Task<Result<Workspaces::HelperEnd>> Workspaces::run_helper_process(
     std::vector<std::string> arguments) {
   SpawnRequest request;
-  request.command = options_.helper_program;
+  request.command = options_->helper_program;
   request.args = std::move(arguments);
   request.working_directory = "/";
   Result<ChildProcess> child = spawn(request);
@@ -102,10 +102,11 @@ Task<Result<Workspaces::HelperEnd>> Workspaces::run_helper_process(
 }
 
 Task<Result<Workspaces::HelperEnd>> Workspaces::run_helper_container(HelperTask task) {
-  const std::string program = program_content(options_.helper_program);
-  if (program.empty()) co_return helper_failed("cannot read " + options_.helper_program);
+  const std::string program = program_content(options_->helper_program);
+  if (program.empty()) co_return helper_failed("cannot read " + options_->helper_program);
   const std::string name = "acp-relay-helper-" + random_hex(8);
-  const auto made = co_await engine_.create_container(name, helper_spec(options_, instance_, task));
+  const auto made =
+      co_await engine_.create_container(name, helper_spec(*options_, instance_, task));
   if (!made) {
     // It may exist nevertheless.
     const auto undone = co_await engine_.remove(name);

@@ -113,7 +113,7 @@ Result<void> open_workspaces(const ContainerOptions& options) {
   return Result<void>();
 }
 
-Workspaces::Workspaces(asio::any_io_executor executor, const ContainerOptions& options,
+Workspaces::Workspaces(asio::any_io_executor executor, const SharedContainerOptions& options,
                        engine::EngineClient& engine, std::string instance, Logger log)
     : executor_(std::move(executor)),
       options_(options),
@@ -148,7 +148,7 @@ int Workspaces::remove_root(const SessionDirectories& directories, const Session
 }
 
 SessionDirectories Workspaces::unfinished(const SessionId& session) const {
-  return session_directories(options_.workspace_base_dir,
+  return session_directories(options_->workspace_base_dir,
                              SessionId(session.value() + unfinished_suffix()));
 }
 
@@ -161,7 +161,7 @@ int Workspaces::remove_unfinished(const SessionDirectories& half) {
 void Workspaces::remove_unfinished() const {
   for (const SessionId& session : entries()) {
     if (!session.value().ends_with(unfinished_suffix())) continue;
-    const auto half = session_directories(options_.workspace_base_dir, session);
+    const auto half = session_directories(options_->workspace_base_dir, session);
     const int error = remove_unfinished(half);
     if (error != 0) {
       log_.warn("a directory is left", {{"path", half.root}, {"reason", std::strerror(error)}});
@@ -170,7 +170,7 @@ void Workspaces::remove_unfinished() const {
 }
 
 Task<Result<void>> Workspaces::make(SessionId session, ContainerUser user, WorkingDirectory where) {
-  const SessionDirectories directories = session_directories(options_.workspace_base_dir, session);
+  const SessionDirectories directories = session_directories(options_->workspace_base_dir, session);
   // What was there before is not this session's to undo.
   auto root = make_root(directories, session);
   if (!root) co_return root;
@@ -179,7 +179,7 @@ Task<Result<void>> Workspaces::make(SessionId session, ContainerUser user, Worki
     end = where.subdirectory.find('/', end + 1);
     paths.push_back(directories.workspace + "/" + where.subdirectory.substr(0, end));
   }
-  if (options_.home == ContainerHome::kKeep) paths.push_back(directories.home);
+  if (options_->home == ContainerHome::kKeep) paths.push_back(directories.home);
   Result<void> made;
   if (::geteuid() == 0 || (user.uid == ::geteuid() && user.gid == ::getegid())) {
     made = make_and_give(paths, user);  // a moment: nothing that would be worth waiting for
@@ -200,10 +200,10 @@ Task<Result<void>> Workspaces::make(SessionId session, ContainerUser user, Worki
 
 // As root, for inside may be what belongs to any user of the container.
 Task<Result<void>> Workspaces::copy(SessionId from, SessionId to) {
-  const SessionDirectories source = session_directories(options_.workspace_base_dir, from);
-  const SessionDirectories target = session_directories(options_.workspace_base_dir, to);
+  const SessionDirectories source = session_directories(options_->workspace_base_dir, from);
+  const SessionDirectories target = session_directories(options_->workspace_base_dir, to);
   if (!is_ours(source)) co_return nothing_to_copy(from);
-  HelperTask task{{"copy", std::to_string(options_.max_fork_bytes), source.workspace,
+  HelperTask task{{"copy", std::to_string(options_->max_fork_bytes), source.workspace,
                    target.workspace, source.home, target.home},
                   target.root,
                   source.root};
@@ -217,8 +217,8 @@ Task<Result<void>> Workspaces::copy(SessionId from, SessionId to) {
 
 Task<Result<void>> Workspaces::remove(SessionId session) {
   for (Copy& copy : copies_) copy.is_spoilt |= copy.from == session;
-  if (!answers()) co_return does_not_answer(options_.workspace_base_dir);
-  const SessionDirectories directories = session_directories(options_.workspace_base_dir, session);
+  if (!answers()) co_return does_not_answer(options_->workspace_base_dir);
+  const SessionDirectories directories = session_directories(options_->workspace_base_dir, session);
   std::error_code failure;
   if (!fs::exists(fs::symlink_status(directories.root, failure))) co_return Result<void>();
   if (!is_ours(directories)) {
@@ -238,7 +238,7 @@ Task<Result<void>> Workspaces::remove(SessionId session) {
 }
 
 bool Workspaces::has(const SessionId& session) const {
-  return is_ours(session_directories(options_.workspace_base_dir, session));
+  return is_ours(session_directories(options_->workspace_base_dir, session));
 }
 
 bool Workspaces::is_ours(const SessionDirectories& directories) const {
@@ -248,7 +248,7 @@ bool Workspaces::is_ours(const SessionDirectories& directories) const {
 std::vector<SessionId> Workspaces::entries() const {
   std::vector<SessionId> found;
   std::error_code failure;
-  for (fs::directory_iterator entry(options_.workspace_base_dir, failure), end;
+  for (fs::directory_iterator entry(options_->workspace_base_dir, failure), end;
        !failure && entry != end; entry.increment(failure)) {
     found.emplace_back(entry->path().filename().string());
   }
@@ -259,21 +259,21 @@ std::vector<SessionId> Workspaces::all() const {
   std::vector<SessionId> sessions = entries();
   std::erase_if(sessions, [this](const SessionId& session) {
     return session.value().ends_with(unfinished_suffix()) ||
-           !is_ours(session_directories(options_.workspace_base_dir, session));
+           !is_ours(session_directories(options_->workspace_base_dir, session));
   });
   return sessions;
 }
 
 bool Workspaces::answers() const {
-  return probe_.ask(usable(options_.workspace_base_dir), kDiskAnswers).has_value();
+  return probe_.ask(usable(options_->workspace_base_dir), kDiskAnswers).has_value();
 }
 
 bool Workspaces::disk_is_full() const {
-  return probe_.ask(usable(options_.workspace_base_dir), kDiskAnswers) == ENOSPC;
+  return probe_.ask(usable(options_->workspace_base_dir), kDiskAnswers) == ENOSPC;
 }
 
 std::optional<Error> Workspaces::unusable() const {
-  const std::string& base = options_.workspace_base_dir;
+  const std::string& base = options_->workspace_base_dir;
   const std::optional<int> failure = probe_.ask(usable(base), kDiskAnswers);
   if (!failure) return does_not_answer(base).with("key", std::string(kKey));
   if (*failure != 0) return unavailable("cannot write in", base, *failure);

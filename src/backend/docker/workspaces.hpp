@@ -37,10 +37,12 @@ Result<void> open_workspaces(const ContainerOptions& options);
 
 class Workspaces {
  public:
-  Workspaces(asio::any_io_executor executor, const ContainerOptions& options,
+  // `options` outlives it and may be replaced, but for its base directory, its kind of home and the
+  // helper.
+  Workspaces(asio::any_io_executor executor, const SharedContainerOptions& options,
              engine::EngineClient& engine, std::string instance, Logger log);
 
-  Result<void> open() const { return open_workspaces(options_); }
+  Result<void> open() const { return open_workspaces(*options_); }
 
   // Whether the session has directories that an earlier agent of it worked in.
   bool has(const SessionId& session) const;
@@ -99,7 +101,7 @@ class Workspaces {
   bool is_ours(const SessionDirectories& directories) const;
 
   asio::any_io_executor executor_;
-  const ContainerOptions& options_;
+  const SharedContainerOptions& options_;
   engine::EngineClient& engine_;
   std::string instance_;
   Logger log_;

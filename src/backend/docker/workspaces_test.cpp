@@ -67,7 +67,7 @@ class WorkspacesTest : public testing::Test {
   }
 
   Workspaces of(std::string instance) {
-    return {io_.get_executor(), options_, *client_, std::move(instance), Logger::silent()};
+    return {io_.get_executor(), shared_, *client_, std::move(instance), Logger::silent()};
   }
 
   Result<void> run(Task<Result<void>> task) {
@@ -90,7 +90,9 @@ class WorkspacesTest : public testing::Test {
 
   const TestDirectory directory_;
   asio::io_context io_;
-  ContainerOptions options_;
+  const std::shared_ptr<ContainerOptions> made_ = std::make_shared<ContainerOptions>();
+  ContainerOptions& options_ = *made_;
+  const SharedContainerOptions shared_ = made_;
   http::Endpoint endpoint_;
   std::unique_ptr<engine::EngineClient> client_;
   ContainerUser user_{12345, 23456, "/home/node"};

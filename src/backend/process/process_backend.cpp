@@ -32,11 +32,12 @@ ProcessBackend::ProcessBackend(asio::any_io_executor executor, ProcessOptions op
       log_(std::move(log)) {}
 
 Task<Result<std::unique_ptr<Agent>>> ProcessBackend::launch(LaunchSpec spec) {
+  const SharedOptions options = options_;
   SpawnRequest request;
-  request.command = options_->command;
-  request.args = options_->args;
-  request.environment = merge_environments(
-      merge_environments(inherited_, options_->env, spec.environment), mark_, {});
+  request.command = options->command;
+  request.args = options->args;
+  request.environment =
+      merge_environments(merge_environments(inherited_, options->env, spec.environment), mark_, {});
   request.working_directory =
       spec.working_directory.empty() ? working_directory_ : spec.working_directory;
   // A client names the directory; it may lie where no server answers.
@@ -50,22 +51,34 @@ Task<Result<std::unique_ptr<Agent>>> ProcessBackend::launch(LaunchSpec spec) {
 
   Logger log = log_.with("session", spec.session.value());
   log.debug("agent started", {{"pid", child->pid}});
-  auto running = std::make_shared<RunningChild>(executor_, std::move(*child), options_, scratch_,
+  auto running = std::make_shared<RunningChild>(executor_, std::move(*child), options, scratch_,
                                                 std::move(log));
   std::unique_ptr<Agent> agent = std::make_unique<ProcessAgent>(
       std::move(running), std::move(request.working_directory), times);
   co_return Result<std::unique_ptr<Agent>>(std::move(agent));
 }
 
-Task<std::optional<Error>> ProcessBackend::examine() {
+Task<Result<std::string>> ProcessBackend::find_program(SharedOptions options) {
   SpawnRequest request;
-  request.command = options_->command;
+  request.command = options->command;
   request.working_directory = working_directory_;
-  request.environment = merge_environments(inherited_, options_->env, {});
+  request.environment = merge_environments(inherited_, options->env, {});
   const std::function<Result<std::string>()> check = [request] { return check_request(request); };
-  const Result<std::string> file = co_await calls_.run(request.working_directory, check);
+  auto file = co_await calls_.run(request.working_directory, check);
+  co_return file;
+}
+
+Task<std::optional<Error>> ProcessBackend::examine() {
+  const auto file = co_await find_program(options_);
   if (!file) co_return file.error();
   co_return std::nullopt;
+}
+
+Task<Result<ProcessBackend::SharedOptions>> ProcessBackend::prepare(ProcessOptions options) {
+  SharedOptions prepared = std::make_shared<const ProcessOptions>(std::move(options));
+  const auto file = co_await find_program(prepared);
+  if (!file) co_return file.error();
+  co_return prepared;
 }
 
 Task<Result<Reattachment>> ProcessBackend::reattach(SessionId session, OutputPosition) {

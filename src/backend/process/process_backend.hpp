@@ -12,6 +12,8 @@
 #include "base/blocking_calls.hpp"
 
 #include <memory>
+#include <string>
+#include <utility>
 
 namespace relay {
 
@@ -29,9 +31,17 @@ class ProcessBackend final : public AgentBackend {
   Task<std::optional<Error>> examine() override;
   Isolation isolation() const override { return Isolation::kProcess; }
 
+  // Other options for starts from here on, in two steps: prepare() changes nothing and fails when
+  // the program can't be started. `instance` has to be the same.
+  using SharedOptions = std::shared_ptr<const ProcessOptions>;
+  Task<Result<SharedOptions>> prepare(ProcessOptions options);
+  void take(SharedOptions options) { options_ = std::move(options); }
+
  private:
+  Task<Result<std::string>> find_program(SharedOptions options);
+
   asio::any_io_executor executor_;
-  std::shared_ptr<const ProcessOptions> options_;
+  SharedOptions options_;
   EnvironmentList inherited_;
   EnvironmentList mark_;  // the next run knows by it what this one left behind
   std::string working_directory_;

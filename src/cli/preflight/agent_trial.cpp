@@ -15,6 +15,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <variant>
 
@@ -128,7 +129,8 @@ class Trial {
     auto host = co_await DockerHost::open(executor_, container_, instance_, Logger::silent());
     if (!host) co_return host.error();
     host_ = std::move(*host);
-    workspaces_.emplace(executor_, container_, host_->engine, instance_, Logger::silent());
+    shared_ = std::make_shared<const ContainerOptions>(container_);
+    workspaces_.emplace(executor_, shared_, host_->engine, instance_, Logger::silent());
     const KeepOfSession keep = [](SessionId) -> Task<Keep> { co_return Keep::kNothing; };
     auto removed = co_await host_->remove_leftovers(container_, *workspaces_, keep);
     co_return removed;
@@ -142,6 +144,7 @@ class Trial {
   const std::string instance_ = random_hex(16);
   bool is_contained_ = false;
   ContainerOptions container_;
+  SharedContainerOptions shared_;  // the same, of workspaces_
   std::string command_;
   Metrics metrics_;
   RequestIds ids_;

@@ -264,3 +264,16 @@ def run_cli(*arguments, relay=None, env=None, stdin="", cwd=None, timeout=60):
 
 if not BINARY.is_file():
     sys.exit(f"{BINARY} is missing; run scripts/build.sh, or set ACP_RELAY_BIN")
+
+
+def change(relay, changes):
+    """In the file of a relay that runs."""
+    deep_update(relay.config, changes)
+    relay.config_file.write_text(json.dumps(relay.config, indent=1), "utf-8")
+
+
+def reload(relay):
+    """What `acp-relay reload` prints."""
+    code, out, err = run_cli("reload", relay=relay)
+    assert code == 0, err
+    return out
