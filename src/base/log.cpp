@@ -101,7 +101,8 @@ void append_field(std::string& out, const LogField& field, LogFormat format) {
 }
 
 std::string compose(LogLevel level, LogFormat format, std::string_view event,
-                    std::span<const LogField> fixed, std::span<const LogField> fields) {
+                    std::span<const LogField> fixed, std::span<const LogField> fields,
+                    std::span<const LogField> marks = {}) {
   std::string line;
   if (format == LogFormat::kJson) {
     line =
@@ -112,6 +113,7 @@ std::string compose(LogLevel level, LogFormat format, std::string_view event,
   }
   for (const LogField& field : fixed) append_field(line, field, format);
   for (const LogField& field : fields) append_field(line, field, format);
+  for (const LogField& field : marks) append_field(line, field, format);
   if (format == LogFormat::kJson) line += '}';
   return line;
 }
@@ -131,9 +133,9 @@ class LogSink {
   LogLevel level() const { return level_.load(std::memory_order_relaxed); }
   void set_level(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
   void write(LogLevel level, std::string_view event, std::span<const LogField> fixed,
-             std::span<const LogField> fields) {
+             std::span<const LogField> fields, std::span<const LogField> marks) {
     if (!queue_.admit(event, fixed)) return;
-    queue_.push(clean(compose(level, format_, event, fixed, fields), redact_));
+    queue_.push(clean(compose(level, format_, event, fixed, fields, marks), redact_));
   }
   void text(std::string lines) { queue_.push(std::move(lines)); }
   bool flush(std::chrono::milliseconds limit) { return queue_.flush(limit); }
@@ -174,12 +176,18 @@ Logger Logger::with(std::string_view field, std::string_view value) const {
   return copy;
 }
 
+Logger Logger::with_mark(std::string_view field, std::string_view value) const {
+  Logger copy = *this;
+  copy.marks_.emplace_back(field, value);
+  return copy;
+}
+
 bool Logger::enabled(LogLevel level) const { return sink_ && level >= sink_->level(); }
 
 void Logger::write(LogLevel level, std::string_view event,
                    std::initializer_list<LogField> fields) const {
   if (!enabled(level)) return;
-  sink_->write(level, event, fields_, {fields.begin(), fields.size()});
+  sink_->write(level, event, fields_, {fields.begin(), fields.size()}, marks_);
 }
 
 void Logger::set_level(LogLevel level) const {

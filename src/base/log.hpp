@@ -61,6 +61,9 @@ class Logger {
   static Logger silent();
 
   Logger with(std::string_view field, std::string_view value) const;
+  // The same for a field of one request, of which there are many: lines that are too many are
+  // counted without regard to it.
+  Logger with_mark(std::string_view field, std::string_view value) const;
 
   void debug(std::string_view event, std::initializer_list<LogField> fields = {}) const;
   void info(std::string_view event, std::initializer_list<LogField> fields = {}) const;
@@ -84,6 +87,7 @@ class Logger {
 
   std::shared_ptr<LogSink> sink_;
   std::vector<LogField> fields_;
+  std::vector<LogField> marks_;
 };
 
 }  // namespace relay

@@ -129,6 +129,15 @@ TEST(Log, WritesJson) {
                 R"("path":"/a b","on":true,"share":0.5})"));
 }
 
+TEST(Log, CountsWhatIsSaidTooOftenWithoutItsMarks) {
+  testing::internal::CaptureStderr();
+  const Logger log = Logger::to_stderr(LogLevel::kInfo, LogFormat::kText).with("session", "s");
+  for (int i = 0; i < 1000; ++i) log.with_mark("trace_id", std::to_string(i)).info("e", {{"a", 1}});
+  EXPECT_TRUE(log.flush(std::chrono::seconds(10)));
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("e session=s a=1 trace_id=7\n"));
+  EXPECT_GT(log.counts().repeated, 0u);
+}
+
 TEST(Log, KeepsQuietBelowItsLevel) {
   EXPECT_THAT(logged(LogFormat::kText, LogLevel::kError), IsEmpty());
   EXPECT_FALSE(Logger::silent().enabled(LogLevel::kError));

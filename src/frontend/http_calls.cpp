@@ -6,6 +6,7 @@
 #include "frontend/streaming.hpp"
 #include "protocol/json_text.hpp"
 #include "protocol/rpc.hpp"
+#include "protocol/trace_context.hpp"
 
 namespace relay::frontend {
 namespace {
@@ -26,6 +27,8 @@ Result<AgentCallOfClient> call_for_agent(Frame frame, const FrameLimits& limits)
   if (!wanted) return wanted.error();
   const std::string method = json_string(wanted->method);
   const std::string_view bare = std::string_view(method).substr(1, method.size() - 2);
+  auto params = params_with_trace(wanted->params, trace_members(frame.params()));
+  if (params) wanted->params = std::move(*params);
   auto inner = Frame::parse(rpc::request(frame.id(), bare, wanted->params), limits);
   if (!inner) return rpc::to_error(inner.error());
   return AgentCallOfClient{std::move(wanted->session_id), std::move(*inner)};

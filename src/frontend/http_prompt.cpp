@@ -32,7 +32,7 @@ Task<void> RelayHttp::prompt(http::Exchange& exchange, http::Principal principal
   std::shared_ptr<Session> session;
   if (!refused) {
     auto found =
-        co_await api_.find_for_prompt(std::move(principal), std::string(frame.session_id()));
+        co_await api_.find_for_prompt(std::move(principal), std::string(frame.session_id()), frame);
     if (found) {
       session = std::move(*found);
     } else {

@@ -4,6 +4,7 @@
 #include "protocol/json_text.hpp"
 #include "protocol/relay_ids.hpp"
 #include "protocol/secrets.hpp"
+#include "protocol/trace_context.hpp"
 #include "session/history_view.hpp"
 
 namespace relay::frontend {
@@ -113,13 +114,14 @@ Task<Result<std::shared_ptr<Session>>> RelayApi::find(http::Principal principal,
 }
 
 Task<Result<std::shared_ptr<Session>>> RelayApi::find_for_prompt(http::Principal principal,
-                                                                 std::string id) {
+                                                                 std::string id,
+                                                                 const Frame& prompt) {
   id.resize(owning_session(id).size());
   auto live = find_live(principal, id);
   if (live) co_return live;
   auto record = co_await find_record(std::move(principal), std::move(id));
   if (!record) co_return record.error();
-  auto restarted = co_await sessions_.restart(std::move(*record));
+  auto restarted = co_await sessions_.restart(std::move(*record), trace_members(prompt.params()));
   co_return restarted;
 }
 

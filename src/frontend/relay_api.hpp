@@ -36,7 +36,8 @@ class RelayApi {
   // session_closed tells a session that was from one that never was.
   Task<Result<std::shared_ptr<Session>>> find(http::Principal principal, std::string id);
   // The same for a prompt, which a session whose agent ended by itself gets another agent for.
-  Task<Result<std::shared_ptr<Session>>> find_for_prompt(http::Principal principal, std::string id);
+  Task<Result<std::shared_ptr<Session>>> find_for_prompt(http::Principal principal, std::string id,
+                                                         const Frame& prompt);
   // The same as find() at once, for live sessions only; null otherwise.
   std::shared_ptr<Session> find_live(const http::Principal& principal, std::string_view id) const;
 

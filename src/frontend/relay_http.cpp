@@ -3,6 +3,7 @@
 #include "frontend/answer.hpp"
 #include "frontend/http_replies.hpp"
 #include "frontend/prompt_answer.hpp"
+#include "frontend/trace_headers.hpp"
 #include "http/media_type.hpp"
 #include "protocol/acp.hpp"
 #include "protocol/json_text.hpp"
@@ -170,6 +171,7 @@ Task<void> RelayHttp::post(http::Exchange& exchange, http::Principal principal, 
     co_await answer(exchange, std::move(response));
     co_return;
   }
+  *frame = with_trace_of(exchange.request().headers, std::move(*frame), options_.frame);
   if (method == acp::kPrompt) {
     co_await prompt(exchange, std::move(principal), std::move(*frame));
     co_return;

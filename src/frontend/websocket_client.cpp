@@ -153,7 +153,7 @@ void WebSocketClient::to_session(std::string_view id, Frame frame) {
 Task<void> WebSocketClient::attach_and_route(std::string id, std::shared_ptr<Frame> frame) {
   std::optional<Error> refused;
   const bool prompts = frame->method() == acp::kPrompt && !is_observer();
-  auto finding = prompts ? api_.find_for_prompt(principal_, id) : api_.find(principal_, id);
+  auto finding = prompts ? api_.find_for_prompt(principal_, id, *frame) : api_.find(principal_, id);
   const auto session = co_await std::move(finding);
   --running_calls_;
   if (!session) {

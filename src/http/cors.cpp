@@ -18,7 +18,7 @@ Response preflight_response() {
       {"Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS"},
       {"Access-Control-Allow-Headers",
        "authorization, content-type, last-event-id, acp-connection-id, acp-session-id, "
-       "acp-protocol-version"},
+       "acp-protocol-version, traceparent, tracestate"},
       {"Access-Control-Max-Age", "600"},
   };
   return response;

@@ -48,6 +48,9 @@ struct Envelope {
   Span prompt_key;   // params.prompt or params.content: the key between its quotes
   Span prompt;       // its value: JSON text
   Span update_kind;  // params.update.sessionUpdate: between the quotes, as it is spelled
+  // params._meta.traceparent of a client's message: between the quotes, as it is spelled, only when
+  // it is a string (protocol/trace_context.hpp).
+  Span traceparent;
   // JSON texts of strings that name a session: values of keys `sessionId` and `...SessionId` at any
   // depth, and every other string that equals FrameLimits::watched_id or looks like a relay session
   // id; the message's own id and method are none.

@@ -24,8 +24,8 @@ enum class Outcome { kGood, kNotJson, kTooDeep };
 
 // Where a value stands, which decides what is noted of it.
 // kEnvelope: a member that JSON-RPC itself has, which names no session whatever it is.
-// kUpdate: params.update.
-enum class Place { kElsewhere, kParams, kUpdate, kEnvelope };
+// kUpdate: params.update. kMeta: params._meta of a client.
+enum class Place { kElsewhere, kParams, kUpdate, kMeta, kEnvelope };
 
 Place place_of(std::string_view member) {
   if (member == "params") return Place::kParams;
@@ -82,14 +82,20 @@ class Walk {
       if (member.key().get(raw_key) || member.value().get(inner)) return Outcome::kNotJson;
       const std::string_view name = spelled(raw_key);
       const std::string_view token = trimmed(inner.raw_json_token());
-      const bool is_update = place == Place::kParams && name == "update";
-      const Place below = is_update ? Place::kUpdate : Place::kElsewhere;
+      const Place below = place == Place::kParams ? place_in_params(name) : Place::kElsewhere;
       const Outcome outcome = this->value(inner, depth, below, name);
       if (outcome != Outcome::kGood) return outcome;
       if (place == Place::kParams) note_param(name, token);
       if (place == Place::kUpdate) note_update(name, token);
+      if (place == Place::kMeta) note_meta(name, token);
     }
     return Outcome::kGood;
+  }
+
+  Place place_in_params(std::string_view name) const {
+    if (name == "update") return Place::kUpdate;
+    const bool is_meta = name == "_meta" && limits_.writer == Writer::kClient;
+    return is_meta ? Place::kMeta : Place::kElsewhere;
   }
 
   Outcome array(ondemand::value& value, std::size_t depth) {
@@ -134,6 +140,11 @@ class Walk {
   void note_update(std::string_view name, std::string_view token) {
     if (name != "sessionUpdate" || !token.starts_with('"') || found_.update_kind.present()) return;
     found_.update_kind = span(token.substr(1, token.size() - 2));
+  }
+
+  void note_meta(std::string_view name, std::string_view token) {
+    if (name != "traceparent" || !token.starts_with('"') || found_.traceparent.present()) return;
+    found_.traceparent = span(token.substr(1, token.size() - 2));
   }
 
   void note_string(Span text, std::string_view key) {

@@ -1,6 +1,7 @@
 // SessionDirectory giving a session another agent when the first one ended by itself.
 #include "protocol/json_text.hpp"
 #include "session/session_directory.hpp"
+#include "session/trace_log.hpp"
 
 #include <algorithm>
 #include <array>
@@ -39,7 +40,8 @@ bool ended_by_itself(std::string_view cause) {
                              [&](std::string_view begin) { return cause.starts_with(begin); });
 }
 
-Task<Result<std::shared_ptr<Session>>> SessionDirectory::restart(storage::SessionRecord closed) {
+Task<Result<std::shared_ptr<Session>>> SessionDirectory::restart(storage::SessionRecord closed,
+                                                                 std::string trace) {
   if (!ended_by_itself(closed.cause)) co_return stays_closed(closed, {});
   if (!options_.restart_agent) co_return stays_closed(closed, "sessions.restart_agent is false");
   if (!can_go_on(closed.agent_profile)) {
@@ -65,9 +67,11 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::restart(storage::Sessio
   const bool slept = co_await sleep_for(pause);
   if (!slept) co_return stays_closed(closed, "the relay is shutting down");
 
-  context_.logger.info("starts another agent for the session",
-                       {{"session", closed.id.value()}, {"cause", closed.cause}});
   NewSession request;
+  if (!trace.empty()) request.session_params = R"({"_meta":{)" + trace + "}}";
+  traced(context_.logger, trace_of_params(request.session_params))
+      .info("starts another agent for the session",
+            {{"session", closed.id.value()}, {"cause", closed.cause}});
   request.working_directory = closed.working_directory;
   request.needs_directories = true;
   request.method = "session/load";

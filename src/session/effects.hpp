@@ -4,12 +4,14 @@
 
 #include "base/error.hpp"
 #include "protocol/shared_bytes.hpp"
+#include "protocol/trace_context.hpp"
 #include "session/audience.hpp"
 #include "session/audit_words.hpp"
 #include "storage/records.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +31,7 @@ struct TurnEnd {
   std::string stop_reason;  // the agent's word, "error" for a JSON-RPC error
   std::chrono::steady_clock::duration took{};
   bool failed = false;  // for want of the relay or its agent, not by what the client asked
+  std::optional<TraceContext> trace{};  // that its prompt is part of
 };
 
 // A client's answer to a request of the agent, for the audit trail.
@@ -42,6 +45,7 @@ struct Effects {
   std::vector<SharedBytes> states;  // updates that say how the agent stands now, for AgentState
   std::vector<SharedBytes> to_agent;
   std::int64_t prompt = 0;  // call of the prompt that is among them; 0: none
+  std::uint32_t permissions_asked = 0;
   std::vector<ToClients> to_clients;
   std::vector<TurnEnd> turns_ended;
   std::vector<AnsweredCall> answered;
@@ -54,6 +58,7 @@ struct Effects {
     states.clear();
     to_agent.clear();
     prompt = 0;
+    permissions_asked = 0;
     to_clients.clear();
     turns_ended.clear();
     answered.clear();

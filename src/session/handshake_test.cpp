@@ -136,6 +136,22 @@ TEST(HandshakeReturn, ResumesWhereTheAgentCan) {
   EXPECT_TRUE(handshake.remembers());
 }
 
+TEST(HandshakeReturn, PassesTheTraceOfTheClientsRequestOn) {
+  RequestIds ids;
+  HandshakeOptions options = returning();
+  options.session_params = R"({"_meta":{"traceparent":"p", "tracestate":"s"}})";
+  Handshake handshake(ids, options);
+  const auto carries = HasSubstr(R"("_meta":{"traceparent":"p", "tracestate":"s"})");
+  EXPECT_THAT(handshake.initialize().view(), testing::Not(HasSubstr("_meta")))
+      << "it tells of the client, not of the request";
+  give(handshake, rpc::result("1", R"({"agentCapabilities":{"loadSession":true}})"));
+  EXPECT_EQ(handshake.phase(), "session/load");
+  EXPECT_THAT(handshake.next_message().view(), carries);
+  give(handshake, rpc::plain_error("2", -32603, "unknown"));
+  EXPECT_EQ(handshake.phase(), "session/new");
+  EXPECT_THAT(handshake.next_message().view(), carries);
+}
+
 TEST(HandshakeReturn, LoadsAndDropsWhatTheAgentRepeats) {
   RequestIds ids;
   Handshake handshake(ids, returning());

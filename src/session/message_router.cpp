@@ -81,7 +81,7 @@ void MessageRouter::agent_ended(const Error& error, Effects& effects) {
   }
   if (in_turn) {
     effects.turns_ended.push_back(
-        {"error", moment_.steady - turn_->started, is_service_failure(error.type)});
+        {"error", moment_.steady - turn_->started, is_service_failure(error.type), turn_->trace});
     end_turn(nullptr, &error, effects);
   }
   for (const auto& [request, call] : agent_calls_.all()) {
@@ -125,6 +125,10 @@ void MessageRouter::record(storage::Origin origin, storage::MessageKind kind, bo
 std::optional<std::chrono::steady_clock::time_point> MessageRouter::turn_started() const {
   if (!turn_) return std::nullopt;
   return turn_->started;
+}
+
+std::optional<TraceContext> MessageRouter::turn_trace() const {
+  return turn_ ? turn_->trace : std::nullopt;
 }
 
 void MessageRouter::refuse(ClientId to, std::string_view id, const Error& error, Effects& effects,

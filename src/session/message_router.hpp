@@ -13,6 +13,7 @@
 
 #include "base/error.hpp"
 #include "protocol/frame.hpp"
+#include "protocol/trace_context.hpp"
 #include "session/agent_calls.hpp"
 #include "session/client.hpp"
 #include "session/client_calls.hpp"
@@ -148,6 +149,8 @@ class MessageRouter {
   // A request of a client has gone to the agent and is not answered.
   bool someone_waits() const { return client_calls_.size() > prompts_.size(); }
   std::optional<std::chrono::steady_clock::time_point> turn_started() const;
+  // Of the turn that runs.
+  std::optional<TraceContext> turn_trace() const;
   std::size_t permission_waits() const { return agent_calls_.permissions(); }
   std::size_t queued_prompts() const { return prompts_.size(); }
   // Whether the client's request with this id (JSON text) waits for its answer.
@@ -178,6 +181,7 @@ class MessageRouter {
     // Set while nobody knows whether the agent has the prompt, or has ended the turn: when the
     // relay gives it up.
     std::optional<std::chrono::steady_clock::time_point> doubtful_until{};
+    std::optional<TraceContext> trace{};  // that its prompt is part of
   };
 
   // Clients' side (router_clients.cpp).

@@ -337,5 +337,44 @@ TEST(Settings, ThatTheAgentRefusedAreNot) {
   EXPECT_THAT(session.take(b), testing::IsEmpty());
 }
 
+std::string prompt_of_trace(const std::string& id, const std::string& meta) {
+  return rpc::request(id, "session/prompt", R"({"_meta":)" + meta + R"(,"prompt":)" + kText + "}");
+}
+
+std::string trace_meta(char digit) {
+  return R"({"x": 1.0, "traceparent" : "00-)" + std::string(32, digit) + "-" +
+         std::string(16, digit) + R"(-01","tracestate":"a=\u0031","baggage":"b=1"})";
+}
+
+TEST_F(MessageRouterTurns, HaveTheTraceOfTheirPromptAndPassItOnAsItIs) {
+  const ClientId a = session_.join();
+  session_.client(a, prompt_of_trace("1", trace_meta('a')));
+  session_.client(a, prompt_of_trace("2", trace_meta('b')));
+  session_.prompt(a, "3");
+  session_.client(a, prompt_of_trace("4", R"({"traceparent":"00-1-2-01"})"));
+  EXPECT_THAT(session_.take_agent(), ElementsAre(HasSubstr("\"_meta\":" + trace_meta('a') + ",")));
+  ASSERT_TRUE(session_.router.turn_trace());
+  EXPECT_EQ(session_.router.turn_trace()->trace_id, std::string(32, 'a'));
+  session_.agent(rpc::result("1", kDone));
+  EXPECT_THAT(session_.take_agent(), ElementsAre(HasSubstr("\"_meta\":" + trace_meta('b') + ",")));
+  ASSERT_TRUE(session_.router.turn_trace());
+  EXPECT_EQ(session_.router.turn_trace()->span_id, std::string(16, 'b'));
+  session_.agent(rpc::result("2", kDone));
+  EXPECT_TRUE(session_.router.turn_running());
+  EXPECT_FALSE(session_.router.turn_trace());
+  session_.agent(rpc::result("3", kDone));
+  EXPECT_TRUE(session_.router.turn_running());
+  EXPECT_FALSE(session_.router.turn_trace()) << "of what is none";
+  session_.agent(rpc::result("4", kDone));
+  EXPECT_FALSE(session_.router.turn_trace());
+}
+
+TEST_F(MessageRouterTurns, AnyRequestPassesItsTraceOn) {
+  const ClientId a = session_.join();
+  session_.client(a, rpc::request("1", "session/set_mode",
+                                  R"({"modeId":"m","_meta":)" + trace_meta('c') + "}"));
+  EXPECT_THAT(session_.take_agent(), ElementsAre(HasSubstr("\"_meta\":" + trace_meta('c') + "}")));
+}
+
 }  // namespace
 }  // namespace relay

@@ -4,6 +4,7 @@
 
 #include "base/byte_budget.hpp"
 #include "protocol/shared_bytes.hpp"
+#include "protocol/trace_context.hpp"
 #include "session/client.hpp"
 
 #include <cstdint>
@@ -17,6 +18,7 @@ struct QueuedPrompt {
   std::int64_t relay_id = 0;
   ClientId client;
   SharedBytes to_agent;
+  std::optional<TraceContext> trace{};  // that it is part of
 };
 
 class PromptQueue {

@@ -123,7 +123,7 @@ void MessageRouter::agent_response(Frame frame, Effects& effects) {
   if (ends_turn) {
     effects.turns_ended.push_back(
         {std::string(stop_reason(frame)), moment_.steady - turn_->started,
-         frame.kind() == FrameKind::kError && is_agents_failure(frame.result())});
+         frame.kind() == FrameKind::kError && is_agents_failure(frame.result()), turn_->trace});
     end_turn(&frame, nullptr, effects);
   }
 }
@@ -201,6 +201,7 @@ void MessageRouter::agent_request(Frame frame, Effects& effects) {
   call.kind = acp::reverse_kind(frame.method());
   const bool is_late = call.kind == acp::ReverseKind::kPermission && turn_ && turn_->cancelled;
   if (!is_late) call.asked = recipients(frame, call.kind);
+  if (call.kind == acp::ReverseKind::kPermission) ++effects.permissions_asked;
 
   const std::int64_t id = ids_.next();
   const std::string id_text = std::to_string(id);

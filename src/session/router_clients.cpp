@@ -175,6 +175,7 @@ void MessageRouter::prompt(ClientId id, Frame frame, Effects& effects) {
   accepted.relay_id = ids_.next();
   accepted.client = id;
   accepted.to_agent = SharedBytes(to_agent_bytes(frame, accepted.relay_id));
+  accepted.trace = trace_of(frame);
   if (turn_ && !prompts_.push(accepted)) {
     return refuse(id, frame.id(), queue_is_full(prompts_), effects);
   }
@@ -188,6 +189,7 @@ void MessageRouter::prompt(ClientId id, Frame frame, Effects& effects) {
 void MessageRouter::start_turn(QueuedPrompt prompt, const std::vector<std::string_view>& blocks,
                                Effects& effects) {
   turn_ = Turn{prompt.relay_id, prompt.client, moment_.steady, {}};
+  turn_->trace = std::move(prompt.trace);
   echo_prompt(prompt.client, blocks, effects);
   effects.to_agent.push_back(std::move(prompt.to_agent));
   effects.prompt = prompt.relay_id;

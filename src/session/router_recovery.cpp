@@ -66,6 +66,7 @@ void MessageRouter::restore_request(const MessageRecord& request, const storage:
 // A prompt that may have been written, or not, is not written again.
 void MessageRouter::restore_turn(const MessageRecord& prompt, bool was_written) {
   turn_ = Turn{prompt.call, kGoneClient, moment_.steady, {}};
+  if (const auto frame = stored_frame(prompt)) turn_->trace = trace_of(*frame);
   if (!was_written) turn_->doubtful_until = moment_.steady + kDoubt;
   client_calls_.add(prompt.call, {kGoneClient, prompt.rpc_id, prompt.method});
 }
@@ -87,7 +88,7 @@ void MessageRouter::doubt_end_of_turn() {
 void MessageRouter::give_up_doubtful_turn(Effects& effects) {
   const auto call = client_calls_.take(turn_->relay_id);
   if (call) refuse(call->client, call->id, doubt_error_, effects, {turn_->relay_id});
-  effects.turns_ended.push_back({"error", moment_.steady - turn_->started, true});
+  effects.turns_ended.push_back({"error", moment_.steady - turn_->started, true, turn_->trace});
   interrupt_agent(effects);
   end_turn(nullptr, &doubt_error_, effects);
 }

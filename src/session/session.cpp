@@ -81,8 +81,8 @@ Task<void> Session::run() {
     context_.metrics.agent_lines_skipped[metrics::SkipReason::kOversized] +=
         output->oversized_lines;
     if (output->oversized_lines > 0) {
-      log_.warn("agent printed lines over server.max_message_bytes, skipped",
-                {{"lines", output->oversized_lines}});
+      turn_log().warn("agent printed lines over server.max_message_bytes, skipped",
+                      {{"lines", output->oversized_lines}});
     }
     advance_clock();
     effects_.clear();
@@ -149,8 +149,8 @@ void Session::tell_misunderstood(Effects& effects) {
   for (const Error& error : std::exchange(effects.misunderstood, {})) {
     if (++misunderstood_ > kMost) return;
     const Error told = context_.redactor->redacted(error);
-    log_.warn("agent was not understood while a client waits for it",
-              {{"reason", told.explanation}, {"last_told", misunderstood_ == kMost}});
+    turn_log().warn("agent was not understood while a client waits for it",
+                    {{"reason", told.explanation}, {"last_told", misunderstood_ == kMost}});
     announce(acp::kAgentNotice, told, {}, effects);
   }
 }
@@ -184,6 +184,7 @@ void Session::perform(Effects& effects, const OutputPosition& output) {
   } else {
     for (const ToClients& message : effects.to_clients) deliver(message);
   }
+  log_turns(effects);
   if (!effects.turns_ended.empty()) save_progress();
   for (const TurnEnd& end : effects.turns_ended) {
     ++context_.metrics.turns[metrics::stop_reason(end.stop_reason)];
@@ -366,7 +367,7 @@ Task<void> Session::end_deaf_agent(Error why) {
 }
 
 Task<void> Session::end_failed_agent() {
-  log_.warn("the agent is ended", {{"reason", agent_failure_->explanation}});
+  turn_log().warn("the agent is ended", {{"reason", agent_failure_->explanation}});
   co_await agent_->stop(context_.options.stop_grace);
 }
 
@@ -435,7 +436,7 @@ Task<void> Session::finish(AgentExit exit) {
   state_ = SessionState::kClosed;
   ++context_.metrics.agent_exits[label_of(isolation())][exit_cause(exit, asked_to)];
   ++context_.metrics.sessions_closed[metrics::close_cause(close_cause_)];
-  log_.info("session closed", {{"cause", close_cause_}, {"agent_exit", describe_exit(exit)}});
+  turn_log().info("session closed", {{"cause", close_cause_}, {"agent_exit", describe_exit(exit)}});
 
   advance_clock();
   effects_.clear();

@@ -228,7 +228,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   void become_ready(Handshake& handshake, const StartRequest& request);
   Task<Result<void>> copy_past(ForkPoint from);
   void keep_opening(const Effects& effects);
-  Task<void> abandon_start(Error error);
+  Task<void> abandon_start(Error error, Logger log);
 
   // session_recovery.cpp
   Task<void> end_left();
@@ -266,6 +266,11 @@ class Session final : public std::enable_shared_from_this<Session> {
                 Effects& effects);
   Task<void> finish(AgentExit exit);
   void advance_clock();
+
+  // session_trace.cpp
+  Logger turn_log() const;  // for what happens in the turn that runs
+  void log_turns(const Effects& effects) const;
+  void log_refusals(const std::optional<TraceContext>& trace, const Effects& effects) const;
 
   // session_clients.cpp
   Task<void> catch_up(ClientId client, storage::Sequence after);

@@ -4,6 +4,7 @@
 #include "protocol/rpc.hpp"
 #include "session/replay_view.hpp"
 #include "session/session.hpp"
+#include "session/trace_log.hpp"
 
 #include <algorithm>
 #include <set>
@@ -203,6 +204,7 @@ void Session::submit(ClientId client, Frame frame) {
   advance_clock();
   effects_.clear();
   const auto setting = audit_words_of_request(frame);
+  const auto trace = trace_of(frame);
   router_->from_client(client, std::move(frame), effects_);
   const bool is_timed =
       !effects_.to_agent.empty() && context_.metrics.is_sampled(metrics::Route::kClientToAgent);
@@ -211,6 +213,7 @@ void Session::submit(ClientId client, Frame frame) {
     if (setting && !effects_.to_agent.empty()) audit(one->actor, setting->action, setting->detail);
     audit_answers(one->actor);
   }
+  log_refusals(trace, effects_);
   perform(effects_);
 }
 
@@ -237,7 +240,8 @@ bool Session::agent_is_stuck(ClientId client, const Frame& frame) {
                      frame.method() == acp::kCancelRequest;
   if (eases && inbox_bytes_ <= kMostWaiting * context_.options.max_inbox_bytes) return false;
   if (frame.kind() != FrameKind::kRequest) {
-    log_.warn("the agent does not read its input; a message for it was dropped",
+    traced(log_, trace_of(frame))
+        .warn("the agent does not read its input; a message for it was dropped",
               {{"method", frame.method()}, {"waiting_bytes", inbox_bytes_}});
     return true;
   }

@@ -64,8 +64,10 @@ class SessionDirectory {
   Task<Result<std::shared_ptr<Session>>> reopen(SessionId id, NewSession request);
 
   // The same for a prompt to a session whose agent ended by itself: only with an agent that can
-  // load the session, and each time after a longer pause. session_closed when it can't be.
-  Task<Result<std::shared_ptr<Session>>> restart(storage::SessionRecord closed);
+  // load the session, and each time after a longer pause. session_closed when it can't be. `trace`:
+  // of the prompt (trace_members()), for the agent that is started.
+  Task<Result<std::shared_ptr<Session>>> restart(storage::SessionRecord closed,
+                                                 std::string trace = {});
 
   // Closes the session when it is live, and deletes all that is left of it.
   Task<Result<void>> erase(SessionId session);

@@ -7,6 +7,7 @@
 #include "session/fork.hpp"
 #include "session/replay_view.hpp"
 #include "session/session.hpp"
+#include "session/trace_log.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
@@ -29,13 +30,14 @@ void count_launch(Metrics& metrics, const LaunchTimes& times) {
 
 Task<Result<void>> Session::start(StartRequest request) {
   const auto began = std::chrono::steady_clock::now();
+  const Logger log = traced(log_, trace_of_params(request.session_params));
   auto launching = launch(request.launch);
   auto aborted = start_aborted_.wait();
   const auto launched = co_await (std::move(launching) || std::move(aborted));
   if (state_ == SessionState::kClosing || !std::get<0>(launched)) {
     const Error why =
         state_ == SessionState::kClosing ? close_error_ : std::get<0>(launched).error();
-    co_await abandon_start(why);
+    co_await abandon_start(why, log);
     co_return close_error_;
   }
   const auto shaken = co_await shake_hands(request);
@@ -44,7 +46,7 @@ Task<Result<void>> Session::start(StartRequest request) {
     if (state_ == SessionState::kStarting) {
       context_.metrics.recent.note(start_that_failed(record_, shaken.error()));
     }
-    co_await abandon_start(shaken.error());
+    co_await abandon_start(shaken.error(), log);
     co_return close_error_;
   }
   state_ = SessionState::kReady;
@@ -53,8 +55,7 @@ Task<Result<void>> Session::start(StartRequest request) {
   const auto now = std::chrono::steady_clock::now();
   context_.metrics.session_start.observe(now - began);
   context_.metrics.recent_starts.record(true, now);
-  log_.info("session ready",
-            {{"agent", agent_->description()}, {"cwd", record_.working_directory}});
+  log.info("session ready", {{"agent", agent_->description()}, {"cwd", record_.working_directory}});
   co_return Result<void>();
 }
 
@@ -183,13 +184,13 @@ void Session::keep_opening(const Effects& effects) {
 
 // A session that never became ready is not in the log: nobody has seen its id. One that was closed
 // before stays as it was, its directories too; what is there of a fork goes.
-Task<void> Session::abandon_start(Error error) {
+Task<void> Session::abandon_start(Error error, Logger log) {
   if (agent_) co_await agent_->stop(context_.options.stop_grace);
   agent_.reset();
   if (record_.cause == kUnfinishedFork) {
     context_.log.session_closed(record_.id, record_.cause, wall_now());
     const auto erased = co_await context_.log.erase(record_.id);
-    if (!erased) log_.warn("a part of a fork is left", {{"error", erased.error().explanation}});
+    if (!erased) log.warn("a part of a fork is left", {{"error", erased.error().explanation}});
   }
   if (!was_closed_) co_await context_.backend.release(record_.id);
   state_ = SessionState::kClosed;
@@ -198,8 +199,8 @@ Task<void> Session::abandon_start(Error error) {
     context_.metrics.recent_starts.record(false, std::chrono::steady_clock::now());
   }
   close_error_ = context_.redactor->redacted(std::move(error));
-  log_.warn("session did not start",
-            {{"error", to_string(close_error_.type)}, {"explanation", close_error_.explanation}});
+  log.warn("session did not start",
+           {{"error", to_string(close_error_.type)}, {"explanation", close_error_.explanation}});
   closed_.happen();
 }
 

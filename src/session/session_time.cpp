@@ -71,8 +71,8 @@ void Session::enforce_time_limit() {
   const std::int64_t limit = context_.options.prompt_timeout.count();
   if (time_limit_ == TimeLimit::kNotReached) {
     time_limit_ = TimeLimit::kCancelled;
-    log_.info("turn takes longer than sessions.prompt_timeout, cancelling it",
-              {{"limit_ms", limit}});
+    turn_log().info("turn takes longer than sessions.prompt_timeout, cancelling it",
+                    {{"limit_ms", limit}});
     router_->cancel_because("prompt_timeout", MessageRouter::Cancelled::kTurn, effects_);
     return;
   }

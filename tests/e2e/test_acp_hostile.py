@@ -161,7 +161,8 @@ def test_foreign_origins_are_refused(relay, origin, allowed):
 def test_a_page_that_is_allowed_may_ask_and_read_the_ids(make_relay):
     relay = make_relay({"server": {"allowed_origins": ["https://app.example"]}})
     client = AcpHttp(acp_url(relay, "http"), initialize=False, headers={"Origin": "https://app.example"})
-    asked = "content-type, authorization, acp-connection-id, acp-session-id, acp-protocol-version, last-event-id"
+    asked = ("content-type, authorization, acp-connection-id, acp-session-id, acp-protocol-version, last-event-id, "
+             "traceparent, tracestate")
     for method in ("POST", "GET", "DELETE"):
         answer = client.exchange("OPTIONS", {"Access-Control-Request-Method": method,
                                              "Access-Control-Request-Headers": asked})

@@ -160,7 +160,7 @@ void AcpConnection::to_session(std::string id, Frame frame) {
 Task<void> AcpConnection::attach_and_route(std::string id, std::shared_ptr<Frame> frame) {
   std::optional<Error> refused;
   const bool prompts = frame->method() == acp::kPrompt && !is_observer();
-  auto finding = prompts ? api_.find_for_prompt(principal_, id) : api_.find(principal_, id);
+  auto finding = prompts ? api_.find_for_prompt(principal_, id, *frame) : api_.find(principal_, id);
   const auto session = co_await std::move(finding);
   if (!session) {
     refused = session.error();

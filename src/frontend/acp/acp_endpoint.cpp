@@ -7,6 +7,7 @@
 #include "frontend/answer.hpp"
 #include "frontend/http_replies.hpp"
 #include "frontend/params.hpp"
+#include "frontend/trace_headers.hpp"
 #include "http/media_type.hpp"
 #include "protocol/rpc.hpp"
 
@@ -139,6 +140,7 @@ Task<http::Response> AcpEndpoint::post(http::Exchange& exchange, AcpCaller calle
   if (const auto refused = refuse_message(request, *frame)) {
     co_return refusal(refused->status, from_clients_eyes(*refused));
   }
+  *frame = with_trace_of(request.headers, std::move(*frame), options_.frame);
   if (request.header("Acp-Connection-Id").empty()) {
     co_return co_await first_message(exchange, std::move(caller), std::move(*frame));
   }
