@@ -14,7 +14,14 @@ constexpr const char* kUsualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/us
 
 bool is_absence(int error) { return error == ENOENT || error == ENOTDIR; }
 
-// Returns only when no directory has it: an errno.
+// An errno; ELIBACC when the file is there, and what it asks to be run by is not.
+int try_file(const char* path, char** command) {
+  ::execv(path, command);
+  const int error = errno;
+  return error == ENOENT && ::access(path, F_OK) == 0 ? ELIBACC : error;
+}
+
+// The same for the directories of PATH.
 int try_path(char** command) {
   const char* directory = std::getenv("PATH");
   if (directory == nullptr) directory = kUsualPath;
@@ -25,9 +32,9 @@ int try_path(char** command) {
     const int size = std::snprintf(path, sizeof path, "%.*s%s%s", static_cast<int>(length),
                                    directory, length == 0 ? "" : "/", command[0]);
     if (size < static_cast<int>(sizeof path)) {
-      ::execv(path, command);
-      if (errno == EACCES) result = EACCES;  // another directory may have one that can be run
-      if (errno != EACCES && !is_absence(errno)) return errno;
+      const int error = try_file(path, command);
+      if (error == EACCES) result = EACCES;  // another directory may have one that can be run
+      if (error != EACCES && !is_absence(error)) return error;
     }
     more = directory[length] != '\0';
     directory += length + 1;
@@ -39,26 +46,12 @@ int try_path(char** command) {
 
 int become_command(char** command) {
   const char* const name = command[0];
-  int error = ENOENT;
-  if (std::strchr(name, '/') != nullptr) {
-    ::execv(name, command);
-    error = errno;
-    if (error == ENOENT && ::access(name, F_OK) == 0) {
-      std::fprintf(stderr,
-                   "acp-agent-init: cannot run \"%s\": the interpreter or loader that it asks for "
-                   "is not in the image\n",
-                   name);
-      return kNotFound;
-    }
-  } else if (*name != '\0') {
-    error = try_path(command);
-    if (error == ENOENT) {
-      std::fprintf(stderr, "acp-agent-init: \"%s\": executable file not found in PATH\n", name);
-      return kNotFound;
-    }
-  }
-  std::fprintf(
-      stderr, "acp-agent-init: cannot run \"%s\": %s%s\n", name, std::strerror(error),
-      error == ENOEXEC ? " (a program for another processor, or a script without #!)" : "");
-  return is_absence(error) ? kNotFound : kCannotRun;
+  const bool is_path = *name == '\0' || std::strchr(name, '/') != nullptr;
+  const int error = is_path ? try_file(name, command) : try_path(command);
+  const char* why = std::strerror(error);
+  if (!is_path && error == ENOENT) why = "executable file not found in PATH";
+  if (error == ELIBACC) why = "the interpreter or loader that it asks for is not in the image";
+  if (error == ENOEXEC) why = "it is a program for another processor, or a script without #!";
+  std::fprintf(stderr, "acp-agent-init: cannot run \"%s\": %s\n", name, why);
+  return is_absence(error) || error == ELIBACC ? kNotFound : kCannotRun;
 }

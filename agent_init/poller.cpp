@@ -19,6 +19,7 @@ bool Poller::watch(int descriptor, std::uint64_t tag, std::uint32_t& watched,
   epoll_event event = {};
   event.events = wanted;
   event.data.u64 = tag;
+  if (::epoll_ctl(epoll_, change, descriptor, &event) != 0) return false;
   watched = wanted;
-  return ::epoll_ctl(epoll_, change, descriptor, &event) == 0;
+  return true;
 }
