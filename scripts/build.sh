@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds one configuration; compiles what has changed and says nothing when nothing has.
 #   scripts/build.sh [release|tests|bench|debug|asan|tsan|gcc|fuzz|coverage] [TARGET...]
-# The programs are acp-relay, acp-demo-agent and acp-workspace-helper in build/<configuration>.
+# The programs are acp-relay, acp-demo-agent, acp-workspace-helper and acp-agent-init in build/<configuration>.
 # release (the default) needs the packages of the group "build" only, and so does bench, which adds the
 # benchmark's programs to the release; tests adds the unit tests to it; the others hold the tests.
 # The release and the sanitizers compile a folder's files as one (cmake/JoinedSources.cmake), debug and gcc each
@@ -19,7 +19,7 @@ case $preset in
   bench)
     groups=(build)
     preset=release
-    set -- acp-relay acp-demo-agent acp-workspace-helper echo_agent pipe_forwarder load_client engine_floor "$@"
+    set -- acp-relay acp-demo-agent acp-workspace-helper acp-agent-init echo_agent pipe_forwarder load_client engine_floor "$@"
     ;;
   tests)
     groups=(build test)
@@ -57,7 +57,7 @@ fi
 targets=("$@")
 if [[ ${#targets[@]} -eq 0 ]]; then
   case $preset in
-    release) targets=(acp-relay acp-demo-agent acp-workspace-helper) ;;
+    release) targets=(acp-relay acp-demo-agent acp-workspace-helper acp-agent-init) ;;
     fuzz) targets=(fuzz_targets) ;;
   esac
 fi

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-mapfile -t files < <(find src agents bench tests -type f \( -name '*.cpp' -o -name '*.hpp' \) | sort)
+mapfile -t files < <(find src agents agent_init bench tests -type f \( -name '*.cpp' -o -name '*.hpp' \) | sort)
 [[ ${#files[@]} -gt 0 ]] || exit 0
 if [[ ${1:-} != --check ]]; then
   exec clang-format-16 -i "${files[@]}"

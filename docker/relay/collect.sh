@@ -32,7 +32,7 @@ add_library() {
   cp "/usr/share/doc/$package/copyright" "$documents/$package/"
 }
 
-for program in acp-relay acp-workspace-helper; do
+for program in acp-relay acp-workspace-helper acp-agent-init; do
   strip -o "$out/usr/bin/$program" "$build/$program"
   chmod 755 "$out/usr/bin/$program"
   libraries=$(ldd "$build/$program" 2>&1) || [[ $libraries == *"not a dynamic executable"* ]]

@@ -48,7 +48,7 @@ def installed(package, tmp_path):
 def test_the_package_has_what_belongs_to_it_and_names_its_libraries(package):
     listing = subprocess.run(["dpkg-deb", "-c", str(package)], capture_output=True, text=True, check=True).stdout
     modes = {path: mode for mode, path in re.findall(r"^-(\S+) root/root .* \.(/\S+)$", listing, re.M)}
-    for program in ("acp-relay", "acp-demo-agent", "acp-workspace-helper"):
+    for program in ("acp-relay", "acp-demo-agent", "acp-workspace-helper", "acp-agent-init"):
         assert modes[f"/usr/bin/{program}"] == "rwxr-xr-x"
     assert modes["/etc/acp-relay/config.yaml"] == "rw-r-----"
     assert modes["/lib/systemd/system/acp-relay.service"] == "rw-r--r--"
