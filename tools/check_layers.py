@@ -19,6 +19,7 @@ LAYERS = {
     "bridge": {"base", "protocol"},
     "config": {"base"},
     "http": {"base"},
+    "egress": {"base", "http"},
     "engine": {"base", "http", "metrics"},
     "storage": {"base", "metrics", "protocol"},
     "backend": {"base", "engine", "http", "protocol"},

@@ -1,5 +1,7 @@
 #include "base/error.hpp"
 
+#include <variant>
+
 namespace relay {
 
 std::string_view to_string(ErrorType type) {
@@ -97,6 +99,14 @@ Error make_error(ErrorType type, std::string explanation) {
   error.type = type;
   error.explanation = std::move(explanation);
   return error;
+}
+
+std::int64_t number_of(const Error& error, std::string_view name) {
+  for (const auto& [key, value] : error.state) {
+    const auto* number = std::get_if<std::int64_t>(&value);
+    if (key == name && number != nullptr) return *number;
+  }
+  return 0;
 }
 
 }  // namespace relay

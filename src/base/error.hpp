@@ -79,4 +79,7 @@ struct Error {
 
 Error make_error(ErrorType type, std::string explanation);
 
+// A number of the state; 0 when there is none of that name.
+std::int64_t number_of(const Error& error, std::string_view name);
+
 }  // namespace relay

@@ -96,14 +96,6 @@ Failure explain(const json::object& error) {
   return Failure{refused ? ExitCode::kUnauthorized : ExitCode::kError, std::move(out)};
 }
 
-std::int64_t number_of(const Error& error, std::string_view key) {
-  for (const auto& [name, value] : error.state) {
-    const auto* number = std::get_if<std::int64_t>(&value);
-    if (name == key && number != nullptr) return *number;
-  }
-  return 0;
-}
-
 std::string explain(const Error& error) {
   return visible(error.explanation) + bullets("possible causes", error.possible_causes) +
          bullets("what to do", error.suggested_actions);

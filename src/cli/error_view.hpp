@@ -18,7 +18,4 @@ Failure explain(const boost::json::object& error);
 // An error of this program's own making.
 std::string explain(const Error& error);
 
-// A number that such an error carries in its state; 0: it has none of this name.
-std::int64_t number_of(const Error& error, std::string_view key);
-
 }  // namespace relay::cli

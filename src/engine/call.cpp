@@ -13,7 +13,7 @@ std::optional<CallFailure> failure_of_status(int status) {
 }
 
 CallFailure failure_of(const Error& error) {
-  return error_number(error) == ETIMEDOUT ? CallFailure::kTimeout : CallFailure::kUnreachable;
+  return number_of(error, "errno") == ETIMEDOUT ? CallFailure::kTimeout : CallFailure::kUnreachable;
 }
 
 }  // namespace relay::engine

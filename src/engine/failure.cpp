@@ -98,14 +98,6 @@ Error not_http(const http::Endpoint& endpoint, const std::string& reason) {
 
 }  // namespace
 
-std::optional<std::int64_t> error_number(const Error& failure) {
-  for (const auto& [name, value] : failure.state) {
-    const auto* number = std::get_if<std::int64_t>(&value);
-    if (name == "errno" && number != nullptr) return *number;
-  }
-  return std::nullopt;
-}
-
 Error stream_lost(std::string_view address, std::string_view during) {
   Error error = unavailable(
       address,
@@ -128,10 +120,9 @@ Error too_slow(std::string_view address, std::string_view during) {
 
 Error unreachable(const Error& failure, const http::Endpoint& endpoint, std::string_view during) {
   const std::string address = endpoint.to_string();
-  const std::optional<std::int64_t> number = error_number(failure);
-  // Only files of TLS fail before a socket is touched.
-  if (!number) return tls_failed(endpoint, failure.explanation);
-  switch (*number) {
+  switch (const std::int64_t number = number_of(failure, "errno"); number) {
+    case 0:  // only files of TLS fail before a socket is touched
+      return tls_failed(endpoint, failure.explanation);
     case ENOENT:
     case ENOTDIR:
       return no_socket(endpoint).retryable();

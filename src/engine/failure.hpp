@@ -18,9 +18,6 @@ namespace relay::engine {
 // is internal_error.
 Error unreachable(const Error& failure, const http::Endpoint& endpoint, std::string_view during);
 
-// The errno in an error of the HTTP client.
-std::optional<std::int64_t> error_number(const Error& failure);
-
 // The connection of a stream ended before what it was for had come.
 Error stream_lost(std::string_view address, std::string_view during);
 

@@ -12,10 +12,9 @@ namespace relay::http {
 namespace {
 
 // A body without a length after a 200 may be a hijacked connection: bytes go both ways.
-template <class Connection>
 class AnswerStream final : public Stream {
  public:
-  AnswerStream(std::unique_ptr<Connection> connection, std::unique_ptr<ResponseParser> parser,
+  AnswerStream(std::unique_ptr<ClientConnection> connection, std::unique_ptr<ResponseParser> parser,
                bool done)
       : connection_(std::move(connection)),
         parser_(std::move(parser)),
@@ -50,7 +49,7 @@ class AnswerStream final : public Stream {
   void close() override { connection_->transport().close(); }
 
  private:
-  std::unique_ptr<Connection> connection_;
+  std::unique_ptr<ClientConnection> connection_;
   std::unique_ptr<ResponseParser> parser_;
   Response head_;
   bool done_;
@@ -59,8 +58,7 @@ class AnswerStream final : public Stream {
 };
 
 // One request and its whole answer.
-template <class Connection>
-Task<Result<void>> exchange(Connection& connection, const Request& request, std::string host,
+Task<Result<void>> exchange(ClientConnection& connection, const Request& request, std::string host,
                             const ClientOptions& options, std::unique_ptr<ResponseParser>& parser) {
   Transport& transport = connection.transport();
   const Deadline deadline(transport.executor(), options.answer_timeout,
@@ -90,12 +88,12 @@ Client::Client(asio::any_io_executor executor, Endpoint endpoint, ClientOptions 
 Client::~Client() = default;
 
 Task<Result<Response>> Client::request(Request request) {
-  std::unique_ptr<Connection> connection = std::move(kept_);
+  std::unique_ptr<ClientConnection> connection = std::move(kept_);
   for (;;) {
     const bool reused = connection != nullptr;
     if (!reused) {
-      Result<std::unique_ptr<Connection>> made =
-          co_await Connection::connect(executor_, endpoint_, options_.connect_timeout);
+      Result<std::unique_ptr<ClientConnection>> made =
+          co_await ClientConnection::connect(executor_, endpoint_, options_.connect_timeout);
       if (!made) co_return made.error();
       connection = std::move(*made);
     }
@@ -118,10 +116,10 @@ Task<Result<Response>> Client::request(Request request) {
 }
 
 Task<Result<std::unique_ptr<Stream>>> Client::open(Request request) {
-  Result<std::unique_ptr<Connection>> made =
-      co_await Connection::connect(executor_, endpoint_, options_.connect_timeout);
+  Result<std::unique_ptr<ClientConnection>> made =
+      co_await ClientConnection::connect(executor_, endpoint_, options_.connect_timeout);
   if (!made) co_return made.error();
-  std::unique_ptr<Connection> connection = std::move(*made);
+  std::unique_ptr<ClientConnection> connection = std::move(*made);
   const std::string host = endpoint_.authority();
   const Result<void> sent = co_await connection->send(request, host);
   if (!sent) co_return sent.error();
@@ -130,7 +128,7 @@ Task<Result<std::unique_ptr<Stream>>> Client::open(Request request) {
       co_await connection->read_head(parser, std::numeric_limits<std::size_t>::max(),
                                      request.method == "HEAD", options_.head_timeout);
   if (!state) co_return state.error();
-  std::unique_ptr<Stream> stream = std::make_unique<AnswerStream<Connection>>(
+  std::unique_ptr<Stream> stream = std::make_unique<AnswerStream>(
       std::move(connection), std::move(parser), *state == ParseState::kDone);
   co_return stream;
 }

@@ -21,6 +21,9 @@
 
 namespace relay::http {
 
+// Longest path of a Unix socket, in bytes (unix(7)).
+inline constexpr std::size_t kMaxSocketPath = 107;
+
 struct Endpoint {
   enum class Transport { kTcp, kTls, kUnix };
   Transport transport = Transport::kTcp;
@@ -57,6 +60,8 @@ struct ClientOptions {
   std::size_t max_body_bytes = 64u << 20;
 };
 
+class ClientConnection;
+
 // Keeps one connection alive for request(); every stream gets a connection of its own.
 class Client {
  public:
@@ -73,12 +78,10 @@ class Client {
   Task<Result<std::unique_ptr<Stream>>> open(Request request);
 
  private:
-  friend class WebSocketClient;
-  class Connection;
   asio::any_io_executor executor_;
   Endpoint endpoint_;
   ClientOptions options_;
-  std::unique_ptr<Connection> kept_;
+  std::unique_ptr<ClientConnection> kept_;
 };
 
 }  // namespace relay::http

@@ -38,14 +38,19 @@ bool is_interim(int status) { return status / 100 == 1 && status != 101; }
 
 }  // namespace
 
+TlsContext::ClientFiles client_files(const Endpoint& endpoint) {
+  return {endpoint.ca_file, endpoint.certificate_file, endpoint.key_file, endpoint.verify_peer};
+}
+
 Error timed_out() {
   return make_error(ErrorType::kInternalError, "the server did not answer in time")
       .with("errno", std::int64_t{ETIMEDOUT})
       .retryable();
 }
 
-Task<Result<std::unique_ptr<Client::Connection>>> Client::Connection::connect(
-    asio::any_io_executor executor, const Endpoint& endpoint, std::chrono::milliseconds timeout) {
+Task<Result<std::unique_ptr<ClientConnection>>> ClientConnection::connect(
+    asio::any_io_executor executor, const Endpoint& endpoint, std::chrono::milliseconds timeout,
+    std::shared_ptr<const TlsContext> tls) {
   tcp::resolver resolver(executor);
   Transport::Socket socket(executor);
   Transport* connected = nullptr;
@@ -59,7 +64,7 @@ Task<Result<std::unique_ptr<Client::Connection>>> Client::Connection::connect(
   std::vector<GenericEndpoint> addresses;
   error_code code;
   if (endpoint.transport == Endpoint::Transport::kUnix) {
-    if (endpoint.socket_path.size() > 107) {
+    if (endpoint.socket_path.size() > kMaxSocketPath) {
       co_return connect_error(endpoint, ENAMETOOLONG, "the socket's path is too long");
     }
     addresses.emplace_back(asio::local::stream_protocol::endpoint(endpoint.socket_path));
@@ -85,14 +90,15 @@ Task<Result<std::unique_ptr<Client::Connection>>> Client::Connection::connect(
     error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
   }
-  auto connection = std::make_unique<Connection>(std::move(socket));
+  auto connection = std::make_unique<ClientConnection>(std::move(socket));
   if (endpoint.transport == Endpoint::Transport::kTls) {
-    const TlsContext::ClientFiles files{endpoint.ca_file, endpoint.certificate_file,
-                                        endpoint.key_file, endpoint.verify_peer};
-    const auto context = TlsContext::client(files);
-    if (!context) co_return context.error();
+    if (!tls) {
+      const auto made = TlsContext::client(client_files(endpoint));
+      if (!made) co_return made.error();
+      tls = *made;
+    }
     Transport& transport = connection->transport();
-    transport.start_tls((*context)->connect(transport.socket().native_handle(), endpoint.host));
+    transport.start_tls(tls->connect(transport.socket().native_handle(), endpoint.host));
     connected = &transport;
     const IoState state = co_await transport.handshake();
     connected = nullptr;
@@ -104,7 +110,7 @@ Task<Result<std::unique_ptr<Client::Connection>>> Client::Connection::connect(
   co_return connection;
 }
 
-Task<Result<void>> Client::Connection::send(const Request& request, const std::string& host) {
+Task<Result<void>> ClientConnection::send(const Request& request, const std::string& host) {
   std::string head;
   append_request_head(head, request, host);
   const std::array<std::string_view, 2> parts{head, request.body};
@@ -117,7 +123,7 @@ Task<Result<void>> Client::Connection::send(const Request& request, const std::s
 
 // All connections of a thread share the buffer, so that one that waits, as most streams do most of
 // the time, has none.
-IoStep Client::Connection::read_available() {
+IoStep ClientConnection::read_available() {
   thread_local std::vector<char> buffer(64u << 10);
   const IoStep step = transport_.try_read(buffer);
   if (step.state == IoState::kDone) {
@@ -127,7 +133,7 @@ IoStep Client::Connection::read_available() {
   return step;
 }
 
-Task<IoState> Client::Connection::read_more() {
+Task<IoState> ClientConnection::read_more() {
   for (;;) {
     const IoStep step = read_available();
     if (!would_block(step.state)) {
@@ -139,7 +145,7 @@ Task<IoState> Client::Connection::read_more() {
   }
 }
 
-Task<Result<ParseState>> Client::Connection::advance(ResponseParser& parser) {
+Task<Result<ParseState>> ClientConnection::advance(ResponseParser& parser) {
   for (;;) {
     if (!pending_.empty()) {
       const ParseStep step = parser.feed(pending_);
@@ -164,9 +170,9 @@ Task<Result<ParseState>> Client::Connection::advance(ResponseParser& parser) {
   }
 }
 
-Task<Result<ParseState>> Client::Connection::read_head(std::unique_ptr<ResponseParser>& parser,
-                                                       std::size_t max_body_bytes, bool to_head,
-                                                       std::chrono::milliseconds timeout) {
+Task<Result<ParseState>> ClientConnection::read_head(std::unique_ptr<ResponseParser>& parser,
+                                                     std::size_t max_body_bytes, bool to_head,
+                                                     std::chrono::milliseconds timeout) {
   const Deadline deadline(transport_.executor(), timeout, [this] { transport_.close(); });
   for (;;) {
     parser = std::make_unique<ResponseParser>(kMaxHeaderBytes, max_body_bytes, to_head);
@@ -181,7 +187,7 @@ Task<Result<ParseState>> Client::Connection::read_head(std::unique_ptr<ResponseP
   }
 }
 
-Task<Result<std::string>> Client::Connection::read_raw() {
+Task<Result<std::string>> ClientConnection::read_raw() {
   if (pending_.empty()) {
     const IoState state = co_await read_more();
     if (state == IoState::kFailed) co_return lost();
@@ -191,7 +197,7 @@ Task<Result<std::string>> Client::Connection::read_raw() {
   co_return out;
 }
 
-Task<Result<void>> Client::Connection::write_raw(std::string_view bytes) {
+Task<Result<void>> ClientConnection::write_raw(std::string_view bytes) {
   const std::array<std::string_view, 1> parts{bytes};
   const std::function<void()> nothing;
   const bool written = co_await transport_.write_all(parts, nothing);

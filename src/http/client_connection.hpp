@@ -1,4 +1,4 @@
-// One connection of a Client: connecting, sending a request, reading its answer step by step.
+// One connection to a server: connecting, sending a request, reading its answer step by step.
 #pragma once
 
 #include "http/client.hpp"
@@ -10,16 +10,21 @@
 
 namespace relay::http {
 
+// What a TLS context for the endpoint is made of.
+TlsContext::ClientFiles client_files(const Endpoint& endpoint);
+
 // The answer did not come in time.
 Error timed_out();
 
-class Client::Connection {
+class ClientConnection {
  public:
-  static Task<Result<std::unique_ptr<Connection>>> connect(asio::any_io_executor executor,
-                                                           const Endpoint& endpoint,
-                                                           std::chrono::milliseconds timeout);
+  // `tls` is what an endpoint of kTls is met with; null: made of the endpoint's files, which takes
+  // milliseconds where the system's CA store is read.
+  static Task<Result<std::unique_ptr<ClientConnection>>> connect(
+      asio::any_io_executor executor, const Endpoint& endpoint, std::chrono::milliseconds timeout,
+      std::shared_ptr<const TlsContext> tls = nullptr);
 
-  explicit Connection(Transport::Socket socket) : transport_(std::move(socket)) {}
+  explicit ClientConnection(Transport::Socket socket) : transport_(std::move(socket)) {}
 
   Task<Result<void>> send(const Request& request, const std::string& host);
   // Feeds the parser what is there, or what comes next. Errors: the connection is lost or it is not

@@ -28,9 +28,7 @@ void append_line(std::string& out, std::string_view name, std::string_view value
 
 }  // namespace
 
-void append_response_head(std::string& out, int status, const Headers& headers,
-                          const Framing& framing) {
-  fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", status, reason_phrase(status));
+void append_fields(std::string& out, const Headers& headers, const Framing& framing) {
   if (!framing.date.empty()) append_line(out, "Date", framing.date);
   for (const Header& header : headers) {
     if (!is_framing(header.name) && is_writable(header)) {
@@ -43,6 +41,18 @@ void append_response_head(std::string& out, int status, const Headers& headers,
   if (framing.chunked) append_line(out, "Transfer-Encoding", "chunked");
   if (!framing.connection.empty()) append_line(out, "Connection", framing.connection);
   out.append("\r\n");
+}
+
+void append_response_head(std::string& out, int status, const Headers& headers,
+                          const Framing& framing) {
+  fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", status, reason_phrase(status));
+  append_fields(out, headers, framing);
+}
+
+void append_request_head(std::string& out, std::string_view method, std::string_view target,
+                         const Headers& headers, const Framing& framing) {
+  out.append(method).append(" ").append(target).append(" HTTP/1.1\r\n");
+  append_fields(out, headers, framing);
 }
 
 void append_request_head(std::string& out, const Request& request, std::string_view host) {

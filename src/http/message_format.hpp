@@ -19,10 +19,17 @@ struct Framing {
   std::string_view date;        // value of the Date header, none when empty
 };
 
+// The lines behind a start line, and the empty one.
+void append_fields(std::string& out, const Headers& headers, const Framing& framing);
+
 void append_response_head(std::string& out, int status, const Headers& headers,
                           const Framing& framing);
 
-// `host` is sent unless the request has a Host header.
+// `connection` may be "Upgrade", with the Upgrade header among the others. `headers` has the Host.
+void append_request_head(std::string& out, std::string_view method, std::string_view target,
+                         const Headers& headers, const Framing& framing);
+
+// A whole request. `host` is sent unless the request has a Host header.
 void append_request_head(std::string& out, const Request& request, std::string_view host);
 
 // "1a\r\n": what stands before the bytes of a chunk. "\r\n" stands behind them.

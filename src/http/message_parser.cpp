@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace relay::http {
 
@@ -73,7 +74,13 @@ class MessageParser : public beast::http::basic_parser<isRequest> {
     return length && *length > max_bytes ? too_long() : ParseStep();
   }
 
+  std::optional<std::uint64_t> length() const {
+    const auto known = this->content_length();
+    return known ? std::optional<std::uint64_t>(*known) : std::nullopt;
+  }
+
   std::string body_;
+  Headers trailers_;
 
  protected:
   ParseStep too_long() const {
@@ -122,9 +129,8 @@ class MessageParser : public beast::http::basic_parser<isRequest> {
   void on_field_impl(beast::http::field, beast::string_view name, beast::string_view value,
                      ErrorCode& error) override {
     error = {};
-    if (!this->is_header_done() && !in_body_) {
-      headers_->push_back({to_string(name), to_string(value)});
-    }
+    Headers& section = in_body_ ? trailers_ : *headers_;
+    section.push_back({to_string(name), to_string(value)});
   }
   void on_header_impl(ErrorCode& error) override {
     error = {};
@@ -187,7 +193,10 @@ class RequestParser::Parser final : public MessageParser<true> {
         return equals_ignoring_case(header.name, name);
       });
     };
-    if (count("Transfer-Encoding") > 0 && (!chunked() || version_ < 11)) {
+    const std::string_view coding = request_.header("Transfer-Encoding");
+    const bool is_understood = chunked() && version_ >= 11 && count("Transfer-Encoding") == 1 &&
+                               equals_ignoring_case(trimmed(coding), "chunked");
+    if (count("Transfer-Encoding") > 0 && !is_understood) {
       return failure(400, "the only Transfer-Encoding that is understood is chunked");
     }
     if (version_ >= 11 && count("Host") != 1) {
@@ -252,6 +261,15 @@ class ResponseParser::Parser final : public MessageParser<false> {
   ParseStep check_head() override { return {}; }
 };
 
+std::string RequestParser::take_body() {
+  std::string taken = std::exchange(parser_->request_.body, {});
+  taken.append(std::exchange(parser_->body_, {}));
+  return taken;
+}
+std::optional<std::uint64_t> RequestParser::content_length() const { return parser_->length(); }
+bool RequestParser::is_chunked() const { return parser_->chunked(); }
+const Headers& RequestParser::trailers() const { return parser_->trailers_; }
+
 ResponseParser::ResponseParser(std::size_t max_header_bytes, std::size_t max_body_bytes,
                                bool to_head)
     : parser_(std::make_unique<Parser>(max_header_bytes, max_body_bytes, to_head)) {}
@@ -273,5 +291,8 @@ ParseStep ResponseParser::feed_end() { return parser_->feed_end(); }
 Response& ResponseParser::response() { return parser_->response_; }
 bool ResponseParser::keep_alive() const { return parser_->keep_alive(); }
 bool ResponseParser::until_close() const { return parser_->need_eof(); }
+std::optional<std::uint64_t> ResponseParser::content_length() const { return parser_->length(); }
+bool ResponseParser::is_chunked() const { return parser_->chunked(); }
+const Headers& ResponseParser::trailers() const { return parser_->trailers_; }
 
 }  // namespace relay::http

@@ -39,12 +39,19 @@ class RequestParser {
   ParseStep limit_body(std::size_t max_bytes);
   // What has come of the body, decoded.
   std::size_t body_bytes() const;
+  // Takes it out: for who passes a body on while it comes.
+  std::string take_body();
 
   // Complete after kHead except for the body; `peer` and `local_port` are the caller's.
   Request& request();
   bool is_http_1_0() const;
   bool keep_alive() const;
   bool expects_continue() const;
+  // Of the body, as the head says; neither: there is none.
+  std::optional<std::uint64_t> content_length() const;
+  bool is_chunked() const;
+  // Behind the last chunk; complete after kDone.
+  const Headers& trailers() const;
 
  private:
   class Parser;
@@ -65,6 +72,9 @@ class ResponseParser {
   Response& response();
   bool keep_alive() const;
   bool until_close() const;
+  std::optional<std::uint64_t> content_length() const;
+  bool is_chunked() const;
+  const Headers& trailers() const;
 
  private:
   class Parser;

@@ -69,7 +69,7 @@ Error not_websocket(const WebSocketUrl& url, std::string_view why) {
 // The connection with its protocol; the timer's handler may outlive the client, this does not.
 class WebSocketClient::Link : public std::enable_shared_from_this<Link> {
  public:
-  Link(std::unique_ptr<Client::Connection> connection, Headers answer,
+  Link(std::unique_ptr<ClientConnection> connection, Headers answer,
        const WebSocketOptions& options, const std::string& peer)
       : connection_(std::move(connection)),
         answer_(std::move(answer)),
@@ -96,7 +96,7 @@ class WebSocketClient::Link : public std::enable_shared_from_this<Link> {
     });
   }
 
-  std::unique_ptr<Client::Connection> connection_;
+  std::unique_ptr<ClientConnection> connection_;
   Headers answer_;
   WebSocketOptions options_;
   Scratch scratch_;
@@ -111,17 +111,17 @@ WebSocketClient::~WebSocketClient() { abandon(); }
 Task<Result<std::unique_ptr<WebSocketClient>>> WebSocketClient::connect(
     asio::any_io_executor executor, WebSocketUrl url, Headers headers,
     WebSocketClientOptions options) {
-  Result<std::unique_ptr<Client::Connection>> made =
-      co_await Client::Connection::connect(executor, url.endpoint, options.connect_timeout);
+  Result<std::unique_ptr<ClientConnection>> made =
+      co_await ClientConnection::connect(executor, url.endpoint, options.connect_timeout);
   if (!made) co_return made.error();
-  std::unique_ptr<Client::Connection> connection = std::move(*made);
+  std::unique_ptr<ClientConnection> connection = std::move(*made);
   const std::string key = fresh_key();
   const Request request = handshake(url, std::move(headers), key);
   const std::string host = url.endpoint.authority();
   const Result<void> sent = co_await connection->send(request, host);
   if (!sent) co_return sent.error();
   std::unique_ptr<ResponseParser> parser;
-  Client::Connection& peer = *connection;
+  ClientConnection& peer = *connection;
   const Result<ParseState> head =
       co_await peer.read_head(parser, kMaxRefusalBody, false, options.handshake_timeout);
   if (!head) co_return head.error();

@@ -2,12 +2,14 @@
 // bytes.
 #pragma once
 
+#include "base/unique_fd.hpp"
 #include "http/server.hpp"
 
 #include <boost/asio/io_context.hpp>
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -45,7 +47,7 @@ Task<void> echo(Exchange& exchange);
 class RawClient {
  public:
   explicit RawClient(std::uint16_t port);
-  ~RawClient();
+  explicit RawClient(UniqueFd connected);
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
 
@@ -58,12 +60,28 @@ class RawClient {
   std::string read_all();
   // One answer with a Content-Length.
   std::string read_answer();
-  int fd() const { return fd_; }
+  int fd() const { return fd_.get(); }
 
  private:
   bool read_more();
-  int fd_ = -1;
+  UniqueFd fd_;
   std::string buffer_;
+};
+
+// A server whose connections the test answers itself, byte for byte.
+class RawServer {
+ public:
+  RawServer();
+
+  std::uint16_t port() const { return port_; }
+  // The next connection; fails the test after ten seconds without one.
+  std::unique_ptr<RawClient> accept();
+  // Whether one waits to be accepted.
+  bool has_connection() const;
+
+ private:
+  UniqueFd fd_;
+  std::uint16_t port_ = 0;
 };
 
 // Asks until it is true or ten seconds have passed.

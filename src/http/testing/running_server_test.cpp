@@ -9,8 +9,10 @@
 #include <filesystem>
 #include <future>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <utility>
 
 namespace relay::http::testing {
 
@@ -61,40 +63,75 @@ void RunningServer::stop(std::chrono::milliseconds deadline) {
   asio::co_spawn(loop_, server_->stop(deadline), asio::use_future).get();
 }
 
-RawClient::RawClient(std::uint16_t port) {
-  fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+namespace {
+
+UniqueFd patient_socket() {
+  UniqueFd made(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const timeval patience{10, 0};
-  ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  ::setsockopt(made.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  ::setsockopt(made.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  return made;
+}
+
+sockaddr_in loopback(std::uint16_t port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+  return address;
+}
+
+}  // namespace
+
+RawClient::RawClient(std::uint16_t port) : fd_(patient_socket()) {
+  const sockaddr_in address = loopback(port);
+  if (::connect(fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     ADD_FAILURE() << "connect failed";
   }
 }
 
-RawClient::~RawClient() { close(); }
+RawClient::RawClient(UniqueFd connected) : fd_(std::move(connected)) {}
+
+RawServer::RawServer() : fd_(patient_socket()) {
+  sockaddr_in address = loopback(0);
+  socklen_t size = sizeof address;
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  if (::bind(fd_.get(), generic, size) != 0 || ::listen(fd_.get(), SOMAXCONN) != 0 ||
+      ::getsockname(fd_.get(), generic, &size) != 0) {
+    ADD_FAILURE() << "listen failed";
+  }
+  port_ = ntohs(address.sin_port);
+}
+
+std::unique_ptr<RawClient> RawServer::accept() {
+  UniqueFd connected(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  if (!connected) ADD_FAILURE() << "nobody connected";
+  const timeval patience{10, 0};
+  ::setsockopt(connected.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  ::setsockopt(connected.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  return std::make_unique<RawClient>(std::move(connected));
+}
+
+bool RawServer::has_connection() const {
+  pollfd waiting{fd_.get(), POLLIN, 0};
+  return ::poll(&waiting, 1, 0) == 1;
+}
 
 void RawClient::send(std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t sent = ::send(fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent <= 0) return;
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
 }
 
-void RawClient::shutdown_send() { ::shutdown(fd_, SHUT_WR); }
+void RawClient::shutdown_send() { ::shutdown(fd(), SHUT_WR); }
 
-void RawClient::close() {
-  if (fd_ >= 0) ::close(fd_);
-  fd_ = -1;
-}
+void RawClient::close() { fd_.reset(); }
 
 bool RawClient::read_more() {
   char bytes[65536];
-  const ssize_t got = ::recv(fd_, bytes, sizeof bytes, 0);
+  const ssize_t got = ::recv(fd(), bytes, sizeof bytes, 0);
   if (got <= 0) return false;
   buffer_.append(bytes, static_cast<std::size_t>(got));
   return true;

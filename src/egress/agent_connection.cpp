@@ -1,0 +1,82 @@
+#include "egress/agent_connection.hpp"
+
+#include "egress/denial_answer.hpp"
+#include "http/deadline.hpp"
+#include "http/message_format.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+#include <utility>
+
+namespace relay::egress {
+
+using http::ParseState;
+
+Task<void> AgentConnection::serve() {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  for (;;) {
+    const bool more = co_await serve_one();
+    if (!more) break;
+  }
+  link_.transport().close();
+}
+
+// False: it was the last one.
+Task<bool> AgentConnection::serve_one() {
+  const bool begun = co_await link_.wait();
+  if (!begun) co_return false;
+  http::RequestParser parser(limits_.max_header_bytes, limits_.max_body_bytes);
+  const http::ParseStep step = co_await read_head(parser);
+  if (step.state != ParseState::kFailed) {
+    Exchange exchange(link_, parser, step.state == ParseState::kDone, surroundings_);
+    co_return co_await exchange.run();
+  }
+  if (step.status != 0) {
+    Denial denial{Refusal::kBadRequest, step.status, step.explanation, "", ""};
+    co_await answer(std::move(denial));
+  }
+  co_return false;
+}
+
+Task<http::ParseStep> AgentConnection::read_head(http::RequestParser& parser) {
+  const http::Deadline deadline(link_.transport().executor(), limits_.head_timeout,
+                                [this] { link_.transport().cancel(); });
+  http::ParseStep step;
+  while (step.state == ParseState::kNeedMore) step = co_await link_.advance(parser);
+  // Most bodies come with their head.
+  if (step.state == ParseState::kHead && link_.has_unread()) step = link_.feed(parser);
+  if (step.state == ParseState::kFailed && deadline.expired()) {
+    step.status = 408;
+    step.explanation = "the head of the request came too slowly";
+  }
+  co_return step;
+}
+
+Task<void> AgentConnection::refuse(std::size_t max_connections) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  Denial denial{Refusal::kTooManyConnections, 503,
+                "the agent has " + std::to_string(max_connections) +
+                    " connections, which is as many as one session may have",
+                "egress.max_connections", "Close some, or raise the limit."};
+  co_await answer(std::move(denial));
+  link_.transport().close();
+}
+
+// To what is no request.
+Task<void> AgentConnection::answer(Denial denial) {
+  const http::Response response = answer_to(denial);
+  http::Framing framing;
+  framing.content_length = response.body.size();
+  framing.connection = "close";
+  std::string out;
+  http::append_response_head(out, response.status, response.headers, framing);
+  out += response.body;
+  Account account;
+  account.status = response.status;
+  account.denial = std::move(denial);
+  if (surroundings_.over) surroundings_.over(account);
+  const bool written = co_await link_.write(out);
+  if (written) co_await link_.linger();
+}
+
+}  // namespace relay::egress

@@ -1,0 +1,127 @@
+#include "egress/door.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
+
+namespace relay::egress {
+namespace {
+
+using boost::system::error_code;
+
+constexpr std::chrono::milliseconds kPause{200};  // after the descriptors ran out
+constexpr mode_t kForEverybody = 0666;
+
+Error cannot_listen(const std::string& where, const error_code& code) {
+  return make_error(ErrorType::kInternalError,
+                    "egress: cannot listen at " + where + ": " + code.message());
+}
+
+Result<Door::Acceptor> listen(const asio::any_io_executor& executor, const Door::Endpoint& endpoint,
+                              const std::string& where) {
+  Door::Acceptor acceptor(executor);
+  error_code code;
+  acceptor.open(endpoint.protocol(), code);
+  if (!code) acceptor.bind(endpoint, code);
+  if (!code) acceptor.listen(asio::socket_base::max_listen_connections, code);
+  if (!code) acceptor.non_blocking(true, code);
+  if (code) return cannot_listen(where, code);
+  return acceptor;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Door>> Door::at_path(asio::any_io_executor executor, const std::string& path,
+                                            DoorOptions options, Surroundings surroundings,
+                                            Logger log) {
+  if (path.size() > http::kMaxSocketPath) {
+    return make_error(ErrorType::kInternalError,
+                      "egress: the path of the socket is too long: " + path)
+        .suggest("Set egress.directory to a shorter one.");
+  }
+  ::unlink(path.c_str());
+  Result<Acceptor> acceptor = listen(executor, asio::local::stream_protocol::endpoint(path), path);
+  if (!acceptor) return acceptor.error();
+  // Agents run as users of their own. The umask made it narrower.
+  if (::chmod(path.c_str(), kForEverybody) != 0) {
+    return cannot_listen(path, error_code(errno, boost::system::system_category()));
+  }
+  return std::make_unique<Door>(std::move(executor), std::move(*acceptor), options,
+                                std::move(surroundings), std::move(log));
+}
+
+Result<std::unique_ptr<Door>> Door::at_loopback(asio::any_io_executor executor, DoorOptions options,
+                                                Surroundings surroundings, Logger log) {
+  const asio::ip::tcp::endpoint any_port(asio::ip::address_v4::loopback(), 0);
+  Result<Acceptor> acceptor = listen(executor, any_port, "127.0.0.1");
+  if (!acceptor) return acceptor.error();
+  return std::make_unique<Door>(std::move(executor), std::move(*acceptor), options,
+                                std::move(surroundings), std::move(log));
+}
+
+Door::Door(asio::any_io_executor executor, Acceptor acceptor, DoorOptions options,
+           Surroundings surroundings, Logger log)
+    : acceptor_(std::move(acceptor)),
+      options_(options),
+      surroundings_(std::move(surroundings)),
+      log_(std::move(log)),
+      scope_(std::move(executor), ignore_failure) {}
+
+Task<void> Door::run() {
+  while (acceptor_.is_open()) {
+    auto [failure, socket] = co_await acceptor_.async_accept(kNoThrow);
+    if (!acceptor_.is_open() || failure == asio::error::operation_aborted) break;
+    if (!failure) {
+      exhausted_ = false;
+      admit(std::move(socket));
+    } else if (failure != asio::error::connection_aborted) {
+      co_await pause(failure.message());
+    }
+  }
+}
+
+Task<void> Door::pause(const std::string& reason) {
+  if (!exhausted_) {
+    exhausted_ = true;
+    log_.error("egress: cannot accept connections, trying again until it works",
+               {{"reason", reason}, {"remedy", "raise the limit of open files (ulimit -n)"}});
+  }
+  [[maybe_unused]] const bool passed = co_await sleep_for(kPause);
+}
+
+void Door::admit(http::Transport::Socket socket) {
+  error_code ignored;
+  socket.non_blocking(true, ignored);
+  const bool is_welcome = connections_.size() < options_.max_connections;
+  auto connection =
+      std::make_shared<AgentConnection>(std::move(socket), options_.limits, surroundings_);
+  const auto place = connections_.insert(connections_.end(), connection.get());
+  scope_.spawn("agent", [this, connection, place, is_welcome]() -> Task<void> {
+    if (is_welcome) {
+      co_await connection->serve();
+    } else {
+      co_await connection->refuse(options_.max_connections);
+    }
+    connections_.erase(place);
+  });
+}
+
+Task<void> Door::close() {
+  error_code ignored;
+  acceptor_.close(ignored);
+  for (AgentConnection* connection : connections_) connection->close();
+  scope_.cancel();
+  co_await scope_.join();
+}
+
+std::uint16_t Door::port() const {
+  error_code ignored;
+  const Endpoint local = acceptor_.local_endpoint(ignored);
+  if (local.protocol().family() != AF_INET) return 0;
+  return ntohs(reinterpret_cast<const sockaddr_in*>(local.data())->sin_port);
+}
+
+}  // namespace relay::egress

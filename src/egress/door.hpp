@@ -1,0 +1,63 @@
+// The socket by which one session's agent reaches the broker: who comes through it is that agent.
+#pragma once
+
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "egress/agent_connection.hpp"
+
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+
+#include <cstddef>
+#include <list>
+#include <memory>
+#include <string>
+
+namespace relay::egress {
+
+struct DoorOptions {
+  RequestLimits limits;
+  std::size_t max_connections = 256;  // at a time; one more is told so
+};
+
+class Door {
+ public:
+  using Endpoint = asio::generic::stream_protocol::endpoint;
+  using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol>;
+
+  // A Unix socket at `path`, which replaces what lies there, or a free port of 127.0.0.1. Whoever
+  // reaches the path may connect, so its directory must be the session's alone.
+  static Result<std::unique_ptr<Door>> at_path(asio::any_io_executor executor,
+                                               const std::string& path, DoorOptions options,
+                                               Surroundings surroundings, Logger log);
+  static Result<std::unique_ptr<Door>> at_loopback(asio::any_io_executor executor,
+                                                   DoorOptions options, Surroundings surroundings,
+                                                   Logger log);
+
+  Door(asio::any_io_executor executor, Acceptor acceptor, DoorOptions options,
+       Surroundings surroundings, Logger log);
+  Door(const Door&) = delete;
+  Door& operator=(const Door&) = delete;
+
+  // Accepts until close().
+  Task<void> run();
+  // Ends every connection. The door may be destroyed when this and run() have returned.
+  Task<void> close();
+
+  std::uint16_t port() const;  // of 127.0.0.1
+  std::size_t connections() const { return connections_.size(); }
+
+ private:
+  Task<void> pause(const std::string& reason);
+  void admit(http::Transport::Socket socket);
+
+  Acceptor acceptor_;
+  const DoorOptions options_;
+  const Surroundings surroundings_;
+  const Logger log_;
+  std::list<AgentConnection*> connections_;
+  bool exhausted_ = false;  // the current lack of descriptors has been logged
+  TaskScope scope_;
+};
+
+}  // namespace relay::egress

@@ -1,0 +1,93 @@
+// An exchange towards its agent: the answer on its way back.
+#include "egress/exchange.hpp"
+#include "egress/outgoing_headers.hpp"
+#include "http/message_format.hpp"
+
+#include <utility>
+
+namespace relay::egress {
+
+using http::ParseState;
+
+// True: it came to its end, and the agent's connection may go on.
+Task<bool> Exchange::answer(ParseState state) {
+  const http::Response& response = response_->response();
+  http::Framing framing;
+  if (const auto length = response_->content_length()) framing.content_length = *length;
+  const bool has_length = framing.content_length || state == ParseState::kDone;
+  const bool may_chunk = !parser_.is_http_1_0();
+  framing.chunked = response_->is_chunked() || (!has_length && may_chunk);
+  if (!may_chunk) framing.chunked = false;
+  const bool ends_with_connection = !has_length && !framing.chunked;
+  if (ends_with_connection || !parser_.keep_alive() || !complete_) framing.connection = "close";
+  std::string head;
+  http::append_response_head(head, response.status, answered_headers(response.headers), framing);
+  const bool written = co_await agent_.write(head);
+  if (!written) co_return false;
+  const BodyFraming body = framing.chunked ? BodyFraming::kChunked : BodyFraming::kPlain;
+  const bool whole = co_await answer_body(state, body);
+  if (whole && !complete_) co_await agent_.linger();
+  co_return whole&& complete_ && !ends_with_connection;
+}
+
+Task<bool> Exchange::answer_body(ParseState state, BodyFraming framing) {
+  for (;;) {
+    std::string part = std::exchange(response_->response().body, {});
+    account_.received_bytes += part.size();
+    std::string out = framed(std::move(part), framing);
+    const bool is_last = state == ParseState::kDone;
+    if (is_last) out += end_of_body(response_->trailers(), framing);
+    if (!out.empty()) {
+      const bool written = co_await agent_.write(out);
+      if (!written) co_return false;
+    }
+    if (is_last) co_return true;
+    waiting_since_ = Clock::now();
+    const Result<ParseState> next = co_await upstream_->advance(*response_);
+    waiting_since_.reset();
+    if (!next) {
+      if (!agent_gone_) account_.denial = explained(next.error());
+      co_return false;
+    }
+    state = *next;
+  }
+}
+
+// After an upgrade: bytes both ways until one side ends.
+Task<void> Exchange::tunnel() {
+  const http::Response& response = response_->response();
+  http::Headers headers = answered_headers(response.headers);
+  headers.push_back({"Upgrade", std::string(response.header("Upgrade"))});
+  http::Framing framing;
+  framing.connection = "Upgrade";
+  std::string head;
+  http::append_response_head(head, response.status, headers, framing);
+  const bool written = co_await agent_.write(head);
+  if (!written) co_return;
+  TaskScope scope(agent_.transport().executor(), ignore_failure);
+  scope.spawn("to upstream", [this]() -> Task<void> {
+    co_await tunnel_to_upstream();
+    drop_upstream();
+  });
+  for (;;) {
+    const Result<std::string> bytes = co_await upstream_->read_raw();
+    if (!bytes || bytes->empty()) break;
+    account_.received_bytes += bytes->size();
+    const bool passed = co_await agent_.write(*bytes);
+    if (!passed) break;
+  }
+  scope.cancel();
+  co_await scope.join();
+}
+
+Task<void> Exchange::tunnel_to_upstream() {
+  for (;;) {
+    const std::string bytes = co_await agent_.read_raw();
+    if (bytes.empty()) co_return;
+    account_.sent_bytes += bytes.size();
+    const Result<void> passed = co_await upstream_->write_raw(bytes);
+    if (!passed) co_return;
+  }
+}
+
+}  // namespace relay::egress

@@ -1,0 +1,80 @@
+#include "egress/request_target.hpp"
+
+#include "http/target.hpp"
+
+#include <algorithm>
+
+namespace relay::egress {
+namespace {
+
+Error refused(const std::string& what) {
+  return make_error(ErrorType::kInvalidRequest, "the request's path " + what)
+      .suggest("Ask for /UPSTREAM/PATH, as the agent's base URL says.");
+}
+
+bool is_plain(char c) {
+  constexpr char kDelete = 0x7f;
+  return c > ' ' && c != kDelete && c != '\\' && c != '#';
+}
+
+// Whether a decoded segment may stand for another path somewhere on the way.
+bool is_dotted(std::string_view segment) {
+  // "..;x" is ".." for servers that know path parameters.
+  const std::string_view name = segment.substr(0, segment.find(';'));
+  return name == "." || name == "..";
+}
+
+}  // namespace
+
+Result<RequestTarget> parse_request_target(std::string_view target) {
+  if (!target.starts_with('/')) return refused("does not begin with a slash");
+  if (!std::ranges::all_of(target, is_plain))
+    return refused("has a character that may not be there");
+  const std::size_t mark = target.find('?');
+  const std::string_view path = target.substr(0, mark);
+  RequestTarget out;
+  if (mark != std::string_view::npos) out.query = target.substr(mark + 1);
+  const std::size_t slash = path.find('/', 1);
+  out.upstream = path.substr(1, slash == std::string_view::npos ? slash : slash - 1);
+  out.raw_path = slash == std::string_view::npos ? std::string_view("/") : path.substr(slash);
+  std::string_view left = out.raw_path.substr(1);
+  for (;;) {
+    const std::size_t end = left.find('/');
+    const std::string_view raw = left.substr(0, end);
+    const Result<http::Target> decoded = http::parse_target("/" + std::string(raw));
+    if (!decoded) return decoded.error();
+    const std::string segment = decoded->path.substr(1);
+    if (segment.find_first_of("/\\%") != std::string::npos) return refused("hides a slash");
+    if (!std::ranges::all_of(segment, [](char c) { return is_plain(c) || c == ' ' || c == '#'; })) {
+      return refused("has a character that may not be there");
+    }
+    if (is_dotted(segment)) return refused("has a segment \"" + segment + "\"");
+    const bool is_last = end == std::string_view::npos;
+    if (segment.empty() && !is_last) return refused("has an empty segment");
+    out.path += '/';
+    out.path += segment;
+    if (is_last) break;
+    left.remove_prefix(end + 1);
+  }
+  return out;
+}
+
+std::string without_parameters(std::string_view query, std::string_view first,
+                               std::string_view second) {
+  std::string out;
+  while (!query.empty()) {
+    const std::size_t end = query.find('&');
+    const std::string_view pair = query.substr(0, end);
+    query = end == std::string_view::npos ? "" : query.substr(end + 1);
+    const Result<http::Target> decoded = http::parse_target("/?" + std::string(pair));
+    if (decoded && !decoded->query.empty()) {
+      const std::string& name = decoded->query.front().first;
+      if (name == first || name == second) continue;
+    }
+    if (!out.empty()) out += '&';
+    out += pair;
+  }
+  return out;
+}
+
+}  // namespace relay::egress

@@ -1,0 +1,84 @@
+#include "egress/request_target.hpp"
+
+#include <gtest/gtest.h>
+
+namespace relay::egress {
+namespace {
+
+TEST(RequestTarget, NamesTheUpstreamAndWhatIsAskedOfIt) {
+  struct Case {
+    std::string_view target, upstream, path, raw_path, query;
+  };
+  for (const Case& row : {
+           Case{"/anthropic/v1/messages", "anthropic", "/v1/messages", "/v1/messages", ""},
+           Case{"/anthropic/v1/messages?beta=true", "anthropic", "/v1/messages", "/v1/messages",
+                "beta=true"},
+           Case{"/gemini/v1beta/models/g-2.5:streamGenerateContent?alt=sse", "gemini",
+                "/v1beta/models/g-2.5:streamGenerateContent",
+                "/v1beta/models/g-2.5:streamGenerateContent", "alt=sse"},
+           Case{"/own/a%20b/", "own", "/a b/", "/a%20b/", ""},
+           Case{"/own/%7Etilde", "own", "/~tilde", "/%7Etilde", ""},
+           Case{"/own", "own", "/", "/", ""},
+           Case{"/own/", "own", "/", "/", ""},
+           Case{"/own?x=%2f..%2f", "own", "/", "/", "x=%2f..%2f"},
+           Case{"/", "", "/", "/", ""},
+           Case{"/own/...", "own", "/...", "/...", ""},
+       }) {
+    const auto parsed = parse_request_target(row.target);
+    ASSERT_TRUE(parsed) << row.target << ": " << parsed.error().explanation;
+    EXPECT_EQ(parsed->upstream, row.upstream) << row.target;
+    EXPECT_EQ(parsed->path, row.path) << row.target;
+    EXPECT_EQ(parsed->raw_path, row.raw_path) << row.target;
+    EXPECT_EQ(parsed->query, row.query) << row.target;
+  }
+}
+
+TEST(RequestTarget, IsRefusedWhereServersReadItInDifferentWays) {
+  for (const std::string_view target : {"",
+                                        "*",
+                                        "own/v1",
+                                        "http://127.0.0.1/own/v1",
+                                        "https://evil.example/own",
+                                        "evil.example:443",
+                                        "/own/../admin",
+                                        "/own/..",
+                                        "/own/./v1",
+                                        "/own/%2e%2e/admin",
+                                        "/own/.%2E/admin",
+                                        "/own/..;x=1/admin",
+                                        "/own/a%2fb",
+                                        "/own/a%2Fb",
+                                        "/own/a%5cb",
+                                        "/own/a\\b",
+                                        "/own//v1",
+                                        "/own/v1//messages",
+                                        "/own/%00",
+                                        "/own/%0d%0aHost:x",
+                                        "/own/%zz",
+                                        "/own/%",
+                                        "/own/%252e%252e",
+                                        "/own/v1#x",
+                                        "/own/\x7f"}) {
+    EXPECT_FALSE(parse_request_target(target)) << target;
+  }
+}
+
+TEST(RequestTarget, LosesTheParametersThatHoldACredential) {
+  struct Case {
+    std::string_view query, left;
+  };
+  for (const Case& row : {
+           Case{"", ""},
+           Case{"key=secret", ""},
+           Case{"alt=sse&key=secret", "alt=sse"},
+           Case{"key=secret&alt=sse&token=other&key=third", "alt=sse"},
+           Case{"%6bey=secret&a=%20b", "a=%20b"},
+           Case{"keys=1&mykey=2&a", "keys=1&mykey=2&a"},
+           Case{"key", ""},
+       }) {
+    EXPECT_EQ(without_parameters(row.query, "key", "token"), row.left) << row.query;
+  }
+}
+
+}  // namespace
+}  // namespace relay::egress

@@ -1,0 +1,63 @@
+#include "egress/upstream_connections.hpp"
+
+#include <array>
+
+namespace relay::egress {
+namespace {
+
+// Shorter than what servers grant, so that a request seldom meets a connection as it is closed.
+constexpr std::chrono::seconds kKeepTime{30};
+constexpr std::size_t kMaxKept = 64;
+
+// Whether nothing has come, not even the end. TLS may have brought tickets, which are read here.
+bool is_quiet(http::ClientConnection& connection) {
+  std::array<char, 1> byte{};
+  return would_block(connection.transport().try_read(byte).state);
+}
+
+}  // namespace
+
+UpstreamConnections::UpstreamConnections(asio::any_io_executor executor, http::Endpoint endpoint,
+                                         std::chrono::milliseconds connect_timeout)
+    : executor_(executor),
+      endpoint_(std::move(endpoint)),
+      connect_timeout_(connect_timeout),
+      sweep_(executor) {}
+
+UpstreamConnections::Connection UpstreamConnections::take_kept() {
+  while (!kept_.empty()) {
+    // The youngest: the others may come to their end.
+    Connection connection = std::move(kept_.back().connection);
+    kept_.pop_back();
+    if (is_quiet(*connection)) return connection;
+  }
+  return nullptr;
+}
+
+Task<Result<UpstreamConnections::Connection>> UpstreamConnections::connect() {
+  if (!tls_ && endpoint_.transport == http::Endpoint::Transport::kTls) {
+    auto made = http::TlsContext::client(http::client_files(endpoint_));
+    if (!made) co_return made.error();
+    tls_ = std::move(*made);
+  }
+  co_return co_await http::ClientConnection::connect(executor_, endpoint_, connect_timeout_, tls_);
+}
+
+void UpstreamConnections::keep(Connection connection) {
+  if (kept_.size() >= kMaxKept) kept_.pop_front();
+  kept_.push_back({std::move(connection), Clock::now() + kKeepTime});
+  if (kept_.size() == 1) drop_expired();
+}
+
+// Runs as long as something is kept.
+void UpstreamConnections::drop_expired() {
+  const Clock::time_point now = Clock::now();
+  while (!kept_.empty() && kept_.front().until <= now) kept_.pop_front();
+  if (kept_.empty()) return;
+  sweep_.expires_at(kept_.front().until);
+  sweep_.async_wait([this](const boost::system::error_code& failure) {
+    if (!failure) drop_expired();
+  });
+}
+
+}  // namespace relay::egress
