@@ -54,15 +54,6 @@ Task<Result<void>> send_one(WebSocketClient& client, std::string text) {
   co_return co_await client.send(views);
 }
 
-std::int64_t number_of(const Error& error, std::string_view key) {
-  for (const auto& [name, value] : error.state) {
-    if (name == key && std::holds_alternative<std::int64_t>(value)) {
-      return std::get<std::int64_t>(value);
-    }
-  }
-  return 0;
-}
-
 // Says one thing to whoever connects, {ACCEPT} replaced by the answer to the client's key, and
 // keeps what came until the client leaves.
 class CannedServer {
