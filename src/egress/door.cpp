@@ -1,8 +1,12 @@
 #include "egress/door.hpp"
 
+#include "base/unique_fd.hpp"
+
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 
+#include <cerrno>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
@@ -14,6 +18,8 @@ using boost::system::error_code;
 
 constexpr std::chrono::milliseconds kPause{200};  // after the descriptors ran out
 constexpr mode_t kForEverybody = 0666;
+
+error_code last_error() { return {errno, boost::system::system_category()}; }
 
 Error cannot_listen(const std::string& where, const error_code& code) {
   return make_error(ErrorType::kInternalError,
@@ -37,17 +43,20 @@ Result<Door::Acceptor> listen(const asio::any_io_executor& executor, const Door:
 Result<std::unique_ptr<Door>> Door::at_path(asio::any_io_executor executor, const std::string& path,
                                             DoorOptions options, Surroundings surroundings,
                                             Logger log) {
-  if (path.size() > http::kMaxSocketPath) {
-    return make_error(ErrorType::kInternalError,
-                      "egress: the path of the socket is too long: " + path)
-        .suggest("Set egress.directory to a shorter one.");
-  }
+  // A path of any length: that of a socket is short (unix(7)), so its directory gets a short name.
+  const std::size_t slash = path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const UniqueFd opened(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!opened) return cannot_listen(path, last_error());
+  const std::string short_path =
+      "/proc/self/fd/" + std::to_string(opened.get()) + "/" + path.substr(slash + 1);
   ::unlink(path.c_str());
-  Result<Acceptor> acceptor = listen(executor, asio::local::stream_protocol::endpoint(path), path);
+  Result<Acceptor> acceptor =
+      listen(executor, asio::local::stream_protocol::endpoint(short_path), path);
   if (!acceptor) return acceptor.error();
   // Agents run as users of their own. The umask made it narrower.
   if (::chmod(path.c_str(), kForEverybody) != 0) {
-    return cannot_listen(path, error_code(errno, boost::system::system_category()));
+    return cannot_listen(path, last_error());
   }
   return std::make_unique<Door>(std::move(executor), std::move(*acceptor), options,
                                 std::move(surroundings), std::move(log));
@@ -109,9 +118,13 @@ void Door::admit(http::Transport::Socket socket) {
   });
 }
 
-Task<void> Door::close() {
+void Door::stop() {
   error_code ignored;
   acceptor_.close(ignored);
+}
+
+Task<void> Door::close() {
+  stop();
   for (AgentConnection* connection : connections_) connection->close();
   scope_.cancel();
   co_await scope_.join();

@@ -41,6 +41,8 @@ class Door {
 
   // Accepts until close().
   Task<void> run();
+  // Accepts no more.
+  void stop();
   // Ends every connection. The door may be destroyed when this and run() have returned.
   Task<void> close();
 

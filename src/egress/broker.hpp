@@ -1,0 +1,77 @@
+// The way out of agents that have no network: a door for each session, and behind all of them the
+// same upstreams, connections and credentials.
+//
+// Belongs to one loop. shut_down() has to be called before it is destroyed.
+#pragma once
+
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "base/strong_id.hpp"
+#include "egress/credential.hpp"
+#include "egress/door.hpp"
+#include "egress/upstream_connections.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace relay::egress {
+
+struct BrokerOptions {
+  std::vector<Upstream> upstreams;
+  std::map<std::string, CredentialSource> credentials;  // by the name of the upstream
+  DoorOptions door;
+  std::chrono::milliseconds silence{600'000};
+  std::chrono::milliseconds connect_timeout{10'000};
+};
+
+// What a session has sent and got.
+struct EgressUsage {
+  std::uint64_t requests = 0;
+  std::uint64_t denied = 0;  // or failed on the way
+  std::uint64_t sent_bytes = 0;
+  std::uint64_t received_bytes = 0;
+};
+
+class Broker {
+ public:
+  // Told of every request that is over.
+  using Observer = std::function<void(const SessionId&, const Account&)>;
+
+  Broker(asio::any_io_executor executor, BrokerOptions options, Observer observer, Logger log);
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+  ~Broker();
+
+  // From here on the session's agent reaches those of the upstreams through a socket at `path`. A
+  // door that it had is closed.
+  Result<void> open(const SessionId& session, const std::string& path,
+                    const std::vector<std::string>& upstreams);
+  // Ends what is under way. What the session has used is still known.
+  void close(const SessionId& session);
+  // No session of this id comes back.
+  void forget(const SessionId& session);
+  EgressUsage usage(const SessionId& session) const;
+
+  Task<void> shut_down();
+
+ private:
+  struct Way;  // one upstream: its connections and its credential
+  struct Session;
+
+  Surroundings surroundings(const SessionId& session, std::span<const Upstream> upstreams);
+  void tell(const SessionId& session, const Account& account);
+
+  asio::any_io_executor executor_;
+  const BrokerOptions options_;
+  const Observer observer_;
+  const Logger log_;
+  std::map<std::string, std::unique_ptr<Way>> ways_;
+  std::map<SessionId, std::shared_ptr<Session>> sessions_;
+  std::map<SessionId, EgressUsage> usage_;
+  TaskScope tasks_;
+};
+
+}  // namespace relay::egress

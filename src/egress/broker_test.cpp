@@ -1,0 +1,159 @@
+#include "egress/broker.hpp"
+
+#include "http/testing/run.hpp"
+#include "http/testing/running_server.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <unistd.h>
+
+namespace relay::egress {
+namespace {
+
+namespace fs = std::filesystem;
+using http::testing::run;
+using http::testing::RunningServer;
+using ::testing::HasSubstr;
+
+// Says which credential came.
+Task<void> tell_credential(http::Exchange& exchange) {
+  http::Response response;
+  response.body = std::string(exchange.request().header("X-Own"));
+  if (response.body == "old") response.status = 401;
+  const Result<void> sent = co_await exchange.respond(std::move(response));
+  if (!sent) co_return;
+}
+
+class BrokerTest : public ::testing::Test {
+ protected:
+  void SetUp() override { fs::create_directories(directory_); }
+  void TearDown() override { fs::remove_all(directory_); }
+
+  void write_key(const std::string& text) const { std::ofstream(key_file_) << text; }
+
+  BrokerOptions options() const {
+    BrokerOptions made;
+    for (const char* name : {"one", "two"}) {
+      Upstream upstream;
+      upstream.name = name;
+      upstream.endpoint =
+          *http::Endpoint::parse("http://127.0.0.1:" + std::to_string(server_.port()));
+      upstream.credential = {CredentialPlace::Kind::kHeader, "X-Own", ""};
+      made.upstreams.push_back(upstream);
+    }
+    made.credentials["one"] = {"value", "", {}};
+    made.credentials["two"] = {"", key_file_, std::chrono::hours(1)};
+    return made;
+  }
+
+  static Task<Result<http::Response>> get(std::string socket, std::string target) {
+    const auto executor = co_await asio::this_coro::executor;
+    http::Endpoint endpoint;
+    endpoint.transport = http::Endpoint::Transport::kUnix;
+    endpoint.socket_path = std::move(socket);
+    http::Client client(executor, endpoint, {});
+    http::Request request;
+    request.target = std::move(target);
+    co_return co_await client.request(std::move(request));
+  }
+
+  const std::string directory_ =
+      ::testing::TempDir() + "relay_broker_" + std::to_string(::getpid());
+  const std::string key_file_ = directory_ + "/key";
+  const std::string socket_ = directory_ + "/broker.sock";
+  const SessionId session_{"sess_1"};
+  RunningServer server_{{}, tell_credential};
+};
+
+TEST_F(BrokerTest, GivesEachUpstreamItsCredentialAndCountsForTheSession) {
+  write_key(" from-file\n");
+  run([this]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    Broker broker(executor, options(), nullptr, Logger::silent());
+    EXPECT_TRUE(broker.open(session_, socket_, {"one", "two"}));
+    const auto one = co_await get(socket_, "/one/");
+    const auto two = co_await get(socket_, "/two/");
+    const auto three = co_await get(socket_, "/three/");
+    EXPECT_EQ(one->body, "value");
+    EXPECT_EQ(two->body, "from-file");
+    EXPECT_EQ(three->status, 403);
+    const EgressUsage usage = broker.usage(session_);
+    EXPECT_EQ(usage.requests, 3U);
+    EXPECT_EQ(usage.denied, 1U);
+    EXPECT_EQ(usage.received_bytes, 14U);
+    co_await broker.shut_down();
+  });
+}
+
+TEST_F(BrokerTest, LetsASessionReachOnlyWhatItsAgentMay) {
+  run([this]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    Broker broker(executor, options(), nullptr, Logger::silent());
+    EXPECT_TRUE(broker.open(session_, socket_, {"one"}));
+    const auto other = co_await get(socket_, "/two/");
+    EXPECT_EQ(other->status, 403);
+    EXPECT_THAT(other->body, HasSubstr("it has one"));
+    co_await broker.shut_down();
+  });
+}
+
+TEST_F(BrokerTest, ReadsAFileAgainWhenItsSecretIsRefused) {
+  write_key("old\n");
+  run([this]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    Broker broker(executor, options(), nullptr, Logger::silent());
+    EXPECT_TRUE(broker.open(session_, socket_, {"two"}));
+    const auto refused = co_await get(socket_, "/two/");
+    EXPECT_EQ(refused->status, 401);
+    write_key("new\n");
+    const auto taken = co_await get(socket_, "/two/");
+    EXPECT_EQ(taken->body, "new");
+    co_await broker.shut_down();
+  });
+}
+
+TEST_F(BrokerTest, SaysWhatIsWrongWithAFileAndNotWhatIsInIt) {
+  struct Case {
+    std::string text;
+    std::string_view why;
+  };
+  for (const Case& row : {Case{"", "it is empty"}, Case{" \n", "it is empty"},
+                          Case{"secret\nline", "more than one line"},
+                          Case{std::string(70'000, 's'), "larger than 64 KiB"}}) {
+    write_key(row.text);
+    const auto read = read_secret_file(key_file_);
+    ASSERT_FALSE(read);
+    EXPECT_THAT(read.error().explanation, HasSubstr(row.why));
+    EXPECT_THAT(read.error().explanation, HasSubstr(key_file_));
+    EXPECT_EQ(read.error().explanation.find("secret"), std::string::npos);
+  }
+  EXPECT_THAT(read_secret_file(directory_ + "/none").error().explanation,
+              HasSubstr("No such file"));
+}
+
+TEST_F(BrokerTest, ClosesAndOpensAtAnyPath) {
+  const std::string deep = directory_ + "/" + std::string(120, 'd');
+  fs::create_directories(deep);
+  run([this, deep]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    Broker broker(executor, options(), nullptr, Logger::silent());
+    EXPECT_TRUE(broker.open(session_, deep + "/broker.sock", {"one"}));
+    EXPECT_TRUE(fs::is_socket(deep + "/broker.sock"));
+    EXPECT_EQ(fs::status(deep + "/broker.sock").permissions(), fs::perms(0666));
+    EXPECT_TRUE(broker.open(session_, socket_, {"one"}));
+    broker.close(session_);
+    const auto gone = co_await get(socket_, "/one/");
+    EXPECT_FALSE(gone);
+    EXPECT_FALSE(broker.open(session_, directory_ + "/nowhere/broker.sock", {"one"}));
+    EXPECT_TRUE(broker.open(session_, socket_, {"one"}));
+    const auto again = co_await get(socket_, "/one/");
+    EXPECT_EQ(again->body, "value");
+    co_await broker.shut_down();
+  });
+}
+
+}  // namespace
+}  // namespace relay::egress
