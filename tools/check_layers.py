@@ -22,7 +22,7 @@ LAYERS = {
     "egress": {"base", "http"},
     "engine": {"base", "http", "metrics"},
     "storage": {"base", "metrics", "protocol"},
-    "backend": {"base", "engine", "http", "protocol"},
+    "backend": {"base", "egress", "engine", "http", "protocol"},
     "session": {"backend", "base", "metrics", "protocol", "storage"},
     "frontend": {"base", "http", "metrics", "protocol", "session"},
     "management": {"base", "http", "metrics", "protocol", "session", "storage"},

@@ -84,8 +84,8 @@ Result<void> Broker::open(const SessionId& session, const std::string& path,
       opened->upstreams.push_back(upstream);
     }
   }
-  auto door = Door::at_path(executor_, path, options_.door,
-                            surroundings(session, opened->upstreams), log_);
+  auto door =
+      Door::at_path(executor_, path, options_.door, surroundings(session, opened->upstreams), log_);
   if (!door) return door.error();
   opened->door = std::move(*door);
   sessions_[session] = opened;

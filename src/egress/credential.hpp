@@ -14,8 +14,8 @@
 namespace relay::egress {
 
 struct CredentialSource {
-  std::string value;                          // the secret itself, or empty
-  std::string file;                           // that has it, and may have a line's end behind it
+  std::string value;                           // the secret itself, or empty
+  std::string file;                            // that has it, and may have a line's end behind it
   std::chrono::milliseconds refresh{300'000};  // a file is read again after this
 };
 

@@ -37,6 +37,14 @@ struct ExtraVolume {
   MountLabel label = MountLabel::kNone;
 };
 
+// The way out of agents that have no network.
+struct ContainerEgress {
+  std::vector<std::string> upstreams;  // that the agent may use; empty: it has no way out
+  std::uint16_t port = 9180;           // of 127.0.0.1 inside the container
+  std::size_t max_connections = 256;
+  std::string init_program;  // path of acp-agent-init
+};
+
 using NameValues = std::vector<std::pair<std::string, std::string>>;
 
 struct ContainerOptions {
@@ -71,6 +79,7 @@ struct ContainerOptions {
   std::string docker_host;  // empty: DOCKER_HOST, then the default socket
   NameValues labels;
   bool allow_unsafe = false;
+  ContainerEgress egress;
 
   std::size_t max_line_bytes = 32u << 20;
   std::size_t max_stderr_bytes = 64u << 10;

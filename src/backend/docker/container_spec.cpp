@@ -1,5 +1,7 @@
 #include "backend/docker/container_spec.hpp"
 
+#include "backend/docker/way_out.hpp"
+
 #include <boost/json.hpp>
 
 #include <algorithm>
@@ -23,6 +25,9 @@ json::object map_of(const NameValues& pairs) {
   return object;
 }
 
+// Then its first process is acp-agent-init, in the place of the Engine's.
+bool has_egress(const ContainerOptions& options) { return !options.egress.upstreams.empty(); }
+
 json::array environment(const ContainerOptions& options, const ContainerPlan& plan) {
   NameValues variables = options.environment;
   const auto set = [&variables](const std::string& name, const std::string& value) {
@@ -39,7 +44,7 @@ json::array environment(const ContainerOptions& options, const ContainerPlan& pl
   const std::string whole_group = "TINI_KILL_PROCESS_GROUP";
   const bool is_said =
       std::ranges::any_of(variables, [&](const auto& entry) { return entry.first == whole_group; });
-  if (options.init && !is_said) set(whole_group, "1");
+  if (options.init && !has_egress(options) && !is_said) set(whole_group, "1");
   json::array list;
   for (const auto& [name, value] : variables) list.emplace_back(name + "=" + value);
   return list;
@@ -96,6 +101,7 @@ MountLists mounts(const ContainerOptions& options, const ContainerPlan& plan) {
     add_own(plan.directories.home, home_in_container(plan.user), false);
   }
   if (options.network_mode == "none") add_own(plan.directories.hosts, "/etc/hosts", true);
+  if (has_egress(options)) add_own(plan.directories.door, std::string(kWayOut), true);
   if (!plan.working_directory.host_mount.empty()) {
     // Somebody's project: its labels are not the relay's to change.
     const std::string& path = plan.working_directory.host_mount;
@@ -179,7 +185,7 @@ json::object log_config(const ContainerOptions& options) {
 json::object host_config(const ContainerOptions& options, const ContainerPlan& plan) {
   MountLists mounted = mounts(options, plan);
   json::object host{{"AutoRemove", false},
-                    {"Init", options.init},
+                    {"Init", options.init && !has_egress(options)},
                     {"NetworkMode", options.network_mode},
                     {"ReadonlyRootfs", options.readonly_rootfs},
                     {"Mounts", std::move(mounted.mounts)},
@@ -272,9 +278,11 @@ std::string container_spec(const ContainerOptions& options, const ContainerPlan&
   }
   // Without it the Engine starts two more programs for a network that has nothing but a loopback.
   if (options.network_mode == "none") spec["NetworkDisabled"] = true;
-  if (!options.command.empty()) {
-    spec["Entrypoint"] = strings({options.command.front()});
-    spec["Cmd"] = strings({options.command.begin() + 1, options.command.end()});
+  std::vector<std::string> program = options.command;
+  if (has_egress(options)) program = init_arguments(options.egress, plan.program);
+  if (!program.empty()) {
+    spec["Entrypoint"] = strings({program.front()});
+    spec["Cmd"] = strings({program.begin() + 1, program.end()});
   }
   return json::serialize(spec);
 }

@@ -31,6 +31,7 @@ struct ContainerPlan {
   ContainerUser user;
   SessionDirectories directories;
   WorkingDirectory working_directory;
+  std::vector<std::string> program;  // that the container runs, of the options or the image
   // What the image has in the user's home, as the Engine's archive. Null: nothing.
   std::shared_ptr<const std::string> image_home;
   bool tmpfs_has_owner = true;  // Podman refuses the options uid and gid; U is its word for them

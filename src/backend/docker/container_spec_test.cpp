@@ -81,6 +81,26 @@ TEST(ContainerSpec, SaysNothingAboutWhatIsNotConfigured) {
   EXPECT_EQ(at(spec, "/HostConfig/Binds"), "none");
 }
 
+TEST(ContainerSpec, PutsTheInitBeforeAProgramThatHasAWayOut) {
+  ContainerOptions options = plain_options();
+  options.init = true;
+  options.home = ContainerHome::kImage;
+  options.egress.upstreams = {"anthropic"};
+  options.egress.port = 9200;
+  options.egress.max_connections = 8;
+  ContainerPlan plan = plain_plan();
+  plan.program = {"/bin/agent", "--acp"};
+  const std::string spec = container_spec(options, plan);
+  EXPECT_EQ(at(spec, "/Entrypoint"), R"(["/acp-relay/acp-agent-init"])");
+  EXPECT_EQ(at(spec, "/Cmd"), R"(["--listen","127.0.0.1:9200","--socket","/acp-relay/broker.sock",)"
+                              R"("--max-connections","8","--","/bin/agent","--acp"])");
+  EXPECT_EQ(at(spec, "/HostConfig/Init"), "false");
+  EXPECT_EQ(at(spec, "/HostConfig/Mounts"),
+            "[" + kWorkspaceMount + "," + kHostsMount + "," +
+                bind("/base/sess_1/egress/door", "/acp-relay", true) + "]");
+  EXPECT_EQ(spec.find("TINI_KILL_PROCESS_GROUP"), std::string::npos);
+}
+
 struct Effect {
   std::string_view name;
   std::function<void(ContainerOptions&)> set;

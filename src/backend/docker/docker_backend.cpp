@@ -246,6 +246,11 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(std::shared_
     // stays.
     [[maybe_unused]] const auto removed = co_await context_.engine.remove(container_name(session));
   }
+  const auto opened = context_.open_way_out(session, *start->options);
+  if (!opened) {
+    context_.discard(session);
+    co_return opened.error();
+  }
   auto container = co_await create_and_start(start->options, *planned);
   if (!container) {
     context_.discard(session);
@@ -283,9 +288,20 @@ Task<Result<void>> DockerBackend::make_directories(LaunchSpec spec, ContainerUse
 Task<Result<ContainerPlan>> DockerBackend::plan(LaunchSpec spec, SharedContainerOptions options) {
   auto image = co_await find_image(options, false);
   if (!image) co_return image.error();
+  ContainerPlan plan;
+  plan.program = options->command;
+  if (plan.program.empty()) {
+    plan.program = image->entrypoint;
+    plan.program.insert(plan.program.end(), image->command.begin(), image->command.end());
+  }
+  if (plan.program.empty() && !options->egress.upstreams.empty()) {
+    co_return make_error(ErrorType::kContainerStartFailed,
+                         "the image " + options->image + " says no program to run")
+        .suggest("set container.command")
+        .with("image", options->image);
+  }
   auto inside = co_await look_inside(options, std::move(*image));
   if (!inside) co_return inside.error();
-  ContainerPlan plan;
   plan.instance = context_.host.instance;
   plan.tmpfs_has_owner = !context_.host.is_podman();
   plan.created = to_rfc3339(wall_now());

@@ -1,6 +1,7 @@
 #include "backend/docker/docker_context.hpp"
 
 #include "backend/docker/container_spec.hpp"
+#include "backend/docker/way_out.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
@@ -34,7 +35,17 @@ void DockerContext::depart(const SessionId& session) {
   if (found == present_.end()) return;
   const std::shared_ptr<Event> gone = found->second;
   present_.erase(found);
+  if (host.broker != nullptr) host.broker->close(session);
   gone->happen();
+}
+
+Result<void> DockerContext::open_way_out(const SessionId& session,
+                                         const ContainerOptions& of_it) const {
+  if (of_it.egress.upstreams.empty() || host.broker == nullptr) return Result<void>();
+  const SessionDirectories directories = session_directories(of_it.workspace_base_dir, session);
+  auto made = make_way_out(directories, of_it.egress);
+  if (!made) return made;
+  return host.broker->open(session, way_out_socket(directories), of_it.egress.upstreams);
 }
 
 Task<void> DockerContext::departed(SessionId session) {

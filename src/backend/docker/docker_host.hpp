@@ -11,6 +11,7 @@
 #include "base/async.hpp"
 #include "base/log.hpp"
 #include "base/strong_id.hpp"
+#include "egress/broker.hpp"
 #include "engine/client.hpp"
 
 #include <functional>
@@ -67,6 +68,8 @@ class DockerHost {
   engine::EngineClient engine;
   EngineEvents events;
   StartLimiter starts;
+  // Of agents that have a way out; null: none has. Outlives the backends.
+  egress::Broker* broker = nullptr;
 
  private:
   Task<Result<void>> connect();

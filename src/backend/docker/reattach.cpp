@@ -2,6 +2,7 @@
 #include "backend/docker/docker_agent.hpp"
 #include "backend/docker/docker_backend.hpp"
 #include "backend/docker/exit_cause.hpp"
+#include "backend/docker/way_out.hpp"
 
 namespace relay {
 namespace {
@@ -43,6 +44,15 @@ Task<Result<Reattachment>> DockerBackend::reattach(SessionId session, OutputPosi
       context_.discard(session);
     }
     co_return container.error();
+  }
+  const auto directories = session_directories(context_.options->workspace_base_dir, session);
+  if (has_way_out(directories)) {
+    const auto opened = context_.open_way_out(session, *context_.options);
+    if (!opened) {
+      (*container)
+          ->log.error("the agent has no way out any more",
+                      {{"reason", opened.error().explanation}});
+    }
   }
   (*container)
       ->log.info("goes on with an agent of an earlier run",

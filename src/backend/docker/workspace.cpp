@@ -35,7 +35,13 @@ std::string normal(std::string_view path) {
 
 SessionDirectories session_directories(const std::string& base, const SessionId& session) {
   const std::string root = base + "/" + session.value();
-  return {root, root + "/workspace", root + "/home", root + "/hosts", root + "/.acp-relay"};
+  return {root,
+          root + "/workspace",
+          root + "/home",
+          root + "/hosts",
+          root + "/.acp-relay",
+          root + "/egress",
+          root + "/egress/door"};
 }
 
 WorkingDirectory choose_directory(std::string_view wanted,

@@ -20,6 +20,8 @@ struct SessionDirectories {
   std::string home;       // mounted over the user's home
   std::string hosts;      // a file, mounted at /etc/hosts when there is no network
   std::string marker;     // a file that names the relay which made all this
+  std::string egress;     // the relay's own, for what is mounted from it: see way_out.hpp
+  std::string door;       // below it
 };
 
 SessionDirectories session_directories(const std::string& base, const SessionId& session);

@@ -18,6 +18,7 @@ TEST(SessionDirectories, LieInOneOfTheSession) {
   EXPECT_EQ(found.home, "/base/sess_1/home");
   EXPECT_EQ(found.hosts, "/base/sess_1/hosts");
   EXPECT_EQ(found.marker, "/base/sess_1/.acp-relay");
+  EXPECT_EQ(found.door, "/base/sess_1/egress/door");
 }
 
 TEST(ChooseDirectory, TakesWhatLiesInTheWorkspace) {

@@ -1,5 +1,6 @@
 #include "backend/docker/workspaces.hpp"
 
+#include "backend/docker/way_out.hpp"
 #include "base/random_id.hpp"
 
 #include <cerrno>
@@ -153,6 +154,7 @@ SessionDirectories Workspaces::unfinished(const SessionId& session) const {
 }
 
 int Workspaces::remove_unfinished(const SessionDirectories& half) {
+  if (const int error = remove_way_out(half); error != 0) return error;
   ::unlink(half.hosts.c_str());
   ::unlink(half.marker.c_str());
   return ::rmdir(half.root.c_str()) == 0 || errno == ENOENT ? 0 : errno;
