@@ -53,17 +53,23 @@ Surroundings Broker::surroundings(const SessionId& session, std::span<const Upst
   around.credential = [this](const Upstream& upstream) {
     return ways_.at(upstream.name)->credential.get();
   };
+  around.within_budget = [this, session](const Upstream& upstream) -> std::optional<Denial> {
+    const auto budget = options_.budgets.find(upstream.name);
+    if (budget == options_.budgets.end()) return std::nullopt;
+    return over_budget(upstream.name, budget->second, spent_[session][upstream.name]);
+  };
   around.over = [this, session](const Account& account) { tell(session, account); };
   around.silence = options_.silence;
   return around;
 }
 
 void Broker::tell(const SessionId& session, const Account& account) {
-  EgressUsage& usage = usage_[session];
-  ++usage.requests;
-  if (account.denial) ++usage.denied;
-  usage.sent_bytes += account.sent_bytes;
-  usage.received_bytes += account.received_bytes;
+  Spent& spent = spent_[session][account.upstream];
+  if (account.went_out) ++spent.requests;
+  if (account.denial) ++spent.failed;
+  spent.sent_bytes += account.sent_bytes;
+  spent.received_bytes += account.received_bytes;
+  spent.tokens += account.tokens;
   const auto way = ways_.find(account.upstream);
   if (account.status == kUnauthorized && way != ways_.end()) way->second->credential.refused();
   if (account.denial) {
@@ -102,11 +108,11 @@ void Broker::close(const SessionId& session) {
   tasks_.spawn("close", [closing] { return closing->door->close(); });
 }
 
-void Broker::forget(const SessionId& session) { usage_.erase(session); }
+void Broker::forget(const SessionId& session) { spent_.erase(session); }
 
-EgressUsage Broker::usage(const SessionId& session) const {
-  const auto found = usage_.find(session);
-  return found == usage_.end() ? EgressUsage() : found->second;
+SpentByUpstream Broker::spent(const SessionId& session) const {
+  const auto found = spent_.find(session);
+  return found == spent_.end() ? SpentByUpstream() : found->second;
 }
 
 Task<void> Broker::shut_down() {

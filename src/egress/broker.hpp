@@ -7,6 +7,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "base/strong_id.hpp"
+#include "egress/budget.hpp"
 #include "egress/credential.hpp"
 #include "egress/door.hpp"
 #include "egress/upstream_connections.hpp"
@@ -21,19 +22,16 @@ namespace relay::egress {
 
 struct BrokerOptions {
   std::vector<Upstream> upstreams;
-  std::map<std::string, CredentialSource> credentials;  // by the name of the upstream
+  // Both by the name of the upstream; a budget is each session's.
+  std::map<std::string, CredentialSource> credentials;
+  std::map<std::string, Budget> budgets;
   DoorOptions door;
   std::chrono::milliseconds silence{600'000};
   std::chrono::milliseconds connect_timeout{10'000};
 };
 
-// What a session has sent and got.
-struct EgressUsage {
-  std::uint64_t requests = 0;
-  std::uint64_t denied = 0;  // or failed on the way
-  std::uint64_t sent_bytes = 0;
-  std::uint64_t received_bytes = 0;
-};
+// By the name of the upstream; what named none is under "".
+using SpentByUpstream = std::map<std::string, Spent>;
 
 class Broker {
  public:
@@ -53,7 +51,7 @@ class Broker {
   void close(const SessionId& session);
   // No session of this id comes back.
   void forget(const SessionId& session);
-  EgressUsage usage(const SessionId& session) const;
+  SpentByUpstream spent(const SessionId& session) const;
 
   Task<void> shut_down();
 
@@ -70,7 +68,7 @@ class Broker {
   const Logger log_;
   std::map<std::string, std::unique_ptr<Way>> ways_;
   std::map<SessionId, std::shared_ptr<Session>> sessions_;
-  std::map<SessionId, EgressUsage> usage_;
+  std::map<SessionId, SpentByUpstream> spent_;
   TaskScope tasks_;
 };
 

@@ -80,10 +80,11 @@ TEST_F(BrokerTest, GivesEachUpstreamItsCredentialAndCountsForTheSession) {
     EXPECT_EQ(one->body, "value");
     EXPECT_EQ(two->body, "from-file");
     EXPECT_EQ(three->status, 403);
-    const EgressUsage usage = broker.usage(session_);
-    EXPECT_EQ(usage.requests, 3U);
-    EXPECT_EQ(usage.denied, 1U);
-    EXPECT_EQ(usage.received_bytes, 14U);
+    const SpentByUpstream spent = broker.spent(session_);
+    EXPECT_EQ(spent.at("one").requests, 1U);
+    EXPECT_EQ(spent.at("two").received_bytes, 9U);
+    EXPECT_EQ(spent.at("").requests, 0U);
+    EXPECT_EQ(spent.at("").failed, 1U);
     co_await broker.shut_down();
   });
 }
@@ -96,6 +97,26 @@ TEST_F(BrokerTest, LetsASessionReachOnlyWhatItsAgentMay) {
     const auto other = co_await get(socket_, "/two/");
     EXPECT_EQ(other->status, 403);
     EXPECT_THAT(other->body, HasSubstr("it has one"));
+    co_await broker.shut_down();
+  });
+}
+
+TEST_F(BrokerTest, EndsWhatASessionMayUse) {
+  run([this]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    BrokerOptions limited = options();
+    limited.budgets["one"].requests = 1;
+    Broker broker(executor, limited, nullptr, Logger::silent());
+    EXPECT_TRUE(broker.open(session_, socket_, {"one"}));
+    const auto first = co_await get(socket_, "/one/");
+    const auto second = co_await get(socket_, "/one/");
+    EXPECT_EQ(first->status, 200);
+    EXPECT_EQ(second->status, 429);
+    EXPECT_THAT(second->body, HasSubstr("egress.upstreams.one.budget.requests"));
+    const SessionId other("sess_2");
+    EXPECT_TRUE(broker.open(other, directory_ + "/other.sock", {"one"}));
+    const auto of_other = co_await get(directory_ + "/other.sock", "/one/");
+    EXPECT_EQ(of_other->status, 200);
     co_await broker.shut_down();
   });
 }

@@ -66,6 +66,7 @@ Task<bool> Exchange::pass(const Passage& passage, const std::string& credential)
   }
   const Result<void> opened = co_await open();
   if (!opened) co_return co_await refuse(explained(opened.error()));
+  account_.went_out = true;
   TaskScope scope(agent_.transport().executor(), ignore_failure);
   scope.spawn("upload", [this] { return upload(); });
   scope.spawn("silence", [this] { return watch_silence(); });
@@ -139,6 +140,7 @@ Task<bool> Exchange::refuse(Denial denial) {
 
 void Exchange::tell() {
   account_.duration = since(began_);
+  account_.tokens = usage_.tokens();
   if (surroundings_.over) surroundings_.over(account_);
 }
 

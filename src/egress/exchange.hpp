@@ -10,6 +10,7 @@
 #include "egress/agent_link.hpp"
 #include "egress/chunks.hpp"
 #include "egress/upstream_connections.hpp"
+#include "egress/usage_reader.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -27,6 +28,8 @@ struct Account {
   int status = 0;                        // that the agent got; 0: none
   std::uint64_t sent_bytes = 0;          // of the request's body
   std::uint64_t received_bytes = 0;      // of the answer's body, or after an upgrade
+  std::uint64_t tokens = 0;              // that the answer says
+  bool went_out = false;                 // there was a connection to the upstream
   std::chrono::microseconds to_first_byte{0};
   std::chrono::microseconds duration{0};
   std::optional<Denial> denial;  // why it did not go out, or was cut off
@@ -92,6 +95,7 @@ class Exchange {
   std::unique_ptr<http::ResponseParser> response_;
   std::optional<Clock::time_point> waiting_since_;  // for the upstream
   Clock::time_point began_ = Clock::now();
+  UsageReader usage_;
   Account account_;
 };
 

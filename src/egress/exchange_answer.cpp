@@ -34,6 +34,7 @@ Task<bool> Exchange::answer_body(ParseState state, BodyFraming framing) {
   for (;;) {
     std::string part = std::exchange(response_->response().body, {});
     account_.received_bytes += part.size();
+    usage_.feed(part);
     std::string out = framed(std::move(part), framing);
     const bool is_last = state == ParseState::kDone;
     if (is_last) out += end_of_body(response_->trailers(), framing);
@@ -73,6 +74,7 @@ Task<void> Exchange::tunnel() {
     const Result<std::string> bytes = co_await upstream_->read_raw();
     if (!bytes || bytes->empty()) break;
     account_.received_bytes += bytes->size();
+    usage_.feed(*bytes);
     const bool passed = co_await agent_.write(*bytes);
     if (!passed) break;
   }

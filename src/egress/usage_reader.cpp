@@ -1,0 +1,70 @@
+#include "egress/usage_reader.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <system_error>
+
+namespace relay::egress {
+namespace {
+
+// In every name.
+constexpr std::string_view kSign = "oken";
+// A name with its quotes, a colon, spaces and a number.
+constexpr std::size_t kLongest = 80;
+
+std::size_t find_sign(std::string_view text, std::size_t from) {
+  const void* const found =
+      ::memmem(text.data() + from, text.size() - from, kSign.data(), kSign.size());
+  return found == nullptr
+             ? std::string_view::npos
+             : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+}
+
+}  // namespace
+
+void UsageReader::feed(std::string_view part) {
+  // What may be cut in two. It may be read twice, which changes nothing.
+  end_.append(part.substr(0, kLongest));
+  scan(end_);
+  if (part.size() >= kLongest) {
+    scan(part);
+    end_ = part.substr(part.size() - kLongest);
+  } else if (end_.size() > kLongest) {
+    end_.erase(0, end_.size() - kLongest);
+  }
+}
+
+void UsageReader::scan(std::string_view text) {
+  for (std::size_t at = 0; (at = find_sign(text, at)) != std::string_view::npos;
+       at += kSign.size()) {
+    const std::size_t begin = text.rfind('"', at);
+    const std::size_t end = text.find('"', at);
+    if (begin == std::string_view::npos || end == std::string_view::npos) continue;
+    std::size_t number = end + 1;
+    while (number < text.size() && (text[number] == ' ' || text[number] == ':')) ++number;
+    const std::string_view digits = text.substr(number);
+    std::uint64_t count = 0;
+    const auto [stop, failure] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), count);
+    const bool is_whole = failure == std::errc() && stop != digits.data() + digits.size();
+    if (is_whole) note(text.substr(begin + 1, end - begin - 1), count);
+  }
+}
+
+void UsageReader::note(std::string_view name, std::uint64_t count) {
+  const auto known = std::ranges::find(kNames, name);
+  if (known == kNames.end()) return;
+  std::uint64_t& highest = highest_.at(static_cast<std::size_t>(known - kNames.begin()));
+  highest = std::max(highest, count);
+}
+
+std::uint64_t UsageReader::tokens() const {
+  const std::uint64_t total = *std::max_element(highest_.begin(), highest_.begin() + kTotals);
+  if (total > 0) return total;
+  std::uint64_t sum = 0;
+  for (const std::uint64_t count : highest_) sum += count;
+  return sum;
+}
+
+}  // namespace relay::egress

@@ -1,0 +1,58 @@
+#include "egress/usage_reader.hpp"
+
+#include <gtest/gtest.h>
+
+namespace relay::egress {
+namespace {
+
+struct Case {
+  std::string_view name, answer;
+  std::uint64_t tokens;
+};
+
+constexpr Case kCases[] = {
+    {"anthropic",
+     "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":"
+     "{\"input_tokens\":25,\"cache_read_input_tokens\":1000,\"output_tokens\":1}}}\n\n"
+     "event: message_delta\ndata: {\"usage\":{\"output_tokens\":15}}\n\n",
+     1040},
+    {"openai_chat",
+     R"({"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21,)"
+     R"("completion_tokens_details":{"reasoning_tokens":5}}})",
+     21},
+    {"openai_responses",
+     R"({"response":{"usage":{"input_tokens": 36, "output_tokens": 87, "total_tokens": 123 }}})",
+     123},
+    {"gemini",
+     R"({"usageMetadata":{"promptTokenCount":8,"candidatesTokenCount":4,"totalTokenCount":12}})",
+     12},
+    {"none", R"({"choices":[{"text":"no count of tokens"}]})", 0},
+    {"said_by_the_model", R"({"text":"{\"input_tokens\":900000,\"total_tokens\":7}"})", 0},
+    {"not_a_number", R"({"input_tokens":null,"output_tokens":"5","total_tokens":})", 0},
+    {"too_large", R"({"total_tokens":99999999999999999999999999})", 0},
+};
+
+TEST(UsageReader, CountsWhatAnAnswerSays) {
+  for (const Case& row : kCases) {
+    UsageReader reader;
+    reader.feed(row.answer);
+    EXPECT_EQ(reader.tokens(), row.tokens) << row.name;
+  }
+}
+
+TEST(UsageReader, CountsTheSameWhereverAnAnswerIsCut) {
+  for (const Case& row : kCases) {
+    for (std::size_t cut = 0; cut <= row.answer.size(); ++cut) {
+      UsageReader reader;
+      reader.feed(row.answer.substr(0, cut));
+      reader.feed(row.answer.substr(cut));
+      ASSERT_EQ(reader.tokens(), row.tokens) << row.name << " cut at " << cut;
+    }
+    UsageReader by_byte;
+    for (const char byte : row.answer) by_byte.feed({&byte, 1});
+    EXPECT_EQ(by_byte.tokens(), row.tokens) << row.name;
+  }
+}
+
+}  // namespace
+}  // namespace relay::egress
