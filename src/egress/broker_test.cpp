@@ -44,8 +44,8 @@ class BrokerTest : public ::testing::Test {
       upstream.credential = {CredentialPlace::Kind::kHeader, "X-Own", ""};
       made.upstreams.push_back(upstream);
     }
-    made.credentials["one"] = {"value", "", {}};
-    made.credentials["two"] = {"", key_file_, std::chrono::hours(1)};
+    made.credentials["one"] = {"value", "", {}, {}};
+    made.credentials["two"] = {"", key_file_, {}, std::chrono::hours(1)};
     return made;
   }
 
@@ -134,25 +134,6 @@ TEST_F(BrokerTest, ReadsAFileAgainWhenItsSecretIsRefused) {
     EXPECT_EQ(taken->body, "new");
     co_await broker.shut_down();
   });
-}
-
-TEST_F(BrokerTest, SaysWhatIsWrongWithAFileAndNotWhatIsInIt) {
-  struct Case {
-    std::string text;
-    std::string_view why;
-  };
-  for (const Case& row : {Case{"", "it is empty"}, Case{" \n", "it is empty"},
-                          Case{"secret\nline", "more than one line"},
-                          Case{std::string(70'000, 's'), "larger than 64 KiB"}}) {
-    write_key(row.text);
-    const auto read = read_secret_file(key_file_);
-    ASSERT_FALSE(read);
-    EXPECT_THAT(read.error().explanation, HasSubstr(row.why));
-    EXPECT_THAT(read.error().explanation, HasSubstr(key_file_));
-    EXPECT_EQ(read.error().explanation.find("secret"), std::string::npos);
-  }
-  EXPECT_THAT(read_secret_file(directory_ + "/none").error().explanation,
-              HasSubstr("No such file"));
 }
 
 TEST_F(BrokerTest, ClosesAndOpensAtAnyPath) {

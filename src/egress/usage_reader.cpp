@@ -16,9 +16,8 @@ constexpr std::size_t kLongest = 80;
 std::size_t find_sign(std::string_view text, std::size_t from) {
   const void* const found =
       ::memmem(text.data() + from, text.size() - from, kSign.data(), kSign.size());
-  return found == nullptr
-             ? std::string_view::npos
-             : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+  return found == nullptr ? std::string_view::npos
+                          : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
 }
 
 }  // namespace

@@ -1,0 +1,129 @@
+#include "egress/credential.hpp"
+
+#include "egress/secret_command.hpp"
+#include "http/testing/run.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <unistd.h>
+
+namespace relay::egress {
+namespace {
+
+namespace fs = std::filesystem;
+using http::testing::run;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class CredentialTest : public ::testing::Test {
+ protected:
+  void SetUp() override { fs::create_directories(directory_); }
+  void TearDown() override { fs::remove_all(directory_); }
+
+  void write(const std::string& text) const { std::ofstream(file_) << text; }
+  // A script that prints the number of its runs.
+  CredentialSource counting() const {
+    const std::string script = "echo x >> " + file_ + "; grep -c x " + file_;
+    return {"", "", {"/bin/sh", "-c", script}, std::chrono::hours(1)};
+  }
+
+  const std::string directory_ =
+      ::testing::TempDir() + "relay_credential_" + std::to_string(::getpid());
+  const std::string file_ = directory_ + "/secret";
+};
+
+TEST_F(CredentialTest, SaysWhatIsWrongWithAFileAndNotWhatIsInIt) {
+  struct Case {
+    std::string text;
+    std::string_view why;
+  };
+  for (const Case& row : {Case{"", "it is empty"}, Case{" \n", "it is empty"},
+                          Case{"s3cret\nline", "more than one line"},
+                          Case{std::string(70'000, 's'), "larger than 64 KiB"}}) {
+    write(row.text);
+    const auto read = read_secret_file(file_);
+    ASSERT_FALSE(read);
+    EXPECT_THAT(read.error().explanation, HasSubstr(row.why));
+    EXPECT_THAT(read.error().explanation, HasSubstr(file_));
+    EXPECT_THAT(read.error().explanation, Not(HasSubstr("s3cret")));
+  }
+  EXPECT_THAT(read_secret_file(directory_ + "/none").error().explanation,
+              HasSubstr("No such file"));
+}
+
+TEST_F(CredentialTest, IsWhatAProgramPrints) {
+  const auto printed =
+      run_secret_command({"sh", "-c", "echo ' s3cret'; echo noise >&2"}, std::chrono::seconds(20));
+  ASSERT_TRUE(printed) << printed.error().explanation;
+  EXPECT_EQ(*printed, "s3cret");
+}
+
+TEST_F(CredentialTest, SaysWhatIsWrongWithAProgramAndNotWhatItPrints) {
+  struct Case {
+    std::vector<std::string> command;
+    std::string_view why;
+  };
+  for (const Case& row : {
+           Case{{"/nowhere/program"}, "No such file"},
+           Case{{"/bin/sh", "-c", "echo s3cret; exit 3"}, "it ended with code 3"},
+           Case{{"/bin/sh", "-c", "echo s3cret; kill -TERM $$"}, "it was ended by signal 15"},
+           Case{{"/bin/sh", "-c", "exec >&-; exit 4"}, "it ended with code 4"},
+           Case{{"/bin/sh", "-c", "exit 0"}, "it is empty"},
+           Case{{"/bin/sh", "-c", "yes s3cret"}, "larger than 64 KiB"},
+       }) {
+    const auto printed = run_secret_command(row.command, std::chrono::seconds(20));
+    ASSERT_FALSE(printed) << row.why;
+    EXPECT_THAT(printed.error().explanation, HasSubstr(row.why));
+    EXPECT_THAT(printed.error().explanation, Not(HasSubstr("s3cret")));
+  }
+}
+
+TEST_F(CredentialTest, IsNotWaitedForWithoutEnd) {
+  for (const char* script : {"sleep 600", "sleep 600 & echo x", "echo x; exec >&-; sleep 600"}) {
+    const auto printed =
+        run_secret_command({"/bin/sh", "-c", script}, std::chrono::milliseconds(100));
+    ASSERT_FALSE(printed) << script;
+    EXPECT_THAT(printed.error().explanation, HasSubstr("it took longer than 100 ms"));
+  }
+}
+
+TEST_F(CredentialTest, IsHadOnceForAllThatAskAndAgainWhenItIsRefused) {
+  run([this]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    Credential credential(executor, counting());
+    std::vector<std::string> had;
+    TaskScope asking(executor, ignore_failure);
+    for (int i = 0; i < 5; ++i) {
+      asking.spawn("ask", [&credential, &had]() -> Task<void> {
+        const auto secret = co_await credential.get();
+        had.push_back(secret ? *secret : secret.error().explanation);
+      });
+    }
+    co_await asking.join();
+    EXPECT_EQ(had, std::vector<std::string>(5, "1"));
+    const auto kept = co_await credential.get();
+    EXPECT_EQ(*kept, "1");
+    credential.refused();
+    const auto again = co_await credential.get();
+    EXPECT_EQ(*again, "2");
+  });
+}
+
+TEST_F(CredentialTest, IsTriedAgainAfterAFailure) {
+  run([this]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    const CredentialSource source{"", file_, {}, std::chrono::hours(1)};
+    Credential credential(executor, source);
+    const auto none = co_await credential.get();
+    EXPECT_FALSE(none);
+    write("there\n");
+    const auto there = co_await credential.get();
+    EXPECT_EQ(*there, "there");
+  });
+}
+
+}  // namespace
+}  // namespace relay::egress
