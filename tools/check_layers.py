@@ -45,7 +45,7 @@ CONFINED = (
     Confined(r"sqlite3", ("storage/",)),
     Confined(r"yaml-cpp/", ("config/",)),
     Confined(r"CLI/", ("cli/",)),
-    Confined(r"spawn\.h", ("backend/process/",)),
+    Confined(r"spawn\.h", ("backend/process/", "egress/secret_command")),
     Confined(r"prometheus/", ("metrics/",)),
 )
 
@@ -55,7 +55,9 @@ PURE = ("protocol/", "bridge/", "config/", "engine/stream_demuxer", "engine/tar"
         "backend/docker/container_user", "backend/docker/engine_abilities", "backend/docker/exit_cause",
         "backend/docker/pull_progress", "backend/docker/output_counter", "backend/docker/log_place",
         "cli/preflight/finding", "cli/preflight/agent_rules", "cli/preflight/engine_rules",
-        "cli/preflight/machine_rules", "cli/preflight/place_rules")
+        "cli/preflight/machine_rules", "cli/preflight/place_rules",
+        "egress/access", "egress/budget", "egress/chunks", "egress/denial_answer", "egress/outgoing_headers",
+        "egress/request_target", "egress/usage_reader")
 IO_HEADER = re.compile(r"boost/asio|base/async\.hpp")
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*[<"]([^>"\n]+)[>"]', re.M)
