@@ -1,6 +1,5 @@
 #include "forwarder.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <netinet/tcp.h>
@@ -77,10 +76,8 @@ void Forwarder::attend(std::uint64_t tag, std::uint32_t events) {
 }
 
 void Forwarder::accept() {
-  const auto free =
-      std::find_if(connections_.begin(), connections_.begin() + options_.max_connections,
-                   [](const Connection& one) { return one.client < 0; });
-  const auto index = static_cast<std::size_t>(free - connections_.begin());
+  std::size_t index = 0;
+  while (index < most_ && connections_[index].client >= 0) ++index;
   // First, because a connection that was accepted could not wait for a descriptor.
   const int relay = ::socket(AF_UNIX, kSocket, 0);
   const int client =
@@ -93,9 +90,8 @@ void Forwarder::accept() {
   } else if (client >= 0 && !connect_to(relay, options_.socket)) {
     refuse(client, answers_.no_relay());
   } else if (client >= 0) {
-    Flow up(buffers_ + index * kBuffers);
-    Flow down(buffers_ + index * kBuffers + Flow::kBufferBytes);
-    *free = {client, relay, up, down, 0, 0};
+    char* const buffer = buffers_ + index * kBuffers;
+    connections_[index] = {client, relay, Flow(buffer), Flow(buffer + Flow::kBufferBytes), 0, 0};
     return settle(index, true);
   }
   if (relay >= 0) ::close(relay);
