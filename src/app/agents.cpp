@@ -1,5 +1,7 @@
 #include "app/agents.hpp"
 
+#include "app/egress_broker.hpp"
+
 #include "app/mounts.hpp"
 #include "app/settings.hpp"
 
@@ -54,7 +56,18 @@ bool needs_engine(const config::Config& config) {
                      [](const config::NamedAgentConfig& agent) { return agent.container.enabled; });
 }
 
+Error engine_is_elsewhere() {
+  return make_error(ErrorType::kDockerNotAvailable,
+                    "agents reach upstreams through a socket of this machine, and the Docker Engine "
+                    "runs on another one")
+      .suggest("use an Engine on this machine: container.docker_host")
+      .suggest("leave agent.upstreams empty, and let the agents use a network: "
+               "container.network_mode");
+}
+
 }  // namespace
+
+std::string agent_init() { return beside_the_relay("acp-agent-init").string(); }
 
 std::string workspace_helper() { return beside_the_relay("acp-workspace-helper").string(); }
 
@@ -71,6 +84,7 @@ Task<Result<void>> Agents::open(const config::Config& config, AgentsContext cont
                                           context_->log, context_->observe_engine);
     if (host) {
       host_ = std::move(*host);
+      open_broker(config);
     } else {
       no_host_because_ = host.error();
     }
@@ -94,6 +108,13 @@ Task<Result<void>> Agents::open(const config::Config& config, AgentsContext cont
     host_.reset();
   }
   co_return Result<void>();
+}
+
+void Agents::open_broker(const config::Config& config) {
+  if (!needs_broker(config)) return;
+  broker_ = std::make_unique<egress::Broker>(context_->executor, broker_options(config), nullptr,
+                                             context_->log);
+  host_->broker = broker_.get();
 }
 
 Task<Result<void>> Agents::open_standard(const config::Config& config) {
@@ -133,6 +154,10 @@ Task<Result<Agents::Container>> Agents::open_container(const config::Config& con
   if (auto failure = dangerous_mount(config, host_->engine.socket_path())) co_return *failure;
   ContainerOptions options = container_options(config, workspace_helper());
   options.redact = context_->redact;
+  options.egress = container_egress(config, agent_init());
+  if (!options.egress.upstreams.empty() && host_->engine.socket_path().empty()) {
+    co_return engine_is_elsewhere();
+  }
   auto opened =
       co_await DockerBackend::open(*host_, std::move(options), context_->keep, std::move(log));
   co_return opened;
@@ -180,6 +205,7 @@ Task<Result<std::function<void()>>> Agents::prepare_container(DockerBackend& bac
   if (!looked) co_return looked.error();
   ContainerOptions options = container_options(config, workspace_helper());
   options.redact = context_->redact;
+  options.egress = container_egress(config, agent_init());
   const auto prepared = co_await backend.prepare(std::move(options));
   if (!prepared) co_return prepared.error();
   co_return std::function<void()>([&backend, options = *prepared] { backend.take(options); });
@@ -190,6 +216,7 @@ Task<void> Agents::shut_down() {
       std::visit([](const auto& backend) { return backend != nullptr; }, standard_);
   if (is_open) co_await standard().shut_down();
   for (const Backend& backend : others_) co_await backend_of(backend).shut_down();
+  if (broker_) co_await broker_->shut_down();
   if (host_) co_await host_->shut_down();
 }
 

@@ -11,6 +11,7 @@
 #include "backend/process/process_backend.hpp"
 #include "base/blocking_calls.hpp"
 #include "config/config.hpp"
+#include "egress/broker.hpp"
 #include "session/agent_catalogue.hpp"
 
 #include <functional>
@@ -24,6 +25,8 @@ namespace relay::app {
 
 // The program that makes and removes the directories of sessions: it lies beside the relay.
 std::string workspace_helper();
+// The first process of containers whose agents have a way out: it lies there, too.
+std::string agent_init();
 
 struct AgentsContext {
   asio::any_io_executor executor;
@@ -70,6 +73,7 @@ class Agents {
   using Backend = std::variant<Process, Container>;
 
   static AgentBackend& backend_of(const Backend& backend);
+  void open_broker(const config::Config& config);
   Task<Result<void>> open_standard(const config::Config& config);
   Task<Result<Container>> open_container(const config::Config& config, Logger log);
   Process open_process(const config::Config& config, Logger log);
@@ -81,6 +85,7 @@ class Agents {
 
   std::optional<AgentsContext> context_;
   std::optional<BlockingCalls> calls_;
+  std::unique_ptr<egress::Broker> broker_;
   std::unique_ptr<DockerHost> host_;
   std::optional<Error> no_host_because_;
   bool host_is_used_ = false;

@@ -1,0 +1,45 @@
+#include "app/egress_broker.hpp"
+
+#include "app/egress_upstreams.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace relay::app {
+
+bool needs_broker(const config::Config& config) {
+  const auto is_one = [](const config::AgentConfig& agent,
+                         const config::ContainerConfig& container) {
+    return container.enabled && !agent.upstreams.empty();
+  };
+  return is_one(config.agent, config.container) ||
+         std::ranges::any_of(config.agents, [&](const config::NamedAgentConfig& named) {
+           return is_one(named.agent, named.container);
+         });
+}
+
+egress::BrokerOptions broker_options(const config::Config& config) {
+  egress::BrokerOptions options;
+  config::Strings names;
+  for (const config::UpstreamConfig& upstream : config.egress.upstreams) {
+    const config::CredentialConfig& credential = upstream.credential;
+    names.push_back(upstream.name);
+    options.credentials[upstream.name] = {credential.value, credential.file, credential.command,
+                                          credential.refresh};
+    options.budgets[upstream.name] = {upstream.budget.requests, upstream.budget.bytes,
+                                      upstream.budget.tokens};
+  }
+  options.upstreams = upstreams_of(config, names);
+  options.door.max_connections = config.egress.max_connections;
+  options.door.limits.max_body_bytes = config.egress.max_body_bytes;
+  options.silence = config.egress.silence;
+  options.connect_timeout = config.egress.connect_timeout;
+  return options;
+}
+
+ContainerEgress container_egress(const config::Config& config, std::string init_program) {
+  return {config.agent.upstreams, config.egress.port, config.egress.max_connections,
+          std::move(init_program)};
+}
+
+}  // namespace relay::app

@@ -1,0 +1,20 @@
+// From the configuration to the broker and to what containers need of it. Pure.
+#pragma once
+
+#include "backend/docker/container_options.hpp"
+#include "config/config.hpp"
+#include "egress/broker.hpp"
+
+#include <string>
+
+namespace relay::app {
+
+// Whether any agent in a container may use an upstream.
+bool needs_broker(const config::Config& config);
+
+egress::BrokerOptions broker_options(const config::Config& config);
+
+// Of the default agent of `config`; `init_program`: path of acp-agent-init.
+ContainerEgress container_egress(const config::Config& config, std::string init_program);
+
+}  // namespace relay::app

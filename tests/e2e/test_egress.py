@@ -1,0 +1,125 @@
+"""Agents without a network that reach their model through the relay, and nothing else."""
+import contextlib
+import http.server
+import json
+import pathlib
+import ssl
+import threading
+
+import pytest
+
+from harness import containers
+
+KEY = "sk-upstream-7f3c9a51"
+GET = "wget -q -O - http://127.0.0.1:9180"
+
+
+class Upstream(http.server.ThreadingHTTPServer):
+    """Answers with what it was asked, over TLS."""
+
+    def __init__(self, certificate):
+        super().__init__(("127.0.0.1", 0), Answer)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate["cert"], certificate["key"])
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+        self.seen = []
+        self.url = f"https://localhost:{self.server_port}"
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()
+        self.server.seen.append((self.command, self.path, dict(self.headers), body))
+        answer = json.dumps({"path": self.path, "body": body, "usage": {"total_tokens": 3}}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    do_GET = do_POST
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def upstream(certificate):
+    with contextlib.closing(Upstream(certificate)) as server:
+        server.close = server.server_close
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def make_egress_relay(make_shell_relay, upstream, certificate):
+    def make(container=None, config=None, **of_upstream):
+        own = {"url": upstream.url, "ca_file": certificate["cert"],
+               "credential": {"header": "x-api-key", "value": KEY}, **of_upstream}
+        return make_shell_relay(container, {
+            "agent": {"upstreams": ["own"]}, "egress": {"upstreams": {"own": own}}, **(config or {})})
+    return make
+
+
+def test_an_agent_without_a_network_reaches_its_upstream_and_nothing_else(make_egress_relay, upstream):
+    relay = make_egress_relay({"readonly_rootfs": True, "drop_capabilities": ["ALL"]},
+                              allow=[{"methods": ["POST"], "path": "/v1/messages"}])
+    client = relay.http()
+    session = client.new("/workspace")
+    code, out = containers.shell(
+        client, "wget -q -O - --header 'x-api-key: placeholder' --header 'anthropic-version: 1' "
+                "--post-data hello http://127.0.0.1:9180/own/v1/messages?beta=true", session)
+    assert code == 0 and json.loads(out)["path"] == "/v1/messages?beta=true"
+    method, path, headers, body = upstream.seen.pop()
+    assert (method, body, headers["x-api-key"], headers["anthropic-version"]) == ("POST", "hello", KEY, "1")
+    assert "placeholder" not in str(headers) and headers["Host"] == f"localhost:{upstream.server_port}"
+
+    for what in ("own/v1/files", "other/v1/messages", "own/v1/messages/../files"):
+        code, out = containers.shell(client, f"{GET}/{what} 2>&1", session)
+        assert code != 0 and "HTTP/1.1 40" in out, (what, out)
+    assert "403" in containers.shell(client, f"{GET}/own/v1/files 2>&1", session)[1]
+    for target in ("1.1.1.1", f"127.0.0.1:{upstream.server_port}", f"127.0.0.1:{relay.management_port}"):
+        assert containers.shell(client, f"wget -q -T 3 -O - http://{target}/ 2>&1", session)[0] != 0
+    assert upstream.seen == []
+    relay.wait_logged("is in no allow rule of own")
+
+    found = containers.shell(client, "env; cat /proc/*/environ /proc/*/cmdline; ls -laR /acp-relay", session)[1]
+    assert "broker.sock" in found and KEY not in found
+    assert KEY not in json.dumps(relay.container(session))
+    assert containers.shell(client, "touch /acp-relay/x 2>&1", session)[0] != 0
+    client.result("session/close", sessionId=session)
+    assert KEY not in relay.log_text()
+    for file in pathlib.Path(relay.database).parent.glob("*.db*"):
+        assert KEY.encode() not in file.read_bytes()
+
+
+def test_agents_are_served_again_when_the_relay_is_back(make_egress_relay, upstream):
+    relay = make_egress_relay(config={"sessions": {"on_shutdown": "detach"}})
+    client = relay.http()
+    session = client.new("/workspace")
+    assert containers.shell(client, f"{GET}/own/first", session)[0] == 0
+    relay.process.kill()
+    relay.process.wait()
+    relay.start()
+    client = relay.http()
+    code, out = containers.shell(client, f"{GET}/own/again", session)
+    assert code == 0 and json.loads(out)["path"] == "/again"
+
+
+def test_a_session_can_use_what_its_budget_says(make_egress_relay, upstream):
+    relay = make_egress_relay(budget={"tokens": 6})
+    client = relay.http()
+    session = client.new("/workspace")
+    for _ in range(2):
+        assert containers.shell(client, f"{GET}/own/v1", session)[0] == 0
+    assert "429" in containers.shell(client, f"{GET}/own/v1 2>&1", session)[1]
+    assert containers.shell(client, f"{GET}/own/v1", client.new("/workspace"))[0] == 0
+
+
+def test_a_certificate_that_is_not_the_upstreams_is_told(make_egress_relay):
+    relay = make_egress_relay(ca_file="/etc/ssl/certs/ca-certificates.crt")
+    client = relay.http()
+    assert "502" in containers.shell(client, f"{GET}/own/v1 2>&1", client.new("/workspace"))[1]
+    relay.wait_logged("self-signed certificate")
