@@ -101,9 +101,10 @@ AgentKey args_key() {
   return key;
 }
 
-AgentKey env_key() {
-  AgentKey key = key_like("agent.env");
-  key.inherited = "empty with `image` or `command`, otherwise `agent.env`";
+// What the default agent was trusted with is not handed to another program.
+AgentKey entrusted_key(const std::string& path) {
+  AgentKey key = key_like(path);
+  key.inherited = "empty with `image` or `command`, otherwise `" + path + "`";
   return key;
 }
 
@@ -126,9 +127,14 @@ AgentKey startup_timeout_key() {
 }
 
 std::vector<AgentKey> make_agent_table() {
-  std::vector<AgentKey> keys{
-      isolation_key(), key_like("container.image"),  command_key(),        args_key(),
-      env_key(),       key_like("agent.client_env"), startup_timeout_key()};
+  std::vector<AgentKey> keys{isolation_key(),
+                             key_like("container.image"),
+                             command_key(),
+                             args_key(),
+                             entrusted_key("agent.env"),
+                             entrusted_key("agent.upstreams"),
+                             key_like("agent.client_env"),
+                             startup_timeout_key()};
   for (const char* path : {"agent.secret_env",
                            "agent.plain_env",
                            "agent.stop_grace",
@@ -217,6 +223,7 @@ AgentDraft begin_agent(const Config& config, std::string name, bool own_image, b
     settings.agent.command.clear();
     settings.agent.args.clear();
     settings.agent.env.clear();
+    settings.agent.upstreams.clear();
     settings.agent.secret_env.clear();
     settings.agent.plain_env.clear();
     settings.container.command.clear();

@@ -17,7 +17,6 @@ namespace relay::config {
 
 inline constexpr std::string_view kAgents = "agents";
 inline constexpr std::size_t kMaxAgents = 64;
-inline constexpr std::size_t kMaxAgentName = 64;
 
 // What the file and the environment give of one agent so far.
 struct AgentDraft {

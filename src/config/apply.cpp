@@ -26,6 +26,18 @@ void collect_expanded(const Value& value, Strings& into) {
   for (const Value::Field& field : value.fields) collect_expanded(field.value, into);
 }
 
+// Only what lies in parts that may carry a secret.
+void collect_from_parts(const Value& value, const Value& written, Strings& into) {
+  if (written.secrecy == Secrecy::kMayCarry) collect_expanded(value, into);
+  if (written.secrecy != Secrecy::kOpen) return;
+  for (std::size_t i = 0; i < std::min(value.items.size(), written.items.size()); ++i)
+    collect_from_parts(value.items[i], written.items[i], into);
+  for (const Value::Field& field : value.fields) {
+    const auto part = std::ranges::find(written.fields, field.name, &Value::Field::name);
+    if (part != written.fields.end()) collect_from_parts(field.value, part->value, into);
+  }
+}
+
 void record_places(const Value& value, const std::string& path, const Place& place,
                    Loading& loading) {
   Place here = place;
@@ -125,11 +137,12 @@ void apply_key(const Key& key, const Value& value, const std::string& source,
                const std::string& name, Loading& loading) {
   Complaints complaints;
   key.read(value, loading.config, complaints);
-  note_value(key.path, key.secrecy, value, {source, {}, name}, complaints, loading);
+  note_value(key.path, key.secrecy, value, key.write(loading.config), {source, {}, name},
+             complaints, loading);
 }
 
-void note_value(const std::string& path, Secrecy secrecy, const Value& value, const Place& place,
-                Complaints& complaints, Loading& loading) {
+void note_value(const std::string& path, Secrecy secrecy, const Value& value, const Value& written,
+                const Place& place, Complaints& complaints, Loading& loading) {
   for (Complaint& complaint : complaints) {
     const bool in_file = place.name.empty();
     const Mark mark = in_file ? complaint.mark : Mark{};
@@ -137,7 +150,9 @@ void note_value(const std::string& path, Secrecy secrecy, const Value& value, co
                                 in_file ? path + complaint.path : place.name,
                                 std::move(complaint.message), std::move(complaint.remedy)});
   }
-  if (secrecy == Secrecy::kMayCarry) collect_expanded(value, loading.config.expanded_secrets);
+  Value parts = written;
+  if (secrecy != Secrecy::kOpen) parts.secrecy = secrecy;
+  collect_from_parts(value, parts, loading.config.expanded_secrets);
   // Places of a value that this one replaces must not be found any more.
   std::erase_if(loading.places, [&](const auto& entry) {
     const std::string& known = entry.first;

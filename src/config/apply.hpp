@@ -45,9 +45,9 @@ void apply_key(const Key& key, const Value& value, const std::string& source,
                const std::string& name, Loading& loading);
 
 // What reading a value comes with: complaints become problems, its place is noted, and what may be
-// a secret in it.
-void note_value(const std::string& path, Secrecy secrecy, const Value& value, const Place& place,
-                Complaints& complaints, Loading& loading);
+// a secret in it: as its key says, or as the codec wrote what it had read (`written`).
+void note_value(const std::string& path, Secrecy secrecy, const Value& value, const Value& written,
+                const Place& place, Complaints& complaints, Loading& loading);
 
 // "ACP_RELAY_AGENT_ARGS" for "agent.args".
 std::string variable_of(const std::string& path);

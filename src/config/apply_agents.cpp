@@ -1,6 +1,7 @@
 // Further agents: their keys are read when those of the default agent are known.
 #include "config/agent_keys.hpp"
 #include "config/apply.hpp"
+#include "config/entry_name.hpp"
 
 #include <algorithm>
 #include <list>
@@ -9,16 +10,6 @@
 
 namespace relay::config {
 namespace {
-
-constexpr const char* kNameRemedy =
-    "use small letters, digits, - and _, a letter or digit first, at most 64 of them";
-
-bool is_agent_name(std::string_view name) {
-  const auto is_plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  return !name.empty() && name.size() <= kMaxAgentName && is_plain(name.front()) &&
-         std::all_of(name.begin(), name.end(),
-                     [&](char c) { return is_plain(c) || c == '-' || c == '_'; });
-}
 
 // One key of one agent, with the value it is given.
 struct Given {
@@ -85,7 +76,7 @@ class AgentReader {
     const AgentKey& key = *given.key;
     Complaints complaints;
     key.read(*given.value, draft, complaints);
-    note_value(agent_path(name_, key.name), key.secrecy, *given.value,
+    note_value(agent_path(name_, key.name), key.secrecy, *given.value, key.write(draft.settings),
                {given.source, {}, given.variable}, complaints, loading_);
   }
 
@@ -163,7 +154,7 @@ std::optional<AgentReader> begin(const Value::Field& field, const std::string& s
         {source, field.mark.line, field.mark.column, path, std::move(message), std::move(remedy)});
     return std::nullopt;
   };
-  if (!is_agent_name(field.name)) return complain("not a name of an agent", kNameRemedy);
+  if (!is_entry_name(field.name)) return complain("not a name of an agent", kEntryNameRemedy);
   if (field.name == "default") {
     return complain("the default agent is what agent and container describe",
                     "choose another name, or set those keys");

@@ -49,6 +49,7 @@ Codec<Milliseconds> seconds(Milliseconds min);  // written as a plain number
 Codec<Strings> strings();
 Codec<StringMap> string_map();
 Codec<std::vector<TokenConfig>> tokens();
+Codec<std::vector<UpstreamConfig>> upstreams();
 
 // The common part of `size` for every integral type.
 bool read_size(const Value& value, std::uint64_t min, std::uint64_t max, std::uint64_t& bytes,

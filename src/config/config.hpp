@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/log.hpp"
+#include "config/egress_config.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -19,8 +20,6 @@
 
 namespace relay::config {
 
-using Milliseconds = std::chrono::milliseconds;
-using Strings = std::vector<std::string>;
 // A mapping of the file, in the order of the file; names are unique.
 using StringMap = std::vector<std::pair<std::string, std::string>>;
 
@@ -100,6 +99,7 @@ struct AgentConfig {
   Strings secret_env;                    // names in env whose values are secrets
   Strings plain_env;                     // names in env whose values are none
   Strings client_env;                    // names of variables that a client may set
+  Strings upstreams;                     // names in egress.upstreams; empty: no broker
   Milliseconds startup_timeout{10'000};  // also agent.startup_timeout_seconds
   std::size_t max_concurrent_sessions = 100;
   std::size_t max_stderr_bytes = 64u << 10;  // the tail that is kept for errors
@@ -244,6 +244,11 @@ struct Volume {
 // volume name as source. OPTIONS are ro or rw, z or Z, each once, with a comma between them.
 std::optional<Volume> parse_volume(const std::string& text);
 
+struct Config;
+
+// egress.directory, or .egress in container.workspace_base_dir.
+std::string egress_directory(const Config& config);
+
 // container.tmpfs, or what a container with a read-only root needs when that is empty.
 Strings effective_tmpfs(const ContainerConfig& container);
 
@@ -259,10 +264,12 @@ struct Config {
   LogConfig log;
   ReadinessConfig readiness;
   ContainerConfig container;
+  EgressConfig egress;
   std::vector<NamedAgentConfig> agents;  // beside the default one; names are unique
 
   // What ${VAR} brought into keys that may carry a secret on a command line (agent.args,
-  // container.command, container.log_opts, container.labels): printed as ***.
+  // container.command, container.log_opts, container.labels, the commands of credentials): printed
+  // as ***.
   Strings expanded_secrets;
 
   std::string file;  // where it was read from; empty: from no file

@@ -28,8 +28,9 @@ bool expand_one(std::string_view body, const Lookup& lookup, Expansion& out) {
     out.expanded.emplace_back(name, *found);
   } else if (has_default) {
     out.text += fallback;
-  } else if (!found && std::find(out.unset.begin(), out.unset.end(), name) == out.unset.end()) {
-    out.unset.emplace_back(name);
+  } else if (std::find(out.empty.begin(), out.empty.end(), name) == out.empty.end()) {
+    out.empty.emplace_back(name);
+    if (!found) out.unset.emplace_back(name);
   }
   return true;
 }
@@ -79,6 +80,7 @@ void expand_all(Value& value, const std::string& path, const Lookup& lookup,
     for (const std::string& variable : expansion.unset) report.missed(path, value.mark, variable);
     value.text = std::move(expansion.text);
     value.expanded = std::move(expansion.expanded);
+    value.empty_variables = std::move(expansion.empty);
     return;
   }
   for (std::size_t i = 0; i < value.items.size(); ++i) {

@@ -20,6 +20,7 @@ using Lookup = std::function<std::optional<std::string>(std::string_view name)>;
 struct Expansion {
   std::string text;
   std::vector<std::string> unset;  // variables that were missed, each once
+  std::vector<std::string> empty;  // these and those that are set to nothing, each once
   std::vector<std::pair<std::string, std::string>>
       expanded;       // (variable, value) from the environment
   std::string error;  // not empty: malformed; `text` is useless

@@ -42,6 +42,7 @@ TEST(Expand, NamesEachUnsetVariableOnce) {
   const Expansion expansion = expand("${X}${Y}${X}${EMPTY}${Z:-}", variables);
   EXPECT_EQ(expansion.text, "");
   EXPECT_EQ(expansion.unset, (std::vector<std::string>{"X", "Y"}));
+  EXPECT_EQ(expansion.empty, (std::vector<std::string>{"X", "Y", "EMPTY"}));
 }
 
 TEST(Expand, TellsWhatCameFromTheEnvironment) {

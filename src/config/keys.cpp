@@ -88,8 +88,7 @@ void add_auth_keys(std::vector<Key>& keys) {
      "Who may connect: {name, token or sha256, role}. The name owns the sessions it makes; sha256 "
      "is "
      "the hexadecimal digest of the token (printf %s \"$TOKEN\" | sha256sum); role is user (the "
-     "default), observer (may watch) or operator (may also use the management port).")
-      .secrecy = Secrecy::kSecret;
+     "default), observer (may watch) or operator (may also use the management port).");
 }
 
 void add_agent_keys(std::vector<Key>& keys) {
@@ -113,6 +112,9 @@ void add_agent_keys(std::vector<Key>& keys) {
      "Names of variables in env whose values are no secrets whatever their names say.");
   at("client_env", &A::client_env, strings(),
      "Names of environment variables that a client may set for its session.");
+  at("upstreams", &A::upstreams, strings(),
+     "Names in egress.upstreams that the agent may use, in a container: requests to "
+     "http://127.0.0.1:PORT/NAME go to that upstream, with its credential. Empty: none.");
   at("startup_timeout_seconds", &A::startup_timeout, seconds(kSome),
      "Time for a process agent to answer initialize.")
       .alias = "agent.startup_timeout";
@@ -279,6 +281,7 @@ std::vector<Key> make_table() {
   add_other_keys(keys);
   add_readiness_keys(keys);
   add_container_keys(keys);
+  add_egress_keys(keys);
   mark_read_again(keys);
   return keys;
 }
@@ -324,6 +327,7 @@ const std::vector<SectionDoc>& section_docs() {
       {"log", "The relay's own log."},
       {"readiness", "When /api/ready says no (docs/api.md)."},
       {"container", "Every agent in a container of its own."},
+      {"egress", "What agents in containers reach through the relay, without knowing its key."},
   };
   return kDocs;
 }

@@ -18,12 +18,6 @@ namespace relay::config {
 constexpr std::chrono::milliseconds kNone{0};
 constexpr std::chrono::milliseconds kSome{1};
 
-enum class Secrecy {
-  kOpen,
-  kSecret,    // every value in it is one
-  kMayCarry,  // what ${VAR} brings into it is treated as one
-};
-
 // What a change of a key takes while the relay runs.
 enum class Reloading { kNeedsRestart, kAtOnce };
 
@@ -32,7 +26,7 @@ struct Key {
   std::string alias;  // another full path for the same key, or empty
   std::string type;
   std::string doc;
-  Secrecy secrecy = Secrecy::kOpen;
+  Secrecy secrecy = Secrecy::kOpen;  // of the whole; parts say theirs as they are written
   Reloading reload = Reloading::kNeedsRestart;
   bool is_duration = false;  // also answers to its name with "_seconds"
   std::function<void(const Value&, Config&, Complaints&)> read;
@@ -97,5 +91,6 @@ class Section {
 };
 
 void add_container_keys(std::vector<Key>& keys);
+void add_egress_keys(std::vector<Key>& keys);
 
 }  // namespace relay::config

@@ -53,6 +53,19 @@ void check_rules(const std::string& source, Loading& loading) {
   }
 }
 
+// What the relay reads only when somebody needs it: better found missing here.
+void check_files(const std::string& source, Loading& loading) {
+  for (const UpstreamConfig& upstream : loading.config.egress.upstreams) {
+    const std::string& path = upstream.ca_file;
+    if (path.empty() || ::access(path.c_str(), R_OK) == 0) continue;
+    Problem problem = locate(loading, "egress.upstreams." + upstream.name + ".ca_file",
+                             path + " can't be read: " + std::strerror(errno),
+                             "give a PEM file with the upstream's certificate authority");
+    if (problem.source.empty()) problem.source = source;
+    loading.problems.push_back(std::move(problem));
+  }
+}
+
 // Problems of the file in the order of its lines, then the others.
 void sort_by_place(std::vector<Problem>& problems) {
   std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
@@ -71,6 +84,7 @@ LoadResult read_text(std::string_view text, const std::string& name, std::string
   apply_environment(environment, loading);
   apply_agents(environment, name, loading);
   check_rules(name, loading);
+  check_files(name, loading);
   sort_by_place(loading.problems);
   sort_by_place(loading.warnings);
   return {std::move(loading.config), std::move(loading.warnings), std::move(loading.problems)};

@@ -21,8 +21,8 @@ struct OwnPlace {
   bool operator==(const OwnPlace&) const = default;
 };
 
-// The directories of all sessions, the database, the key of TLS, the configuration's file, and the
-// Engine's sockets that the configuration names.
+// The directories and sockets of all sessions, the database, the key of TLS, the files of
+// credentials, the configuration's file, and the Engine's sockets that the configuration names.
 std::vector<OwnPlace> own_places(const Config& config);
 
 // Whether `path` is, holds or lies in one of `own`, or gives the host away otherwise: the whole

@@ -24,24 +24,19 @@ void hide_expanded(std::string& text, const Strings& secrets) {
   }
 }
 
-// Applies `change` to every scalar; `name` is that of the field it stands in.
-template <class Change>
-void for_each_scalar(Value& value, const std::string& name, const Change& change) {
-  if (value.kind == Value::Kind::kScalar) change(name, value);
-  for (Value& item : value.items) for_each_scalar(item, name, change);
-  for (Value::Field& field : value.fields) for_each_scalar(field.value, field.name, change);
+// `inherited` is the secrecy of what it lies in.
+void redact(Value& value, Secrecy inherited, const Strings& hidden) {
+  const Secrecy secrecy = value.secrecy == Secrecy::kOpen ? inherited : value.secrecy;
+  if (value.kind == Value::Kind::kScalar) {
+    if (secrecy == Secrecy::kSecret) value.text = kRedacted;
+    if (secrecy == Secrecy::kMayCarry) hide_expanded(value.text, hidden);
+  }
+  for (Value& item : value.items) redact(item, secrecy, hidden);
+  for (Value::Field& field : value.fields) redact(field.value, secrecy, hidden);
 }
 
 Value redacted(Value value, Secrecy secrecy, const Strings& hidden) {
-  if (secrecy == Secrecy::kSecret) {
-    const bool tokens = value.kind == Value::Kind::kList;
-    for_each_scalar(value, "", [&](const std::string& name, Value& scalar) {
-      if (!tokens || name == "token") scalar.text = kRedacted;
-    });
-  } else if (secrecy == Secrecy::kMayCarry) {
-    for_each_scalar(value, "",
-                    [&](const std::string&, Value& scalar) { hide_expanded(scalar.text, hidden); });
-  }
+  redact(value, secrecy, hidden);
   return value;
 }
 
@@ -120,6 +115,9 @@ std::vector<std::string> secrets(const Config& config) {
   for (const std::string& value : secret_values(config.agent)) add(value, kShortestSecret);
   for (const NamedAgentConfig& agent : config.agents) {
     for (const std::string& value : secret_values(agent.agent)) add(value, kShortestSecret);
+  }
+  for (const UpstreamConfig& upstream : config.egress.upstreams) {
+    add(upstream.credential.value, kShortestSecret);
   }
   for (const std::string& value : config.expanded_secrets) add(value, kShortestSecret);
   return found;

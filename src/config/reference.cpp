@@ -2,6 +2,7 @@
 
 #include "config/agent_keys.hpp"
 #include "config/emit.hpp"
+#include "config/upstream_presets.hpp"
 
 #include <algorithm>
 
@@ -26,7 +27,8 @@ constexpr const char* kAgentsDoc =
     "Further agents by name, beside the default one that `agent` and `container` describe. A "
     "session/new names one with `agent`, a path with /agents/NAME/acp. A name has small letters, "
     "digits, - and _. What an agent does not say is as for the default one; its own `image` or "
-    "`command` comes without the default agent's command, arguments and environment. Other keys of "
+    "`command` comes without the default agent's command, arguments, environment and "
+    "upstreams. Other keys of "
     "`agent` and `container` are settings for all agents. The environment overrides a key of an "
     "agent "
     "of the file with ACP_RELAY_AGENTS_<NAME>_<KEY>, - as _.";
@@ -61,6 +63,34 @@ std::string default_text(const Key& key) {
   for (const Value::Field& field : value.fields)
     flow += (flow.empty() ? "" : ", ") + field.name + ": \"" + field.value.text + "\"";
   return "{" + flow + "}";
+}
+
+// "POST /a, /b; GET /c"
+std::string rules_text(const std::vector<AllowConfig>& rules) {
+  std::string text;
+  std::string open;
+  for (const AllowConfig& rule : rules) {
+    const std::string& method = rule.methods.front();
+    if (method != open) text += (open.empty() ? "" : "; ") + method + " ";
+    text += (method == open ? ", `" : "`") + rule.path + "`";
+    open = method;
+  }
+  return text;
+}
+
+std::string presets_markdown() {
+  std::string text =
+      "### Presets of `egress.upstreams`\n\n| Preset | URL | Credential | Rules |\n"
+      "| --- | --- | --- | --- |\n";
+  for (const UpstreamConfig& preset : upstream_presets()) {
+    const CredentialConfig& credential = preset.credential;
+    const std::string place = credential.header.empty()
+                                  ? "none"
+                                  : "`" + credential.header + ": " + credential.prefix + "...`";
+    text += "| `" + preset.name + "` | " + preset.url + " | " + place + " | " +
+            rules_text(preset.allow) + " |\n";
+  }
+  return text + "\n";
 }
 
 std::string cell(std::string text) {
@@ -126,6 +156,7 @@ std::string reference_markdown() {
     }
     text += "\n";
   }
+  text += presets_markdown();
   text += std::string("### `agents`\n\n") + kAgentsDoc +
           "\n\n| Key | Type | Without it | Meaning |\n| --- | --- | --- | --- |\n";
   for (const AgentKey& key : agent_keys()) {

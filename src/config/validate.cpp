@@ -230,13 +230,15 @@ void check_agent(const AgentConfig& agent, const std::string& section, Findings&
 }
 
 // What was said of a value of the default agent is not said again of those who inherit it.
-void check_named_agent(const NamedAgentConfig& agent, const std::vector<OwnPlace>& own_of_relay,
-                       const Findings& of_default, Findings& findings) {
+void check_named_agent(const NamedAgentConfig& agent, const std::vector<UpstreamConfig>& upstreams,
+                       const std::vector<OwnPlace>& own_of_relay, const Findings& of_default,
+                       Findings& findings) {
   const std::string section = "agents." + agent.name + ".";
   Findings own;
   check_agent(agent.agent, section, own);
   if (agent.isolation == AgentIsolation::kContainer)
     validate_container(agent.container, section, own_of_relay, own);
+  validate_upstreams_of(agent.agent, agent.container, upstreams, section, section, own);
   for (Finding& finding : own) {
     const std::string key = finding.key.substr(section.size());
     const bool is_known =
@@ -263,11 +265,17 @@ std::string shell_spelling(std::string_view path) {
 
 // Paths that a shell would have expanded.
 void check_paths(const Config& config, Findings& findings) {
-  const std::pair<const char*, const std::string&> paths[] = {
+  std::vector<std::pair<std::string, std::string>> paths{
       {"database.path", config.database.path},
       {"server.tls.cert", config.server.tls.cert},
       {"server.tls.key", config.server.tls.key},
-      {"container.workspace_base_dir", config.container.workspace_base_dir}};
+      {"container.workspace_base_dir", config.container.workspace_base_dir},
+      {"egress.directory", config.egress.directory}};
+  for (const UpstreamConfig& upstream : config.egress.upstreams) {
+    const std::string key = "egress.upstreams." + upstream.name;
+    paths.emplace_back(key + ".ca_file", upstream.ca_file);
+    paths.emplace_back(key + ".credential.file", upstream.credential.file);
+  }
   for (const auto& [key, path] : paths) {
     const std::string remedy = shell_spelling(path);
     if (!remedy.empty())
@@ -307,9 +315,12 @@ std::vector<Finding> validate(const Config& config) {
   check_paths(config, findings);
   const std::vector<OwnPlace> own = own_places(config);
   validate_container(config.container, "container.", own, findings);
+  validate_egress(config, findings);
+  validate_upstreams_of(config.agent, config.container, config.egress.upstreams, "agent.",
+                        "container.", findings);
   const Findings of_default = findings;
   for (const NamedAgentConfig& agent : config.agents)
-    check_named_agent(agent, own, of_default, findings);
+    check_named_agent(agent, config.egress.upstreams, own, of_default, findings);
   return findings;
 }
 

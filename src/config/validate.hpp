@@ -27,6 +27,15 @@ std::vector<Finding> validate(const Config& config);
 void validate_container(const ContainerConfig& container, const std::string& section,
                         const std::vector<OwnPlace>& own, std::vector<Finding>& findings);
 
+// config.egress alone, and where it lies.
+void validate_egress(const Config& config, std::vector<Finding>& findings);
+
+// What one agent may use of `upstreams`; its keys are below `section` ("agent.") and
+// `container_section` ("container.").
+void validate_upstreams_of(const AgentConfig& agent, const ContainerConfig& container,
+                           const std::vector<UpstreamConfig>& upstreams, const std::string& section,
+                           const std::string& container_section, std::vector<Finding>& findings);
+
 // True for "localhost" and addresses in 127.0.0.0/8 and ::1 (also in brackets).
 bool is_loopback(std::string_view host);
 

@@ -14,6 +14,12 @@ struct Mark {
   int column = 0;
 };
 
+enum class Secrecy {
+  kOpen,
+  kSecret,    // every value in it is one
+  kMayCarry,  // what ${VAR} brings into it is treated as one
+};
+
 struct Value {
   enum class Kind { kNull, kScalar, kList, kMap };
   // Whether a scalar is text, or a number, a flag, a unit value or a name that is written bare.
@@ -29,9 +35,13 @@ struct Value {
   Mark mark;
   // What ${VAR} brought into `text`: (variable, value), only non-empty values.
   std::vector<std::pair<std::string, std::string>> expanded;
+  std::vector<std::string> empty_variables;  // of ${VAR}: not set, or empty, and without a default
+  // Of a value that a codec wrote: of this one and what lies in it, whatever its key says.
+  Secrecy secrecy = Secrecy::kOpen;
 
   static Value bare(std::string text);
   static Value quoted(std::string text);
+  static Value secret(std::string text);
   static Value list();
   static Value map();
 };
@@ -52,6 +62,12 @@ inline Value Value::bare(std::string text) {
 inline Value Value::quoted(std::string text) {
   Value value = bare(std::move(text));
   value.style = Style::kText;
+  return value;
+}
+
+inline Value Value::secret(std::string text) {
+  Value value = quoted(std::move(text));
+  value.secrecy = Secrecy::kSecret;
   return value;
 }
 

@@ -1,6 +1,6 @@
 #include "egress/access.hpp"
 
-#include "egress/path_pattern.hpp"
+#include "base/path_pattern.hpp"
 #include "egress/request_target.hpp"
 
 #include <algorithm>
@@ -28,7 +28,7 @@ std::string names_of(std::span<const Upstream> upstreams) {
 
 bool allows(const AllowRule& rule, std::string_view method, std::string_view path) {
   return (rule.methods.empty() || std::ranges::find(rule.methods, method) != rule.methods.end()) &&
-         matches(rule.path, path);
+         path_matches(rule.path, path);
 }
 
 }  // namespace

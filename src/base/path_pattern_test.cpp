@@ -1,10 +1,10 @@
-#include "egress/path_pattern.hpp"
+#include "base/path_pattern.hpp"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace relay::egress {
+namespace relay {
 namespace {
 
 TEST(PathPattern, MatchesSegments) {
@@ -33,25 +33,25 @@ TEST(PathPattern, MatchesSegments) {
            Case{"/a*b*c", "/aXbXbXc", true},
            Case{"/a*b*c", "/aXbXbXd", false},
        }) {
-    EXPECT_EQ(matches(row.pattern, row.path), row.fits) << row.pattern << " " << row.path;
+    EXPECT_EQ(path_matches(row.pattern, row.path), row.fits) << row.pattern << " " << row.path;
   }
 }
 
 TEST(PathPattern, TakesNoLongerThanTheProductOfLengths) {
   std::string pattern = "/";
   for (int i = 0; i < 200; ++i) pattern += "*a";
-  EXPECT_FALSE(matches(pattern + "b", "/" + std::string(20'000, 'a')));
+  EXPECT_FALSE(path_matches(pattern + "b", "/" + std::string(20'000, 'a')));
 }
 
 TEST(PathPattern, SaysWhatIsWrongWithIt) {
   for (const std::string_view good : {"/", "/**", "/v1/**", "/v1/*/x", "/v*"}) {
-    EXPECT_EQ(pattern_problem(good), "") << good;
+    EXPECT_EQ(path_pattern_problem(good), "") << good;
   }
   for (const std::string_view bad :
        {"", "v1", "**", "/v1/**/x", "/v1**", "/a?b", "/a#b", "/a%20b", "/**/**"}) {
-    EXPECT_NE(pattern_problem(bad), "") << bad;
+    EXPECT_NE(path_pattern_problem(bad), "") << bad;
   }
 }
 
 }  // namespace
-}  // namespace relay::egress
+}  // namespace relay

@@ -1,8 +1,8 @@
-#include "egress/path_pattern.hpp"
+#include "base/path_pattern.hpp"
 
 #include <cstddef>
 
-namespace relay::egress {
+namespace relay {
 namespace {
 
 constexpr std::string_view kRest = "/**";
@@ -33,7 +33,7 @@ bool matches_all(std::string_view pattern, std::string_view path) {
 
 }  // namespace
 
-bool matches(std::string_view pattern, std::string_view path) {
+bool path_matches(std::string_view pattern, std::string_view path) {
   if (!pattern.ends_with(kRest)) return matches_all(pattern, path);
   pattern.remove_suffix(kRest.size());
   for (std::size_t end = 0;; ++end) {
@@ -43,7 +43,7 @@ bool matches(std::string_view pattern, std::string_view path) {
   }
 }
 
-std::string_view pattern_problem(std::string_view pattern) {
+std::string_view path_pattern_problem(std::string_view pattern) {
   if (!pattern.starts_with('/')) return "it does not begin with a slash";
   const std::size_t rest = pattern.find("**");
   const bool is_last = rest + 2 == pattern.size() && pattern[rest - 1] == '/';
@@ -54,4 +54,4 @@ std::string_view pattern_problem(std::string_view pattern) {
   return {};
 }
 
-}  // namespace relay::egress
+}  // namespace relay

@@ -1,0 +1,47 @@
+#include "app/egress_upstreams.hpp"
+
+#include "config/upstream_url.hpp"
+
+#include <algorithm>
+#include <optional>
+
+namespace relay::app {
+namespace {
+
+egress::CredentialPlace place_of(const config::CredentialConfig& credential) {
+  using Kind = egress::CredentialPlace::Kind;
+  if (!credential.enabled()) return {};
+  if (!credential.header.empty()) return {Kind::kHeader, credential.header, credential.prefix};
+  return {Kind::kQuery, credential.query, credential.prefix};
+}
+
+std::optional<egress::Upstream> upstream_of(const config::UpstreamConfig& from) {
+  const config::UpstreamUrl url = config::parse_upstream_url(from.url);
+  Result<http::Endpoint> endpoint = http::Endpoint::parse(url.origin);
+  if (!url.problem.empty() || !endpoint) return std::nullopt;
+  egress::Upstream upstream;
+  upstream.name = from.name;
+  upstream.endpoint = std::move(*endpoint);
+  upstream.endpoint.ca_file = from.ca_file;
+  upstream.base_path = url.base_path;
+  upstream.credential = place_of(from.credential);
+  for (const config::AllowConfig& rule : from.allow)
+    upstream.allow.push_back({rule.methods, rule.path});
+  return upstream;
+}
+
+}  // namespace
+
+std::vector<egress::Upstream> upstreams_of(const config::Config& config,
+                                           const config::Strings& names) {
+  std::vector<egress::Upstream> upstreams;
+  for (const std::string& name : names) {
+    const auto& all = config.egress.upstreams;
+    const auto found = std::ranges::find(all, name, &config::UpstreamConfig::name);
+    if (found == all.end()) continue;
+    if (auto upstream = upstream_of(*found)) upstreams.push_back(std::move(*upstream));
+  }
+  return upstreams;
+}
+
+}  // namespace relay::app

@@ -1,0 +1,39 @@
+#include "config/keys.hpp"
+#include "config/upstream_presets.hpp"
+
+namespace relay::config {
+
+void add_egress_keys(std::vector<Key>& keys) {
+  using E = EgressConfig;
+  constexpr std::uint64_t kKibi = 1u << 10;
+  constexpr std::uint64_t kGibi = 1u << 30;
+  Section at(keys, "egress.", [](auto& config) -> auto& { return config.egress; });
+
+  at("port", &E::port, count<std::uint16_t>(1, 65535),
+     "Port of 127.0.0.1 in a container at which its agent reaches the upstreams, as "
+     "http://127.0.0.1:PORT/NAME.");
+  at("max_connections", &E::max_connections, count<std::size_t>(1, 100'000),
+     "Connections of one session at a time; more are refused with 503.");
+  at("max_body_bytes", &E::max_body_bytes, size<std::size_t>(kKibi, 64 * kGibi),
+     "Largest body of one request; it is passed on as it comes and not kept.");
+  at("silence", &E::silence, duration(kSome),
+     "The longest time that an upstream may say nothing while its answer is waited for, or in the "
+     "middle of it.");
+  at("connect_timeout", &E::connect_timeout, duration(kSome),
+     "Time for a connection to an upstream, with TLS.");
+  at("directory", &E::directory, text(),
+     "Directory of the host in which each session gets a socket to the relay, made at start when "
+     "it is missing; it must not be writable for others, its path has at most " +
+         std::to_string(kMaxEgressDirectory) +
+         " bytes, and it is the same for the relay and for the host of the Engine. Empty: .egress "
+         "in container.workspace_base_dir.");
+  at("upstreams", &E::upstreams, upstreams(),
+     "What agents may reach, by name: {url, ca_file, credential, allow, budget, preset, "
+     "allow_unsafe}, see Upstreams in docs/configuration.md. An upstream that is called as a "
+     "preset (" +
+         upstream_preset_names() +
+         ") or names one has its url, its place for the credential and its allow rules, where it "
+         "does not say its own.");
+}
+
+}  // namespace relay::config
