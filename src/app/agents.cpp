@@ -1,7 +1,6 @@
 #include "app/agents.hpp"
 
 #include "app/egress_broker.hpp"
-
 #include "app/mounts.hpp"
 #include "app/settings.hpp"
 
@@ -57,12 +56,14 @@ bool needs_engine(const config::Config& config) {
 }
 
 Error engine_is_elsewhere() {
-  return make_error(ErrorType::kDockerNotAvailable,
-                    "agents reach upstreams through a socket of this machine, and the Docker Engine "
-                    "runs on another one")
+  return make_error(
+             ErrorType::kDockerNotAvailable,
+             "agents reach upstreams through a socket of this machine, and the Docker Engine "
+             "runs on another one")
       .suggest("use an Engine on this machine: container.docker_host")
-      .suggest("leave agent.upstreams empty, and let the agents use a network: "
-               "container.network_mode");
+      .suggest(
+          "leave agent.upstreams empty, and let the agents use a network: "
+          "container.network_mode");
 }
 
 }  // namespace

@@ -219,7 +219,10 @@ SessionOptions session_options(const config::Config& config, Isolation isolation
   options.max_clients = config.sessions.max_clients;
   options.durable_first = config.database.durability == config::Durability::kStrict;
   options.client_env = config.agent.client_env;
-  if (contained) options.network = config.container.network_mode;
+  if (contained) {
+    options.network = config.container.network_mode;
+    options.upstreams = config.agent.upstreams;
+  }
   options.keeps_home = !contained || config.container.home == config::HomeMode::kKeep;
   if (!options.router.strip_client_disk) {
     options.client_capabilities =

@@ -234,6 +234,10 @@ TEST(StartupLines, NameTheEngineOrWhyThereIsNone) {
   EXPECT_THAT(contained, HasSubstr("image agents/mine:1"));
   EXPECT_THAT(contained, HasSubstr("container: one for each session, network none, by Docker"));
   EXPECT_THAT(contained, HasSubstr("  network     none: no model can be reached"));
+  config.agent.upstreams = {"anthropic", "own"};
+  EXPECT_THAT(startup_lines(config, running),
+              HasSubstr("  network     none but anthropic, own through the relay, at "
+                        "http://127.0.0.1:9180/NAME in a container\n"));
   config.container.network_mode = "bridge";
   EXPECT_THAT(startup_lines(config, running), Not(HasSubstr("  network ")));
   config.container.network_mode = "none";

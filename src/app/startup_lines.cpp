@@ -3,6 +3,7 @@
 #include "app/settings.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace relay::app {
 namespace {
@@ -79,8 +80,12 @@ std::string startup_lines(const config::Config& config, const Running& running) 
   line("isolation", isolation(config, running));
   if (!running.engine.empty() && config.container.network_mode == "none") {
     line("network",
-         "none: no model can be reached from a container; container.network_mode: bridge "
-         "lets agents out");
+         config.agent.upstreams.empty()
+             ? "none: no model can be reached from a container; container.network_mode: bridge "
+               "lets agents out"
+             : fmt::format("none but {} through the relay, at http://127.0.0.1:{}/NAME in a "
+                           "container",
+                           fmt::join(config.agent.upstreams, ", "), config.egress.port));
   }
   for (std::size_t i = 0; i < running.agents.size(); ++i) {
     line(i == 0 ? "agents" : "", named_agent(config.agents[i], running.agents[i]));

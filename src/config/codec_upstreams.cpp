@@ -26,7 +26,7 @@ BudgetConfig read_budget(const Value& value, Complaints& complaints) {
   read_fields(value, "",
               {field("requests", budget.requests, count<std::uint64_t>(0, kMostOfBudget)),
                field("bytes", budget.bytes, size<std::uint64_t>(0, kMostOfBudget)),
-               field("tokens", budget.tokens, size<std::uint64_t>(0, kMostOfBudget))},
+               field("tokens", budget.tokens, count<std::uint64_t>(0, kMostOfBudget))},
               kBudgetForm, Unknown::kNamed, complaints);
   return budget;
 }
@@ -214,7 +214,7 @@ Value write_budget(const BudgetConfig& budget) {
   Value map = Value::map();
   map.fields.push_back({"requests", {}, Value::bare(std::to_string(budget.requests))});
   map.fields.push_back({"bytes", {}, Value::bare(format_size(budget.bytes))});
-  map.fields.push_back({"tokens", {}, Value::bare(format_size(budget.tokens))});
+  map.fields.push_back({"tokens", {}, Value::bare(std::to_string(budget.tokens))});
   return map;
 }
 

@@ -244,11 +244,6 @@ struct Volume {
 // volume name as source. OPTIONS are ro or rw, z or Z, each once, with a comma between them.
 std::optional<Volume> parse_volume(const std::string& text);
 
-struct Config;
-
-// egress.directory, or .egress in container.workspace_base_dir.
-std::string egress_directory(const Config& config);
-
 // container.tmpfs, or what a container with a read-only root needs when that is empty.
 Strings effective_tmpfs(const ContainerConfig& container);
 

@@ -43,9 +43,6 @@ struct BudgetConfig {
 };
 
 inline constexpr std::size_t kMaxUpstreams = 32;
-// Bytes of its path: "/<id of a session>/<name of its socket>" has to fit into the 107 of a Unix
-// socket's, with an id of 36 and a name of 13.
-inline constexpr std::size_t kMaxEgressDirectory = 56;
 
 // With what it has of a preset (config/upstream_presets.hpp).
 struct UpstreamConfig {
@@ -66,7 +63,6 @@ struct EgressConfig {
   std::size_t max_body_bytes = 32u << 20;
   Milliseconds silence{10 * 60'000};
   Milliseconds connect_timeout{10'000};
-  std::string directory;  // empty: see egress_directory
   std::vector<UpstreamConfig> upstreams;
   bool operator==(const EgressConfig&) const = default;
 };

@@ -21,12 +21,6 @@ void add_egress_keys(std::vector<Key>& keys) {
      "middle of it.");
   at("connect_timeout", &E::connect_timeout, duration(kSome),
      "Time for a connection to an upstream, with TLS.");
-  at("directory", &E::directory, text(),
-     "Directory of the host in which each session gets a socket to the relay, made at start when "
-     "it is missing; it must not be writable for others, its path has at most " +
-         std::to_string(kMaxEgressDirectory) +
-         " bytes, and it is the same for the relay and for the host of the Engine. Empty: .egress "
-         "in container.workspace_base_dir.");
   at("upstreams", &E::upstreams, upstreams(),
      "What agents may reach, by name: {url, ca_file, credential, allow, budget, preset, "
      "allow_unsafe}, see Upstreams in docs/configuration.md. An upstream that is called as a "

@@ -129,9 +129,6 @@ std::vector<OwnPlace> own_places(const Config& config) {
                       "the workspaces of all sessions (container.workspace_base_dir)"});
   if (config.database.enabled)
     add_file(places, config.database.path, "the database (database.path)");
-  if (!config.egress.directory.empty())
-    places.push_back(
-        {normal_path(config.egress.directory), "the sockets of all sessions (egress.directory)"});
   for (const UpstreamConfig& upstream : config.egress.upstreams)
     add_file(places, upstream.credential.file,
              "the credential of an upstream (egress.upstreams." + upstream.name + ")");

@@ -21,7 +21,7 @@ struct OwnPlace {
   bool operator==(const OwnPlace&) const = default;
 };
 
-// The directories and sockets of all sessions, the database, the key of TLS, the files of
+// The directories of all sessions, the database, the key of TLS, the files of
 // credentials, the configuration's file, and the Engine's sockets that the configuration names.
 std::vector<OwnPlace> own_places(const Config& config);
 

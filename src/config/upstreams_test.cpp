@@ -50,7 +50,7 @@ TEST(Upstreams, AreReadWithAllTheyHave) {
     ca_file: /dev/null,
     credential: {header: x-own-key, prefix: "Bearer ", file: /run/secrets/own, refresh: 90s},
     allow: [{methods: [POST, GET], path: /v1/chat/**}, {path: /v1/models}],
-    budget: {requests: 1000, bytes: 1G, tokens: 2M}},
+    budget: {requests: 1000, bytes: 1G, tokens: 2000000}},
   other: {url: "http://127.0.0.1:1", credential: {query: key, command: [pass, show]}})");
   ASSERT_EQ(all.size(), 2u);
   UpstreamConfig own;
@@ -62,7 +62,7 @@ TEST(Upstreams, AreReadWithAllTheyHave) {
   own.credential.file = "/run/secrets/own";
   own.credential.refresh = Milliseconds(90'000);
   own.allow = {{{"POST", "GET"}, "/v1/chat/**"}, {{}, "/v1/models"}};
-  own.budget = {1000, 1u << 30, 2u << 20};
+  own.budget = {1000, 1u << 30, 2'000'000};
   EXPECT_EQ(all[0], own);
   EXPECT_EQ(all[1].credential.query, "key");
   EXPECT_THAT(all[1].credential.command, ElementsAre("pass", "show"));
@@ -284,7 +284,6 @@ container: {enabled: true}
 egress:
   port: 1
   silence: 1500ms
-  directory: /run/acp/egress
   upstreams:
     ollama:
     anthropic: {credential: {file: /k}, allow: []}
@@ -295,7 +294,7 @@ egress:
       ca_file: /dev/null
       credential: {header: k, command: [x, -y], refresh: 1h}
       allow: [{path: /x}, {methods: [GET], path: /y/**}]
-      budget: {tokens: 2M}
+      budget: {tokens: 2000000}
 )",
                                      "c.yaml", {});
   ASSERT_THAT(described(first.problems), IsEmpty());
@@ -344,7 +343,6 @@ TEST(UpstreamsOfAgents, AreChecked) {
        "did you mean ollama?"},
       {"agent: {upstreams: [ollama, ollama]}", "agent.upstreams[1]: is there twice"},
       {"agents: {a: {image: i, upstreams: [zzzzzz]}}", "agents.a.upstreams[0]: names no upstream"},
-      {"agent: {upstreams: [ollama]}\negress: {directory: run}", "egress.directory: not an absol"},
   };
   for (const auto& [text, expected] : kProblems) {
     std::string whole = text;
@@ -370,45 +368,12 @@ TEST(UpstreamsOfAgents, AreChecked) {
   }
 }
 
-TEST(EgressDirectory, LiesWithTheWorkspacesUnlessItIsNamed) {
+TEST(OwnPlaces, HaveTheFilesOfCredentials) {
   Config config;
-  EXPECT_EQ(egress_directory(config), "/var/lib/acp-relay/workspaces/.egress");
-  config.egress.directory = "/run/acp/egress";
-  EXPECT_EQ(egress_directory(config), "/run/acp/egress");
-}
-
-TEST(EgressDirectory, HasToBeShortAndSafe) {
-  const std::string longest(kMaxEgressDirectory - 1, 'd');
-  const std::pair<std::string, std::string> kTable[] = {
-      {"egress: {directory: /" + longest + "}", ""},
-      {"egress: {directory: /" + longest + "d}",
-       "egress.directory: the path has more than 56 bytes"},
-      {"egress: {directory: '/a:b'}", "has a colon in it"},
-      {"egress: {directory: /}", "the whole file system of the host"},
-      {"egress: {directory: /proc/x}", "lies in /proc"},
-      {"container: {workspace_base_dir: /" + longest + "}", ""},
-      {"container: {enabled: true, workspace_base_dir: /" + longest +
-           "}\nagent: {upstreams: [ollama]}\negress: {upstreams: {ollama: }}",
-       "egress.directory: its default, /" + longest + "/.egress, has more than 56 bytes"},
-  };
-  for (const auto& [text, expected] : kTable) {
-    const auto problems = described(load_text(text, "c.yaml", {}).problems);
-    if (expected.empty()) {
-      EXPECT_THAT(problems, IsEmpty()) << text;
-    } else {
-      EXPECT_THAT(problems, ElementsAre(HasSubstr(expected))) << text;
-    }
-  }
-}
-
-TEST(OwnPlaces, HaveTheSocketsAndTheFilesOfCredentials) {
-  Config config;
-  config.egress.directory = "/run/acp/egress";
   config.egress.upstreams.resize(1);
   config.egress.upstreams[0].name = "own";
   config.egress.upstreams[0].credential.file = "/secrets/own";
   const auto own = own_places(config);
-  EXPECT_THAT(danger_of("/run/acp/egress/x", Access::kRead, own), HasSubstr("egress.directory"));
   EXPECT_THAT(danger_of("/secrets", Access::kRead, own), HasSubstr("egress.upstreams.own"));
 }
 

@@ -269,8 +269,7 @@ void check_paths(const Config& config, Findings& findings) {
       {"database.path", config.database.path},
       {"server.tls.cert", config.server.tls.cert},
       {"server.tls.key", config.server.tls.key},
-      {"container.workspace_base_dir", config.container.workspace_base_dir},
-      {"egress.directory", config.egress.directory}};
+      {"container.workspace_base_dir", config.container.workspace_base_dir}};
   for (const UpstreamConfig& upstream : config.egress.upstreams) {
     const std::string key = "egress.upstreams." + upstream.name;
     paths.emplace_back(key + ".ca_file", upstream.ca_file);

@@ -159,40 +159,7 @@ class UpstreamChecks {
   std::vector<Finding>& findings_;
 };
 
-void check_egress_directory(const Config& config, std::vector<Finding>& findings) {
-  const auto refuse_it = [&](std::string message, std::string remedy) {
-    findings.push_back(
-        {Severity::kProblem, "egress.directory", std::move(message), std::move(remedy)});
-  };
-  const std::string& given = config.egress.directory;
-  const std::string path = egress_directory(config);
-  if (!given.empty() && !given.starts_with('/'))
-    refuse_it("not an absolute path", "write a path that begins with /");
-  else if (const std::string why = given.empty() ? "" : danger_of(given, Access::kRead, {});
-           !why.empty())
-    refuse_it(why, "choose a directory of its own for sockets");
-  else if (given.find(':') != std::string::npos)
-    refuse_it("has a colon in it, which mounts do not allow", "choose a directory without one");
-  else if (path.size() > kMaxEgressDirectory)
-    refuse_it((given.empty() ? "its default, " + path + "," : "the path") + " has more than " +
-                  std::to_string(kMaxEgressDirectory) +
-                  " bytes: sockets in it need the rest of 107",
-              "set egress.directory to a shorter one, such as /run/acp-relay/egress");
-}
-
-bool uses_upstreams(const Config& config) {
-  const auto has_some = [](const NamedAgentConfig& agent) {
-    return !agent.agent.upstreams.empty();
-  };
-  return !config.agent.upstreams.empty() || std::ranges::any_of(config.agents, has_some);
-}
-
 }  // namespace
-
-std::string egress_directory(const Config& config) {
-  if (!config.egress.directory.empty()) return config.egress.directory;
-  return config.container.workspace_base_dir + "/.egress";
-}
 
 void validate_upstreams_of(const AgentConfig& agent, const ContainerConfig& container,
                            const std::vector<UpstreamConfig>& upstreams, const std::string& section,
@@ -227,8 +194,6 @@ void validate_upstreams_of(const AgentConfig& agent, const ContainerConfig& cont
 void validate_egress(const Config& config, std::vector<Finding>& findings) {
   for (const UpstreamConfig& upstream : config.egress.upstreams)
     UpstreamChecks(upstream, findings).run();
-  if (!config.egress.directory.empty() || uses_upstreams(config))
-    check_egress_directory(config, findings);
 }
 
 }  // namespace relay::config

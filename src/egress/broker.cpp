@@ -118,6 +118,7 @@ SpentByUpstream Broker::spent(const SessionId& session) const {
 Task<void> Broker::shut_down() {
   while (!sessions_.empty()) close(SessionId(sessions_.begin()->first));
   co_await tasks_.join();
+  for (const auto& [name, way] : ways_) way->connections.close();
 }
 
 }  // namespace relay::egress

@@ -44,9 +44,16 @@ Task<Result<UpstreamConnections::Connection>> UpstreamConnections::connect() {
 }
 
 void UpstreamConnections::keep(Connection connection) {
+  if (closed_) return;
   if (kept_.size() >= kMaxKept) kept_.pop_front();
   kept_.push_back({std::move(connection), Clock::now() + kKeepTime});
   if (kept_.size() == 1) drop_expired();
+}
+
+void UpstreamConnections::close() {
+  closed_ = true;
+  kept_.clear();
+  sweep_.cancel();
 }
 
 // Runs as long as something is kept.

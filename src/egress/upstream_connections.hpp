@@ -27,6 +27,8 @@ class UpstreamConnections {
   Task<Result<Connection>> connect();
   // For a connection whose last answer has been read to its end.
   void keep(Connection connection);
+  // Drops what is kept, and keeps nothing from here on: nothing is waited for any more.
+  void close();
 
   std::size_t kept() const { return kept_.size(); }
 
@@ -42,6 +44,7 @@ class UpstreamConnections {
   http::Endpoint endpoint_;
   std::chrono::milliseconds connect_timeout_;
   std::shared_ptr<const http::TlsContext> tls_;
+  bool closed_ = false;
   std::list<Kept> kept_;  // the oldest first
   asio::steady_timer sweep_;
 };

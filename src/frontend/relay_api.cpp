@@ -237,6 +237,11 @@ std::string RelayApi::describe(const Session& session, ClientId client) {
       .text("isolation", record.isolation);
   if (!record.image.empty()) known.text("image", record.image).text("imageId", record.image_id);
   if (!session.network().empty()) known.text("network", session.network());
+  if (!session.upstreams().empty()) {
+    JsonObject egress;
+    egress.raw("upstreams", json_array(session.upstreams())).text("carrier", "unix");
+    known.raw("egress", egress.take());
+  }
   known.number("lastSequence", session.last_sequence())
       .text("events", "/session/" + record.id.value() + "/events");
   const std::string& result = session.current_result();

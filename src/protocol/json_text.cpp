@@ -60,6 +60,15 @@ void JsonObject::key(std::string_view name) {
   out_ += ':';
 }
 
+std::string json_array(const std::vector<std::string>& texts) {
+  std::string out = "[";
+  for (const std::string& text : texts) {
+    if (out.size() > 1) out += ',';
+    append_json_string(out, text);
+  }
+  return out += ']';
+}
+
 JsonObject& JsonObject::text(std::string_view name, std::string_view value) {
   key(name);
   append_json_string(out_, value);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace relay {
 
@@ -11,6 +12,8 @@ namespace relay {
 // text.
 void append_json_string(std::string& out, std::string_view text);
 std::string json_string(std::string_view text);
+// ["a","b"]
+std::string json_array(const std::vector<std::string>& texts);
 
 // {"a":1,"b":"x"}: members in the order they are added.
 class JsonObject {

@@ -62,6 +62,7 @@ Session::Session(SessionContext& context, storage::SessionRecord record)
                      "internal_error");
              }),
       network_(context.options.network),
+      upstreams_(context.options.upstreams),
       undelivered_ready_(context.executor),
       inbox_ready_(context.executor),
       deadline_(context.executor),

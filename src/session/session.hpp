@@ -54,6 +54,7 @@ struct SessionOptions {
   bool durable_first = false;  // clients are told what is safe from a power cut, not before
   std::string client_capabilities = "{}";  // JSON text, told to agents
   std::string network;                     // of the agent's container; empty: a process
+  std::vector<std::string> upstreams;      // that its agent reaches through the relay
   bool keeps_home = true;                  // what the agent writes there outlives it
   std::vector<std::string> client_env;     // names of variables that a client may set
 };
@@ -191,6 +192,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   // container.network_mode as it was for the agent's start, for a session in a container; else
   // empty.
   const std::string& network() const { return network_; }
+  // agent.upstreams, likewise.
+  const std::vector<std::string>& upstreams() const { return upstreams_; }
   std::string agent_description() const { return agent_ ? agent_->description() : std::string(); }
   // See Agent::usage(); empty also without an agent.
   Task<std::optional<AgentUsage>> agent_usage();
@@ -289,6 +292,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   SessionState state_ = SessionState::kStarting;
   std::unique_ptr<Agent> agent_;
   std::string network_;
+  std::vector<std::string> upstreams_;
   std::optional<MessageRouter> router_;
   AgentOutput early_;  // the agent's, read with the last word of the handshake
   // What clients were shown before the first could attach, so that the first need not ask the log

@@ -62,6 +62,7 @@ Task<Result<void>> Session::start(StartRequest request) {
 // What was launched is the session's at once: also when nobody looks at the result any more.
 Task<Result<void>> Session::launch(LaunchSpec spec) {
   network_ = context_.options.network;
+  upstreams_ = context_.options.upstreams;
   auto launched = co_await context_.backend.launch(std::move(spec));
   if (!launched) co_return launched.error();
   agent_ = std::move(*launched);

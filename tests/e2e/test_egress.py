@@ -66,8 +66,11 @@ def make_egress_relay(make_shell_relay, upstream, certificate):
 def test_an_agent_without_a_network_reaches_its_upstream_and_nothing_else(make_egress_relay, upstream):
     relay = make_egress_relay({"readonly_rootfs": True, "drop_capabilities": ["ALL"]},
                               allow=[{"methods": ["POST"], "path": "/v1/messages"}])
-    client = relay.http()
-    session = client.new("/workspace")
+    relay.wait_logged("none but own through the relay, at http://127.0.0.1:9180/NAME")
+    client = relay.websocket()
+    made = client.result("session/new", workingDirectory="/workspace")
+    assert (made["network"], made["egress"]) == ("none", {"upstreams": ["own"], "carrier": "unix"})
+    session = made["sessionId"]
     code, out = containers.shell(
         client, "wget -q -O - --header 'x-api-key: placeholder' --header 'anthropic-version: 1' "
                 "--post-data hello http://127.0.0.1:9180/own/v1/messages?beta=true", session)
@@ -80,7 +83,7 @@ def test_an_agent_without_a_network_reaches_its_upstream_and_nothing_else(make_e
         code, out = containers.shell(client, f"{GET}/{what} 2>&1", session)
         assert code != 0 and "HTTP/1.1 40" in out, (what, out)
     assert "403" in containers.shell(client, f"{GET}/own/v1/files 2>&1", session)[1]
-    for target in ("1.1.1.1", f"127.0.0.1:{upstream.server_port}", f"127.0.0.1:{relay.management_port}"):
+    for target in ("1.1.1.1", f"127.0.0.1:{upstream.server_port}", relay.management_url.removeprefix("http://")):
         assert containers.shell(client, f"wget -q -T 3 -O - http://{target}/ 2>&1", session)[0] != 0
     assert upstream.seen == []
     relay.wait_logged("is in no allow rule of own")
@@ -89,28 +92,28 @@ def test_an_agent_without_a_network_reaches_its_upstream_and_nothing_else(make_e
     assert "broker.sock" in found and KEY not in found
     assert KEY not in json.dumps(relay.container(session))
     assert containers.shell(client, "touch /acp-relay/x 2>&1", session)[0] != 0
-    client.result("session/close", sessionId=session)
+    relay.http().result("session/close", sessionId=session)
     assert KEY not in relay.log_text()
     for file in pathlib.Path(relay.database).parent.glob("*.db*"):
         assert KEY.encode() not in file.read_bytes()
 
 
 def test_agents_are_served_again_when_the_relay_is_back(make_egress_relay, upstream):
-    relay = make_egress_relay(config={"sessions": {"on_shutdown": "detach"}})
-    client = relay.http()
+    relay = make_egress_relay()
+    client = relay.websocket()
     session = client.new("/workspace")
     assert containers.shell(client, f"{GET}/own/first", session)[0] == 0
     relay.process.kill()
     relay.process.wait()
     relay.start()
-    client = relay.http()
+    client = relay.websocket()
     code, out = containers.shell(client, f"{GET}/own/again", session)
     assert code == 0 and json.loads(out)["path"] == "/again"
 
 
 def test_a_session_can_use_what_its_budget_says(make_egress_relay, upstream):
     relay = make_egress_relay(budget={"tokens": 6})
-    client = relay.http()
+    client = relay.websocket()
     session = client.new("/workspace")
     for _ in range(2):
         assert containers.shell(client, f"{GET}/own/v1", session)[0] == 0
@@ -120,6 +123,6 @@ def test_a_session_can_use_what_its_budget_says(make_egress_relay, upstream):
 
 def test_a_certificate_that_is_not_the_upstreams_is_told(make_egress_relay):
     relay = make_egress_relay(ca_file="/etc/ssl/certs/ca-certificates.crt")
-    client = relay.http()
+    client = relay.websocket()
     assert "502" in containers.shell(client, f"{GET}/own/v1 2>&1", client.new("/workspace"))[1]
     relay.wait_logged("self-signed certificate")
