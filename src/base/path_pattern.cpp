@@ -45,9 +45,9 @@ bool path_matches(std::string_view pattern, std::string_view path) {
 
 std::string_view path_pattern_problem(std::string_view pattern) {
   if (!pattern.starts_with('/')) return "it does not begin with a slash";
-  const std::size_t rest = pattern.find("**");
-  const bool is_last = rest + 2 == pattern.size() && pattern[rest - 1] == '/';
-  if (rest != std::string_view::npos && !is_last) return "** is not its last segment";
+  const std::size_t stars = pattern.find("**");
+  const bool is_last_segment = pattern.ends_with(kRest) && stars + 2 == pattern.size();
+  if (stars != std::string_view::npos && !is_last_segment) return "** is not its last segment";
   if (pattern.find_first_of("?#%") != std::string_view::npos) {
     return "it is compared with decoded paths, so it has no ?, # or %";
   }

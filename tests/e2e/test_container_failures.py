@@ -256,6 +256,28 @@ def test_directories_that_could_not_be_removed_are_removed_when_they_can_be(make
     wait_until(lambda: "removed the directories that were left" in relay.log_text(), "that is told, too")
 
 
+def test_so_are_those_that_a_killed_relay_has_left(make_container_relay):
+    relay = make_container_relay()
+    session = relay.http().new("/workspace")
+    in_the_way = relay.host_workspace(session) / "mounted"
+    in_the_way.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "none", in_the_way], check=True)
+    try:
+        relay.process.kill()
+        relay.process.wait()
+        relay.engine.remove(f"acp-agent-{session}")
+        relay.start()
+        relay.wait_logged("session of an earlier run is closed")
+        relay.http().result("session/delete", sessionId=session)
+        relay.process.kill()
+        relay.process.wait()
+        relay.start()
+        relay.wait_logged("the directories of an earlier run are left")
+    finally:
+        subprocess.run(["umount", in_the_way], check=True)
+    wait_until(lambda: relay.directories() == [], "the directories are gone", 30)
+
+
 def test_a_home_that_gets_only_a_part_of_what_the_image_has_starts_no_agent(make_container_relay, engine, tmp_path):
     tag = "acp-relay-test/home-of-6-mib:1"
     engine.import_image(tag, {**demo_files(), "home/agent/large": (0o644, 1000, bytes(6 << 20))}, "USER 1000:1000",

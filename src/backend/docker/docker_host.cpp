@@ -72,9 +72,11 @@ Task<Result<void>> DockerHost::connect() {
   co_return Result<void>();
 }
 
-Task<Result<void>> DockerHost::remove_leftovers(const ContainerOptions& options,
-                                                Workspaces& workspaces, KeepOfSession keep) {
-  if (std::exchange(looked_for_leftovers_, true)) co_return Result<void>();
+Task<Result<std::vector<SessionId>>> DockerHost::remove_leftovers(const ContainerOptions& options,
+                                                                  Workspaces& workspaces,
+                                                                  KeepOfSession keep) {
+  std::vector<SessionId> left;
+  if (std::exchange(looked_for_leftovers_, true)) co_return left;
   const std::vector<std::string> labels{std::string(kInstanceLabel) + "=" + instance};
   const auto containers = co_await engine.list(labels);
   if (!containers) co_return containers.error();
@@ -87,21 +89,28 @@ Task<Result<void>> DockerHost::remove_leftovers(const ContainerOptions& options,
     if (!is_helper) kept = co_await keep(SessionId(session));
     if (kept == Keep::kAgent) continue;
     const auto removed = co_await engine.remove(container.id);
-    log.info(removed ? "removed a container of an earlier run"
-                     : "a container of an earlier run can't be removed",
-             {{"container", container.name}});
+    if (removed) {
+      log.info("removed a container of an earlier run", {{"container", container.name}});
+    } else {
+      log.warn("a container of an earlier run can't be removed",
+               {{"container", container.name}, {"reason", removed.error().explanation}});
+    }
   }
-  if (!options.auto_remove) co_return Result<void>();
+  if (!options.auto_remove) co_return left;
   workspaces.remove_unfinished();
   for (const SessionId& session : workspaces.all()) {
     const Keep kept = co_await keep(session);
     if (kept != Keep::kNothing) continue;
     const auto removed = co_await workspaces.remove(session);
-    log.info(removed ? "removed the directories of an earlier run"
-                     : "directories of an earlier run can't be removed",
-             {{"session", session.value()}});
+    if (removed) {
+      log.info("removed the directories of an earlier run", {{"session", session.value()}});
+      continue;
+    }
+    left.push_back(session);
+    log.warn("the directories of an earlier run are left, their removal is tried again",
+             {{"session", session.value()}, {"reason", removed.error().explanation}});
   }
-  co_return Result<void>();
+  co_return left;
 }
 
 void DockerHost::warn_once(const std::string& warning) {

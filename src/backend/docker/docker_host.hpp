@@ -18,6 +18,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace relay {
 
@@ -48,8 +49,8 @@ class DockerHost {
              engine::CallObserver observe = {});
 
   // Removes containers and directories with this relay's instance that no session of it needs, the
-  // first time it is called.
-  Task<Result<void>> remove_leftovers(const ContainerOptions& options, Workspaces& workspaces,
+  // first time it is called. Returns the sessions whose directories could not be removed.
+  Task<Result<std::vector<SessionId>>> remove_leftovers(const ContainerOptions& options, Workspaces& workspaces,
                                       KeepOfSession keep);
 
   // Says once what several agents may have in common.

@@ -7,10 +7,12 @@ namespace relay {
 
 Task<Result<void>> DockerBackend::check(KeepOfSession keep) {
   DockerHost& host = context_.host;
-  auto checked = context_.workspaces.open();
-  if (!checked) co_return checked;
-  checked = co_await host.remove_leftovers(*context_.options, context_.workspaces, std::move(keep));
-  if (!checked) co_return checked;
+  const auto opened = context_.workspaces.open();
+  if (!opened) co_return opened.error();
+  const auto left =
+      co_await host.remove_leftovers(*context_.options, context_.workspaces, std::move(keep));
+  if (!left) co_return left.error();
+  for (const SessionId& session : *left) remove_later(session);
   const auto inside = co_await check_image(context_.options, true);
   if (!inside) co_return inside.error();
   context_.log.info("containers are used", {{"engine", host.description()},

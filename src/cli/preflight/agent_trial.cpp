@@ -132,8 +132,9 @@ class Trial {
     shared_ = std::make_shared<const ContainerOptions>(container_);
     workspaces_.emplace(executor_, shared_, host_->engine, instance_, Logger::silent());
     const KeepOfSession keep = [](SessionId) -> Task<Keep> { co_return Keep::kNothing; };
-    auto removed = co_await host_->remove_leftovers(container_, *workspaces_, keep);
-    co_return removed;
+    const auto left = co_await host_->remove_leftovers(container_, *workspaces_, keep);
+    if (!left) co_return left.error();
+    co_return Result<void>();
   }
 
   asio::any_io_executor executor_;
