@@ -12,7 +12,7 @@ void add_egress_keys(std::vector<Key>& keys) {
   at("port", &E::port, count<std::uint16_t>(1, 65535),
      "Port of 127.0.0.1 in a container at which its agent reaches the upstreams, as "
      "http://127.0.0.1:PORT/NAME.");
-  at("max_connections", &E::max_connections, count<std::size_t>(1, 100'000),
+  at("max_connections", &E::max_connections, count<std::size_t>(1, 4096),
      "Connections of one session at a time; more are refused with 503.");
   at("max_body_bytes", &E::max_body_bytes, size<std::size_t>(kKibi, 64 * kGibi),
      "Largest body of one request; it is passed on as it comes and not kept.");

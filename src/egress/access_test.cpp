@@ -51,13 +51,14 @@ TEST(Access, SaysWhyItIsDenied) {
   const std::vector<Upstream> all = upstreams();
   for (const Case& row : {
            Case{"GET", "/anthropic/v1/messages", Refusal::kNotAllowed, 403,
-                "GET \"/v1/messages\" is in no allow rule of anthropic",
+                "\"GET\" \"/v1/messages\" is in no allow rule of anthropic",
                 "egress.upstreams.anthropic.allow"},
            Case{"POST", "/anthropic/v1/files", Refusal::kNotAllowed, 403, "\"/v1/files\"",
                 "egress.upstreams.anthropic.allow"},
            Case{"POST", "/openai/v1/responses", Refusal::kUnknownUpstream, 403,
                 "no upstream \"openai\"; it has anthropic, gemini", "egress.upstreams"},
            Case{"GET", "/", Refusal::kUnknownUpstream, 403, "no upstream \"\"", "egress.upstreams"},
+           Case{"TRACE", "/gemini/x", Refusal::kNotAllowed, 405, "TRACE is never passed on", ""},
            Case{"GET", "http://x/anthropic", Refusal::kBadRequest, 400, "slash", ""},
            Case{"POST", "/anthropic/v1/messages/../files", Refusal::kBadRequest, 400, "\"..\"", ""},
        }) {

@@ -31,7 +31,7 @@ Task<bool> AgentConnection::serve_one() {
     Exchange exchange(link_, parser, step.state == ParseState::kDone, surroundings_);
     co_return co_await exchange.run();
   }
-  if (step.status != 0) {
+  if (step.status > 0) {
     Denial denial{Refusal::kBadRequest, step.status, step.explanation, "", ""};
     co_await answer(std::move(denial));
   }

@@ -62,8 +62,10 @@ Task<http::ParseStep> AgentLink::advance(http::RequestParser& parser) {
       if (step.state != ParseState::kNeedMore || step.consumed > 0) co_return step;
     }
     const Read read = co_await read_more();
-    if (read != Read::kData)
-      co_return http::ParseStep{ParseState::kFailed, 0, 0, "the agent is gone"};
+    if (read != Read::kData) {
+      const int why = read == Read::kEnd ? kGone : kCancelled;
+      co_return http::ParseStep{ParseState::kFailed, 0, why, "the agent is gone"};
+    }
   }
 }
 

@@ -20,7 +20,9 @@ class AgentLink {
   // Feeds the parser what is there.
   http::ParseStep feed(http::RequestParser& parser);
   // Feeds the parser what is there, or what comes next. kNeedMore: some of the body may be taken.
-  // kFailed with the status 0: the agent is gone.
+  // kFailed with one of these for a status: it was not the parser that failed.
+  static constexpr int kGone = 0;
+  static constexpr int kCancelled = -1;
   Task<http::ParseStep> advance(http::RequestParser& parser);
 
   // True: the agent has ended its side, or sends far more than answers are to come for. False:

@@ -17,6 +17,7 @@ namespace {
 using boost::system::error_code;
 
 constexpr std::chrono::milliseconds kPause{200};  // after the descriptors ran out
+constexpr std::size_t kMaxRefused = 16;  // connections that are being told why; more are closed
 constexpr mode_t kForEverybody = 0666;
 
 error_code last_error() { return {errno, boost::system::system_category()}; }
@@ -105,6 +106,7 @@ void Door::admit(http::Transport::Socket socket) {
   error_code ignored;
   socket.non_blocking(true, ignored);
   const bool is_welcome = connections_.size() < options_.max_connections;
+  if (connections_.size() >= options_.max_connections + kMaxRefused) return;
   auto connection =
       std::make_shared<AgentConnection>(std::move(socket), options_.limits, surroundings_);
   const auto place = connections_.insert(connections_.end(), connection.get());

@@ -265,6 +265,54 @@ TEST_F(DoorTest, SkipsInterimAnswersAndEndsAnOldOneWithItsConnection) {
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nall of it\r\n0\r\n\r\n");
 }
 
+TEST_F(DoorTest, GivesNoBodyToWhatHasNone) {
+  RunningDoor door(own());
+  RawClient agent(door.port());
+  const std::string_view chunked = "Transfer-Encoding: chunked\r\n\r\n";
+  for (const auto& [method, status] : {std::pair{"HEAD", "200 OK"}, {"GET", "304 Not Modified"}}) {
+    agent.send(std::string(method) + " /own/x HTTP/1.1\r\nHost: x\r\n\r\n");
+    const auto peer = upstream_.accept();
+    peer->read_until("\r\n\r\n");
+    peer->send("HTTP/1.1 " + std::string(status) + "\r\n" + std::string(chunked));
+    EXPECT_EQ(agent.read_until("\r\n\r\n"), "HTTP/1.1 " + std::string(status) + "\r\n\r\n");
+    peer->shutdown_send();
+    agent.send("GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_THAT(agent.read_answer(), StartsWith("HTTP/1.1 403 ")) << method;
+  }
+}
+
+// Of a body that came in more than one read only the last part is still there.
+TEST_F(DoorTest, SendsNoPartOfARequestTwice) {
+  RunningDoor door(own());
+  RawClient agent(door.port());
+  agent.send(kGet);
+  auto peer = upstream_.accept();
+  peer->read_until("\r\n\r\n");
+  peer->send(kOk);
+  EXPECT_THAT(agent.read_answer(), EndsWith("ok"));
+  const std::string body(300'000, 'b');
+  agent.send("POST /own/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n" + body);
+  peer->read_until("bbb");
+  peer->close();
+  EXPECT_THAT(agent.read_answer(), StartsWith("HTTP/1.1 502 "));
+  EXPECT_FALSE(upstream_.has_connection());
+}
+
+TEST_F(DoorTest, PassesAnAnswerThatComesBeforeTheBodyHasAndEndsBothConnections) {
+  RunningDoor door(own());
+  RawClient agent(door.port());
+  agent.send("POST /own/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf");
+  const auto peer = upstream_.accept();
+  peer->read_until("half");
+  peer->send("HTTP/1.1 413 Payload Too Large\r\nContent-Length: 2\r\n\r\nno");
+  EXPECT_THAT(agent.read_until("no"), HasSubstr("Connection: close\r\n"));
+  agent.send("of it.GET /own/x HTTP/1.1\r\nHost: x\r\n\r\n");
+  agent.shutdown_send();
+  EXPECT_EQ(agent.read_all(), "");
+  EXPECT_EQ(peer->read_all(), "");
+  EXPECT_FALSE(upstream_.has_connection());
+}
+
 TEST_F(DoorTest, PassesARedirectWithoutFollowingIt) {
   RunningDoor door(own());
   RawClient agent(door.port());

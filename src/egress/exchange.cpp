@@ -64,6 +64,7 @@ Task<bool> Exchange::pass(const Passage& passage, const std::string& credential)
     const bool written = co_await agent_.write(kContinue);
     if (!written) co_return false;
   }
+  is_whole_ = complete_;
   const Result<void> opened = co_await open();
   if (!opened) co_return co_await refuse(explained(opened.error()));
   account_.went_out = true;
@@ -86,7 +87,8 @@ Task<bool> Exchange::pass(const Passage& passage, const std::string& credential)
   scope.cancel();
   co_await scope.join();
   if (!state) co_return co_await refuse(explained(state.error()));
-  if (reusable && response_->keep_alive() && !upstream_->has_unread()) {
+  if (lingers_) co_await agent_.linger();
+  if (reusable && is_sent_ && response_->keep_alive() && !upstream_->has_unread()) {
     connections_->keep(std::move(upstream_));
   }
   tell();

@@ -83,12 +83,15 @@ class Exchange {
   AgentLink& agent_;
   http::RequestParser& parser_;
   const Surroundings& surroundings_;
-  bool complete_;  // the body has been read
+  bool complete_;          // the body has been read
+  bool is_whole_ = false;  // head_ and body_ are all of the request
+  bool is_sent_ = false;   // all of it has been written
   bool agent_gone_ = false;
   std::optional<http::ParseStep> bad_body_;
-  bool silent_ = false;  // the upstream, for too long
-  std::string head_;     // of the request as it goes out
-  std::string body_;     // what came of it before there was a connection, framed
+  bool lingers_ = false;  // the agent has its answer, and may still send its body
+  bool silent_ = false;   // the upstream, for too long
+  std::string head_;      // of the request as it goes out
+  std::string body_;      // what came of it before there was a connection, framed
   UpstreamConnections* connections_ = nullptr;
   UpstreamConnections::Connection upstream_;
   bool was_kept_ = false;  // the connection

@@ -3,31 +3,43 @@
 #include "egress/outgoing_headers.hpp"
 #include "http/message_format.hpp"
 
+#include <string_view>
 #include <utility>
 
 namespace relay::egress {
+namespace {
+
+bool may_have_body(std::string_view method, int status) {
+  constexpr int kNoContent = 204;
+  constexpr int kNotModified = 304;
+  return method != "HEAD" && status != kNoContent && status != kNotModified;
+}
+
+}  // namespace
 
 using http::ParseState;
 
 // True: it came to its end, and the agent's connection may go on.
 Task<bool> Exchange::answer(ParseState state) {
   const http::Response& response = response_->response();
+  const bool has_body = may_have_body(parser_.request().method, response.status);
   http::Framing framing;
   if (const auto length = response_->content_length()) framing.content_length = *length;
-  const bool has_length = framing.content_length || state == ParseState::kDone;
-  const bool may_chunk = !parser_.is_http_1_0();
-  framing.chunked = response_->is_chunked() || (!has_length && may_chunk);
-  if (!may_chunk) framing.chunked = false;
-  const bool ends_with_connection = !has_length && !framing.chunked;
-  if (ends_with_connection || !parser_.keep_alive() || !complete_) framing.connection = "close";
+  const bool has_end = framing.content_length || !has_body;
+  framing.chunked = !has_end && !parser_.is_http_1_0();
+  const bool ends_with_connection = !has_end && !framing.chunked;
+  // The rest of a body that still comes is not read.
+  const bool may_go_on = complete_ && parser_.keep_alive() && !ends_with_connection;
+  if (!may_go_on) framing.connection = "close";
   std::string head;
   http::append_response_head(head, response.status, answered_headers(response.headers), framing);
   const bool written = co_await agent_.write(head);
   if (!written) co_return false;
+  if (!has_body) co_return may_go_on;
   const BodyFraming body = framing.chunked ? BodyFraming::kChunked : BodyFraming::kPlain;
   const bool whole = co_await answer_body(state, body);
-  if (whole && !complete_) co_await agent_.linger();
-  co_return whole&& complete_ && !ends_with_connection;
+  lingers_ = whole && !complete_;
+  co_return whole&& may_go_on;
 }
 
 Task<bool> Exchange::answer_body(ParseState state, BodyFraming framing) {

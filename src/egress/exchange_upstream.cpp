@@ -15,6 +15,14 @@ using http::ParseState;
 constexpr std::chrono::milliseconds kNoTimeOut{0};
 constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 
+// A kept connection that its server had closed says so at once.
+constexpr std::chrono::milliseconds kClosedAtOnce{1'000};
+
+bool is_idempotent(std::string_view method) {
+  return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "PUT" ||
+         method == "DELETE";
+}
+
 BodyFraming framing_of(const http::RequestParser& parser) {
   return parser.is_chunked() ? BodyFraming::kChunked : BodyFraming::kPlain;
 }
@@ -49,6 +57,7 @@ Task<Result<void>> Exchange::open() {
     const std::function<void()> nothing;
     upstream_->expect_answer();
     const bool written = co_await upstream_->transport().write_all(parts, nothing);
+    is_sent_ = written && is_whole_;
     if (written) co_return Result<void>();
     was_kept_ = false;
   }
@@ -64,7 +73,8 @@ Task<Result<void>> Exchange::connect() {
   const std::function<void()> nothing;
   // An upstream that does not want all of it may have answered already: that is seen when it is
   // read.
-  [[maybe_unused]] const bool written = co_await upstream_->transport().write_all(parts, nothing);
+  const bool written = co_await upstream_->transport().write_all(parts, nothing);
+  is_sent_ = written && is_whole_;
   co_return Result<void>();
 }
 
@@ -72,17 +82,20 @@ Task<Result<void>> Exchange::connect() {
 // still here to be sent again.
 Task<Result<ParseState>> Exchange::read_head() {
   const bool to_head = parser_.request().method == "HEAD";
-  const bool repeatable = complete_;
-  waiting_since_ = Clock::now();
+  const auto sent_at = Clock::now();
+  waiting_since_ = sent_at;
   Result<ParseState> state =
       co_await upstream_->read_head(response_, kNoLimit, to_head, kNoTimeOut);
-  const bool is_stale = !state && was_kept_ && repeatable && upstream_->is_lost() &&
+  // One that has begun to work on it would be asked to do it twice.
+  const bool is_repeatable = is_whole_ && (is_idempotent(parser_.request().method) ||
+                                           Clock::now() - sent_at < kClosedAtOnce);
+  const bool is_stale = !state && was_kept_ && is_repeatable && upstream_->is_lost() &&
                         !upstream_->got_bytes() && !agent_gone_ && !silent_;
   if (is_stale) {
     was_kept_ = false;
     const Result<void> opened = co_await connect();
     if (!opened) co_return opened.error();
-    if (agent_gone_) drop_upstream();
+    if (agent_gone_ || silent_) drop_upstream();
     waiting_since_ = Clock::now();
     state = co_await upstream_->read_head(response_, kNoLimit, to_head, kNoTimeOut);
   }
@@ -96,8 +109,12 @@ Task<void> Exchange::upload() {
   while (!complete_) {
     const http::ParseStep step = co_await agent_.advance(parser_);
     if (step.state == ParseState::kFailed) {
-      if (step.status == 0) agent_gone_ = true;
-      if (step.status != 0) bad_body_ = step;
+      if (step.status == AgentLink::kCancelled) co_return;
+      if (step.status == AgentLink::kGone) {
+        agent_gone_ = true;
+      } else {
+        bad_body_ = step;
+      }
       drop_upstream();
       co_return;
     }
@@ -106,6 +123,7 @@ Task<void> Exchange::upload() {
     const std::array<std::string_view, 1> parts{body_};
     const bool written = co_await upstream_->transport().write_all(parts, nothing);
     if (!written) co_return;  // the answer says why, or its absence
+    is_sent_ = complete_;
   }
   const bool ended = co_await agent_.ended();
   if (!ended) co_return;

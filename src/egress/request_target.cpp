@@ -12,10 +12,8 @@ Error refused(const std::string& what) {
       .suggest("Ask for /UPSTREAM/PATH, as the agent's base URL says.");
 }
 
-bool is_plain(char c) {
-  constexpr char kDelete = 0x7f;
-  return c > ' ' && c != kDelete && c != '\\' && c != '#';
-}
+// ASCII only: other bytes are more than one thing to servers.
+bool is_plain(char c) { return c > ' ' && c < '\x7f' && c != '\\' && c != '#'; }
 
 // Whether a decoded segment may stand for another path somewhere on the way.
 bool is_dotted(std::string_view segment) {

@@ -37,18 +37,24 @@ void UsageReader::feed(std::string_view part) {
 void UsageReader::scan(std::string_view text) {
   for (std::size_t at = 0; (at = find_sign(text, at)) != std::string_view::npos;
        at += kSign.size()) {
-    const std::size_t begin = text.rfind('"', at);
-    const std::size_t end = text.find('"', at);
+    // Near by, or a text without quotes would be gone through for each sign in it.
+    const std::size_t first = at - std::min(at, kLongest);
+    const std::string_view near = text.substr(first, 2 * kLongest);
+    const std::size_t begin = near.rfind('"', at - first);
+    const std::size_t end = near.find('"', at - first);
     if (begin == std::string_view::npos || end == std::string_view::npos) continue;
-    std::size_t number = end + 1;
-    while (number < text.size() && (text[number] == ' ' || text[number] == ':')) ++number;
-    const std::string_view digits = text.substr(number);
-    std::uint64_t count = 0;
-    const auto [stop, failure] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), count);
-    const bool is_whole = failure == std::errc() && stop != digits.data() + digits.size();
-    if (is_whole) note(text.substr(begin + 1, end - begin - 1), count);
+    note_number(near.substr(begin + 1, end - begin - 1), text.substr(first + end + 1, kLongest));
   }
+}
+
+void UsageReader::note_number(std::string_view name, std::string_view behind) {
+  const std::size_t number = behind.find_first_not_of(" :");
+  if (number == std::string_view::npos) return;
+  const std::string_view digits = behind.substr(number);
+  std::uint64_t count = 0;
+  const auto [stop, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), count);
+  const bool is_whole = failure == std::errc() && stop != digits.data() + digits.size();
+  if (is_whole) note(name, count);
 }
 
 void UsageReader::note(std::string_view name, std::uint64_t count) {

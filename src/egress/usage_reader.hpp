@@ -33,6 +33,7 @@ class UsageReader {
   static constexpr std::size_t kTotals = 2;  // of them, in front
 
   void scan(std::string_view text);
+  void note_number(std::string_view name, std::string_view behind);
   void note(std::string_view name, std::uint64_t count);
 
   std::array<std::uint64_t, kNames.size()> highest_{};

@@ -54,5 +54,13 @@ TEST(UsageReader, CountsTheSameWhereverAnAnswerIsCut) {
   }
 }
 
+TEST(UsageReader, IsQuickWithATextOfSignsAlone) {
+  std::string text;
+  for (int i = 0; i < 1'000'000; ++i) text += "oken";
+  UsageReader reader;
+  reader.feed(text);
+  EXPECT_EQ(reader.tokens(), 0U);
+}
+
 }  // namespace
 }  // namespace relay::egress

@@ -50,8 +50,8 @@ class DockerHost {
 
   // Removes containers and directories with this relay's instance that no session of it needs, the
   // first time it is called. Returns the sessions whose directories could not be removed.
-  Task<Result<std::vector<SessionId>>> remove_leftovers(const ContainerOptions& options, Workspaces& workspaces,
-                                      KeepOfSession keep);
+  Task<Result<std::vector<SessionId>>> remove_leftovers(const ContainerOptions& options,
+                                                        Workspaces& workspaces, KeepOfSession keep);
 
   // Says once what several agents may have in common.
   void warn_once(const std::string& warning);
