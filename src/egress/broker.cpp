@@ -118,7 +118,10 @@ SpentByUpstream Broker::spent(const SessionId& session) const {
 Task<void> Broker::shut_down() {
   while (!sessions_.empty()) close(SessionId(sessions_.begin()->first));
   co_await tasks_.join();
-  for (const auto& [name, way] : ways_) way->connections.close();
+  for (const auto& [name, way] : ways_) {
+    way->connections.close();
+    co_await way->credential.close();
+  }
 }
 
 }  // namespace relay::egress

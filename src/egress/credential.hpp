@@ -26,16 +26,24 @@ struct CredentialSource {
 class Credential {
  public:
   Credential(const asio::any_io_executor& executor, CredentialSource source)
-      : source_(std::move(source)), calls_(executor, 1, kLongest), done_(executor) {}
+      : source_(std::move(source)),
+        calls_(executor, 1, kLongest),
+        done_(executor),
+        tasks_(executor, ignore_failure) {}
 
   Task<Result<std::string>> get();
   // The upstream does not take it: the next get() reads it again.
   void refused() { read_at_.reset(); }
 
+  // Ends what is under way; to be called before it is destroyed.
+  Task<void> close();
+
   // That a file or a program may take.
   static constexpr std::chrono::seconds kLongest{30};
 
  private:
+  Task<void> read();
+
   using Clock = std::chrono::steady_clock;
 
   const CredentialSource source_;
@@ -44,6 +52,7 @@ class Credential {
   Wakeup done_;  // with reading
   Result<std::string> read_;
   std::optional<Clock::time_point> read_at_;
+  TaskScope tasks_;  // who asks may leave, and others wait for the same
 };
 
 // What a file says that holds a secret. Errors name the path, and what is wrong: it can't be read,

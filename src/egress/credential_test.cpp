@@ -109,6 +109,29 @@ TEST_F(CredentialTest, IsHadOnceForAllThatAskAndAgainWhenItIsRefused) {
     credential.refused();
     const auto again = co_await credential.get();
     EXPECT_EQ(*again, "2");
+    co_await credential.close();
+  });
+}
+
+TEST_F(CredentialTest, IsReadOnThoughTheOneWhoAskedFirstHasLeft) {
+  run([this]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    Credential credential(executor, counting());
+    std::string had;
+    TaskScope first(executor, ignore_failure);
+    TaskScope second(executor, ignore_failure);
+    first.spawn("ask", [&credential]() -> Task<void> {
+      [[maybe_unused]] const auto secret = co_await credential.get();
+    });
+    second.spawn("ask", [&credential, &had]() -> Task<void> {
+      const auto secret = co_await credential.get();
+      had = secret ? *secret : secret.error().explanation;
+    });
+    first.cancel();
+    co_await first.join();
+    co_await second.join();
+    EXPECT_EQ(had, "1");
+    co_await credential.close();
   });
 }
 
@@ -122,6 +145,7 @@ TEST_F(CredentialTest, IsTriedAgainAfterAFailure) {
     write("there\n");
     const auto there = co_await credential.get();
     EXPECT_EQ(*there, "there");
+    co_await credential.close();
   });
 }
 

@@ -32,6 +32,14 @@ class DoorTest : public ::testing::Test {
   std::string url() const { return "http://127.0.0.1:" + std::to_string(upstream_.port()); }
   std::vector<Upstream> own() const { return {own_upstream(url())}; }
 
+  // The upstream's side of a request that the agent has sent, its head read.
+  std::unique_ptr<RawClient> ask(RawClient& agent) {
+    agent.send(kGet);
+    auto peer = upstream_.accept();
+    peer->read_until("\r\n\r\n");
+    return peer;
+  }
+
   RawServer upstream_;
 };
 
@@ -63,9 +71,7 @@ TEST_F(DoorTest, PassesARequestAndItsAnswer) {
 TEST_F(DoorTest, PassesEventsAsTheyCome) {
   RunningDoor door(own());
   RawClient agent(door.port());
-  agent.send(kGet);
-  const auto peer = upstream_.accept();
-  peer->read_until("\r\n\r\n");
+  const auto peer = ask(agent);
   peer->send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n");
   EXPECT_EQ(agent.read_until("\r\n\r\n"),
             "HTTP/1.1 200 OK\r\nTrailer: x-sum\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -160,9 +166,7 @@ TEST_F(DoorTest, BoundsBodiesAtTheEdge) {
 TEST_F(DoorTest, UsesAConnectionAgainAndReplacesOneThatWasClosed) {
   RunningDoor door(own());
   RawClient agent(door.port());
-  agent.send(kGet);
-  auto peer = upstream_.accept();
-  peer->read_until("\r\n\r\n");
+  auto peer = ask(agent);
   peer->send(kOk);
   EXPECT_THAT(agent.read_answer(), EndsWith("ok"));
   agent.send(kGet);
@@ -187,9 +191,7 @@ class BadUpstreamTest : public DoorTest, public ::testing::WithParamInterface<Ba
 TEST_P(BadUpstreamTest, IsAnsweredWithItsCause) {
   RunningDoor door(own(), {}, std::chrono::milliseconds(300));
   RawClient agent(door.port());
-  agent.send(kGet);
-  const auto peer = upstream_.accept();
-  peer->read_until("\r\n\r\n");
+  const auto peer = ask(agent);
   peer->send(GetParam().answer);
   if (GetParam().refusal != Refusal::kTimedOut) peer->shutdown_send();
   const std::string answer = agent.read_answer();
@@ -241,9 +243,7 @@ TEST_F(DoorTest, NamesAnUpstreamThatIsNotThere) {
 TEST_F(DoorTest, EndsAnAnswerThatIsCutOffWithoutItsEnd) {
   RunningDoor door(own());
   RawClient agent(door.port());
-  agent.send(kGet);
-  auto peer = upstream_.accept();
-  peer->read_until("\r\n\r\n");
+  auto peer = ask(agent);
   peer->send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n9\r\nhal");
   EXPECT_THAT(agent.read_until("hal\r\n"), HasSubstr("one"));
   peer->close();
@@ -256,9 +256,7 @@ TEST_F(DoorTest, EndsAnAnswerThatIsCutOffWithoutItsEnd) {
 TEST_F(DoorTest, SkipsInterimAnswersAndEndsAnOldOneWithItsConnection) {
   RunningDoor door(own());
   RawClient agent(door.port());
-  agent.send(kGet);
-  const auto peer = upstream_.accept();
-  peer->read_until("\r\n\r\n");
+  const auto peer = ask(agent);
   peer->send("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.0 200 OK\r\n\r\nall of it");
   peer->close();
   EXPECT_EQ(agent.read_until("0\r\n\r\n"),
@@ -285,9 +283,7 @@ TEST_F(DoorTest, GivesNoBodyToWhatHasNone) {
 TEST_F(DoorTest, SendsNoPartOfARequestTwice) {
   RunningDoor door(own());
   RawClient agent(door.port());
-  agent.send(kGet);
-  auto peer = upstream_.accept();
-  peer->read_until("\r\n\r\n");
+  auto peer = ask(agent);
   peer->send(kOk);
   EXPECT_THAT(agent.read_answer(), EndsWith("ok"));
   const std::string body(300'000, 'b');
@@ -316,9 +312,7 @@ TEST_F(DoorTest, PassesAnAnswerThatComesBeforeTheBodyHasAndEndsBothConnections) 
 TEST_F(DoorTest, PassesARedirectWithoutFollowingIt) {
   RunningDoor door(own());
   RawClient agent(door.port());
-  agent.send(kGet);
-  const auto peer = upstream_.accept();
-  peer->read_until("\r\n\r\n");
+  const auto peer = ask(agent);
   peer->send(
       "HTTP/1.1 307 Temporary Redirect\r\nLocation: https://evil.example/\r\n"
       "Content-Length: 0\r\n\r\n");
@@ -328,9 +322,7 @@ TEST_F(DoorTest, PassesARedirectWithoutFollowingIt) {
 TEST_F(DoorTest, DropsTheUpstreamWhenTheAgentLeaves) {
   RunningDoor door(own());
   RawClient agent(door.port());
-  agent.send(kGet);
-  const auto peer = upstream_.accept();
-  peer->read_until("\r\n\r\n");
+  const auto peer = ask(agent);
   agent.shutdown_send();
   EXPECT_EQ(peer->read_all(), "");
   EXPECT_EQ(agent.read_all(), "");
@@ -340,9 +332,7 @@ TEST_F(DoorTest, DropsTheUpstreamWhenTheAgentLeaves) {
 TEST_F(DoorTest, HoldsUpAnUpstreamWhoseAgentDoesNotRead) {
   RunningDoor door(own());
   RawClient agent(door.port());
-  agent.send(kGet);
-  const auto peer = upstream_.accept();
-  peer->read_until("\r\n\r\n");
+  const auto peer = ask(agent);
   constexpr std::size_t kTotal = 64u << 20;
   peer->send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(kTotal) + "\r\n\r\n");
   const std::string block(64u << 10, 'x');

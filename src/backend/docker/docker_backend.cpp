@@ -405,6 +405,7 @@ Task<void> DockerBackend::release(SessionId session) {
 
 Task<void> DockerBackend::remove_directories(SessionId session, std::shared_ptr<Event> done) {
   co_await context_.departed(session);
+  if (context_.host.broker != nullptr) context_.host.broker->forget(session);
   if (context_.options->auto_remove) {
     const auto removed = co_await context_.workspaces.remove(session);
     if (!removed) {
