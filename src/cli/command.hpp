@@ -116,6 +116,15 @@ struct CheckConfigCommand {
   bool json = false;
 };
 
+// Whether an agent's request would go out.
+struct EgressCheckCommand {
+  std::string url;
+  std::string method = "POST";
+  std::string agent;  // empty: the default one
+  std::string config = "config.yaml";
+  bool json = false;
+};
+
 // Whether this machine can serve with this configuration.
 struct PreflightCommand {
   std::string config = "config.yaml";
@@ -169,6 +178,6 @@ using Command =
     std::variant<ServeCommand, ConnectCommand, PromptCommand, ListCommand, ShowCommand,
                  AuditCommand, HistoryCommand, CloseCommand, ExportCommand, ImportCommand,
                  CheckConfigCommand, ReplayCommand, DoctorCommand, BackupCommand, HealthCommand,
-                 AliveCommand, PreflightCommand, DrainCommand, ReloadCommand>;
+                 AliveCommand, PreflightCommand, DrainCommand, ReloadCommand, EgressCheckCommand>;
 
 }  // namespace relay::cli

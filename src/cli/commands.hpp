@@ -38,6 +38,7 @@ ExitCode run_backup(const BackupCommand& command, const Environment& environment
 ExitCode run_alive(const AliveCommand& command, const Environment& environment);
 
 ExitCode run_check_config(const CheckConfigCommand& command, const Environment& environment);
+ExitCode run_egress_check(const EgressCheckCommand& command, const Environment& environment);
 
 // "acp-relay: <text>" on stderr.
 ExitCode report(const Failure& failure);

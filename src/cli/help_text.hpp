@@ -12,6 +12,7 @@ Examples:
   acp-relay                                serve with config.yaml of this directory
   acp-relay serve --config /etc/acp-relay/config.yaml
   acp-relay check-config config.yaml       what is wrong, or what is in force
+  acp-relay egress check URL               would an agent without a network get there?
   acp-relay preflight                      can this machine serve with config.yaml?
   acp-relay connect                        what an editor starts as its agent
   acp-relay prompt "hello"                 talk to the agent behind a running relay
@@ -253,5 +254,16 @@ All problems are listed at once on stderr, each with file, line, column, key and
 configuration is printed as it is in force, defaults and environment included, secrets as ***.
 
 Exit codes: 0 valid (there may be warnings), 1 not valid, 2 wrong command line)";
+
+inline constexpr const char* kEgressCheckFooter = R"(
+Reads the configuration and decides as the relay would for an agent that asks it; nothing is sent. Says which
+rule lets the request through, or which key would change the answer. Budgets are a session's: a request that
+is allowed may still be one too many.
+
+Examples:
+  acp-relay egress check http://127.0.0.1:9180/anthropic/v1/messages
+  acp-relay egress check --agent codex --method GET https://api.openai.com/v1/models
+
+Exit codes: 0 allowed, 1 denied or not valid, 2 wrong command line)";
 
 }  // namespace relay::cli

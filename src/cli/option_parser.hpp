@@ -32,6 +32,7 @@ class OptionParser {
   void add_backup();
   void add_alive();
   void add_check_config();
+  void add_egress();
   void add_preflight();
   void add_doctor();
   void add_token_option(CLI::App* command, std::string& token);
@@ -67,6 +68,7 @@ class OptionParser {
   BackupCommand backup_;
   AliveCommand alive_;
   CheckConfigCommand check_config_;
+  EgressCheckCommand egress_check_;
   PreflightCommand preflight_;
   DoctorCommand doctor_;
   CLI::App* serve_app_ = nullptr;
@@ -86,6 +88,7 @@ class OptionParser {
   CLI::App* backup_app_ = nullptr;
   CLI::App* alive_app_ = nullptr;
   CLI::App* check_config_app_ = nullptr;
+  CLI::App* egress_check_app_ = nullptr;
   CLI::App* preflight_app_ = nullptr;
   CLI::App* doctor_app_ = nullptr;
 };

@@ -65,6 +65,7 @@ OptionParser::OptionParser(const Environment& environment) {
   add_backup();
   add_alive();
   add_check_config();
+  add_egress();
   add_preflight();
 }
 
@@ -118,6 +119,7 @@ Command OptionParser::chosen() const {
                        check_config_app_->get_option("--config")->count() > 0;
     return check;
   }
+  if (egress_check_app_->parsed()) return egress_check_;
   if (preflight_app_->parsed()) {
     PreflightCommand preflight = preflight_;
     preflight.config_given = preflight_app_->get_option("--config")->count() > 0;

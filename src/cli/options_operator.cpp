@@ -137,6 +137,27 @@ void OptionParser::add_check_config() {
   check_config_app_->footer(kCheckConfigFooter);
 }
 
+void OptionParser::add_egress() {
+  CLI::App* egress = app_.add_subcommand("egress", "What agents reach through the relay");
+  egress->require_subcommand(1);
+  egress_check_app_ = egress->add_subcommand("check", "Whether an agent's request would go out");
+  egress_check_app_
+      ->add_option("url", egress_check_.url, "As the agent would ask, or the upstream's own URL")
+      ->type_name("URL")
+      ->required();
+  egress_check_app_->add_option("--method", egress_check_.method, "Of the request")
+      ->type_name("METHOD")
+      ->capture_default_str();
+  egress_check_app_
+      ->add_option("--agent", egress_check_.agent, "The agent with this name (default: agent)")
+      ->type_name("NAME");
+  egress_check_app_->add_option("--config", egress_check_.config, "Configuration file")
+      ->type_name("FILE")
+      ->capture_default_str();
+  egress_check_app_->add_flag("--json", egress_check_.json, "Print JSON for machines");
+  egress_check_app_->footer(kEgressCheckFooter);
+}
+
 void OptionParser::add_preflight() {
   preflight_app_ =
       app_.add_subcommand("preflight", "Check whether this machine can serve with a configuration");

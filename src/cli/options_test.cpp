@@ -207,6 +207,21 @@ TEST(CommandLine, ReadsCheckConfig) {
   EXPECT_EQ(parsed<ServeCommand>({"serve", "-config=a.yaml"}).config, "a.yaml");
 }
 
+TEST(CommandLine, ReadsEgressCheck) {
+  const auto check = parsed<EgressCheckCommand>({"egress", "check", "/own/v1"});
+  EXPECT_EQ(check.url, "/own/v1");
+  EXPECT_EQ(check.method, "POST");
+  EXPECT_EQ(check.config, "config.yaml");
+  const auto full = parsed<EgressCheckCommand>({"egress", "check", "--agent", "a", "--method",
+                                                "GET", "--config", "a.yaml", "--json", "http://x"});
+  EXPECT_EQ(full.agent, "a");
+  EXPECT_EQ(full.method, "GET");
+  EXPECT_EQ(full.config, "a.yaml");
+  EXPECT_TRUE(full.json);
+  EXPECT_EQ(refused({"egress"}).exit_code, 2);
+  EXPECT_EQ(refused({"egress", "check"}).exit_code, 2);
+}
+
 TEST(CommandLine, ReadsPreflight) {
   EXPECT_EQ(parsed<PreflightCommand>({"preflight"}).config, "config.yaml");
   EXPECT_FALSE(parsed<PreflightCommand>({"preflight"}).config_given);

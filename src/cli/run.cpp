@@ -73,6 +73,9 @@ struct Runner {
   int operator()(const CheckConfigCommand& command) const {
     return done(run_check_config(command, environment));
   }
+  int operator()(const EgressCheckCommand& command) const {
+    return done(run_egress_check(command, environment));
+  }
 
   static int done(ExitCode code) { return static_cast<int>(code); }
 };

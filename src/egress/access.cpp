@@ -59,13 +59,15 @@ Verdict judge(std::string_view method, std::string_view target,
     return Denial{Refusal::kNotAllowed, 405, std::string(method) + " is never passed on", "", ""};
   }
   const auto fits = [&](const AllowRule& rule) { return allows(rule, method, parsed->path); };
-  if (!upstream->allow.empty() && std::ranges::none_of(upstream->allow, fits)) {
+  const auto rule = std::ranges::find_if(upstream->allow, fits);
+  if (!upstream->allow.empty() && rule == upstream->allow.end()) {
     return Denial{
         Refusal::kNotAllowed, 403,
         quoted(method) + " " + quoted(parsed->path) + " is in no allow rule of " + upstream->name,
         "egress.upstreams." + upstream->name + ".allow", "Add a rule if agents need it."};
   }
-  Passage passage{&*upstream, upstream->base_path + std::string(parsed->raw_path)};
+  Passage passage{&*upstream, upstream->base_path + std::string(parsed->raw_path),
+                  upstream->allow.empty() ? nullptr : &*rule};
   const bool in_query = upstream->credential.kind == CredentialPlace::Kind::kQuery;
   const std::string query =
       without_parameters(parsed->query, "key", in_query ? upstream->credential.name : "key");

@@ -36,12 +36,13 @@ struct Denial {
 
 struct Passage {
   const Upstream* upstream = nullptr;
-  std::string target;  // at the upstream, without the credential
+  std::string target;               // at the upstream, without the credential
+  const AllowRule* rule = nullptr;  // that lets it through; null: the upstream has none
 };
 
 using Verdict = std::variant<Passage, Denial>;
 
-// `target` as it stood in the request line. The passage points into `upstreams`.
+// `target` as it stood in the request line. What is in the passage lies in `upstreams`.
 Verdict judge(std::string_view method, std::string_view target,
               std::span<const Upstream> upstreams);
 

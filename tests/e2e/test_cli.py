@@ -21,11 +21,11 @@ def test_version_and_help_teach():
     code, out, _ = run_cli("--help")
     assert code == 0
     commands = ("serve", "connect", "prompt", "sessions", "health", "alive", "replay", "doctor", "preflight", "backup",
-                "check-config")
+                "check-config", "egress check")
     for word in (*commands, "Exit codes", "ACP_RELAY_TOKEN"):
         assert word in out, word
     for command in commands:
-        code, out, _ = run_cli(command, "--help")
+        code, out, _ = run_cli(*command.split(), "--help")
         assert code == 0 and "xit code" in out, command
 
 
@@ -194,6 +194,38 @@ def test_check_config_lists_every_problem(tmp_path):
     for part in ("c.yaml:1:", "http_port", "c.yaml:2:", "c.yaml:3:"):
         assert part in err, part
     assert run_cli("check-config", str(tmp_path / "missing.yaml"))[0] == 1
+
+
+def test_egress_check_says_what_would_become_of_a_request(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text("""
+egress:
+  upstreams:
+    anthropic: {credential: {value: "${KEY}"}}
+    ollama:
+agent: {upstreams: [anthropic]}
+agents:
+  local: {image: "agent:1", upstreams: [ollama]}
+  bare: {image: "agent:1"}
+""")
+
+    def check(*words):
+        code, out, err = run_cli("egress", "check", "--config", str(file), *words, env={"KEY": "canary-value"})
+        assert "canary-value" not in out + err
+        return code, out + err
+    code, out = check("https://api.anthropic.com/v1/messages")
+    assert code == 0 and "egress.upstreams.anthropic.allow[0]: POST /v1/messages" in out
+    assert "header x-api-key" in out
+    code, out = check("--method", "GET", "http://127.0.0.1:9180/ollama/api/tags", "--agent", "local", "--json")
+    assert code == 0 and json.loads(out)["target"] == "http://127.0.0.1:11434/api/tags"
+    for words, said in ((["/anthropic/v1/files"], "egress.upstreams.anthropic.allow"),
+                        (["/ollama/api/chat"], "has no upstream \"ollama\"; it has anthropic"),
+                        (["https://example.com/"], "no upstream of the default agent goes there; it has anthropic"),
+                        (["/x", "--agent", "bare"], "agents.bare.upstreams"),
+                        (["/x", "--agent", "none"], "take one of: local bare"),
+                        (["/anthropic/v1/../x"], "bad_request")):
+        code, out = check(*words)
+        assert code == 1 and said in out, out
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "config.development.yaml", "config.production.yaml",
