@@ -3,6 +3,7 @@
 #include "app/egress_broker.hpp"
 #include "app/mounts.hpp"
 #include "app/settings.hpp"
+#include "base/random_id.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -10,6 +11,8 @@
 
 namespace relay::app {
 namespace {
+
+constexpr std::size_t kTokenStartBytes = 16;
 
 // The relay's other programs lie beside it, in the build as where they are installed.
 std::filesystem::path beside_the_relay(const std::string& program) {
@@ -79,13 +82,14 @@ AgentBackend& Agents::backend_of(const Backend& backend) {
 Task<Result<void>> Agents::open(const config::Config& config, AgentsContext context) {
   context_ = std::move(context);
   calls_.emplace(context_->executor);
+  open_broker(config);
   if (needs_engine(config)) {
     const ContainerOptions options = container_options(config, {});
     auto host = co_await DockerHost::open(context_->executor, options, context_->instance,
                                           context_->log, context_->observe_engine);
     if (host) {
       host_ = std::move(*host);
-      open_broker(config);
+      host_->broker = broker_.get();
     } else {
       no_host_because_ = host.error();
     }
@@ -113,9 +117,11 @@ Task<Result<void>> Agents::open(const config::Config& config, AgentsContext cont
 
 void Agents::open_broker(const config::Config& config) {
   if (!needs_broker(config)) return;
-  broker_ = std::make_unique<egress::Broker>(context_->executor, broker_options(config), nullptr,
+  egress::BrokerOptions options = broker_options(config);
+  options.token_start = random_hex(kTokenStartBytes);
+  if (context_->keep_secret) context_->keep_secret(options.token_start);
+  broker_ = std::make_unique<egress::Broker>(context_->executor, std::move(options), nullptr,
                                              context_->log);
-  host_->broker = broker_.get();
 }
 
 Task<Result<void>> Agents::open_standard(const config::Config& config) {
@@ -142,6 +148,7 @@ ProcessOptions Agents::options_of_process(const config::Config& config) const {
   ProcessOptions options = process_options(config, demo_agent_path());
   options.redact = context_->redact;
   options.instance = context_->instance;
+  options.broker = broker_.get();
   return options;
 }
 

@@ -35,6 +35,7 @@ struct AgentsContext {
   std::function<std::string(std::string)> redact;
   Logger log;
   engine::CallObserver observe_engine = {};  // told of every call to the Engine; may be empty
+  std::function<void(std::string)> keep_secret = {};  // takes one more to redact; may be empty
 };
 
 // An agent that is started in another way when take() has been called.

@@ -110,6 +110,9 @@ Task<Result<void>> Application::open() {
 Task<Result<void>> Application::open_agents() {
   AgentsContext context{executor_, message_log_->instance_id(), {}, {},
                         log_,      count_engine_calls(metrics_)};
+  context.keep_secret = [redactor = redactor_](std::string secret) {
+    redactor->learn({std::move(secret)});
+  };
   if (context.instance.empty()) {
     context.instance = random_hex(16);
   } else {

@@ -8,13 +8,9 @@
 namespace relay::app {
 
 bool needs_broker(const config::Config& config) {
-  const auto is_one = [](const config::AgentConfig& agent,
-                         const config::ContainerConfig& container) {
-    return container.enabled && !agent.upstreams.empty();
-  };
-  return is_one(config.agent, config.container) ||
-         std::ranges::any_of(config.agents, [&](const config::NamedAgentConfig& named) {
-           return is_one(named.agent, named.container);
+  return !config.agent.upstreams.empty() ||
+         std::ranges::any_of(config.agents, [](const config::NamedAgentConfig& named) {
+           return !named.agent.upstreams.empty();
          });
 }
 

@@ -9,7 +9,7 @@
 
 namespace relay::app {
 
-// Whether any agent in a container may use an upstream.
+// Whether any agent may use an upstream.
 bool needs_broker(const config::Config& config);
 
 egress::BrokerOptions broker_options(const config::Config& config);

@@ -219,10 +219,8 @@ SessionOptions session_options(const config::Config& config, Isolation isolation
   options.max_clients = config.sessions.max_clients;
   options.durable_first = config.database.durability == config::Durability::kStrict;
   options.client_env = config.agent.client_env;
-  if (contained) {
-    options.network = config.container.network_mode;
-    options.upstreams = config.agent.upstreams;
-  }
+  if (contained) options.network = config.container.network_mode;
+  options.upstreams = config.agent.upstreams;
   options.keeps_home = !contained || config.container.home == config::HomeMode::kKeep;
   if (!options.router.strip_client_disk) {
     options.client_capabilities =
@@ -269,6 +267,7 @@ ProcessOptions process_options(const config::Config& config, const std::string& 
   options.command = config.agent.command.empty() ? demo_agent : config.agent.command;
   options.args = config.agent.command.empty() ? config::Strings() : config.agent.args;
   options.env = config.agent.env;
+  options.upstreams = config.agent.upstreams;
   options.max_line_bytes = config.server.max_message_bytes;
   options.max_stderr_bytes = config.agent.max_stderr_bytes;
   return options;
@@ -287,6 +286,10 @@ ContainerOptions container_options(const config::Config& config, const std::stri
   options.image = from.image;
   options.command = from.command;
   options.environment = config.agent.env;
+  if (!config.agent.upstreams.empty()) {
+    const egress::AgentAddress address = egress::address_in_container(config.egress.port);
+    for (auto& [name, value] : options.environment) value = egress::filled_in(value, address);
+  }
   options.memory_limit = from.memory_limit;
   options.cpu_limit = from.cpu_limit;
   options.pids_limit = from.pids_limit;

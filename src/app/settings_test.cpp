@@ -16,6 +16,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::Pair;
 
 TEST(Loopback, IsThisMachineOnly) {
   for (const char* host : {"localhost", "127.0.0.1", "127.8.9.1", "::1"}) {
@@ -287,6 +288,17 @@ agents: {big: {image: "big:1", memory_limit: 8G, client_env: [B]}}
   EXPECT_EQ(session.startup_timeout, std::chrono::seconds(40));
   EXPECT_EQ(session.max_inbox_bytes, 40u << 20);
   EXPECT_THAT(session.client_env, ElementsAre("B"));
+}
+
+TEST(ContainerOptions, SayInTheEnvironmentWhereUpstreamsAre) {
+  Config config;
+  config.egress.port = 81;
+  config.agent.env = {{"BASE", "{upstream:own}/v1"}, {"KEY", "{upstream_key}"}};
+  EXPECT_EQ(container_options(config, "/bin/helper").environment, config.agent.env);
+  config.agent.upstreams = {"own"};
+  EXPECT_THAT(container_options(config, "/bin/helper").environment,
+              ElementsAre(Pair("BASE", "http://127.0.0.1:81/own/v1"), Pair("KEY", "placeholder")));
+  EXPECT_THAT(process_options(config, "demo").upstreams, ElementsAre("own"));
 }
 
 TEST(SessionOptions, TakeTheTimesOfTheIsolationInForce) {

@@ -86,6 +86,9 @@ std::string startup_lines(const config::Config& config, const Running& running) 
              : fmt::format("none but {} through the relay, at http://127.0.0.1:{}/NAME in a "
                            "container",
                            fmt::join(config.agent.upstreams, ", "), config.egress.port));
+  } else if (running.engine.empty() && !config.agent.upstreams.empty()) {
+    line("upstreams", fmt::format("{} through the relay, by a port and a key of each session",
+                                  fmt::join(config.agent.upstreams, ", ")));
   }
   for (std::size_t i = 0; i < running.agents.size(); ++i) {
     line(i == 0 ? "agents" : "", named_agent(config.agents[i], running.agents[i]));

@@ -109,7 +109,9 @@ Strings secret_values(const AgentConfig& agent) {
     if (text.size() >= kShortestSecret) found.push_back(std::move(text));
   };
   for (const auto& [name, value] : agent.env) {
-    if (is_listed(agent.plain_env, name)) continue;
+    // What stands for the session's token is told to no one before there is one.
+    const bool is_placeholder = value.find("{upstream_key}") != std::string::npos;
+    if (is_placeholder || is_listed(agent.plain_env, name)) continue;
     if (is_listed(agent.secret_env, name) || names_a_secret(name)) add(value);
     const std::string credentials = credentials_of_url(value);
     add(credentials);

@@ -90,6 +90,8 @@ TEST(SecretValues, GoByNameAndByTheListsOfTheAgent) {
   EXPECT_THAT(secret_values(agent),
               ElementsAre("key-of-ada", "p%40ssword", "p@ssword", "secret-by-list"));
   EXPECT_THAT(secret_values(AgentConfig{}), IsEmpty());
+  agent.env = {{"API_KEY", "{upstream_key}"}};
+  EXPECT_THAT(secret_values(agent), IsEmpty());
 }
 
 }  // namespace

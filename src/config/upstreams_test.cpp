@@ -343,6 +343,10 @@ TEST(UpstreamsOfAgents, AreChecked) {
        "did you mean ollama?"},
       {"agent: {upstreams: [ollama, ollama]}", "agent.upstreams[1]: is there twice"},
       {"agents: {a: {image: i, upstreams: [zzzzzz]}}", "agents.a.upstreams[0]: names no upstream"},
+      {"agent: {env: {BASE: '{upstream:ollama}/v1'}}",
+       "agent.env.BASE: {upstream:ollama} is no upstream of the agent; name it in agent.upstreams"},
+      {"agents: {a: {image: i, env: {KEY: '{upstream_key}'}}}",
+       "agents.a.env.KEY: {upstream_key} without an upstream"},
   };
   for (const auto& [text, expected] : kProblems) {
     std::string whole = text;
@@ -355,7 +359,6 @@ TEST(UpstreamsOfAgents, AreChecked) {
         << whole;
   }
   const std::pair<const char*, const char*> kWarnings[] = {
-      {"agent: {upstreams: [ollama]}", "agent.upstreams: has no effect: the agent is a process"},
       {"agent: {upstreams: [ollama]}\ncontainer: {enabled: true, network_mode: bridge}",
        "container.network_mode: bridge lets the agent go round its upstreams"},
       {"agents: {a: {image: i, network_mode: my-net, upstreams: [ollama]}}",

@@ -1,4 +1,5 @@
 #include "base/path_pattern.hpp"
+#include "base/placeholders.hpp"
 #include "config/mount_danger.hpp"
 #include "config/suggest.hpp"
 #include "config/upstream_url.hpp"
@@ -6,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <set>
 
 namespace relay::config {
@@ -159,6 +161,28 @@ class UpstreamChecks {
   std::vector<Finding>& findings_;
 };
 
+// What agent.env says of upstreams that the agent has not.
+void check_placeholders(const AgentConfig& agent, const std::string& section,
+                        std::vector<Finding>& findings) {
+  constexpr std::string_view kUpstream = "upstream:";
+  for (const auto& [name, value] : agent.env) {
+    const auto complain = [&, key = section + "env." + name](const std::string& what) {
+      findings.push_back({Severity::kProblem, key, what,
+                          "name it in " + section + "upstreams, or write something else"});
+    };
+    replace_placeholders(value, [&](std::string_view words) -> std::optional<std::string> {
+      if (words == "upstream_key" && agent.upstreams.empty()) {
+        complain("{upstream_key} without an upstream");
+      } else if (words.starts_with(kUpstream)) {
+        const std::string upstream(words.substr(kUpstream.size()));
+        const bool is_known = std::ranges::find(agent.upstreams, upstream) != agent.upstreams.end();
+        if (!is_known) complain("{" + std::string(words) + "} is no upstream of the agent");
+      }
+      return std::nullopt;
+    });
+  }
+}
+
 }  // namespace
 
 void validate_upstreams_of(const AgentConfig& agent, const ContainerConfig& container,
@@ -179,12 +203,9 @@ void validate_upstreams_of(const AgentConfig& agent, const ContainerConfig& cont
                           meant ? "did you mean " + *meant + "?" : "add it there, or remove it"});
     }
   }
+  check_placeholders(agent, section, findings);
   if (agent.upstreams.empty()) return;
-  if (!container.enabled)
-    findings.push_back({Severity::kWarning, key,
-                        "has no effect: the agent is a process of this host, with its network",
-                        "run the agent in a container, or remove the key"});
-  else if (container.network_mode != "none")
+  if (container.enabled && container.network_mode != "none")
     findings.push_back({Severity::kWarning, container_section + "network_mode",
                         container.network_mode + " lets the agent go round its upstreams: what "
                                                  "that network reaches is open to it anyway",

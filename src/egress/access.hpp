@@ -14,6 +14,7 @@ namespace relay::egress {
 // answer.
 enum class Refusal {
   kBadRequest,         // it is not one, or its path may be read in two ways
+  kNoToken,            // it has not the session's token, which it needs
   kUnknownUpstream,    // its path names none
   kNotAllowed,         // no allow rule has its method and path
   kOverBudget,         // the session has used up what it may

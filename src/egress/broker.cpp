@@ -1,5 +1,7 @@
 #include "egress/broker.hpp"
 
+#include "base/random_id.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -7,6 +9,7 @@ namespace relay::egress {
 namespace {
 
 constexpr int kUnauthorized = 401;
+constexpr std::size_t kTokenBytes = 16;
 
 }  // namespace
 
@@ -71,7 +74,8 @@ void Broker::tell(const SessionId& session, const Account& account) {
   spent.received_bytes += account.received_bytes;
   spent.tokens += account.tokens;
   const auto way = ways_.find(account.upstream);
-  if (account.status == kUnauthorized && way != ways_.end()) way->second->credential.refused();
+  if (account.went_out && account.status == kUnauthorized && way != ways_.end())
+    way->second->credential.refused();
   if (account.denial) {
     log_.warn("a request of the agent did not go through",
               {{"session", session.value()},
@@ -81,8 +85,9 @@ void Broker::tell(const SessionId& session, const Account& account) {
   if (observer_) observer_(session, account);
 }
 
-Result<void> Broker::open(const SessionId& session, const std::string& path,
-                          const std::vector<std::string>& upstreams) {
+// A session without a door.
+std::shared_ptr<Broker::Session> Broker::admit(const SessionId& session,
+                                               const std::vector<std::string>& upstreams) {
   close(session);
   auto opened = std::make_shared<Session>();
   for (const Upstream& upstream : options_.upstreams) {
@@ -90,13 +95,43 @@ Result<void> Broker::open(const SessionId& session, const std::string& path,
       opened->upstreams.push_back(upstream);
     }
   }
+  return opened;
+}
+
+void Broker::run(const SessionId& session, const std::shared_ptr<Session>& opened) {
+  sessions_[session] = opened;
+  tasks_.spawn("door", [opened] { return opened->door->run(); });
+}
+
+Result<void> Broker::open(const SessionId& session, const std::string& path,
+                          const std::vector<std::string>& upstreams) {
+  const std::shared_ptr<Session> opened = admit(session, upstreams);
   auto door =
       Door::at_path(executor_, path, options_.door, surroundings(session, opened->upstreams), log_);
   if (!door) return door.error();
   opened->door = std::move(*door);
-  sessions_[session] = opened;
-  tasks_.spawn("door", [opened] { return opened->door->run(); });
+  run(session, opened);
   return {};
+}
+
+Result<LoopbackWay> Broker::open_loopback(const SessionId& session,
+                                          const std::vector<std::string>& upstreams) {
+  const std::shared_ptr<Session> opened = admit(session, upstreams);
+  Surroundings around = surroundings(session, opened->upstreams);
+  around.token = options_.token_start + random_hex(kTokenBytes);
+  AgentAddress address{"", around.token};
+  auto door = Door::at_loopback(executor_, options_.door, std::move(around), log_);
+  if (!door) return door.error();
+  address.url = "http://127.0.0.1:" + std::to_string((*door)->port());
+  opened->door = std::move(*door);
+  run(session, opened);
+  const auto close_it = [this, session, own = std::weak_ptr(opened)](const void*) {
+    const std::shared_ptr<Session> left = own.lock();
+    if (!left) return;  // as is the broker, perhaps
+    const auto found = sessions_.find(session);
+    if (found != sessions_.end() && found->second == left) close(session);
+  };
+  return LoopbackWay{std::move(address), std::shared_ptr<const void>(opened.get(), close_it)};
 }
 
 void Broker::close(const SessionId& session) {

@@ -7,6 +7,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "base/strong_id.hpp"
+#include "egress/agent_address.hpp"
 #include "egress/budget.hpp"
 #include "egress/credential.hpp"
 #include "egress/door.hpp"
@@ -28,6 +29,13 @@ struct BrokerOptions {
   DoorOptions door;
   std::chrono::milliseconds silence{600'000};
   std::chrono::milliseconds connect_timeout{10'000};
+  std::string token_start;  // begins every token, so that no log shows one that knows this
+};
+
+// A way out by a port of 127.0.0.1, which is there as long as `open` is.
+struct LoopbackWay {
+  AgentAddress address;
+  std::shared_ptr<const void> open;
 };
 
 // By the name of the upstream; what named none is under "".
@@ -47,6 +55,9 @@ class Broker {
   // door that it had is closed.
   Result<void> open(const SessionId& session, const std::string& path,
                     const std::vector<std::string>& upstreams);
+  // The same for an agent that is a process of this host: the port is its own, and so is the key.
+  Result<LoopbackWay> open_loopback(const SessionId& session,
+                                    const std::vector<std::string>& upstreams);
   // Ends what is under way. What the session has used is still known.
   void close(const SessionId& session);
   // No session of this id comes back.
@@ -59,7 +70,10 @@ class Broker {
   struct Way;  // one upstream: its connections and its credential
   struct Session;
 
+  std::shared_ptr<Session> admit(const SessionId& session,
+                                 const std::vector<std::string>& upstreams);
   Surroundings surroundings(const SessionId& session, std::span<const Upstream> upstreams);
+  void run(const SessionId& session, const std::shared_ptr<Session>& opened);
   void tell(const SessionId& session, const Account& account);
 
   asio::any_io_executor executor_;

@@ -60,6 +60,16 @@ class BrokerTest : public ::testing::Test {
     co_return co_await client.request(std::move(request));
   }
 
+  static Task<int> status(egress::AgentAddress address, std::string key) {
+    const auto executor = co_await asio::this_coro::executor;
+    http::Client client(executor, *http::Endpoint::parse(address.url), {});
+    http::Request request;
+    request.target = "/one/";
+    request.headers = {{"Authorization", "Bearer " + key}};
+    const auto answer = co_await client.request(std::move(request));
+    co_return answer ? answer->status : 0;
+  }
+
   const std::string directory_ =
       ::testing::TempDir() + "relay_broker_" + std::to_string(::getpid());
   const std::string key_file_ = directory_ + "/key";
@@ -154,6 +164,33 @@ TEST_F(BrokerTest, ClosesAndOpensAtAnyPath) {
     const auto again = co_await get(socket_, "/one/");
     EXPECT_EQ(again->body, "value");
     co_await broker.shut_down();
+  });
+}
+
+TEST_F(BrokerTest, GivesAProcessAPortAndAKeyOfItsOwn) {
+  run([this]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    BrokerOptions of_run = options();
+    of_run.token_start = "start-";
+    Broker broker(executor, of_run, nullptr, Logger::silent());
+    auto one = broker.open_loopback(session_, {"one"});
+    auto two = broker.open_loopback(SessionId("sess_2"), {"one"});
+    EXPECT_TRUE(one && two);
+    EXPECT_TRUE(one->address.key.starts_with("start-"));
+    EXPECT_NE(one->address.key, two->address.key);
+    EXPECT_EQ(co_await status(one->address, one->address.key), 200);
+    EXPECT_EQ(co_await status(one->address, two->address.key), 401);
+    EXPECT_EQ(co_await status(one->address, ""), 401);
+    EXPECT_EQ(broker.spent(session_).at("one").requests, 1U);
+    // Another agent of the session takes the place of the first one, which ends later.
+    auto next = broker.open_loopback(session_, {"one"});
+    EXPECT_TRUE(next);
+    one->open.reset();
+    EXPECT_EQ(co_await status(next->address, next->address.key), 200);
+    next->open.reset();
+    EXPECT_EQ(co_await status(next->address, next->address.key), 0);
+    co_await broker.shut_down();
+    two->open.reset();
   });
 }
 

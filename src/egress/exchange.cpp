@@ -1,5 +1,6 @@
 #include "egress/exchange.hpp"
 
+#include "egress/agent_token.hpp"
 #include "egress/denial_answer.hpp"
 #include "egress/outgoing_headers.hpp"
 #include "http/message_format.hpp"
@@ -35,6 +36,11 @@ Exchange::Exchange(AgentLink& agent, http::RequestParser& parser, bool complete,
 Task<bool> Exchange::run() {
   co_await asio::this_coro::throw_if_cancelled(false);
   const http::Request& request = parser_.request();
+  if (!surroundings_.token.empty() && !has_token(request, surroundings_.token)) {
+    co_return co_await refuse(
+        {Refusal::kNoToken, 401, "this port is one agent's alone", "",
+         "Send the token of its session as the key: what {upstream_key} in agent.env becomes."});
+  }
   Verdict verdict = judge(request.method, request.target, surroundings_.upstreams);
   if (auto* denial = std::get_if<Denial>(&verdict)) co_return co_await refuse(std::move(*denial));
   const Passage passage = std::move(std::get<Passage>(verdict));

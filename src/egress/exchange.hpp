@@ -38,6 +38,7 @@ struct Account {
 // What an exchange works with; outlives it.
 struct Surroundings {
   std::span<const Upstream> upstreams;
+  std::string token;  // that requests must have (egress/agent_token.hpp); empty: none
   std::function<UpstreamConnections&(const Upstream&)> connections;
   // The secret itself. Errors say why it can't be had, without it.
   std::function<Task<Result<std::string>>(const Upstream&)> credential;

@@ -239,7 +239,8 @@ std::string RelayApi::describe(const Session& session, ClientId client) {
   if (!session.network().empty()) known.text("network", session.network());
   if (!session.upstreams().empty()) {
     JsonObject egress;
-    egress.raw("upstreams", json_array(session.upstreams())).text("carrier", "unix");
+    egress.raw("upstreams", json_array(session.upstreams()))
+        .text("carrier", record.isolation == "process" ? "loopback" : "unix");
     known.raw("egress", egress.take());
   }
   known.number("lastSequence", session.last_sequence())

@@ -5,6 +5,8 @@ import json
 import pathlib
 import ssl
 import threading
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -119,6 +121,34 @@ def test_a_session_can_use_what_its_budget_says(make_egress_relay, upstream):
         assert containers.shell(client, f"{GET}/own/v1", session)[0] == 0
     assert "429" in containers.shell(client, f"{GET}/own/v1 2>&1", session)[1]
     assert containers.shell(client, f"{GET}/own/v1", client.new("/workspace"))[0] == 0
+
+
+def test_an_agent_that_is_a_process_has_a_port_and_a_key_of_its_own(make_relay, upstream, certificate):
+    relay = make_relay({
+        "agent": {"command": str(containers.BUSYBOX), "args": ["sh", str(containers.SHELL_AGENT)], "upstreams": ["own"],
+                  "env": {"BASE": "{upstream:own}", "API_KEY": "{upstream_key}"}},
+        "egress": {"upstreams": {"own": {"url": upstream.url, "ca_file": certificate["cert"],
+                                         "credential": {"header": "x-api-key", "value": KEY}}}}})
+    relay.wait_logged("own through the relay, by a port and a key of each session")
+    client = relay.websocket()
+    made = client.result("session/new", workingDirectory=str(relay.workspace))
+    assert made["egress"] == {"upstreams": ["own"], "carrier": "loopback"}
+    session, other = made["sessionId"], client.new(str(relay.workspace))
+    get = 'busybox wget -q -O - --header "Authorization: Bearer %s" $BASE/v1 2>&1'
+    code, out = containers.shell(client, get % "$API_KEY", session)
+    assert code == 0 and json.loads(out)["path"] == "/v1", out
+    assert upstream.seen.pop()[2]["x-api-key"] == KEY
+    key = containers.shell(client, "read _ _ _ agent _ < /proc/$PPID/stat; echo said $API_KEY > /proc/$agent/fd/2; "
+                                   "echo $API_KEY", session)[1].strip()
+    for wrong in ("", containers.shell(client, "echo $API_KEY", other)[1].strip()):
+        assert "401" in containers.shell(client, get % wrong, session)[1]
+    assert upstream.seen == []
+    relay.wait_logged("said ***")
+    assert key not in relay.log_text() and KEY not in containers.shell(client, "env", session)[1]
+    base = containers.shell(client, "echo $BASE", session)[1].strip()
+    client.result("session/close", sessionId=session)
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(base)
 
 
 def test_a_certificate_that_is_not_the_upstreams_is_told(make_egress_relay):

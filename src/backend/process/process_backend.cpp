@@ -16,6 +16,19 @@ std::string current_directory() {
   return failure ? "/" : path.string();
 }
 
+// Fills in `environment` where it leads. Null: the agent has no upstreams.
+Result<std::shared_ptr<const void>> open_way_out(const SessionId& session,
+                                                 const ProcessOptions& options,
+                                                 EnvironmentList& environment) {
+  if (options.upstreams.empty() || options.broker == nullptr) {
+    return std::shared_ptr<const void>();
+  }
+  Result<egress::LoopbackWay> way = options.broker->open_loopback(session, options.upstreams);
+  if (!way) return way.error();
+  for (auto& [name, value] : environment) value = egress::filled_in(value, way->address);
+  return std::move(way->open);
+}
+
 }  // namespace
 
 ProcessBackend::ProcessBackend(asio::any_io_executor executor, ProcessOptions options, Logger log)
@@ -36,8 +49,12 @@ Task<Result<std::unique_ptr<Agent>>> ProcessBackend::launch(LaunchSpec spec) {
   SpawnRequest request;
   request.command = options->command;
   request.args = options->args;
+  EnvironmentList configured = options->env;
+  const Result<std::shared_ptr<const void>> way_out =
+      open_way_out(spec.session, *options, configured);
+  if (!way_out) co_return way_out.error();
   request.environment =
-      merge_environments(merge_environments(inherited_, options->env, spec.environment), mark_, {});
+      merge_environments(merge_environments(inherited_, configured, spec.environment), mark_, {});
   request.working_directory =
       spec.working_directory.empty() ? working_directory_ : spec.working_directory;
   // A client names the directory; it may lie where no server answers.
@@ -53,6 +70,7 @@ Task<Result<std::unique_ptr<Agent>>> ProcessBackend::launch(LaunchSpec spec) {
   log.debug("agent started", {{"pid", child->pid}});
   auto running = std::make_shared<RunningChild>(executor_, std::move(*child), options, scratch_,
                                                 std::move(log));
+  running->way_out = *way_out;
   std::unique_ptr<Agent> agent = std::make_unique<ProcessAgent>(
       std::move(running), std::move(request.working_directory), times);
   co_return Result<std::unique_ptr<Agent>>(std::move(agent));

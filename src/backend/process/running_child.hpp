@@ -62,6 +62,7 @@ class RunningChild {
   const std::shared_ptr<const ProcessOptions> options;
   const std::shared_ptr<ScratchBuffer> scratch;
   const Logger log;
+  std::shared_ptr<const void> way_out;  // to its upstreams; open as long as this is there
 
   asio::posix::stream_descriptor pidfd;
   asio::posix::stream_descriptor input;
