@@ -178,17 +178,22 @@ TEST_F(BrokerTest, GivesAProcessAPortAndAKeyOfItsOwn) {
     EXPECT_TRUE(one && two);
     EXPECT_TRUE(one->address.key.starts_with("start-"));
     EXPECT_NE(one->address.key, two->address.key);
-    EXPECT_EQ(co_await status(one->address, one->address.key), 200);
-    EXPECT_EQ(co_await status(one->address, two->address.key), 401);
-    EXPECT_EQ(co_await status(one->address, ""), 401);
+    const int own = co_await status(one->address, one->address.key);
+    const int of_other = co_await status(one->address, two->address.key);
+    const int without = co_await status(one->address, "");
+    EXPECT_EQ(own, 200);
+    EXPECT_EQ(of_other, 401);
+    EXPECT_EQ(without, 401);
     EXPECT_EQ(broker.spent(session_).at("one").requests, 1U);
     // Another agent of the session takes the place of the first one, which ends later.
     auto next = broker.open_loopback(session_, {"one"});
     EXPECT_TRUE(next);
     one->open.reset();
-    EXPECT_EQ(co_await status(next->address, next->address.key), 200);
+    const int open = co_await status(next->address, next->address.key);
     next->open.reset();
-    EXPECT_EQ(co_await status(next->address, next->address.key), 0);
+    const int closed = co_await status(next->address, next->address.key);
+    EXPECT_EQ(open, 200);
+    EXPECT_EQ(closed, 0);
     co_await broker.shut_down();
     two->open.reset();
   });

@@ -37,9 +37,10 @@ Task<bool> Exchange::run() {
   co_await asio::this_coro::throw_if_cancelled(false);
   const http::Request& request = parser_.request();
   if (!surroundings_.token.empty() && !has_token(request, surroundings_.token)) {
-    co_return co_await refuse(
-        {Refusal::kNoToken, 401, "this port is one agent's alone", "",
-         "Send the token of its session as the key: what {upstream_key} in agent.env becomes."});
+    Denial denial{
+        Refusal::kNoToken, 401, "this port is one agent's alone", "",
+        "Send the token of its session as the key: what {upstream_key} in agent.env becomes."};
+    co_return co_await refuse(std::move(denial));
   }
   Verdict verdict = judge(request.method, request.target, surroundings_.upstreams);
   if (auto* denial = std::get_if<Denial>(&verdict)) co_return co_await refuse(std::move(*denial));
