@@ -1,5 +1,6 @@
 #include "app/egress_upstreams.hpp"
 
+#include "config/tunnel_host.hpp"
 #include "config/upstream_url.hpp"
 
 #include <algorithm>
@@ -42,6 +43,15 @@ std::vector<egress::Upstream> upstreams_of(const config::Config& config,
     if (auto upstream = upstream_of(*found)) upstreams.push_back(std::move(*upstream));
   }
   return upstreams;
+}
+
+std::vector<egress::TunnelRule> tunnel_rules_of(const config::Strings& hosts) {
+  std::vector<egress::TunnelRule> rules;
+  for (const std::string& text : hosts) {
+    config::TunnelHost host = config::parse_tunnel_host(text);
+    if (host.problem.empty()) rules.push_back({std::move(host.name), host.any_below, host.port});
+  }
+  return rules;
 }
 
 }  // namespace relay::app

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "config/config.hpp"
+#include "egress/tunnel_rules.hpp"
 #include "egress/upstream.hpp"
 
 #include <vector>
@@ -12,5 +13,8 @@ namespace relay::app {
 // configuration does not have is left out.
 std::vector<egress::Upstream> upstreams_of(const config::Config& config,
                                            const config::Strings& names);
+
+// Of agent.connect, in its order.
+std::vector<egress::TunnelRule> tunnel_rules_of(const config::Strings& hosts);
 
 }  // namespace relay::app

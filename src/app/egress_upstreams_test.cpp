@@ -77,5 +77,12 @@ TEST(UpstreamsOf, GivesWhatIsNamedInItsOrder) {
   EXPECT_THAT(upstreams_of(with_upstreams(), {}), IsEmpty());
 }
 
+TEST(TunnelRulesOf, HaveEachHost) {
+  const auto rules = tunnel_rules_of({"github.com", "no/host", "*.npmjs.org:8443"});
+  ASSERT_EQ(rules.size(), 2u);
+  EXPECT_EQ(to_string(rules[0]), "github.com:443");
+  EXPECT_EQ(to_string(rules[1]), "*.npmjs.org:8443");
+}
+
 }  // namespace
 }  // namespace relay::app

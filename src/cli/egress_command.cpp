@@ -9,8 +9,12 @@
 #include <boost/json/serialize.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <unistd.h>
+#include <utility>
+#include <variant>
+#include <vector>
 
 namespace relay::cli {
 namespace {
@@ -36,21 +40,47 @@ Outcome<config::Config> of_agent(const config::Config& config, const std::string
                                                       : "take one of:" + names)};
 }
 
-egress::Verdict judge_question(const EgressQuestion& question, const config::Config& config,
-                               std::span<const egress::Upstream> upstreams,
-                               const std::string& section) {
-  if (upstreams.empty()) {
+EgressVerdict of(egress::Verdict verdict) {
+  if (auto* denial = std::get_if<Denial>(&verdict)) return std::move(*denial);
+  return std::move(std::get<egress::Passage>(verdict));
+}
+
+EgressVerdict of(std::variant<egress::TunnelPassage, Denial> verdict) {
+  if (auto* denial = std::get_if<Denial>(&verdict)) return std::move(*denial);
+  return std::move(std::get<egress::TunnelPassage>(verdict));
+}
+
+// What the agent may reach.
+struct Reach {
+  std::string section;  // of the agent's keys: "agent."
+  std::vector<egress::Upstream> upstreams;
+  std::vector<egress::TunnelRule> tunnels;
+  std::uint16_t port = 0;  // of the relay, in a container
+};
+
+EgressVerdict judge_question(const EgressQuestion& question, const Reach& reach) {
+  if (question.method == "CONNECT") return of(egress::judge_tunnel(question.url, reach.tunnels));
+  if (reach.upstreams.empty() && reach.tunnels.empty()) {
     return Denial{Refusal::kUnknownUpstream, 403, question.agent + " has no upstreams",
-                  section + "upstreams", "Name what it may reach there."};
+                  reach.section + "upstreams", "Name what it may reach there."};
   }
-  const auto target = asked_target(question.url, upstreams, config.egress.port);
-  if (target) return egress::judge(question.method, *target, upstreams);
+  const auto target = asked_target(question.url, reach.upstreams, reach.port);
+  if (target) return of(egress::judge(question.method, *target, reach.upstreams));
+  // Clients ask a proxy for what is behind https by CONNECT.
+  const Result<http::Endpoint> endpoint = http::Endpoint::parse(origin_of(question.url));
+  if (endpoint && endpoint->transport == http::Endpoint::Transport::kTls) {
+    EgressVerdict tunnel = of(
+        egress::judge_tunnel(endpoint->host + ":" + std::to_string(endpoint->port), reach.tunnels));
+    if (!std::holds_alternative<Denial>(tunnel)) return tunnel;
+  }
   std::string names;
-  for (const egress::Upstream& upstream : upstreams) names += " " + upstream.name;
+  for (const egress::Upstream& upstream : reach.upstreams) names += " " + upstream.name;
   return Denial{Refusal::kUnknownUpstream, 403,
-                "no upstream of " + question.agent + " goes there; it has" + names,
+                "no upstream of " + question.agent + " goes there" +
+                    (names.empty() ? ", it has none" : "; it has" + names),
                 "egress.upstreams",
-                "Add one with this url there, and name it in " + section + "upstreams."};
+                "Add one with this url there, and name it in " + reach.section +
+                    "upstreams; or name the host in " + reach.section + "connect."};
 }
 
 }  // namespace
@@ -64,14 +94,14 @@ ExitCode run_egress_check(const EgressCheckCommand& command, const Environment& 
   const std::string section = is_standard ? "agent." : "agents." + command.agent + ".";
   const EgressQuestion question{is_standard ? "the default agent" : "agent " + command.agent,
                                 command.method, command.url};
-  const std::vector<egress::Upstream> upstreams =
-      app::upstreams_of(*config, config->agent.upstreams);
-  const egress::Verdict verdict = judge_question(question, *config, upstreams, section);
+  const Reach reach{section, app::upstreams_of(*config, config->agent.upstreams),
+                    app::tunnel_rules_of(config->agent.connect), config->egress.port};
+  const EgressVerdict verdict = judge_question(question, reach);
   Output out(STDOUT_FILENO);
   const bool written =
       out.write(command.json ? boost::json::serialize(egress_json(question, verdict)) + "\n"
                              : egress_text(question, verdict));
-  const bool is_allowed = std::holds_alternative<egress::Passage>(verdict);
+  const bool is_allowed = !std::holds_alternative<Denial>(verdict);
   return written && is_allowed ? ExitCode::kOk : ExitCode::kError;
 }
 

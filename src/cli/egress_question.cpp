@@ -58,4 +58,6 @@ std::optional<std::string> asked_target(std::string_view url,
   return parts.rest.empty() ? "/" : std::string(parts.rest);
 }
 
+std::string_view origin_of(std::string_view url) { return split(url).origin; }
+
 }  // namespace relay::cli

@@ -18,4 +18,7 @@ std::optional<std::string> asked_target(std::string_view url,
                                         std::span<const egress::Upstream> upstreams,
                                         std::uint16_t port);
 
+// "https://host:port" of a URL.
+std::string_view origin_of(std::string_view url);
+
 }  // namespace relay::cli

@@ -12,6 +12,7 @@ constexpr std::size_t kWidest = 1000;
 using egress::CredentialPlace;
 using egress::Denial;
 using egress::Passage;
+using egress::TunnelPassage;
 
 std::string key_of(const Passage& passage) {
   const std::string upstream = "egress.upstreams." + passage.upstream->name;
@@ -47,7 +48,7 @@ std::string goes_to(const Passage& passage) {
 
 }  // namespace
 
-std::string egress_text(const EgressQuestion& question, const egress::Verdict& verdict) {
+std::string egress_text(const EgressQuestion& question, const EgressVerdict& verdict) {
   const std::string asked =
       one_line(question.method + " " + question.url, kWidest) + " by " + question.agent + "\n";
   if (const auto* denial = std::get_if<Denial>(&verdict)) {
@@ -59,13 +60,18 @@ std::string egress_text(const EgressQuestion& question, const egress::Verdict& v
     if (!denial->remedy.empty()) text += "  remedy      " + denial->remedy + "\n";
     return text;
   }
+  if (const auto* tunnel = std::get_if<TunnelPassage>(&verdict)) {
+    return "allowed: " + asked + "  rule        agent.connect: " + to_string(*tunnel->rule) +
+           "\n  goes to     " + tunnel->host + ":" + std::to_string(tunnel->port) +
+           ", by CONNECT and with TLS of the agent's own\n  credential  none\n";
+  }
   const Passage& passage = std::get<Passage>(verdict);
   return "allowed: " + asked + "  rule        " + key_of(passage) + ": " + rule_text(passage) +
          "\n  goes to     " + one_line(goes_to(passage), kWidest) + "\n  credential  " +
          place_text(passage.upstream->credential) + "\n";
 }
 
-boost::json::object egress_json(const EgressQuestion& question, const egress::Verdict& verdict) {
+boost::json::object egress_json(const EgressQuestion& question, const EgressVerdict& verdict) {
   boost::json::object object{
       {"agent", question.agent}, {"method", question.method}, {"url", question.url}};
   if (const auto* denial = std::get_if<Denial>(&verdict)) {
@@ -77,8 +83,14 @@ boost::json::object egress_json(const EgressQuestion& question, const egress::Ve
     object["remedy"] = denial->remedy;
     return object;
   }
-  const Passage& passage = std::get<Passage>(verdict);
   object["allowed"] = true;
+  if (const auto* tunnel = std::get_if<TunnelPassage>(&verdict)) {
+    object["key"] = "agent.connect";
+    object["target"] = tunnel->host + ":" + std::to_string(tunnel->port);
+    object["credential"] = "none";
+    return object;
+  }
+  const Passage& passage = std::get<Passage>(verdict);
   object["upstream"] = passage.upstream->name;
   object["key"] = key_of(passage);
   object["target"] = goes_to(passage);

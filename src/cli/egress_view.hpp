@@ -1,11 +1,12 @@
 // What `egress check` says of a request. Pure.
 #pragma once
 
-#include "egress/access.hpp"
+#include "egress/tunnel_rules.hpp"
 
 #include <boost/json/object.hpp>
 
 #include <string>
+#include <variant>
 
 namespace relay::cli {
 
@@ -15,8 +16,10 @@ struct EgressQuestion {
   std::string url;
 };
 
+using EgressVerdict = std::variant<egress::Passage, egress::TunnelPassage, egress::Denial>;
+
 // Several lines.
-std::string egress_text(const EgressQuestion& question, const egress::Verdict& verdict);
-boost::json::object egress_json(const EgressQuestion& question, const egress::Verdict& verdict);
+std::string egress_text(const EgressQuestion& question, const EgressVerdict& verdict);
+boost::json::object egress_json(const EgressQuestion& question, const EgressVerdict& verdict);
 
 }  // namespace relay::cli

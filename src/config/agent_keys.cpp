@@ -133,6 +133,7 @@ std::vector<AgentKey> make_agent_table() {
                              args_key(),
                              entrusted_key("agent.env"),
                              entrusted_key("agent.upstreams"),
+                             entrusted_key("agent.connect"),
                              key_like("agent.client_env"),
                              startup_timeout_key()};
   for (const char* path : {"agent.secret_env",
@@ -224,6 +225,7 @@ AgentDraft begin_agent(const Config& config, std::string name, bool own_image, b
     settings.agent.args.clear();
     settings.agent.env.clear();
     settings.agent.upstreams.clear();
+    settings.agent.connect.clear();
     settings.agent.secret_env.clear();
     settings.agent.plain_env.clear();
     settings.container.command.clear();

@@ -115,6 +115,10 @@ void add_agent_keys(std::vector<Key>& keys) {
   at("upstreams", &A::upstreams, strings(),
      "Names in egress.upstreams that the agent may use, in a container: requests to "
      "http://127.0.0.1:PORT/NAME go to that upstream, with its credential. Empty: none.");
+  at("connect", &A::connect, strings(),
+     "Hosts that the agent may reach from a container with TLS of its own, through the relay, as "
+     "host, host:port or *.host (443 without a port), for git, npm and the like: HTTPS_PROXY "
+     "says so to them. No credential is added. Empty: none.");
   at("startup_timeout_seconds", &A::startup_timeout, seconds(kSome),
      "Time for a process agent to answer initialize.")
       .alias = "agent.startup_timeout";

@@ -238,6 +238,7 @@ void check_named_agent(const NamedAgentConfig& agent, const std::vector<Upstream
   check_agent(agent.agent, section, own);
   if (agent.isolation == AgentIsolation::kContainer)
     validate_container(agent.container, section, own_of_relay, own);
+  validate_connect(agent.agent, agent.container, section, own);
   validate_upstreams_of(agent.agent, agent.container, upstreams, section, section, own);
   for (Finding& finding : own) {
     const std::string key = finding.key.substr(section.size());
@@ -315,6 +316,7 @@ std::vector<Finding> validate(const Config& config) {
   const std::vector<OwnPlace> own = own_places(config);
   validate_container(config.container, "container.", own, findings);
   validate_egress(config, findings);
+  validate_connect(config.agent, config.container, "agent.", findings);
   validate_upstreams_of(config.agent, config.container, config.egress.upstreams, "agent.",
                         "container.", findings);
   const Findings of_default = findings;

@@ -30,6 +30,9 @@ void validate_container(const ContainerConfig& container, const std::string& sec
 // config.egress alone, and where it lies.
 void validate_egress(const Config& config, std::vector<Finding>& findings);
 
+// agent.connect of one agent, below `section`.
+void validate_connect(const AgentConfig& agent, const ContainerConfig& container,
+                      const std::string& section, std::vector<Finding>& findings);
 // What one agent may use of `upstreams`; its keys are below `section` ("agent.") and
 // `container_section` ("container.").
 void validate_upstreams_of(const AgentConfig& agent, const ContainerConfig& container,

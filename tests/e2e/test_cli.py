@@ -203,7 +203,8 @@ egress:
   upstreams:
     anthropic: {credential: {value: "${KEY}"}}
     ollama:
-agent: {upstreams: [anthropic]}
+agent: {upstreams: [anthropic], connect: [github.com]}
+container: {enabled: true}
 agents:
   local: {image: "agent:1", upstreams: [ollama]}
   bare: {image: "agent:1"}
@@ -218,6 +219,9 @@ agents:
     assert "header x-api-key" in out
     code, out = check("--method", "GET", "http://127.0.0.1:9180/ollama/api/tags", "--agent", "local", "--json")
     assert code == 0 and json.loads(out)["target"] == "http://127.0.0.1:11434/api/tags"
+    for words in (["https://github.com/a/b.git"], ["--method", "CONNECT", "github.com:443"]):
+        code, out = check(*words)
+        assert code == 0 and "github.com:443, by CONNECT" in out, out
     for words, said in ((["/anthropic/v1/files"], "egress.upstreams.anthropic.allow"),
                         (["/ollama/api/chat"], "has no upstream \"ollama\"; it has anthropic"),
                         (["https://example.com/"], "no upstream of the default agent goes there; it has anthropic"),

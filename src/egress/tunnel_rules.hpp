@@ -1,0 +1,39 @@
+// Hosts that an agent may reach with TLS of its own, by CONNECT (RFC 9110, 9.3.6). Pure.
+#pragma once
+
+#include "egress/access.hpp"
+
+#include <boost/asio/ip/address.hpp>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace relay::egress {
+
+struct TunnelRule {
+  std::string name;        // of the host, in small letters
+  bool any_below = false;  // every name that ends in "." and this one, but not this one itself
+  std::uint16_t port = 443;
+};
+
+// "*.npmjs.org:443"
+std::string to_string(const TunnelRule& rule);
+
+struct TunnelPassage {
+  std::string host;
+  std::uint16_t port = 0;
+  const TunnelRule* rule = nullptr;
+};
+
+// `target` as it stood in the request line: "host:port". The passage points into `rules`.
+std::variant<TunnelPassage, Denial> judge_tunnel(std::string_view target,
+                                                 std::span<const TunnelRule> rules);
+
+// Whether a host's name may stand for the address. It may not stand for this machine, its link, or
+// for many: who answers for the name would choose what the relay's own machine lets in.
+bool is_elsewhere(const boost::asio::ip::address& address);
+
+}  // namespace relay::egress
