@@ -27,7 +27,8 @@ struct BrokerOptions {
   std::map<std::string, Budget> budgets;
   DoorOptions door;
   std::chrono::milliseconds silence{600'000};
-  std::chrono::milliseconds connect_timeout{10'000};
+  std::chrono::milliseconds idle_timeout{600'000};
+  UpstreamConnections::Limits to_upstream;  // of each
 };
 
 // By the name of the upstream; what named none is under "".
@@ -58,9 +59,13 @@ class Broker {
  private:
   struct Way;  // one upstream: its connections and its credential
   struct Session;
+  struct Ledger;  // what a session has used, as long as its id is in use
 
-  Surroundings surroundings(const SessionId& session, std::span<const Upstream> upstreams);
-  void tell(const SessionId& session, const Account& account);
+  Surroundings surroundings(const std::shared_ptr<Ledger>& ledger,
+                            std::span<const Upstream> upstreams);
+  Meter& meter_of(Ledger& ledger, const std::string& upstream);
+  void tell(Ledger& ledger, const Account& account);
+  void log_denial(Ledger& ledger, const Denial& denial);
 
   asio::any_io_executor executor_;
   const BrokerOptions options_;
@@ -68,7 +73,7 @@ class Broker {
   const Logger log_;
   std::map<std::string, std::unique_ptr<Way>> ways_;
   std::map<SessionId, std::shared_ptr<Session>> sessions_;
-  std::map<SessionId, SpentByUpstream> spent_;
+  std::map<SessionId, std::shared_ptr<Ledger>> ledgers_;
   TaskScope tasks_;
 };
 
