@@ -29,7 +29,9 @@ egress::BrokerOptions broker_options(const config::Config& config) {
   options.door.max_connections = config.egress.max_connections;
   options.door.limits.max_body_bytes = config.egress.max_body_bytes;
   options.silence = config.egress.silence;
-  options.connect_timeout = config.egress.connect_timeout;
+  options.idle_timeout = config.egress.idle_timeout;
+  options.to_upstream.connect_timeout = config.egress.connect_timeout;
+  options.to_upstream.max_open = config.egress.max_upstream_connections;
   return options;
 }
 

@@ -60,8 +60,10 @@ struct UpstreamConfig {
 struct EgressConfig {
   std::uint16_t port = 9180;  // of 127.0.0.1 in a container
   std::size_t max_connections = 256;
+  std::size_t max_upstream_connections = 1024;
   std::size_t max_body_bytes = 32u << 20;
   Milliseconds silence{10 * 60'000};
+  Milliseconds idle_timeout{10 * 60'000};
   Milliseconds connect_timeout{10'000};
   std::vector<UpstreamConfig> upstreams;
   bool operator==(const EgressConfig&) const = default;

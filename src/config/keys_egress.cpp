@@ -14,11 +14,17 @@ void add_egress_keys(std::vector<Key>& keys) {
      "http://127.0.0.1:PORT/NAME.");
   at("max_connections", &E::max_connections, count<std::size_t>(1, 4096),
      "Connections of one session at a time; more are refused with 503.");
+  at("max_upstream_connections", &E::max_upstream_connections, count<std::size_t>(1, 65536),
+     "Connections to one upstream at a time, of all sessions together; what would need another one "
+     "is refused with 503.");
   at("max_body_bytes", &E::max_body_bytes, size<std::size_t>(kKibi, 64 * kGibi),
      "Largest body of one request; it is passed on as it comes and not kept.");
   at("silence", &E::silence, duration(kSome),
      "The longest time that an upstream may say nothing while its answer is waited for, or in the "
      "middle of it.");
+  at("idle_timeout", &E::idle_timeout, duration(kSome),
+     "The longest time that nothing may be said on an agent's connection between two requests, or "
+     "on a WebSocket by either side; then it is closed.");
   at("connect_timeout", &E::connect_timeout, duration(kSome),
      "Time for a connection to an upstream, with TLS.");
   at("upstreams", &E::upstreams, upstreams(),

@@ -11,6 +11,7 @@ namespace {
 
 // Of text that an agent chose, in an explanation.
 constexpr std::size_t kMaxQuoted = 200;
+constexpr std::size_t kLongestMethod = 32;  // as in the configuration
 
 std::string quoted(std::string_view text) {
   return "\"" + std::string(text.substr(0, kMaxQuoted)) +
@@ -34,17 +35,21 @@ bool allows(const AllowRule& rule, std::string_view method, std::string_view pat
 }  // namespace
 
 std::string_view name_of(Refusal refusal) {
-  constexpr std::array<std::string_view, 10> kNames{
-      "bad_request",   "no_token",    "unknown_upstream", "not_allowed", "over_budget",
-      "no_credential", "unreachable", "timed_out",        "bad_answer",  "too_many_connections"};
+  constexpr std::array<std::string_view, 11> kNames{
+      "bad_request", "no_token",   "unknown_upstream",     "not_allowed",
+      "over_budget", "no_credential", "unreachable", "timed_out", "bad_answer",
+      "too_many_connections", "agent_left"};
   return kNames.at(static_cast<std::size_t>(refusal));
 }
 
 Verdict judge(std::string_view method, std::string_view target,
               std::span<const Upstream> upstreams) {
+  if (method.size() > kLongestMethod) {
+    return Denial{Refusal::kBadRequest, 400, "the method is longer than 32 characters", "", ""};
+  }
   const Result<RequestTarget> parsed = parse_request_target(target);
   if (!parsed) {
-    return Denial{Refusal::kBadRequest, 400, parsed.error().explanation, "",
+    return Denial{Refusal::kBadRequest, 400, parsed.error().explanation.substr(0, kMaxQuoted), "",
                   "Ask for /UPSTREAM/PATH, as the agent's base URL says."};
   }
   const auto upstream = std::ranges::find(upstreams, parsed->upstream, &Upstream::name);
@@ -70,7 +75,7 @@ Verdict judge(std::string_view method, std::string_view target,
                   upstream->allow.empty() ? nullptr : &*rule};
   const bool in_query = upstream->credential.kind == CredentialPlace::Kind::kQuery;
   const std::string query =
-      without_parameters(parsed->query, "key", in_query ? upstream->credential.name : "key");
+      without_withheld(parsed->query, in_query ? upstream->credential.name : std::string());
   if (!query.empty()) passage.target += "?" + query;
   return passage;
 }

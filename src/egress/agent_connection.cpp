@@ -21,9 +21,17 @@ Task<void> AgentConnection::serve() {
   link_.transport().close();
 }
 
+// False: nothing more comes.
+Task<bool> AgentConnection::wait_for_request() {
+  if (link_.has_unread()) co_return true;
+  const http::Deadline deadline(link_.transport().executor(), surroundings_.idle,
+                                [this] { link_.transport().cancel(); });
+  co_return co_await link_.wait();
+}
+
 // False: it was the last one.
 Task<bool> AgentConnection::serve_one() {
-  const bool begun = co_await link_.wait();
+  const bool begun = co_await wait_for_request();
   if (!begun) co_return false;
   http::RequestParser parser(limits_.max_header_bytes, limits_.max_body_bytes);
   const http::ParseStep step = co_await read_head(parser);

@@ -21,7 +21,7 @@ class AgentConnection {
                   const Surroundings& surroundings)
       : link_(std::move(socket)), limits_(limits), surroundings_(surroundings) {}
 
-  // Until the connection is over.
+  // Until the connection is over, or nothing comes for too long.
   Task<void> serve();
   // Says that there are too many, and goes.
   Task<void> refuse(std::size_t max_connections);
@@ -30,6 +30,7 @@ class AgentConnection {
 
  private:
   Task<bool> serve_one();
+  Task<bool> wait_for_request();
   Task<http::ParseStep> read_head(http::RequestParser& parser);
   Task<void> answer(Denial denial);
 

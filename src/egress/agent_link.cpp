@@ -38,6 +38,7 @@ Task<AgentLink::Read> AgentLink::read_more() {
       co_return Read::kData;
     }
     if (!would_block(step.state)) co_return Read::kEnd;
+    if (pending_.empty()) pending_ = std::string();  // one that waits keeps no memory
     const auto [failure] = co_await transport_.wait(step.state);
     if (failure) co_return Read::kCancelled;
   }

@@ -1,29 +1,37 @@
 #include "egress/broker.hpp"
 
 #include "base/random_id.hpp"
+#include "egress/log_pace.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <utility>
 
 namespace relay::egress {
 namespace {
 
-constexpr int kUnauthorized = 401;
 constexpr std::size_t kTokenBytes = 16;
 
 }  // namespace
 
 struct Broker::Way {
   Way(const asio::any_io_executor& executor, const Upstream& upstream, CredentialSource source,
-      std::chrono::milliseconds connect_timeout)
-      : connections(executor, upstream.endpoint, connect_timeout),
-        credential(executor, std::move(source)) {}
+      const UpstreamConnections::Limits& limits)
+      : connections(executor, upstream.endpoint, limits), credential(executor, std::move(source)) {}
 
   UpstreamConnections connections;
   Credential credential;
 };
 
+struct Broker::Ledger {
+  SessionId session;
+  std::map<std::string, Meter> meters;  // by the name of the upstream
+  LogPace pace;
+};
+
 struct Broker::Session {
+  std::shared_ptr<Ledger> ledger;
   std::vector<Upstream> upstreams;
   std::unique_ptr<Door> door;
 };
@@ -41,13 +49,14 @@ Broker::Broker(asio::any_io_executor executor, BrokerOptions options, Observer o
     ways_[upstream.name] = std::make_unique<Way>(
         executor_, upstream,
         source == options_.credentials.end() ? CredentialSource() : source->second,
-        options_.connect_timeout);
+        options_.to_upstream);
   }
 }
 
 Broker::~Broker() = default;
 
-Surroundings Broker::surroundings(const SessionId& session, std::span<const Upstream> upstreams) {
+Surroundings Broker::surroundings(const std::shared_ptr<Ledger>& ledger,
+                                  std::span<const Upstream> upstreams) {
   Surroundings around;
   around.upstreams = upstreams;
   around.connections = [this](const Upstream& upstream) -> UpstreamConnections& {
@@ -56,33 +65,43 @@ Surroundings Broker::surroundings(const SessionId& session, std::span<const Upst
   around.credential = [this](const Upstream& upstream) {
     return ways_.at(upstream.name)->credential.get();
   };
-  around.within_budget = [this, session](const Upstream& upstream) -> std::optional<Denial> {
-    const auto budget = options_.budgets.find(upstream.name);
-    if (budget == options_.budgets.end()) return std::nullopt;
-    return over_budget(upstream.name, budget->second, spent_[session][upstream.name]);
+  around.refused = [this](const Upstream& upstream, const std::string& secret) {
+    ways_.at(upstream.name)->credential.refused(secret);
   };
-  around.over = [this, session](const Account& account) { tell(session, account); };
+  around.meter = [this, ledger](const Upstream& upstream) -> Meter& {
+    return meter_of(*ledger, upstream.name);
+  };
+  around.over = [this, ledger](const Account& account) { tell(*ledger, account); };
   around.silence = options_.silence;
+  around.idle = options_.idle_timeout;
   return around;
 }
 
-void Broker::tell(const SessionId& session, const Account& account) {
-  Spent& spent = spent_[session][account.upstream];
-  if (account.went_out) ++spent.requests;
-  if (account.denial) ++spent.failed;
-  spent.sent_bytes += account.sent_bytes;
-  spent.received_bytes += account.received_bytes;
-  spent.tokens += account.tokens;
-  const auto way = ways_.find(account.upstream);
-  if (account.went_out && account.status == kUnauthorized && way != ways_.end())
-    way->second->credential.refused();
+Meter& Broker::meter_of(Ledger& ledger, const std::string& upstream) {
+  const auto budget = options_.budgets.find(upstream);
+  const auto made = ledger.meters.try_emplace(
+      upstream, upstream, budget == options_.budgets.end() ? Budget() : budget->second);
+  return made.first->second;
+}
+
+void Broker::tell(Ledger& ledger, const Account& account) {
   if (account.denial) {
-    log_.warn("a request of the agent did not go through",
-              {{"session", session.value()},
-               {"code", std::string(name_of(account.denial->refusal))},
-               {"explanation", account.denial->explanation}});
+    meter_of(ledger, account.upstream).failed();
+    log_denial(ledger, *account.denial);
   }
-  if (observer_) observer_(session, account);
+  if (observer_) observer_(ledger.session, account);
+}
+
+void Broker::log_denial(Ledger& ledger, const Denial& denial) {
+  if (denial.refusal == Refusal::kAgentLeft) return;  // as agents do when a turn is cancelled
+  const std::optional<std::uint64_t> left_out = ledger.pace.admit(LogPace::Time::clock::now());
+  if (!left_out) return;
+  const std::string detail = denial.detail.empty() ? "" : ": " + denial.detail;
+  log_.with("session", ledger.session.value())
+      .warn("a request of the agent did not go through",
+            {{"code", std::string(name_of(denial.refusal))},
+             {"explanation", denial.explanation + detail},
+             {"left_out_before", *left_out}});
 }
 
 // A session without a door.
@@ -95,6 +114,9 @@ std::shared_ptr<Broker::Session> Broker::admit(const SessionId& session,
       opened->upstreams.push_back(upstream);
     }
   }
+  std::shared_ptr<Ledger>& ledger = ledgers_[session];
+  if (!ledger) ledger = std::make_shared<Ledger>(Ledger{session, {}, {}});
+  opened->ledger = ledger;
   return opened;
 }
 
@@ -107,7 +129,7 @@ Result<void> Broker::open(const SessionId& session, const std::string& path,
                           const std::vector<std::string>& upstreams) {
   const std::shared_ptr<Session> opened = admit(session, upstreams);
   auto door =
-      Door::at_path(executor_, path, options_.door, surroundings(session, opened->upstreams), log_);
+      Door::at_path(executor_, path, options_.door, surroundings(opened->ledger, opened->upstreams), log_);
   if (!door) return door.error();
   opened->door = std::move(*door);
   run(session, opened);
@@ -117,7 +139,7 @@ Result<void> Broker::open(const SessionId& session, const std::string& path,
 Result<LoopbackWay> Broker::open_loopback(const SessionId& session,
                                           const std::vector<std::string>& upstreams) {
   const std::shared_ptr<Session> opened = admit(session, upstreams);
-  Surroundings around = surroundings(session, opened->upstreams);
+  Surroundings around = surroundings(opened->ledger, opened->upstreams);
   around.token = options_.token_start + random_hex(kTokenBytes);
   AgentAddress address{"", around.token};
   auto door = Door::at_loopback(executor_, options_.door, std::move(around), log_);
@@ -143,11 +165,14 @@ void Broker::close(const SessionId& session) {
   tasks_.spawn("close", [closing] { return closing->door->close(); });
 }
 
-void Broker::forget(const SessionId& session) { spent_.erase(session); }
+void Broker::forget(const SessionId& session) { ledgers_.erase(session); }
 
 SpentByUpstream Broker::spent(const SessionId& session) const {
-  const auto found = spent_.find(session);
-  return found == spent_.end() ? SpentByUpstream() : found->second;
+  SpentByUpstream spent;
+  const auto found = ledgers_.find(session);
+  if (found == ledgers_.end()) return spent;
+  for (const auto& [upstream, meter] : found->second->meters) spent[upstream] = meter.spent();
+  return spent;
 }
 
 Task<void> Broker::shut_down() {

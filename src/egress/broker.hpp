@@ -28,7 +28,8 @@ struct BrokerOptions {
   std::map<std::string, Budget> budgets;
   DoorOptions door;
   std::chrono::milliseconds silence{600'000};
-  std::chrono::milliseconds connect_timeout{10'000};
+  std::chrono::milliseconds idle_timeout{600'000};
+  UpstreamConnections::Limits to_upstream;  // of each
   std::string token_start;  // begins every token, so that no log shows one that knows this
 };
 
@@ -69,12 +70,16 @@ class Broker {
  private:
   struct Way;  // one upstream: its connections and its credential
   struct Session;
+  struct Ledger;  // what a session has used, as long as its id is in use
 
   std::shared_ptr<Session> admit(const SessionId& session,
                                  const std::vector<std::string>& upstreams);
-  Surroundings surroundings(const SessionId& session, std::span<const Upstream> upstreams);
+  Surroundings surroundings(const std::shared_ptr<Ledger>& ledger,
+                            std::span<const Upstream> upstreams);
   void run(const SessionId& session, const std::shared_ptr<Session>& opened);
-  void tell(const SessionId& session, const Account& account);
+  Meter& meter_of(Ledger& ledger, const std::string& upstream);
+  void tell(Ledger& ledger, const Account& account);
+  void log_denial(Ledger& ledger, const Denial& denial);
 
   asio::any_io_executor executor_;
   const BrokerOptions options_;
@@ -82,7 +87,7 @@ class Broker {
   const Logger log_;
   std::map<std::string, std::unique_ptr<Way>> ways_;
   std::map<SessionId, std::shared_ptr<Session>> sessions_;
-  std::map<SessionId, SpentByUpstream> spent_;
+  std::map<SessionId, std::shared_ptr<Ledger>> ledgers_;
   TaskScope tasks_;
 };
 

@@ -45,7 +45,7 @@ class BrokerTest : public ::testing::Test {
       made.upstreams.push_back(upstream);
     }
     made.credentials["one"] = {"value", "", {}, {}};
-    made.credentials["two"] = {"", key_file_, {}, std::chrono::hours(1)};
+    made.credentials["two"] = {"", key_file_, {}, std::chrono::hours(1), {}};
     return made;
   }
 
@@ -131,7 +131,7 @@ TEST_F(BrokerTest, EndsWhatASessionMayUse) {
   });
 }
 
-TEST_F(BrokerTest, ReadsAFileAgainWhenItsSecretIsRefused) {
+TEST_F(BrokerTest, AsksOnceMoreWithASecretThatHasBeenRenewed) {
   write_key("old\n");
   run([this]() -> Task<void> {
     const auto executor = co_await asio::this_coro::executor;
@@ -196,6 +196,35 @@ TEST_F(BrokerTest, GivesAProcessAPortAndAKeyOfItsOwn) {
     EXPECT_EQ(closed, 0);
     co_await broker.shut_down();
     two->open.reset();
+  });
+}
+
+// Streams are still under way when their session is closed and forgotten.
+TEST_F(BrokerTest, ForgetsASessionWithWhatItStillDoes) {
+  const http::testing::RawServer silent;
+  run([this, &silent]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    BrokerOptions waiting = options();
+    waiting.upstreams[0].endpoint =
+        *http::Endpoint::parse("http://127.0.0.1:" + std::to_string(silent.port()));
+    std::size_t told = 0;
+    Broker broker(
+        executor, waiting, [&told](const SessionId&, const Account&) { ++told; }, Logger::silent());
+    EXPECT_TRUE(broker.open(session_, socket_, {"one"}));
+    TaskScope asking(executor, ignore_failure);
+    asking.spawn("ask", [this]() -> Task<void> {
+      [[maybe_unused]] const auto cut = co_await get(socket_, "/one/");
+    });
+    while (!silent.has_connection()) {
+      [[maybe_unused]] const bool passed = co_await sleep_for(std::chrono::milliseconds(1));
+    }
+    EXPECT_EQ(broker.spent(session_).at("one").requests, 1U);
+    broker.close(session_);
+    broker.forget(session_);
+    co_await asking.join();
+    co_await broker.shut_down();
+    EXPECT_EQ(told, 1U);
+    EXPECT_TRUE(broker.spent(session_).empty());
   });
 }
 

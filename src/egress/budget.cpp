@@ -1,27 +1,67 @@
 #include "egress/budget.hpp"
 
+#include <algorithm>
+#include <limits>
 #include <string_view>
 
 namespace relay::egress {
+namespace {
+
+Denial used_up(const std::string& upstream, std::string_view what, std::uint64_t limit) {
+  const std::string name(what);
+  return {Refusal::kOverBudget, 429,
+          "this session has used its " + std::to_string(limit) + " " + name + " of " + upstream,
+          "egress.upstreams." + upstream + ".budget." + name,
+          "Go on in another session, or raise the limit."};
+}
+
+bool is_reached(std::uint64_t limit, std::uint64_t used) { return limit > 0 && used >= limit; }
+
+std::uint64_t bytes_of(const Spent& spent) { return spent.sent_bytes + spent.received_bytes; }
+
+}  // namespace
 
 std::optional<Denial> over_budget(const std::string& upstream, const Budget& budget,
                                   const Spent& spent) {
-  struct Bound {
-    std::string_view what;
-    std::uint64_t limit, used;
-  };
-  for (const Bound& bound : {Bound{"requests", budget.requests, spent.requests},
-                             Bound{"bytes", budget.bytes, spent.sent_bytes + spent.received_bytes},
-                             Bound{"tokens", budget.tokens, spent.tokens}}) {
-    if (bound.limit == 0 || bound.used < bound.limit) continue;
-    const std::string what(bound.what);
-    return Denial{
-        Refusal::kOverBudget, 429,
-        "this session has used its " + std::to_string(bound.limit) + " " + what + " of " + upstream,
-        "egress.upstreams." + upstream + ".budget." + what,
-        "Go on in another session, or raise the limit."};
+  if (is_reached(budget.requests, spent.requests)) {
+    return used_up(upstream, "requests", budget.requests);
   }
+  if (is_reached(budget.bytes, bytes_of(spent))) return used_up(upstream, "bytes", budget.bytes);
+  if (is_reached(budget.tokens, spent.tokens)) return used_up(upstream, "tokens", budget.tokens);
   return std::nullopt;
+}
+
+std::optional<Denial> Meter::begin() {
+  std::optional<Denial> denial = over_budget(upstream_, budget_, spent_);
+  if (!denial) ++spent_.requests;
+  return denial;
+}
+
+std::optional<Denial> Meter::sent(std::size_t bytes) {
+  spent_.sent_bytes += bytes;
+  return within_bytes();
+}
+
+std::optional<Denial> Meter::received(std::size_t bytes) {
+  spent_.received_bytes += bytes;
+  return within_bytes();
+}
+
+// What reaches the limit is within it.
+std::optional<Denial> Meter::within_bytes() const {
+  if (budget_.bytes == 0 || bytes_of(spent_) <= budget_.bytes) return std::nullopt;
+  return used_up(upstream_, "bytes", budget_.bytes);
+}
+
+// An upstream may say what it likes.
+void Meter::took(std::uint64_t tokens) {
+  const std::uint64_t left = std::numeric_limits<std::uint64_t>::max() - spent_.tokens;
+  spent_.tokens += std::min(tokens, left);
+}
+
+std::optional<Denial> Meter::out_of_tokens() const {
+  if (!is_reached(budget_.tokens, spent_.tokens)) return std::nullopt;
+  return used_up(upstream_, "tokens", budget_.tokens);
 }
 
 }  // namespace relay::egress

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <limits>
+#include <string_view>
+
 namespace relay::egress {
 namespace {
 
@@ -26,6 +30,36 @@ TEST(Budget, IsUsedUpAtItsEdge) {
       EXPECT_EQ(denial->status, 429);
     }
   }
+}
+
+TEST(Meter, LetsOutAsManyRequestsAsTheBudgetHas) {
+  Meter meter("own", {2, 0, 0});
+  EXPECT_FALSE(meter.begin());
+  EXPECT_FALSE(meter.begin());
+  EXPECT_TRUE(meter.begin());
+  meter.give_back();
+  EXPECT_FALSE(meter.begin());
+  EXPECT_TRUE(meter.begin());
+  EXPECT_EQ(meter.spent().requests, 2U);
+}
+
+TEST(Meter, PassesBytesUpToTheBudget) {
+  Meter meter("own", {0, 10, 0});
+  EXPECT_FALSE(meter.sent(4));
+  EXPECT_FALSE(meter.received(6));
+  EXPECT_TRUE(meter.received(1));
+  EXPECT_TRUE(meter.begin());
+}
+
+TEST(Meter, HasNoMoreTokensThanCanBeCounted) {
+  Meter meter("own", {0, 0, 10});
+  EXPECT_TRUE(meter.counts_tokens());
+  EXPECT_FALSE(meter.out_of_tokens());
+  meter.took(9);
+  EXPECT_FALSE(meter.out_of_tokens());
+  meter.took(std::numeric_limits<std::uint64_t>::max());
+  EXPECT_TRUE(meter.out_of_tokens());
+  EXPECT_TRUE(meter.begin());
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "egress/credential.hpp"
 
+#include "base/finally.hpp"
 #include "egress/secret_command.hpp"
 
 #include <boost/asio/this_coro.hpp>
@@ -26,9 +27,8 @@ Result<std::string> read_secret_file(const std::string& path) {
 
 Task<Result<std::string>> Credential::get() {
   if (source_.file.empty() && source_.command.empty()) co_return source_.value;
-  const bool is_fresh = read_at_ && Clock::now() - *read_at_ < source_.refresh;
-  if (is_fresh) co_return read_;
-  if (!std::exchange(reading_, true)) {
+  if (!reading_ && is_due()) {
+    reading_ = true;
     tasks_.spawn("read a credential", [this] { return read(); });
   }
   while (reading_) {
@@ -38,8 +38,27 @@ Task<Result<std::string>> Credential::get() {
   co_return read_;
 }
 
+bool Credential::is_due() const {
+  if (!tried_at_ || is_refused_) return true;
+  return Clock::now() - *tried_at_ >= (read_ ? source_.refresh : source_.retry);
+}
+
+void Credential::refused(std::string_view secret) {
+  if (!read_ || *read_ != secret) return;
+  const Clock::time_point now = Clock::now();
+  if (refused_at_ && now - *refused_at_ < source_.retry) return;
+  refused_at_ = now;
+  is_refused_ = true;
+}
+
 Task<void> Credential::read() {
   co_await asio::this_coro::throw_if_cancelled(false);
+  const Finally done([this] {
+    tried_at_ = Clock::now();
+    is_refused_ = false;
+    reading_ = false;
+    done_.notify();
+  });
   std::function<Result<std::string>()> call = [file = source_.file] {
     return read_secret_file(file);
   };
@@ -47,10 +66,9 @@ Task<void> Credential::read() {
     call = [command = source_.command] { return run_secret_command(command, kLongest); };
   }
   const std::string name = source_.file.empty() ? source_.command.front() : source_.file;
-  read_ = co_await calls_.run(name, std::move(call));
-  if (read_) read_at_ = Clock::now();
-  reading_ = false;
-  done_.notify();
+  read_ = make_error(ErrorType::kInternalError, "the credential cannot be had from " + name);
+  Result<std::string> read = co_await calls_.run(name, std::move(call));
+  read_ = std::move(read);
 }
 
 Task<void> Credential::close() {

@@ -1,8 +1,9 @@
 // The credential of an upstream: a value, or what a file says or a program prints, read again from
 // time to time.
 //
-// Files are read and programs run on a thread of their own, once for all that ask meanwhile. The
-// secret never stands in an error.
+// Files are read and programs run on a thread of their own, once for all that ask meanwhile, and
+// not again at once because that failed or because an upstream does not take the secret: agents
+// ask as often as they like. The secret never stands in an error.
 #pragma once
 
 #include "base/async.hpp"
@@ -12,6 +13,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace relay::egress {
@@ -21,6 +23,8 @@ struct CredentialSource {
   std::string file;                            // that has it, and may have a line's end behind it
   std::vector<std::string> command;            // a program that prints it, and its arguments
   std::chrono::milliseconds refresh{300'000};  // a file or a program is read again after this
+  // The least time from one failure to the next attempt, and from one refusal to the next.
+  std::chrono::milliseconds retry{5'000};
 };
 
 class Credential {
@@ -32,8 +36,9 @@ class Credential {
         tasks_(executor, ignore_failure) {}
 
   Task<Result<std::string>> get();
-  // The upstream does not take it: the next get() reads it again.
-  void refused() { read_at_.reset(); }
+  // The upstream does not take this secret: the next get() reads it again, unless that has another
+  // one already.
+  void refused(std::string_view secret);
 
   // Ends what is under way; to be called before it is destroyed.
   Task<void> close();
@@ -42,16 +47,19 @@ class Credential {
   static constexpr std::chrono::seconds kLongest{30};
 
  private:
-  Task<void> read();
-
   using Clock = std::chrono::steady_clock;
+
+  bool is_due() const;
+  Task<void> read();
 
   const CredentialSource source_;
   BlockingCalls calls_;
   bool reading_ = false;
   Wakeup done_;  // with reading
   Result<std::string> read_;
-  std::optional<Clock::time_point> read_at_;
+  std::optional<Clock::time_point> tried_at_;
+  bool is_refused_ = false;
+  std::optional<Clock::time_point> refused_at_;
   TaskScope tasks_;  // who asks may leave, and others wait for the same
 };
 

@@ -106,7 +106,7 @@ TEST_F(CredentialTest, IsHadOnceForAllThatAskAndAgainWhenItIsRefused) {
     EXPECT_EQ(had, std::vector<std::string>(5, "1"));
     const auto kept = co_await credential.get();
     EXPECT_EQ(*kept, "1");
-    credential.refused();
+    credential.refused("1");
     const auto again = co_await credential.get();
     EXPECT_EQ(*again, "2");
     co_await credential.close();
@@ -135,17 +135,44 @@ TEST_F(CredentialTest, IsReadOnThoughTheOneWhoAskedFirstHasLeft) {
   });
 }
 
-TEST_F(CredentialTest, IsTriedAgainAfterAFailure) {
+// An agent can have the upstream refuse it as often as it asks.
+TEST_F(CredentialTest, IsNotReadForEachRefusal) {
   run([this]() -> Task<void> {
     const auto executor = co_await asio::this_coro::executor;
-    const CredentialSource source{"", file_, {}, std::chrono::hours(1)};
+    CredentialSource source = counting();
+    source.retry = std::chrono::hours(1);
     Credential credential(executor, source);
-    const auto none = co_await credential.get();
-    EXPECT_FALSE(none);
-    write("there\n");
-    const auto there = co_await credential.get();
-    EXPECT_EQ(*there, "there");
+    for (const char* expected : {"1", "2", "2"}) {
+      const auto secret = co_await credential.get();
+      EXPECT_EQ(*secret, expected);
+      credential.refused(*secret);
+    }
+    credential.refused("1");  // which it no longer is
+    const auto last = co_await credential.get();
+    EXPECT_EQ(*last, "2");
     co_await credential.close();
+  });
+}
+
+TEST_F(CredentialTest, IsTriedAgainAfterAFailureButNotAtOnce) {
+  run([this]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    CredentialSource source{"", file_, {}, std::chrono::hours(1)};
+    source.retry = std::chrono::hours(1);
+    Credential patient(executor, source);
+    source.retry = std::chrono::milliseconds(0);
+    Credential hasty(executor, source);
+    const auto none = co_await patient.get();
+    EXPECT_FALSE(none);
+    const auto none_either = co_await hasty.get();
+    EXPECT_FALSE(none_either);
+    write("there\n");
+    const auto still_none = co_await patient.get();
+    EXPECT_THAT(still_none.error().explanation, HasSubstr("No such file"));
+    const auto there = co_await hasty.get();
+    EXPECT_EQ(*there, "there");
+    co_await patient.close();
+    co_await hasty.close();
   });
 }
 

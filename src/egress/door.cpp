@@ -1,11 +1,13 @@
 #include "egress/door.hpp"
 
+#include "base/finally.hpp"
 #include "base/unique_fd.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 
 #include <cerrno>
+#include <exception>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -78,7 +80,9 @@ Door::Door(asio::any_io_executor executor, Acceptor acceptor, DoorOptions option
       options_(options),
       surroundings_(std::move(surroundings)),
       log_(std::move(log)),
-      scope_(std::move(executor), ignore_failure) {}
+      scope_(std::move(executor), [this](const std::string&, std::exception_ptr) {
+        log_.error("a connection of the agent failed", {});
+      }) {}
 
 Task<void> Door::run() {
   while (acceptor_.is_open()) {
@@ -111,12 +115,12 @@ void Door::admit(http::Transport::Socket socket) {
       std::make_shared<AgentConnection>(std::move(socket), options_.limits, surroundings_);
   const auto place = connections_.insert(connections_.end(), connection.get());
   scope_.spawn("agent", [this, connection, place, is_welcome]() -> Task<void> {
+    const Finally gone([this, place] { connections_.erase(place); });
     if (is_welcome) {
       co_await connection->serve();
     } else {
       co_await connection->refuse(options_.max_connections);
     }
-    connections_.erase(place);
   });
 }
 

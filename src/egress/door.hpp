@@ -26,7 +26,8 @@ class Door {
   using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol>;
 
   // A Unix socket at `path`, which replaces what lies there, or a free port of 127.0.0.1. Whoever
-  // reaches the path may connect, so its directory must be the session's alone.
+  // reaches the path may connect, so its directory must be the session's alone. Both work on the
+  // loop, so the path has to be one of a local file system, as the relay's own run directory is.
   static Result<std::unique_ptr<Door>> at_path(asio::any_io_executor executor,
                                                const std::string& path, DoorOptions options,
                                                Surroundings surroundings, Logger log);

@@ -2,12 +2,12 @@
 
 #include "egress/agent_token.hpp"
 #include "egress/denial_answer.hpp"
-#include "egress/outgoing_headers.hpp"
 #include "http/message_format.hpp"
 
 #include <boost/asio/this_coro.hpp>
 
 #include <cerrno>
+#include <exception>
 #include <utility>
 #include <variant>
 
@@ -17,7 +17,8 @@ namespace {
 using http::ParseState;
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-constexpr int kSwitchingProtocols = 101;
+constexpr int kAgentHasLeft = 499;
+constexpr const char* kLogSaysWhy = "; the relay's log says why";
 
 std::chrono::microseconds since(std::chrono::steady_clock::time_point began) {
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() -
@@ -28,13 +29,39 @@ std::chrono::microseconds since(std::chrono::steady_clock::time_point began) {
 
 Exchange::Exchange(AgentLink& agent, http::RequestParser& parser, bool complete,
                    const Surroundings& surroundings)
-    : agent_(agent), parser_(parser), surroundings_(surroundings), complete_(complete) {
+    : agent_(agent),
+      parser_(parser),
+      surroundings_(surroundings),
+      complete_(complete),
+      gone_(agent.transport().executor()),
+      helpers_(agent.transport().executor(), ignore_failure) {
   account_.method = parser.request().method;
   account_.target = parser.request().target;
 }
 
+// However it ends, nothing of it is left: helpers refer to it.
 Task<bool> Exchange::run() {
   co_await asio::this_coro::throw_if_cancelled(false);
+  std::exception_ptr failure;
+  bool goes_on = false;
+  try {
+    const bool served = co_await serve();
+    goes_on = served;
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  co_await end_helpers();
+  tell();
+  if (failure) std::rethrow_exception(failure);
+  co_return goes_on;
+}
+
+Task<void> Exchange::end_helpers() {
+  helpers_.cancel();
+  co_await helpers_.join();
+}
+
+Task<bool> Exchange::serve() {
   const http::Request& request = parser_.request();
   if (!surroundings_.token.empty() && !has_token(request, surroundings_.token)) {
     Denial denial{
@@ -44,29 +71,34 @@ Task<bool> Exchange::run() {
   }
   Verdict verdict = judge(request.method, request.target, surroundings_.upstreams);
   if (auto* denial = std::get_if<Denial>(&verdict)) co_return co_await refuse(std::move(*denial));
-  const Passage passage = std::move(std::get<Passage>(verdict));
-  const Upstream& upstream = *passage.upstream;
+  passage_ = std::move(std::get<Passage>(verdict));
+  const Upstream& upstream = *passage_.upstream;
   account_.upstream = upstream.name;
-  if (surroundings_.within_budget) {
-    std::optional<Denial> spent = surroundings_.within_budget(upstream);
-    if (spent) co_return co_await refuse(std::move(*spent));
-  }
-  Result<std::string> credential = std::string();
+  Meter& meter = surroundings_.meter(upstream);
+  std::optional<Denial> over = meter.begin();
+  if (over) co_return co_await refuse(std::move(*over));
+  meter_ = &meter;
   if (upstream.credential.kind != CredentialPlace::Kind::kNone) {
-    credential = co_await surroundings_.credential(upstream);
-  }
-  if (!credential) {
-    Denial denial{Refusal::kNoCredential, 502, credential.error().explanation,
-                  "egress.upstreams." + upstream.name + ".credential", ""};
-    co_return co_await refuse(std::move(denial));
+    Result<std::string> credential = co_await surroundings_.credential(upstream);
+    if (!credential) {
+      Denial denial{Refusal::kNoCredential,
+                    502,
+                    "the credential of " + upstream.name + " cannot be had" + kLogSaysWhy,
+                    "egress.upstreams." + upstream.name + ".credential",
+                    "",
+                    credential.error().explanation};
+      co_return co_await refuse(std::move(denial));
+    }
+    credential_ = std::move(*credential);
   }
   connections_ = &surroundings_.connections(upstream);
-  co_return co_await pass(passage, *credential);
+  co_return co_await pass();
 }
 
-Task<bool> Exchange::pass(const Passage& passage, const std::string& credential) {
-  write_head(passage, credential);
-  take_body();
+Task<bool> Exchange::pass() {
+  write_head();
+  const bool fits = take_body();
+  if (!fits) co_return co_await refuse(*cut_);
   if (!complete_ && parser_.expects_continue()) {
     const bool written = co_await agent_.write(kContinue);
     if (!written) co_return false;
@@ -75,44 +107,55 @@ Task<bool> Exchange::pass(const Passage& passage, const std::string& credential)
   const Result<void> opened = co_await open();
   if (!opened) co_return co_await refuse(explained(opened.error()));
   account_.went_out = true;
-  TaskScope scope(agent_.transport().executor(), ignore_failure);
-  scope.spawn("upload", [this] { return upload(); });
-  scope.spawn("silence", [this] { return watch_silence(); });
-  const Result<ParseState> state = co_await read_head();
-  bool reusable = false;
-  if (state) {
-    account_.to_first_byte = since(began_);
-    account_.status = response_->response().status;
-    if (account_.status == kSwitchingProtocols) {
-      scope.cancel();
-      co_await scope.join();
-      co_await tunnel();
-    } else {
-      reusable = co_await answer(*state);
-    }
+  is_uploading_ = true;
+  helpers_.spawn("upload", [this] { return upload(); });
+  helpers_.spawn("silence", [this] { return watch_silence(); });
+  const Result<ParseState> state = co_await read_answer();
+  if (!state) {
+    co_await end_helpers();
+    co_return co_await refuse(explained(state.error()));
   }
-  scope.cancel();
-  co_await scope.join();
-  if (!state) co_return co_await refuse(explained(state.error()));
+  account_.to_first_byte = since(began_);
+  account_.status = response_->response().status;
+  head_ = std::string();  // an answer may take long
+  if (is_whole_) body_ = std::string();
+  if (account_.status == kSwitchingProtocols) {
+    co_await end_helpers();
+    co_await tunnel();
+    co_return false;
+  }
+  const bool reusable = co_await answer(*state);
+  co_await end_helpers();
   if (lingers_) co_await agent_.linger();
   if (reusable && is_sent_ && response_->keep_alive() && !upstream_->has_unread()) {
     connections_->keep(std::move(upstream_));
   }
-  tell();
   co_return reusable&& parser_.keep_alive();
 }
 
 Denial Exchange::explained(const Error& error) const {
+  if (cut_) return *cut_;
+  if (gone_.happened()) {
+    return {Refusal::kAgentLeft, kAgentHasLeft, "the agent left before its answer was there", "",
+            ""};
+  }
   const std::string& name = account_.upstream;
   const std::string key = "egress.upstreams." + name + ".url";
-  if (bad_body_) {
-    return {Refusal::kBadRequest, bad_body_->status, bad_body_->explanation, "", ""};
-  }
-  if (silent_) {
-    return {Refusal::kTimedOut, 504, name + " has said nothing for too long", "egress.silence",
-            "Try again, or grant it more time."};
-  }
+  constexpr std::string_view kRemedy =
+      "Try again; if it stays so, look at the upstream's address, its certificate and the relay's "
+      "network.";
   switch (number_of(error, "errno")) {
+    case 0:  // of this host: files that TLS needs
+      return {Refusal::kUnreachable,
+              502,
+              name + " cannot be reached" + kLogSaysWhy,
+              key,
+              std::string(kRemedy),
+              error.explanation};
+    case EUSERS:
+      return {Refusal::kTooManyConnections, 503, name + ": " + error.explanation,
+              "egress.max_upstream_connections",
+              "Try again when some have ended, or raise the limit."};
     case ETIMEDOUT:
       return {Refusal::kTimedOut, 504, name + ": " + error.explanation, key, "Try again."};
     case EBADMSG:
@@ -120,18 +163,14 @@ Denial Exchange::explained(const Error& error) const {
               "What answers there is no HTTP server."};
     default:
       return {Refusal::kUnreachable, 502, name + ": " + error.explanation, key,
-              "Try again; if it stays so, look at the upstream's address, its certificate and the "
-              "relay's network."};
+              std::string(kRemedy)};
   }
 }
 
 // The connection ends with it where the agent may still be sending the body.
 Task<bool> Exchange::refuse(Denial denial) {
   account_.denial = std::move(denial);
-  if (agent_gone_) {
-    tell();
-    co_return false;
-  }
+  if (gone_.happened()) co_return false;
   http::Response response = answer_to(*account_.denial);
   account_.status = response.status;
   tell();
@@ -148,8 +187,9 @@ Task<bool> Exchange::refuse(Denial denial) {
 }
 
 void Exchange::tell() {
+  if (std::exchange(is_told_, true)) return;
+  if (meter_ != nullptr && !account_.went_out) meter_->give_back();
   account_.duration = since(began_);
-  account_.tokens = usage_.tokens();
   if (surroundings_.over) surroundings_.over(account_);
 }
 

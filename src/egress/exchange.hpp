@@ -2,12 +2,15 @@
 // both as they come. Nothing is kept of either but what one read brought, so that whoever is slow
 // holds the other one up, and memory is bounded.
 //
+// It is counted before it is passed on: what the session's budget does not have is not.
+//
 // The agent learns of a failure by an answer while none has begun, later by the connection's end
 // before that of the answer.
 #pragma once
 
 #include "egress/access.hpp"
 #include "egress/agent_link.hpp"
+#include "egress/budget.hpp"
 #include "egress/chunks.hpp"
 #include "egress/upstream_connections.hpp"
 #include "egress/usage_reader.hpp"
@@ -19,6 +22,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace relay::egress {
 
@@ -42,10 +46,14 @@ struct Surroundings {
   std::function<UpstreamConnections&(const Upstream&)> connections;
   // The secret itself. Errors say why it can't be had, without it.
   std::function<Task<Result<std::string>>(const Upstream&)> credential;
-  // The session's say before a request goes out; empty: it may.
-  std::function<std::optional<Denial>(const Upstream&)> within_budget;
+  // The upstream has answered 401 to this secret.
+  std::function<void(const Upstream&, const std::string&)> refused;
+  // What the session uses, and may.
+  std::function<Meter&(const Upstream&)> meter;
   std::function<void(const Account&)> over;
   std::chrono::milliseconds silence{600'000};  // the longest time that an upstream may say nothing
+  // The same for a connection of the agent between two requests, and for both sides of a WebSocket.
+  std::chrono::milliseconds idle{600'000};
 };
 
 class Exchange {
@@ -59,48 +67,63 @@ class Exchange {
 
  private:
   using Clock = std::chrono::steady_clock;
+  static constexpr int kSwitchingProtocols = 101;
 
-  Task<bool> pass(const Passage& passage, const std::string& credential);
+  Task<bool> serve();
+  Task<bool> pass();
   Task<bool> refuse(Denial denial);
   Denial explained(const Error& error) const;
+  Task<void> end_helpers();
   void tell();
 
   // Towards the upstream (exchange_upstream.cpp).
-  void write_head(const Passage& passage, const std::string& credential);
-  void take_body();
+  void write_head();
+  bool take_body();
   Task<Result<void>> open();
   Task<Result<void>> connect();
+  Task<void> agent_leaves();
+  Task<Result<http::ParseState>> read_answer();
   Task<Result<http::ParseState>> read_head();
+  bool is_switch_wanted() const;
   Task<void> upload();
   Task<void> watch_silence();
+  void cut(Denial why);
   void drop_upstream();
 
   // Towards the agent (exchange_answer.cpp).
   Task<bool> answer(http::ParseState state);
   Task<bool> answer_body(http::ParseState state, BodyFraming framing);
   Task<void> tunnel();
+  Task<void> tunnel_to_agent();
   Task<void> tunnel_to_upstream();
+  bool count_answer(std::string_view part);
 
   AgentLink& agent_;
   http::RequestParser& parser_;
   const Surroundings& surroundings_;
-  bool complete_;          // the body has been read
-  bool is_whole_ = false;  // head_ and body_ are all of the request
-  bool is_sent_ = false;   // all of it has been written
-  bool agent_gone_ = false;
-  std::optional<http::ParseStep> bad_body_;
-  bool lingers_ = false;  // the agent has its answer, and may still send its body
-  bool silent_ = false;   // the upstream, for too long
-  std::string head_;      // of the request as it goes out
-  std::string body_;      // what came of it before there was a connection, framed
+  Passage passage_;
+  std::string credential_;
+  Meter* meter_ = nullptr;
+  bool complete_;              // the body has been read
+  bool is_whole_ = false;      // head_ and body_ are all of the request
+  bool is_sent_ = false;       // all of it has been written
+  bool is_uploading_ = false;  // upload() reads what the agent sends
+  bool is_tunnel_ = false;
+  bool is_told_ = false;
+  Event gone_;                 // the agent
+  std::optional<Denial> cut_;  // why this side has dropped the upstream
+  bool lingers_ = false;       // the agent has its answer, and may still send its body
+  std::string head_;           // of the request as it goes out
+  std::string body_;           // what came of it before there was a connection, framed
   UpstreamConnections* connections_ = nullptr;
   UpstreamConnections::Connection upstream_;
   bool was_kept_ = false;  // the connection
   std::unique_ptr<http::ResponseParser> response_;
-  std::optional<Clock::time_point> waiting_since_;  // for the upstream
+  std::optional<Clock::time_point> waiting_since_;  // for the upstream; in a tunnel for both
   Clock::time_point began_ = Clock::now();
   UsageReader usage_;
   Account account_;
+  TaskScope helpers_;
 };
 
 }  // namespace relay::egress

@@ -3,14 +3,17 @@
 #include "egress/outgoing_headers.hpp"
 #include "http/message_format.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 namespace relay::egress {
 namespace {
 
+constexpr int kNoContent = 204;
+
 bool may_have_body(std::string_view method, int status) {
-  constexpr int kNoContent = 204;
   constexpr int kNotModified = 304;
   return method != "HEAD" && status != kNoContent && status != kNotModified;
 }
@@ -24,7 +27,9 @@ Task<bool> Exchange::answer(ParseState state) {
   const http::Response& response = response_->response();
   const bool has_body = may_have_body(parser_.request().method, response.status);
   http::Framing framing;
-  if (const auto length = response_->content_length()) framing.content_length = *length;
+  if (const auto length = response_->content_length()) {
+    if (response.status != kNoContent) framing.content_length = *length;
+  }
   const bool has_end = framing.content_length || !has_body;
   framing.chunked = !has_end && !parser_.is_http_1_0();
   const bool ends_with_connection = !has_end && !framing.chunked;
@@ -32,7 +37,8 @@ Task<bool> Exchange::answer(ParseState state) {
   const bool may_go_on = complete_ && parser_.keep_alive() && !ends_with_connection;
   if (!may_go_on) framing.connection = "close";
   std::string head;
-  http::append_response_head(head, response.status, answered_headers(response.headers), framing);
+  http::append_response_head(head, response.status, answered_headers(response.headers, credential_),
+                             framing);
   const bool written = co_await agent_.write(head);
   if (!written) co_return false;
   if (!has_body) co_return may_go_on;
@@ -45,11 +51,15 @@ Task<bool> Exchange::answer(ParseState state) {
 Task<bool> Exchange::answer_body(ParseState state, BodyFraming framing) {
   for (;;) {
     std::string part = std::exchange(response_->response().body, {});
-    account_.received_bytes += part.size();
-    usage_.feed(part);
+    if (!count_answer(part)) {
+      account_.denial = cut_;
+      co_return false;
+    }
     std::string out = framed(std::move(part), framing);
     const bool is_last = state == ParseState::kDone;
-    if (is_last) out += end_of_body(response_->trailers(), framing);
+    if (is_last) {
+      out += end_of_body(answered_headers(response_->trailers(), credential_), framing);
+    }
     if (!out.empty()) {
       const bool written = co_await agent_.write(out);
       if (!written) co_return false;
@@ -59,46 +69,81 @@ Task<bool> Exchange::answer_body(ParseState state, BodyFraming framing) {
     const Result<ParseState> next = co_await upstream_->advance(*response_);
     waiting_since_.reset();
     if (!next) {
-      if (!agent_gone_) account_.denial = explained(next.error());
+      if (!gone_.happened()) account_.denial = explained(next.error());
       co_return false;
     }
     state = *next;
   }
 }
 
+// Of the answer's body, before it is passed on. False: the session may have no more of it.
+bool Exchange::count_answer(std::string_view part) {
+  account_.received_bytes += part.size();
+  std::optional<Denial> over = meter_->received(part.size());
+  usage_.feed(part);
+  const std::uint64_t tokens = usage_.tokens();
+  if (tokens > account_.tokens) {
+    meter_->took(tokens - account_.tokens);
+    account_.tokens = tokens;
+  }
+  if (over) cut(std::move(*over));
+  return !cut_;
+}
+
 // After an upgrade: bytes both ways until one side ends.
 Task<void> Exchange::tunnel() {
   const http::Response& response = response_->response();
-  http::Headers headers = answered_headers(response.headers);
-  headers.push_back({"Upgrade", std::string(response.header("Upgrade"))});
+  http::Headers headers = answered_headers(response.headers, credential_);
+  headers.push_back({"Upgrade", "websocket"});
   http::Framing framing;
   framing.connection = "Upgrade";
   std::string head;
   http::append_response_head(head, response.status, headers, framing);
   const bool written = co_await agent_.write(head);
   if (!written) co_return;
-  TaskScope scope(agent_.transport().executor(), ignore_failure);
-  scope.spawn("to upstream", [this]() -> Task<void> {
+  is_tunnel_ = true;
+  usage_ = UsageReader(UsageReader::Of::kManyAnswers);
+  waiting_since_ = Clock::now();
+  helpers_.spawn("idle", [this] { return watch_silence(); });
+  helpers_.spawn("to upstream", [this]() -> Task<void> {
     co_await tunnel_to_upstream();
     drop_upstream();
   });
+  co_await tunnel_to_agent();
+  account_.denial = cut_;
+}
+
+// An answer that is under way when the tokens are used up comes to its end, a further one does not.
+Task<void> Exchange::tunnel_to_agent() {
   for (;;) {
     const Result<std::string> bytes = co_await upstream_->read_raw();
-    if (!bytes || bytes->empty()) break;
-    account_.received_bytes += bytes->size();
-    usage_.feed(*bytes);
+    if (!bytes || bytes->empty()) co_return;
+    waiting_since_ = Clock::now();
+    std::optional<Denial> spent = meter_->out_of_tokens();
+    const std::uint64_t before = account_.tokens;
+    const bool within = count_answer(*bytes);
+    if (!within) co_return;
+    if (spent && account_.tokens > before) {
+      cut(std::move(*spent));
+      co_return;
+    }
     const bool passed = co_await agent_.write(*bytes);
-    if (!passed) break;
+    if (!passed) co_return;
   }
-  scope.cancel();
-  co_await scope.join();
 }
 
 Task<void> Exchange::tunnel_to_upstream() {
   for (;;) {
     const std::string bytes = co_await agent_.read_raw();
     if (bytes.empty()) co_return;
+    waiting_since_ = Clock::now();
     account_.sent_bytes += bytes.size();
+    std::optional<Denial> over = meter_->sent(bytes.size());
+    if (!over) over = meter_->out_of_tokens();
+    if (over) {
+      cut(std::move(*over));
+      co_return;
+    }
     const Result<void> passed = co_await upstream_->write_raw(bytes);
     if (!passed) co_return;
   }

@@ -1,17 +1,26 @@
 // An exchange towards its upstream: the request on its way out.
 #include "egress/exchange.hpp"
 #include "egress/outgoing_headers.hpp"
+#include "http/header_fields.hpp"
 #include "http/message_format.hpp"
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
 #include <array>
+#include <cerrno>
+#include <cstdint>
 #include <limits>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <variant>
 
 namespace relay::egress {
 namespace {
 
 using http::ParseState;
 
+constexpr int kUnauthorized = 401;
 constexpr std::chrono::milliseconds kNoTimeOut{0};
 constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 
@@ -29,23 +38,33 @@ BodyFraming framing_of(const http::RequestParser& parser) {
 
 }  // namespace
 
-void Exchange::write_head(const Passage& passage, const std::string& credential) {
+void Exchange::write_head() {
   const http::Request& request = parser_.request();
   http::Framing framing;
   framing.chunked = parser_.is_chunked();
   if (const auto length = parser_.content_length()) framing.content_length = *length;
   if (wants_websocket(request.headers)) framing.connection = "Upgrade";
-  http::append_request_head(head_, request.method, outgoing_target(passage, credential),
-                            outgoing_headers(request.headers, *passage.upstream, credential),
-                            framing);
+  const AnswerForm form = meter_->counts_tokens() ? AnswerForm::kReadable : AnswerForm::kAsAsked;
+  head_.clear();
+  http::append_request_head(
+      head_, request.method, outgoing_target(passage_, credential_),
+      outgoing_headers(request.headers, *passage_.upstream, credential_, form), framing);
 }
 
-// What has come of the body since the last time, framed; with its end, when that has come.
-void Exchange::take_body() {
+// What has come of the body since the last time, framed; with its end, when that has come. False:
+// the session may send no more.
+bool Exchange::take_body() {
   std::string part = parser_.take_body();
   account_.sent_bytes += part.size();
+  std::optional<Denial> over = meter_->sent(part.size());
   body_ = framed(std::move(part), framing_of(parser_));
-  if (complete_) body_ += end_of_body(parser_.trailers(), framing_of(parser_));
+  if (complete_) {
+    body_ += end_of_body(
+        outgoing_trailers(parser_.trailers(), parser_.request().headers, *passage_.upstream),
+        framing_of(parser_));
+  }
+  if (over) cut(std::move(*over));
+  return !cut_;
 }
 
 Task<Result<void>> Exchange::open() {
@@ -64,9 +83,18 @@ Task<Result<void>> Exchange::open() {
   co_return co_await connect();
 }
 
-// A new connection, and on it what is there of the request.
+// A new connection, and on it what is there of the request. Not for an agent that has left.
 Task<Result<void>> Exchange::connect() {
-  Result<UpstreamConnections::Connection> made = co_await connections_->connect();
+  using namespace boost::asio::experimental::awaitable_operators;
+  auto connecting = connections_->connect();
+  auto leaving = agent_leaves();
+  auto first = co_await (std::move(connecting) || std::move(leaving));
+  if (first.index() != 0) {
+    gone_.happen();
+    co_return make_error(ErrorType::kInternalError, "the agent is gone")
+        .with("errno", std::int64_t{ECONNABORTED});
+  }
+  Result<UpstreamConnections::Connection> made = std::get<0>(std::move(first));
   if (!made) co_return made.error();
   upstream_ = std::move(*made);
   const std::array<std::string_view, 2> parts{head_, body_};
@@ -76,6 +104,38 @@ Task<Result<void>> Exchange::connect() {
   const bool written = co_await upstream_->transport().write_all(parts, nothing);
   is_sent_ = written && is_whole_;
   co_return Result<void>();
+}
+
+// Returns when it does.
+Task<void> Exchange::agent_leaves() {
+  if (is_uploading_) {
+    co_await gone_.wait();
+    co_return;
+  }
+  const bool ended = co_await agent_.ended();
+  // What is there is the rest of the body, which waits for the connection.
+  if (ended && !complete_ && agent_.has_unread()) {
+    co_await agent_.transport().wait_for_failure();
+  }
+}
+
+// The head of the answer. A credential that the upstream refuses is had again, and where that gives
+// another one the request is sent once more, as long as all of it is still here.
+Task<Result<ParseState>> Exchange::read_answer() {
+  Result<ParseState> state = co_await read_head();
+  const Upstream& upstream = *passage_.upstream;
+  const bool is_refused = state && response_->response().status == kUnauthorized &&
+                          upstream.credential.kind != CredentialPlace::Kind::kNone;
+  if (!is_refused) co_return state;
+  surroundings_.refused(upstream, credential_);
+  if (!is_whole_) co_return state;
+  Result<std::string> renewed = co_await surroundings_.credential(upstream);
+  if (!renewed || *renewed == credential_ || gone_.happened()) co_return state;
+  credential_ = std::move(*renewed);
+  write_head();
+  const Result<void> opened = co_await open();
+  if (!opened) co_return opened.error();
+  co_return co_await read_head();
 }
 
 // A kept connection that turns out to be closed is replaced once, as long as the whole request is
@@ -90,17 +150,26 @@ Task<Result<ParseState>> Exchange::read_head() {
   const bool is_repeatable = is_whole_ && (is_idempotent(parser_.request().method) ||
                                            Clock::now() - sent_at < kClosedAtOnce);
   const bool is_stale = !state && was_kept_ && is_repeatable && upstream_->is_lost() &&
-                        !upstream_->got_bytes() && !agent_gone_ && !silent_;
+                        !upstream_->got_bytes() && !gone_.happened() && !cut_;
   if (is_stale) {
     was_kept_ = false;
     const Result<void> opened = co_await connect();
     if (!opened) co_return opened.error();
-    if (agent_gone_ || silent_) drop_upstream();
+    if (gone_.happened() || cut_) drop_upstream();
     waiting_since_ = Clock::now();
     state = co_await upstream_->read_head(response_, kNoLimit, to_head, kNoTimeOut);
   }
   waiting_since_.reset();
+  if (state && response_->response().status == kSwitchingProtocols && !is_switch_wanted()) {
+    co_return make_error(ErrorType::kInternalError, "it changes to a protocol not asked for")
+        .with("errno", std::int64_t{EBADMSG});
+  }
   co_return state;
+}
+
+bool Exchange::is_switch_wanted() const {
+  return wants_websocket(parser_.request().headers) &&
+         http::has_token(response_->response().headers, "Upgrade", "websocket");
 }
 
 // The rest of the body; then watches whether anybody still waits for the answer.
@@ -110,36 +179,48 @@ Task<void> Exchange::upload() {
     const http::ParseStep step = co_await agent_.advance(parser_);
     if (step.state == ParseState::kFailed) {
       if (step.status == AgentLink::kCancelled) co_return;
-      if (step.status == AgentLink::kGone) {
-        agent_gone_ = true;
-      } else {
-        bad_body_ = step;
-      }
-      drop_upstream();
+      if (step.status == AgentLink::kGone) break;
+      cut({Refusal::kBadRequest, step.status, step.explanation, "", ""});
       co_return;
     }
     complete_ = step.state == ParseState::kDone;
-    take_body();
+    const bool fits = take_body();
+    if (!fits) co_return;
     const std::array<std::string_view, 1> parts{body_};
     const bool written = co_await upstream_->transport().write_all(parts, nothing);
     if (!written) co_return;  // the answer says why, or its absence
     is_sent_ = complete_;
   }
-  const bool ended = co_await agent_.ended();
-  if (!ended) co_return;
-  agent_gone_ = true;
+  if (complete_) {
+    const bool ended = co_await agent_.ended();
+    if (!ended) co_return;
+  }
+  gone_.happen();
   drop_upstream();
 }
 
 Task<void> Exchange::watch_silence() {
+  const auto limit = is_tunnel_ ? surroundings_.idle : surroundings_.silence;
   for (;;) {
     const Clock::time_point since = waiting_since_.value_or(Clock::now());
-    const auto left = since + surroundings_.silence - Clock::now();
+    const auto left = since + limit - Clock::now();
     if (left <= Clock::duration::zero()) break;
     const bool passed = co_await sleep_for(left);
     if (!passed) co_return;
   }
-  silent_ = true;
+  const std::string& name = account_.upstream;
+  if (is_tunnel_) {
+    cut({Refusal::kTimedOut, 504, "nothing was said in a WebSocket to " + name + " for too long",
+         "egress.idle_timeout", "Open another one, or allow more time."});
+  } else {
+    cut({Refusal::kTimedOut, 504, name + " has said nothing for too long", "egress.silence",
+         "Try again, or grant it more time."});
+  }
+}
+
+// The first reason holds.
+void Exchange::cut(Denial why) {
+  if (!cut_) cut_ = std::move(why);
   drop_upstream();
 }
 

@@ -1,32 +1,91 @@
 #include "egress/outgoing_headers.hpp"
 
+#include "egress/withheld.hpp"
 #include "http/header_fields.hpp"
 
 #include <algorithm>
-#include <array>
+#include <vector>
 
 namespace relay::egress {
 namespace {
 
 using http::equals_ignoring_case;
 
-constexpr std::array<std::string_view, 8> kOfTheConnection{
-    "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate",
-    "TE",         "Upgrade",    "Content-Length",   "Transfer-Encoding"};
+// Shorter ones would be found where they are not.
+constexpr std::size_t kShortestHidden = 6;
+constexpr std::string_view kHidden = "***";
+constexpr std::string_view kProtocols = "Sec-WebSocket-Protocol";
 
-// Whatever an agent may have put its own, or a placeholder, into.
-constexpr std::array<std::string_view, 6> kCredentials{"Authorization", "Proxy-Authorization",
-                                                       "X-Api-Key",     "X-Goog-Api-Key",
-                                                       "Api-Key",       "X-Amz-Security-Token"};
-
-bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
-  return std::ranges::any_of(
-      names, [&](std::string_view other) { return equals_ignoring_case(name, other); });
+std::vector<std::string_view> items_of(std::string_view list) {
+  std::vector<std::string_view> items;
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    items.push_back(http::trimmed(list.substr(begin, end - begin)));
+    begin = end + 1;
+  }
+  return items;
 }
 
-// Named in Connection, so it ends here, too.
-bool is_nominated(const http::Headers& headers, std::string_view name) {
-  return http::has_token(headers, "Connection", name);
+// Named in Connection, so these end here, too; sorted.
+std::vector<std::string> nominated(const http::Headers& headers) {
+  std::vector<std::string> names;
+  for (const http::Header& header : headers) {
+    if (!equals_ignoring_case(header.name, "Connection")) continue;
+    for (const std::string_view item : items_of(header.value)) names.push_back(plain_name(item));
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+// Those of `from` that may go out with a request whose head is `sent`.
+http::Headers allowed_out(const http::Headers& from, const http::Headers& sent,
+                          const CredentialPlace& place) {
+  const std::vector<std::string> ending_here = nominated(sent);
+  const bool in_header = place.kind == CredentialPlace::Kind::kHeader;
+  const std::string own = in_header ? plain_name(place.name) : std::string();
+  http::Headers out;
+  out.reserve(from.size() + 3);
+  for (const http::Header& header : from) {
+    const std::string name = plain_name(header.name);
+    const bool ends_here =
+        is_withheld_header(name) || name == own || std::ranges::binary_search(ending_here, name);
+    if (!ends_here) out.push_back(header);
+  }
+  return out;
+}
+
+std::string without_withheld_items(std::string_view protocols) {
+  std::string out;
+  for (const std::string_view item : items_of(protocols)) {
+    if (item.empty() || is_withheld_protocol(item)) continue;
+    if (!out.empty()) out += ", ";
+    out += item;
+  }
+  return out;
+}
+
+void drop(http::Headers& headers, std::string_view name) {
+  std::erase_if(headers,
+                [name](const auto& header) { return equals_ignoring_case(header.name, name); });
+}
+
+void clean_protocols(http::Headers& headers) {
+  for (http::Header& header : headers) {
+    if (equals_ignoring_case(header.name, kProtocols)) {
+      header.value = without_withheld_items(header.value);
+    }
+  }
+  std::erase_if(headers, [](const auto& header) {
+    return header.value.empty() && equals_ignoring_case(header.name, kProtocols);
+  });
+}
+
+void replace_all(std::string& text, std::string_view secret) {
+  if (secret.size() < kShortestHidden) return;
+  for (std::size_t at = 0; (at = text.find(secret, at)) != std::string::npos;
+       at += kHidden.size()) {
+    text.replace(at, secret.size(), kHidden);
+  }
 }
 
 std::string percent_encoded(std::string_view text) {
@@ -55,23 +114,27 @@ bool wants_websocket(const http::Headers& headers) {
 }
 
 http::Headers outgoing_headers(const http::Headers& sent, const Upstream& upstream,
-                               std::string_view credential) {
-  http::Headers out;
-  out.reserve(sent.size() + 2);
-  out.push_back({"Host", upstream.endpoint.authority()});
+                               std::string_view credential, AnswerForm form) {
   const CredentialPlace& place = upstream.credential;
-  const bool in_header = place.kind == CredentialPlace::Kind::kHeader;
-  for (const http::Header& header : sent) {
-    const bool ends_here =
-        is_one_of(header.name, kOfTheConnection) || is_nominated(sent, header.name) ||
-        is_one_of(header.name, kCredentials) || equals_ignoring_case(header.name, "Host") ||
-        equals_ignoring_case(header.name, "Expect") ||
-        (in_header && equals_ignoring_case(header.name, place.name));
-    if (!ends_here) out.push_back(header);
+  http::Headers out = allowed_out(sent, sent, place);
+  out.insert(out.begin(), http::Header{"Host", upstream.endpoint.authority()});
+  const bool upgrades = wants_websocket(sent);
+  if (upgrades) clean_protocols(out);
+  if (form == AnswerForm::kReadable) {
+    drop(out, "Accept-Encoding");
+    drop(out, "Sec-WebSocket-Extensions");
+    out.push_back({"Accept-Encoding", "identity"});
   }
-  if (in_header) out.push_back({place.name, place.prefix + std::string(credential)});
-  if (wants_websocket(sent)) out.push_back({"Upgrade", "websocket"});
+  if (place.kind == CredentialPlace::Kind::kHeader) {
+    out.push_back({place.name, place.prefix + std::string(credential)});
+  }
+  if (upgrades) out.push_back({"Upgrade", "websocket"});
   return out;
+}
+
+http::Headers outgoing_trailers(const http::Headers& trailers, const http::Headers& sent,
+                                const Upstream& upstream) {
+  return allowed_out(trailers, sent, upstream.credential);
 }
 
 std::string outgoing_target(const Passage& passage, std::string_view credential) {
@@ -82,13 +145,19 @@ std::string outgoing_target(const Passage& passage, std::string_view credential)
          percent_encoded(credential);
 }
 
-http::Headers answered_headers(const http::Headers& received) {
+http::Headers answered_headers(const http::Headers& received, std::string_view credential) {
+  const std::vector<std::string> ending_here = nominated(received);
+  const std::string in_query = percent_encoded(credential);
   http::Headers out;
   out.reserve(received.size());
   for (const http::Header& header : received) {
-    if (!is_one_of(header.name, kOfTheConnection) && !is_nominated(received, header.name)) {
-      out.push_back(header);
-    }
+    const std::string name = plain_name(header.name);
+    const bool ends_here = is_of_the_connection(name) || name.starts_with("set-cookie") ||
+                           std::ranges::binary_search(ending_here, name);
+    if (ends_here) continue;
+    out.push_back(header);
+    replace_all(out.back().value, credential);
+    replace_all(out.back().value, in_query);
   }
   return out;
 }

@@ -1,14 +1,16 @@
 // The headers of a request as they leave the relay, and those of its answer as they reach the
 // agent. Pure.
 //
-// Of a request, what belongs to the connection goes (RFC 9110, 7.6.1), the agent's own credentials
-// go, and the upstream's credential and Host come. Nothing else is touched, not even its order.
+// Of a request, what is withheld goes (withheld.hpp), and the upstream's credential and Host come.
+// Of an answer, what belongs to the connection goes, and so do cookies, which are a credential that
+// the agent could not send. Nothing else is touched, not even its order.
 #pragma once
 
 #include "egress/access.hpp"
 #include "egress/upstream.hpp"
 #include "http/message.hpp"
 
+#include <string>
 #include <string_view>
 
 namespace relay::egress {
@@ -16,12 +18,20 @@ namespace relay::egress {
 // Whether the request asks for a WebSocket, whose upgrade is passed on.
 bool wants_websocket(const http::Headers& headers);
 
+// kReadable: neither the answer nor a WebSocket is to be compressed.
+enum class AnswerForm { kAsAsked, kReadable };
+
 http::Headers outgoing_headers(const http::Headers& sent, const Upstream& upstream,
-                               std::string_view credential);
+                               std::string_view credential, AnswerForm form);
+
+// Behind a body that went out with `sent`: what may not stand in the head may not stand here.
+http::Headers outgoing_trailers(const http::Headers& trailers, const http::Headers& sent,
+                                const Upstream& upstream);
 
 // The passage's target with the credential, where it stands there.
 std::string outgoing_target(const Passage& passage, std::string_view credential);
 
-http::Headers answered_headers(const http::Headers& received);
+// The same for trailers. In place of the credential, which a redirect may repeat, stands "***".
+http::Headers answered_headers(const http::Headers& received, std::string_view credential);
 
 }  // namespace relay::egress

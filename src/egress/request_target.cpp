@@ -1,8 +1,10 @@
 #include "egress/request_target.hpp"
 
+#include "egress/withheld.hpp"
 #include "http/target.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace relay::egress {
 namespace {
@@ -57,19 +59,22 @@ Result<RequestTarget> parse_request_target(std::string_view target) {
   return out;
 }
 
-std::string without_parameters(std::string_view query, std::string_view first,
-                               std::string_view second) {
+std::string without_withheld(std::string_view query, std::string_view own) {
+  const std::string own_name = plain_name(own);
   std::string out;
-  while (!query.empty()) {
-    const std::size_t end = query.find('&');
-    const std::string_view pair = query.substr(0, end);
-    query = end == std::string_view::npos ? "" : query.substr(end + 1);
+  bool has_one = false;
+  // Some servers take a semicolon for an ampersand.
+  for (std::size_t begin = 0; begin <= query.size();) {
+    const std::size_t end = std::min(query.find_first_of("&;", begin), query.size());
+    const std::string_view pair = query.substr(begin, end - begin);
+    const std::size_t joint = begin;
+    begin = end + 1;
     const Result<http::Target> decoded = http::parse_target("/?" + std::string(pair));
     if (decoded && !decoded->query.empty()) {
-      const std::string& name = decoded->query.front().first;
-      if (name == first || name == second) continue;
+      const std::string name = plain_name(decoded->query.front().first);
+      if (is_withheld_parameter(name) || (!own_name.empty() && name == own_name)) continue;
     }
-    if (!out.empty()) out += '&';
+    if (std::exchange(has_one, true)) out += query[joint - 1];
     out += pair;
   }
   return out;

@@ -22,8 +22,7 @@ struct RequestTarget {
 // Views into `target`, which is as it stood in the request line. Fails with what is wrong with it.
 Result<RequestTarget> parse_request_target(std::string_view target);
 
-// `query` without the parameters called `first` or `second`.
-std::string without_parameters(std::string_view query, std::string_view first,
-                               std::string_view second);
+// `query` without the parameters that are withheld (withheld.hpp), and those called `own`.
+std::string without_withheld(std::string_view query, std::string_view own);
 
 }  // namespace relay::egress

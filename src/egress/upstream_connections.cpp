@@ -1,6 +1,9 @@
 #include "egress/upstream_connections.hpp"
 
 #include <array>
+#include <cerrno>
+#include <string>
+#include <utility>
 
 namespace relay::egress {
 namespace {
@@ -8,6 +11,7 @@ namespace {
 // Shorter than what servers grant, so that a request seldom meets a connection as it is closed.
 constexpr std::chrono::seconds kKeepTime{30};
 constexpr std::size_t kMaxKept = 64;
+constexpr std::size_t kLookUps = 4;  // of the upstream's name, at a time
 
 // Whether nothing has come, not even the end. TLS may have brought tickets, which are read here.
 bool is_quiet(http::ClientConnection& connection) {
@@ -18,10 +22,11 @@ bool is_quiet(http::ClientConnection& connection) {
 }  // namespace
 
 UpstreamConnections::UpstreamConnections(asio::any_io_executor executor, http::Endpoint endpoint,
-                                         std::chrono::milliseconds connect_timeout)
+                                         const Limits& limits)
     : executor_(executor),
       endpoint_(std::move(endpoint)),
-      connect_timeout_(connect_timeout),
+      limits_(limits),
+      names_(executor, kLookUps, limits.connect_timeout),
       sweep_(executor) {}
 
 UpstreamConnections::Connection UpstreamConnections::take_kept() {
@@ -35,12 +40,21 @@ UpstreamConnections::Connection UpstreamConnections::take_kept() {
 }
 
 Task<Result<UpstreamConnections::Connection>> UpstreamConnections::connect() {
+  if (open() >= limits_.max_open) {
+    co_return make_error(ErrorType::kInternalError,
+                         "there are " + std::to_string(open()) + " connections to it")
+        .with("errno", std::int64_t{EUSERS});
+  }
+  const std::shared_ptr<void> slot = slots_;
   if (!tls_ && endpoint_.transport == http::Endpoint::Transport::kTls) {
     auto made = http::TlsContext::client(http::client_files(endpoint_));
     if (!made) co_return made.error();
     tls_ = std::move(*made);
   }
-  co_return co_await http::ClientConnection::connect(executor_, endpoint_, connect_timeout_, tls_);
+  auto made = co_await http::ClientConnection::connect(executor_, endpoint_,
+                                                       limits_.connect_timeout, tls_, &names_);
+  if (!made) co_return made.error();
+  co_return Connection(made->release(), Release{slot});
 }
 
 void UpstreamConnections::keep(Connection connection) {
@@ -62,8 +76,9 @@ void UpstreamConnections::drop_expired() {
   while (!kept_.empty() && kept_.front().until <= now) kept_.pop_front();
   if (kept_.empty()) return;
   sweep_.expires_at(kept_.front().until);
-  sweep_.async_wait([this](const boost::system::error_code& failure) {
-    if (!failure) drop_expired();
+  const std::weak_ptr<void> alive = alive_;
+  sweep_.async_wait([this, alive](const boost::system::error_code& failure) {
+    if (!failure && !alive.expired()) drop_expired();
   });
 }
 

@@ -1,13 +1,16 @@
-// The connections to one upstream: those that wait for their next request, and new ones.
+// The connections to one upstream: those that wait for their next request, and new ones. All of
+// them together, whoever has them, are bounded.
 #pragma once
 
 #include "base/async.hpp"
+#include "base/blocking_calls.hpp"
 #include "base/result.hpp"
 #include "http/client_connection.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <list>
 #include <memory>
 
@@ -16,14 +19,26 @@ namespace relay::egress {
 class UpstreamConnections {
  public:
   using Clock = std::chrono::steady_clock;
-  using Connection = std::unique_ptr<http::ClientConnection>;
+  struct Release {
+    void operator()(const http::ClientConnection* connection) const { delete connection; }
+    std::shared_ptr<void> slot;  // one of those there are; free again when this is destroyed
+  };
+  using Connection = std::unique_ptr<http::ClientConnection, Release>;
+
+  struct Limits {
+    std::chrono::milliseconds connect_timeout{10'000};
+    std::size_t max_open = 1024;  // at a time, those that are being made included
+  };
 
   UpstreamConnections(asio::any_io_executor executor, http::Endpoint endpoint,
-                      std::chrono::milliseconds connect_timeout);
+                      const Limits& limits);
+  UpstreamConnections(const UpstreamConnections&) = delete;
+  UpstreamConnections& operator=(const UpstreamConnections&) = delete;
 
   // One that waited and is still there; null when there is none.
   Connection take_kept();
-  // Errors are those of http::ClientConnection::connect.
+  // Errors are those of http::ClientConnection::connect, and EUSERS: there are as many as may be.
+  // Names are looked up on threads of this upstream's own; one that hangs holds up no other one.
   Task<Result<Connection>> connect();
   // For a connection whose last answer has been read to its end.
   void keep(Connection connection);
@@ -31,6 +46,7 @@ class UpstreamConnections {
   void close();
 
   std::size_t kept() const { return kept_.size(); }
+  std::size_t open() const { return static_cast<std::size_t>(slots_.use_count() - 1); }
 
  private:
   struct Kept {
@@ -42,11 +58,14 @@ class UpstreamConnections {
 
   asio::any_io_executor executor_;
   http::Endpoint endpoint_;
-  std::chrono::milliseconds connect_timeout_;
+  const Limits limits_;
+  BlockingCalls names_;
+  const std::shared_ptr<void> slots_ = std::make_shared<int>();  // a copy for each connection
   std::shared_ptr<const http::TlsContext> tls_;
   bool closed_ = false;
   std::list<Kept> kept_;  // the oldest first
   asio::steady_timer sweep_;
+  std::shared_ptr<void> alive_ = std::make_shared<int>();  // a timer that has run out may be queued
 };
 
 }  // namespace relay::egress

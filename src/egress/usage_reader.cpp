@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <limits>
 #include <system_error>
 
 namespace relay::egress {
@@ -20,22 +21,31 @@ std::size_t find_sign(std::string_view text, std::size_t from) {
                           : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
 }
 
+// An upstream may say what it likes.
+std::uint64_t plus(std::uint64_t one, std::uint64_t other) {
+  const std::uint64_t sum = one + other;
+  return sum < one ? std::numeric_limits<std::uint64_t>::max() : sum;
+}
+
 }  // namespace
 
 void UsageReader::feed(std::string_view part) {
-  // What may be cut in two. It may be read twice, which changes nothing.
+  // What may be cut in two. What is read twice counts once.
+  const std::uint64_t begin_of_end = fed_ - end_.size();
   end_.append(part.substr(0, kLongest));
-  scan(end_);
+  scan(end_, begin_of_end);
   if (part.size() >= kLongest) {
-    scan(part);
+    scan(part, fed_);
     end_ = part.substr(part.size() - kLongest);
   } else if (end_.size() > kLongest) {
     end_.erase(0, end_.size() - kLongest);
   }
+  fed_ += part.size();
 }
 
-void UsageReader::scan(std::string_view text) {
-  for (std::size_t at = 0; (at = find_sign(text, at)) != std::string_view::npos;
+void UsageReader::scan(std::string_view text, std::uint64_t offset) {
+  std::size_t at = read_to_ > offset ? static_cast<std::size_t>(read_to_ - offset) : 0;
+  for (at = std::min(at, text.size()); (at = find_sign(text, at)) != std::string_view::npos;
        at += kSign.size()) {
     // Near by, or a text without quotes would be gone through for each sign in it.
     const std::size_t first = at - std::min(at, kLongest);
@@ -43,32 +53,36 @@ void UsageReader::scan(std::string_view text) {
     const std::size_t begin = near.rfind('"', at - first);
     const std::size_t end = near.find('"', at - first);
     if (begin == std::string_view::npos || end == std::string_view::npos) continue;
-    note_number(near.substr(begin + 1, end - begin - 1), text.substr(first + end + 1, kLongest));
+    const std::string_view name = near.substr(begin + 1, end - begin - 1);
+    const bool found = note_number(name, text.substr(first + end + 1, kLongest));
+    if (found) read_to_ = offset + at + kSign.size();
   }
 }
 
-void UsageReader::note_number(std::string_view name, std::string_view behind) {
+bool UsageReader::note_number(std::string_view name, std::string_view behind) {
   const std::size_t number = behind.find_first_not_of(" :");
-  if (number == std::string_view::npos) return;
+  if (number == std::string_view::npos) return false;
   const std::string_view digits = behind.substr(number);
   std::uint64_t count = 0;
   const auto [stop, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), count);
   const bool is_whole = failure == std::errc() && stop != digits.data() + digits.size();
   if (is_whole) note(name, count);
+  return is_whole;
 }
 
 void UsageReader::note(std::string_view name, std::uint64_t count) {
   const auto known = std::ranges::find(kNames, name);
   if (known == kNames.end()) return;
-  std::uint64_t& highest = highest_.at(static_cast<std::size_t>(known - kNames.begin()));
-  highest = std::max(highest, count);
+  std::uint64_t& noted = counts_.at(static_cast<std::size_t>(known - kNames.begin()));
+  const bool adds = what_ == Of::kManyAnswers;
+  noted = adds ? plus(noted, count) : std::max(noted, count);
 }
 
 std::uint64_t UsageReader::tokens() const {
-  const std::uint64_t total = *std::max_element(highest_.begin(), highest_.begin() + kTotals);
+  const std::uint64_t total = *std::max_element(counts_.begin(), counts_.begin() + kTotals);
   if (total > 0) return total;
   std::uint64_t sum = 0;
-  for (const std::uint64_t count : highest_) sum += count;
+  for (const std::uint64_t count : counts_) sum = plus(sum, count);
   return sum;
 }
 

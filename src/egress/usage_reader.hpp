@@ -3,8 +3,12 @@
 // No provider's format is parsed: it is enough that all of them say the counts as numbers of JSON
 // under the names that they have (Anthropic: input_tokens, output_tokens, cache_..._input_tokens;
 // OpenAI: prompt_tokens, completion_tokens, total_tokens; Gemini: ...TokenCount). In a text of JSON
-// such a name has escaped quotes, so what a model writes is not counted. Streams repeat the counts
-// as they grow: the highest of each holds. A compressed answer says nothing.
+// such a name has escaped quotes, so what a model writes is not counted. A compressed answer says
+// nothing.
+//
+// One answer repeats the counts as they grow, so the highest of each holds. A WebSocket brings many
+// answers, some of them at the same time (OpenAI's Responses), and each says its counts once, at
+// its end: there they are added up.
 #pragma once
 
 #include <array>
@@ -16,6 +20,9 @@ namespace relay::egress {
 
 class UsageReader {
  public:
+  enum class Of { kOneAnswer, kManyAnswers };
+  explicit UsageReader(Of what = Of::kOneAnswer) : what_(what) {}
+
   void feed(std::string_view part);
   // The total that was said, or the sum of what was.
   std::uint64_t tokens() const;
@@ -32,12 +39,16 @@ class UsageReader {
                                                           "promptTokenCount"};
   static constexpr std::size_t kTotals = 2;  // of them, in front
 
-  void scan(std::string_view text);
-  void note_number(std::string_view name, std::string_view behind);
+  // `offset`: of the text in all that is fed.
+  void scan(std::string_view text, std::uint64_t offset);
+  bool note_number(std::string_view name, std::string_view behind);
   void note(std::string_view name, std::uint64_t count);
 
-  std::array<std::uint64_t, kNames.size()> highest_{};
-  std::string end_;  // of what was fed, where a count may be cut
+  Of what_;
+  std::array<std::uint64_t, kNames.size()> counts_{};
+  std::string end_;            // of what was fed, where a count may be cut
+  std::uint64_t fed_ = 0;      // bytes
+  std::uint64_t read_to_ = 0;  // where the last count was found
 };
 
 }  // namespace relay::egress

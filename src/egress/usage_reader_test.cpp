@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
+#include <string>
+#include <string_view>
+
 namespace relay::egress {
 namespace {
 
@@ -52,6 +56,39 @@ TEST(UsageReader, CountsTheSameWhereverAnAnswerIsCut) {
     for (const char byte : row.answer) by_byte.feed({&byte, 1});
     EXPECT_EQ(by_byte.tokens(), row.tokens) << row.name;
   }
+}
+
+// Two responses of OpenAI's at the same time on one WebSocket, in frames that nothing is masked in.
+TEST(UsageReader, AddsUpTheAnswersOfAWebSocketWhereverItIsCut) {
+  const std::string text =
+      R"(\x81~{"type":"response.created","response":{"id":"r1","usage":null}})"
+      R"(\x81~{"type":"response.created","response":{"id":"r2","usage":null}})"
+      R"(\x81~{"type":"response.completed","response":{"usage":{"input_tokens":30,)"
+      R"("output_tokens":70,"output_tokens_details":{"reasoning_tokens":5},"total_tokens":100}}})"
+      R"(\x81~{"type":"response.completed","response":{"usage":{"input_tokens":20,)"
+      R"("output_tokens":20,"total_tokens":40},"text":"\"total_tokens\":9 "}})"
+      R"(\x81~{"type":"response.completed","response":{"usage":{"total_tokens":40}}})";
+  for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+    UsageReader reader(UsageReader::Of::kManyAnswers);
+    reader.feed(std::string_view(text).substr(0, cut));
+    reader.feed(std::string_view(text).substr(cut));
+    ASSERT_EQ(reader.tokens(), 180U) << "cut at " << cut;
+  }
+  UsageReader by_byte(UsageReader::Of::kManyAnswers);
+  for (const char byte : text) by_byte.feed({&byte, 1});
+  EXPECT_EQ(by_byte.tokens(), 180U);
+}
+
+TEST(UsageReader, AddsUpWhatHasNoTotal) {
+  UsageReader reader(UsageReader::Of::kManyAnswers);
+  for (int i = 0; i < 3; ++i) reader.feed(R"({"usage":{"input_tokens":5,"output_tokens":2}})");
+  EXPECT_EQ(reader.tokens(), 21U);
+}
+
+TEST(UsageReader, CountsNoFurtherThanItCan) {
+  UsageReader reader(UsageReader::Of::kManyAnswers);
+  for (int i = 0; i < 3; ++i) reader.feed(R"({"total_tokens":18446744073709551615})");
+  EXPECT_EQ(reader.tokens(), 18446744073709551615U);
 }
 
 TEST(UsageReader, IsQuickWithATextOfSignsAlone) {

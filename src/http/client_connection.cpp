@@ -2,12 +2,15 @@
 
 #include "http/deadline.hpp"
 #include "http/message_format.hpp"
+#include "http/name_lookup.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 
 #include <array>
 #include <cerrno>
+#include <functional>
+#include <utility>
 #include <vector>
 
 namespace relay::http {
@@ -16,7 +19,6 @@ namespace {
 
 using boost::system::error_code;
 using tcp = asio::ip::tcp;
-using GenericEndpoint = asio::generic::stream_protocol::endpoint;
 
 Error connect_error(const Endpoint& endpoint, int number, std::string_view reason) {
   return make_error(ErrorType::kInternalError,
@@ -34,6 +36,8 @@ Error lost() {
 
 constexpr std::size_t kMaxHeaderBytes = 64u << 10;
 
+constexpr int kMaxInterim = 32;  // before an answer
+
 bool is_interim(int status) { return status / 100 == 1 && status != 101; }
 
 }  // namespace
@@ -50,7 +54,7 @@ Error timed_out() {
 
 Task<Result<std::unique_ptr<ClientConnection>>> ClientConnection::connect(
     asio::any_io_executor executor, const Endpoint& endpoint, std::chrono::milliseconds timeout,
-    std::shared_ptr<const TlsContext> tls) {
+    std::shared_ptr<const TlsContext> tls, BlockingCalls* names) {
   tcp::resolver resolver(executor);
   Transport::Socket socket(executor);
   Transport* connected = nullptr;
@@ -61,7 +65,7 @@ Task<Result<std::unique_ptr<ClientConnection>>> ClientConnection::connect(
     if (connected != nullptr) connected->cancel();
   };
   const Deadline deadline(executor, timeout, give_up);
-  std::vector<GenericEndpoint> addresses;
+  Addresses addresses;
   error_code code;
   if (endpoint.transport == Endpoint::Transport::kUnix) {
     if (endpoint.socket_path.size() > kMaxSocketPath) {
@@ -70,6 +74,17 @@ Task<Result<std::unique_ptr<ClientConnection>>> ClientConnection::connect(
     addresses.emplace_back(asio::local::stream_protocol::endpoint(endpoint.socket_path));
   } else if (const auto address = asio::ip::make_address(endpoint.host, code); !code) {
     addresses.emplace_back(tcp::endpoint(address, endpoint.port));
+  } else if (names != nullptr) {
+    std::function<Result<Addresses>()> call = [host = endpoint.host, port = endpoint.port] {
+      return look_up(host, port);
+    };
+    Result<Addresses> found = co_await names->run(endpoint.host, std::move(call));
+    if (!found) {
+      const bool late = found.error().type == ErrorType::kWorkspaceUnavailable;
+      co_return connect_error(endpoint, late ? ETIMEDOUT : ENXIO,
+                              late ? "its name is not found in time" : found.error().explanation);
+    }
+    addresses = std::move(*found);
   } else {
     const std::string service = std::to_string(endpoint.port);
     const auto [failure, found] = co_await resolver.async_resolve(endpoint.host, service, kNoThrow);
@@ -77,7 +92,7 @@ Task<Result<std::unique_ptr<ClientConnection>>> ClientConnection::connect(
     for (const auto& entry : found) addresses.emplace_back(entry.endpoint());
   }
   code = asio::error::timed_out;
-  for (const GenericEndpoint& address : addresses) {
+  for (const Addresses::value_type& address : addresses) {
     if (deadline.expired()) break;
     socket = Transport::Socket(executor);
     const auto [failure] = co_await socket.async_connect(address, kNoThrow);
@@ -140,6 +155,7 @@ Task<IoState> ClientConnection::read_more() {
       lost_ = step.state != IoState::kDone;
       co_return step.state;
     }
+    if (pending_.empty()) pending_ = std::string();  // one that waits keeps no memory
     const auto [failure] = co_await transport_.wait(step.state);
     if (failure) co_return IoState::kFailed;
   }
@@ -174,7 +190,7 @@ Task<Result<ParseState>> ClientConnection::read_head(std::unique_ptr<ResponsePar
                                                      std::size_t max_body_bytes, bool to_head,
                                                      std::chrono::milliseconds timeout) {
   const Deadline deadline(transport_.executor(), timeout, [this] { transport_.close(); });
-  for (;;) {
+  for (int before = 0; before <= kMaxInterim; ++before) {
     parser = std::make_unique<ResponseParser>(kMaxHeaderBytes, max_body_bytes, to_head);
     ParseState state = ParseState::kNeedMore;
     while (state == ParseState::kNeedMore) {
@@ -185,6 +201,8 @@ Task<Result<ParseState>> ClientConnection::read_head(std::unique_ptr<ResponsePar
     }
     if (!is_interim(parser->response().status)) co_return state;
   }
+  co_return make_error(ErrorType::kInternalError, "bad answer: it says 1xx without end")
+      .with("errno", std::int64_t{EBADMSG});
 }
 
 Task<Result<std::string>> ClientConnection::read_raw() {

@@ -1,6 +1,7 @@
 // One connection to a server: connecting, sending a request, reading its answer step by step.
 #pragma once
 
+#include "base/blocking_calls.hpp"
 #include "http/client.hpp"
 #include "http/message_parser.hpp"
 #include "http/transport.hpp"
@@ -19,10 +20,11 @@ Error timed_out();
 class ClientConnection {
  public:
   // `tls` is what an endpoint of kTls is met with; null: made of the endpoint's files, which takes
-  // milliseconds where the system's CA store is read.
+  // milliseconds where the system's CA store is read. `names` looks the host up; null: Asio does,
+  // on a thread that all who ask it share. Errors have an "errno", unless `tls` can't be made.
   static Task<Result<std::unique_ptr<ClientConnection>>> connect(
       asio::any_io_executor executor, const Endpoint& endpoint, std::chrono::milliseconds timeout,
-      std::shared_ptr<const TlsContext> tls = nullptr);
+      std::shared_ptr<const TlsContext> tls = nullptr, BlockingCalls* names = nullptr);
 
   explicit ClientConnection(Transport::Socket socket) : transport_(std::move(socket)) {}
 

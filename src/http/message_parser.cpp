@@ -7,6 +7,7 @@
 #include <boost/beast/http/basic_parser.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <limits>
 #include <utility>
 
@@ -30,6 +31,11 @@ std::size_t head_end(std::string_view bytes, std::size_t searched) {
     ++at;
   }
   return std::string_view::npos;
+}
+
+std::ptrdiff_t count_of(const Headers& headers, std::string_view name) {
+  return std::ranges::count_if(
+      headers, [name](const Header& header) { return equals_ignoring_case(header.name, name); });
 }
 
 ParseStep failure(int status, std::string explanation) {
@@ -93,6 +99,17 @@ class MessageParser : public beast::http::basic_parser<isRequest> {
   }
 
   virtual ParseStep check_head() = 0;
+
+  // Who is in front of or behind us would see another end of the message.
+  bool has_other_coding(const Headers& headers, int version) const {
+    const auto codings = count_of(headers, "Transfer-Encoding");
+    if (codings == 0) return false;
+    const auto found = std::ranges::find_if(headers, [](const Header& header) {
+      return equals_ignoring_case(header.name, "Transfer-Encoding");
+    });
+    return codings > 1 || version < 11 || !this->chunked() ||
+           !equals_ignoring_case(trimmed(found->value), "chunked");
+  }
 
   Headers* headers_ = nullptr;
 
@@ -188,18 +205,10 @@ class RequestParser::Parser final : public MessageParser<true> {
   void on_response_impl(int, beast::string_view, int, ErrorCode&) override {}
 
   ParseStep check_head() override {
-    const auto count = [&](std::string_view name) {
-      return std::ranges::count_if(request_.headers, [&](const Header& header) {
-        return equals_ignoring_case(header.name, name);
-      });
-    };
-    const std::string_view coding = request_.header("Transfer-Encoding");
-    const bool is_understood = chunked() && version_ >= 11 && count("Transfer-Encoding") == 1 &&
-                               equals_ignoring_case(trimmed(coding), "chunked");
-    if (count("Transfer-Encoding") > 0 && !is_understood) {
+    if (has_other_coding(request_.headers, version_)) {
       return failure(400, "the only Transfer-Encoding that is understood is chunked");
     }
-    if (version_ >= 11 && count("Host") != 1) {
+    if (version_ >= 11 && count_of(request_.headers, "Host") != 1) {
       return failure(400, "a request needs exactly one Host header");
     }
     Result<Target> target = http::parse_target(request_.target);
@@ -254,11 +263,20 @@ class ResponseParser::Parser final : public MessageParser<false> {
  private:
   void on_request_impl(beast::http::verb, beast::string_view, beast::string_view, int,
                        ErrorCode&) override {}
-  void on_response_impl(int status, beast::string_view, int, ErrorCode& error) override {
+  void on_response_impl(int status, beast::string_view, int version, ErrorCode& error) override {
     error = {};
     response_.status = status;
+    version_ = version;
   }
-  ParseStep check_head() override { return {}; }
+  ParseStep check_head() override {
+    if (response_.status < 100) return failure(400, "its status is none");
+    if (has_other_coding(response_.headers, version_)) {
+      return failure(400, "the only Transfer-Encoding that is understood is chunked");
+    }
+    return {};
+  }
+
+  int version_ = 11;
 };
 
 std::string RequestParser::take_body() {

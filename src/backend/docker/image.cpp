@@ -3,27 +3,15 @@
 #include "backend/docker/docker_backend.hpp"
 #include "backend/docker/home_files.hpp"
 #include "backend/docker/pull_progress.hpp"
+#include "base/finally.hpp"
 #include "base/random_id.hpp"
 
-#include <functional>
 #include <utility>
 
 namespace relay {
 namespace {
 
 constexpr std::size_t kMaxAccountFile = 1u << 20;
-
-// Calls at the end of a scope, also when that is left by a cancellation.
-class Finally {
- public:
-  explicit Finally(std::function<void()> call) : call_(std::move(call)) {}
-  Finally(const Finally&) = delete;
-  Finally& operator=(const Finally&) = delete;
-  ~Finally() { call_(); }
-
- private:
-  std::function<void()> call_;
-};
 
 }  // namespace
 

@@ -1,25 +1,38 @@
-// For tests: a door on a loop of its own thread, with what a broker would give it.
+// For tests: a door on a loop of its own thread, with what a broker would give it, and a fixture
+// that is the agent and the upstream, byte for byte.
 #pragma once
 
 #include "egress/door.hpp"
+#include "http/testing/running_server.hpp"
 
 #include <boost/asio/io_context.hpp>
+#include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
 namespace relay::egress::testing {
 
-// An upstream "own" at `url` with the credential "real" as a bearer token.
+// An upstream "own" at `url` with a credential, which is "real", as a bearer token.
 Upstream own_upstream(const std::string& url);
+
+struct Around {
+  std::chrono::milliseconds silence{20'000};
+  std::chrono::milliseconds idle{20'000};
+  Budget budget;  // of each upstream
+  UpstreamConnections::Limits to_upstream{std::chrono::seconds(5), 1024};
+};
 
 class RunningDoor {
  public:
   explicit RunningDoor(std::vector<Upstream> upstreams, DoorOptions options = {},
-                       std::chrono::milliseconds silence = std::chrono::seconds(20));
+                       const Around& settings = {});
   ~RunningDoor();
   RunningDoor(const RunningDoor&) = delete;
   RunningDoor& operator=(const RunningDoor&) = delete;
@@ -30,11 +43,13 @@ class RunningDoor {
   // What was told of the requests that are over; waits for so many.
   std::vector<Account> accounts(std::size_t count);
   std::size_t connections();
+  Spent spent();  // of "own"
 
   // From here on credentials can't be had, for this reason.
   void forget_credential(std::string reason);
-  // From here on no request is within the budget.
-  void spend_budget();
+  // The credential, and what takes its place when an upstream has refused it.
+  void give_credential(std::string secret, std::string next);
+  std::size_t refusals();
 
  private:
   void on_loop(const std::function<void()>& action);
@@ -42,14 +57,33 @@ class RunningDoor {
   asio::io_context loop_{1};
   const std::vector<Upstream> upstreams_;
   std::map<std::string, UpstreamConnections> pools_;
+  std::map<std::string, Meter> meters_;
   std::mutex mutex_;
   std::vector<Account> accounts_;
   std::string no_credential_;
-  bool spent_ = false;
+  std::string secret_ = "real";
+  std::string next_secret_;
+  std::size_t refusals_ = 0;
   std::unique_ptr<Door> door_;
   std::uint16_t port_ = 0;
   asio::executor_work_guard<asio::io_context::executor_type> work_ = asio::make_work_guard(loop_);
   std::thread thread_;
+};
+
+class DoorTest : public ::testing::Test {
+ protected:
+  static constexpr std::string_view kGet = "GET /own/v1/models HTTP/1.1\r\nHost: x\r\n\r\n";
+  static constexpr std::string_view kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(upstream_.port()); }
+  std::vector<Upstream> own() const { return {own_upstream(url())}; }
+
+  // The upstream's side of a request that the agent has sent, its head read.
+  std::unique_ptr<http::testing::RawClient> ask(http::testing::RawClient& agent);
+  // The same of a WebSocket, whose upgrade has been answered.
+  std::unique_ptr<http::testing::RawClient> upgrade(http::testing::RawClient& agent);
+
+  http::testing::RawServer upstream_;
 };
 
 }  // namespace relay::egress::testing

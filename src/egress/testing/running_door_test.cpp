@@ -21,11 +21,12 @@ Upstream own_upstream(const std::string& url) {
 }
 
 RunningDoor::RunningDoor(std::vector<Upstream> upstreams, DoorOptions options,
-                         std::chrono::milliseconds silence)
+                         const Around& settings)
     : upstreams_(std::move(upstreams)) {
   for (const Upstream& upstream : upstreams_) {
     pools_.try_emplace(upstream.name, loop_.get_executor(), upstream.endpoint,
-                       std::chrono::milliseconds(5'000));
+                       settings.to_upstream);
+    meters_.try_emplace(upstream.name, upstream.name, settings.budget);
   }
   Surroundings around;
   around.upstreams = upstreams_;
@@ -34,17 +35,19 @@ RunningDoor::RunningDoor(std::vector<Upstream> upstreams, DoorOptions options,
   };
   around.credential = [this](const Upstream&) -> Task<Result<std::string>> {
     if (!no_credential_.empty()) co_return make_error(ErrorType::kInternalError, no_credential_);
-    co_return std::string("real");
+    co_return secret_;
   };
-  around.within_budget = [this](const Upstream&) -> std::optional<Denial> {
-    if (!spent_) return std::nullopt;
-    return Denial{Refusal::kOverBudget, 429, "the budget is spent", "egress.budget", "Raise it."};
+  around.refused = [this](const Upstream&, const std::string& secret) {
+    ++refusals_;
+    if (secret == secret_ && !next_secret_.empty()) secret_ = next_secret_;
   };
+  around.meter = [this](const Upstream& upstream) -> Meter& { return meters_.at(upstream.name); };
   around.over = [this](const Account& account) {
     const std::lock_guard lock(mutex_);
     accounts_.push_back(account);
   };
-  around.silence = silence;
+  around.silence = settings.silence;
+  around.idle = settings.idle;
   auto made = Door::at_loopback(loop_.get_executor(), options, std::move(around), Logger::silent());
   if (!made) std::abort();
   door_ = std::move(*made);
@@ -98,8 +101,42 @@ void RunningDoor::forget_credential(std::string reason) {
   on_loop([&] { no_credential_ = std::move(reason); });
 }
 
-void RunningDoor::spend_budget() {
-  on_loop([this] { spent_ = true; });
+void RunningDoor::give_credential(std::string secret, std::string next) {
+  on_loop([&] {
+    secret_ = std::move(secret);
+    next_secret_ = std::move(next);
+  });
+}
+
+std::size_t RunningDoor::refusals() {
+  std::size_t count = 0;
+  on_loop([&] { count = refusals_; });
+  return count;
+}
+
+Spent RunningDoor::spent() {
+  Spent copy;
+  on_loop([&] { copy = meters_.at("own").spent(); });
+  return copy;
+}
+
+std::unique_ptr<http::testing::RawClient> DoorTest::ask(http::testing::RawClient& agent) {
+  agent.send(kGet);
+  auto peer = upstream_.accept();
+  peer->read_until("\r\n\r\n");
+  return peer;
+}
+
+std::unique_ptr<http::testing::RawClient> DoorTest::upgrade(http::testing::RawClient& agent) {
+  agent.send(
+      "GET /own/v1/responses HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
+      "Upgrade: websocket\r\n\r\n");
+  auto peer = upstream_.accept();
+  peer->read_until("\r\n\r\n");
+  peer->send(
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+  agent.read_until("\r\n\r\n");
+  return peer;
 }
 
 }  // namespace relay::egress::testing

@@ -1,0 +1,119 @@
+// What is waited for, how long, and how many connections there may be.
+#include "egress/door.hpp"
+#include "egress/testing/running_door.hpp"
+#include "http/testing/running_server.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+namespace relay::egress {
+namespace {
+
+using http::testing::eventually;
+using http::testing::RawClient;
+using testing::Around;
+using testing::DoorTest;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using testing::own_upstream;
+using testing::RunningDoor;
+using ::testing::StartsWith;
+
+using DoorTimeTest = DoorTest;
+
+Around quickly_idle() {
+  Around around;
+  around.idle = std::chrono::milliseconds(100);
+  return around;
+}
+
+TEST_F(DoorTimeTest, EndsAConnectionOnWhichNothingIsAsked) {
+  RunningDoor door(own(), {}, quickly_idle());
+  RawClient never(door.port());
+  EXPECT_EQ(never.read_all(), "");
+  RawClient once(door.port());
+  const auto peer = ask(once);
+  // What is waited for is not idle.
+  ASSERT_TRUE(eventually([&] { return door.connections() == 1; }));
+  peer->send(kOk);
+  EXPECT_THAT(once.read_answer(), EndsWith("ok"));
+  EXPECT_EQ(once.read_all(), "");
+  EXPECT_EQ(door.connections(), 0U);
+}
+
+TEST_F(DoorTimeTest, EndsAWebSocketOnWhichNobodySaysAnything) {
+  RunningDoor door(own(), {}, quickly_idle());
+  RawClient agent(door.port());
+  const auto peer = upgrade(agent);
+  EXPECT_EQ(agent.read_all(), "");
+  EXPECT_EQ(peer->read_all(), "");
+  EXPECT_EQ(door.accounts(1)[0].denial->key, "egress.idle_timeout");
+}
+
+TEST_F(DoorTimeTest, ConnectsForNoAgentThatHasLeft) {
+  Around around;
+  around.to_upstream.connect_timeout = std::chrono::hours(1);
+  for (const std::string_view request :
+       {std::string_view(kGet),
+        std::string_view("POST /own/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\nhalf")}) {
+    // Nobody answers its handshake.
+    RunningDoor door({own_upstream("https://127.0.0.1:" + std::to_string(upstream_.port()))}, {},
+                     around);
+    RawClient agent(door.port());
+    agent.send(request);
+    const auto peer = upstream_.accept();
+    peer->read_exactly(1);  // of the handshake
+    agent.close();
+    EXPECT_NE(peer->read_all(), "");
+    EXPECT_EQ(door.accounts(1)[0].denial->refusal, Refusal::kAgentLeft);
+    EXPECT_EQ(door.spent().requests, 0U);
+  }
+}
+
+TEST_F(DoorTimeTest, BoundsTheConnectionsToAnUpstreamAtTheEdge) {
+  Around around;
+  around.to_upstream.max_open = 2;
+  RunningDoor door(own(), {}, around);
+  RawClient first(door.port());
+  RawClient second(door.port());
+  const auto one = ask(first);
+  auto two = ask(second);
+  RawClient third(door.port());
+  third.send(kGet);
+  const std::string refused = third.read_answer();
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(refused, HasSubstr("egress.max_upstream_connections"));
+  two->send(kOk);
+  EXPECT_THAT(second.read_answer(), EndsWith("ok"));
+  door.accounts(2);
+  // What waits is used again, and what has ended makes room.
+  third.send(kGet);
+  EXPECT_THAT(two->read_until("\r\n\r\n"), StartsWith("GET "));
+  two->send(kOk);
+  EXPECT_THAT(third.read_answer(), EndsWith("ok"));
+  two->close();
+  first.close();
+  EXPECT_EQ(one->read_all(), "");
+  RawClient fourth(door.port());
+  const auto four = ask(fourth);
+  four->send(kOk);
+  EXPECT_THAT(fourth.read_answer(), EndsWith("ok"));
+}
+
+TEST_F(DoorTimeTest, FindsAnUpstreamByItsName) {
+  RunningDoor door({own_upstream("http://localhost:" + std::to_string(upstream_.port()))});
+  RawClient agent(door.port());
+  const auto peer = ask(agent);
+  peer->send(kOk);
+  EXPECT_THAT(agent.read_answer(), EndsWith("ok"));
+  RunningDoor other({own_upstream("http://name.invalid:1")});
+  RawClient lost(other.port());
+  lost.send(kGet);
+  EXPECT_THAT(lost.read_answer(), StartsWith("HTTP/1.1 502 "));
+}
+
+}  // namespace
+}  // namespace relay::egress
