@@ -163,7 +163,7 @@ Task<Result<Agents::Container>> Agents::open_container(const config::Config& con
   ContainerOptions options = container_options(config, workspace_helper());
   options.redact = context_->redact;
   options.egress = container_egress(config, agent_init());
-  if (!options.egress.upstreams.empty() && host_->engine.socket_path().empty()) {
+  if (!options.egress.reach.empty() && host_->engine.socket_path().empty()) {
     co_return engine_is_elsewhere();
   }
   auto opened =

@@ -8,9 +8,12 @@
 namespace relay::app {
 
 bool needs_broker(const config::Config& config) {
-  return !config.agent.upstreams.empty() ||
-         std::ranges::any_of(config.agents, [](const config::NamedAgentConfig& named) {
-           return !named.agent.upstreams.empty();
+  const auto needs_it = [](const config::AgentConfig& agent) {
+    return !agent.upstreams.empty() || !agent.connect.empty();
+  };
+  return needs_it(config.agent) ||
+         std::ranges::any_of(config.agents, [&](const config::NamedAgentConfig& named) {
+           return needs_it(named.agent);
          });
 }
 
@@ -36,8 +39,24 @@ egress::BrokerOptions broker_options(const config::Config& config) {
 }
 
 ContainerEgress container_egress(const config::Config& config, std::string init_program) {
-  return {config.agent.upstreams, config.egress.port, config.egress.max_connections,
+  return {{config.agent.upstreams, tunnel_rules_of(config.agent.connect)},
+          config.egress.port,
+          config.egress.max_connections,
           std::move(init_program)};
+}
+
+config::StringMap environment_in_container(const config::Config& config) {
+  config::StringMap environment = config.agent.env;
+  const egress::AgentAddress address = egress::address_in_container(config.egress.port);
+  if (!config.agent.upstreams.empty()) {
+    for (auto& [name, value] : environment) value = egress::filled_in(value, address);
+  }
+  if (config.agent.connect.empty()) return environment;
+  for (const char* const name : {"HTTPS_PROXY", "https_proxy"}) {
+    const auto is_it = [name](const auto& variable) { return variable.first == name; };
+    if (std::ranges::none_of(environment, is_it)) environment.emplace_back(name, address.url);
+  }
+  return environment;
 }
 
 }  // namespace relay::app

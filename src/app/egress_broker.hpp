@@ -17,4 +17,8 @@ egress::BrokerOptions broker_options(const config::Config& config);
 // Of the default agent of `config`; `init_program`: path of acp-agent-init.
 ContainerEgress container_egress(const config::Config& config, std::string init_program);
 
+// agent.env of the default agent of `config`, with where upstreams are; and HTTPS_PROXY, which says
+// to git, npm and the like how hosts of agent.connect are reached, unless it is there.
+config::StringMap environment_in_container(const config::Config& config);
+
 }  // namespace relay::app

@@ -221,6 +221,7 @@ SessionOptions session_options(const config::Config& config, Isolation isolation
   options.client_env = config.agent.client_env;
   if (contained) options.network = config.container.network_mode;
   options.upstreams = config.agent.upstreams;
+  if (contained) options.connect = config.agent.connect;
   options.keeps_home = !contained || config.container.home == config::HomeMode::kKeep;
   if (!options.router.strip_client_disk) {
     options.client_capabilities =
@@ -285,11 +286,7 @@ ContainerOptions container_options(const config::Config& config, const std::stri
   ContainerOptions options;
   options.image = from.image;
   options.command = from.command;
-  options.environment = config.agent.env;
-  if (!config.agent.upstreams.empty()) {
-    const egress::AgentAddress address = egress::address_in_container(config.egress.port);
-    for (auto& [name, value] : options.environment) value = egress::filled_in(value, address);
-  }
+  options.environment = environment_in_container(config);
   options.memory_limit = from.memory_limit;
   options.cpu_limit = from.cpu_limit;
   options.pids_limit = from.pids_limit;

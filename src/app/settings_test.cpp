@@ -298,6 +298,10 @@ TEST(ContainerOptions, SayInTheEnvironmentWhereUpstreamsAre) {
   config.agent.upstreams = {"own"};
   EXPECT_THAT(container_options(config, "/bin/helper").environment,
               ElementsAre(Pair("BASE", "http://127.0.0.1:81/own/v1"), Pair("KEY", "placeholder")));
+  config.agent.connect = {"github.com"};
+  config.agent.env = {{"https_proxy", "own"}};
+  EXPECT_THAT(container_options(config, "/bin/helper").environment,
+              ElementsAre(Pair("https_proxy", "own"), Pair("HTTPS_PROXY", "http://127.0.0.1:81")));
   EXPECT_THAT(process_options(config, "demo").upstreams, ElementsAre("own"));
 }
 

@@ -79,13 +79,15 @@ std::string startup_lines(const config::Config& config, const Running& running) 
   line("agent", agent(config, running));
   line("isolation", isolation(config, running));
   if (!running.engine.empty() && config.container.network_mode == "none") {
+    config::Strings reached = config.agent.upstreams;
+    for (const std::string& host : config.agent.connect) reached.push_back(host + " by CONNECT");
     line("network",
-         config.agent.upstreams.empty()
+         reached.empty()
              ? "none: no model can be reached from a container; container.network_mode: bridge "
                "lets agents out"
              : fmt::format("none but {} through the relay, at http://127.0.0.1:{}/NAME in a "
                            "container",
-                           fmt::join(config.agent.upstreams, ", "), config.egress.port));
+                           fmt::join(reached, ", "), config.egress.port));
   } else if (running.engine.empty() && !config.agent.upstreams.empty()) {
     line("upstreams", fmt::format("{} through the relay, by a port and a key of each session",
                                   fmt::join(config.agent.upstreams, ", ")));

@@ -36,9 +36,9 @@ bool allows(const AllowRule& rule, std::string_view method, std::string_view pat
 
 std::string_view name_of(Refusal refusal) {
   constexpr std::array<std::string_view, 11> kNames{
-      "bad_request", "no_token",   "unknown_upstream",     "not_allowed",
-      "over_budget", "no_credential", "unreachable", "timed_out", "bad_answer",
-      "too_many_connections", "agent_left"};
+      "bad_request",   "no_token",    "unknown_upstream", "not_allowed", "over_budget",
+      "no_credential", "unreachable", "timed_out",        "bad_answer",  "too_many_connections",
+      "agent_left"};
   return kNames.at(static_cast<std::size_t>(refusal));
 }
 

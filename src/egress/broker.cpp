@@ -33,6 +33,7 @@ struct Broker::Ledger {
 struct Broker::Session {
   std::shared_ptr<Ledger> ledger;
   std::vector<Upstream> upstreams;
+  std::vector<TunnelRule> tunnels;
   std::unique_ptr<Door> door;
 };
 
@@ -41,6 +42,7 @@ Broker::Broker(asio::any_io_executor executor, BrokerOptions options, Observer o
       options_(std::move(options)),
       observer_(std::move(observer)),
       log_(std::move(log)),
+      tunnels_(executor_, options_.to_upstream, options_.tunnels_admit),
       tasks_(std::move(executor), [this](const std::string& task, std::exception_ptr) {
         log_.error("a task of the way out failed", {{"task", task}});
       }) {
@@ -55,10 +57,10 @@ Broker::Broker(asio::any_io_executor executor, BrokerOptions options, Observer o
 
 Broker::~Broker() = default;
 
-Surroundings Broker::surroundings(const std::shared_ptr<Ledger>& ledger,
-                                  std::span<const Upstream> upstreams) {
+Surroundings Broker::surroundings(const Session& session) {
+  const std::shared_ptr<Ledger>& ledger = session.ledger;
   Surroundings around;
-  around.upstreams = upstreams;
+  around.upstreams = session.upstreams;
   around.connections = [this](const Upstream& upstream) -> UpstreamConnections& {
     return ways_.at(upstream.name)->connections;
   };
@@ -68,8 +70,10 @@ Surroundings Broker::surroundings(const std::shared_ptr<Ledger>& ledger,
   around.refused = [this](const Upstream& upstream, const std::string& secret) {
     ways_.at(upstream.name)->credential.refused(secret);
   };
-  around.meter = [this, ledger](const Upstream& upstream) -> Meter& {
-    return meter_of(*ledger, upstream.name);
+  around.tunnel_rules = session.tunnels;
+  around.tunnels = &tunnels_;
+  around.meter = [this, ledger](const std::string& name) -> Meter& {
+    return meter_of(*ledger, name);
   };
   around.over = [this, ledger](const Account& account) { tell(*ledger, account); };
   around.silence = options_.silence;
@@ -105,12 +109,12 @@ void Broker::log_denial(Ledger& ledger, const Denial& denial) {
 }
 
 // A session without a door.
-std::shared_ptr<Broker::Session> Broker::admit(const SessionId& session,
-                                               const std::vector<std::string>& upstreams) {
+std::shared_ptr<Broker::Session> Broker::admit(const SessionId& session, const Reach& reach) {
   close(session);
   auto opened = std::make_shared<Session>();
+  opened->tunnels = reach.tunnels;
   for (const Upstream& upstream : options_.upstreams) {
-    if (std::ranges::find(upstreams, upstream.name) != upstreams.end()) {
+    if (std::ranges::find(reach.upstreams, upstream.name) != reach.upstreams.end()) {
       opened->upstreams.push_back(upstream);
     }
   }
@@ -125,21 +129,18 @@ void Broker::run(const SessionId& session, const std::shared_ptr<Session>& opene
   tasks_.spawn("door", [opened] { return opened->door->run(); });
 }
 
-Result<void> Broker::open(const SessionId& session, const std::string& path,
-                          const std::vector<std::string>& upstreams) {
-  const std::shared_ptr<Session> opened = admit(session, upstreams);
-  auto door =
-      Door::at_path(executor_, path, options_.door, surroundings(opened->ledger, opened->upstreams), log_);
+Result<void> Broker::open(const SessionId& session, const std::string& path, const Reach& reach) {
+  const std::shared_ptr<Session> opened = admit(session, reach);
+  auto door = Door::at_path(executor_, path, options_.door, surroundings(*opened), log_);
   if (!door) return door.error();
   opened->door = std::move(*door);
   run(session, opened);
   return {};
 }
 
-Result<LoopbackWay> Broker::open_loopback(const SessionId& session,
-                                          const std::vector<std::string>& upstreams) {
-  const std::shared_ptr<Session> opened = admit(session, upstreams);
-  Surroundings around = surroundings(opened->ledger, opened->upstreams);
+Result<LoopbackWay> Broker::open_loopback(const SessionId& session, const Reach& reach) {
+  const std::shared_ptr<Session> opened = admit(session, reach);
+  Surroundings around = surroundings(*opened);
   around.token = options_.token_start + random_hex(kTokenBytes);
   AgentAddress address{"", around.token};
   auto door = Door::at_loopback(executor_, options_.door, std::move(around), log_);

@@ -11,6 +11,8 @@
 #include "egress/budget.hpp"
 #include "egress/credential.hpp"
 #include "egress/door.hpp"
+#include "egress/reach.hpp"
+#include "egress/tunnels.hpp"
 #include "egress/upstream_connections.hpp"
 
 #include <functional>
@@ -30,6 +32,7 @@ struct BrokerOptions {
   std::chrono::milliseconds silence{600'000};
   std::chrono::milliseconds idle_timeout{600'000};
   UpstreamConnections::Limits to_upstream;  // of each
+  Tunnels::Admits tunnels_admit = is_elsewhere;
   std::string token_start;  // begins every token, so that no log shows one that knows this
 };
 
@@ -52,13 +55,11 @@ class Broker {
   Broker& operator=(const Broker&) = delete;
   ~Broker();
 
-  // From here on the session's agent reaches those of the upstreams through a socket at `path`. A
+  // From here on the session's agent reaches that through a socket at `path`. A
   // door that it had is closed.
-  Result<void> open(const SessionId& session, const std::string& path,
-                    const std::vector<std::string>& upstreams);
+  Result<void> open(const SessionId& session, const std::string& path, const Reach& reach);
   // The same for an agent that is a process of this host: the port is its own, and so is the key.
-  Result<LoopbackWay> open_loopback(const SessionId& session,
-                                    const std::vector<std::string>& upstreams);
+  Result<LoopbackWay> open_loopback(const SessionId& session, const Reach& reach);
   // Ends what is under way. What the session has used is still known.
   void close(const SessionId& session);
   // No session of this id comes back.
@@ -72,10 +73,8 @@ class Broker {
   struct Session;
   struct Ledger;  // what a session has used, as long as its id is in use
 
-  std::shared_ptr<Session> admit(const SessionId& session,
-                                 const std::vector<std::string>& upstreams);
-  Surroundings surroundings(const std::shared_ptr<Ledger>& ledger,
-                            std::span<const Upstream> upstreams);
+  std::shared_ptr<Session> admit(const SessionId& session, const Reach& reach);
+  Surroundings surroundings(const Session& session);
   void run(const SessionId& session, const std::shared_ptr<Session>& opened);
   Meter& meter_of(Ledger& ledger, const std::string& upstream);
   void tell(Ledger& ledger, const Account& account);
@@ -88,6 +87,7 @@ class Broker {
   std::map<std::string, std::unique_ptr<Way>> ways_;
   std::map<SessionId, std::shared_ptr<Session>> sessions_;
   std::map<SessionId, std::shared_ptr<Ledger>> ledgers_;
+  Tunnels tunnels_;
   TaskScope tasks_;
 };
 

@@ -83,7 +83,7 @@ TEST_F(BrokerTest, GivesEachUpstreamItsCredentialAndCountsForTheSession) {
   run([this]() -> Task<void> {
     const auto executor = co_await asio::this_coro::executor;
     Broker broker(executor, options(), nullptr, Logger::silent());
-    EXPECT_TRUE(broker.open(session_, socket_, {"one", "two"}));
+    EXPECT_TRUE(broker.open(session_, socket_, Reach{{"one", "two"}, {}}));
     const auto one = co_await get(socket_, "/one/");
     const auto two = co_await get(socket_, "/two/");
     const auto three = co_await get(socket_, "/three/");
@@ -103,7 +103,7 @@ TEST_F(BrokerTest, LetsASessionReachOnlyWhatItsAgentMay) {
   run([this]() -> Task<void> {
     const auto executor = co_await asio::this_coro::executor;
     Broker broker(executor, options(), nullptr, Logger::silent());
-    EXPECT_TRUE(broker.open(session_, socket_, {"one"}));
+    EXPECT_TRUE(broker.open(session_, socket_, Reach{{"one"}, {}}));
     const auto other = co_await get(socket_, "/two/");
     EXPECT_EQ(other->status, 403);
     EXPECT_THAT(other->body, HasSubstr("it has one"));
@@ -117,14 +117,14 @@ TEST_F(BrokerTest, EndsWhatASessionMayUse) {
     BrokerOptions limited = options();
     limited.budgets["one"].requests = 1;
     Broker broker(executor, limited, nullptr, Logger::silent());
-    EXPECT_TRUE(broker.open(session_, socket_, {"one"}));
+    EXPECT_TRUE(broker.open(session_, socket_, Reach{{"one"}, {}}));
     const auto first = co_await get(socket_, "/one/");
     const auto second = co_await get(socket_, "/one/");
     EXPECT_EQ(first->status, 200);
     EXPECT_EQ(second->status, 429);
     EXPECT_THAT(second->body, HasSubstr("egress.upstreams.one.budget.requests"));
     const SessionId other("sess_2");
-    EXPECT_TRUE(broker.open(other, directory_ + "/other.sock", {"one"}));
+    EXPECT_TRUE(broker.open(other, directory_ + "/other.sock", Reach{{"one"}, {}}));
     const auto of_other = co_await get(directory_ + "/other.sock", "/one/");
     EXPECT_EQ(of_other->status, 200);
     co_await broker.shut_down();
@@ -136,7 +136,7 @@ TEST_F(BrokerTest, AsksOnceMoreWithASecretThatHasBeenRenewed) {
   run([this]() -> Task<void> {
     const auto executor = co_await asio::this_coro::executor;
     Broker broker(executor, options(), nullptr, Logger::silent());
-    EXPECT_TRUE(broker.open(session_, socket_, {"two"}));
+    EXPECT_TRUE(broker.open(session_, socket_, Reach{{"two"}, {}}));
     const auto refused = co_await get(socket_, "/two/");
     EXPECT_EQ(refused->status, 401);
     write_key("new\n");
@@ -152,15 +152,15 @@ TEST_F(BrokerTest, ClosesAndOpensAtAnyPath) {
   run([this, deep]() -> Task<void> {
     const auto executor = co_await asio::this_coro::executor;
     Broker broker(executor, options(), nullptr, Logger::silent());
-    EXPECT_TRUE(broker.open(session_, deep + "/broker.sock", {"one"}));
+    EXPECT_TRUE(broker.open(session_, deep + "/broker.sock", Reach{{"one"}, {}}));
     EXPECT_TRUE(fs::is_socket(deep + "/broker.sock"));
     EXPECT_EQ(fs::status(deep + "/broker.sock").permissions(), fs::perms(0666));
-    EXPECT_TRUE(broker.open(session_, socket_, {"one"}));
+    EXPECT_TRUE(broker.open(session_, socket_, Reach{{"one"}, {}}));
     broker.close(session_);
     const auto gone = co_await get(socket_, "/one/");
     EXPECT_FALSE(gone);
-    EXPECT_FALSE(broker.open(session_, directory_ + "/nowhere/broker.sock", {"one"}));
-    EXPECT_TRUE(broker.open(session_, socket_, {"one"}));
+    EXPECT_FALSE(broker.open(session_, directory_ + "/nowhere/broker.sock", Reach{{"one"}, {}}));
+    EXPECT_TRUE(broker.open(session_, socket_, Reach{{"one"}, {}}));
     const auto again = co_await get(socket_, "/one/");
     EXPECT_EQ(again->body, "value");
     co_await broker.shut_down();
@@ -173,8 +173,8 @@ TEST_F(BrokerTest, GivesAProcessAPortAndAKeyOfItsOwn) {
     BrokerOptions of_run = options();
     of_run.token_start = "start-";
     Broker broker(executor, of_run, nullptr, Logger::silent());
-    auto one = broker.open_loopback(session_, {"one"});
-    auto two = broker.open_loopback(SessionId("sess_2"), {"one"});
+    auto one = broker.open_loopback(session_, Reach{{"one"}, {}});
+    auto two = broker.open_loopback(SessionId("sess_2"), Reach{{"one"}, {}});
     EXPECT_TRUE(one && two);
     EXPECT_TRUE(one->address.key.starts_with("start-"));
     EXPECT_NE(one->address.key, two->address.key);
@@ -186,7 +186,7 @@ TEST_F(BrokerTest, GivesAProcessAPortAndAKeyOfItsOwn) {
     EXPECT_EQ(without, 401);
     EXPECT_EQ(broker.spent(session_).at("one").requests, 1U);
     // Another agent of the session takes the place of the first one, which ends later.
-    auto next = broker.open_loopback(session_, {"one"});
+    auto next = broker.open_loopback(session_, Reach{{"one"}, {}});
     EXPECT_TRUE(next);
     one->open.reset();
     const int open = co_await status(next->address, next->address.key);
@@ -210,7 +210,7 @@ TEST_F(BrokerTest, ForgetsASessionWithWhatItStillDoes) {
     std::size_t told = 0;
     Broker broker(
         executor, waiting, [&told](const SessionId&, const Account&) { ++told; }, Logger::silent());
-    EXPECT_TRUE(broker.open(session_, socket_, {"one"}));
+    EXPECT_TRUE(broker.open(session_, socket_, Reach{{"one"}, {}}));
     TaskScope asking(executor, ignore_failure);
     asking.spawn("ask", [this]() -> Task<void> {
       [[maybe_unused]] const auto cut = co_await get(socket_, "/one/");

@@ -20,11 +20,6 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr int kAgentHasLeft = 499;
 constexpr const char* kLogSaysWhy = "; the relay's log says why";
 
-std::chrono::microseconds since(std::chrono::steady_clock::time_point began) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() -
-                                                               began);
-}
-
 }  // namespace
 
 Exchange::Exchange(AgentLink& agent, http::RequestParser& parser, bool complete,
@@ -69,12 +64,13 @@ Task<bool> Exchange::serve() {
         "Send the token of its session as the key: what {upstream_key} in agent.env becomes."};
     co_return co_await refuse(std::move(denial));
   }
+  if (request.method == "CONNECT") co_return co_await serve_connect();
   Verdict verdict = judge(request.method, request.target, surroundings_.upstreams);
   if (auto* denial = std::get_if<Denial>(&verdict)) co_return co_await refuse(std::move(*denial));
   passage_ = std::move(std::get<Passage>(verdict));
   const Upstream& upstream = *passage_.upstream;
   account_.upstream = upstream.name;
-  Meter& meter = surroundings_.meter(upstream);
+  Meter& meter = surroundings_.meter(upstream.name);
   std::optional<Denial> over = meter.begin();
   if (over) co_return co_await refuse(std::move(*over));
   meter_ = &meter;
@@ -115,13 +111,13 @@ Task<bool> Exchange::pass() {
     co_await end_helpers();
     co_return co_await refuse(explained(state.error()));
   }
-  account_.to_first_byte = since(began_);
+  account_.to_first_byte = since_beginning();
   account_.status = response_->response().status;
   head_ = std::string();  // an answer may take long
   if (is_whole_) body_ = std::string();
   if (account_.status == kSwitchingProtocols) {
     co_await end_helpers();
-    co_await tunnel();
+    co_await tunnel(switching_head());
     co_return false;
   }
   const bool reusable = co_await answer(*state);
@@ -186,10 +182,14 @@ Task<bool> Exchange::refuse(Denial denial) {
   co_return written&& stays;
 }
 
+std::chrono::microseconds Exchange::since_beginning() const {
+  return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began_);
+}
+
 void Exchange::tell() {
   if (std::exchange(is_told_, true)) return;
   if (meter_ != nullptr && !account_.went_out) meter_->give_back();
-  account_.duration = since(began_);
+  account_.duration = since_beginning();
   if (surroundings_.over) surroundings_.over(account_);
 }
 

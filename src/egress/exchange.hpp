@@ -12,6 +12,7 @@
 #include "egress/agent_link.hpp"
 #include "egress/budget.hpp"
 #include "egress/chunks.hpp"
+#include "egress/tunnels.hpp"
 #include "egress/upstream_connections.hpp"
 #include "egress/usage_reader.hpp"
 
@@ -48,8 +49,10 @@ struct Surroundings {
   std::function<Task<Result<std::string>>(const Upstream&)> credential;
   // The upstream has answered 401 to this secret.
   std::function<void(const Upstream&, const std::string&)> refused;
-  // What the session uses, and may.
-  std::function<Meter&(const Upstream&)> meter;
+  std::span<const TunnelRule> tunnel_rules;
+  Tunnels* tunnels = nullptr;
+  // What the session uses, and may, of an upstream or of the hosts of a tunnel's rule, by its name.
+  std::function<Meter&(const std::string& name)> meter;
   std::function<void(const Account&)> over;
   std::chrono::milliseconds silence{600'000};  // the longest time that an upstream may say nothing
   // The same for a connection of the agent between two requests, and for both sides of a WebSocket.
@@ -70,11 +73,13 @@ class Exchange {
   static constexpr int kSwitchingProtocols = 101;
 
   Task<bool> serve();
+  Task<bool> serve_connect();  // exchange_connect.cpp
   Task<bool> pass();
   Task<bool> refuse(Denial denial);
   Denial explained(const Error& error) const;
   Task<void> end_helpers();
   void tell();
+  std::chrono::microseconds since_beginning() const;
 
   // Towards the upstream (exchange_upstream.cpp).
   void write_head();
@@ -93,7 +98,8 @@ class Exchange {
   // Towards the agent (exchange_answer.cpp).
   Task<bool> answer(http::ParseState state);
   Task<bool> answer_body(http::ParseState state, BodyFraming framing);
-  Task<void> tunnel();
+  std::string switching_head();
+  Task<void> tunnel(std::string head);
   Task<void> tunnel_to_agent();
   Task<void> tunnel_to_upstream();
   bool count_answer(std::string_view part);

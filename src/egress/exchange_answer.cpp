@@ -90,8 +90,8 @@ bool Exchange::count_answer(std::string_view part) {
   return !cut_;
 }
 
-// After an upgrade: bytes both ways until one side ends.
-Task<void> Exchange::tunnel() {
+// Of the answer to an upgrade.
+std::string Exchange::switching_head() {
   const http::Response& response = response_->response();
   http::Headers headers = answered_headers(response.headers, credential_);
   headers.push_back({"Upgrade", "websocket"});
@@ -99,6 +99,11 @@ Task<void> Exchange::tunnel() {
   framing.connection = "Upgrade";
   std::string head;
   http::append_response_head(head, response.status, headers, framing);
+  return head;
+}
+
+// Bytes both ways until one side ends.
+Task<void> Exchange::tunnel(std::string head) {
   const bool written = co_await agent_.write(head);
   if (!written) co_return;
   is_tunnel_ = true;

@@ -210,7 +210,7 @@ Task<void> Exchange::watch_silence() {
   }
   const std::string& name = account_.upstream;
   if (is_tunnel_) {
-    cut({Refusal::kTimedOut, 504, "nothing was said in a WebSocket to " + name + " for too long",
+    cut({Refusal::kTimedOut, 504, "nothing was said in a connection to " + name + " for too long",
          "egress.idle_timeout", "Open another one, or allow more time."});
   } else {
     cut({Refusal::kTimedOut, 504, name + " has said nothing for too long", "egress.silence",

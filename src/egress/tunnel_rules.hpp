@@ -1,7 +1,8 @@
-// Hosts that an agent may reach with TLS of its own, by CONNECT (RFC 9110, 9.3.6). Pure.
+// Whether an agent may reach a host by CONNECT (RFC 9110, 9.3.6). Pure.
 #pragma once
 
 #include "egress/access.hpp"
+#include "egress/reach.hpp"
 
 #include <boost/asio/ip/address.hpp>
 
@@ -12,12 +13,6 @@
 #include <variant>
 
 namespace relay::egress {
-
-struct TunnelRule {
-  std::string name;        // of the host, in small letters
-  bool any_below = false;  // every name that ends in "." and this one, but not this one itself
-  std::uint16_t port = 443;
-};
 
 // "*.npmjs.org:443"
 std::string to_string(const TunnelRule& rule);

@@ -237,10 +237,11 @@ std::string RelayApi::describe(const Session& session, ClientId client) {
       .text("isolation", record.isolation);
   if (!record.image.empty()) known.text("image", record.image).text("imageId", record.image_id);
   if (!session.network().empty()) known.text("network", session.network());
-  if (!session.upstreams().empty()) {
+  if (!session.upstreams().empty() || !session.connect().empty()) {
     JsonObject egress;
     egress.raw("upstreams", json_array(session.upstreams()))
         .text("carrier", record.isolation == "process" ? "loopback" : "unix");
+    if (!session.connect().empty()) egress.raw("connect", json_array(session.connect()));
     known.raw("egress", egress.take());
   }
   known.number("lastSequence", session.last_sequence())

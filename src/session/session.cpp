@@ -63,6 +63,7 @@ Session::Session(SessionContext& context, storage::SessionRecord record)
              }),
       network_(context.options.network),
       upstreams_(context.options.upstreams),
+      connect_(context.options.connect),
       undelivered_ready_(context.executor),
       inbox_ready_(context.executor),
       deadline_(context.executor),

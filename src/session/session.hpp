@@ -55,6 +55,7 @@ struct SessionOptions {
   std::string client_capabilities = "{}";  // JSON text, told to agents
   std::string network;                     // of the agent's container; empty: a process
   std::vector<std::string> upstreams;      // that its agent reaches through the relay
+  std::vector<std::string> connect;        // hosts that it reaches by CONNECT
   bool keeps_home = true;                  // what the agent writes there outlives it
   std::vector<std::string> client_env;     // names of variables that a client may set
 };
@@ -192,8 +193,9 @@ class Session final : public std::enable_shared_from_this<Session> {
   // container.network_mode as it was for the agent's start, for a session in a container; else
   // empty.
   const std::string& network() const { return network_; }
-  // agent.upstreams, likewise.
+  // agent.upstreams and agent.connect, likewise.
   const std::vector<std::string>& upstreams() const { return upstreams_; }
+  const std::vector<std::string>& connect() const { return connect_; }
   std::string agent_description() const { return agent_ ? agent_->description() : std::string(); }
   // See Agent::usage(); empty also without an agent.
   Task<std::optional<AgentUsage>> agent_usage();
@@ -293,6 +295,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   std::unique_ptr<Agent> agent_;
   std::string network_;
   std::vector<std::string> upstreams_;
+  std::vector<std::string> connect_;
   std::optional<MessageRouter> router_;
   AgentOutput early_;  // the agent's, read with the last word of the handshake
   // What clients were shown before the first could attach, so that the first need not ask the log

@@ -63,6 +63,7 @@ Task<Result<void>> Session::start(StartRequest request) {
 Task<Result<void>> Session::launch(LaunchSpec spec) {
   network_ = context_.options.network;
   upstreams_ = context_.options.upstreams;
+  connect_ = context_.options.connect;
   auto launched = co_await context_.backend.launch(std::move(spec));
   if (!launched) co_return launched.error();
   agent_ = std::move(*launched);

@@ -123,6 +123,21 @@ def test_a_session_can_use_what_its_budget_says(make_egress_relay, upstream):
     assert containers.shell(client, f"{GET}/own/v1", client.new("/workspace"))[0] == 0
 
 
+def test_an_agent_reaches_hosts_by_connect_but_not_this_machine(make_egress_relay, upstream):
+    relay = make_egress_relay(config={"agent": {"upstreams": ["own"], "connect": ["localhost:%d" % upstream.server_port]}})
+    relay.wait_logged(f"none but own, localhost:{upstream.server_port} by CONNECT through the relay")
+    client = relay.websocket()
+    made = client.result("session/new", workingDirectory="/workspace")
+    assert made["egress"]["connect"] == [f"localhost:{upstream.server_port}"]
+    session = made["sessionId"]
+    assert "HTTPS_PROXY=http://127.0.0.1:9180" in containers.shell(client, "env", session)[1]
+    ask = "printf 'CONNECT %s HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' | nc 127.0.0.1 9180"
+    out = containers.shell(client, ask % f"localhost:{upstream.server_port}", session)[1]
+    assert "403" in out and "localhost stands for this machine" in out
+    assert "is no host that the agent may reach" in containers.shell(client, ask % "127.0.0.1:80", session)[1]
+    assert upstream.seen == []
+
+
 def test_an_agent_that_is_a_process_has_a_port_and_a_key_of_its_own(make_relay, upstream, certificate):
     relay = make_relay({
         "agent": {"command": str(containers.BUSYBOX), "args": ["sh", str(containers.SHELL_AGENT)], "upstreams": ["own"],

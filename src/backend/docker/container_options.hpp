@@ -3,6 +3,8 @@
 // Validated values; the names are those of the configuration keys.
 #pragma once
 
+#include "egress/reach.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -39,8 +41,8 @@ struct ExtraVolume {
 
 // The way out of agents that have no network.
 struct ContainerEgress {
-  std::vector<std::string> upstreams;  // that the agent may use; empty: it has no way out
-  std::uint16_t port = 9180;           // of 127.0.0.1 inside the container
+  egress::Reach reach;
+  std::uint16_t port = 9180;  // of 127.0.0.1 inside the container
   std::size_t max_connections = 256;
   std::string init_program;  // path of acp-agent-init
 };

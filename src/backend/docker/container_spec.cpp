@@ -26,7 +26,7 @@ json::object map_of(const NameValues& pairs) {
 }
 
 // Then its first process is acp-agent-init, in the place of the Engine's.
-bool has_egress(const ContainerOptions& options) { return !options.egress.upstreams.empty(); }
+bool has_egress(const ContainerOptions& options) { return !options.egress.reach.empty(); }
 
 json::array environment(const ContainerOptions& options, const ContainerPlan& plan) {
   NameValues variables = options.environment;

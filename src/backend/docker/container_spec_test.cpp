@@ -85,7 +85,7 @@ TEST(ContainerSpec, PutsTheInitBeforeAProgramThatHasAWayOut) {
   ContainerOptions options = plain_options();
   options.init = true;
   options.home = ContainerHome::kImage;
-  options.egress.upstreams = {"anthropic"};
+  options.egress.reach.upstreams = {"anthropic"};
   options.egress.port = 9200;
   options.egress.max_connections = 8;
   ContainerPlan plan = plain_plan();

@@ -294,7 +294,7 @@ Task<Result<ContainerPlan>> DockerBackend::plan(LaunchSpec spec, SharedContainer
     plan.program = image->entrypoint;
     plan.program.insert(plan.program.end(), image->command.begin(), image->command.end());
   }
-  if (plan.program.empty() && !options->egress.upstreams.empty()) {
+  if (plan.program.empty() && !options->egress.reach.empty()) {
     co_return make_error(ErrorType::kContainerStartFailed,
                          "the image " + options->image + " says no program to run")
         .suggest("set container.command")

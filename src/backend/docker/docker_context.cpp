@@ -41,11 +41,11 @@ void DockerContext::depart(const SessionId& session) {
 
 Result<void> DockerContext::open_way_out(const SessionId& session,
                                          const ContainerOptions& of_it) const {
-  if (of_it.egress.upstreams.empty() || host.broker == nullptr) return Result<void>();
+  if (of_it.egress.reach.empty() || host.broker == nullptr) return Result<void>();
   const SessionDirectories directories = session_directories(of_it.workspace_base_dir, session);
   auto made = make_way_out(directories, of_it.egress);
   if (!made) return made;
-  return host.broker->open(session, way_out_socket(directories), of_it.egress.upstreams);
+  return host.broker->open(session, way_out_socket(directories), of_it.egress.reach);
 }
 
 Task<void> DockerContext::departed(SessionId session) {

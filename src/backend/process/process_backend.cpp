@@ -23,7 +23,7 @@ Result<std::shared_ptr<const void>> open_way_out(const SessionId& session,
   if (options.upstreams.empty() || options.broker == nullptr) {
     return std::shared_ptr<const void>();
   }
-  Result<egress::LoopbackWay> way = options.broker->open_loopback(session, options.upstreams);
+  Result<egress::LoopbackWay> way = options.broker->open_loopback(session, {options.upstreams, {}});
   if (!way) return way.error();
   for (auto& [name, value] : environment) value = egress::filled_in(value, way->address);
   return std::move(way->open);

@@ -27,6 +27,8 @@ struct Around {
   std::chrono::milliseconds idle{20'000};
   Budget budget;  // of each upstream
   UpstreamConnections::Limits to_upstream{std::chrono::seconds(5), 1024};
+  std::vector<TunnelRule> tunnels;
+  Tunnels::Admits admits = is_elsewhere;
 };
 
 class RunningDoor {
@@ -56,6 +58,8 @@ class RunningDoor {
 
   asio::io_context loop_{1};
   const std::vector<Upstream> upstreams_;
+  const std::vector<TunnelRule> tunnel_rules_;
+  Tunnels tunnels_;
   std::map<std::string, UpstreamConnections> pools_;
   std::map<std::string, Meter> meters_;
   std::mutex mutex_;

@@ -22,7 +22,9 @@ Upstream own_upstream(const std::string& url) {
 
 RunningDoor::RunningDoor(std::vector<Upstream> upstreams, DoorOptions options,
                          const Around& settings)
-    : upstreams_(std::move(upstreams)) {
+    : upstreams_(std::move(upstreams)),
+      tunnel_rules_(settings.tunnels),
+      tunnels_(loop_.get_executor(), settings.to_upstream, settings.admits) {
   for (const Upstream& upstream : upstreams_) {
     pools_.try_emplace(upstream.name, loop_.get_executor(), upstream.endpoint,
                        settings.to_upstream);
@@ -41,7 +43,11 @@ RunningDoor::RunningDoor(std::vector<Upstream> upstreams, DoorOptions options,
     ++refusals_;
     if (secret == secret_ && !next_secret_.empty()) secret_ = next_secret_;
   };
-  around.meter = [this](const Upstream& upstream) -> Meter& { return meters_.at(upstream.name); };
+  around.meter = [this](const std::string& name) -> Meter& {
+    return meters_.try_emplace(name, name, Budget()).first->second;
+  };
+  around.tunnel_rules = tunnel_rules_;
+  around.tunnels = &tunnels_;
   around.over = [this](const Account& account) {
     const std::lock_guard lock(mutex_);
     accounts_.push_back(account);

@@ -1,0 +1,75 @@
+#include "egress/tunnels.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include <cerrno>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace relay::egress {
+namespace {
+
+using tcp = asio::ip::tcp;
+using Addresses = std::vector<asio::ip::address>;
+
+constexpr std::size_t kNamesAtOnce = 16;
+
+Error failed(const TunnelPassage& passage, int number, const std::string& reason) {
+  return make_error(ErrorType::kInternalError, passage.host + " " + reason)
+      .with("errno", std::int64_t{number});
+}
+
+Result<Addresses> addresses_of(const TunnelPassage& passage) {
+  asio::io_context loop;
+  tcp::resolver resolver(loop);
+  boost::system::error_code failure;
+  const auto found = resolver.resolve(passage.host, std::to_string(passage.port), failure);
+  if (failure) return failed(passage, ENXIO, "is not found: " + failure.message());
+  Addresses addresses;
+  for (const auto& entry : found) addresses.push_back(entry.endpoint().address());
+  return addresses;
+}
+
+}  // namespace
+
+Tunnels::Tunnels(asio::any_io_executor executor, const UpstreamConnections::Limits& limits,
+                 Admits admits)
+    : executor_(executor),
+      limits_(limits),
+      admits_(std::move(admits)),
+      names_(std::move(executor), kNamesAtOnce, limits.connect_timeout) {}
+
+Task<Result<UpstreamConnections::Connection>> Tunnels::connect(const TunnelPassage& passage) {
+  if (open() >= limits_.max_open) {
+    co_return failed(passage, EUSERS,
+                     "would be one of more than " + std::to_string(open()) + " tunnels");
+  }
+  const std::shared_ptr<void> slot = slots_;
+  const std::function<Result<Addresses>()> call = [passage] { return addresses_of(passage); };
+  const Result<Addresses> found = co_await names_.run(passage.host, call);
+  if (!found) {
+    const bool is_late = found.error().type == ErrorType::kWorkspaceUnavailable;
+    co_return is_late ? failed(passage, ETIMEDOUT, "is not found in time") : found.error();
+  }
+  Error last = failed(passage, EACCES, "stands for this machine");
+  for (const asio::ip::address& address : *found) {
+    // What was looked at is what is connected to, whatever the name stands for by then.
+    if (!admits_(address)) continue;
+    http::Endpoint endpoint;
+    endpoint.host = address.to_string();
+    endpoint.port = passage.port;
+    auto made =
+        co_await http::ClientConnection::connect(executor_, endpoint, limits_.connect_timeout);
+    if (made) {
+      co_return UpstreamConnections::Connection(made->release(),
+                                                UpstreamConnections::Release{slot});
+    }
+    last = std::move(made.error());
+  }
+  co_return last;
+}
+
+}  // namespace relay::egress

@@ -1,0 +1,35 @@
+// Connections to the hosts that agents reach by CONNECT. All of them together are bounded.
+#pragma once
+
+#include "base/blocking_calls.hpp"
+#include "egress/tunnel_rules.hpp"
+#include "egress/upstream_connections.hpp"
+
+#include <functional>
+#include <memory>
+
+namespace relay::egress {
+
+class Tunnels {
+ public:
+  // What a name may stand for (is_elsewhere).
+  using Admits = std::function<bool(const boost::asio::ip::address&)>;
+
+  Tunnels(asio::any_io_executor executor, const UpstreamConnections::Limits& limits,
+          Admits admits = is_elsewhere);
+
+  // Errors are those of http::ClientConnection::connect, and by errno: EUSERS, there are as many as
+  // may be; EACCES, the name stands for no address that is admitted.
+  Task<Result<UpstreamConnections::Connection>> connect(const TunnelPassage& passage);
+
+  std::size_t open() const { return static_cast<std::size_t>(slots_.use_count() - 1); }
+
+ private:
+  asio::any_io_executor executor_;
+  const UpstreamConnections::Limits limits_;
+  const Admits admits_;
+  BlockingCalls names_;
+  const std::shared_ptr<void> slots_ = std::make_shared<int>();  // a copy for each connection
+};
+
+}  // namespace relay::egress
