@@ -9,6 +9,7 @@
 
 #include <cstdlib>
 #include <future>
+#include <new>
 
 namespace relay::egress::testing {
 
@@ -39,6 +40,7 @@ RunningDoor::RunningDoor(std::vector<Upstream> upstreams, DoorOptions options,
   };
   around.refused = [this](const Upstream&, const std::string& secret) {
     ++refusals_;
+    if (fails_) throw std::bad_alloc();
     if (secret == secret_ && !next_secret_.empty()) secret_ = next_secret_;
   };
   around.meter = [this](const Upstream& upstream) -> Meter& { return meters_.at(upstream.name); };
@@ -112,6 +114,10 @@ std::size_t RunningDoor::refusals() {
   std::size_t count = 0;
   on_loop([&] { count = refusals_; });
   return count;
+}
+
+void RunningDoor::fail_when_refused() {
+  on_loop([this] { fails_ = true; });
 }
 
 Spent RunningDoor::spent() {
