@@ -24,7 +24,8 @@ void add_egress_keys(std::vector<Key>& keys) {
      "middle of it.");
   at("idle_timeout", &E::idle_timeout, duration(kSome),
      "The longest time that nothing may be said on an agent's connection between two requests, or "
-     "on a WebSocket by either side; then it is closed.");
+     "on a WebSocket by either side, and that an agent may leave an answer unread; then its "
+     "connection is closed.");
   at("connect_timeout", &E::connect_timeout, duration(kSome),
      "Time for a connection to an upstream, with TLS.");
   at("upstreams", &E::upstreams, upstreams(),

@@ -2,6 +2,7 @@
 
 #include "base/path_pattern.hpp"
 #include "egress/request_target.hpp"
+#include "http/header_fields.hpp"
 
 #include <algorithm>
 #include <array>
@@ -25,6 +26,13 @@ std::string names_of(std::span<const Upstream> upstreams) {
     names += upstream.name;
   }
   return names.empty() ? "none" : names;
+}
+
+// The last makes another connection of this one, the others would send the credential back.
+bool is_never_passed_on(std::string_view method) {
+  constexpr std::array<std::string_view, 3> kMethods{"TRACE", "TRACK", "CONNECT"};
+  return std::ranges::any_of(
+      kMethods, [method](std::string_view one) { return http::equals_ignoring_case(one, method); });
 }
 
 bool allows(const AllowRule& rule, std::string_view method, std::string_view path) {
@@ -59,8 +67,7 @@ Verdict judge(std::string_view method, std::string_view target,
                       names_of(upstreams),
                   "egress.upstreams", "Name the upstream there, and give it to the agent."};
   }
-  if (method == "TRACE" || method == "CONNECT") {
-    // The first would send the credential back.
+  if (is_never_passed_on(method)) {
     return Denial{Refusal::kNotAllowed, 405, std::string(method) + " is never passed on", "", ""};
   }
   const auto fits = [&](const AllowRule& rule) { return allows(rule, method, parsed->path); };

@@ -59,8 +59,10 @@ TEST(Access, SaysWhyItIsDenied) {
                 "no upstream \"openai\"; it has anthropic, gemini", "egress.upstreams"},
            Case{"GET", "/", Refusal::kUnknownUpstream, 403, "no upstream \"\"", "egress.upstreams"},
            Case{"TRACE", "/gemini/x", Refusal::kNotAllowed, 405, "TRACE is never passed on", ""},
-           Case{std::string_view("OPTIONSOPTIONSOPTIONSOPTIONSOPTIO"), "/gemini/x",
-                Refusal::kBadRequest, 400, "longer than 32", ""},
+           Case{"Trace", "/gemini/x", Refusal::kNotAllowed, 405, "Trace is never passed on", ""},
+           Case{"TRACK", "/gemini/x", Refusal::kNotAllowed, 405, "TRACK is never passed on", ""},
+           Case{"OPTIONSOPTIONSOPTIONSOPTIONSOPTIO", "/gemini/x", Refusal::kBadRequest, 400,
+                "longer than 32", ""},
            Case{"GET", "http://x/anthropic", Refusal::kBadRequest, 400, "slash", ""},
            Case{"POST", "/anthropic/v1/messages/../files", Refusal::kBadRequest, 400, "\"..\"", ""},
        }) {

@@ -31,25 +31,28 @@ std::optional<Denial> over_budget(const std::string& upstream, const Budget& bud
   return std::nullopt;
 }
 
-std::optional<Denial> Meter::begin() {
+std::optional<Denial> Meter::begin(std::uint64_t announced) {
   std::optional<Denial> denial = over_budget(upstream_, budget_, spent_);
+  if (!denial) denial = within_bytes(announced);
   if (!denial) ++spent_.requests;
   return denial;
 }
 
 std::optional<Denial> Meter::sent(std::size_t bytes) {
   spent_.sent_bytes += bytes;
-  return within_bytes();
+  return within_bytes(0);
 }
 
 std::optional<Denial> Meter::received(std::size_t bytes) {
   spent_.received_bytes += bytes;
-  return within_bytes();
+  return within_bytes(0);
 }
 
 // What reaches the limit is within it.
-std::optional<Denial> Meter::within_bytes() const {
-  if (budget_.bytes == 0 || bytes_of(spent_) <= budget_.bytes) return std::nullopt;
+std::optional<Denial> Meter::within_bytes(std::uint64_t announced) const {
+  const std::uint64_t used = bytes_of(spent_);
+  const bool fits = used <= budget_.bytes && announced <= budget_.bytes - used;
+  if (budget_.bytes == 0 || fits) return std::nullopt;
   return used_up(upstream_, "bytes", budget_.bytes);
 }
 

@@ -40,8 +40,9 @@ class Meter {
   Meter(std::string upstream, const Budget& budget)
       : upstream_(std::move(upstream)), budget_(budget) {}
 
-  // A request is to go out; it counts from here on. Else: why it may not.
-  std::optional<Denial> begin();
+  // A request is to go out, with a body of so many bytes as far as it says so; the request counts
+  // from here on. Else: why it may not.
+  std::optional<Denial> begin(std::uint64_t announced = 0);
   // It did not go out.
   void give_back() { --spent_.requests; }
 
@@ -59,7 +60,7 @@ class Meter {
   const Spent& spent() const { return spent_; }
 
  private:
-  std::optional<Denial> within_bytes() const;
+  std::optional<Denial> within_bytes(std::uint64_t announced) const;
 
   const std::string upstream_;
   const Budget budget_;

@@ -45,6 +45,8 @@ TEST(Meter, LetsOutAsManyRequestsAsTheBudgetHas) {
 
 TEST(Meter, PassesBytesUpToTheBudget) {
   Meter meter("own", {0, 10, 0});
+  EXPECT_TRUE(meter.begin(11));
+  EXPECT_FALSE(meter.begin(10));
   EXPECT_FALSE(meter.sent(4));
   EXPECT_FALSE(meter.received(6));
   EXPECT_TRUE(meter.received(1));

@@ -84,19 +84,24 @@ TEST_F(BudgetedDoorTest, CutsAStreamOffThatPassesItsBytes) {
 
 TEST_F(BudgetedDoorTest, RefusesABodyThatPassesItsBytes) {
   RunningDoor door(own(), {}, budgeted({0, 10, 0}));
+  const std::string head = "POST /own/v1 HTTP/1.1\r\nHost: x\r\n";
+  const std::string chunked = head + "Transfer-Encoding: chunked\r\n\r\n";
+  for (const std::string& at_once :
+       {head + "Content-Length: 11\r\n\r\n", chunked + "b\r\n12345678901\r\n0\r\n\r\n"}) {
+    RunningDoor other(own(), {}, budgeted({0, 10, 0}));
+    RawClient agent(other.port());
+    agent.send(at_once);
+    EXPECT_THAT(agent.read_answer(), StartsWith("HTTP/1.1 429 "));
+    EXPECT_FALSE(upstream_.has_connection());
+    EXPECT_EQ(other.spent().requests, 0U);
+  }
   RawClient in_parts(door.port());
-  in_parts.send("POST /own/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\n123456");
+  in_parts.send(chunked + "6\r\n123456\r\n");
   const auto peer = upstream_.accept();
-  EXPECT_THAT(peer->read_until("123456"), StartsWith("POST "));
-  in_parts.send("789012");
+  EXPECT_THAT(peer->read_until("123456\r\n"), StartsWith("POST "));
+  in_parts.send("5\r\n12345\r\n");
   EXPECT_THAT(in_parts.read_answer(), StartsWith("HTTP/1.1 429 "));
   EXPECT_EQ(peer->read_all(), "");
-  RunningDoor other(own(), {}, budgeted({0, 10, 0}));
-  RawClient at_once(other.port());
-  at_once.send("POST /own/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n12345678901");
-  EXPECT_THAT(at_once.read_answer(), StartsWith("HTTP/1.1 429 "));
-  EXPECT_FALSE(upstream_.has_connection());
-  EXPECT_EQ(other.spent().requests, 0U);
 }
 
 TEST_F(BudgetedDoorTest, CutsAWebSocketOffThatPassesItsBytes) {

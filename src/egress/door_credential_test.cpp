@@ -70,6 +70,23 @@ TEST_F(DoorCredentialTest, IsRefusedToTheAgentWhereThereIsNoOther) {
   EXPECT_FALSE(upstream_.has_connection());
 }
 
+// An exception in the middle, while others wait for the same agent and upstream.
+TEST_F(DoorCredentialTest, LeavesNothingBehindWhenMemoryRunsOut) {
+  RunningDoor door(own());
+  door.fail_when_refused();
+  RawClient agent(door.port());
+  const auto peer = ask(agent);
+  peer->send(kUnauthorizedAnswer);
+  EXPECT_EQ(agent.read_all(), "");
+  EXPECT_EQ(peer->read_all(), "");
+  EXPECT_TRUE(http::testing::eventually([&] { return door.connections() == 0; }));
+  EXPECT_EQ(door.accounts(1)[0].status, 0);
+  RawClient next(door.port());
+  const auto other = ask(next);
+  other->send(kOk);
+  EXPECT_THAT(next.read_answer(), EndsWith("ok"));
+}
+
 TEST_F(DoorCredentialTest, DoesNotComeBackInARedirect) {
   std::vector<Upstream> upstreams = own();
   upstreams[0].credential = {CredentialPlace::Kind::kQuery, "key", ""};

@@ -8,6 +8,8 @@
 
 #include <memory>
 #include <string>
+#include <sys/socket.h>
+#include <sys/types.h>
 
 namespace relay::egress {
 namespace {
@@ -51,6 +53,23 @@ TEST_F(DoorTimeTest, EndsAWebSocketOnWhichNobodySaysAnything) {
   EXPECT_EQ(agent.read_all(), "");
   EXPECT_EQ(peer->read_all(), "");
   EXPECT_EQ(door.accounts(1)[0].denial->key, "egress.idle_timeout");
+}
+
+// Or it would hold a connection to the upstream as long as it likes.
+TEST_F(DoorTimeTest, EndsAnAnswerThatTheAgentDoesNotRead) {
+  for (const bool is_tunnel : {false, true}) {
+    RunningDoor door(own(), {}, quickly_idle());
+    RawClient agent(door.port());
+    const auto peer = is_tunnel ? upgrade(agent) : ask(agent);
+    if (!is_tunnel) peer->send("HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n");
+    const std::string block(64u << 10, 'x');
+    ssize_t taken = 0;
+    do {
+      taken = ::send(peer->fd(), block.data(), block.size(), MSG_NOSIGNAL);
+    } while (taken > 0);
+    EXPECT_LT(agent.read_all().size(), 1'000'000'000U);
+    EXPECT_EQ(door.accounts(1)[0].denial->key, "egress.idle_timeout");
+  }
 }
 
 TEST_F(DoorTimeTest, ConnectsForNoAgentThatHasLeft) {

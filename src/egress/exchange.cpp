@@ -71,7 +71,7 @@ Task<bool> Exchange::serve() {
   const Upstream& upstream = *passage_.upstream;
   account_.upstream = upstream.name;
   Meter& meter = surroundings_.meter(upstream.name);
-  std::optional<Denial> over = meter.begin();
+  std::optional<Denial> over = meter.begin(parser_.content_length().value_or(0));
   if (over) co_return co_await refuse(std::move(*over));
   meter_ = &meter;
   if (upstream.credential.kind != CredentialPlace::Kind::kNone) {

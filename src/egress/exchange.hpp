@@ -55,7 +55,8 @@ struct Surroundings {
   std::function<Meter&(const std::string& name)> meter;
   std::function<void(const Account&)> over;
   std::chrono::milliseconds silence{600'000};  // the longest time that an upstream may say nothing
-  // The same for a connection of the agent between two requests, and for both sides of a WebSocket.
+  // The same for a connection of the agent between two requests, for both sides of a WebSocket, and
+  // for an agent that does not read its answer.
   std::chrono::milliseconds idle{600'000};
 };
 
@@ -98,6 +99,7 @@ class Exchange {
   // Towards the agent (exchange_answer.cpp).
   Task<bool> answer(http::ParseState state);
   Task<bool> answer_body(http::ParseState state, BodyFraming framing);
+  Task<bool> write_answer(std::string_view bytes);
   std::string switching_head();
   Task<void> tunnel(std::string head);
   Task<void> tunnel_to_agent();
@@ -114,6 +116,7 @@ class Exchange {
   bool is_whole_ = false;      // head_ and body_ are all of the request
   bool is_sent_ = false;       // all of it has been written
   bool is_uploading_ = false;  // upload() reads what the agent sends
+  bool is_answering_ = false;  // the agent has the beginning of its answer
   bool is_tunnel_ = false;
   bool is_told_ = false;
   Event gone_;                 // the agent
@@ -126,6 +129,7 @@ class Exchange {
   bool was_kept_ = false;  // the connection
   std::unique_ptr<http::ResponseParser> response_;
   std::optional<Clock::time_point> waiting_since_;  // for the upstream; in a tunnel for both
+  bool waits_for_agent_ = false;                    // to read what there is of its answer
   Clock::time_point began_ = Clock::now();
   UsageReader usage_;
   Account account_;

@@ -39,7 +39,7 @@ Task<bool> Exchange::answer(ParseState state) {
   std::string head;
   http::append_response_head(head, response.status, answered_headers(response.headers, credential_),
                              framing);
-  const bool written = co_await agent_.write(head);
+  const bool written = co_await write_answer(head);
   if (!written) co_return false;
   if (!has_body) co_return may_go_on;
   const BodyFraming body = framing.chunked ? BodyFraming::kChunked : BodyFraming::kPlain;
@@ -61,7 +61,7 @@ Task<bool> Exchange::answer_body(ParseState state, BodyFraming framing) {
       out += end_of_body(answered_headers(response_->trailers(), credential_), framing);
     }
     if (!out.empty()) {
-      const bool written = co_await agent_.write(out);
+      const bool written = co_await write_answer(out);
       if (!written) co_return false;
     }
     if (is_last) co_return true;
@@ -74,6 +74,18 @@ Task<bool> Exchange::answer_body(ParseState state, BodyFraming framing) {
     }
     state = *next;
   }
+}
+
+// False: the agent is gone, or the answer has been cut off.
+Task<bool> Exchange::write_answer(std::string_view bytes) {
+  is_answering_ = true;
+  waits_for_agent_ = true;
+  waiting_since_ = Clock::now();
+  const bool written = co_await agent_.write(bytes);
+  waits_for_agent_ = false;
+  if (!is_tunnel_) waiting_since_.reset();
+  if (!written) account_.denial = cut_;
+  co_return written;
 }
 
 // Of the answer's body, before it is passed on. False: the session may have no more of it.
@@ -104,7 +116,7 @@ std::string Exchange::switching_head() {
 
 // Bytes both ways until one side ends.
 Task<void> Exchange::tunnel(std::string head) {
-  const bool written = co_await agent_.write(head);
+  const bool written = co_await write_answer(head);
   if (!written) co_return;
   is_tunnel_ = true;
   usage_ = UsageReader(UsageReader::Of::kManyAnswers);
@@ -132,7 +144,7 @@ Task<void> Exchange::tunnel_to_agent() {
       cut(std::move(*spent));
       co_return;
     }
-    const bool passed = co_await agent_.write(*bytes);
+    const bool passed = co_await write_answer(*bytes);
     if (!passed) co_return;
   }
 }

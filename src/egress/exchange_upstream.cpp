@@ -6,6 +6,7 @@
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -200,28 +201,36 @@ Task<void> Exchange::upload() {
 }
 
 Task<void> Exchange::watch_silence() {
-  const auto limit = is_tunnel_ ? surroundings_.idle : surroundings_.silence;
   for (;;) {
-    const Clock::time_point since = waiting_since_.value_or(Clock::now());
-    const auto left = since + limit - Clock::now();
+    const bool for_agent = is_tunnel_ || waits_for_agent_;
+    const auto limit = for_agent ? surroundings_.idle : surroundings_.silence;
+    const auto left = waiting_since_.value_or(Clock::now()) + limit - Clock::now();
     if (left <= Clock::duration::zero()) break;
-    const bool passed = co_await sleep_for(left);
+    // Whom it waits for may change.
+    const bool passed = co_await sleep_for(std::min<Clock::duration>(left, surroundings_.idle));
     if (!passed) co_return;
   }
   const std::string& name = account_.upstream;
-  if (is_tunnel_) {
+  const std::string key = "egress.idle_timeout";
+  const std::string remedy = "Ask again, or allow more time.";
+  if (waits_for_agent_) {
+    cut({Refusal::kTimedOut, 504, "the agent has not read what " + name + " says for too long", key,
+         remedy});
+  } else if (is_tunnel_) {
     cut({Refusal::kTimedOut, 504, "nothing was said in a connection to " + name + " for too long",
-         "egress.idle_timeout", "Open another one, or allow more time."});
+         key, remedy});
   } else {
     cut({Refusal::kTimedOut, 504, name + " has said nothing for too long", "egress.silence",
          "Try again, or grant it more time."});
   }
 }
 
-// The first reason holds.
+// The first reason holds. While there is no answer it is told to the agent, later the agent's
+// connection ends, though it may not have read what is there.
 void Exchange::cut(Denial why) {
   if (!cut_) cut_ = std::move(why);
   drop_upstream();
+  if (is_answering_) agent_.transport().cancel();
 }
 
 // Wakes whoever waits for it.

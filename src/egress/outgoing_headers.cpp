@@ -118,8 +118,7 @@ http::Headers outgoing_headers(const http::Headers& sent, const Upstream& upstre
   const CredentialPlace& place = upstream.credential;
   http::Headers out = allowed_out(sent, sent, place);
   out.insert(out.begin(), http::Header{"Host", upstream.endpoint.authority()});
-  const bool upgrades = wants_websocket(sent);
-  if (upgrades) clean_protocols(out);
+  clean_protocols(out);
   if (form == AnswerForm::kReadable) {
     drop(out, "Accept-Encoding");
     drop(out, "Sec-WebSocket-Extensions");
@@ -128,7 +127,7 @@ http::Headers outgoing_headers(const http::Headers& sent, const Upstream& upstre
   if (place.kind == CredentialPlace::Kind::kHeader) {
     out.push_back({place.name, place.prefix + std::string(credential)});
   }
-  if (upgrades) out.push_back({"Upgrade", "websocket"});
+  if (wants_websocket(sent)) out.push_back({"Upgrade", "websocket"});
   return out;
 }
 

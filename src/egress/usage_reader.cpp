@@ -78,12 +78,18 @@ void UsageReader::note(std::string_view name, std::uint64_t count) {
   noted = adds ? plus(noted, count) : std::max(noted, count);
 }
 
+// What a model writes may stand in an answer as JSON of its own (the input of a tool), so a name
+// may be there that the provider does not use: it makes nothing less.
 std::uint64_t UsageReader::tokens() const {
-  const std::uint64_t total = *std::max_element(counts_.begin(), counts_.begin() + kTotals);
-  if (total > 0) return total;
-  std::uint64_t sum = 0;
-  for (const std::uint64_t count : counts_) sum = plus(sum, count);
-  return sum;
+  std::uint64_t most = 0;
+  std::size_t first = 0;
+  for (const std::size_t length : kGroups) {
+    std::uint64_t sum = 0;
+    for (std::size_t i = first; i < first + length; ++i) sum = plus(sum, counts_.at(i));
+    most = std::max(most, sum);
+    first += length;
+  }
+  return most;
 }
 
 }  // namespace relay::egress

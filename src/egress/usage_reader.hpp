@@ -12,6 +12,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -24,20 +25,18 @@ class UsageReader {
   explicit UsageReader(Of what = Of::kOneAnswer) : what_(what) {}
 
   void feed(std::string_view part);
-  // The total that was said, or the sum of what was.
+  // The most that a total says, or the parts of it that belong together.
   std::uint64_t tokens() const;
 
  private:
-  static constexpr std::array<std::string_view, 9> kNames{"total_tokens",
-                                                          "totalTokenCount",
-                                                          "input_tokens",
-                                                          "output_tokens",
-                                                          "cache_creation_input_tokens",
-                                                          "cache_read_input_tokens",
-                                                          "prompt_tokens",
-                                                          "completion_tokens",
-                                                          "promptTokenCount"};
-  static constexpr std::size_t kTotals = 2;  // of them, in front
+  static constexpr std::array<std::string_view, 9> kNames{
+      "total_tokens",           "totalTokenCount",
+      "promptTokenCount",       "prompt_tokens",
+      "completion_tokens",      "input_tokens",
+      "output_tokens",          "cache_creation_input_tokens",
+      "cache_read_input_tokens"};
+  // How many of them, one after the other, make one total.
+  static constexpr std::array<std::size_t, 5> kGroups{1, 1, 1, 2, 4};
 
   // `offset`: of the text in all that is fed.
   void scan(std::string_view text, std::uint64_t offset);

@@ -32,6 +32,14 @@ constexpr Case kCases[] = {
      12},
     {"none", R"({"choices":[{"text":"no count of tokens"}]})", 0},
     {"said_by_the_model", R"({"text":"{\"input_tokens\":900000,\"total_tokens\":7}"})", 0},
+    {"said_by_the_model_as_json",
+     R"({"content":[{"type":"tool_use","input":{"total_tokens":1,"prompt_tokens":2}}],)"
+     R"("usage":{"input_tokens":25,"output_tokens":40}})",
+     65},
+    {"said_twice",
+     R"({"usage":{"prompt_tokens":9,"completion_tokens":12,"input_tokens":9,"output_tokens":12,)"
+     R"("total_tokens":21}})",
+     21},
     {"not_a_number", R"({"input_tokens":null,"output_tokens":"5","total_tokens":})", 0},
     {"too_large", R"({"total_tokens":99999999999999999999999999})", 0},
 };

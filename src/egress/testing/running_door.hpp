@@ -52,6 +52,8 @@ class RunningDoor {
   // The credential, and what takes its place when an upstream has refused it.
   void give_credential(std::string secret, std::string next);
   std::size_t refusals();
+  // From here on there is no memory when a credential is refused.
+  void fail_when_refused();
 
  private:
   void on_loop(const std::function<void()>& action);
@@ -68,6 +70,7 @@ class RunningDoor {
   std::string secret_ = "real";
   std::string next_secret_;
   std::size_t refusals_ = 0;
+  bool fails_ = false;
   std::unique_ptr<Door> door_;
   std::uint16_t port_ = 0;
   asio::executor_work_guard<asio::io_context::executor_type> work_ = asio::make_work_guard(loop_);

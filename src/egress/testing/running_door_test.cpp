@@ -9,6 +9,7 @@
 
 #include <cstdlib>
 #include <future>
+#include <new>
 
 namespace relay::egress::testing {
 
@@ -41,6 +42,7 @@ RunningDoor::RunningDoor(std::vector<Upstream> upstreams, DoorOptions options,
   };
   around.refused = [this](const Upstream&, const std::string& secret) {
     ++refusals_;
+    if (fails_) throw std::bad_alloc();
     if (secret == secret_ && !next_secret_.empty()) secret_ = next_secret_;
   };
   around.meter = [this](const std::string& name) -> Meter& {
@@ -118,6 +120,10 @@ std::size_t RunningDoor::refusals() {
   std::size_t count = 0;
   on_loop([&] { count = refusals_; });
   return count;
+}
+
+void RunningDoor::fail_when_refused() {
+  on_loop([this] { fails_ = true; });
 }
 
 Spent RunningDoor::spent() {
