@@ -113,9 +113,10 @@ Task<Result<void>> Agents::open(const config::Config& config, AgentsContext cont
 
 void Agents::open_broker(const config::Config& config) {
   if (!needs_broker(config)) return;
-  broker_ = std::make_unique<egress::Broker>(context_->executor, broker_options(config), nullptr,
-                                             context_->log);
+  broker_ = std::make_unique<egress::Broker>(context_->executor, broker_options(config),
+                                             context_->observe_requests, context_->log);
   host_->broker = broker_.get();
+  host_->spent_before = context_->spent_before;
 }
 
 Task<Result<void>> Agents::open_standard(const config::Config& config) {
@@ -229,6 +230,10 @@ std::vector<AgentEntry> Agents::others(const config::Config& config) const {
     entries.push_back({config.agents[i].name, backend, session_options(own, backend.isolation())});
   }
   return entries;
+}
+
+egress::SpentByUpstream Agents::spent(const SessionId& session) const {
+  return broker_ ? broker_->spent(session) : egress::SpentByUpstream();
 }
 
 std::vector<ErrorType> Agents::unavailable() const {

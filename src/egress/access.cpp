@@ -56,14 +56,18 @@ Verdict judge(std::string_view method, std::string_view target,
   }
   if (method == "TRACE" || method == "CONNECT") {
     // The first would send the credential back.
-    return Denial{Refusal::kNotAllowed, 405, std::string(method) + " is never passed on", "", ""};
+    return Denial{Refusal::kNotAllowed, 405, std::string(method) + " is never passed on", "", "",
+                  upstream->name};
   }
   const auto fits = [&](const AllowRule& rule) { return allows(rule, method, parsed->path); };
   if (!upstream->allow.empty() && std::ranges::none_of(upstream->allow, fits)) {
     return Denial{
-        Refusal::kNotAllowed, 403,
+        Refusal::kNotAllowed,
+        403,
         quoted(method) + " " + quoted(parsed->path) + " is in no allow rule of " + upstream->name,
-        "egress.upstreams." + upstream->name + ".allow", "Add a rule if agents need it."};
+        "egress.upstreams." + upstream->name + ".allow",
+        "Add a rule if agents need it.",
+        upstream->name};
   }
   Passage passage{&*upstream, upstream->base_path + std::string(parsed->raw_path)};
   const bool in_query = upstream->credential.kind == CredentialPlace::Kind::kQuery;

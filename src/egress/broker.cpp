@@ -78,7 +78,7 @@ void Broker::tell(const SessionId& session, const Account& account) {
                {"code", std::string(name_of(account.denial->refusal))},
                {"explanation", account.denial->explanation}});
   }
-  if (observer_) observer_(session, account);
+  if (observer_) observer_(session, account, this->spent(session));
 }
 
 Result<void> Broker::open(const SessionId& session, const std::string& path,
@@ -113,6 +113,16 @@ void Broker::forget(const SessionId& session) { spent_.erase(session); }
 SpentByUpstream Broker::spent(const SessionId& session) const {
   const auto found = spent_.find(session);
   return found == spent_.end() ? SpentByUpstream() : found->second;
+}
+
+void Broker::restore(const SessionId& session, SpentByUpstream spent) {
+  spent_.try_emplace(session, std::move(spent));
+}
+
+std::size_t Broker::connections() const {
+  std::size_t count = 0;
+  for (const auto& [id, session] : sessions_) count += session->door->connections();
+  return count;
 }
 
 Task<void> Broker::shut_down() {

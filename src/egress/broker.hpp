@@ -12,6 +12,7 @@
 #include "egress/door.hpp"
 #include "egress/upstream_connections.hpp"
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
@@ -35,8 +36,9 @@ using SpentByUpstream = std::map<std::string, Spent>;
 
 class Broker {
  public:
-  // Told of every request that is over.
-  using Observer = std::function<void(const SessionId&, const Account&)>;
+  // Told of every request that is over, and of what its session has used with it.
+  using Observer =
+      std::function<void(const SessionId&, const Account&, const SpentByUpstream& spent)>;
 
   Broker(asio::any_io_executor executor, BrokerOptions options, Observer observer, Logger log);
   Broker(const Broker&) = delete;
@@ -52,6 +54,11 @@ class Broker {
   // No session of this id comes back.
   void forget(const SessionId& session);
   SpentByUpstream spent(const SessionId& session) const;
+  // What the session used under an earlier relay. What is known of it already stands.
+  void restore(const SessionId& session, SpentByUpstream spent);
+
+  // Open ones of all agents.
+  std::size_t connections() const;
 
   Task<void> shut_down();
 

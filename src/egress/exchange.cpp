@@ -36,7 +36,10 @@ Task<bool> Exchange::run() {
   co_await asio::this_coro::throw_if_cancelled(false);
   const http::Request& request = parser_.request();
   Verdict verdict = judge(request.method, request.target, surroundings_.upstreams);
-  if (auto* denial = std::get_if<Denial>(&verdict)) co_return co_await refuse(std::move(*denial));
+  if (auto* denial = std::get_if<Denial>(&verdict)) {
+    account_.upstream = denial->upstream;
+    co_return co_await refuse(std::move(*denial));
+  }
   const Passage passage = std::move(std::get<Passage>(verdict));
   const Upstream& upstream = *passage.upstream;
   account_.upstream = upstream.name;

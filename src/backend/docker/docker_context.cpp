@@ -39,13 +39,18 @@ void DockerContext::depart(const SessionId& session) {
   gone->happen();
 }
 
-Result<void> DockerContext::open_way_out(const SessionId& session,
-                                         const ContainerOptions& of_it) const {
-  if (of_it.egress.upstreams.empty() || host.broker == nullptr) return Result<void>();
+Task<Result<void>> DockerContext::open_way_out(SessionId session,
+                                               const ContainerOptions& of_it) const {
+  if (of_it.egress.upstreams.empty() || host.broker == nullptr) co_return Result<void>();
   const SessionDirectories directories = session_directories(of_it.workspace_base_dir, session);
   auto made = make_way_out(directories, of_it.egress);
-  if (!made) return made;
-  return host.broker->open(session, way_out_socket(directories), of_it.egress.upstreams);
+  if (!made) co_return made;
+  if (host.spent_before && host.broker->spent(session).empty()) {
+    auto spent = co_await host.spent_before(session);
+    if (!spent) co_return spent.error();
+    host.broker->restore(session, std::move(*spent));
+  }
+  co_return host.broker->open(session, way_out_socket(directories), of_it.egress.upstreams);
 }
 
 Task<void> DockerContext::departed(SessionId session) {

@@ -71,6 +71,8 @@ class DockerHost {
   StartLimiter starts;
   // Of agents that have a way out; null: none has. Outlives the backends.
   egress::Broker* broker = nullptr;
+  // What a session used under an earlier relay; may be empty.
+  std::function<Task<Result<egress::SpentByUpstream>>(SessionId)> spent_before;
 
  private:
   Task<Result<void>> connect();
