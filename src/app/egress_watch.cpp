@@ -85,6 +85,8 @@ void EgressWatch::write(const SessionId& session, const std::vector<RequestRow>&
 
 void EgressWatch::save(const SessionId& session, Followed& followed, Clock::time_point now) {
   if (followed.unsaved.empty()) return;
+  const auto live = sessions_ != nullptr ? sessions_->find(session) : nullptr;
+  if (live && live->state() == SessionState::kStarting) return;  // it may have no row yet
   log_.session_used(session, std::exchange(followed.unsaved, {}));
   followed.saved_at = now;
 }

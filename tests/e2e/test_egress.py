@@ -153,6 +153,8 @@ def test_a_session_can_use_what_its_budget_says(make_egress_relay, upstream):
     for _ in range(2):
         assert containers.shell(client, f"{GET}/own/v1", session)[0] == 0
     assert "429" in containers.shell(client, f"{GET}/own/v1 2>&1", session)[1]
+    told = client.incoming("_acp-relay/agent_notice")["params"]["error"]["data"]
+    assert told["relevant_state"]["code"] == "over_budget" and "egress.upstreams.own.budget.tokens" in str(told)
     assert containers.shell(client, f"{GET}/own/v1", client.new("/workspace"))[0] == 0
 
 
