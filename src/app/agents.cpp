@@ -120,8 +120,9 @@ void Agents::open_broker(const config::Config& config) {
   egress::BrokerOptions options = broker_options(config);
   options.token_start = random_hex(kTokenStartBytes);
   if (context_->keep_secret) context_->keep_secret(options.token_start);
-  broker_ = std::make_unique<egress::Broker>(context_->executor, std::move(options), nullptr,
-                                             context_->log);
+  options.spent_before = context_->spent_before;
+  broker_ = std::make_unique<egress::Broker>(context_->executor, std::move(options),
+                                             context_->observe_requests, context_->log);
 }
 
 Task<Result<void>> Agents::open_standard(const config::Config& config) {
@@ -236,6 +237,10 @@ std::vector<AgentEntry> Agents::others(const config::Config& config) const {
     entries.push_back({config.agents[i].name, backend, session_options(own, backend.isolation())});
   }
   return entries;
+}
+
+egress::SpentByUpstream Agents::spent(const SessionId& session) const {
+  return broker_ ? broker_->spent(session) : egress::SpentByUpstream();
 }
 
 std::vector<ErrorType> Agents::unavailable() const {

@@ -34,8 +34,10 @@ struct AgentsContext {
   KeepOfSession keep;
   std::function<std::string(std::string)> redact;
   Logger log;
-  engine::CallObserver observe_engine = {};  // told of every call to the Engine; may be empty
+  engine::CallObserver observe_engine = {};           // told of every call to the Engine; may be empty
   std::function<void(std::string)> keep_secret = {};  // takes one more to redact; may be empty
+  egress::Broker::Observer observe_requests = {};     // of agents to upstreams; may be empty
+  egress::SpentBefore spent_before = {};              // may be empty
 };
 
 // An agent that is started in another way when take() has been called.
@@ -62,6 +64,11 @@ class Agents {
   std::vector<ErrorType> unavailable() const;
   // The same of the default agent, asked of who knows; takes seconds where they don't answer.
   Task<std::optional<ErrorType>> examine() const;
+
+  // What is known of a session's use of upstreams.
+  egress::SpentByUpstream spent(const SessionId& session) const;
+  // Of agents to the relay, for upstreams.
+  std::size_t connections() const { return broker_ ? broker_->connections() : 0; }
 
   // Of the Engine that the default agent uses; empty: it runs as processes.
   const std::string& engine() const { return engine_; }

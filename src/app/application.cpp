@@ -1,5 +1,7 @@
 #include "app/application.hpp"
 
+#include "app/egress_broker.hpp"
+#include "app/egress_words.hpp"
 #include "app/engine_counts.hpp"
 #include "app/settings.hpp"
 #include "backend/process/leftovers.hpp"
@@ -43,6 +45,7 @@ Task<Result<std::unique_ptr<Application>>> Application::start(
   const auto opened = co_await application->open();
   if (!opened) {
     co_await application->agents_.shut_down();
+    if (application->egress_watch_) co_await application->egress_watch_->shut_down();
     co_return opened.error();
   }
   co_return std::move(application);
@@ -89,11 +92,13 @@ Task<Result<void>> Application::open() {
       SessionContext{executor_, agents_.standard(), *message_log_, metrics_, request_ids_, log_,
                      session_options(config_, agents_.standard().isolation()), redactor_},
       directory_options(config_), agents_.others(config_));
+  egress_watch_->sessions_are(*sessions_);
   co_await sessions_->recover();
   api_ = std::make_unique<frontend::RelayApi>(*sessions_,
                                               frontend::ApiOptions{config_.sessions.shared});
   metrics_.before_text([this](Metrics& metrics) {
     sessions_->count(metrics);
+    metrics.upstream_connections = agents_.connections();
     const storage::LogStatus status = message_log_->status();
     metrics.log_pending_bytes = status.pending_bytes;
     metrics.log_lost_messages = status.lost_messages;
@@ -124,8 +129,25 @@ Task<Result<void>> Application::open_agents() {
     if (line.size() >= StderrLines::kMaxLineBytes) return redactor->redacted_piece(line);
     return redactor->redacted(line);
   };
+  std::vector<std::string> upstreams;
+  if (needs_broker(config_)) {
+    for (const config::UpstreamConfig& one : config_.egress.upstreams)
+      upstreams.push_back(one.name);
+  }
+  egress_watch_ = std::make_unique<EgressWatch>(
+      executor_, upstreams, metrics_, *message_log_,
+      [redactor = redactor_](std::string_view text) { return redactor->redacted(text); }, log_);
+  context.observe_requests = egress_watch_->observer();
+  context.spent_before = [this](SessionId id) { return spent_before(std::move(id)); };
   const auto opened = co_await agents_.open(config_, std::move(context));
   co_return opened;
+}
+
+Task<Result<egress::SpentByUpstream>> Application::spent_before(SessionId session) {
+  const auto record = co_await message_log_->find(std::move(session));
+  if (!record) co_return record.error();
+  if (!*record) co_return egress::SpentByUpstream();
+  co_return spent_in((*record)->upstream_use);
 }
 
 // A session whose agent ended by itself, or could not be gone on with, has been closed, but nobody
@@ -170,6 +192,10 @@ Result<void> Application::listen() {
   context.shutdown_timeout = config_.server.shutdown_timeout;
   context.readiness = readiness_limits_;
   context.max_log_pending_bytes = config_.database.enabled ? config_.database.max_pending_bytes : 0;
+  context.upstream_use = [this](const SessionId& id) {
+    const std::string unsaved = egress_watch_->unsaved(id);
+    return unsaved.empty() ? use_text(agents_.spent(id)) : unsaved;
+  };
   management_ = std::make_unique<management::ManagementApi>(std::move(context));
 
   body_budget_ = std::make_shared<http::BodyBudget>(config_.server.max_bodies_bytes);
@@ -256,6 +282,7 @@ Task<void> Application::stop() {
   }
   co_await acp_->stop();
   co_await agents_.shut_down();
+  co_await egress_watch_->shut_down();
   // Clients have been told; they get a moment to take their last messages.
   const auto goodbye = std::min(left() / 2, std::chrono::milliseconds(1'000));
   auto http = http_server_->stop(goodbye);
@@ -267,6 +294,7 @@ Task<void> Application::stop() {
 }
 
 void Application::abandon() {
+  egress_watch_->write_all();
   sessions_->abandon_all();
   message_log_.reset();  // writes what is queued
 }

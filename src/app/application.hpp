@@ -3,6 +3,7 @@
 
 #include "app/agents.hpp"
 #include "app/canary.hpp"
+#include "app/egress_watch.hpp"
 #include "app/settings.hpp"
 #include "app/startup_lines.hpp"
 #include "base/blocking_calls.hpp"
@@ -68,6 +69,7 @@ class Application {
   Task<Result<void>> open();
   Task<Result<void>> open_agents();
   Task<Keep> is_to_be_kept(SessionId session);
+  Task<Result<egress::SpentByUpstream>> spent_before(SessionId session);
   Result<void> listen();
   Result<void> open_server(Listener listener, std::unique_ptr<http::Server>& server,
                            std::function<http::HeadVerdict(const http::Request&)> judge_head,
@@ -92,6 +94,7 @@ class Application {
   Metrics metrics_;
   RequestIds request_ids_;
   std::unique_ptr<storage::MessageLog> message_log_;
+  std::unique_ptr<EgressWatch> egress_watch_;
   Agents agents_;
   std::unique_ptr<SessionDirectory> sessions_;
   std::unique_ptr<frontend::RelayApi> api_;

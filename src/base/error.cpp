@@ -44,6 +44,8 @@ std::string_view to_string(ErrorType type) {
       return "agent_protocol_error";
     case ErrorType::kRelayRestarted:
       return "relay_restarted";
+    case ErrorType::kUpstreamDenied:
+      return "upstream_denied";
     case ErrorType::kUnauthorized:
       return "unauthorized";
     case ErrorType::kForbidden:

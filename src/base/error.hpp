@@ -40,6 +40,7 @@ enum class ErrorType {
   kAgentExited,
   kAgentProtocolError,
   kRelayRestarted,
+  kUpstreamDenied,
   // The edge.
   kUnauthorized,
   kForbidden,

@@ -62,6 +62,11 @@ Advice usual_advice(ErrorType type) {
     case ErrorType::kRelayRestarted:
       return {"the relay was stopped, upgraded or killed",
               "go on with session/load at /acp, or make another session with session/new"};
+    case ErrorType::kUpstreamDenied:
+      return {
+          "the agent asked for more than the configuration lets it have, or the upstream can't "
+          "be reached",
+          "read the relay's log, and check the upstream below egress.upstreams"};
     case ErrorType::kUnauthorized:
       return {"no token was sent, or one that auth.tokens does not have",
               "send the header Authorization: Bearer <token>"};

@@ -68,15 +68,19 @@ Verdict judge(std::string_view method, std::string_view target,
                   "egress.upstreams", "Name the upstream there, and give it to the agent."};
   }
   if (is_never_passed_on(method)) {
-    return Denial{Refusal::kNotAllowed, 405, std::string(method) + " is never passed on", "", ""};
+    return Denial{Refusal::kNotAllowed, 405, std::string(method) + " is never passed on", "", "",
+                  upstream->name};
   }
   const auto fits = [&](const AllowRule& rule) { return allows(rule, method, parsed->path); };
   const auto rule = std::ranges::find_if(upstream->allow, fits);
   if (!upstream->allow.empty() && rule == upstream->allow.end()) {
     return Denial{
-        Refusal::kNotAllowed, 403,
+        Refusal::kNotAllowed,
+        403,
         quoted(method) + " " + quoted(parsed->path) + " is in no allow rule of " + upstream->name,
-        "egress.upstreams." + upstream->name + ".allow", "Add a rule if agents need it."};
+        "egress.upstreams." + upstream->name + ".allow",
+        "Add a rule if agents need it.",
+        upstream->name};
   }
   Passage passage{&*upstream, upstream->base_path + std::string(parsed->raw_path),
                   upstream->allow.empty() ? nullptr : &*rule};

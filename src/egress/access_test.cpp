@@ -69,6 +69,8 @@ TEST(Access, SaysWhyItIsDenied) {
     const Verdict verdict = judge(row.method, row.target, all);
     const auto* denial = std::get_if<Denial>(&verdict);
     ASSERT_NE(denial, nullptr) << row.target;
+    const bool names_one = row.refusal == Refusal::kNotAllowed;
+    EXPECT_EQ(denial->upstream.empty(), !names_one) << row.target;
     EXPECT_EQ(denial->refusal, row.refusal) << row.target;
     EXPECT_EQ(denial->status, row.status) << row.target;
     EXPECT_THAT(denial->explanation, HasSubstr(row.explanation));

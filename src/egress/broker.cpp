@@ -93,7 +93,7 @@ void Broker::tell(Ledger& ledger, const Account& account) {
     meter_of(ledger, account.upstream).failed();
     log_denial(ledger, *account.denial);
   }
-  if (observer_) observer_(ledger.session, account);
+  if (observer_) observer_(ledger.session, account, spent(ledger.session));
 }
 
 void Broker::log_denial(Ledger& ledger, const Denial& denial) {
@@ -174,6 +174,27 @@ SpentByUpstream Broker::spent(const SessionId& session) const {
   if (found == ledgers_.end()) return spent;
   for (const auto& [upstream, meter] : found->second->meters) spent[upstream] = meter.spent();
   return spent;
+}
+
+void Broker::restore(const SessionId& session, const SpentByUpstream& spent) {
+  const auto [place, is_new] = ledgers_.try_emplace(session);
+  if (!is_new) return;
+  place->second = std::make_shared<Ledger>(Ledger{session, {}, {}});
+  for (const auto& [upstream, used] : spent) meter_of(*place->second, upstream).restore(used);
+}
+
+Task<Result<void>> Broker::recall(SessionId session) {
+  if (!options_.spent_before || ledgers_.contains(session)) co_return Result<void>();
+  const auto spent = co_await options_.spent_before(session);
+  if (!spent) co_return spent.error();
+  restore(session, *spent);
+  co_return Result<void>();
+}
+
+std::size_t Broker::connections() const {
+  std::size_t count = 0;
+  for (const auto& [id, session] : sessions_) count += session->door->connections();
+  return count;
 }
 
 Task<void> Broker::shut_down() {

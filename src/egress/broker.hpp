@@ -15,6 +15,7 @@
 #include "egress/tunnels.hpp"
 #include "egress/upstream_connections.hpp"
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
@@ -22,6 +23,12 @@
 #include <vector>
 
 namespace relay::egress {
+
+// By the name of the upstream; what named none is under "".
+using SpentByUpstream = std::map<std::string, Spent>;
+
+// What a session used under an earlier relay.
+using SpentBefore = std::function<Task<Result<SpentByUpstream>>(SessionId)>;
 
 struct BrokerOptions {
   std::vector<Upstream> upstreams;
@@ -33,6 +40,7 @@ struct BrokerOptions {
   std::chrono::milliseconds idle_timeout{600'000};
   UpstreamConnections::Limits to_upstream;  // of each
   Tunnels::Admits tunnels_admit = is_elsewhere;
+  SpentBefore spent_before;    // empty: nothing
   std::string token_start;  // begins every token, so that no log shows one that knows this
 };
 
@@ -42,13 +50,11 @@ struct LoopbackWay {
   std::shared_ptr<const void> open;
 };
 
-// By the name of the upstream; what named none is under "".
-using SpentByUpstream = std::map<std::string, Spent>;
-
 class Broker {
  public:
-  // Told of every request that is over.
-  using Observer = std::function<void(const SessionId&, const Account&)>;
+  // Told of every request that is over, and of what its session has used with it.
+  using Observer =
+      std::function<void(const SessionId&, const Account&, const SpentByUpstream& spent)>;
 
   Broker(asio::any_io_executor executor, BrokerOptions options, Observer observer, Logger log);
   Broker(const Broker&) = delete;
@@ -65,6 +71,13 @@ class Broker {
   // No session of this id comes back.
   void forget(const SessionId& session);
   SpentByUpstream spent(const SessionId& session) const;
+  // What the session used under an earlier relay. What is known of it already stands.
+  void restore(const SessionId& session, const SpentByUpstream& spent);
+  // The same, as BrokerOptions::spent_before says it; to be called before a door is opened.
+  Task<Result<void>> recall(SessionId session);
+
+  // Open ones of all agents.
+  std::size_t connections() const;
 
   Task<void> shut_down();
 

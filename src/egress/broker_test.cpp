@@ -131,6 +131,32 @@ TEST_F(BrokerTest, EndsWhatASessionMayUse) {
   });
 }
 
+TEST_F(BrokerTest, GoesOnWithWhatASessionUsedBefore) {
+  run([this]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    BrokerOptions limited = options();
+    limited.budgets["one"].requests = 2;
+    SpentByUpstream told;
+    Broker broker(
+        executor, limited,
+        [&told](const SessionId&, const Account&, const SpentByUpstream& spent) { told = spent; },
+        Logger::silent());
+    SpentByUpstream before;
+    before["one"].requests = 1;
+    broker.restore(session_, before);
+    EXPECT_TRUE(broker.open(session_, socket_, Reach{{"one"}, {}}));
+    const auto first = co_await get(socket_, "/one/");
+    EXPECT_EQ(first->status, 200);
+    broker.restore(session_, {});
+    const auto second = co_await get(socket_, "/one/");
+    EXPECT_EQ(second->status, 429);
+    EXPECT_EQ(told["one"].requests, 2U);
+    EXPECT_EQ(told["one"].failed, 1U);
+    co_await broker.shut_down();
+    EXPECT_EQ(broker.connections(), 0U);
+  });
+}
+
 TEST_F(BrokerTest, AsksOnceMoreWithASecretThatHasBeenRenewed) {
   write_key("old\n");
   run([this]() -> Task<void> {

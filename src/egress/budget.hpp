@@ -56,6 +56,9 @@ class Meter {
   // Whether answers have to be readable on their way.
   bool counts_tokens() const { return budget_.tokens > 0; }
 
+  // Used before this was made.
+  void restore(const Spent& spent) { spent_ = spent; }
+
   void failed() { ++spent_.failed; }
   const Spent& spent() const { return spent_; }
 

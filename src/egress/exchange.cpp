@@ -66,7 +66,10 @@ Task<bool> Exchange::serve() {
   }
   if (request.method == "CONNECT") co_return co_await serve_connect();
   Verdict verdict = judge(request.method, request.target, surroundings_.upstreams);
-  if (auto* denial = std::get_if<Denial>(&verdict)) co_return co_await refuse(std::move(*denial));
+  if (auto* denial = std::get_if<Denial>(&verdict)) {
+    account_.upstream = denial->upstream;
+    co_return co_await refuse(std::move(*denial));
+  }
   passage_ = std::move(std::get<Passage>(verdict));
   const Upstream& upstream = *passage_.upstream;
   account_.upstream = upstream.name;
@@ -147,6 +150,7 @@ Denial Exchange::explained(const Error& error) const {
               name + " cannot be reached" + kLogSaysWhy,
               key,
               std::string(kRemedy),
+              name,
               error.explanation};
     case EUSERS:
       return {Refusal::kTooManyConnections, 503, name + ": " + error.explanation,

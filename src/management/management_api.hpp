@@ -34,6 +34,7 @@
 #include "management/drain.hpp"
 #include "management/readiness.hpp"
 #include "metrics/metrics.hpp"
+#include "session/history_view.hpp"
 #include "session/session_directory.hpp"
 #include "storage/message_log.hpp"
 
@@ -67,6 +68,9 @@ struct ManagementContext {
   std::string isolation = {};                 // of the agents: "process" or "container"
   Live<std::string> agent_command = {};       // of the default one, without secrets
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+  // What a session has used of upstreams, JSON text, where more is known than the log has; else an
+  // empty text. May be empty.
+  std::function<std::string(const SessionId&)> upstream_use = {};
   // Further reasons for /api/ready, e.g. "shutting_down"; may be empty.
   std::function<Task<std::vector<std::string>>()> extra_reasons = {};
   // Reads the configuration again.
@@ -119,6 +123,9 @@ class ManagementApi {
                       const http::Principal& principal);
   Task<void> send_log(http::Exchange& exchange, std::string id, http::Principal principal);
 
+  // `session`: null when it is closed.
+  std::string view(const storage::SessionRecord& record, const Session* session,
+                   TimeForm form) const;
   Task<Result<Known>> find(std::string id);
   http::Response refusal(const Error& error) const;
   http::Response conflict(const Error& error) const;

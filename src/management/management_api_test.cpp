@@ -84,8 +84,9 @@ TEST_F(ManagementApiTest, ShowsALiveSession) {
   const http::Response one = ask("GET", "/api/sessions/" + id);
   EXPECT_EQ(one.status, 200);
   EXPECT_THAT(one.body, HasSubstr(R"("isActive":true)"));
-  EXPECT_THAT(one.body, HasSubstr(R"("owner":"ada","state":"ready","clients":0,)"
-                                  R"("turnRunning":false,"runsAs":"pid 4711"})"));
+  EXPECT_THAT(one.body,
+              HasSubstr(R"("owner":"ada","state":"ready","clients":0,)"
+                        R"("turnRunning":false,"runsAs":"pid 4711","upstreamUse":null})"));
   EXPECT_THAT(one.body, HasSubstr(R"("lastSequence":2,)"));
   EXPECT_THAT(list.body, HasSubstr(one.body)) << "both show the same";
 }

@@ -37,8 +37,7 @@ storage::SessionRecord record_of(const Session& session) {
   return record;
 }
 
-std::string shown(const storage::SessionRecord& record, const Session* session,
-                  TimeForm form = TimeForm::kRfc3339) {
+std::string shown(const storage::SessionRecord& record, const Session* session, TimeForm form) {
   if (session == nullptr || session->state() == SessionState::kClosed) {
     return session_view(record, std::nullopt, form);
   }
@@ -97,12 +96,12 @@ Task<http::Response> ManagementApi::list(std::vector<std::pair<std::string, std:
   for (const auto& session : live) {
     const bool unknown = log_keeps_nothing || session->state() == SessionState::kStarting;
     if (unknown && !listed.contains(session->id())) {
-      items.push_back(shown(record_of(*session), session.get(), wanted->time_form()));
+      items.push_back(view(record_of(*session), session.get(), wanted->time_form()));
     }
   }
   for (const storage::SessionRecord& record : page->sessions) {
     const auto session = context_.sessions.find(record.id);
-    items.push_back(shown(record, session.get(), wanted->time_form()));
+    items.push_back(view(record, session.get(), wanted->time_form()));
   }
   if (!wanted->as_array) co_return answer(200, page_view(items, page->next_cursor));
   http::Response response = answer(200, array_view(items));
@@ -110,6 +109,14 @@ Task<http::Response> ManagementApi::list(std::vector<std::pair<std::string, std:
     response.headers.push_back({"Link", next_link(wanted->sessions.limit, *page->next_cursor)});
   }
   co_return response;
+}
+
+std::string ManagementApi::view(const storage::SessionRecord& record, const Session* session,
+                                TimeForm form) const {
+  std::string use;
+  if (context_.upstream_use) use = context_.upstream_use(record.id);
+  if (use.empty()) use = record.upstream_use;
+  return with_use(shown(record, session, form), use);
 }
 
 Task<http::Response> ManagementApi::audit(std::vector<std::pair<std::string, std::string>> query) {
@@ -137,7 +144,7 @@ Task<Result<ManagementApi::Known>> ManagementApi::find(std::string id) {
 Task<http::Response> ManagementApi::show(std::string id) {
   const auto known = co_await find(std::move(id));
   if (!known) co_return refusal(known.error());
-  co_return answer(200, shown(known->record, known->session.get()));
+  co_return answer(200, view(known->record, known->session.get(), TimeForm::kRfc3339));
 }
 
 Task<http::Response> ManagementApi::remove(std::string id, http::Principal principal) {

@@ -117,6 +117,11 @@ std::string session_view(const storage::SessionRecord& session,
   return joined(std::move(shown), more);
 }
 
+std::string with_use(std::string session_view, std::string_view use) {
+  return joined(std::move(session_view),
+                JsonObject().raw("upstreamUse", use.empty() ? "null" : use).take());
+}
+
 std::string text_list(const std::vector<std::string>& texts) {
   std::vector<std::string> shown;
   for (const std::string& text : texts) shown.push_back(json_string(text));

@@ -42,6 +42,9 @@ struct LiveFacts {
 std::string session_view(const storage::SessionRecord& session,
                          const std::optional<LiveFacts>& live, TimeForm form = TimeForm::kRfc3339);
 
+// A session_view() with `upstreamUse`: JSON text; empty: nothing was used, null.
+std::string with_use(std::string session_view, std::string_view use);
+
 // A list of JSON strings.
 std::string text_list(const std::vector<std::string>& texts);
 

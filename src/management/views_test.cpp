@@ -165,6 +165,11 @@ TEST(SessionView, AddsWhatIsKnownOfALiveSession) {
                                R"("turnRunning":true,"runsAs":"pid 7"})"));
 }
 
+TEST(SessionView, HasWhatTheSessionUsedOfUpstreams) {
+  EXPECT_EQ(with_use(R"({"id":"s"})", ""), R"({"id":"s","upstreamUse":null})");
+  EXPECT_EQ(with_use(R"({"id":"s"})", R"({"own":{}})"), R"({"id":"s","upstreamUse":{"own":{}}})");
+}
+
 TEST(ListView, NamesTheNextPageWhenThereIsOne) {
   EXPECT_EQ(array_view({"{}", "{}"}), "[{},{}]");
   EXPECT_EQ(page_view({}, std::nullopt), R"({"sessions":[]})");

@@ -7,6 +7,7 @@
 #include <prometheus/metric_family.h>
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -59,6 +60,35 @@ class Families {
       const Histogram<Bounds>& histogram = counts[value];
       add(target, {{std::string(key), std::string(label(value))}}, histogram.bounds(),
           histogram.buckets(), histogram.sum_seconds());
+    }
+  }
+
+  // The same by names that are known only at run time, of a part of what stands under each.
+  template <class Of, class Label, Label Last, class Number>
+  void counters_by(std::string_view name, std::string_view help, std::string_view outer_key,
+                   std::string_view key, const std::map<std::string, Of>& by_name,
+                   Counts<Label, Last, Number> Of::*part) {
+    prometheus::MetricFamily& target = family(prometheus::MetricType::Counter, name, help);
+    for (const auto& [value, of_it] : by_name) {
+      series(target, {{std::string(outer_key), value}}, key, of_it.*part);
+    }
+  }
+  template <class Of>
+  void counters_by(std::string_view name, std::string_view help, std::string_view key,
+                   const std::map<std::string, Of>& by_name, std::uint64_t Of::*part) {
+    prometheus::MetricFamily& target = family(prometheus::MetricType::Counter, name, help);
+    for (const auto& [value, of_it] : by_name) {
+      add(target, {{std::string(key), value}}, static_cast<double>(of_it.*part));
+    }
+  }
+  template <class Of, const auto& Bounds>
+  void histograms_by(std::string_view name, std::string_view help, std::string_view key,
+                     const std::map<std::string, Of>& by_name, Histogram<Bounds> Of::*part) {
+    prometheus::MetricFamily& target = family(prometheus::MetricType::Histogram, name, help);
+    for (const auto& [value, of_it] : by_name) {
+      const Histogram<Bounds>& histogram = of_it.*part;
+      add(target, {{std::string(key), value}}, histogram.bounds(), histogram.buckets(),
+          histogram.sum_seconds());
     }
   }
 

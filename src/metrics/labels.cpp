@@ -228,4 +228,40 @@ std::string_view label(EngineError value) {
   return "other";
 }
 
+std::string_view label(RequestOutcome value) {
+  switch (value) {
+    case RequestOutcome::k1xx:
+      return "1xx";
+    case RequestOutcome::k2xx:
+      return "2xx";
+    case RequestOutcome::k3xx:
+      return "3xx";
+    case RequestOutcome::k4xx:
+      return "4xx";
+    case RequestOutcome::k5xx:
+      return "5xx";
+    case RequestOutcome::kBadRequest:
+      return "bad_request";
+    case RequestOutcome::kUnknownUpstream:
+      return "unknown_upstream";
+    case RequestOutcome::kNotAllowed:
+      return "not_allowed";
+    case RequestOutcome::kOverBudget:
+      return "over_budget";
+    case RequestOutcome::kNoCredential:
+      return "no_credential";
+    case RequestOutcome::kUnreachable:
+      return "unreachable";
+    case RequestOutcome::kTimedOut:
+      return "timed_out";
+    case RequestOutcome::kBadAnswer:
+      return "bad_answer";
+    case RequestOutcome::kTooManyConnections:
+      return "too_many_connections";
+    case RequestOutcome::kAgentLeft:
+      return "agent_left";
+  }
+  return "other";
+}
+
 }  // namespace relay::metrics

@@ -99,6 +99,27 @@ std::string_view label(EngineCall value);
 enum class EngineError { kUnreachable, kTimeout, kNotFound, kRefused, kFailed };
 std::string_view label(EngineError value);
 
+// How a request of an agent to an upstream ended: the class of the answer's status, why the relay
+// refused it or cut it off, or that the agent did not wait.
+enum class RequestOutcome {
+  k1xx,
+  k2xx,
+  k3xx,
+  k4xx,
+  k5xx,
+  kBadRequest,
+  kUnknownUpstream,
+  kNotAllowed,
+  kOverBudget,
+  kNoCredential,
+  kUnreachable,
+  kTimedOut,
+  kBadAnswer,
+  kTooManyConnections,
+  kAgentLeft
+};
+std::string_view label(RequestOutcome value);
+
 inline std::string_view label(ErrorType value) { return to_string(value); }
 inline constexpr ErrorType kLastErrorType = ErrorType::kShuttingDown;
 

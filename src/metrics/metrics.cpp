@@ -71,6 +71,24 @@ void add_agents(Families& out, const Metrics& metrics) {
                "kind", metrics.engine_errors);
 }
 
+void add_upstreams(Families& out, const Metrics& metrics) {
+  const auto& upstreams = metrics.upstreams;
+  out.counters_by("acp_relay_upstream_requests_total",
+                  "Requests of agents by upstream and by how they ended.", "upstream", "outcome",
+                  upstreams, &Metrics::Upstream::requests);
+  out.counters_by("acp_relay_upstream_sent_bytes_total", "Bytes of bodies sent to upstreams.",
+                  "upstream", upstreams, &Metrics::Upstream::sent_bytes);
+  out.counters_by("acp_relay_upstream_received_bytes_total", "Bytes of bodies of their answers.",
+                  "upstream", upstreams, &Metrics::Upstream::received_bytes);
+  out.counters_by("acp_relay_upstream_tokens_total", "Tokens that answers of upstreams tell of.",
+                  "upstream", upstreams, &Metrics::Upstream::tokens);
+  out.histograms_by("acp_relay_upstream_first_byte_seconds",
+                    "Time from a request of an agent to the head of the upstream's answer.",
+                    "upstream", upstreams, &Metrics::Upstream::first_byte);
+  out.gauge("acp_relay_upstream_connections", "Connections of agents to the relay.",
+            number(metrics.upstream_connections));
+}
+
 void add_log(Families& out, const Metrics& metrics) {
   out.gauge("acp_relay_log_pending_bytes", "Bytes that wait to be written to the database.",
             number(metrics.log_pending_bytes));
@@ -123,6 +141,7 @@ std::string Metrics::text(Clock::time_point now) {
   add_sessions(families, *this);
   add_traffic(families, *this);
   add_agents(families, *this);
+  add_upstreams(families, *this);
   add_log(families, *this);
   add_process(families, *this, now, version_);
   return families.text();

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -74,6 +75,19 @@ class Metrics {
   // end.
   Counts<EngineCall, EngineCall::kEvents, DurationHistogram> engine_calls;
   Counts<EngineError, EngineError::kFailed> engine_errors;
+
+  // What agents do by way of the relay. Keys are the upstreams of the configuration, and "" for
+  // requests that name none of them; there is none without upstreams.
+  struct Upstream {
+    Counts<RequestOutcome, RequestOutcome::kAgentLeft> requests;
+    std::uint64_t sent_bytes = 0;      // of bodies
+    std::uint64_t received_bytes = 0;  // likewise
+    std::uint64_t tokens = 0;          // that answers say
+    DurationHistogram first_byte;      // of those that were answered
+  };
+  std::map<std::string, Upstream> upstreams;
+  std::size_t upstream_connections =
+      0;  // of agents to the relay; copied by a before_text() function
 
   // The message log; copied from its status by a before_text() function.
   std::uint64_t log_pending_bytes = 0;

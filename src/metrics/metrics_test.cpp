@@ -80,6 +80,7 @@ TEST(Metrics, ShowsEveryFamilyFromTheFirstScrape) {
         R"(acp_relay_message_relay_seconds_bucket{route="client_to_agent",le="1"})",
         R"(acp_relay_engine_call_seconds_count{call="events"})",
         R"(acp_relay_engine_errors_total{kind="timeout"})",
+        "acp_relay_upstream_connections",
         "acp_relay_outbox_bytes",
         "acp_relay_outbox_frames",
         "acp_relay_outbox_largest_bytes",
@@ -117,7 +118,7 @@ TEST(Metrics, EveryFamilyHasHelpAndType) {
     if (line.starts_with("# TYPE ")) typed.insert(name);
   }
   EXPECT_EQ(helped, typed);
-  EXPECT_EQ(typed.size(), 36u);
+  EXPECT_EQ(typed.size(), 42u);
 }
 
 TEST(Metrics, ShowsWhatWasCounted) {
@@ -141,6 +142,30 @@ TEST(Metrics, ShowsWhatWasCounted) {
             123'456'789'012);
   EXPECT_EQ(samples.at(R"(acp_relay_errors_total{type="session_not_found"})"), 1);
   EXPECT_EQ(samples.at(R"(acp_relay_agent_lines_skipped_total{reason="unknown_id"})"), 1);
+}
+
+TEST(Metrics, HasTheUpstreamsThatThereAre) {
+  Metrics metrics("1");
+  metrics.upstreams.try_emplace("");
+  Metrics::Upstream& own = metrics.upstreams["own"];
+  ++own.requests[RequestOutcome::kNotAllowed];
+  own.sent_bytes = 7;
+  own.received_bytes = 8;
+  own.tokens = 9;
+  own.first_byte.observe(20ms);
+  metrics.upstream_connections = 2;
+  const auto samples = parse(metrics.text());
+  const std::string requests = "acp_relay_upstream_requests_total";
+  EXPECT_EQ(samples.at(requests + R"({upstream="own",outcome="not_allowed"})"), 1);
+  EXPECT_EQ(samples.at(requests + R"({upstream="own",outcome="2xx"})"), 0);
+  EXPECT_EQ(samples.at(requests + R"({upstream="",outcome="unknown_upstream"})"), 0);
+  EXPECT_EQ(samples.at(R"(acp_relay_upstream_sent_bytes_total{upstream="own"})"), 7);
+  EXPECT_EQ(samples.at(R"(acp_relay_upstream_received_bytes_total{upstream="own"})"), 8);
+  EXPECT_EQ(samples.at(R"(acp_relay_upstream_tokens_total{upstream="own"})"), 9);
+  const std::string time = "acp_relay_upstream_first_byte_seconds";
+  EXPECT_EQ(samples.at(time + R"(_bucket{upstream="own",le="0.05"})"), 1);
+  EXPECT_EQ(samples.at(time + R"(_count{upstream=""})"), 0);
+  EXPECT_EQ(samples.at("acp_relay_upstream_connections"), 2);
 }
 
 TEST(Metrics, HistogramBucketsAreCumulative) {

@@ -421,6 +421,15 @@ void Session::announce(std::string_view method, const Error& error, std::string_
   router_->announce(method, params.take(), effects);
 }
 
+bool Session::tell_notice(const Error& notice) {
+  if (state_ != SessionState::kReady) return false;
+  advance_clock();
+  effects_.clear();
+  announce(acp::kAgentNotice, notice, {}, effects_);
+  perform(effects_);
+  return true;
+}
+
 Task<void> Session::finish(AgentExit exit) {
   const bool asked_to = state_ == SessionState::kClosing;
   if (!asked_to) {

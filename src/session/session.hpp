@@ -149,6 +149,10 @@ class Session final : public std::enable_shared_from_this<Session> {
                       const storage::Actor& actor);
   bool was_asked(std::int64_t request, ClientId client) const;
 
+  // Tells everybody who watches of something that befell the agent, which goes on; the message is
+  // in the stream. False: the session is not ready, nobody was told.
+  bool tell_notice(const Error& notice);
+
   void cancel();
   // The same for what one of its child sessions does; the id as clients know it.
   void cancel_child(std::string_view id);

@@ -323,6 +323,20 @@ TEST_F(SessionTest, TellsEveryoneWhenTheAgentDiesInATurn) {
   EXPECT_FALSE(has_children());
 }
 
+TEST_F(SessionTest, TellsNoticesInItsStreamWhileItIsOpen) {
+  const auto session = create();
+  Client& a = reading(attach(*session));
+  const Error notice = make_error(ErrorType::kUpstreamDenied, "no rule has it");
+  EXPECT_TRUE(session->tell_notice(notice));
+  wait_for(a, "_acp-relay/agent_notice");
+  EXPECT_THAT(a.text(a.find("_acp-relay/agent_notice")),
+              AllOf(HasSubstr("upstream_denied"), HasSubstr("no rule has it")));
+  EXPECT_EQ(sequences(a).back(), session->last_sequence());
+  session->close(make_error(ErrorType::kSessionClosed, "closed by a test"), "test");
+  run_void(session->wait_closed());
+  EXPECT_FALSE(session->tell_notice(notice));
+}
+
 TEST_F(SessionTest, EndsAFeedWithTheSession) {
   const auto session = create();
   Client& feed = reading(attach(*session, 0, {}, true));

@@ -184,12 +184,15 @@ TEST_F(DatabaseFile, OfTheFirstVersionGoesOn) {
   query.agent = "";
   EXPECT_THAT(ids(*wait_for(log->list(query))), ElementsAre("open", "old"));
 
+  EXPECT_EQ(old->upstream_use, "");
   old->agent = "claude";
   log->session_reopened(*old);
+  log->session_used(SessionId("old"), R"({"own":{}})");
   log->record(SessionId("old"), message_record(2, "more"));
   log.reset();
   log = open(path);  // it is of the present version
   EXPECT_EQ(find(*log, "old")->agent, "claude");
+  EXPECT_EQ(find(*log, "old")->upstream_use, R"({"own":{}})");
   EXPECT_THAT(sequences(history(*log, "old")), ElementsAre(1, 2));
 }
 

@@ -62,6 +62,7 @@ TEST_F(FullDisk, LetsReadersSeeWhatIsHeldInMemory) {
   SessionRecord changed = session_record("s");
   changed.title = "held title";
   log->session_changed(changed);
+  log->session_used(SessionId("s"), "held use");
   log->session_closed(SessionId("s"), "held close", wall_now());
 
   const HistoryPage page = history(*log, "s");
@@ -71,6 +72,7 @@ TEST_F(FullDisk, LetsReadersSeeWhatIsHeldInMemory) {
   EXPECT_EQ(history(*log, "later").messages.at(0).body.view(), "held");
   EXPECT_EQ(find(*log, "s")->title, "held title");
   EXPECT_EQ(find(*log, "s")->cause, "held close");
+  EXPECT_EQ(find(*log, "s")->upstream_use, "held use");
   EXPECT_EQ(find(*log, "later")->last_sequence, 1);
   EXPECT_THAT(ids(*wait_for(log->list({}))), ElementsAre("later", "s"));
   SessionQuery active;

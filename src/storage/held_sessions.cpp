@@ -21,11 +21,13 @@ HeldSession::HeldSession(const SessionId& session, std::optional<std::int64_t> s
 HeldSessions::HeldSessions(HeldWrites held) {
   for (const auto& entry : held) {
     if (const auto* create = std::get_if<std::unique_ptr<SessionCreate>>(&entry.write)) {
-      states_[(*create)->record.id] = State{create->get(), nullptr, nullptr};
+      states_[(*create)->record.id] = State{create->get()};
     } else if (const auto* change = std::get_if<std::unique_ptr<SessionChange>>(&entry.write)) {
       states_[(*change)->record.id].change = &(*change)->record;
     } else if (const auto* close = std::get_if<std::unique_ptr<SessionClose>>(&entry.write)) {
       states_[(*close)->id].close = close->get();
+    } else if (const auto* use = std::get_if<std::unique_ptr<UseWrite>>(&entry.write)) {
+      states_[(*use)->id].use = use->get();
     }
   }
 }
@@ -56,7 +58,12 @@ void HeldSessions::apply(SessionRecord& record) const {
 }
 
 void HeldSessions::apply(const State& state, SessionRecord& record) {
-  if (state.create != nullptr) record = state.create->record;
+  if (state.create != nullptr) {
+    const std::string use = std::move(record.upstream_use);
+    record = state.create->record;
+    if (record.upstream_use.empty()) record.upstream_use = use;
+  }
+  if (state.use != nullptr) record.upstream_use = state.use->upstream_use;
   if (state.change != nullptr) {
     record.agent_session_id = state.change->agent_session_id;
     record.working_directory = state.change->working_directory;

@@ -43,6 +43,7 @@ class HeldSessions {
     const SessionCreate* create = nullptr;
     const SessionRecord* change = nullptr;
     const SessionClose* close = nullptr;
+    const UseWrite* use = nullptr;
   };
   static void apply(const State& state, SessionRecord& record);
 

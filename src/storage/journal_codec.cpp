@@ -18,7 +18,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "numbers are stored as they lie here");
 
-enum class Kind : std::uint8_t { kMessages, kCreate, kChange, kClose, kGap, kAudit };
+enum class Kind : std::uint8_t { kMessages, kCreate, kChange, kClose, kGap, kAudit, kUse };
 
 // Length and checksum.
 using Head = std::array<std::uint32_t, 2>;
@@ -212,6 +212,12 @@ void write(EntryWriter<Sink>& entry, const AuditRecord* record) {
   entry.text(record->actor.peer);
 }
 
+template <class Sink>
+void write(EntryWriter<Sink>& entry, const UseWrite* use) {
+  entry.text(use->id.value());
+  entry.text(use->upstream_use);
+}
+
 AuditRecord read_audit(EntryReader& entry) {
   AuditRecord record;
   record.time = entry.time();
@@ -230,6 +236,7 @@ constexpr Kind kind_of(const SessionCreate*) { return Kind::kCreate; }
 constexpr Kind kind_of(const SessionChange*) { return Kind::kChange; }
 constexpr Kind kind_of(const SessionClose*) { return Kind::kClose; }
 constexpr Kind kind_of(const AuditRecord*) { return Kind::kAudit; }
+constexpr Kind kind_of(const UseWrite*) { return Kind::kUse; }
 
 template <class Sink>
 void write_payload(Sink& sink, std::uint64_t order, const EntryView& view) {
@@ -294,6 +301,12 @@ void read_writes(EntryReader& entry, Kind kind, std::vector<Write>& writes) {
     case Kind::kAudit:
       writes.emplace_back(std::make_unique<AuditWrite>(AuditWrite{read_audit(entry)}));
       break;
+    case Kind::kUse: {
+      SessionId id{std::string(entry.text())};
+      std::string use{entry.text()};
+      writes.emplace_back(std::make_unique<UseWrite>(UseWrite{std::move(id), std::move(use)}));
+      break;
+    }
   }
 }
 
@@ -333,7 +346,7 @@ std::optional<JournalEntry> next_entry(std::string_view& bytes) {
     EntryReader entry(payload->bytes);
     const unsigned kind = entry.byte();
     result.order = entry.fixed();
-    if (kind > static_cast<unsigned>(Kind::kAudit)) return std::nullopt;
+    if (kind > static_cast<unsigned>(Kind::kUse)) return std::nullopt;
     read_writes(entry, static_cast<Kind>(kind), result.writes);
     if (!entry.ok()) return std::nullopt;
   }

@@ -30,7 +30,7 @@ struct SessionGap {
 
 // What an entry is made of, where it lies.
 using EntryView = std::variant<MessageBatch, SessionGap, const SessionCreate*, const SessionChange*,
-                               const SessionClose*, const AuditRecord*>;
+                               const SessionClose*, const AuditRecord*, const UseWrite*>;
 
 // The bytes that encode() needs.
 std::size_t encoded_size(const EntryView& entry);

@@ -25,6 +25,8 @@ TEST_F(JournalTest, BringsBackWhatTheDatabaseNeverGot) {
   session.title = "Named";
   session.agent_settings = R"({"modes":1})";
   log->session_changed(session);
+  log->session_used(kSession, R"({"own":{"tokens":3}})");
+  log->session_used(kSession, R"({"own":{"tokens":6}})");
   log->session_created(session_record("other"));
   log->session_closed(SessionId("other"), "idle", wall_now());
 
@@ -35,6 +37,7 @@ TEST_F(JournalTest, BringsBackWhatTheDatabaseNeverGot) {
   EXPECT_EQ(found->owner, "ann");
   EXPECT_EQ(found->agent_profile, R"({"protocolVersion":1})");
   EXPECT_EQ(found->agent_settings, R"({"modes":1})");
+  EXPECT_EQ(found->upstream_use, R"({"own":{"tokens":6}})");
   EXPECT_EQ(found->last_sequence, 4);
   EXPECT_EQ(found->progress.output.bytes, 900u);
   EXPECT_EQ(found->progress.output.first_line, 7u);

@@ -154,6 +154,10 @@ class MessageLog {
   virtual void session_created(SessionRecord session) = 0;
   virtual void session_changed(SessionRecord session) = 0;  // agent id, title, cwd, last_sequence
   virtual void session_closed(SessionId id, std::string cause, WallTime at) = 0;
+  // What the session has used of upstreams until now, JSON text without secrets. Replaces what was
+  // said before; stays when the session is closed or reopened. Kept only of a session that has a
+  // row.
+  virtual void session_used(SessionId id, std::string upstream_use) = 0;
   // A closed session is open again: with the agent id, title, cwd, isolation and agent of
   // `session`, and without its time and cause of closing. `session` is best what find() answered:
   // messages go on from its last_sequence. When the session was erased in between it is made again,

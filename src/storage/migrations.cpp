@@ -175,6 +175,10 @@ ALTER TABLE sessions ADD COLUMN image TEXT NOT NULL DEFAULT '';
 ALTER TABLE sessions ADD COLUMN image_id TEXT NOT NULL DEFAULT '';
 )sql";
 
+constexpr const char* kUpstreamUse = R"sql(
+ALTER TABLE sessions ADD COLUMN upstream_use TEXT NOT NULL DEFAULT '';
+)sql";
+
 struct MigrationStep {
   const char* schema;
   Result<void> (*convert)(Database&) = nullptr;
@@ -184,7 +188,8 @@ struct MigrationStep {
 constexpr std::array kSteps = {
     MigrationStep{kFirstSchema}, MigrationStep{kAgentsAndUpdates},
     MigrationStep{kRecovery},    MigrationStep{kEntries, migrate_messages, kOldMessages},
-    MigrationStep{kErasure},     MigrationStep{kAudit}};
+    MigrationStep{kErasure},     MigrationStep{kAudit},
+    MigrationStep{kUpstreamUse}};
 
 Result<void> take(Database& database, std::size_t step) {
   const MigrationStep& taken = kSteps[step];

@@ -8,6 +8,7 @@ class NullLog final : public MessageLog {
   void session_created(SessionRecord) override {}
   void session_changed(SessionRecord) override {}
   void session_closed(SessionId, std::string, WallTime) override {}
+  void session_used(SessionId, std::string) override {}
   void session_reopened(SessionRecord) override {}
   void record(const SessionId&, std::span<MessageRecord>, const Progress&) override {}
   void audit(AuditRecord) override {}

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <set>
+#include <string>
 #include <utility>
 
 namespace relay::storage {
@@ -40,6 +42,9 @@ std::size_t cost_of(const std::unique_ptr<AuditWrite>& write) {
   return sizeof(AuditWrite) + record->session.value().size() + record->action.size() +
          record->detail.size() + record->actor.principal.size() + record->actor.transport.size() +
          record->actor.peer.size();
+}
+std::size_t cost_of(const std::unique_ptr<UseWrite>& write) {
+  return sizeof(UseWrite) + write->id.value().size() + write->upstream_use.size();
 }
 std::size_t cost_of(const std::unique_ptr<SegmentEnd>&) { return sizeof(SegmentEnd); }
 
@@ -194,6 +199,7 @@ std::uint64_t PendingWrites::give_up_messages(std::size_t target, bool in_journa
 
 void PendingWrites::drop_outdated_changes() {
   std::map<std::string, std::size_t> changed;    // where the last one is in `kept`
+  std::set<std::string> used;                    // of whom `kept` has the last word
   std::map<SessionKey, std::size_t> progressed;  // where the last one is in `kept`
   std::vector<Entry> kept;
   for (std::size_t index = entries_.size(); index > first_; --index) {
@@ -204,6 +210,12 @@ void PendingWrites::drop_outdated_changes() {
         auto& places = std::get<std::unique_ptr<SessionChange>>(kept[later->second].write)->places;
         places.insert(places.end(), (*change)->places.begin(), (*change)->places.end());
         bytes_ -= cost(entry.write) - cost_of((*change)->places);
+        continue;
+      }
+    }
+    if (const auto* use = std::get_if<std::unique_ptr<UseWrite>>(&entry.write)) {
+      if (!used.insert((*use)->id.value()).second) {
+        bytes_ -= cost(entry.write);
         continue;
       }
     }

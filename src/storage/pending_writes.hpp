@@ -68,6 +68,10 @@ struct SessionClose {
   std::int64_t number = 0;  // under which its messages were recorded; 0: unknown
   std::vector<EntryPlace> places = {};
 };
+struct UseWrite {
+  SessionId id;
+  std::string upstream_use;
+};
 struct AuditWrite {
   AuditRecord record;
   EntryPlace place = {};  // its bytes go with the row
@@ -81,7 +85,8 @@ struct SegmentEnd {
 // small.
 using Write = std::variant<MessagesWrite, GapWrite, ProgressWrite, std::unique_ptr<SessionCreate>,
                            std::unique_ptr<SessionChange>, std::unique_ptr<SessionClose>,
-                           std::unique_ptr<SegmentEnd>, std::unique_ptr<AuditWrite>>;
+                           std::unique_ptr<SegmentEnd>, std::unique_ptr<AuditWrite>,
+                           std::unique_ptr<UseWrite>>;
 
 // Notes where the entry lies that `write` is of.
 void set_place(Write& write, EntryPlace place);

@@ -60,6 +60,7 @@ struct SessionRecord {
   std::string agent_settings;  // its answer to session/new with the settings of now, JSON text
   std::string image;           // of its container, as configured then; empty for a process
   std::string image_id;        // what the container really has: "sha256:..."
+  std::string upstream_use;    // see MessageLog::session_used()
   WallTime created_at;
   WallTime updated_at;  // of the last message or change; the log keeps it up by itself
   std::optional<WallTime> closed_at;

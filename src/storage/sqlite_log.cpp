@@ -177,6 +177,12 @@ void SqliteLog::session_closed(SessionId id, std::string cause, WallTime at) {
   queue(std::move(close), place);
 }
 
+void SqliteLog::session_used(SessionId id, std::string upstream_use) {
+  auto use = std::make_unique<UseWrite>(UseWrite{std::move(id), std::move(upstream_use)});
+  const auto place = journal(use.get());
+  queue(std::move(use), place);
+}
+
 void SqliteLog::session_reopened(SessionRecord session) {
   session.closed_at.reset();
   session.cause.clear();

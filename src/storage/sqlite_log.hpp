@@ -20,6 +20,7 @@ class SqliteLog final : public MessageLog {
   void session_created(SessionRecord session) override;
   void session_changed(SessionRecord session) override;
   void session_closed(SessionId id, std::string cause, WallTime at) override;
+  void session_used(SessionId id, std::string upstream_use) override;
   void session_reopened(SessionRecord session) override;
   using MessageLog::record;
   void record(const SessionId& session, std::span<MessageRecord> messages,

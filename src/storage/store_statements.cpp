@@ -9,8 +9,8 @@ constexpr std::string_view kColumns =
     "number, id, agent_session_id, owner, working_directory, isolation, title, created_at, "
     "closed_at, "
     "cause, last_sequence, agent, updated_at, agent_profile, agent_settings, image, image_id";
-constexpr std::string_view kProgressColumns =
-    "output_bytes, output_first_line, output_last_line, input_sequence, input_prompt";
+constexpr std::string_view kKeptUpColumns =
+    "output_bytes, output_first_line, output_last_line, input_sequence, input_prompt, upstream_use";
 
 WallTime wall_time(std::int64_t milliseconds) {
   return WallTime(std::chrono::milliseconds(milliseconds));
@@ -21,7 +21,7 @@ WallTime wall_time(std::int64_t milliseconds) {
 Result<std::unique_ptr<MessageStore::Statements>> MessageStore::Statements::prepare(
     Database& database) {
   const std::string columns(kColumns);
-  const std::string read_columns = columns + ", " + std::string(kProgressColumns);
+  const std::string read_columns = columns + ", " + std::string(kKeptUpColumns);
   std::optional<Error> failure;
   const auto make = [&](std::string_view sql) -> Statement {
     auto statement = Statement::prepare(database, sql);
@@ -101,6 +101,7 @@ Result<std::unique_ptr<MessageStore::Statements>> MessageStore::Statements::prep
       make("SELECT number, segment, extents FROM unused ORDER BY number"),
       make("DELETE FROM unused WHERE number <= ?1"),
       make("DELETE FROM unused WHERE segment = ?1"),
+      make("UPDATE sessions SET upstream_use = ?2 WHERE id = ?1"),
       make("INSERT OR IGNORE INTO audit "
            "(number, time, session, action, detail, principal, transport, peer, segment, extents) "
            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) RETURNING number"),
@@ -142,6 +143,7 @@ SessionRecord session_of(const Statement& row) {
   record.progress.output.last_line = static_cast<std::uint64_t>(row.column_number(19));
   record.progress.input = row.column_number(20);
   record.progress.prompt = row.column_number(21);
+  record.upstream_use = row.column_text(22);
   return record;
 }
 

@@ -75,6 +75,11 @@ bool MessageStore::apply_session_write(const Write& write) {
     unread_segment_ = std::max(unread_segment_, (*end)->segment.number() + 1);
     return true;
   }
+  if (const auto* use = std::get_if<std::unique_ptr<UseWrite>>(&write)) {
+    return statements_->use_upstreams.bind(1, (*use)->id.value())
+               .bind(2, (*use)->upstream_use)
+               .run() == Step::kDone;
+  }
   if (const auto* change = std::get_if<std::unique_ptr<SessionChange>>(&write)) {
     const SessionRecord& record = (*change)->record;
     return statements_->change_session.bind(1, record.id.value())

@@ -89,19 +89,51 @@ def test_an_agent_without_a_network_reaches_its_upstream_and_nothing_else(make_e
         assert containers.shell(client, f"wget -q -T 3 -O - http://{target}/ 2>&1", session)[0] != 0
     assert upstream.seen == []
     relay.wait_logged("is in no allow rule of own")
+    shows_what_was_done(relay, client, session)
 
     found = containers.shell(client, "env; cat /proc/*/environ /proc/*/cmdline; ls -laR /acp-relay", session)[1]
     assert "broker.sock" in found and KEY not in found
     assert KEY not in json.dumps(relay.container(session))
     assert containers.shell(client, "touch /acp-relay/x 2>&1", session)[0] != 0
     relay.http().result("session/close", sessionId=session)
+    closed = relay.management(f"/api/sessions/{session}").json()
+    assert not closed["isActive"] and closed["upstreamUse"]["own"]["requests"] == 1
     assert KEY not in relay.log_text()
     for file in pathlib.Path(relay.database).parent.glob("*.db*"):
         assert KEY.encode() not in file.read_bytes()
 
 
+def shows_what_was_done(relay, client, session):
+    """One request went out, two were not allowed, one named no upstream, one no path."""
+    notices = {notice["params"]["error"]["data"]["relevant_state"]["code"]: notice["params"]
+               for notice in client.all("_acp-relay/agent_notice")}
+    told = notices["not_allowed"]
+    assert told["sessionId"] == session and told["error"]["data"]["error_type"] == "upstream_denied"
+    assert "is in no allow rule of own" in told["error"]["message"]
+    assert told["error"]["data"]["relevant_state"] == {
+        "code": "not_allowed", "upstream": "own", "key": "egress.upstreams.own.allow", "status": 403}
+    assert set(notices) == {"not_allowed", "unknown_upstream", "bad_request"}
+    assert len(client.all("_acp-relay/agent_notice")) == 3, "the second one like it is not told"
+
+    requests = "acp_relay_upstream_requests_total"
+    assert relay.metric(requests, upstream="own", outcome="2xx") == 1
+    assert relay.metric(requests, upstream="own", outcome="not_allowed") == 2
+    assert relay.metric(requests, upstream="", outcome="unknown_upstream") == 1
+    assert relay.metric("acp_relay_upstream_tokens_total", upstream="own") == 3
+    assert relay.metric("acp_relay_upstream_first_byte_seconds_count", upstream="own") == 1
+
+    used = relay.management(f"/api/sessions/{session}").json()["upstreamUse"]
+    assert used["own"]["requests"] == 1 and used["own"]["sentBytes"] == 5 and used["own"]["tokens"] == 3
+    assert (used["own"]["failed"], used[""]["failed"]) == (2, 2)
+    rows = [row for row in relay.management(f"/api/audit?session={session}").json()["entries"]
+            if row["transport"] == "agent"]
+    assert [row["action"] for row in rows] == ["used_upstream"] + 3 * ["denied_upstream"]
+    assert rows[0]["detail"].startswith("own POST 200 sent=5 ") and rows[0]["detail"].endswith(" /v1/messages")
+    assert "beta" not in json.dumps(rows)
+
+
 def test_agents_are_served_again_when_the_relay_is_back(make_egress_relay, upstream):
-    relay = make_egress_relay()
+    relay = make_egress_relay(budget={"tokens": 6})
     client = relay.websocket()
     session = client.new("/workspace")
     assert containers.shell(client, f"{GET}/own/first", session)[0] == 0
@@ -111,6 +143,9 @@ def test_agents_are_served_again_when_the_relay_is_back(make_egress_relay, upstr
     client = relay.websocket()
     code, out = containers.shell(client, f"{GET}/own/again", session)
     assert code == 0 and json.loads(out)["path"] == "/again"
+    assert "429" in containers.shell(client, f"{GET}/own/more 2>&1", session)[1], "its budget goes on where it was"
+    used = relay.management(f"/api/sessions/{session}").json()["upstreamUse"]["own"]
+    assert (used["requests"], used["tokens"], used["failed"]) == (2, 6, 1)
 
 
 def test_a_session_can_use_what_its_budget_says(make_egress_relay, upstream):
@@ -120,6 +155,8 @@ def test_a_session_can_use_what_its_budget_says(make_egress_relay, upstream):
     for _ in range(2):
         assert containers.shell(client, f"{GET}/own/v1", session)[0] == 0
     assert "429" in containers.shell(client, f"{GET}/own/v1 2>&1", session)[1]
+    told = client.incoming("_acp-relay/agent_notice")["params"]["error"]["data"]
+    assert told["relevant_state"]["code"] == "over_budget" and "egress.upstreams.own.budget.tokens" in str(told)
     assert containers.shell(client, f"{GET}/own/v1", client.new("/workspace"))[0] == 0
 
 

@@ -246,7 +246,7 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(std::shared_
     // stays.
     [[maybe_unused]] const auto removed = co_await context_.engine.remove(container_name(session));
   }
-  const auto opened = context_.open_way_out(session, *start->options);
+  const auto opened = co_await context_.open_way_out(session, *start->options);
   if (!opened) {
     context_.discard(session);
     co_return opened.error();

@@ -39,13 +39,15 @@ void DockerContext::depart(const SessionId& session) {
   gone->happen();
 }
 
-Result<void> DockerContext::open_way_out(const SessionId& session,
-                                         const ContainerOptions& of_it) const {
-  if (of_it.egress.reach.empty() || host.broker == nullptr) return Result<void>();
+Task<Result<void>> DockerContext::open_way_out(SessionId session,
+                                               const ContainerOptions& of_it) const {
+  if (of_it.egress.reach.empty() || host.broker == nullptr) co_return Result<void>();
   const SessionDirectories directories = session_directories(of_it.workspace_base_dir, session);
   auto made = make_way_out(directories, of_it.egress);
-  if (!made) return made;
-  return host.broker->open(session, way_out_socket(directories), of_it.egress.reach);
+  if (!made) co_return made;
+  auto recalled = co_await host.broker->recall(session);
+  if (!recalled) co_return recalled;
+  co_return host.broker->open(session, way_out_socket(directories), of_it.egress.reach);
 }
 
 Task<void> DockerContext::departed(SessionId session) {

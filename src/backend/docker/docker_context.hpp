@@ -34,8 +34,9 @@ class DockerContext {
   // Whether that happens within the limit.
   Task<bool> departs_within(SessionId session, std::chrono::milliseconds limit);
 
-  // Opens the way out of a session that has one, until it departs. Its directories are there.
-  Result<void> open_way_out(const SessionId& session, const ContainerOptions& of_it) const;
+  // Opens the way out of a session that has one, until it departs; what it has used of its budgets
+  // is known then. Its directories are there.
+  Task<Result<void>> open_way_out(SessionId session, const ContainerOptions& of_it) const;
 
   // Removes the container of a session in the background, again and again while the Engine is away,
   // until it departs. What is still there when the relay ends is found by its next start.

@@ -47,7 +47,7 @@ Task<Result<Reattachment>> DockerBackend::reattach(SessionId session, OutputPosi
   }
   const auto directories = session_directories(context_.options->workspace_base_dir, session);
   if (has_way_out(directories)) {
-    const auto opened = context_.open_way_out(session, *context_.options);
+    const auto opened = co_await context_.open_way_out(session, *context_.options);
     if (!opened) {
       (*container)
           ->log.error("the agent has no way out any more",

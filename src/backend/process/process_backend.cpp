@@ -17,16 +17,18 @@ std::string current_directory() {
 }
 
 // Fills in `environment` where it leads. Null: the agent has no upstreams.
-Result<std::shared_ptr<const void>> open_way_out(const SessionId& session,
-                                                 const ProcessOptions& options,
-                                                 EnvironmentList& environment) {
+Task<Result<std::shared_ptr<const void>>> open_way_out(const SessionId& session,
+                                                       const ProcessOptions& options,
+                                                       EnvironmentList& environment) {
   if (options.upstreams.empty() || options.broker == nullptr) {
-    return std::shared_ptr<const void>();
+    co_return std::shared_ptr<const void>();
   }
+  const auto recalled = co_await options.broker->recall(session);
+  if (!recalled) co_return recalled.error();
   Result<egress::LoopbackWay> way = options.broker->open_loopback(session, {options.upstreams, {}});
-  if (!way) return way.error();
+  if (!way) co_return way.error();
   for (auto& [name, value] : environment) value = egress::filled_in(value, way->address);
-  return std::move(way->open);
+  co_return std::move(way->open);
 }
 
 }  // namespace
@@ -51,7 +53,7 @@ Task<Result<std::unique_ptr<Agent>>> ProcessBackend::launch(LaunchSpec spec) {
   request.args = options->args;
   EnvironmentList configured = options->env;
   const Result<std::shared_ptr<const void>> way_out =
-      open_way_out(spec.session, *options, configured);
+      co_await open_way_out(spec.session, *options, configured);
   if (!way_out) co_return way_out.error();
   request.environment =
       merge_environments(merge_environments(inherited_, configured, spec.environment), mark_, {});
