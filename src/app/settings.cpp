@@ -1,5 +1,6 @@
 #include "app/settings.hpp"
 
+#include "config/agent_presets.hpp"
 #include "frontend/http_replies.hpp"
 #include "management/session_import.hpp"
 
@@ -286,7 +287,9 @@ ContainerOptions container_options(const config::Config& config, const std::stri
   ContainerOptions options;
   options.image = from.image;
   options.command = from.command;
-  options.environment = config.agent.env;
+  options.environment =
+      config::environment_with_preset(config.agent, config.egress.upstreams,
+                                      "http://127.0.0.1:" + std::to_string(config.egress.port));
   options.memory_limit = from.memory_limit;
   options.cpu_limit = from.cpu_limit;
   options.pids_limit = from.pids_limit;

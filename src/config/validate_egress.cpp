@@ -1,4 +1,5 @@
 #include "base/path_pattern.hpp"
+#include "config/agent_presets.hpp"
 #include "config/mount_danger.hpp"
 #include "config/suggest.hpp"
 #include "config/upstream_url.hpp"
@@ -178,6 +179,12 @@ void validate_upstreams_of(const AgentConfig& agent, const ContainerConfig& cont
       findings.push_back({Severity::kProblem, item_key, "names no upstream of egress.upstreams",
                           meant ? "did you mean " + *meant + "?" : "add it there, or remove it"});
     }
+  }
+  for (const std::string& name : keys_beside_preset(agent, upstreams)) {
+    findings.push_back({Severity::kWarning, section + "env." + name,
+                        "goes into the container, where whatever runs there can read it; with a "
+                        "preset the relay adds the credential of the upstream itself",
+                        "remove it, or list it in " + section + "plain_env if it is no secret"});
   }
   if (agent.upstreams.empty()) return;
   if (!container.enabled)
