@@ -81,8 +81,8 @@ std::string startup_lines(const config::Config& config, const Running& running) 
   if (!running.engine.empty() && config.container.network_mode == "none") {
     line("network",
          config.agent.upstreams.empty()
-             ? "none: no model can be reached from a container; container.network_mode: bridge "
-               "lets agents out"
+             ? "none: no model can be reached from a container; agent.preset or agent.upstreams "
+               "leads to one, container.network_mode: bridge lets agents out"
              : fmt::format("none but {} through the relay, at http://127.0.0.1:{}/NAME in a "
                            "container",
                            fmt::join(config.agent.upstreams, ", "), config.egress.port));

@@ -74,6 +74,7 @@ def relay(tmp_path_factory, model, certificate):
     image = image_of(engine)
     of_image = {"image": image, "extra_volumes": [f"{MODULES}:{INSIDE}:ro"]}
     agents = {name: {"preset": name, "command": command, **of_image} for name, command in commands().items()}
+    agents["opencode-openai"] = {**agents["opencode"], "upstreams": ["openai"]}
     # The same with the model's other transport.
     provider = {"name": "model", "base_url": "http://127.0.0.1:9180/openai/v1", "env_key": "OPENAI_API_KEY",
                 "wire_api": "responses", "supports_websockets": True}
@@ -120,7 +121,7 @@ def test_the_images_have_the_versions_that_are_tried_here():
     assert {package: version for _, package, version, *_ in map(str.split, lines) if package in wanted} == wanted
 
 
-@pytest.mark.parametrize("agent", ["claude", "codex", "gemini", "opencode", "qwen", "codex-ws"])
+@pytest.mark.parametrize("agent", ["claude", "codex", "gemini", "opencode", "opencode-openai", "qwen", "codex-ws"])
 def test_finishes_a_turn_without_a_network_and_without_a_key(relay, model, agent):
     model.requests.clear()
     client = relay.http()
