@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Builds an image that sessions run in, and checks that an agent in it answers; or the relay's own image.
-#   docker/build.sh [agent|demo|relay] [TAG] [OPTION...]   default: agent, tagged acp-agent:latest
-#   docker/build.sh TAG [OPTION...]                        agent, with this tag
-# agent: an ACP agent from npm (docker/agent); needs the docker command and a registry. Options go to
-#        "docker build", for example --build-arg BUILD_TOOLS=yes; see the top of its Dockerfile.
+#   docker/build.sh [claude|codex|gemini|opencode|qwen|demo|relay] [TAG] [OPTION...]
+#                                     default: claude, tagged acp-agent:latest; codex: acp-agent-codex:latest
+#   docker/build.sh TAG [OPTION...]   claude, with this tag
+# claude (or agent), codex, ...: an ACP agent from npm (docker/agent), for agent.preset of that name; needs the
+#        docker command and a registry. Options go to "docker build", for example --build-arg BUILD_TOOLS=yes;
+#        see the top of its Dockerfile.
 # demo:  the demo agent alone (docker/demo); needs no registry, and no docker command either.
 # relay: the relay (Dockerfile.relay), compiled in the image, which takes minutes and a Debian mirror; with
 #        --prebuilt of the programs in build/release, which takes neither. Says how much it adds to its base.
@@ -13,12 +15,17 @@ source "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
 readonly answer_seconds=60
 readonly initialize='{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":1,"clientCapabilities":{}}}'
 
-usage() { sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
 kind=agent
+preset=claude
 case ${1:-} in
   agent | demo | relay)
     kind=$1
+    shift
+    ;;
+  claude | codex | gemini | opencode | qwen)
+    preset=$1
     shift
     ;;
   -h | --help)
@@ -28,6 +35,7 @@ case ${1:-} in
 esac
 declare -A tags=([agent]=acp-agent:latest [demo]=acp-demo-agent:latest [relay]=acp-relay:latest)
 tag=${tags[$kind]}
+[[ $preset == claude ]] || tag=acp-agent-$preset:latest
 if [[ $# -gt 0 && $1 != -* ]]; then
   tag=${1:-$tag}
   shift
@@ -38,6 +46,11 @@ if [[ $kind == relay && ${1:-} == --prebuilt ]]; then
   shift
 fi
 options=("$@")
+if [[ $kind == agent && $preset != claude ]]; then
+  read -r _ package version command < <(grep "^$preset " "$root/docker/agent/packages")
+  options=(--build-arg AGENT_PACKAGE="$package" --build-arg AGENT_VERSION="$version" \
+    --build-arg AGENT_COMMAND="$command" "${options[@]}")
+fi
 
 with_command() { command -v docker >/dev/null; }
 

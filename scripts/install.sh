@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing, and nothing when none is. The group test also brings the
-# clients of tests/clients, which come through npm and pip.
-#   scripts/install.sh [build] [test] [engine] [podman]   groups of scripts/packages.txt; default: build test
+# clients of tests/clients, which come through npm and pip; agents brings the agents of tests/agents (1.5 GB), and
+# nothing else.
+#   scripts/install.sh [build] [test] [engine] [podman] [agents]   groups of scripts/packages.txt; default: build test
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -9,7 +10,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 groups=("$@")
 [[ ${#groups[@]} -gt 0 ]] || groups=(build test)
 for group in "${groups[@]}"; do
-  [[ -n $(packages "$group") ]] || fail "no package group \"$group\"" "scripts/install.sh build test engine podman"
+  [[ $group == agents || -n $(packages "$group") ]] ||
+    fail "no package group \"$group\"" "scripts/install.sh build test engine podman agents"
 done
 
 command -v dpkg-query >/dev/null ||
@@ -34,6 +36,7 @@ apt() {
 }
 
 install_packages() {
+  [[ -n $(packages "${groups[@]}") ]] || return 0
   mapfile -t missing < <(missing_packages "${groups[@]}")
   [[ ${#missing[@]} -gt 0 ]] || return 0
   as_root=()
@@ -74,29 +77,33 @@ install_python_client() {
     "python3 -m venv tests/clients/python/.venv"
 }
 
-# The clients at the versions of the lock file, again only when that has changed.
-install_clients() {
-  local directory=$root/tests/clients stamp started=$SECONDS attempt
+# install_modules FOLDER WHAT NPM...: those of tests/FOLDER at the versions of its lock file by "npm NPM...", again
+# only when that has changed.
+install_modules() {
+  local folder=tests/$1 what=$2 stamp started=$SECONDS attempt
+  local directory=$root/$folder
+  shift 2
   stamp=$(sha256sum "$directory/package-lock.json" | cut -d' ' -f1)
   [[ $(cat "$directory/node_modules/.installed" 2>/dev/null) != "$stamp" ]] || return 0
   command -v npm >/dev/null ||
-    fail "npm is missing; it fetches the ACP clients that the tests drive (tests/clients/README.md)" \
+    fail "npm is missing; it fetches the ${what,} ($folder/README.md)" \
       "apt-get install npm, or install Node.js with its npm; scripts/build.sh does without"
   for attempt in 1 2 3; do
-    if (cd "$directory" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) >"$log" 2>&1 </dev/null; then
+    if (cd "$directory" && npm "$@" --ignore-scripts --no-audit --no-fund --loglevel=error) >"$log" 2>&1 </dev/null; then
       echo "$stamp" >"$directory/node_modules/.installed"
-      echo "Clients for the tests installed in $((SECONDS - started)) s."
+      echo "$what installed in $((SECONDS - started)) s."
       return 0
     fi
-    echo "npm ci failed in tests/clients (attempt $attempt of 3)"
+    echo "npm $1 failed in $folder (attempt $attempt of 3)"
   done
   cat "$log" >&2
-  fail "npm could not install tests/clients/package-lock.json" "read npm's message above" \
-    "cd tests/clients && npm ci"
+  fail "npm could not install $folder/package-lock.json" "read npm's message above" "cd $folder && npm $*"
 }
 
 install_packages
 if [[ " ${groups[*]} " == *" test "* ]]; then
-  install_clients
+  install_modules clients "Clients for the tests" ci
   install_python_client
 fi
+# Not "ci": a lock file made where packages for other machines can't be had lacks those, and it insists on them.
+if [[ " ${groups[*]} " == *" agents "* ]]; then install_modules agents "Agents for the tests" install --no-save; fi

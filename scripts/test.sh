@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing, then proves a change; the fastest answers come first.
 #   scripts/test.sh             before every push: lints, unit tests, end-to-end tests, on the release (minutes)
-#   scripts/test.sh full        also GCC, ASan and UBSan, TSan, fuzz targets, Podman, the Rust SDK, a short benchmark
+#   scripts/test.sh full        also GCC, ASan and UBSan, TSan, fuzz targets, Podman, agents of others, the Rust SDK,
+#                               a short benchmark
 #   scripts/test.sh steady [N]  the tests of the first N times (10) on a machine kept busy, to find unsteady ones
 # Tests of containers use the Docker Engine of DOCKER_HOST or /var/run/docker.sock; where none answers, a
 # private one runs for as long as this does. They are never left out: without an Engine they fail.
@@ -186,6 +187,13 @@ podman_tests() {
   return "$code"
 }
 
+# Agents of others in containers without a network; what they download is large.
+agent_tests() {
+  scripts/install.sh agents || return 1
+  ACP_RELAY_BIN=$root/build/release/acp-relay ACP_DEMO_AGENT=$root/build/release/acp-demo-agent \
+    pytest agents tests/agents
+}
+
 # The official Rust SDK's client; it is built where there is a cargo.
 rust_client_tests() {
   cargo build --quiet --locked --manifest-path tests/clients/rust/Cargo.toml --target-dir build/rust </dev/null || return 1
@@ -252,6 +260,7 @@ step "unit tests, release" unit_tests release || true
 step "end-to-end tests, release" end_to_end_tests release 1 || true
 [[ $scope == full ]] || finish
 step "lifecycle of containers on Podman" podman_tests || true
+step "agents of others without a network" agent_tests || true
 if command -v cargo >/dev/null; then
   step "client of the Rust SDK" rust_client_tests || true
 else

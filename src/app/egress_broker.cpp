@@ -1,6 +1,7 @@
 #include "app/egress_broker.hpp"
 
 #include "app/egress_upstreams.hpp"
+#include "config/agent_presets.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -46,8 +47,10 @@ ContainerEgress container_egress(const config::Config& config, std::string init_
 }
 
 config::StringMap environment_in_container(const config::Config& config) {
-  config::StringMap environment = config.agent.env;
-  const egress::AgentAddress address = egress::address_in_container(config.egress.port);
+  config::StringMap environment =
+      config::environment_with_preset(config.agent, config.egress.upstreams);
+  const egress::AgentAddress address{"http://127.0.0.1:" + std::to_string(config.egress.port),
+                                     std::string(config::kPlaceholderKey)};
   if (!config.agent.upstreams.empty()) {
     for (auto& [name, value] : environment) value = egress::filled_in(value, address);
   }

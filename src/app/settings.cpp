@@ -1,5 +1,6 @@
 #include "app/settings.hpp"
 
+#include "config/agent_presets.hpp"
 #include "frontend/http_replies.hpp"
 #include "management/session_import.hpp"
 
@@ -267,7 +268,7 @@ ProcessOptions process_options(const config::Config& config, const std::string& 
   ProcessOptions options;
   options.command = config.agent.command.empty() ? demo_agent : config.agent.command;
   options.args = config.agent.command.empty() ? config::Strings() : config.agent.args;
-  options.env = config.agent.env;
+  options.env = config::environment_with_preset(config.agent, config.egress.upstreams);
   options.upstreams = config.agent.upstreams;
   options.max_line_bytes = config.server.max_message_bytes;
   options.max_stderr_bytes = config.agent.max_stderr_bytes;

@@ -18,6 +18,20 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::Pair;
 
+TEST(ContainerOptions, HaveWhatThePresetOfTheAgentSets) {
+  const Config config =
+      config::load_text(
+          "egress: {port: 7, upstreams: {anthropic: {credential: {value: sk-1234}}}}\n"
+          "container: {enabled: true}\nagent: {preset: claude, env: {MORE: x}}",
+          "c.yaml", {})
+          .config;
+  const ContainerOptions options = container_options(config, "");
+  EXPECT_THAT(options.environment,
+              ::testing::IsSupersetOf(NameValues{
+                  {"ANTHROPIC_BASE_URL", "http://127.0.0.1:7/anthropic"}, {"MORE", "x"}}));
+  EXPECT_TRUE(options.readonly_rootfs);
+}
+
 TEST(Loopback, IsThisMachineOnly) {
   for (const char* host : {"localhost", "127.0.0.1", "127.8.9.1", "::1"}) {
     EXPECT_TRUE(is_loopback(host)) << host;

@@ -83,8 +83,8 @@ std::string startup_lines(const config::Config& config, const Running& running) 
     for (const std::string& host : config.agent.connect) reached.push_back(host + " by CONNECT");
     line("network",
          reached.empty()
-             ? "none: no model can be reached from a container; container.network_mode: bridge "
-               "lets agents out"
+             ? "none: no model can be reached from a container; agent.preset or agent.upstreams "
+               "leads to one, container.network_mode: bridge lets agents out"
              : fmt::format("none but {} through the relay, at http://127.0.0.1:{}/NAME in a "
                            "container",
                            fmt::join(reached, ", "), config.egress.port));

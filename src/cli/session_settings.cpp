@@ -179,8 +179,8 @@ std::string current_mode(const json::object& session) {
 std::string silence_note(const json::object& session) {
   if (string_at(session, "network") != "none" || session.contains("egress")) return {};
   return "[network] no word from the agent yet. Its container has no network, so it can't reach a "
-         "model elsewhere: the relay's configuration lets it out with container.network_mode: "
-         "bridge\n";
+         "model elsewhere: the relay's configuration leads it to one with agent.preset or "
+         "agent.upstreams, and lets it out with container.network_mode: bridge\n";
 }
 
 std::string unasked_note(const json::object& session, std::string_view mode,

@@ -46,7 +46,7 @@ AgentKey isolation_key() {
   AgentKey key;
   key.name = "isolation";
   key.type = codec.type;
-  key.inherited = "container with `image`, otherwise by `container.enabled`";
+  key.inherited = "container with `image` or `preset`, otherwise by `container.enabled`";
   key.doc =
       "container: each session's agent runs in a container of its own. process: as a process of "
       "this host, with the relay's rights.";
@@ -61,7 +61,7 @@ AgentKey command_key() {
   AgentKey key;
   key.name = "command";
   key.type = "text or list of text";
-  key.inherited = "with `image` what the image runs, otherwise the default agent's";
+  key.inherited = "with `image` or `preset` what the image runs, otherwise the default agent's";
   key.doc =
       "Program of the agent, as a list with its arguments: looked up in PATH and started without a "
       "shell, or run in the container in place of the image's entry point and command.";
@@ -90,7 +90,7 @@ AgentKey args_key() {
   AgentKey key;
   key.name = "args";
   key.type = strings().type;
-  key.inherited = "empty with `image` or `command`, otherwise the default agent's";
+  key.inherited = "empty with `image`, `command` or `preset`, otherwise the default agent's";
   key.doc = "Further arguments of `command`, which has to be there.";
   key.secrecy = Secrecy::kMayCarry;
   key.read = [](const Value& value, AgentDraft& draft, Complaints& complaints) {
@@ -104,7 +104,19 @@ AgentKey args_key() {
 // What the default agent was trusted with is not handed to another program.
 AgentKey entrusted_key(const std::string& path) {
   AgentKey key = key_like(path);
-  key.inherited = "empty with `image` or `command`, otherwise `" + path + "`";
+  key.inherited = "empty with `image`, `command` or `preset`, otherwise `" + path + "`";
+  return key;
+}
+
+AgentKey image_key() {
+  AgentKey key = key_like("container.image");
+  key.inherited = "the preset's with `preset` and no `command`, otherwise `container.image`";
+  return key;
+}
+
+AgentKey preset_key() {
+  AgentKey key = key_like("agent.preset");
+  key.inherited = "empty with `image` or `command`, otherwise `agent.preset`";
   return key;
 }
 
@@ -128,12 +140,13 @@ AgentKey startup_timeout_key() {
 
 std::vector<AgentKey> make_agent_table() {
   std::vector<AgentKey> keys{isolation_key(),
-                             key_like("container.image"),
+                             image_key(),
                              command_key(),
                              args_key(),
                              entrusted_key("agent.env"),
                              entrusted_key("agent.upstreams"),
                              entrusted_key("agent.connect"),
+                             preset_key(),
                              key_like("agent.client_env"),
                              startup_timeout_key()};
   for (const char* path : {"agent.secret_env",
@@ -212,20 +225,22 @@ std::string agent_path(const std::string& agent, std::string_view key) {
   return path;
 }
 
-AgentDraft begin_agent(const Config& config, std::string name, bool own_image, bool own_command) {
+AgentDraft begin_agent(const Config& config, std::string name, const OwnProgram& own) {
   AgentDraft draft;
   NamedAgentConfig& settings = draft.settings;
   settings.name = std::move(name);
   settings.agent = config.agent;
   settings.container = config.container;
-  settings.isolation =
-      own_image || config.container.enabled ? AgentIsolation::kContainer : AgentIsolation::kProcess;
-  if (own_image || own_command) {
+  settings.isolation = own.image || own.preset || config.container.enabled
+                           ? AgentIsolation::kContainer
+                           : AgentIsolation::kProcess;
+  if (own.image || own.command || own.preset) {
     settings.agent.command.clear();
     settings.agent.args.clear();
     settings.agent.env.clear();
     settings.agent.upstreams.clear();
     settings.agent.connect.clear();
+    settings.agent.preset.clear();
     settings.agent.secret_env.clear();
     settings.agent.plain_env.clear();
     settings.container.command.clear();

@@ -49,9 +49,16 @@ std::string remedy_for_unknown_agent_key(const std::string& name);
 // "agents.claude.memory_limit"
 std::string agent_path(const std::string& agent, std::string_view key);
 
+// Which keys of its own say what program it is.
+struct OwnProgram {
+  bool image = false;
+  bool command = false;
+  bool preset = false;
+};
+
 // The agent called `name` before its own keys are read. With a program of its own it has no
 // command, arguments and environment of the default agent.
-AgentDraft begin_agent(const Config& config, std::string name, bool own_image, bool own_command);
+AgentDraft begin_agent(const Config& config, std::string name, const OwnProgram& own);
 
 // What the draft comes to.
 NamedAgentConfig settle(AgentDraft draft, const Config& config);

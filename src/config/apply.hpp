@@ -36,9 +36,13 @@ void apply_file(const Value& root, const std::string& source, Loading& loading);
 // ACP_RELAY_<SECTION>_<KEY>; values are taken as they are, lists and maps are YAML flow text.
 void apply_environment(const Environment& environment, Loading& loading);
 
-// The agents of the file (Loading::agents), with what the environment says of them. Comes last:
-// they inherit what the other keys have come to.
+// The agents of the file (Loading::agents), with what the environment says of them. Comes after
+// those: they inherit what the other keys have come to.
 void apply_agents(const Environment& environment, const std::string& source, Loading& loading);
+
+// Completes agents by their presets, and hardens those that have upstreams, where nobody has said
+// otherwise. Comes last of all: nothing of it is inherited.
+void apply_presets(Loading& loading);
 
 // Reads one key from one value; `name` as in Place.
 void apply_key(const Key& key, const Value& value, const std::string& source,

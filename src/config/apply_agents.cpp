@@ -51,7 +51,8 @@ class AgentReader {
   }
 
   NamedAgentConfig read() {
-    AgentDraft draft = begin_agent(loading_.config, name_, gives("image"), gives("command"));
+    const OwnProgram own{gives("image"), gives("command"), gives("preset")};
+    AgentDraft draft = begin_agent(loading_.config, name_, own);
     for (const Given& given : given_) apply(given, draft);
     const AgentIsolation isolation = draft.settings.isolation;
     for (const Given& given : given_) {

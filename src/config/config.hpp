@@ -101,6 +101,7 @@ struct AgentConfig {
   Strings client_env;                    // names of variables that a client may set
   Strings upstreams;                     // names in egress.upstreams
   Strings connect;                       // hosts that it may reach with TLS of its own
+  std::string preset;                    // config/agent_presets.hpp; empty: none
   Milliseconds startup_timeout{10'000};  // also agent.startup_timeout_seconds
   std::size_t max_concurrent_sessions = 100;
   std::size_t max_stderr_bytes = 64u << 10;  // the tail that is kept for errors

@@ -1,5 +1,7 @@
 #include "config/keys.hpp"
 
+#include "config/agent_presets.hpp"
+
 #include <algorithm>
 #include <string_view>
 
@@ -114,11 +116,17 @@ void add_agent_keys(std::vector<Key>& keys) {
      "Names of environment variables that a client may set for its session.");
   at("upstreams", &A::upstreams, strings(),
      "Names in egress.upstreams that the agent may use, in a container: requests to "
-     "http://127.0.0.1:PORT/NAME go to that upstream, with its credential. Empty: none.");
+     "http://127.0.0.1:PORT/NAME go to that upstream, with its credential. Empty: none, or with a "
+     "preset the first of egress.upstreams that it speaks to.");
   at("connect", &A::connect, strings(),
      "Hosts that the agent may reach from a container with TLS of its own, through the relay, as "
      "host, host:port or *.host (443 without a port), for git, npm and the like: HTTPS_PROXY "
      "says so to them. No credential is added. Empty: none.");
+  at("preset", &A::preset, text(),
+     "Which agent it is: " + agent_preset_names() +
+         ". Sets what that one needs in a container to reach its model through agent.upstreams "
+         "without a network and without a key (docs/agents.md); agent.env has the last word. "
+         "Empty: none.");
   at("startup_timeout_seconds", &A::startup_timeout, seconds(kSome),
      "Time for a process agent to answer initialize.")
       .alias = "agent.startup_timeout";
@@ -256,6 +264,8 @@ constexpr std::string_view kReadAgain[] = {
 // But for these, and why.
 constexpr std::string_view kReadOnce[] = {
     "sessions.shared",                  // clients that are attached have been let in by it
+    "agent.upstreams",                  // the broker and what it may reach are made at start
+    "agent.preset",                     // likewise
     "container.enabled",                // another kind of backend
     "container.required",               // is about a start
     "container.docker_host",            // one connection for all that runs

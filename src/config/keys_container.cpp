@@ -37,14 +37,14 @@ void add_container_keys(std::vector<Key>& keys) {
      "network reaches. host is unsafe.");
   at("readonly_rootfs", &C::readonly_rootfs, flag(),
      "true: the container can't write to its image; its workspace, home and tmpfs stay "
-     "writable.");
+     "writable. Where it is not said it is true for agents with upstreams.");
   at("tmpfs", &C::tmpfs, strings(),
      "Directories in memory as /path[:options], size=64m for example; they count as memory of the "
      "container, and nothing in them can be run unless exec is said. Empty: /tmp, /run and "
      "/var/tmp when the root is read-only, otherwise none.");
   at("drop_capabilities", &C::drop_capabilities, strings(),
      "Linux capabilities that are taken from the Engine's own set, with or without CAP_; ALL for "
-     "every one.");
+     "every one. Where it is not said it is [ALL] for agents with upstreams.");
   at("security_opt", &C::security_opt, strings(),
      "Security options: seccomp=default (the Engine's own profile), seccomp=/path/profile.json (a "
      "file of the relay's host, read at start and when a reload changes something of container), "

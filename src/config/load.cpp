@@ -83,6 +83,7 @@ LoadResult read_text(std::string_view text, const std::string& name, std::string
   apply_file(parsed.root, name, loading);
   apply_environment(environment, loading);
   apply_agents(environment, name, loading);
+  apply_presets(loading);
   check_rules(name, loading);
   check_files(name, loading);
   sort_by_place(loading.problems);

@@ -1,6 +1,7 @@
 #include "config/reference.hpp"
 
 #include "config/agent_keys.hpp"
+#include "config/agent_presets.hpp"
 #include "config/emit.hpp"
 #include "config/upstream_presets.hpp"
 
@@ -26,8 +27,8 @@ std::string section_doc(const std::string& path) {
 constexpr const char* kAgentsDoc =
     "Further agents by name, beside the default one that `agent` and `container` describe. A "
     "session/new names one with `agent`, a path with /agents/NAME/acp. A name has small letters, "
-    "digits, - and _. What an agent does not say is as for the default one; its own `image` or "
-    "`command` comes without the default agent's command, arguments, environment and "
+    "digits, - and _. What an agent does not say is as for the default one; its own `image`, "
+    "`command` or `preset` comes without the default agent's command, arguments, environment and "
     "upstreams. Other keys of "
     "`agent` and `container` are settings for all agents. The environment overrides a key of an "
     "agent "
@@ -93,6 +94,20 @@ std::string presets_markdown() {
   return text + "\n";
 }
 
+std::string agent_presets_markdown() {
+  std::string text =
+      "### Presets of `agent.preset`\n\n| Preset | Speaks to upstreams of | Image | Environment |\n"
+      "| --- | --- | --- | --- |\n";
+  for (const AgentPreset& preset : agent_presets()) {
+    std::string names;
+    for (const auto& [name, value] : preset.ways.front().env)
+      names += (names.empty() ? "`" : ", `") + name + "`";
+    text += "| `" + preset.name + "` | " + upstreams_of_preset(preset) + " | `" + preset.image +
+            "` | " + names + " |\n";
+  }
+  return text + "\n";
+}
+
 std::string cell(std::string text) {
   for (auto at = text.find('|'); at != std::string::npos; at = text.find('|', at + 2))
     text.replace(at, 1, "\\|");
@@ -131,9 +146,8 @@ std::string example_yaml() {
   text += "\n" + comment(kAgentsDoc + std::string(" docs/configuration.md has their keys."), 0) +
           "agents:\n"
           "#  claude:\n"
-          "#    image: claude-agent:1\n"
+          "#    preset: claude\n"
           "#    memory_limit: 4G\n"
-          "#    env: {ANTHROPIC_API_KEY: \"${ANTHROPIC_API_KEY}\"}\n"
           "#  local:\n"
           "#    command: [my-agent, --acp]\n";
   return text;
@@ -157,6 +171,7 @@ std::string reference_markdown() {
     text += "\n";
   }
   text += presets_markdown();
+  text += agent_presets_markdown();
   text += std::string("### `agents`\n\n") + kAgentsDoc +
           "\n\n| Key | Type | Without it | Meaning |\n| --- | --- | --- | --- |\n";
   for (const AgentKey& key : agent_keys()) {

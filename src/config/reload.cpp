@@ -33,6 +33,16 @@ Config seen_by(const NamedAgentConfig& agent) {
   return view;
 }
 
+// What an agent may reach, and all that its preset decides, belongs together: the rest of it waits
+// for the restart too.
+bool has_another_way_out(const AgentConfig& before, const AgentConfig& after) {
+  return before.preset != after.preset || before.upstreams != after.upstreams;
+}
+
+bool is_of_an_agent(const Key& key) {
+  return key.path.starts_with("agent.") || key.path.starts_with("container.");
+}
+
 // Gives `target` what may be changed of the agent. What is inherited changes with the default agent
 // and is named there.
 void compare_agent(const Config& running, const NamedAgentConfig& before, const Config& loaded,
@@ -44,10 +54,11 @@ void compare_agent(const Config& running, const NamedAgentConfig& before, const 
   const Config own_before = seen_by(before);
   const Config own_after = seen_by(after);
   Config result = own_before;
+  const bool waits = has_another_way_out(before.agent, after.agent);
   for (const Key& key : all_keys()) {
-    if (!key.path.starts_with("agent.") && !key.path.starts_with("container.")) continue;
+    if (!is_of_an_agent(key)) continue;
     if (key.is_same(own_before, own_after)) continue;
-    const bool takes = key.reload == Reloading::kAtOnce;
+    const bool takes = key.reload == Reloading::kAtOnce && !waits;
     if (takes) key.copy(own_after, result);
     const bool inherited = key.is_same(running, own_before) && key.is_same(loaded, own_after);
     if (inherited) continue;
@@ -85,9 +96,10 @@ std::string listed(const Strings& keys) {
 
 Reload plan_reload(const Config& running, const Config& loaded) {
   Reload reload{running, {}, {}, {}};
+  const bool agent_waits = has_another_way_out(running.agent, loaded.agent);
   for (const Key& key : all_keys()) {
     if (key.is_same(running, loaded)) continue;
-    if (key.reload == Reloading::kNeedsRestart) {
+    if (key.reload == Reloading::kNeedsRestart || (agent_waits && is_of_an_agent(key))) {
       reload.need_restart.push_back(key.path);
       continue;
     }

@@ -1,5 +1,6 @@
 #include "base/path_pattern.hpp"
 #include "base/placeholders.hpp"
+#include "config/agent_presets.hpp"
 #include "config/mount_danger.hpp"
 #include "config/suggest.hpp"
 #include "config/upstream_url.hpp"
@@ -204,6 +205,12 @@ void validate_upstreams_of(const AgentConfig& agent, const ContainerConfig& cont
     }
   }
   check_placeholders(agent, section, findings);
+  for (const std::string& name : keys_beside_preset(agent, upstreams)) {
+    findings.push_back({Severity::kWarning, section + "env." + name,
+                        "goes into the container, where whatever runs there can read it; with a "
+                        "preset the relay adds the credential of the upstream itself",
+                        "remove it, or list it in " + section + "plain_env if it is no secret"});
+  }
   if (agent.upstreams.empty()) return;
   if (container.enabled && container.network_mode != "none")
     findings.push_back({Severity::kWarning, container_section + "network_mode",

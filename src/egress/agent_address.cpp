@@ -6,10 +6,6 @@
 
 namespace relay::egress {
 
-AgentAddress address_in_container(std::uint16_t port) {
-  return {"http://127.0.0.1:" + std::to_string(port), "placeholder"};
-}
-
 std::string filled_in(std::string_view text, const AgentAddress& address) {
   constexpr std::string_view kUpstream = "upstream:";
   return replace_placeholders(text, [&](std::string_view words) -> std::optional<std::string> {

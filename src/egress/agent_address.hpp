@@ -1,7 +1,6 @@
 // Where an agent finds the broker, and how that gets into its environment. Pure.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -11,9 +10,6 @@ struct AgentAddress {
   std::string url;  // "http://127.0.0.1:9180", to which the name of an upstream is added
   std::string key;  // what the agent has to send as its key; a placeholder where any text will do
 };
-
-// In a container, where whoever comes through the door is the agent.
-AgentAddress address_in_container(std::uint16_t port);
 
 // `text` with "{upstream:NAME}" as the base URL of that upstream and "{upstream_key}" as the key.
 std::string filled_in(std::string_view text, const AgentAddress& address);

@@ -43,8 +43,8 @@ TEST(FilledIn, SaysWhereTheBrokerIs) {
   EXPECT_EQ(filled_in("{upstream:own}/v1", address), "http://127.0.0.1:1/own/v1");
   EXPECT_EQ(filled_in("{upstream_key}", address), "k");
   EXPECT_EQ(filled_in("{upstream} {other}", address), "{upstream} {other}");
-  EXPECT_EQ(filled_in("{upstream:a} {upstream_key}", address_in_container(9180)),
-            "http://127.0.0.1:9180/a placeholder");
+  EXPECT_EQ(filled_in(R"({"url":"{upstream:a}","key":"{upstream_key}"})", address),
+            R"({"url":"http://127.0.0.1:1/a","key":"k"})");
 }
 
 }  // namespace

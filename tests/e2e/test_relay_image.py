@@ -44,10 +44,12 @@ def test_what_the_compose_file_says():
     assert workspaces["source"] == workspaces["target"] == relay["environment"]["WORKSPACES"]
     assert (config_file["source"], config_file["read_only"]) == ("./config.container.yaml", True)
     done = subprocess.run([BINARY, "check-config", "--json", ROOT / "config.container.yaml"], capture_output=True,
-                          text=True, check=True, env={**relay["environment"], "PATH": os.environ["PATH"]})
+                          text=True, check=True,
+                          env={**relay["environment"], "PATH": os.environ["PATH"], "ANTHROPIC_API_KEY": "x-of-nobody"})
     config = json.loads(done.stdout)
     assert config["sessions"]["on_shutdown"] == "detach"
     assert config["container"]["workspace_base_dir"] == workspaces["target"]
+    assert (config["container"]["network_mode"], config["agent"]["upstreams"]) == ("none", ["anthropic"])
     ends = config["server"]["shutdown_timeout"]
     assert nanoseconds(relay["stop_grace_period"]) > nanoseconds(ends), "it has to end by itself"
 

@@ -260,6 +260,19 @@ std::optional<Error> mounted_over_home(const ContainerOptions& options, const Co
       .with("home", home);
 }
 
+std::optional<Error> root_with_upstreams(const ContainerOptions& options,
+                                         const ContainerUser& user) {
+  if (!has_egress(options) || user.uid != 0 || !options.user.empty()) return std::nullopt;
+  return make_error(ErrorType::kContainerStartFailed,
+                    "the image " + options.image +
+                        " runs its agent as root, and an agent with upstreams is root only when "
+                        "container.user says so")
+      .suggest("set container.user: \"1000:1000\", or give the image a user")
+      .suggest("set container.user: root if it has to be")
+      .with("key", "container.user")
+      .with("image", options.image);
+}
+
 std::string container_spec(const ContainerOptions& options, const ContainerPlan& plan) {
   json::object spec{{"Image", options.image},
                     {"Hostname", container_host_name(plan.launch.session)},

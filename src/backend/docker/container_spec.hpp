@@ -52,6 +52,11 @@ bool keeps_home(const ContainerOptions& options, const ContainerPlan& plan);
 // mounted too: no session could start. Empty: there is none.
 std::optional<Error> mounted_over_home(const ContainerOptions& options, const ContainerUser& user);
 
+// An agent with upstreams that would be root because nobody said who else it should be. Empty: it
+// is not.
+std::optional<Error> root_with_upstreams(const ContainerOptions& options,
+                                         const ContainerUser& user);
+
 // A container of the image that never starts, for looking into its files.
 std::string probe_spec(const std::string& image, const std::string& instance);
 

@@ -288,6 +288,20 @@ TEST(HelperSpec, ReadsWhatItCopiesAndWritesElsewhere) {
                                                 bind("/base/s1", "/source", true) + "]");
 }
 
+TEST(RootWithUpstreams, IsRefusedUnlessSomebodySaysSo) {
+  ContainerOptions options;
+  options.image = "agent:1";
+  EXPECT_FALSE(root_with_upstreams(options, {0, 0, "/root"}));
+  options.egress.upstreams = {"own"};
+  EXPECT_FALSE(root_with_upstreams(options, {1000, 0, "/home/agent"}));
+  const auto failure = root_with_upstreams(options, {0, 0, "/root"});
+  ASSERT_TRUE(failure);
+  EXPECT_EQ(failure->type, ErrorType::kContainerStartFailed);
+  EXPECT_NE(failure->explanation.find("container.user"), std::string::npos);
+  options.user = "root";
+  EXPECT_FALSE(root_with_upstreams(options, {0, 0, "/root"}));
+}
+
 TEST(MountedOverHome, NamesTheKeyAndTheCure) {
   const ContainerUser user{1000, 1000, "/home/node"};
   ContainerOptions options;

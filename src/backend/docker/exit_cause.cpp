@@ -46,6 +46,35 @@ bool had_no_space(std::string_view errors) {
   return says_any(errors, kWords);
 }
 
+bool is_dropped(const ContainerOptions& options, std::string_view capability) {
+  return std::ranges::find(options.drop_capabilities, capability) !=
+         options.drop_capabilities.end();
+}
+
+// What a hardened container refuses, in the agent's last words.
+std::optional<Error> refused_by_hardening(const ContainerOptions& options,
+                                          std::string_view errors) {
+  static constexpr std::array<std::string_view, 2> kReadOnly{"ead-only file system", "EROFS"};
+  static constexpr std::array<std::string_view, 2> kNoRight{"peration not permitted", "EPERM"};
+  const auto wanted = [](std::string explanation, const char* key) {
+    return make_error(ErrorType::kAgentExited, std::move(explanation)).with("key", key);
+  };
+  if (options.readonly_rootfs && says_any(errors, kReadOnly)) {
+    return wanted("the agent ended after it could not write to its image, which is read-only",
+                  "container.readonly_rootfs")
+        .suggest("name the directory that it writes to in container.tmpfs")
+        .suggest("set container.readonly_rootfs: false");
+  }
+  if (is_dropped(options, "ALL") && says_any(errors, kNoRight)) {
+    return wanted("the agent ended after it was refused something, and it has no capabilities",
+                  "container.drop_capabilities")
+        .suggest(
+            "set container.drop_capabilities to those that it can do without: [NET_RAW, "
+            "SYS_ADMIN] is what agents without upstreams lose");
+  }
+  return std::nullopt;
+}
+
 // The Engine's init started, and what it was to start did not (tini of Docker, catatonit of
 // Podman).
 bool command_did_not_start(const AgentExit& exit, std::string_view errors) {
@@ -129,7 +158,7 @@ std::optional<Error> cause(const ContainerOptions& options, const EndedContainer
         .suggest("close sessions that are not used: acp-relay sessions close --idle")
         .with("key", "container.workspace_base_dir");
   }
-  return std::nullopt;
+  return refused_by_hardening(options, ended.stderr_tail);
 }
 
 }  // namespace

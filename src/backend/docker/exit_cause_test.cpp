@@ -192,6 +192,28 @@ TEST(ContainerExit, SeesThatADiskIsFull) {
   EXPECT_FALSE(container_exit(limits(), well).cause);
 }
 
+TEST(ContainerExit, NamesTheKeyOfWhatAHardenedContainerRefuses) {
+  const auto cause = [](const ContainerOptions& options, const char* words) {
+    EndedContainer ended = ended_with(1);
+    ended.stderr_tail = words;
+    return container_exit(options, ended).cause;
+  };
+  constexpr const char* kReadOnly = "Error: EROFS: read-only file system, mkdir '/opt/agent'\n";
+  constexpr const char* kNoRight = "chown: /opt: Operation not permitted\n";
+  ContainerOptions options = limits();
+  EXPECT_FALSE(cause(options, kReadOnly));
+  EXPECT_FALSE(cause(options, kNoRight));
+  options.readonly_rootfs = true;
+  options.drop_capabilities = {"ALL"};
+  const auto read_only = cause(options, kReadOnly);
+  ASSERT_TRUE(read_only);
+  EXPECT_EQ(text_of(*read_only, "key"), "container.readonly_rootfs");
+  EXPECT_TRUE(suggests(*read_only, "container.readonly_rootfs: false"));
+  const auto no_right = cause(options, kNoRight);
+  ASSERT_TRUE(no_right);
+  EXPECT_EQ(text_of(*no_right, "key"), "container.drop_capabilities");
+}
+
 TEST(ContainerExit, NeedsNoCauseWhenTheRelayAskedForIt) {
   EndedContainer killed = ended_with(137);
   killed.state->oom_killed = true;

@@ -29,6 +29,7 @@ Task<Result<DockerBackend::ImageInside>> DockerBackend::check_image(SharedContai
   auto inside = co_await look_inside(options, std::move(*image));
   if (!inside) co_return inside.error();
   if (auto failure = mounted_over_home(*options, inside->user)) co_return *failure;
+  if (auto failure = root_with_upstreams(*options, inside->user)) co_return *failure;
   if (const auto warning = root_on_host_files(*options, inside->user.uid)) {
     context_.host.warn_once(*warning);
   }

@@ -77,7 +77,7 @@ class RelayInContainer:
         os.chown(self.workspaces, RELAY_UID, RELAY_UID)
         ports = {name: free_port() for name in ("HTTP", "WEBSOCKET", "MANAGEMENT")}
         self.variables = {
-            "RELAY_IMAGE": image, "AGENT_IMAGE": agent_image, "AGENT_NETWORK": "none",
+            "RELAY_IMAGE": image, "AGENT_IMAGE": agent_image, "ANTHROPIC_API_KEY": "no-key-of-anybody",
             "SOCKET_GID": str(os.stat(engine.socket).st_gid), "WORKSPACES": str(self.workspaces),
             "RELAY_TOKEN_SHA256": hashlib.sha256(self.token.encode()).hexdigest(),
             "RELAY_OPERATOR_TOKEN_SHA256": hashlib.sha256(self.operator.encode()).hexdigest(),
