@@ -109,6 +109,9 @@ Task<void> Door::pause(const std::string& reason) {
 void Door::admit(http::Transport::Socket socket) {
   error_code ignored;
   socket.non_blocking(true, ignored);
+  // Otherwise each part of an answer may wait for what the agent says of the one before. Of no use
+  // to a Unix socket, which has no such option.
+  socket.set_option(asio::ip::tcp::no_delay(true), ignored);
   const bool is_welcome = connections_.size() < options_.max_connections;
   if (connections_.size() >= options_.max_connections + kMaxRefused) return;
   auto connection =
