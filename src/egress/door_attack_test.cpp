@@ -221,6 +221,20 @@ TEST_F(AttackTest, UsesNoConnectionAgainThatSaysMoreThanItsAnswer) {
   EXPECT_THAT(agent.read_answer(), EndsWith("ok"));
 }
 
+TEST_F(AttackTest, UsesNoConnectionAgainWhoseUpgradeWasRefused) {
+  RunningDoor door(own());
+  RawClient agent(door.port());
+  agent.send(get("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+  const auto peer = upstream_.accept();
+  EXPECT_THAT(peer->read_until("\r\n\r\n"), HasSubstr("\r\nUpgrade: websocket\r\n"));
+  peer->send("HTTP/1.1 426 Upgrade Required\r\nContent-Length: 2\r\n\r\nno");
+  EXPECT_THAT(agent.read_answer(), StartsWith("HTTP/1.1 426 "));
+  EXPECT_EQ(peer->read_all(), "");
+  const auto next = ask(agent);
+  next->send(kOk);
+  EXPECT_THAT(agent.read_answer(), EndsWith("ok"));
+}
+
 TEST_F(AttackTest, EndsAnAnswerWhoseChunksGoWrong) {
   for (const std::string_view rest : {"x\r\n", "-1\r\n", "fffffffffffffffff\r\n", "1\r\naXX\r\n"}) {
     RunningDoor door(own());

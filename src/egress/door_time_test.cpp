@@ -28,7 +28,7 @@ using DoorTimeTest = DoorTest;
 
 Around quickly_idle() {
   Around around;
-  around.idle = std::chrono::milliseconds(100);
+  around.idle = std::chrono::milliseconds(500);
   return around;
 }
 

@@ -2,6 +2,7 @@
 
 #include "egress/agent_token.hpp"
 #include "egress/denial_answer.hpp"
+#include "egress/outgoing_headers.hpp"
 #include "http/message_format.hpp"
 
 #include <boost/asio/this_coro.hpp>
@@ -126,7 +127,10 @@ Task<bool> Exchange::pass() {
   const bool reusable = co_await answer(*state);
   co_await end_helpers();
   if (lingers_) co_await agent_.linger();
-  if (reusable && is_sent_ && response_->keep_alive() && !upstream_->has_unread()) {
+  // Where an upgrade was refused, a proxy on the way may think that it was not.
+  const bool stays_http = !wants_websocket(parser_.request().headers);
+  const bool is_over = is_sent_ && response_->keep_alive() && !upstream_->has_unread();
+  if (reusable && stays_http && is_over) {
     connections_->keep(std::move(upstream_));
   }
   co_return reusable&& parser_.keep_alive();

@@ -14,7 +14,7 @@ using http::equals_ignoring_case;
 // Shorter ones would be found where they are not.
 constexpr std::size_t kShortestHidden = 6;
 constexpr std::string_view kHidden = "***";
-constexpr std::string_view kProtocols = "Sec-WebSocket-Protocol";
+constexpr std::string_view kProtocols = "sec-websocket-protocol";
 
 std::vector<std::string_view> items_of(std::string_view list) {
   std::vector<std::string_view> items;
@@ -64,19 +64,21 @@ std::string without_withheld_items(std::string_view protocols) {
   return out;
 }
 
+// `name` is a plain one.
+bool is_called(const http::Header& header, std::string_view name) {
+  return header.name.size() == name.size() && plain_name(header.name) == name;
+}
+
 void drop(http::Headers& headers, std::string_view name) {
-  std::erase_if(headers,
-                [name](const auto& header) { return equals_ignoring_case(header.name, name); });
+  std::erase_if(headers, [name](const auto& header) { return is_called(header, name); });
 }
 
 void clean_protocols(http::Headers& headers) {
   for (http::Header& header : headers) {
-    if (equals_ignoring_case(header.name, kProtocols)) {
-      header.value = without_withheld_items(header.value);
-    }
+    if (is_called(header, kProtocols)) header.value = without_withheld_items(header.value);
   }
   std::erase_if(headers, [](const auto& header) {
-    return header.value.empty() && equals_ignoring_case(header.name, kProtocols);
+    return header.value.empty() && is_called(header, kProtocols);
   });
 }
 
@@ -120,8 +122,8 @@ http::Headers outgoing_headers(const http::Headers& sent, const Upstream& upstre
   out.insert(out.begin(), http::Header{"Host", upstream.endpoint.authority()});
   clean_protocols(out);
   if (form == AnswerForm::kReadable) {
-    drop(out, "Accept-Encoding");
-    drop(out, "Sec-WebSocket-Extensions");
+    drop(out, "accept-encoding");
+    drop(out, "sec-websocket-extensions");
     out.push_back({"Accept-Encoding", "identity"});
   }
   if (place.kind == CredentialPlace::Kind::kHeader) {

@@ -103,6 +103,7 @@ TEST(OutgoingHeaders, LoseTheItemsOfAProtocolThatCarryAKey) {
 
 TEST(OutgoingHeaders, AskForWhatCanBeRead) {
   const http::Headers sent{{"accept-encoding", "gzip"},
+                           {"Accept_Encoding", "br"},
                            {"Sec-WebSocket-Extensions", "permessage-deflate"}};
   EXPECT_EQ(text(outgoing_headers(sent, upstream({}), "", AnswerForm::kReadable)),
             "Host: llm.example.com\nAccept-Encoding: identity\n");
