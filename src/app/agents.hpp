@@ -34,7 +34,7 @@ struct AgentsContext {
   KeepOfSession keep;
   std::function<std::string(std::string)> redact;
   Logger log;
-  engine::CallObserver observe_engine = {};           // told of every call to the Engine; may be empty
+  engine::CallObserver observe_engine = {};  // told of every call to the Engine; may be empty
   std::function<void(std::string)> keep_secret = {};  // takes one more to redact; may be empty
   egress::Broker::Observer observe_requests = {};     // of agents to upstreams; may be empty
   egress::SpentBefore spent_before = {};              // may be empty

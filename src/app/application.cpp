@@ -144,6 +144,8 @@ Task<Result<void>> Application::open_agents() {
 }
 
 Task<Result<egress::SpentByUpstream>> Application::spent_before(SessionId session) {
+  const std::string unsaved = egress_watch_->unsaved(session);
+  if (!unsaved.empty()) co_return spent_in(unsaved);
   const auto record = co_await message_log_->find(std::move(session));
   if (!record) co_return record.error();
   if (!*record) co_return egress::SpentByUpstream();

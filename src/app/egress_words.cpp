@@ -23,6 +23,8 @@ RequestOutcome outcome_of_refusal(egress::Refusal refusal) {
   switch (refusal) {
     case egress::Refusal::kBadRequest:
       return RequestOutcome::kBadRequest;
+    case egress::Refusal::kNoToken:
+      return RequestOutcome::kNoToken;
     case egress::Refusal::kUnknownUpstream:
       return RequestOutcome::kUnknownUpstream;
     case egress::Refusal::kNotAllowed:
@@ -39,6 +41,8 @@ RequestOutcome outcome_of_refusal(egress::Refusal refusal) {
       return RequestOutcome::kBadAnswer;
     case egress::Refusal::kTooManyConnections:
       return RequestOutcome::kTooManyConnections;
+    case egress::Refusal::kAgentLeft:
+      return RequestOutcome::kAgentLeft;
   }
   return RequestOutcome::kBadRequest;
 }
@@ -92,7 +96,8 @@ std::uint64_t number_in(const boost::json::object& object, std::string_view key)
 }  // namespace
 
 bool is_denied(const egress::Account& account) {
-  return account.denial.has_value() && account.status != 0;
+  return account.denial && account.status != 0 &&
+         account.denial->refusal != egress::Refusal::kAgentLeft;
 }
 
 RequestOutcome outcome_of(const egress::Account& account) {

@@ -47,7 +47,7 @@ TEST(OutcomeOf, IsTheClassOfTheStatusOrTheCode) {
 }
 
 TEST(OutcomeOf, HasTheCodeThatTheAgentIsTold) {
-  for (int code = 0; code <= static_cast<int>(egress::Refusal::kTooManyConnections); ++code) {
+  for (int code = 0; code <= static_cast<int>(egress::Refusal::kAgentLeft); ++code) {
     const auto refusal = static_cast<egress::Refusal>(code);
     EXPECT_EQ(label(outcome_of(account(400, refusal))), egress::name_of(refusal));
   }

@@ -91,8 +91,8 @@ TEST(AgentPresets, GiveABaseUrlWithAVersionWhereTheUpstreamHasNone) {
                          Row{"https://llm.example.com/api/v4/", "{upstream:own}"},
                          Row{"https://v2.example.com", "{upstream:own}/v1"},
                          Row{"https://llm.example.com/vast", "{upstream:own}/v1"}}) {
-    const StringMap env = environment_with_preset(agent_with("qwen", {"own"}),
-                                                  {upstream("own", "", row.url)});
+    const StringMap env =
+        environment_with_preset(agent_with("qwen", {"own"}), {upstream("own", "", row.url)});
     EXPECT_EQ(value_of(env, "OPENAI_BASE_URL"), row.base) << row.url;
   }
 }
@@ -100,8 +100,8 @@ TEST(AgentPresets, GiveABaseUrlWithAVersionWhereTheUpstreamHasNone) {
 TEST(AgentPresets, LeaveTheLastWordToTheEnvironmentOfTheAgent) {
   AgentConfig agent = agent_with("qwen", {"openai"});
   agent.env = {{"OPENAI_MODEL", "mine"}, {"MORE", "x"}};
-  const StringMap env = environment_with_preset(
-      agent, {upstream("openai", "openai", "https://api.openai.com")});
+  const StringMap env =
+      environment_with_preset(agent, {upstream("openai", "openai", "https://api.openai.com")});
   EXPECT_EQ(env, (StringMap{{"OPENAI_BASE_URL", "{upstream:openai}/v1"},
                             {"OPENAI_API_KEY", "{upstream_key}"},
                             {"OPENAI_MODEL", "mine"},

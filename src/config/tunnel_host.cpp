@@ -6,7 +6,7 @@
 namespace relay::config {
 namespace {
 
-constexpr std::size_t kLongestName = 253;  // RFC 1035
+constexpr std::size_t kLongestHost = 253;  // RFC 1035
 constexpr std::size_t kLongestLabel = 63;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -20,7 +20,7 @@ std::string_view problem_of_label(std::string_view label) {
 }
 
 std::string_view problem_of_name(std::string_view name) {
-  if (name.size() > kLongestName) return "longer than 253 characters";
+  if (name.size() > kLongestHost) return "longer than 253 characters";
   // Resolvers take "1", "0x7f.1" and the like for addresses, too; no top-level domain has digits
   // in front.
   const std::size_t last = name.rfind('.') + 1;

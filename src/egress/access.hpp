@@ -32,8 +32,8 @@ struct Denial {
   Refusal refusal = Refusal::kBadRequest;
   int status = 400;
   std::string explanation;
-  std::string key;     // of the configuration, which would change it; empty where none does
-  std::string remedy;  // a sentence
+  std::string key;            // of the configuration, which would change it; empty where none does
+  std::string remedy;         // a sentence
   std::string upstream = {};  // that judge() found
   // For the relay's log, not for the agent: what names files and programs of this host.
   std::string detail = {};

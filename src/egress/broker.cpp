@@ -93,7 +93,7 @@ void Broker::tell(Ledger& ledger, const Account& account) {
     meter_of(ledger, account.upstream).failed();
     log_denial(ledger, *account.denial);
   }
-  if (observer_) observer_(ledger.session, account, spent(ledger.session));
+  if (observer_) observer_(ledger.session, account, spent_of(ledger));
 }
 
 void Broker::log_denial(Ledger& ledger, const Denial& denial) {
@@ -169,10 +169,13 @@ void Broker::close(const SessionId& session) {
 void Broker::forget(const SessionId& session) { ledgers_.erase(session); }
 
 SpentByUpstream Broker::spent(const SessionId& session) const {
-  SpentByUpstream spent;
   const auto found = ledgers_.find(session);
-  if (found == ledgers_.end()) return spent;
-  for (const auto& [upstream, meter] : found->second->meters) spent[upstream] = meter.spent();
+  return found == ledgers_.end() ? SpentByUpstream() : spent_of(*found->second);
+}
+
+SpentByUpstream Broker::spent_of(const Ledger& ledger) {
+  SpentByUpstream spent;
+  for (const auto& [upstream, meter] : ledger.meters) spent[upstream] = meter.spent();
   return spent;
 }
 

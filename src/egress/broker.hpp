@@ -40,8 +40,8 @@ struct BrokerOptions {
   std::chrono::milliseconds idle_timeout{600'000};
   UpstreamConnections::Limits to_upstream;  // of each
   Tunnels::Admits tunnels_admit = is_elsewhere;
-  SpentBefore spent_before;    // empty: nothing
-  std::string token_start;  // begins every token, so that no log shows one that knows this
+  SpentBefore spent_before;  // empty: nothing
+  std::string token_start;   // begins every token, so that no log shows one that knows this
 };
 
 // A way out by a port of 127.0.0.1, which is there as long as `open` is.
@@ -90,6 +90,7 @@ class Broker {
   Surroundings surroundings(const Session& session);
   void run(const SessionId& session, const std::shared_ptr<Session>& opened);
   Meter& meter_of(Ledger& ledger, const std::string& upstream);
+  static SpentByUpstream spent_of(const Ledger& ledger);
   void tell(Ledger& ledger, const Account& account);
   void log_denial(Ledger& ledger, const Denial& denial);
 

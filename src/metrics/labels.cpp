@@ -242,6 +242,8 @@ std::string_view label(RequestOutcome value) {
       return "5xx";
     case RequestOutcome::kBadRequest:
       return "bad_request";
+    case RequestOutcome::kNoToken:
+      return "no_token";
     case RequestOutcome::kUnknownUpstream:
       return "unknown_upstream";
     case RequestOutcome::kNotAllowed:

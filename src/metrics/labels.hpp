@@ -108,6 +108,7 @@ enum class RequestOutcome {
   k4xx,
   k5xx,
   kBadRequest,
+  kNoToken,
   kUnknownUpstream,
   kNotAllowed,
   kOverBudget,
