@@ -132,6 +132,7 @@ TEST(AgentPresets, AreAllThatAnAgentNeedsBesideACredential) {
   EXPECT_TRUE(agent.container.readonly_rootfs);
   EXPECT_THAT(agent.container.drop_capabilities, ElementsAre("ALL"));
   EXPECT_THAT(agent.container.security_opt, Contains("no-new-privileges"));
+  EXPECT_THAT(agent.container.tmpfs, ElementsAre("/tmp:exec,mode=1777", "/run", "/var/tmp"));
 }
 
 TEST(AgentPresets, StandForTheDefaultAgentToo) {
@@ -235,6 +236,7 @@ TEST(Upstreams, HardenTheContainersOfThoseWhoUseThem) {
   EXPECT_TRUE(config.container.readonly_rootfs);
   EXPECT_THAT(config.container.drop_capabilities, ElementsAre("ALL"));
   EXPECT_FALSE(config.agents[0].container.readonly_rootfs);
+  EXPECT_THAT(config.agents[0].container.tmpfs, IsEmpty());
   EXPECT_THAT(config.agents[0].container.drop_capabilities, ElementsAre("ALL"));
   EXPECT_FALSE(loaded("container: {enabled: true}").container.readonly_rootfs);
 }

@@ -81,7 +81,10 @@ class PresetApplier {
   // What runs with a model's account and needs nothing of the image but to run.
   void harden() {
     if (!is_said("drop_capabilities")) container_.drop_capabilities = {"ALL"};
-    if (!is_said("readonly_rootfs")) container_.readonly_rootfs = true;
+    if (is_said("readonly_rootfs")) return;
+    container_.readonly_rootfs = true;
+    // What tools build in /tmp they run there; the workspace lets them, too.
+    if (!is_said("tmpfs")) container_.tmpfs = {"/tmp:exec,mode=1777", "/run", "/var/tmp"};
   }
 
   // An image or a command that was meant for this preset, not for another agent's.

@@ -41,7 +41,8 @@ void add_container_keys(std::vector<Key>& keys) {
   at("tmpfs", &C::tmpfs, strings(),
      "Directories in memory as /path[:options], size=64m for example; they count as memory of the "
      "container, and nothing in them can be run unless exec is said. Empty: /tmp, /run and "
-     "/var/tmp when the root is read-only, otherwise none.");
+     "/var/tmp when the root is read-only (with exec in /tmp when it is that because of "
+     "upstreams), otherwise none.");
   at("drop_capabilities", &C::drop_capabilities, strings(),
      "Linux capabilities that are taken from the Engine's own set, with or without CAP_; ALL for "
      "every one. Where it is not said it is [ALL] for agents with upstreams.");

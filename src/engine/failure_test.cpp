@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <utility>
 
 namespace relay::engine {
 namespace {
@@ -82,6 +83,18 @@ TEST(ImageMissing, NamesTheCommandsThatHelp) {
   EXPECT_THAT(error.suggested_actions, Contains("docker pull acp-agent:latest"));
   EXPECT_THAT(error.suggested_actions, Contains(HasSubstr("docker/build.sh")));
   EXPECT_THAT(error.suggested_actions, Contains(HasSubstr("container.pull_policy")));
+}
+
+TEST(ImageMissing, KnowsWhatMakesTheImagesOfPresets) {
+  for (const auto& [image, command] :
+       {std::pair("acp-agent-codex:latest", "docker/build.sh codex, "),
+        std::pair("acp-agent-codex:1", "docker/build.sh, "),
+        std::pair("acp-agent:latest", "docker/build.sh, ")}) {
+    EXPECT_THAT(image_missing(image, "").suggested_actions, Contains(HasSubstr(command))) << image;
+    EXPECT_THAT(pull_failed(image, "pull access denied for x").suggested_actions,
+                Contains(HasSubstr(command)))
+        << image;
+  }
 }
 
 struct FailedPull {

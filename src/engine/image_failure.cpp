@@ -30,6 +30,17 @@ bool is_network_problem(std::string_view message) {
       kSigns, [message](std::string_view sign) { return contains_ignoring_case(message, sign); });
 }
 
+// The images that presets of agents take by themselves are called by what makes them.
+std::string how_to_build(std::string_view image) {
+  constexpr std::string_view kOfPresets = "acp-agent-";
+  std::string command = "docker/build.sh";
+  if (image.starts_with(kOfPresets) && image.ends_with(":latest")) {
+    image.remove_prefix(kOfPresets.size());
+    command += " " + std::string(image.substr(0, image.find(':')));
+  }
+  return command + ", which builds the image of the agent";
+}
+
 }  // namespace
 
 Error image_missing(std::string_view image, std::string_view message) {
@@ -40,7 +51,7 @@ Error image_missing(std::string_view image, std::string_view message) {
   error.possible_causes = {"it was not built or pulled on this host", "its name is misspelt",
                            "container.pull_policy is never"};
   error.suggested_actions = {"docker images | grep " + shown, "docker pull " + shown,
-                             "docker/build.sh, which builds the image of the agent",
+                             how_to_build(shown),
                              "check container.image and container.pull_policy"};
   error.state = {{"image", shown}, {"key", std::string("container.image")}};
   if (!message.empty()) error.state.emplace_back("engine_message", std::string(message));
@@ -71,7 +82,7 @@ Error pull_failed(std::string_view image, std::string_view message) {
              contains_ignoring_case(message, "authentication")) {
     error.possible_causes = {"there is no such image in the registry",
                              "it needs a login, and the relay sends none"};
-    error.suggested_actions = {"docker login, then " + pull,
+    error.suggested_actions = {how_to_build(printable(image, 300)), "docker login, then " + pull,
                                "check container.image and container.pull_policy"};
   } else if (contains_ignoring_case(message, "no space left")) {
     error.possible_causes = {"the disk of the Engine is full"};

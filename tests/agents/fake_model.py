@@ -1,6 +1,6 @@
 """A model behind the APIs of Anthropic, OpenAI and Gemini that repeats what it is told, over TLS.
 
-It says just enough for agents of others to finish a turn. `requests` has what came: (path, credential, body).
+Told to "write the file PATH" it calls the agent's tool for that, once in a conversation (not by the Responses API). It says just enough for agents of others to finish a turn. `requests` has what came: (path, credential, body).
 """
 import base64
 import contextlib
@@ -64,6 +64,27 @@ def example_of(schema):
     return schema["enum"][0] if schema.get("enum") else {"number": 1, "integer": 1, "boolean": False, "array": []}.get(kind, "x")
 
 
+class Call:
+    """Of the agent's tool that writes files."""
+
+    def __init__(self, name, schema, path):
+        self.name, self.arguments = name, {}
+        for part, form in schema.get("properties", {}).items():
+            if part in ("file_path", "filePath", "path", "absolute_path"):
+                self.arguments[part] = path
+            elif part == "content":
+                self.arguments[part] = "written\n"
+            elif part in schema.get("required", []):
+                self.arguments[part] = example_of(form)
+
+
+def decide(said, tools, results):
+    """A call, or the text to say. `tools`: {name: schema of its arguments}."""
+    wish = re.search(r"write the file (\S+)$", said)
+    name = next((name for name in tools if name.lower() in ("write", "write_file")), None)
+    return Call(name, tools[name], wish[1]) if wish and name and not results else ECHO + said
+
+
 def responses_events(text, request):
     """Of OpenAI's Responses API."""
     whole = {"id": "resp_1", "object": "response", "created_at": 1, "model": request.get("model"), "status": "in_progress",
@@ -84,16 +105,21 @@ def responses_events(text, request):
     return [{"type": kind, "sequence_number": number, **rest} for number, (kind, rest) in enumerate(events)]
 
 
-def messages_events(text, request):
+def messages_events(answer, request):
     """Of Anthropic's Messages API."""
+    if isinstance(answer, Call):
+        block = {"type": "tool_use", "id": "toolu_1", "name": answer.name, "input": {}}
+        delta = {"type": "input_json_delta", "partial_json": json.dumps(answer.arguments)}
+    else:
+        block, delta = {"type": "text", "text": ""}, {"type": "text_delta", "text": answer}
     message = {"id": "msg_1", "type": "message", "role": "assistant", "model": request.get("model"), "content": [],
                "stop_reason": None, "stop_sequence": None, "usage": {"input_tokens": 7, "output_tokens": 1}}
     return [{"type": "message_start", "message": message},
-            {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-            {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}},
+            {"type": "content_block_start", "index": 0, "content_block": block},
+            {"type": "content_block_delta", "index": 0, "delta": delta},
             {"type": "content_block_stop", "index": 0},
-            {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None},
-             "usage": {"output_tokens": 5}},
+            {"type": "message_delta", "usage": {"output_tokens": 5}, "delta": {
+                "stop_reason": block["type"] if block["type"] == "tool_use" else "end_turn", "stop_sequence": None}},
             {"type": "message_stop"}]
 
 
@@ -122,37 +148,57 @@ class Answer(http.server.BaseHTTPRequestHandler):
         if path.endswith(("/count_tokens", ":countTokens")):
             self.json({"input_tokens": 7, "totalTokens": 7})
         elif path.endswith("/messages"):
-            text = ECHO + last_said(request["messages"])
-            whole = {**messages_events(text, request)[0]["message"], "content": [{"type": "text", "text": text}],
-                     "stop_reason": "end_turn"}
-            self.events(messages_events(text, request)) if request.get("stream") else self.json(whole)
+            self.messages(request)
         elif path.endswith("/responses"):
             events = responses_events(ECHO + last_said(request["input"]), request)
             self.events(events) if request.get("stream") else self.json(events[-1]["response"])
         elif path.endswith("/chat/completions"):
-            self.chat(ECHO + last_said(request["messages"]), request)
+            self.chat(request)
         elif "enerateContent" in path:
-            form = request.get("generationConfig", {})
-            schema = form.get("responseJsonSchema") or form.get("responseSchema")
-            said = ECHO + last_said(request["contents"], "parts")
-            self.generate(json.dumps(example_of(schema)) if schema else said, "stream" in path)
+            self.generate(request, "stream" in path)
         else:
             self.send_error(404)
 
-    def chat(self, text, request):
+    def messages(self, request):
+        messages = request["messages"]
+        results = any(part.get("type") == "tool_result" for message in messages for part in message["content"]
+                      if isinstance(part, dict))
+        tools = {tool["name"]: tool.get("input_schema", {}) for tool in request.get("tools", [])}
+        said = last_said(messages)
+        if request.get("stream"):
+            return self.events(messages_events(decide(said, tools, results), request))
+        message = messages_events("", request)[0]["message"]
+        self.json({**message, "content": [{"type": "text", "text": ECHO + said}], "stop_reason": "end_turn"})
+
+    def chat(self, request):
+        tools = {tool["function"]["name"]: tool["function"].get("parameters", {}) for tool in request.get("tools", [])}
+        results = any(message["role"] == "tool" for message in request["messages"])
+        said = last_said(request["messages"])
+        text = decide(said, tools, results)
         whole = {"id": "chat_1", "created": 1, "model": request.get("model")}
         usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
         if not request.get("stream"):
-            message = {"role": "assistant", "content": text}
+            message = {"role": "assistant", "content": ECHO + said}
             return self.json({**whole, "object": "chat.completion", "usage": usage,
                               "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
         whole["object"] = "chat.completion.chunk"
-        self.events([{**whole, "choices": [{"index": 0, "delta": {"role": "assistant", "content": text}}]},
-                     {**whole, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+        delta, end = {"content": text}, "stop"
+        if isinstance(text, Call):
+            function = {"name": text.name, "arguments": json.dumps(text.arguments)}
+            delta, end = {"tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": function}]}, "tool_calls"
+        self.events([{**whole, "choices": [{"index": 0, "delta": {"role": "assistant", **delta}}]},
+                     {**whole, "choices": [{"index": 0, "delta": {}, "finish_reason": end}]},
                      {**whole, "choices": [], "usage": usage}], end="[DONE]")
 
-    def generate(self, text, stream):
-        answer = {"candidates": [{"content": {"role": "model", "parts": [{"text": text}]}, "index": 0,
+    def generate(self, request, stream):
+        form = request.get("generationConfig", {})
+        schema = form.get("responseJsonSchema") or form.get("responseSchema")
+        tools = {one["name"]: one.get("parametersJsonSchema") or one.get("parameters", {})
+                 for tool in request.get("tools", []) for one in tool.get("functionDeclarations", [])}
+        results = any("functionResponse" in part for content in request["contents"] for part in content["parts"])
+        text = json.dumps(example_of(schema)) if schema else decide(last_said(request["contents"], "parts"), tools, results)
+        part = {"functionCall": {"name": text.name, "args": text.arguments}} if isinstance(text, Call) else {"text": text}
+        answer = {"candidates": [{"content": {"role": "model", "parts": [part]}, "index": 0,
                                   "finishReason": "STOP"}], "modelVersion": "fake", "responseId": "r1",
                   "usageMetadata": {"promptTokenCount": 7, "candidatesTokenCount": 5, "totalTokenCount": 12}}
         self.events([answer]) if stream else self.json(answer)

@@ -19,6 +19,7 @@ from harness.engine import Engine  # noqa: E402
 KEY = "sk-of-the-model-2b7d94"
 MODULES = HERE / "node_modules"
 INSIDE = "/opt/agents/node_modules"  # the last part has that name, or modules would not find each other
+TOOLS = ("claude", "gemini", "opencode", "qwen")  # in these the model writes a file, too
 OPENCODE = "opencode-linux-x64/bin/opencode"
 CLAUDE = "@anthropic-ai/claude-agent-sdk-linux-x64/claude"
 
@@ -83,7 +84,7 @@ def relay(tmp_path_factory, model, certificate):
     upstream = {"url": model.url, "ca_file": certificate["cert"], "credential": {"value": KEY}}
     relay = containers.ContainerRelay(
         tmp_path_factory.mktemp("relay"), engine=engine, image=image,
-        config={"container": {"startup_timeout": "120s", "memory_limit": "3G", "cpu_limit": 0}, "agents": agents,
+        config={"sessions": {"permission_default": "allow"}, "container": {"startup_timeout": "120s", "memory_limit": "3G", "cpu_limit": 0}, "agents": agents,
                 "egress": {"upstreams": {name: upstream for name in ("anthropic", "openai", "gemini")}}})
     try:
         yield relay.start()
@@ -130,6 +131,9 @@ def test_finishes_a_turn_without_a_network_and_without_a_key(relay, model, agent
     assert ECHO in said and f"hello from {agent}" in said
     assert model.requests and {credential for _, credential, _ in model.requests} <= {KEY, f"Bearer {KEY}"}
     assert (model.websockets > 0) == (agent == "codex-ws")
+    if agent in TOOLS:
+        client.prompt_text(session, "write the file /workspace/made.txt")
+        assert (relay.host_workspace(session) / "made.txt").read_text().strip() == "written"
     check_isolation(relay, session)
     check_no_key(relay, session)
     client.result("session/close", sessionId=session)

@@ -21,7 +21,7 @@ def test_a_preset_is_environment_in_a_hardened_container(make_shell_relay, tools
         "codex": {"preset": "codex", **of_image},
         "soft": {"preset": "claude", **of_image, "readonly_rootfs": False, "drop_capabilities": []}}})
     client = relay.websocket()
-    look = "env; id -u; grep CapBnd /proc/self/status; touch /opt 2>&1; touch /tmp/x && echo wrote"
+    look = "env; id -u; grep CapBnd /proc/self/status; touch /opt 2>&1; cp /bin/busybox /tmp/echo && /tmp/echo ran"
 
     made = client.result("session/new", agent="claude")
     assert made["egress"]["upstreams"] == ["anthropic"] and made["network"] == "none"
@@ -29,7 +29,7 @@ def test_a_preset_is_environment_in_a_hardened_container(make_shell_relay, tools
     lines = out.splitlines()
     assert "ANTHROPIC_BASE_URL=http://127.0.0.1:9999/anthropic" in lines and "ANTHROPIC_API_KEY=placeholder" in lines
     assert "DISABLE_AUTOUPDATER=no" in lines and "DISABLE_AUTOUPDATER=1" not in lines
-    assert code == 0 and "CapBnd:\t0000000000000000" in lines and "Read-only file system" in out and "1000" in lines
+    assert code == 0 and "CapBnd:\t0000000000000000" in lines and "Read-only file system" in out and {"1000", "ran"} <= {*lines}
     assert KEY not in out
 
     code, out = containers.shell(client, look, client.new("/workspace", agent="codex"))
