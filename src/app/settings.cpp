@@ -1,5 +1,6 @@
 #include "app/settings.hpp"
 
+#include "app/egress_broker.hpp"
 #include "config/agent_presets.hpp"
 #include "frontend/http_replies.hpp"
 #include "management/session_import.hpp"
