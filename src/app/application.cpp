@@ -129,13 +129,8 @@ Task<Result<void>> Application::open_agents() {
     if (line.size() >= StderrLines::kMaxLineBytes) return redactor->redacted_piece(line);
     return redactor->redacted(line);
   };
-  std::vector<std::string> upstreams;
-  if (needs_broker(config_)) {
-    for (const config::UpstreamConfig& one : config_.egress.upstreams)
-      upstreams.push_back(one.name);
-  }
   egress_watch_ = std::make_unique<EgressWatch>(
-      executor_, upstreams, metrics_, *message_log_,
+      executor_, reached_names(config_), metrics_, *message_log_,
       [redactor = redactor_](std::string_view text) { return redactor->redacted(text); }, log_);
   context.observe_requests = egress_watch_->observer();
   context.spent_before = [this](SessionId id) { return spent_before(std::move(id)); };

@@ -4,6 +4,7 @@
 #include "config/agent_presets.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace relay::app {
@@ -16,6 +17,19 @@ bool needs_broker(const config::Config& config) {
          std::ranges::any_of(config.agents, [&](const config::NamedAgentConfig& named) {
            return needs_it(named.agent);
          });
+}
+
+config::Strings reached_names(const config::Config& config) {
+  std::set<std::string> names;
+  const auto add = [&names](const config::AgentConfig& agent) {
+    names.insert(agent.upstreams.begin(), agent.upstreams.end());
+    for (const egress::TunnelRule& rule : tunnel_rules_of(agent.connect)) {
+      names.insert(to_string(rule));
+    }
+  };
+  add(config.agent);
+  for (const config::NamedAgentConfig& named : config.agents) add(named.agent);
+  return {names.begin(), names.end()};
 }
 
 egress::BrokerOptions broker_options(const config::Config& config) {

@@ -12,6 +12,10 @@ namespace relay::app {
 // Whether any agent may use an upstream.
 bool needs_broker(const config::Config& config);
 
+// What any agent may reach: upstreams by their names, and the hosts of agent.connect as rules say
+// them ("*.npmjs.org:443"). Each once.
+config::Strings reached_names(const config::Config& config);
+
 egress::BrokerOptions broker_options(const config::Config& config);
 
 // Of the default agent of `config`; `init_program`: path of acp-agent-init.

@@ -1,5 +1,6 @@
 #include "app/settings.hpp"
 
+#include "app/egress_broker.hpp"
 #include "app/startup_lines.hpp"
 #include "config/load.hpp"
 #include "management/session_import.hpp"
@@ -317,6 +318,31 @@ TEST(ContainerOptions, SayInTheEnvironmentWhereUpstreamsAre) {
   EXPECT_THAT(container_options(config, "/bin/helper").environment,
               ElementsAre(Pair("https_proxy", "own"), Pair("HTTPS_PROXY", "http://127.0.0.1:81")));
   EXPECT_THAT(process_options(config, "demo").upstreams, ElementsAre("own"));
+}
+
+// Filled in when there is a session (egress/agent_address.hpp).
+TEST(ProcessOptions, LeaveOpenWhereThePresetFindsItsUpstream) {
+  const Config config = config::load_text(
+                            "egress: {upstreams: {anthropic: {credential: {value: sk-1234}}}}\n"
+                            "agent: {preset: claude}",
+                            "c.yaml", {})
+                            .config;
+  const ProcessOptions options = process_options(config, "");
+  EXPECT_EQ(options.command, "claude-agent-acp");
+  EXPECT_THAT(options.upstreams, ElementsAre("anthropic"));
+  EXPECT_THAT(options.env,
+              ::testing::IsSupersetOf(NameValues{{"ANTHROPIC_BASE_URL", "{upstream:anthropic}"},
+                                                 {"ANTHROPIC_API_KEY", "{upstream_key}"}}));
+}
+
+TEST(ReachedNames, AreOfAllAgents) {
+  Config config;
+  config.agent.upstreams = {"b", "a"};
+  config.agents.resize(1);
+  config.agents[0].agent.upstreams = {"c", "a"};
+  config.agents[0].agent.connect = {"*.npmjs.org"};
+  EXPECT_THAT(reached_names(config), ElementsAre("*.npmjs.org:443", "a", "b", "c"));
+  EXPECT_THAT(reached_names(Config()), IsEmpty());
 }
 
 TEST(SessionOptions, TakeTheTimesOfTheIsolationInForce) {
