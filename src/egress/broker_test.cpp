@@ -235,7 +235,12 @@ TEST_F(BrokerTest, ForgetsASessionWithWhatItStillDoes) {
         *http::Endpoint::parse("http://127.0.0.1:" + std::to_string(silent.port()));
     std::size_t told = 0;
     Broker broker(
-        executor, waiting, [&told](const SessionId&, const Account&) { ++told; }, Logger::silent());
+        executor, waiting,
+        [&told](const SessionId&, const Account&, const SpentByUpstream& spent) {
+          ++told;
+          EXPECT_EQ(spent.at("one").requests, 1U) << "all of it, also when it is over later";
+        },
+        Logger::silent());
     EXPECT_TRUE(broker.open(session_, socket_, Reach{{"one"}, {}}));
     TaskScope asking(executor, ignore_failure);
     asking.spawn("ask", [this]() -> Task<void> {

@@ -86,6 +86,7 @@ Task<bool> Exchange::serve() {
                     "the credential of " + upstream.name + " cannot be had" + kLogSaysWhy,
                     "egress.upstreams." + upstream.name + ".credential",
                     "",
+                    upstream.name,
                     credential.error().explanation};
       co_return co_await refuse(std::move(denial));
     }

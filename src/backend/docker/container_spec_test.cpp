@@ -292,7 +292,7 @@ TEST(RootWithUpstreams, IsRefusedUnlessSomebodySaysSo) {
   ContainerOptions options;
   options.image = "agent:1";
   EXPECT_FALSE(root_with_upstreams(options, {0, 0, "/root"}));
-  options.egress.upstreams = {"own"};
+  options.egress.reach.upstreams = {"own"};
   EXPECT_FALSE(root_with_upstreams(options, {1000, 0, "/home/agent"}));
   const auto failure = root_with_upstreams(options, {0, 0, "/root"});
   ASSERT_TRUE(failure);
