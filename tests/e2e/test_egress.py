@@ -168,7 +168,7 @@ def test_an_agent_reaches_hosts_by_connect_but_not_this_machine(make_egress_rela
     assert made["egress"]["connect"] == [f"localhost:{upstream.server_port}"]
     session = made["sessionId"]
     assert "HTTPS_PROXY=http://127.0.0.1:9180" in containers.shell(client, "env", session)[1]
-    ask = "printf 'CONNECT %s HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' | nc 127.0.0.1 9180"
+    ask = "(printf 'CONNECT %s HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n'; sleep 1) | nc 127.0.0.1 9180"
     out = containers.shell(client, ask % f"localhost:{upstream.server_port}", session)[1]
     assert "403" in out and "localhost stands for this machine" in out
     assert "is no host that the agent may reach" in containers.shell(client, ask % "127.0.0.1:80", session)[1]
