@@ -3,7 +3,7 @@ PYTHON := /usr/bin/python3
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help install engine build debug test full steady unit e2e format lint tidy asan tsan gcc fuzz bench bench-acp coverage clean
+.PHONY: help install engine build debug test full steady unit e2e format lint tidy asan tsan gcc fuzz bench bench-acp bench-egress coverage clean
 
 help: ## What there is
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -74,6 +74,10 @@ bench-acp: ## /acp with the official SDK's client, beside the SDK's own server
 	@scripts/build.sh bench
 	@scripts/install.sh test
 	@$(PYTHON) bench/acp_sdk.py
+
+bench-egress: ## An agent's way to its upstream, beside a bare TLS forwarder
+	@scripts/build.sh bench
+	@$(PYTHON) bench/egress.py
 
 coverage: ## Lines and branches reached by the unit tests: build/coverage/report.txt
 	@scripts/build.sh coverage

@@ -94,16 +94,15 @@ def steps_of(scenario, contenders, containers, programs, pinning):
             }, {contender.name: None}
 
 
-def run_all(arguments, scenarios, contenders, containers, pinning):
-    """All repeats: (results, how many failed)."""
-    programs = arguments.build.resolve() / "bench"
+def run_all(repeats, scenarios, steps):
+    """All repeats: (results, how many failed). `steps` is steps_of for a scenario."""
     results = {}
     failures = 0
-    for repeat in range(1, arguments.repeats + 1):
+    for repeat in range(1, repeats + 1):
         for scenario in scenarios:
             table = results.setdefault(scenario.name, {})
-            for name, step, gap in steps_of(scenario, contenders, containers, programs, pinning):
-                label = f"{repeat}/{arguments.repeats} {scenario.name}, {name}"
+            for name, step, gap in steps(scenario):
+                label = f"{repeat}/{repeats} {scenario.name}, {name}"
                 print(label, file=sys.stderr, flush=True)
                 try:
                     measured = step()
@@ -114,6 +113,14 @@ def run_all(arguments, scenarios, contenders, containers, pinning):
                 for contender, numbers in measured.items():
                     table.setdefault(contender, []).append(numbers)
     return results, failures
+
+
+def hand_out(arguments, tables, results):
+    print(tables)
+    if arguments.output:
+        arguments.output.write_text(tables + "\n")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def main():
@@ -135,16 +142,13 @@ def main():
 
     containers = ContainerBench(arguments.relay.resolve(), programs, pinning)
     try:
-        results, failures = run_all(arguments, scenarios, contenders, containers, pinning)
+        results, failures = run_all(
+            arguments.repeats, scenarios,
+            lambda scenario: steps_of(scenario, contenders, containers, programs, pinning))
     finally:
         containers.close()
 
-    tables = render(scenarios, results, arguments.repeats, arguments.quick)
-    print(tables)
-    if arguments.output:
-        arguments.output.write_text(tables + "\n")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1) + "\n")
+    hand_out(arguments, render(scenarios, results, arguments.repeats, arguments.quick), results)
     return 1 if failures else 0
 
 

@@ -19,7 +19,8 @@ case $preset in
   bench)
     groups=(build)
     preset=release
-    set -- acp-relay acp-demo-agent acp-workspace-helper acp-agent-init echo_agent pipe_forwarder load_client engine_floor "$@"
+    set -- acp-relay acp-demo-agent acp-workspace-helper acp-agent-init echo_agent pipe_forwarder load_client engine_floor \
+      model_server tls_forwarder stream_client "$@"
     ;;
   tests)
     groups=(build test)

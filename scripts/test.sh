@@ -270,6 +270,7 @@ fi
 if step "build, benchmark" scripts/build.sh bench; then
   step "benchmark, a short run" lint benchmark "$python" bench/run.py --quick || true
   step "benchmark of /acp, a short run" lint benchmark-acp "$python" bench/acp_sdk.py --quick || true
+  step "benchmark of upstreams, a short run" lint benchmark-egress "$python" bench/egress.py --quick || true
 fi
 if step "build, second compiler (gcc)" scripts/build.sh gcc; then
   step "unit tests, gcc" unit_tests gcc || true

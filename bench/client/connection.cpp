@@ -1,14 +1,12 @@
 #include "client/connection.hpp"
 
 #include "client/messages.hpp"
+#include "common/loopback.hpp"
 
 #include <algorithm>
-#include <arpa/inet.h>
 #include <array>
 #include <cstring>
 #include <limits.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -24,18 +22,7 @@ constexpr std::size_t kPartsAWrite = 64;
 }  // namespace
 
 Connection::Connection(Framing framing, std::uint16_t port)
-    : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
-      framing_(framing),
-      buffer_(kFirstBufferBytes) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::connect(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-    fail_errno("cannot connect to port " + std::to_string(port));
-  }
-  const int on = 1;
-  ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    : socket_(connect_to(port)), framing_(framing), buffer_(kFirstBufferBytes) {
   set_nonblocking(socket_.get());
   if (framing_ == Framing::kWebSocket) upgrade(port);
 }

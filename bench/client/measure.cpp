@@ -62,6 +62,10 @@ CpuTime cpu_time_when_idle(pid_t pid) {
   return before;
 }
 
+double microseconds_used(const CpuTime& begin, const CpuTime& end) {
+  return total(end) - total(begin);
+}
+
 Memory memory_of(pid_t pid) {
   const std::string path = "/proc/" + std::to_string(pid) + "/smaps_rollup";
   return {kibibytes_in(path, "Pss:"), kibibytes_in(path, "Rss:")};

@@ -25,6 +25,9 @@ CpuTime cpu_time(pid_t pid);
 /// answers, such as writing its log, is counted too.
 CpuTime cpu_time_when_idle(pid_t pid);
 
+/// Of all threads.
+double microseconds_used(const CpuTime& begin, const CpuTime& end);
+
 /// Sizes in KiB, of the program alone; PSS counts a page shared by n programs as 1/n.
 struct Memory {
   double pss = 0;
