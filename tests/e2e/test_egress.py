@@ -168,7 +168,9 @@ def test_an_agent_reaches_hosts_by_connect_but_not_this_machine(make_egress_rela
     assert made["egress"]["connect"] == [f"localhost:{upstream.server_port}"]
     session = made["sessionId"]
     assert "HTTPS_PROXY=http://127.0.0.1:9180" in containers.shell(client, "env", session)[1]
-    ask = "(printf 'CONNECT %s HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n'; sleep 1) | nc 127.0.0.1 9180"
+    # Who ends its side of the connection has left, as nc does when its input ends.
+    ask = ("mkfifo /tmp/to-$$; nc 127.0.0.1 9180 < /tmp/to-$$ & exec 3> /tmp/to-$$; "
+           "printf 'CONNECT %s HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n' >&3; wait")
     out = containers.shell(client, ask % f"localhost:{upstream.server_port}", session)[1]
     assert "403" in out and "localhost stands for this machine" in out
     assert "is no host that the agent may reach" in containers.shell(client, ask % "127.0.0.1:80", session)[1]
