@@ -57,7 +57,7 @@ PURE = ("protocol/", "bridge/", "config/", "engine/stream_demuxer", "engine/tar"
         "cli/preflight/finding", "cli/preflight/agent_rules", "cli/preflight/engine_rules",
         "cli/preflight/machine_rules", "cli/preflight/place_rules",
         "egress/access", "egress/budget", "egress/chunks", "egress/denial_answer", "egress/outgoing_headers",
-        "egress/reach", "egress/request_target", "egress/usage_reader", "app/egress_words", "app/request_trail")
+        "egress/reach", "egress/request_target", "egress/turn", "egress/usage_reader", "app/egress_words", "app/request_trail")
 IO_HEADER = re.compile(r"boost/asio|base/async\.hpp")
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*[<"]([^>"\n]+)[>"]', re.M)

@@ -63,6 +63,17 @@ TEST_F(BudgetedDoorTest, GivesBackARequestThatDidNotGoOut) {
   EXPECT_EQ(door.spent().requests, 0U);
 }
 
+TEST_F(BudgetedDoorTest, SaysSoWhereNothingOfAnAnswerFits) {
+  RunningDoor door(own(), {}, budgeted({0, 4, 0}));
+  RawClient agent(door.port());
+  const auto peer = ask(agent);
+  peer->send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12345");
+  const std::string refused = agent.read_answer();
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 429 "));
+  EXPECT_THAT(refused, HasSubstr("egress.upstreams.own.budget.bytes"));
+  EXPECT_EQ(door.accounts(1)[0].status, 429);
+}
+
 TEST_F(BudgetedDoorTest, CutsAStreamOffThatPassesItsBytes) {
   RunningDoor door(own(), {}, budgeted({0, 12, 0}));
   RawClient first(door.port());

@@ -87,6 +87,7 @@ class Exchange {
   bool take_body();
   Task<Result<void>> open();
   Task<Result<void>> connect();
+  Task<bool> write_request();
   Task<void> agent_leaves();
   Task<Result<http::ParseState>> read_answer();
   Task<Result<http::ParseState>> read_head();
@@ -98,7 +99,8 @@ class Exchange {
 
   // Towards the agent (exchange_answer.cpp).
   Task<bool> answer(http::ParseState state);
-  Task<bool> answer_body(http::ParseState state, BodyFraming framing);
+  Task<bool> answer_body(std::string out, Result<http::ParseState> state, BodyFraming framing);
+  Task<void> let_others();
   Task<bool> write_answer(std::string_view bytes);
   std::string switching_head();
   Task<void> tunnel(std::string head);

@@ -1,8 +1,13 @@
 // An exchange towards its agent: the answer on its way back.
 #include "egress/exchange.hpp"
 #include "egress/outgoing_headers.hpp"
+#include "egress/turn.hpp"
 #include "http/message_format.hpp"
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -39,41 +44,54 @@ Task<bool> Exchange::answer(ParseState state) {
   std::string head;
   http::append_response_head(head, response.status, answered_headers(response.headers, credential_),
                              framing);
-  const bool written = co_await write_answer(head);
-  if (!written) co_return false;
-  if (!has_body) co_return may_go_on;
+  if (!has_body) {
+    const bool written = co_await write_answer(head);
+    co_return written&& may_go_on;
+  }
   const BodyFraming body = framing.chunked ? BodyFraming::kChunked : BodyFraming::kPlain;
-  const bool whole = co_await answer_body(state, body);
+  // What has come of the body goes with the head.
+  Result<ParseState> begun = state;
+  if (state != ParseState::kDone) begun = upstream_->feed_unread(*response_).value_or(state);
+  const bool whole = co_await answer_body(std::move(head), begun, body);
   lingers_ = whole && !complete_;
   co_return whole&& may_go_on;
 }
 
-Task<bool> Exchange::answer_body(ParseState state, BodyFraming framing) {
+// `out` is the answer's head.
+Task<bool> Exchange::answer_body(std::string out, Result<ParseState> state, BodyFraming framing) {
+  Turn turn;
   for (;;) {
     std::string part = std::exchange(response_->response().body, {});
+    const std::size_t bytes = part.size();
     if (!count_answer(part)) {
+      if (!is_answering_) co_return co_await refuse(*cut_);
       account_.denial = cut_;
       co_return false;
     }
-    std::string out = framed(std::move(part), framing);
-    const bool is_last = state == ParseState::kDone;
+    out += framed(std::move(part), framing);
+    const bool is_last = state && *state == ParseState::kDone;
     if (is_last) {
       out += end_of_body(answered_headers(response_->trailers(), credential_), framing);
     }
     if (!out.empty()) {
       const bool written = co_await write_answer(out);
       if (!written) co_return false;
+      out.clear();
     }
     if (is_last) co_return true;
-    waiting_since_ = Clock::now();
-    const Result<ParseState> next = co_await upstream_->advance(*response_);
-    waiting_since_.reset();
-    if (!next) {
-      if (!gone_.happened()) account_.denial = explained(next.error());
+    if (!state) {
+      if (!gone_.happened()) account_.denial = explained(state.error());
       co_return false;
     }
-    state = *next;
+    if (turn.is_over(bytes)) co_await let_others();
+    waiting_since_ = Clock::now();
+    state = co_await upstream_->advance(*response_);
+    waiting_since_.reset();
   }
+}
+
+Task<void> Exchange::let_others() {
+  co_await asio::post(agent_.transport().executor(), asio::use_awaitable);
 }
 
 // False: the agent is gone, or the answer has been cut off.
@@ -132,6 +150,7 @@ Task<void> Exchange::tunnel(std::string head) {
 
 // An answer that is under way when the tokens are used up comes to its end, a further one does not.
 Task<void> Exchange::tunnel_to_agent() {
+  Turn turn;
   for (;;) {
     const Result<std::string> bytes = co_await upstream_->read_raw();
     if (!bytes || bytes->empty()) co_return;
@@ -146,10 +165,12 @@ Task<void> Exchange::tunnel_to_agent() {
     }
     const bool passed = co_await write_answer(*bytes);
     if (!passed) co_return;
+    if (turn.is_over(bytes->size())) co_await let_others();
   }
 }
 
 Task<void> Exchange::tunnel_to_upstream() {
+  Turn turn;
   for (;;) {
     const std::string bytes = co_await agent_.read_raw();
     if (bytes.empty()) co_return;
@@ -163,6 +184,7 @@ Task<void> Exchange::tunnel_to_upstream() {
     }
     const Result<void> passed = co_await upstream_->write_raw(bytes);
     if (!passed) co_return;
+    if (turn.is_over(bytes.size())) co_await let_others();
   }
 }
 

@@ -1,6 +1,7 @@
 // An exchange towards its upstream: the request on its way out.
 #include "egress/exchange.hpp"
 #include "egress/outgoing_headers.hpp"
+#include "egress/turn.hpp"
 #include "http/header_fields.hpp"
 #include "http/message_format.hpp"
 
@@ -73,10 +74,8 @@ Task<Result<void>> Exchange::open() {
   was_kept_ = upstream_ != nullptr;
   if (was_kept_) {
     // Whether it is still there shows when the answer is read.
-    const std::array<std::string_view, 2> parts{head_, body_};
-    const std::function<void()> nothing;
     upstream_->expect_answer();
-    const bool written = co_await upstream_->transport().write_all(parts, nothing);
+    const bool written = co_await write_request();
     is_sent_ = written && is_whole_;
     if (written) co_return Result<void>();
     was_kept_ = false;
@@ -98,13 +97,20 @@ Task<Result<void>> Exchange::connect() {
   Result<UpstreamConnections::Connection> made = std::get<0>(std::move(first));
   if (!made) co_return made.error();
   upstream_ = std::move(*made);
-  const std::array<std::string_view, 2> parts{head_, body_};
-  const std::function<void()> nothing;
   // An upstream that does not want all of it may have answered already: that is seen when it is
   // read.
-  const bool written = co_await upstream_->transport().write_all(parts, nothing);
+  const bool written = co_await write_request();
   is_sent_ = written && is_whole_;
   co_return Result<void>();
+}
+
+// In one piece: one record of TLS, one segment.
+Task<bool> Exchange::write_request() {
+  const std::string whole = head_ + body_;
+  const std::array<std::string_view, 1> parts{whole};
+  const std::function<void()> nothing;
+  const bool written = co_await upstream_->transport().write_all(parts, nothing);
+  co_return written;
 }
 
 // Returns when it does.
@@ -176,6 +182,7 @@ bool Exchange::is_switch_wanted() const {
 // The rest of the body; then watches whether anybody still waits for the answer.
 Task<void> Exchange::upload() {
   const std::function<void()> nothing;
+  Turn turn;
   while (!complete_) {
     const http::ParseStep step = co_await agent_.advance(parser_);
     if (step.state == ParseState::kFailed) {
@@ -191,6 +198,7 @@ Task<void> Exchange::upload() {
     const bool written = co_await upstream_->transport().write_all(parts, nothing);
     if (!written) co_return;  // the answer says why, or its absence
     is_sent_ = complete_;
+    if (turn.is_over(body_.size())) co_await let_others();
   }
   if (complete_) {
     const bool ended = co_await agent_.ended();

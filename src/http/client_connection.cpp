@@ -10,6 +10,8 @@
 #include <array>
 #include <cerrno>
 #include <functional>
+#include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -34,6 +36,7 @@ Error lost() {
       .retryable();
 }
 
+constexpr std::size_t kRecordBytes = 16u << 10;  // the most that one TLS record brings
 constexpr std::size_t kMaxHeaderBytes = 64u << 10;
 
 constexpr int kMaxInterim = 32;  // before an answer
@@ -140,12 +143,16 @@ Task<Result<void>> ClientConnection::send(const Request& request, const std::str
 // the time, has none.
 IoStep ClientConnection::read_available() {
   thread_local std::vector<char> buffer(64u << 10);
-  const IoStep step = transport_.try_read(buffer);
-  if (step.state == IoState::kDone) {
-    pending_.append(buffer.data(), step.bytes);
-    got_bytes_ = true;
-  }
-  return step;
+  IoStep step;
+  std::size_t got = 0;
+  do {
+    step = transport_.try_read(std::span(buffer).subspan(got));
+    if (step.state == IoState::kDone) got += step.bytes;
+  } while (step.state == IoState::kDone && step.more && buffer.size() - got >= kRecordBytes);
+  if (got == 0) return step;
+  pending_.append(buffer.data(), got);
+  got_bytes_ = true;
+  return {IoState::kDone, got};
 }
 
 Task<IoState> ClientConnection::read_more() {
@@ -161,18 +168,23 @@ Task<IoState> ClientConnection::read_more() {
   }
 }
 
+std::optional<Result<ParseState>> ClientConnection::feed_unread(ResponseParser& parser) {
+  if (pending_.empty()) return std::nullopt;
+  const ParseStep step = parser.feed(pending_);
+  pending_.erase(0, step.consumed);
+  if (step.state == ParseState::kFailed) {
+    const std::int64_t number = step.status == 413 ? EMSGSIZE : EBADMSG;
+    return make_error(ErrorType::kInternalError, "bad answer: " + step.explanation)
+        .with("errno", number);
+  }
+  if (step.state == ParseState::kNeedMore && step.consumed == 0) return std::nullopt;
+  return step.state;
+}
+
 Task<Result<ParseState>> ClientConnection::advance(ResponseParser& parser) {
   for (;;) {
-    if (!pending_.empty()) {
-      const ParseStep step = parser.feed(pending_);
-      pending_.erase(0, step.consumed);
-      if (step.state == ParseState::kFailed) {
-        const std::int64_t number = step.status == 413 ? EMSGSIZE : EBADMSG;
-        co_return make_error(ErrorType::kInternalError, "bad answer: " + step.explanation)
-            .with("errno", number);
-      }
-      if (step.state != ParseState::kNeedMore || step.consumed > 0) co_return step.state;
-    }
+    const std::optional<Result<ParseState>> unread = feed_unread(parser);
+    if (unread) co_return *unread;
     const IoState state = co_await read_more();
     if (state == IoState::kDone) continue;
     if (state == IoState::kFailed) co_return lost();

@@ -7,6 +7,7 @@
 #include "http/transport.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace relay::http {
@@ -32,6 +33,8 @@ class ClientConnection {
   // Feeds the parser what is there, or what comes next. Errors: the connection is lost or it is not
   // HTTP.
   Task<Result<ParseState>> advance(ResponseParser& parser);
+  // As advance(), of what is there only; nothing when that is not enough to go on.
+  std::optional<Result<ParseState>> feed_unread(ResponseParser& parser);
   // Reads up to the end of the head of the final answer; kHead or kDone. Zero: no time-out.
   Task<Result<ParseState>> read_head(std::unique_ptr<ResponseParser>& parser,
                                      std::size_t max_body_bytes, bool to_head,

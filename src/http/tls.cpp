@@ -77,6 +77,8 @@ Error file_error(const std::string& what, const std::string& path) {
       .suggest("Check that the file exists, is readable and is PEM.");
 }
 
+constexpr std::size_t kReadAhead = 64u << 10;
+
 SSL* new_session(SSL_CTX* context, int socket) {
   SSL* session = SSL_new(context);
   BIO* bio = session != nullptr ? BIO_new(socket_method()) : nullptr;
@@ -144,7 +146,9 @@ IoStep TlsSession::handshake() {
 IoStep TlsSession::read(std::span<char> buffer) {
   ERR_clear_error();
   const auto size = static_cast<int>(std::min<std::size_t>(buffer.size(), INT_MAX));
-  return step(SSL_read(session_, buffer.data(), size));
+  IoStep got = step(SSL_read(session_, buffer.data(), size));
+  got.more = got.state == IoState::kDone && SSL_has_pending(session_) == 1;
+  return got;
 }
 
 IoStep TlsSession::write(std::string_view bytes) {
@@ -173,6 +177,9 @@ Result<std::shared_ptr<TlsContext>> TlsContext::client(const ClientFiles& files)
   Result<std::shared_ptr<TlsContext>> made = new_context(TLS_client_method());
   if (!made) return made;
   SSL_CTX* context = (*made)->context_;
+  // Many small records come with one read.
+  SSL_CTX_set_read_ahead(context, 1);
+  SSL_CTX_set_default_read_buffer_len(context, kReadAhead);
   ERR_clear_error();
   if (files.ca_file.empty()) {
     SSL_CTX_set_default_verify_paths(context);
