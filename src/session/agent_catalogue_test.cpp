@@ -10,6 +10,7 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 // A backend that starts the demo agent and keeps what it was asked.
 class NotingBackend final : public AgentBackend {
@@ -133,6 +134,25 @@ TEST_F(SeveralAgents, GoOnWithTheirOwnSessions) {
   const auto refused = run(sessions().reopen(id, wanted()));
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().suggested_actions, Contains(HasSubstr("agents.gone")));
+}
+
+// A client closes it while what the agent's end means is still told.
+TEST_F(SeveralAgents, AreToldWhenASessionIsGivenUpAsItEndsByItself) {
+  const auto session = try_create("plain");
+  ASSERT_TRUE(session);
+  prompt(**session, reading(attach(**session)), "1", "/exit 3");
+  run_until([&] { return (*session)->state() == SessionState::kClosed; });
+  (*session)->close(make_error(ErrorType::kSessionClosed, "test"), "test");
+  run_void((*session)->wait_closed());
+  EXPECT_THAT(plain_.released, ElementsAre((*session)->id()));
+}
+
+TEST_F(SeveralAgents, KeepWhatASessionLeftThatEndedByItself) {
+  const auto session = try_create("plain");
+  ASSERT_TRUE(session);
+  prompt(**session, reading(attach(**session)), "1", "/exit 3");
+  run_void((*session)->wait_closed());
+  EXPECT_THAT(plain_.released, IsEmpty());
 }
 
 TEST_F(SeveralAgents, AreToldWhenTheirSessionsAreGivenUp) {

@@ -106,13 +106,13 @@ Task<void> Session::run() {
     co_return;
   }
   const AgentExit exit = co_await agent_->stop(context_.options.stop_grace);
-  const bool session_ends = state_ == SessionState::kClosing;
   co_await finish(exit);
-  // What an agent leaves when it ends by itself stays: its session has not been given up.
-  if (session_ends) co_await context_.backend.release(record_.id);
   scope_.cancel();
   co_await scope_.join();
   agent_.reset();
+  // What an agent leaves when it ends by itself stays, unless its session has been given up, be it
+  // while this was told.
+  if (given_up_) co_await context_.backend.release(record_.id);
   closed_.happen();
 }
 
@@ -374,6 +374,7 @@ Task<void> Session::end_failed_agent() {
 }
 
 void Session::close(Error why, std::string cause) {
+  given_up_ = true;
   if (state_ == SessionState::kClosing || state_ == SessionState::kClosed) return;
   const bool starting = state_ == SessionState::kStarting;
   state_ = SessionState::kClosing;

@@ -340,7 +340,8 @@ class Session final : public std::enable_shared_from_this<Session> {
 
   Error close_error_;
   std::string close_cause_;
-  bool left_ = false;  // its agent, to the next run
+  bool left_ = false;      // its agent, to the next run
+  bool given_up_ = false;  // by close()
   Event start_aborted_;
   Event closed_;
 };
