@@ -139,8 +139,8 @@ Task<Result<void>> Application::open_agents() {
 }
 
 Task<Result<egress::SpentByUpstream>> Application::spent_before(SessionId session) {
-  const std::string unsaved = egress_watch_->unsaved(session);
-  if (!unsaved.empty()) co_return spent_in(unsaved);
+  std::optional<egress::SpentByUpstream> unsaved = egress_watch_->unsaved(session);
+  if (unsaved) co_return std::move(*unsaved);
   const auto record = co_await message_log_->find(std::move(session));
   if (!record) co_return record.error();
   if (!*record) co_return egress::SpentByUpstream();
@@ -190,8 +190,8 @@ Result<void> Application::listen() {
   context.readiness = readiness_limits_;
   context.max_log_pending_bytes = config_.database.enabled ? config_.database.max_pending_bytes : 0;
   context.upstream_use = [this](const SessionId& id) {
-    const std::string unsaved = egress_watch_->unsaved(id);
-    return unsaved.empty() ? use_text(agents_.spent(id)) : unsaved;
+    const auto unsaved = egress_watch_->unsaved(id);
+    return use_text(unsaved ? *unsaved : agents_.spent(id));
   };
   management_ = std::make_unique<management::ManagementApi>(std::move(context));
 

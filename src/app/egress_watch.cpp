@@ -40,7 +40,7 @@ void EgressWatch::over(const SessionId& session, const egress::Account& account,
     rows.push_back(std::move(*row));
   }
   write(session, rows);
-  followed.unsaved = use_text(spent);
+  followed.unsaved = spent;
   if (now - followed.saved_at >= kSavePeriod) save(session, followed, now);
   if (is_denied(account)) tell_clients(session, account, followed);
   if (std::exchange(looks_after_, true)) return;
@@ -84,10 +84,10 @@ void EgressWatch::write(const SessionId& session, const std::vector<RequestRow>&
 }
 
 void EgressWatch::save(const SessionId& session, Followed& followed, Clock::time_point now) {
-  if (followed.unsaved.empty()) return;
+  if (!followed.unsaved) return;
   const auto live = sessions_ != nullptr ? sessions_->find(session) : nullptr;
   if (live && live->state() == SessionState::kStarting) return;  // it may have no row yet
-  log_.session_used(session, std::exchange(followed.unsaved, {}));
+  log_.session_used(session, use_text(*std::exchange(followed.unsaved, std::nullopt)));
   followed.saved_at = now;
 }
 
@@ -106,9 +106,9 @@ Task<void> EgressWatch::look_after() {
   looks_after_ = false;
 }
 
-std::string EgressWatch::unsaved(const SessionId& session) const {
+std::optional<egress::SpentByUpstream> EgressWatch::unsaved(const SessionId& session) const {
   const auto found = followed_.find(session);
-  return found == followed_.end() ? std::string() : found->second.unsaved;
+  return found == followed_.end() ? std::nullopt : found->second.unsaved;
 }
 
 void EgressWatch::write_all() {

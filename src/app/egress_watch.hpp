@@ -17,6 +17,7 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,8 +36,8 @@ class EgressWatch {
   // Whose clients are told, and whose owners are named. They outlive every request.
   void sessions_are(const SessionDirectory& sessions) { sessions_ = &sessions; }
 
-  // The sums of a session that are not in the log yet, as use_text() has them; empty: none.
-  std::string unsaved(const SessionId& session) const;
+  // The sums of a session that are not in the log yet, if there are any.
+  std::optional<egress::SpentByUpstream> unsaved(const SessionId& session) const;
 
   // What is not in the log yet.
   void write_all();
@@ -49,7 +50,7 @@ class EgressWatch {
   struct Followed {
     RequestTrail trail;
     std::map<std::string, Clock::time_point> told;  // when, by kind_of_notice()
-    std::string unsaved;                            // sums, as text
+    std::optional<egress::SpentByUpstream> unsaved;
     Clock::time_point saved_at{};
   };
 

@@ -52,17 +52,21 @@ EgressVerdict of(std::variant<egress::TunnelPassage, Denial> verdict) {
 
 // What the agent may reach.
 struct Reach {
-  std::string section;  // of the agent's keys: "agent."
   std::vector<egress::Upstream> upstreams;
   std::vector<egress::TunnelRule> tunnels;
   std::uint16_t port = 0;  // of the relay, in a container
 };
 
 EgressVerdict judge_question(const EgressQuestion& question, const Reach& reach) {
-  if (question.method == "CONNECT") return of(egress::judge_tunnel(question.url, reach.tunnels));
+  if (question.method == "CONNECT") {
+    EgressVerdict verdict = of(egress::judge_tunnel(question.url, reach.tunnels));
+    auto* const denial = std::get_if<Denial>(&verdict);
+    if (denial != nullptr && !denial->key.empty()) denial->key = question.section + "connect";
+    return verdict;
+  }
   if (reach.upstreams.empty() && reach.tunnels.empty()) {
     return Denial{Refusal::kUnknownUpstream, 403, question.agent + " has no upstreams",
-                  reach.section + "upstreams", "Name what it may reach there."};
+                  question.section + "upstreams", "Name what it may reach there."};
   }
   const auto target = asked_target(question.url, reach.upstreams, reach.port);
   if (target) return of(egress::judge(question.method, *target, reach.upstreams));
@@ -79,8 +83,8 @@ EgressVerdict judge_question(const EgressQuestion& question, const Reach& reach)
                 "no upstream of " + question.agent + " goes there" +
                     (names.empty() ? ", it has none" : "; it has" + names),
                 "egress.upstreams",
-                "Add one with this url there, and name it in " + reach.section +
-                    "upstreams; or name the host in " + reach.section + "connect."};
+                "Add one with this url there, and name it in " + question.section +
+                    "upstreams; or name the host in " + question.section + "connect."};
 }
 
 }  // namespace
@@ -93,8 +97,8 @@ ExitCode run_egress_check(const EgressCheckCommand& command, const Environment& 
   const bool is_standard = command.agent.empty();
   const std::string section = is_standard ? "agent." : "agents." + command.agent + ".";
   const EgressQuestion question{is_standard ? "the default agent" : "agent " + command.agent,
-                                command.method, command.url};
-  const Reach reach{section, app::upstreams_of(*config, config->agent.upstreams),
+                                section, command.method, command.url};
+  const Reach reach{app::upstreams_of(*config, config->agent.upstreams),
                     app::tunnel_rules_of(config->agent.connect), config->egress.port};
   const EgressVerdict verdict = judge_question(question, reach);
   Output out(STDOUT_FILENO);

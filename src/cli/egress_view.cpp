@@ -61,8 +61,9 @@ std::string egress_text(const EgressQuestion& question, const EgressVerdict& ver
     return text;
   }
   if (const auto* tunnel = std::get_if<TunnelPassage>(&verdict)) {
-    return "allowed: " + asked + "  rule        agent.connect: " + to_string(*tunnel->rule) +
-           "\n  goes to     " + tunnel->host + ":" + std::to_string(tunnel->port) +
+    return "allowed: " + asked + "  rule        " + question.section +
+           "connect: " + to_string(*tunnel->rule) + "\n  goes to     " + tunnel->host + ":" +
+           std::to_string(tunnel->port) +
            ", by CONNECT and with TLS of the agent's own\n  credential  none\n";
   }
   const Passage& passage = std::get<Passage>(verdict);
@@ -85,7 +86,7 @@ boost::json::object egress_json(const EgressQuestion& question, const EgressVerd
   }
   object["allowed"] = true;
   if (const auto* tunnel = std::get_if<TunnelPassage>(&verdict)) {
-    object["key"] = "agent.connect";
+    object["key"] = question.section + "connect";
     object["target"] = tunnel->host + ":" + std::to_string(tunnel->port);
     object["credential"] = "none";
     return object;

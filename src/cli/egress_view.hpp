@@ -11,7 +11,8 @@
 namespace relay::cli {
 
 struct EgressQuestion {
-  std::string agent;  // "the default agent" or its name
+  std::string agent;    // "the default agent" or its name
+  std::string section;  // of its keys: "agent."
   std::string method;
   std::string url;
 };

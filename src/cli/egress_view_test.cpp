@@ -28,7 +28,7 @@ EgressVerdict of(const std::string& method, const std::vector<egress::Upstream>&
 }
 
 TEST(EgressView, NamesTheRuleThatLetsARequestThrough) {
-  const EgressQuestion question{"agent a", "POST", "/own/v1/x"};
+  const EgressQuestion question{"agent a", "agents.a.", "POST", "/own/v1/x"};
   const auto upstreams = one_upstream({{{"GET"}, "/v1/**"}, {{"POST", "PUT"}, "/v1/*"}});
   const EgressVerdict verdict = of("POST", upstreams);
   EXPECT_EQ(egress_text(question, verdict),
@@ -46,7 +46,7 @@ TEST(EgressView, NamesTheRuleThatLetsARequestThrough) {
 }
 
 TEST(EgressView, SaysWhyARequestIsDeniedAndWhatWouldChangeIt) {
-  const EgressQuestion question{"the default agent", "POST", "/own/v1/\x1b[2J"};
+  const EgressQuestion question{"the default agent", "agent.", "POST", "/own/v1/\x1b[2J"};
   const auto upstreams = one_upstream({{{"GET"}, "/v1/**"}});
   const EgressVerdict verdict = of("POST", upstreams);
   EXPECT_EQ(egress_text(question, verdict),
@@ -62,9 +62,9 @@ TEST(EgressView, SaysWhyARequestIsDeniedAndWhatWouldChangeIt) {
 TEST(EgressView, TellsOfAHostThatIsReachedByConnect) {
   const egress::TunnelRule rule{"npmjs.org", true, 443};
   const EgressVerdict verdict = egress::TunnelPassage{"registry.npmjs.org", 443, &rule};
-  EXPECT_EQ(egress_text({"agent a", "GET", "https://registry.npmjs.org/x"}, verdict),
+  EXPECT_EQ(egress_text({"agent a", "agents.a.", "GET", "https://registry.npmjs.org/x"}, verdict),
             "allowed: GET https://registry.npmjs.org/x by agent a\n"
-            "  rule        agent.connect: *.npmjs.org:443\n"
+            "  rule        agents.a.connect: *.npmjs.org:443\n"
             "  goes to     registry.npmjs.org:443, by CONNECT and with TLS of the agent's own\n"
             "  credential  none\n");
 }

@@ -263,6 +263,7 @@ is allowed may still be one too many.
 Examples:
   acp-relay egress check http://127.0.0.1:9180/anthropic/v1/messages
   acp-relay egress check --agent codex --method GET https://api.openai.com/v1/models
+  acp-relay egress check --method CONNECT github.com:443
 
 Exit codes: 0 allowed, 1 denied or not valid, 2 wrong command line)";
 

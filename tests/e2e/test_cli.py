@@ -227,6 +227,7 @@ agents:
                         (["https://example.com/"], "no upstream of the default agent goes there; it has anthropic"),
                         (["/x", "--agent", "bare"], "agents.bare.upstreams"),
                         (["/x", "--agent", "none"], "take one of: local bare"),
+                        (["--method", "CONNECT", "a.example:443", "--agent", "bare"], "agents.bare.connect"),
                         (["/anthropic/v1/../x"], "bad_request")):
         code, out = check(*words)
         assert code == 1 and said in out, out

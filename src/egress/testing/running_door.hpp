@@ -8,6 +8,8 @@
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -46,6 +48,10 @@ class RunningDoor {
   std::vector<Account> accounts(std::size_t count);
   std::size_t connections();
   Spent spent();  // of "own"
+  // From here on the loop looks between all that it does how much "own" has answered; the most that
+  // came at once.
+  void watch_turns();
+  std::uint64_t most_in_a_turn();
 
   // From here on credentials can't be had, for this reason.
   void forget_credential(std::string reason);
@@ -57,6 +63,7 @@ class RunningDoor {
 
  private:
   void on_loop(const std::function<void()>& action);
+  void look();
 
   asio::io_context loop_{1};
   const std::vector<Upstream> upstreams_;
@@ -70,6 +77,9 @@ class RunningDoor {
   std::string secret_ = "real";
   std::string next_secret_;
   std::size_t refusals_ = 0;
+  std::uint64_t answered_ = 0;
+  std::uint64_t most_in_a_turn_ = 0;
+  bool looks_ = false;
   bool fails_ = false;
   std::unique_ptr<Door> door_;
   std::uint16_t port_ = 0;

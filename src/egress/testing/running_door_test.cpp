@@ -4,12 +4,15 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_future.hpp>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <future>
 #include <new>
+#include <utility>
 
 namespace relay::egress::testing {
 
@@ -130,6 +133,28 @@ Spent RunningDoor::spent() {
   Spent copy;
   on_loop([&] { copy = meters_.at("own").spent(); });
   return copy;
+}
+
+void RunningDoor::watch_turns() {
+  on_loop([this] {
+    looks_ = true;
+    look();
+  });
+}
+
+std::uint64_t RunningDoor::most_in_a_turn() {
+  std::uint64_t most = 0;
+  on_loop([&] {
+    looks_ = false;
+    most = most_in_a_turn_;
+  });
+  return most;
+}
+
+void RunningDoor::look() {
+  const std::uint64_t answered = meters_.at("own").spent().received_bytes;
+  most_in_a_turn_ = std::max(most_in_a_turn_, answered - std::exchange(answered_, answered));
+  if (looks_) asio::post(loop_, [this] { look(); });
 }
 
 std::unique_ptr<http::testing::RawClient> DoorTest::ask(http::testing::RawClient& agent) {
