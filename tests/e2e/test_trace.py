@@ -35,11 +35,17 @@ def relay(make_relay, given):
 
 
 def test_a_trace_reaches_the_agent_and_the_log(relay, given):
+    def given_of(number, *methods):
+        """What agents were given of the trace, which is written down a moment after they have it."""
+        def found():
+            lines = [line for line in given.read_text().split("\n")[:-1] if trace(number) in line]
+            return lines if len(lines) >= len(methods) else None
+        lines = wait_until(found, lambda: f"{methods} of trace {number}")
+        assert [json.loads(line)["method"] for line in lines] == list(methods), lines
+        return lines
+
     def params_of(method, number):
-        """Those of what the agent was given of the trace."""
-        found = [line for line in given.read_text().splitlines() if trace(number) in line]
-        assert [json.loads(line)["method"] for line in found] == [method], found
-        return found[0]
+        return given_of(number, method)[0]
 
     def logged():
         """Whole lines, without what a start prints for people."""
@@ -96,8 +102,7 @@ def test_a_trace_reaches_the_agent_and_the_log(relay, given):
     assert "exit" in closed["cause"] and ended["stop_reason"] == "error"
     http.result("session/prompt", sessionId=session, content=text_block("on"), _meta={"traceparent": parent(7)})
     wait_events(7, "starts another agent for the session", "session ready", "turn begins", "turn ended")
-    asked = [json.loads(line)["method"] for line in given.read_text().splitlines() if trace(7) in line]
-    assert asked == ["session/resume", "session/new", "session/prompt"]
+    given_of(7, "session/resume", "session/new", "session/prompt")
 
     acp = open_client("http", acp_url(relay, "http"), headers={"traceparent": parent(8)})
     acp.new(relay.workspace)
