@@ -130,6 +130,10 @@ void DockerAgent::kill() noexcept {
   container_->context.engine.remove_now(container_->id);
 }
 
+std::string_view DockerAgent::carrier() const {
+  return container_->carried_by ? carrier_name(*container_->carried_by) : std::string_view();
+}
+
 bool DockerAgent::leave() noexcept {
   container_->left = true;
   container_->stopping = true;  // nothing of it is ended here
