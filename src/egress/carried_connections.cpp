@@ -180,6 +180,7 @@ Task<void> CarriedConnections::write() {
 }
 
 Task<void> CarriedConnections::carry_to_relay(Shared connection) {
+  const std::function<void()> nothing;
   while (true) {
     if (connection->to_relay.empty()) {
       if (connection->agent_ended) break;
@@ -189,7 +190,7 @@ Task<void> CarriedConnections::carry_to_relay(Shared connection) {
     }
     const std::string bytes = std::exchange(connection->to_relay, {});
     const std::array<std::string_view, 1> parts{bytes};
-    const bool written = co_await connection->relay.write_all(parts, {});
+    const bool written = co_await connection->relay.write_all(parts, nothing);
     if (!written) {
       connection->relay_stopped = true;
       connection->to_relay.clear();

@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::size_t kMaxErrors = 1024;
 constexpr std::chrono::milliseconds kTimeToBegin(10'000);
-constexpr std::chrono::milliseconds kFirstPause(100);
-constexpr std::chrono::milliseconds kLongestPause(10'000);
+constexpr std::chrono::milliseconds kFirstCarrierPause(100);
+constexpr std::chrono::milliseconds kLongestCarrierPause(10'000);
 
 Error does_not_carry(const std::string& said, bool is_late) {
   std::string text = "acp-agent-init in the agent's container does not carry its requests";
@@ -108,7 +108,7 @@ Task<bool> StdioCarrier::write(std::string_view bytes) {
 }
 
 Task<void> keep_carrying(std::shared_ptr<AttachedContainer> container) {
-  auto pause = kFirstPause;
+  auto pause = kFirstCarrierPause;
   std::string broke_off;
   while (!container->over.happened()) {
     if (!container->carrier) {
@@ -125,7 +125,7 @@ Task<void> keep_carrying(std::shared_ptr<AttachedContainer> container) {
         if (is_over) co_return;
         container->log.warn("the agent has no way out, trying again",
                             {{"reason", next.error().explanation}});
-        pause = std::min(2 * pause, kLongestPause);
+        pause = std::min(2 * pause, kLongestCarrierPause);
         continue;
       }
       container->carrier = *next;
@@ -138,10 +138,10 @@ Task<void> keep_carrying(std::shared_ptr<AttachedContainer> container) {
     const std::shared_ptr<StdioCarrier> carrier = container->carrier;
     broke_off = co_await carrier->run();
     container->carrier.reset();
-    if (std::chrono::steady_clock::now() - began > kLongestPause) pause = kFirstPause;
+    if (std::chrono::steady_clock::now() - began > kLongestCarrierPause) pause = kFirstCarrierPause;
     const bool is_over = co_await ends_within(*container, pause);
     if (is_over) co_return;
-    pause = std::min(2 * pause, kLongestPause);
+    pause = std::min(2 * pause, kLongestCarrierPause);
   }
 }
 
