@@ -41,9 +41,9 @@ bool Carrier::attend(std::uint64_t tag, std::uint32_t events) {
   if (tag == kInputTag) return read_input();
   if (tag == kListenerTag) accept();
   if (tag <= kListenerTag) return true;  // flush() writes
-  Connection& connection = connections_[tag - kListenerTag - 1];
-  // An earlier event of the same turn may have closed it.
-  if (connection.peer < 0) return true;
+  Connection& connection = connections_[static_cast<std::uint32_t>(tag) - kListenerTag - 1];
+  // An earlier event of the same turn may have closed it, and may have put another in its place.
+  if (connection.peer < 0 || connection.number != tag >> 32) return true;
   if ((events & (EPOLLOUT | kBroken)) != 0) write(connection);
   if ((events & (EPOLLIN | kBroken)) != 0) read(connection);
   if ((events & EPOLLHUP) != 0) stop(connection);  // closed, not only for one direction
@@ -247,11 +247,11 @@ char* Carrier::buffer_of(const Connection& connection) {
 
 void Carrier::settle(Connection& connection) {
   const auto index = static_cast<std::uint64_t>(&connection - connections_.data());
+  const std::uint64_t tag = std::uint64_t{connection.number} << 32 | (kListenerTag + 1 + index);
   const std::uint32_t wanted = (wants_to_read(connection) ? EPOLLIN : 0U) |
                                (connection.begin != connection.end ? EPOLLOUT : 0U);
   const bool is_over = connection.says_no_more && connection.takes_no_more;
-  if (!is_over &&
-      poller_.watch(connection.peer, kListenerTag + 1 + index, connection.watched, wanted)) {
+  if (!is_over && poller_.watch(connection.peer, tag, connection.watched, wanted)) {
     return;
   }
   if (!connection.says_no_more) append({connection.number, Kind::kEnd, 0});

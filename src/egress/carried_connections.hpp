@@ -3,7 +3,7 @@
 //
 // What the other side says is not trusted: who does not keep to the rules is not listened to any
 // more. Bounded: connections by twice `most`, each with carried::kWindow bytes towards the relay,
-// and what is on its way to the agent by kOutgoing.
+// and what is on its way to the agent by 2 * kOutgoing. Others have their turn after each read.
 #pragma once
 
 #include "agent_init/carried.hpp"
@@ -23,10 +23,11 @@ namespace relay::egress {
 
 class CarriedConnections {
  public:
-  // The streams. Neither throws; both end when the streams are closed.
+  // None of them throws; reading and writing end when the streams are closed.
   struct Streams {
     std::function<Task<std::string>()> read;            // empty: over
     std::function<Task<bool>(std::string_view)> write;  // false: over
+    std::function<void()> close;
   };
   using Admit = std::function<void(http::Transport::Socket)>;
 
@@ -38,9 +39,11 @@ class CarriedConnections {
   // Until the other side has said its first word. False: it said something else, or is gone. What
   // comes then is for run().
   Task<bool> wait_until_ready();
-  // Until the streams end, or the other side breaks a rule: which one, or empty. Called once, and
-  // awaited to its end.
+  // Until the streams end, or the other side breaks a rule: which one, or empty. Then they are
+  // closed. Called once, and awaited to its end; also a cancelled one has that.
   Task<std::string> run();
+  // What came instead of the first word.
+  const std::string& said_before() const { return early_; }
 
  private:
   static constexpr std::size_t kOutgoing = 8 * carried::kMaxData;
@@ -48,10 +51,13 @@ class CarriedConnections {
   struct Connection;
   using Shared = std::shared_ptr<Connection>;
 
+  Task<void> listen();
   bool take(std::string_view bytes);
   bool take_frame(const carried::Head& head);
   bool take_data(std::string_view bytes);
   bool open(std::uint32_t number);
+  void give_up_one();
+  void stop(Connection& connection);
   bool break_rule(std::string rule);
   void say(carried::Kind kind, const Connection& connection, std::uint32_t length = 0);
   void append(const carried::Head& head, std::string_view data);

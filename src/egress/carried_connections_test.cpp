@@ -62,7 +62,8 @@ class CarriedConnectionsTest : public ::testing::Test {
     carried_ = std::make_unique<CarriedConnections>(
         loop_.get_executor(),
         CarriedConnections::Streams{[this] { return read(); },
-                                    [this](std::string_view bytes) { return write(bytes); }},
+                                    [this](std::string_view bytes) { return write(bytes); },
+                                    [this] { streams_->close(); }},
         most, [this](http::Transport::Socket socket) { admit(std::move(socket)); });
     asio::co_spawn(loop_, serve(), asio::detached);
     thread_ = std::thread([this] { loop_.run(); });
@@ -108,7 +109,6 @@ class CarriedConnectionsTest : public ::testing::Test {
     const bool is_ready = co_await carried_->wait_until_ready();
     std::string end = "not ready";
     if (is_ready) end = co_await carried_->run();
-    streams_->close();
     promise_.set_value(end);
   }
 
@@ -253,6 +253,33 @@ TEST_F(CarriedConnectionsTest, WaitForTheFirstWord) {
   EXPECT_EQ(ended(), "not ready");
 }
 
+TEST_F(CarriedConnectionsTest, MakeRoomBeforeTheAgentEndsItsSide) {
+  agent_->send(kReadyFrame);
+  for (std::uint32_t number = 1; number <= 4; ++number) {
+    open(number)->close();
+    EXPECT_EQ(said(), frame({number, Kind::kEnd, 0}));
+  }
+  for (std::uint32_t number = 5; number <= 20; ++number) {
+    open(number)->close();
+    EXPECT_EQ(said(), frame({number - 4, Kind::kStop, 0}));
+    EXPECT_EQ(said(), frame({number, Kind::kEnd, 0}));
+  }
+  agent_->send(frame({1, Kind::kEnd, 0}) + frame({16, Kind::kEnd, 0}));
+  EXPECT_NE(open(21), nullptr);
+}
+
+TEST_F(CarriedConnectionsTest, DoNotSpeakToOneThatDoesNotListen) {
+  agent_->send(kReadyFrame);
+  std::vector<std::unique_ptr<RawClient>> relays;
+  for (std::uint32_t number = 1; number <= 8; ++number) relays.push_back(open(number));
+  std::string more;
+  for (std::uint32_t number = 9; number < 200'000; ++number) {
+    more += frame({number, Kind::kOpen, 0});
+  }
+  agent_->send(more);
+  EXPECT_EQ(ended(), "it does not take what it is told");
+}
+
 TEST_F(CarriedConnectionsTest, TakeNoMoreConnectionsThanTheyMay) {
   agent_->send(kReadyFrame);
   std::vector<std::unique_ptr<RawClient>> relays;
@@ -306,6 +333,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Broken{"ready_twice", raw(0, 1, 1), "it says twice that it is ready"},
                       Broken{"number_again", raw(5, 2, 0), "it numbers two connections alike"},
                       Broken{"older_number", raw(4, 2, 0), "it numbers two connections alike"},
+                      Broken{"stop_twice", raw(5, 5, 0) + raw(5, 5, 0), "it stops one twice"},
+                      Broken{"end_twice", raw(5, 4, 0) + raw(5, 4, 0), "it ends one twice"},
                       Broken{"credit", raw(5, 6, 1), "it gives more credit than it has"},
                       Broken{"flood", flood(), "it sends more than it may"}),
     [](const auto& row) { return std::string(row.param.name); });

@@ -150,6 +150,15 @@ void AttachedContainer::close_streams() {
   over.happen();
 }
 
+void AttachedContainer::let_go() {
+  stopping = true;
+  room.notify();
+  watch_changed.notify();
+  input_changed.notify();
+  context.events.forget(id);
+  close_streams();
+}
+
 void AttachedContainer::notice(Error error) {
   if (notices_.size() < kMaxNotices) notices_.push_back(std::move(error));
   output_ready.notify();

@@ -53,6 +53,8 @@ class AttachedContainer {
   // What has been read since the last call.
   AgentOutput take_output();
   void close_streams();
+  // The same for good: nothing of the container is read or ended here any more.
+  void let_go();
   bool has_output() const { return !lines_.empty() || !notices_.empty() || oversized_ > 0; }
   // It is read in the container's log.
   bool is_logged() const { return is_logged_; }

@@ -136,12 +136,7 @@ std::string_view DockerAgent::carrier() const {
 
 bool DockerAgent::leave() noexcept {
   container_->left = true;
-  container_->stopping = true;  // nothing of it is ended here
-  container_->room.notify();
-  container_->watch_changed.notify();
-  container_->input_changed.notify();
-  container_->context.events.forget(container_->id);
-  container_->close_streams();
+  container_->let_go();
   return true;
 }
 

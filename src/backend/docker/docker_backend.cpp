@@ -383,9 +383,9 @@ Task<Result<void>> DockerBackend::begin_to_carry(std::shared_ptr<AttachedContain
   auto carrier = co_await StdioCarrier::start(context_, container->id, container->session, most);
   if (!carrier) {
     const auto facts = co_await context_.engine.inspect(container->id);
-    const bool runs = facts && *facts && (*facts)->state.running;
-    if (!runs) co_return Result<void>();
-    container->close_streams();
+    const bool has_ended = facts && (!*facts || !(*facts)->state.running);
+    if (has_ended) co_return Result<void>();
+    container->let_go();
     co_return carrier.error();
   }
   container->carrier = std::move(*carrier);

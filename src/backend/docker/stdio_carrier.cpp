@@ -40,12 +40,15 @@ Error cannot_run(Error error) {
   return std::move(error).with("key", "egress.carrier");
 }
 
-Task<bool> ends_within(AttachedContainer& container, std::chrono::milliseconds limit) {
+bool is_ending(const AttachedContainer& container) {
+  return container.over.happened() || container.stopping || container.output_ended.happened();
+}
+
+Task<void> pause_before_another(AttachedContainer& container, std::chrono::milliseconds pause) {
   using namespace boost::asio::experimental::awaitable_operators;
   auto gone = container.over.wait();
-  auto clock = sleep_for(limit);
+  auto clock = sleep_for(pause);
   co_await (std::move(gone) || std::move(clock));
-  co_return container.over.happened();
 }
 
 }  // namespace
@@ -59,32 +62,41 @@ Task<Result<std::shared_ptr<StdioCarrier>>> StdioCarrier::start(DockerContext& c
                                                 std::move(*stream));
   const http::Deadline deadline(context.executor, kTimeToBegin, [carrier] { carrier->close(); });
   const bool is_ready = co_await carrier->connections_.wait_until_ready();
-  if (!is_ready) co_return does_not_carry(carrier->errors_.text(), deadline.expired());
+  if (!is_ready) co_return does_not_carry(carrier->said(), deadline.expired());
   co_return carrier;
 }
 
 StdioCarrier::StdioCarrier(DockerContext& context, SessionId session, std::size_t max_connections,
                            std::unique_ptr<http::Stream> stream)
-    : stream_(std::move(stream)),
+    : executor_(context.executor),
+      stream_(std::move(stream)),
       errors_(kMaxErrors),
-      connections_(
-          context.executor,
-          {[this] { return read(); }, [this](std::string_view bytes) { return write(bytes); }},
-          max_connections, [broker = context.host.broker, session](http::Transport::Socket socket) {
-            broker->admit(session, std::move(socket));
-          }) {}
+      connections_(context.executor,
+                   {[this] { return read(); },
+                    [this](std::string_view bytes) { return write(bytes); }, [this] { close(); }},
+                   max_connections,
+                   [broker = context.host.broker, session](http::Transport::Socket socket) {
+                     broker->admit(session, std::move(socket));
+                   }) {}
 
 Task<std::string> StdioCarrier::run() {
   std::string broken_rule = co_await connections_.run();
-  close();
   if (!broken_rule.empty()) co_return broken_rule;
-  std::string said = errors_.text();
-  co_return said.empty() ? "the program is gone, or the Engine" : said;
+  std::string why = said();
+  co_return why.empty() ? "the program is gone, or the Engine" : why;
+}
+
+// What a program says that can't run, or the Engine in its place: that comes as output.
+std::string StdioCarrier::said() const {
+  std::string text = errors_.text() + connections_.said_before().substr(0, kMaxErrors);
+  const auto is_odd = [](char byte) { return byte >= 0 && byte < ' '; };
+  std::ranges::replace_if(text, is_odd, ' ');
+  return text;
 }
 
 Task<std::string> StdioCarrier::read() {
-  std::string said;
-  while (said.empty()) {
+  std::string output;
+  while (output.empty() && !frames_.failed()) {
     const Result<std::string> part = co_await stream_->read_some();
     if (!part || part->empty()) break;
     std::string_view left = *part;
@@ -94,12 +106,13 @@ Task<std::string> StdioCarrier::read() {
       if (piece.source == engine::StreamDemuxer::Source::kStderr) {
         errors_.append(piece.bytes);
       } else {
-        said += piece.bytes;
+        output += piece.bytes;
       }
     }
-    if (frames_.failed()) break;
+    // What only complains would be all that the loop has.
+    if (output.empty()) co_await asio::post(executor_, asio::use_awaitable);
   }
-  co_return said;
+  co_return output;
 }
 
 Task<bool> StdioCarrier::write(std::string_view bytes) {
@@ -109,29 +122,34 @@ Task<bool> StdioCarrier::write(std::string_view bytes) {
 
 Task<void> keep_carrying(std::shared_ptr<AttachedContainer> container) {
   auto pause = kFirstCarrierPause;
-  std::string broke_off;
-  while (!container->over.happened()) {
+  std::string broke_off;       // why
+  bool is_known_gone = false;  // and has been told
+  while (!is_ending(*container)) {
     if (!container->carrier) {
       auto next =
           co_await StdioCarrier::start(container->context, container->id, container->session,
                                        container->options->egress.max_connections);
-      if (container->over.happened()) {
+      if (is_ending(*container)) {
         if (next) (*next)->close();
         co_return;
       }
-      if (!next) {
-        // At the end of a container this may be known first.
-        const bool is_over = co_await ends_within(*container, pause);
-        if (is_over) co_return;
-        container->log.warn("the agent has no way out, trying again",
-                            {{"reason", next.error().explanation}});
+      if (next) {
+        container->carrier = *next;
+        if (!broke_off.empty()) {
+          container->log.warn("the agent's way out broke off, and was made again",
+                              {{"reason", broke_off}});
+        }
+        is_known_gone = false;
+      } else {
+        // The end of a container may be known here first.
+        co_await pause_before_another(*container, pause);
         pause = std::min(2 * pause, kLongestCarrierPause);
+        if (is_ending(*container)) co_return;
+        if (!std::exchange(is_known_gone, true)) {
+          container->log.warn("the agent has no way out, trying again until it has",
+                              {{"reason", next.error().explanation}});
+        }
         continue;
-      }
-      container->carrier = *next;
-      if (!broke_off.empty()) {
-        container->log.warn("the agent's way out broke off, and was made again",
-                            {{"reason", broke_off}});
       }
     }
     const auto began = std::chrono::steady_clock::now();
@@ -139,8 +157,7 @@ Task<void> keep_carrying(std::shared_ptr<AttachedContainer> container) {
     broke_off = co_await carrier->run();
     container->carrier.reset();
     if (std::chrono::steady_clock::now() - began > kLongestCarrierPause) pause = kFirstCarrierPause;
-    const bool is_over = co_await ends_within(*container, pause);
-    if (is_over) co_return;
+    co_await pause_before_another(*container, pause);
     pause = std::min(2 * pause, kLongestCarrierPause);
   }
 }

@@ -31,9 +31,11 @@ class StdioCarrier {
   void close() { stream_->close(); }
 
  private:
+  std::string said() const;
   Task<std::string> read();
   Task<bool> write(std::string_view bytes);
 
+  const asio::any_io_executor executor_;
   const std::unique_ptr<http::Stream> stream_;
   engine::StreamDemuxer frames_;
   StderrTail errors_;
