@@ -1,12 +1,10 @@
 #include "forwarder.hpp"
 
 #include <cerrno>
-#include <cstring>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 namespace {
@@ -23,13 +21,6 @@ std::uint64_t tag_of(std::size_t index, bool of_client) {
 
 bool is_shortage(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
-bool connect_to(int descriptor, const char* path) {
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  std::strcpy(address.sun_path, path);  // parse_options() looked at its length
-  return ::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }
 
 std::uint32_t wanted(const Flow& from_here, const Flow& to_here) {
@@ -87,7 +78,7 @@ void Forwarder::accept() {
   }
   if (client >= 0 && index == most_) {
     refuse(client, answers_.too_many());
-  } else if (client >= 0 && !connect_to(relay, options_.socket)) {
+  } else if (client >= 0 && ::connect(relay, options_.socket.get(), options_.socket.size) != 0) {
     refuse(client, answers_.no_relay());
   } else if (client >= 0) {
     char* const buffer = buffers_ + index * kBuffers;

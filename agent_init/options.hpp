@@ -2,13 +2,28 @@
 #pragma once
 
 #include <netinet/in.h>
+#include <sys/un.h>
 #include <variant>
 
+// Where a Unix socket is: at a path, or at a name of the container's own.
+struct SocketAddress {
+  sockaddr_un address = {};
+  socklen_t size = 0;
+
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address); }
+};
+
 struct Options {
-  sockaddr_in listen = {};       // loopback, with a port
-  const char* socket = nullptr;  // path of the relay's Unix socket, which need not be there
-  int max_connections = 256;     // at one time; 1 to 4096
-  char** command = nullptr;      // with its arguments, ended by a null pointer; never empty
+  sockaddr_in listen = {};    // loopback, with a port
+  SocketAddress socket;       // behind which the relay is; it need not be there
+  int max_connections = 256;  // at one time; 1 to 4096
+  char** command = nullptr;   // with its arguments, ended by a null pointer; never empty
+};
+
+// To be what is at the socket of another one's Options.
+struct CarryOptions {
+  SocketAddress socket;
+  int max_connections = 256;
 };
 
 enum class Question { kHelp, kVersion };
@@ -20,4 +35,4 @@ struct Misuse {
 };
 
 // Points into `arguments`, which are those of main().
-std::variant<Options, Question, Misuse> parse_options(char** arguments);
+std::variant<Options, CarryOptions, Question, Misuse> parse_options(char** arguments);

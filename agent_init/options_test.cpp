@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <arpa/inet.h>
+#include <cstddef>
 #include <string>
 #include <variant>
 #include <vector>
@@ -16,7 +17,9 @@ class Line {
     for (std::string& word : words_) arguments_.push_back(word.data());
     arguments_.push_back(nullptr);
   }
-  std::variant<Options, Question, Misuse> parse() { return parse_options(arguments_.data()); }
+  std::variant<Options, CarryOptions, Question, Misuse> parse() {
+    return parse_options(arguments_.data());
+  }
 
  private:
   std::vector<std::string> words_;
@@ -34,6 +37,23 @@ std::vector<std::string> usual(const std::string& listen, const std::string& soc
   return words;
 }
 
+// The bytes of the address behind its family.
+std::string where(const SocketAddress& socket) {
+  EXPECT_EQ(socket.address.sun_family, AF_UNIX);
+  return {socket.address.sun_path, socket.size - offsetof(sockaddr_un, sun_path)};
+}
+
+TEST(AgentInitOptions, NameASocketThatIsNoFile) {
+  Line run(usual("127.0.0.1:9180", "@acp-relay"));
+  EXPECT_EQ(where(std::get<Options>(run.parse()).socket), std::string("\0acp-relay", 10));
+  Line carry({"acp-agent-init", "--carry", "@acp-relay", "--max-connections", "7"});
+  const auto parsed = carry.parse();
+  const auto* const options = std::get_if<CarryOptions>(&parsed);
+  ASSERT_NE(options, nullptr);
+  EXPECT_EQ(where(options->socket), std::string("\0acp-relay", 10));
+  EXPECT_EQ(options->max_connections, 7);
+}
+
 TEST(AgentInitOptions, AreTaken) {
   Line line(usual("127.0.0.1:9180", "/run/acp-relay/broker.sock", "4096"));
   const auto parsed = line.parse();
@@ -42,7 +62,7 @@ TEST(AgentInitOptions, AreTaken) {
   EXPECT_EQ(options->listen.sin_family, AF_INET);
   EXPECT_EQ(ntohl(options->listen.sin_addr.s_addr), INADDR_LOOPBACK);
   EXPECT_EQ(ntohs(options->listen.sin_port), 9180);
-  EXPECT_STREQ(options->socket, "/run/acp-relay/broker.sock");
+  EXPECT_EQ(where(options->socket), std::string("/run/acp-relay/broker.sock") + '\0');
   EXPECT_EQ(options->max_connections, 4096);
   EXPECT_STREQ(options->command[0], "agent");
   EXPECT_STREQ(options->command[1], "--");
@@ -80,9 +100,16 @@ TEST(AgentInitOptions, ThatAreWrongAreNamed) {
       {usual("127.0.0.1:80x", socket), "--listen must be a loopback", "127.0.0.1:80x"},
       {usual(":80", socket), "--listen must be a loopback address", ":80"},
       {usual("", socket), "--listen must be a loopback address", ""},
-      {usual(listen, "s"), "--socket must be an absolute path", "s"},
-      {usual(listen, ""), "--socket must be an absolute path", ""},
-      {usual(listen, longest), "--socket is longer than the 107 bytes", longest.c_str()},
+      {usual(listen, "s"), "the socket must be an absolute path", "s"},
+      {usual(listen, ""), "the socket must be an absolute path", ""},
+      {usual(listen, "@"), "the socket must be an absolute path", "@"},
+      {usual(listen, longest), "the socket is longer than the 107 bytes", longest.c_str()},
+      {{"acp-agent-init", "--carry", "s"}, "the socket must be an absolute path", "s"},
+      {{"acp-agent-init", "--carry"}, "a value is missing behind", "--carry"},
+      {{"acp-agent-init", "--carry", "@a", "--", "x"}, "with --carry there is no command", "--"},
+      {{"acp-agent-init", "--carry", "@a", "--listen", listen},
+       "with --carry there is no",
+       "--listen"},
       {usual(listen, socket, "0"), "--max-connections must be a number", "0"},
       {usual(listen, socket, "4097"), "--max-connections must be a number", "4097"},
       {usual(listen, socket, "-1"), "--max-connections must be a number", "-1"},

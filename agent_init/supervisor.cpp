@@ -1,6 +1,7 @@
 #include "supervisor.hpp"
 
 #include "command.hpp"
+#include "descriptors.hpp"
 
 #include <csignal>
 #include <cstdint>
@@ -8,7 +9,6 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -47,14 +47,6 @@ sigset_t all_signals() {
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::_exit(become_command(command));
-}
-
-// Not the child's: a program may close every descriptor up to its limit.
-void allow_many_descriptors() {
-  rlimit limit = {};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace

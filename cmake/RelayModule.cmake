@@ -49,10 +49,8 @@ target_compile_definitions(relay_options INTERFACE
   BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_BEAST_SEPARATE_COMPILATION
   BOOST_ASIO_DISABLE_BOOST_DATE_TIME
   RELAY_VERSION="${PROJECT_VERSION}")
-target_include_directories(relay_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
-if(RELAY_JOIN)
-  target_include_directories(relay_options INTERFACE ${CMAKE_SOURCE_DIR})
-endif()
+# The root for agent_init/, and for joined sources.
+target_include_directories(relay_options INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})
 target_link_libraries(relay_options INTERFACE Threads::Threads)
 if(RELAY_MOLD AND CMAKE_CXX_COMPILER_ID MATCHES Clang)
   target_link_options(relay_options INTERFACE -fuse-ld=mold)

@@ -58,17 +58,6 @@ bool needs_engine(const config::Config& config) {
                      [](const config::NamedAgentConfig& agent) { return agent.container.enabled; });
 }
 
-Error engine_is_elsewhere() {
-  return make_error(
-             ErrorType::kDockerNotAvailable,
-             "agents reach upstreams through a socket of this machine, and the Docker Engine "
-             "runs on another one")
-      .suggest("use an Engine on this machine: container.docker_host")
-      .suggest(
-          "leave agent.upstreams empty, and let the agents use a network: "
-          "container.network_mode");
-}
-
 }  // namespace
 
 std::string agent_init() { return beside_the_relay("acp-agent-init").string(); }
@@ -130,6 +119,7 @@ Task<Result<void>> Agents::open_standard(const config::Config& config) {
     auto opened = co_await open_container(config, context_->log);
     if (opened) {
       engine_ = host_->description();
+      carrier_ = (*opened)->carrier();
       host_is_used_ = true;
       standard_ = std::move(*opened);
       co_return Result<void>();
@@ -164,9 +154,6 @@ Task<Result<Agents::Container>> Agents::open_container(const config::Config& con
   ContainerOptions options = container_options(config, workspace_helper());
   options.redact = context_->redact;
   options.egress = container_egress(config, agent_init());
-  if (!options.egress.reach.empty() && host_->engine.socket_path().empty()) {
-    co_return engine_is_elsewhere();
-  }
   auto opened =
       co_await DockerBackend::open(*host_, std::move(options), context_->keep, std::move(log));
   co_return opened;

@@ -72,6 +72,8 @@ class Agents {
 
   // Of the Engine that the default agent uses; empty: it runs as processes.
   const std::string& engine() const { return engine_; }
+  // How connections of its containers reach the relay: "unix" or "stdio".
+  std::string_view carrier() const { return carrier_; }
   // Set when processes stand in for containers.
   const std::string& no_containers_because() const { return no_containers_because_; }
 
@@ -100,6 +102,7 @@ class Agents {
   Backend standard_;             // empty: it was not opened
   std::vector<Backend> others_;  // in the order of the configuration
   std::string engine_;
+  std::string_view carrier_ = "unix";
   std::string no_containers_because_;
 };
 

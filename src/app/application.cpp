@@ -321,6 +321,7 @@ Running Application::running() const {
   running.management_port = management_server_->port();
   running.generated_token = generated_token_;
   running.engine = agents_.engine();
+  running.carrier = agents_.carrier();
   running.no_containers_because = agents_.no_containers_because();
   running.agent = redactor_->redacted(command_line(config_.agent));
   for (const config::NamedAgentConfig& agent : config_.agents) {

@@ -8,6 +8,21 @@
 #include <utility>
 
 namespace relay::app {
+namespace {
+
+EgressCarrier carrier_of(config::EgressCarrier carrier) {
+  switch (carrier) {
+    case config::EgressCarrier::kUnix:
+      return EgressCarrier::kUnix;
+    case config::EgressCarrier::kStdio:
+      return EgressCarrier::kStdio;
+    case config::EgressCarrier::kAuto:
+      break;
+  }
+  return EgressCarrier::kAuto;
+}
+
+}  // namespace
 
 bool needs_broker(const config::Config& config) {
   const auto needs_it = [](const config::AgentConfig& agent) {
@@ -57,7 +72,8 @@ ContainerEgress container_egress(const config::Config& config, std::string init_
   return {{config.agent.upstreams, tunnel_rules_of(config.agent.connect)},
           config.egress.port,
           config.egress.max_connections,
-          std::move(init_program)};
+          std::move(init_program),
+          carrier_of(config.egress.carrier)};
 }
 
 config::StringMap environment_in_container(const config::Config& config) {

@@ -253,7 +253,7 @@ TEST(StartupLines, NameTheEngineOrWhyThereIsNone) {
   config.agent.upstreams = {"anthropic", "own"};
   EXPECT_THAT(startup_lines(config, running),
               HasSubstr("  network     none but anthropic, own through the relay, at "
-                        "http://127.0.0.1:9180/NAME in a container\n"));
+                        "http://127.0.0.1:9180/NAME in a container (carrier unix)\n"));
   config.container.network_mode = "bridge";
   EXPECT_THAT(startup_lines(config, running), Not(HasSubstr("  network ")));
   config.container.network_mode = "none";

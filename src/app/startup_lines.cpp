@@ -86,8 +86,8 @@ std::string startup_lines(const config::Config& config, const Running& running) 
              ? "none: no model can be reached from a container; agent.preset or agent.upstreams "
                "leads to one, container.network_mode: bridge lets agents out"
              : fmt::format("none but {} through the relay, at http://127.0.0.1:{}/NAME in a "
-                           "container",
-                           fmt::join(reached, ", "), config.egress.port));
+                           "container (carrier {})",
+                           fmt::join(reached, ", "), config.egress.port, running.carrier));
   } else if (running.engine.empty() && !config.agent.upstreams.empty()) {
     line("upstreams", fmt::format("{} through the relay, by a port and a key of each session",
                                   fmt::join(config.agent.upstreams, ", ")));

@@ -23,6 +23,7 @@ struct Running {
   std::string generated_token;          // printed once: it is stored nowhere
   std::string program = "acp-relay";    // as it is to be typed
   std::string engine{};                 // "Docker 20.10.24 (API 1.41) at ..."; empty: processes
+  std::string_view carrier = "unix";    // of agents' connections, where they are in containers
   std::string no_containers_because{};  // set when processes stand in for containers
   std::vector<NamedAgent> agents{};     // in the order of the configuration
 };

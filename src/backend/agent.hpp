@@ -106,6 +106,9 @@ class Agent {
   virtual std::string description() const = 0;
 
   virtual AgentImage image() const { return {}; }
+
+  // How its connections reach the broker: "unix", "stdio" or "loopback"; empty: they don't.
+  virtual std::string_view carrier() const { return {}; }
 };
 
 }  // namespace relay

@@ -57,8 +57,12 @@ struct UpstreamConfig {
   bool operator==(const UpstreamConfig&) const = default;
 };
 
+// How connections of agents in containers reach the relay.
+enum class EgressCarrier { kAuto, kUnix, kStdio };
+
 struct EgressConfig {
   std::uint16_t port = 9180;  // of 127.0.0.1 in a container
+  EgressCarrier carrier = EgressCarrier::kAuto;
   std::size_t max_connections = 256;
   std::size_t max_upstream_connections = 1024;
   std::size_t max_body_bytes = 32u << 20;

@@ -12,6 +12,16 @@ void add_egress_keys(std::vector<Key>& keys) {
   at("port", &E::port, count<std::uint16_t>(1, 65535),
      "Port of 127.0.0.1 in a container at which its agent reaches the upstreams, as "
      "http://127.0.0.1:PORT/NAME.");
+  at("carrier", &E::carrier,
+     choice<EgressCarrier>({{"auto", EgressCarrier::kAuto},
+                            {"unix", EgressCarrier::kUnix},
+                            {"stdio", EgressCarrier::kStdio}}),
+     "How connections of an agent in a container reach the relay. unix: by a socket that is "
+     "mounted "
+     "into it; stdio: by the streams of a command in it, where a socket can't be reached: an "
+     "Engine "
+     "on another machine, SELinux, a runtime with a kernel of its own; auto: unix where that is "
+     "possible.");
   at("max_connections", &E::max_connections, count<std::size_t>(1, 4096),
      "Connections of one session at a time; more are refused with 503.");
   at("max_upstream_connections", &E::max_upstream_connections, count<std::size_t>(1, 65536),

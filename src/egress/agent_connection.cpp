@@ -17,6 +17,10 @@ Task<void> AgentConnection::serve() {
   for (;;) {
     const bool more = co_await serve_one();
     if (!more) break;
+    // Requests that come faster than they are answered would be all that the loop has.
+    if (link_.has_unread()) {
+      co_await asio::post(link_.transport().executor(), asio::use_awaitable);
+    }
   }
   link_.transport().close();
 }

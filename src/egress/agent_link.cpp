@@ -84,6 +84,11 @@ Task<bool> AgentLink::write(std::string_view bytes) {
   co_return co_await transport_.write_all(parts, nothing);
 }
 
+Task<bool> AgentLink::write(std::span<const std::string_view> parts) {
+  const std::function<void()> nothing;
+  co_return co_await transport_.write_all(parts, nothing);
+}
+
 Task<void> AgentLink::linger() {
   transport_.shutdown_send();
   const http::Deadline deadline(transport_.executor(), kLingerTime,

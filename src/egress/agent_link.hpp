@@ -31,6 +31,7 @@ class AgentLink {
 
   // False: the agent is gone.
   Task<bool> write(std::string_view bytes);
+  Task<bool> write(std::span<const std::string_view> parts);
 
   // Ends this side and reads what still comes for a moment, so that the agent reads its answer
   // rather than a reset.

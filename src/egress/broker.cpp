@@ -108,8 +108,8 @@ void Broker::log_denial(Ledger& ledger, const Denial& denial) {
              {"left_out_before", *left_out}});
 }
 
-// A session without a door.
-std::shared_ptr<Broker::Session> Broker::admit(const SessionId& session, const Reach& reach) {
+std::shared_ptr<Broker::Session> Broker::without_door(const SessionId& session,
+                                                      const Reach& reach) {
   close(session);
   auto opened = std::make_shared<Session>();
   opened->tunnels = reach.tunnels;
@@ -130,7 +130,7 @@ void Broker::run(const SessionId& session, const std::shared_ptr<Session>& opene
 }
 
 Result<void> Broker::open(const SessionId& session, const std::string& path, const Reach& reach) {
-  const std::shared_ptr<Session> opened = admit(session, reach);
+  const std::shared_ptr<Session> opened = without_door(session, reach);
   auto door = Door::at_path(executor_, path, options_.door, surroundings(*opened), log_);
   if (!door) return door.error();
   opened->door = std::move(*door);
@@ -138,8 +138,20 @@ Result<void> Broker::open(const SessionId& session, const std::string& path, con
   return {};
 }
 
+void Broker::open(const SessionId& session, const Reach& reach) {
+  const std::shared_ptr<Session> opened = without_door(session, reach);
+  opened->door = std::make_unique<Door>(executor_, Door::Acceptor(executor_), options_.door,
+                                        surroundings(*opened), log_);
+  run(session, opened);
+}
+
+void Broker::admit(const SessionId& session, http::Transport::Socket socket) {
+  const auto found = sessions_.find(session);
+  if (found != sessions_.end()) found->second->door->admit(std::move(socket));
+}
+
 Result<LoopbackWay> Broker::open_loopback(const SessionId& session, const Reach& reach) {
-  const std::shared_ptr<Session> opened = admit(session, reach);
+  const std::shared_ptr<Session> opened = without_door(session, reach);
   Surroundings around = surroundings(*opened);
   around.token = options_.token_start + random_hex(kTokenBytes);
   AgentAddress address{"", around.token};

@@ -64,6 +64,10 @@ class Broker {
   // From here on the session's agent reaches that through a socket at `path`. A
   // door that it had is closed.
   Result<void> open(const SessionId& session, const std::string& path, const Reach& reach);
+  // The same without a socket: the agent's connections are brought by admit().
+  void open(const SessionId& session, const Reach& reach);
+  // Closes `socket` if the session has no door.
+  void admit(const SessionId& session, http::Transport::Socket socket);
   // The same for an agent that is a process of this host: the port is its own, and so is the key.
   Result<LoopbackWay> open_loopback(const SessionId& session, const Reach& reach);
   // Ends what is under way. What the session has used is still known.
@@ -86,7 +90,7 @@ class Broker {
   struct Session;
   struct Ledger;  // what a session has used, as long as its id is in use
 
-  std::shared_ptr<Session> admit(const SessionId& session, const Reach& reach);
+  std::shared_ptr<Session> without_door(const SessionId& session, const Reach& reach);
   Surroundings surroundings(const Session& session);
   void run(const SessionId& session, const std::shared_ptr<Session>& opened);
   Meter& meter_of(Ledger& ledger, const std::string& upstream);

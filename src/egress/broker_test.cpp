@@ -1,13 +1,16 @@
 #include "egress/broker.hpp"
 
+#include "base/unique_fd.hpp"
 #include "http/testing/run.hpp"
 #include "http/testing/running_server.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace relay::egress {
@@ -58,6 +61,25 @@ class BrokerTest : public ::testing::Test {
     http::Request request;
     request.target = std::move(target);
     co_return co_await client.request(std::move(request));
+  }
+
+  // Of the answer to a request; empty: the connection is closed.
+  static Task<std::string> first_line(UniqueFd end) {
+    const auto executor = co_await asio::this_coro::executor;
+    http::Transport agent(http::Transport::Socket(
+        executor, asio::generic::stream_protocol(AF_UNIX, 0), end.release()));
+    agent.socket().non_blocking(true);
+    const std::array<std::string_view, 1> request{"GET /one/ HTTP/1.1\r\nHost: x\r\n\r\n"};
+    const std::function<void()> nothing;
+    [[maybe_unused]] const bool written = co_await agent.write_all(request, nothing);
+    std::array<char, 1024> buffer{};
+    http::IoStep step = agent.try_read(buffer);
+    while (http::would_block(step.state)) {
+      [[maybe_unused]] const auto waited = co_await agent.wait(step.state);
+      step = agent.try_read(buffer);
+    }
+    const std::string_view text(buffer.data(), step.bytes);
+    co_return std::string(text.substr(0, text.find('\r')));
   }
 
   static Task<int> status(egress::AgentAddress address, std::string key) {
@@ -189,6 +211,30 @@ TEST_F(BrokerTest, ClosesAndOpensAtAnyPath) {
     EXPECT_TRUE(broker.open(session_, socket_, Reach{{"one"}, {}}));
     const auto again = co_await get(socket_, "/one/");
     EXPECT_EQ(again->body, "value");
+    co_await broker.shut_down();
+  });
+}
+
+TEST_F(BrokerTest, ServesConnectionsThatAreBroughtToIt) {
+  run([this]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    Broker broker(executor, options(), nullptr, Logger::silent());
+    const auto status_of_one = [&broker, executor, this] {
+      std::array<int, 2> ends{};
+      EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
+      const asio::generic::stream_protocol protocol(AF_UNIX, 0);
+      broker.admit(session_, http::Transport::Socket(executor, protocol, ends[0]));
+      return first_line(UniqueFd(ends[1]));
+    };
+    const std::string before = co_await status_of_one();
+    broker.open(session_, Reach{{"one"}, {}});
+    const std::string open = co_await status_of_one();
+    broker.close(session_);
+    const std::string after = co_await status_of_one();
+    EXPECT_EQ(before, "");
+    EXPECT_EQ(open, "HTTP/1.1 200 OK");
+    EXPECT_EQ(after, "");
+    EXPECT_EQ(broker.spent(session_).at("one").requests, 1U);
     co_await broker.shut_down();
   });
 }

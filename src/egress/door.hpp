@@ -35,6 +35,7 @@ class Door {
                                                    DoorOptions options, Surroundings surroundings,
                                                    Logger log);
 
+  // An acceptor that is not open: only admit() lets anybody in.
   Door(asio::any_io_executor executor, Acceptor acceptor, DoorOptions options,
        Surroundings surroundings, Logger log);
   Door(const Door&) = delete;
@@ -42,6 +43,8 @@ class Door {
 
   // Accepts until close().
   Task<void> run();
+  // Serves the agent at the other end of `socket`. Not behind close().
+  void admit(http::Transport::Socket socket);
   // Accepts no more.
   void stop();
   // Ends every connection. The door may be destroyed when this and run() have returned.
@@ -52,7 +55,6 @@ class Door {
 
  private:
   Task<void> pause(const std::string& reason);
-  void admit(http::Transport::Socket socket);
 
   Acceptor acceptor_;
   const DoorOptions options_;

@@ -99,9 +99,10 @@ class Exchange {
 
   // Towards the agent (exchange_answer.cpp).
   Task<bool> answer(http::ParseState state);
-  Task<bool> answer_body(std::string out, Result<http::ParseState> state, BodyFraming framing);
+  using AnswerParts = std::array<std::string_view, 3>;
+  Task<bool> answer_body(std::string ahead, Result<http::ParseState> state, BodyFraming framing);
   Task<void> let_others();
-  Task<bool> write_answer(std::string_view bytes);
+  Task<bool> write_answer(AnswerParts parts);
   std::string switching_head();
   Task<void> tunnel(std::string head);
   Task<void> tunnel_to_agent();

@@ -45,7 +45,8 @@ Task<bool> Exchange::answer(ParseState state) {
   http::append_response_head(head, response.status, answered_headers(response.headers, credential_),
                              framing);
   if (!has_body) {
-    const bool written = co_await write_answer(head);
+    const AnswerParts alone{head, {}, {}};
+    const bool written = co_await write_answer(alone);
     co_return written&& may_go_on;
   }
   const BodyFraming body = framing.chunked ? BodyFraming::kChunked : BodyFraming::kPlain;
@@ -57,33 +58,35 @@ Task<bool> Exchange::answer(ParseState state) {
   co_return whole&& may_go_on;
 }
 
-// `out` is the answer's head.
-Task<bool> Exchange::answer_body(std::string out, Result<ParseState> state, BodyFraming framing) {
+// `ahead` is the answer's head.
+Task<bool> Exchange::answer_body(std::string ahead, Result<ParseState> state, BodyFraming framing) {
   Turn turn;
   for (;;) {
-    std::string part = std::exchange(response_->response().body, {});
-    const std::size_t bytes = part.size();
+    const std::string part = std::exchange(response_->response().body, {});
     if (!count_answer(part)) {
       if (!is_answering_) co_return co_await refuse(*cut_);
       account_.denial = cut_;
       co_return false;
     }
-    out += framed(std::move(part), framing);
+    const bool is_chunk = framing == BodyFraming::kChunked && !part.empty();
+    if (is_chunk) ahead += http::chunk_head(part.size());
+    std::string behind(is_chunk ? http::kChunkEnd : "");
     const bool is_last = state && *state == ParseState::kDone;
     if (is_last) {
-      out += end_of_body(answered_headers(response_->trailers(), credential_), framing);
+      behind += end_of_body(answered_headers(response_->trailers(), credential_), framing);
     }
-    if (!out.empty()) {
-      const bool written = co_await write_answer(out);
+    if (!ahead.empty() || !part.empty() || !behind.empty()) {
+      const AnswerParts parts{ahead, part, behind};
+      const bool written = co_await write_answer(parts);
       if (!written) co_return false;
-      out.clear();
+      ahead.clear();
     }
     if (is_last) co_return true;
     if (!state) {
       if (!gone_.happened()) account_.denial = explained(state.error());
       co_return false;
     }
-    if (turn.is_over(bytes)) co_await let_others();
+    if (turn.is_over(part.size())) co_await let_others();
     waiting_since_ = Clock::now();
     state = co_await upstream_->advance(*response_);
     waiting_since_.reset();
@@ -95,11 +98,11 @@ Task<void> Exchange::let_others() {
 }
 
 // False: the agent is gone, or the answer has been cut off.
-Task<bool> Exchange::write_answer(std::string_view bytes) {
+Task<bool> Exchange::write_answer(AnswerParts parts) {
   is_answering_ = true;
   waits_for_agent_ = true;
   waiting_since_ = Clock::now();
-  const bool written = co_await agent_.write(bytes);
+  const bool written = co_await agent_.write(parts);
   waits_for_agent_ = false;
   if (!is_tunnel_) waiting_since_.reset();
   if (!written) account_.denial = cut_;
@@ -134,7 +137,8 @@ std::string Exchange::switching_head() {
 
 // Bytes both ways until one side ends.
 Task<void> Exchange::tunnel(std::string head) {
-  const bool written = co_await write_answer(head);
+  const AnswerParts alone{head, {}, {}};
+  const bool written = co_await write_answer(alone);
   if (!written) co_return;
   is_tunnel_ = true;
   usage_ = UsageReader(UsageReader::Of::kManyAnswers);
@@ -163,7 +167,8 @@ Task<void> Exchange::tunnel_to_agent() {
       cut(std::move(*spent));
       co_return;
     }
-    const bool passed = co_await write_answer(*bytes);
+    const AnswerParts alone{*bytes, {}, {}};
+    const bool passed = co_await write_answer(alone);
     if (!passed) co_return;
     if (turn.is_over(bytes->size())) co_await let_others();
   }

@@ -49,9 +49,32 @@ TEST_F(TurnTest, LeavesOthersTheirsBesideAStreamThatHardlyWaits) {
   }
   writing.join();
   EXPECT_EQ(door.spent().received_bytes, kChunk * kChunks);
-  const std::uint64_t most = door.most_in_a_turn();
+  const std::uint64_t most = door.most_in_a_turn().bytes;
   EXPECT_GT(most, 0U);
   EXPECT_LE(most, (256u << 10) + kChunk);
+}
+
+// All of them are denied at once, and come faster than they are answered.
+TEST_F(TurnTest, LeavesOthersTheirsBesideRequestsThatHardlyWait) {
+  constexpr std::size_t kRequests = 5'000;
+  RunningDoor door(own());
+  RawClient agent(door.port());
+  door.watch_turns();
+  std::thread asking([&] {
+    std::string requests;
+    for (std::size_t i = 0; i < kRequests; ++i)
+      requests += "GET /other HTTP/1.1\r\nHost: x\r\n\r\n";
+    agent.send(requests);
+    agent.shutdown_send();
+  });
+  std::vector<char> buffer(1u << 20);
+  while (::read(agent.fd(), buffer.data(), buffer.size()) > 0) {
+  }
+  asking.join();
+  EXPECT_EQ(door.accounts(kRequests).size(), kRequests);
+  const std::uint64_t most = door.most_in_a_turn().requests;
+  EXPECT_GT(most, 0U);
+  EXPECT_LE(most, 2U);
 }
 
 }  // namespace

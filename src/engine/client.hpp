@@ -97,6 +97,10 @@ class EngineClient {
   // which is not so where the same stream carries output. Closing it leaves stdin open where the
   // container was made with StdinOnce: false.
   Task<Result<std::unique_ptr<http::Stream>>> attach_input(std::string id);
+  // Another command in a container that runs, as its user: stdin, stdout and stderr as one stream
+  // of frames (StreamDemuxer). Closing it closes the command's stdin, and does not end it.
+  Task<Result<std::unique_ptr<http::Stream>>> exec(std::string id,
+                                                   std::vector<std::string> command);
   // What the container has written since its start, as far as its log has it, as a stream of frames
   // (StreamDemuxer); with `follow` it goes on until the container ends. Refused when the log driver
   // can't be read.

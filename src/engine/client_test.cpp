@@ -245,6 +245,35 @@ TEST(EngineClient, AttachesToAHijackedAnswerToo) {
   });
 }
 
+TEST(EngineClient, RunsAnotherCommandInAContainer) {
+  ScriptedEngine engine([](const std::string& line) -> ScriptedEngine::Answer {
+    if (asks_version(line)) return ScriptedEngine::version("1.41", "1.12");
+    if (line.find("/exec/e1/start") != std::string::npos) {
+      return {"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nbytes", false};
+    }
+    if (line.find("/containers/stopped/") != std::string::npos) {
+      return ScriptedEngine::json(409, R"({"message":"container stopped is not running"})");
+    }
+    const bool is_odd = line.find("/containers/odd/") != std::string::npos;
+    return ScriptedEngine::json(201, is_odd ? R"({"Id":"../x"})" : R"({"Id":"e1"})");
+  });
+  run([&]() -> Task<void> {
+    const std::vector<std::string> command{"a", "b c"};
+    const auto client = co_await make_client(at(engine.path()));
+    Result<std::unique_ptr<http::Stream>> stream = co_await client->exec("x", command);
+    RELAY_NEED(stream);
+    const Result<std::string> bytes = co_await (*stream)->read_some();
+    RELAY_NEED(bytes);
+    EXPECT_EQ(*bytes, "bytes");
+    const auto stopped = co_await client->exec("stopped", command);
+    EXPECT_EQ(stopped.error().type, ErrorType::kContainerStartFailed);
+    EXPECT_THAT(stopped.error().explanation, HasSubstr("is not running"));
+    const auto odd = co_await client->exec("odd", command);
+    const auto bad = co_await client->exec("../x", command);
+    EXPECT_FALSE(odd || bad);
+  });
+}
+
 TEST(EngineClient, WaitsForARemovalThatIsInProgress) {
   ScriptedEngine engine([](const std::string& line) {
     if (asks_version(line)) return ScriptedEngine::version("1.41", "1.12");

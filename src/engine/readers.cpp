@@ -82,6 +82,8 @@ Result<EngineInfo> read_info(std::string_view text) {
   out.cgroup_version = fields.text("CgroupVersion");
   out.cgroup_driver = fields.text("CgroupDriver");
   out.docker_root_dir = fields.text("DockerRootDir");
+  out.operating_system = fields.text("OperatingSystem");
+  out.kernel_version = fields.text("KernelVersion");
   out.default_runtime = fields.text("DefaultRuntime");
   out.runtimes = fields.names("Runtimes");
   out.security_options = fields.texts("SecurityOptions");

@@ -34,6 +34,8 @@ struct EngineVersion {
 // What the host can do; false: the Engine would ignore that limit, or refuse it.
 struct EngineInfo {
   std::string id, name, storage_driver, cgroup_version, cgroup_driver, docker_root_dir;
+  std::string operating_system;  // "Debian GNU/Linux 12 (bookworm)", "Docker Desktop"
+  std::string kernel_version;    // as uname -r says on its host
   std::string default_runtime;
   std::vector<std::string> runtimes;
   std::vector<std::string>

@@ -239,8 +239,8 @@ std::string RelayApi::describe(const Session& session, ClientId client) {
   if (!session.network().empty()) known.text("network", session.network());
   if (!session.upstreams().empty() || !session.connect().empty()) {
     JsonObject egress;
-    egress.raw("upstreams", json_array(session.upstreams()))
-        .text("carrier", record.isolation == "process" ? "loopback" : "unix");
+    egress.raw("upstreams", json_array(session.upstreams()));
+    if (!session.carrier().empty()) egress.text("carrier", session.carrier());
     if (!session.connect().empty()) egress.raw("connect", json_array(session.connect()));
     known.raw("egress", egress.take());
   }

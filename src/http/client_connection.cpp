@@ -141,7 +141,7 @@ Task<Result<void>> ClientConnection::send(const Request& request, const std::str
 
 // All connections of a thread share the buffer, so that one that waits, as most streams do most of
 // the time, has none.
-IoStep ClientConnection::read_available() {
+IoStep ClientConnection::read_available(std::string_view& bytes) {
   thread_local std::vector<char> buffer(64u << 10);
   IoStep step;
   std::size_t got = 0;
@@ -150,14 +150,14 @@ IoStep ClientConnection::read_available() {
     if (step.state == IoState::kDone) got += step.bytes;
   } while (step.state == IoState::kDone && step.more && buffer.size() - got >= kRecordBytes);
   if (got == 0) return step;
-  pending_.append(buffer.data(), got);
+  bytes = {buffer.data(), got};
   got_bytes_ = true;
   return {IoState::kDone, got};
 }
 
-Task<IoState> ClientConnection::read_more() {
+Task<IoState> ClientConnection::read_more(std::string_view& bytes) {
   for (;;) {
-    const IoStep step = read_available();
+    const IoStep step = read_available(bytes);
     if (!would_block(step.state)) {
       lost_ = step.state != IoState::kDone;
       co_return step.state;
@@ -169,9 +169,21 @@ Task<IoState> ClientConnection::read_more() {
 }
 
 std::optional<Result<ParseState>> ClientConnection::feed_unread(ResponseParser& parser) {
-  if (pending_.empty()) return std::nullopt;
-  const ParseStep step = parser.feed(pending_);
-  pending_.erase(0, step.consumed);
+  return pending_.empty() ? std::nullopt : feed(parser, {});
+}
+
+// Most is consumed where it lies: only what is left, or has to wait for more, is copied.
+std::optional<Result<ParseState>> ClientConnection::feed(ResponseParser& parser,
+                                                         std::string_view fresh) {
+  ParseStep step;
+  if (pending_.empty()) {
+    step = parser.feed(fresh);
+    pending_.assign(fresh.substr(step.consumed));
+  } else {
+    pending_ += fresh;
+    step = parser.feed(pending_);
+    pending_.erase(0, step.consumed);
+  }
   if (step.state == ParseState::kFailed) {
     const std::int64_t number = step.status == 413 ? EMSGSIZE : EBADMSG;
     return make_error(ErrorType::kInternalError, "bad answer: " + step.explanation)
@@ -182,11 +194,16 @@ std::optional<Result<ParseState>> ClientConnection::feed_unread(ResponseParser& 
 }
 
 Task<Result<ParseState>> ClientConnection::advance(ResponseParser& parser) {
+  const std::optional<Result<ParseState>> unread = feed_unread(parser);
+  if (unread) co_return *unread;
   for (;;) {
-    const std::optional<Result<ParseState>> unread = feed_unread(parser);
-    if (unread) co_return *unread;
-    const IoState state = co_await read_more();
-    if (state == IoState::kDone) continue;
+    std::string_view fresh;
+    const IoState state = co_await read_more(fresh);
+    if (state == IoState::kDone) {
+      const std::optional<Result<ParseState>> read = feed(parser, fresh);
+      if (read) co_return *read;
+      continue;
+    }
     if (state == IoState::kFailed) co_return lost();
     const ParseStep step = parser.feed_end();
     if (step.state == ParseState::kFailed) {
@@ -218,13 +235,11 @@ Task<Result<ParseState>> ClientConnection::read_head(std::unique_ptr<ResponsePar
 }
 
 Task<Result<std::string>> ClientConnection::read_raw() {
-  if (pending_.empty()) {
-    const IoState state = co_await read_more();
-    if (state == IoState::kFailed) co_return lost();
-  }
-  std::string out = std::move(pending_);
-  pending_ = std::string();
-  co_return out;
+  if (!pending_.empty()) co_return std::exchange(pending_, {});
+  std::string_view fresh;
+  const IoState state = co_await read_more(fresh);
+  if (state == IoState::kFailed) co_return lost();
+  co_return std::string(fresh);
 }
 
 Task<Result<void>> ClientConnection::write_raw(std::string_view bytes) {

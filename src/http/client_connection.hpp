@@ -51,8 +51,10 @@ class ClientConnection {
   bool has_unread() const { return !pending_.empty(); }
 
  private:
-  Task<IoState> read_more();
-  IoStep read_available();
+  // `bytes` are in a buffer that all connections share: they are there until the next co_await.
+  Task<IoState> read_more(std::string_view& bytes);
+  IoStep read_available(std::string_view& bytes);
+  std::optional<Result<ParseState>> feed(ResponseParser& parser, std::string_view fresh);
 
   Transport transport_;
   std::string pending_;  // received, not consumed

@@ -76,6 +76,8 @@ Task<void> ServerConnection::serve() {
   for (;;) {
     const bool more = co_await serve_one();
     if (!more) break;
+    // Requests that come faster than they are answered would be all that the loop has.
+    if (!pending_.empty()) co_await asio::post(transport_.executor(), asio::use_awaitable);
   }
   if (!pending_.empty()) co_await linger();
   transport_.shutdown_send();

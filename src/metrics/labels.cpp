@@ -206,6 +206,8 @@ std::string_view label(EngineCall value) {
       return "stats";
     case EngineCall::kFiles:
       return "files";
+    case EngineCall::kExec:
+      return "exec";
     case EngineCall::kEvents:
       return "events";
   }

@@ -90,6 +90,7 @@ enum class EngineCall {
   kList,
   kStats,
   kFiles,
+  kExec,
   kEvents
 };
 std::string_view label(EngineCall value);

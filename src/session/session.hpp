@@ -200,6 +200,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   // agent.upstreams and agent.connect, likewise.
   const std::vector<std::string>& upstreams() const { return upstreams_; }
   const std::vector<std::string>& connect() const { return connect_; }
+  // See Agent::carrier(); empty also without an agent.
+  std::string_view carrier() const { return agent_ ? agent_->carrier() : std::string_view(); }
   std::string agent_description() const { return agent_ ? agent_->description() : std::string(); }
   // See Agent::usage(); empty also without an agent.
   Task<std::optional<AgentUsage>> agent_usage();

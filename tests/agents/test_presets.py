@@ -70,7 +70,7 @@ def model(certificate):
 
 
 @pytest.fixture(scope="module")
-def relay(tmp_path_factory, model, certificate):
+def relay(tmp_path_factory, model, certificate, request):
     engine = Engine.of_environment()
     image = image_of(engine)
     of_image = {"image": image, "extra_volumes": [f"{MODULES}:{INSIDE}:ro"]}
@@ -85,7 +85,7 @@ def relay(tmp_path_factory, model, certificate):
     relay = containers.ContainerRelay(
         tmp_path_factory.mktemp("relay"), engine=engine, image=image,
         config={"sessions": {"permission_default": "allow"}, "container": {"startup_timeout": "120s", "memory_limit": "3G", "cpu_limit": 0}, "agents": agents,
-                "egress": {"upstreams": {name: upstream for name in ("anthropic", "openai", "gemini")}}})
+                "egress": {"carrier": request.param, "upstreams": {name: upstream for name in ("anthropic", "openai", "gemini")}}})
     try:
         yield relay.start()
         relay.stop()
@@ -112,7 +112,7 @@ def check_no_key(relay, session):
         "env; cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline; ls -laR /acp-relay; "
         # Programs are larger.
         f"find /home /tmp /run /var /workspace /etc -type f -size -8000k -exec grep -sl {in_two} {{}} + | sed 's/^/FOU''ND /'")
-    assert "broker.sock" in out and "placeholder" in out
+    assert "acp-agent-init" in out and "placeholder" in out
     assert "FOUND" not in out and KEY not in out
 
 
@@ -122,15 +122,18 @@ def test_the_images_have_the_versions_that_are_tried_here():
     assert {package: version for _, package, version, *_ in map(str.split, lines) if package in wanted} == wanted
 
 
-@pytest.mark.parametrize("agent", ["claude", "codex", "gemini", "opencode", "opencode-openai", "qwen", "codex-ws"])
+@pytest.mark.parametrize("relay, agent", [
+    *(("unix", agent) for agent in ("claude", "codex", "gemini", "opencode", "opencode-openai", "qwen", "codex-ws")),
+    *(("stdio", agent) for agent in ("claude", "codex-ws"))], indirect=["relay"])
 def test_finishes_a_turn_without_a_network_and_without_a_key(relay, model, agent):
     model.requests.clear()
+    websockets = model.websockets
     client = relay.http()
     session = client.new("/workspace", agent=agent)
     said = client.prompt_text(session, f"hello from {agent}")
     assert ECHO in said and f"hello from {agent}" in said
     assert model.requests and {credential for _, credential, _ in model.requests} <= {KEY, f"Bearer {KEY}"}
-    assert (model.websockets > 0) == (agent == "codex-ws")
+    assert (model.websockets > websockets) == (agent == "codex-ws")
     if agent in TOOLS:
         client.prompt_text(session, "write the file /workspace/made.txt")
         assert (relay.host_workspace(session) / "made.txt").read_text().strip() == "written"

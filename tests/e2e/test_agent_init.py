@@ -11,10 +11,12 @@ import socket
 import subprocess
 import sys
 import threading
+import uuid
 
 import pytest
 
 from harness import processes
+from harness.carried import CarriedBroker
 from harness.deadline import PATIENCE, wait_until
 from harness.ports import free_port
 from harness.relay import BINARY
@@ -26,8 +28,8 @@ PYTHON = [sys.executable, "-ISc"]
 class Init:
     """One that runs a command, by default one that lives as long as its stdin is open."""
 
-    def __init__(self, directory, command=("cat",), most=None, **options):
-        self.path = directory / "broker.sock"
+    def __init__(self, directory, command=("cat",), most=None, socket_name=None, **options):
+        self.path = socket_name or directory / "broker.sock"
         self.port = free_port()
         bound = ["--max-connections", str(most)] if most else []
         self.process = subprocess.Popen(
@@ -50,6 +52,8 @@ class Init:
         return wait_until(found, f"{name} runs")[0]
 
     def broker(self):
+        if str(self.path).startswith("@"):
+            return CarriedBroker(INIT, self.path)
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(self.path))
         listener.listen(512)
@@ -98,10 +102,10 @@ def make_init(tmp_path):
         wait_until(lambda left=left: not any(map(processes.alive, left)), "nothing is left")
 
 
-@pytest.fixture
-def carrier(make_init):
+@pytest.fixture(params=["unix", "stdio"])
+def carrier(make_init, request):
     """(init, broker)"""
-    init = make_init()
+    init = make_init(socket_name=f"@acp-test-{uuid.uuid4()}" if request.param == "stdio" else None)
     with init.broker() as broker:
         yield init, broker
 
@@ -338,7 +342,7 @@ def test_a_client_that_goes_is_told_to_the_relay_at_once(carrier):
     client.close()  # with a reset
     assert relay.recv(1) == b""
     with pytest.raises(BrokenPipeError):
-        relay.sendall(b"to nobody")
+        wait_until(lambda: relay.sendall(b"to nobody"), "that is told")
     relay.close()
 
 
@@ -359,16 +363,20 @@ def test_an_answer_in_the_middle_of_a_request_arrives(carrier):
 def test_the_relay_may_go_and_come_back(carrier):
     init, broker = carrier
     old = init.pair(broker)
-    broker.close()  # its socket still lies there
+    broker.close()  # a socket at a path still lies there
     assert init.request()[0] == 502
-    os.unlink(init.path)
+    if isinstance(init.path, pathlib.Path):
+        os.unlink(init.path)
     status, error = init.request(b"x" * 3_000_000)
     assert (status, error["type"]) == (502, "relay_unreachable")
     assert "not there now" in error["message"] and "try again" in error["message"]
     with init.broker() as again:
         new = init.pair(again)
         echo(*new)
-    echo(*old)
+    if isinstance(init.path, pathlib.Path):
+        echo(*old)
+    else:
+        assert read_all(old[0]) == b"", "its connections were the carrier's"
     for end in (*old, *new):
         end.close()
 

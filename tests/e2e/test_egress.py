@@ -11,6 +11,7 @@ import urllib.request
 import pytest
 
 from harness import containers
+from harness.deadline import wait_until
 
 KEY = "sk-upstream-7f3c9a51"
 GET = "wget -q -O - http://127.0.0.1:9180"
@@ -55,23 +56,30 @@ def upstream(certificate):
         server.shutdown()
 
 
+@pytest.fixture(params=["unix", "stdio"])
+def carrier(request):
+    return request.param
+
+
 @pytest.fixture
 def make_egress_relay(make_shell_relay, upstream, certificate):
-    def make(container=None, config=None, **of_upstream):
+    def make(container=None, config=None, carrier="auto", **of_upstream):
         own = {"url": upstream.url, "ca_file": certificate["cert"],
                "credential": {"header": "x-api-key", "value": KEY}, **of_upstream}
         return make_shell_relay(container, {
-            "agent": {"upstreams": ["own"]}, "egress": {"upstreams": {"own": own}}, **(config or {})})
+            "agent": {"upstreams": ["own"]}, "egress": {"carrier": carrier, "upstreams": {"own": own}},
+            **(config or {})})
     return make
 
 
-def test_an_agent_without_a_network_reaches_its_upstream_and_nothing_else(make_egress_relay, upstream):
+def test_an_agent_without_a_network_reaches_its_upstream_and_nothing_else(make_egress_relay, upstream, carrier):
     relay = make_egress_relay({"readonly_rootfs": True, "drop_capabilities": ["ALL"]},
+                              carrier="auto" if carrier == "unix" else carrier,
                               allow=[{"methods": ["POST"], "path": "/v1/messages"}])
-    relay.wait_logged("none but own through the relay, at http://127.0.0.1:9180/NAME")
+    relay.wait_logged(f"none but own through the relay, at http://127.0.0.1:9180/NAME in a container (carrier {carrier})")
     client = relay.websocket()
     made = client.result("session/new", workingDirectory="/workspace")
-    assert (made["network"], made["egress"]) == ("none", {"upstreams": ["own"], "carrier": "unix"})
+    assert (made["network"], made["egress"]) == ("none", {"upstreams": ["own"], "carrier": carrier})
     session = made["sessionId"]
     code, out = containers.shell(
         client, "wget -q -O - --header 'x-api-key: placeholder' --header 'anthropic-version: 1' "
@@ -92,7 +100,8 @@ def test_an_agent_without_a_network_reaches_its_upstream_and_nothing_else(make_e
     shows_what_was_done(relay, client, session)
 
     found = containers.shell(client, "env; cat /proc/*/environ /proc/*/cmdline; ls -laR /acp-relay", session)[1]
-    assert "broker.sock" in found and KEY not in found
+    assert "acp-agent-init" in found and KEY not in found
+    assert ("broker.sock" in found) == (carrier == "unix")
     assert KEY not in json.dumps(relay.container(session))
     assert containers.shell(client, "touch /acp-relay/x 2>&1", session)[0] != 0
     relay.http().result("session/close", sessionId=session)
@@ -132,8 +141,16 @@ def shows_what_was_done(relay, client, session):
     assert "beta" not in json.dumps(rows)
 
 
-def test_agents_are_served_again_when_the_relay_is_back(make_egress_relay, upstream):
-    relay = make_egress_relay(budget={"tokens": 6})
+def served_again(client, script, session):
+    """What the script says when it works; until its way out is made again it is told that the relay is not there."""
+    def output():
+        code, out = containers.shell(client, script, session)
+        return out if code == 0 else None
+    return wait_until(output, "it is served again")
+
+
+def test_agents_are_served_again_when_the_relay_is_back(make_egress_relay, upstream, carrier):
+    relay = make_egress_relay(budget={"tokens": 6}, carrier=carrier)
     client = relay.websocket()
     session = client.new("/workspace")
     assert containers.shell(client, f"{GET}/own/first", session)[0] == 0
@@ -141,11 +158,34 @@ def test_agents_are_served_again_when_the_relay_is_back(make_egress_relay, upstr
     relay.process.wait()
     relay.start()
     client = relay.websocket()
-    code, out = containers.shell(client, f"{GET}/own/again", session)
-    assert code == 0 and json.loads(out)["path"] == "/again"
+    assert json.loads(served_again(client, f"{GET}/own/again", session))["path"] == "/again"
     assert "429" in containers.shell(client, f"{GET}/own/more 2>&1", session)[1], "its budget goes on where it was"
     used = relay.management(f"/api/sessions/{session}").json()["upstreamUse"]["own"]
     assert (used["requests"], used["tokens"], used["failed"]) == (2, 6, 1)
+
+
+def test_a_carrier_that_is_killed_is_made_again(make_egress_relay, upstream):
+    relay = make_egress_relay(carrier="stdio")
+    client = relay.websocket()
+    session = client.new("/workspace")
+    for number in range(3):
+        assert containers.shell(client, f"{GET}/own/{number}", session)[0] == 0
+        kill = "for pid in /proc/[0-9]*; do tr '\\0' ' ' < $pid/cmdline | grep -q '[-]-carry @' && kill -9 ${pid#/proc/} && echo killed; done"
+        assert "killed" in containers.shell(client, kill, session)[1]
+        served_again(client, f"{GET}/own/again", session)
+    relay.wait_logged("the agent's way out broke off, and was made again")
+    relay.http().result("session/close", sessionId=session)
+    relay.wait_logged("session closed")
+    assert "the agent has no way out" not in relay.log_text()
+
+
+def test_many_bytes_are_carried_both_ways(make_egress_relay, upstream, carrier):
+    relay = make_egress_relay(carrier=carrier)
+    client = relay.websocket()
+    script = ("head -c 8000000 /dev/zero | tr '\\0' x > /tmp/body; "
+              f"wget -q -O /tmp/answer --post-file /tmp/body http://127.0.0.1:9180/own/v1 && tr -dc x < /tmp/answer | wc -c")
+    code, out = containers.shell(client, script, client.new("/workspace"))
+    assert code == 0 and int(out) >= 8_000_000, out
 
 
 def test_a_session_can_use_what_its_budget_says(make_egress_relay, upstream):

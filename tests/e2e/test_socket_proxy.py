@@ -164,9 +164,12 @@ def heads_at_the_engine(tmp_path):
         engine.settimeout(PATIENCE)
         proxy = subprocess.Popen(["/usr/sbin/haproxy", "-db", "-f", config])
 
+        def connected():
+            # Its file is there before it listens.
+            return client.connect_ex(str(outside)) == 0
+
         def ask(request):
-            wait_until(outside.exists, "the proxy listens")
-            client.connect(str(outside))
+            wait_until(connected, "the proxy listens")
             client.sendall(request)
             reached, _ = engine.accept()
             with reached:

@@ -2,6 +2,7 @@
 
 #include "backend/docker/container_spec.hpp"
 #include "backend/docker/exit_cause.hpp"
+#include "backend/docker/stdio_carrier.hpp"
 #include "protocol/frame.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -35,6 +36,7 @@ AttachedContainer::AttachedContainer(DockerContext& shared_context,
       output_ended(context.executor),
       exited(context.executor),
       watch_changed(context.executor),
+      over(context.executor),
       finished(context.executor),
       splitter_(options->max_line_bytes),
       tail_(options->max_stderr_bytes),
@@ -56,6 +58,7 @@ AttachedContainer::AttachedContainer(DockerContext& shared_context,
       output_ended(context.executor),
       exited(context.executor),
       watch_changed(context.executor),
+      over(context.executor),
       finished(context.executor),
       splitter_(options->max_line_bytes),
       tail_(options->max_stderr_bytes),
@@ -143,6 +146,17 @@ void AttachedContainer::close_streams() {
   input_stream->close();
   output_stream->close();
   watch.close();
+  if (carrier) carrier->close();
+  over.happen();
+}
+
+void AttachedContainer::let_go() {
+  stopping = true;
+  room.notify();
+  watch_changed.notify();
+  input_changed.notify();
+  context.events.forget(id);
+  close_streams();
 }
 
 void AttachedContainer::notice(Error error) {

@@ -23,6 +23,8 @@
 
 namespace relay {
 
+class StdioCarrier;
+
 // A container's output ends a few milliseconds before the wait call answers; at most this long.
 constexpr std::chrono::milliseconds kEndFollows(2'000);
 
@@ -51,6 +53,8 @@ class AttachedContainer {
   // What has been read since the last call.
   AgentOutput take_output();
   void close_streams();
+  // The same for good: nothing of the container is read or ended here any more.
+  void let_go();
   bool has_output() const { return !lines_.empty() || !notices_.empty() || oversized_ > 0; }
   // It is read in the container's log.
   bool is_logged() const { return is_logged_; }
@@ -75,10 +79,15 @@ class AttachedContainer {
   Wakeup room;
   Wakeup input_changed;  // there is another input, or will be none
   Event output_ended;
-  Event exited;                 // or the Engine no longer tells
-  Wakeup watch_changed;         // something of the following, or exited, or stopping
-  bool engine_is_away = false;  // it cut the wait call off; the container may run
-  bool engine_is_back = false;  // and the container runs
+  Event exited;                             // or the Engine no longer tells
+  Wakeup watch_changed;                     // something of the following, or exited, or stopping
+  bool engine_is_away = false;              // it cut the wait call off; the container may run
+  bool engine_is_back = false;              // and the container runs
+  std::optional<EgressCarrier> carried_by;  // the agent's connections; empty: it has no way out
+  // Of an agent whose connections come by one; empty while there is none. Until `over`: it has
+  // ended, or this relay lets go of it.
+  std::shared_ptr<StdioCarrier> carrier;
+  Event over;
   Event finished;  // stopped, and its container removed or handed to DockerContext::discard
   std::optional<Result<int>> exit_code;
   bool oom_event = false;

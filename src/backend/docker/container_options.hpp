@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -39,12 +40,24 @@ struct ExtraVolume {
   MountLabel label = MountLabel::kNone;
 };
 
+// How an agent's connections come from its container to the broker.
+enum class EgressCarrier {
+  kAuto,   // as the Engine makes possible; not once the options fit one
+  kUnix,   // by a socket of the relay that is mounted
+  kStdio,  // by the streams of a command in the container
+};
+
+inline std::string_view carrier_name(EgressCarrier carrier) {
+  return carrier == EgressCarrier::kStdio ? "stdio" : "unix";
+}
+
 // The way out of agents that have no network.
 struct ContainerEgress {
   egress::Reach reach;
   std::uint16_t port = 9180;  // of 127.0.0.1 inside the container
   std::size_t max_connections = 256;
   std::string init_program;  // path of acp-agent-init
+  EgressCarrier carrier = EgressCarrier::kAuto;
 };
 
 using NameValues = std::vector<std::pair<std::string, std::string>>;

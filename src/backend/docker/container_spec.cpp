@@ -56,6 +56,9 @@ json::object labels(const ContainerOptions& options, const ContainerPlan& plan) 
   object[kSessionLabel] = plan.launch.session.value();
   object[kCreatedLabel] = plan.created;
   object[kInstanceLabel] = plan.instance;
+  if (has_egress(options) && options.egress.carrier == EgressCarrier::kStdio) {
+    object[kCarrierLabel] = carrier_name(options.egress.carrier);
+  }
   return object;
 }
 

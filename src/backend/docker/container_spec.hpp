@@ -17,6 +17,8 @@ inline constexpr std::string_view kRelayLabel = "acp.relay";
 inline constexpr std::string_view kSessionLabel = "acp.session";
 inline constexpr std::string_view kCreatedLabel = "acp.created";
 inline constexpr std::string_view kInstanceLabel = "acp.relay.instance";
+// "stdio" where that is how the agent's connections are carried.
+inline constexpr std::string_view kCarrierLabel = "acp.relay.carrier";
 
 // "acp-agent-<session id>".
 std::string container_name(const SessionId& session);

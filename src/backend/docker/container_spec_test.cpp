@@ -99,6 +99,9 @@ TEST(ContainerSpec, PutsTheInitBeforeAProgramThatHasAWayOut) {
             "[" + kWorkspaceMount + "," + kHostsMount + "," +
                 bind("/base/sess_1/egress/door", "/acp-relay", true) + "]");
   EXPECT_EQ(spec.find("TINI_KILL_PROCESS_GROUP"), std::string::npos);
+  EXPECT_EQ(at(spec, "/Labels/acp.relay.carrier"), "none");
+  options.egress.carrier = EgressCarrier::kStdio;
+  EXPECT_EQ(at(container_spec(options, plan), "/Labels/acp.relay.carrier"), R"("stdio")");
 }
 
 struct Effect {

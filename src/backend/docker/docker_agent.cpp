@@ -130,14 +130,13 @@ void DockerAgent::kill() noexcept {
   container_->context.engine.remove_now(container_->id);
 }
 
+std::string_view DockerAgent::carrier() const {
+  return container_->carried_by ? carrier_name(*container_->carried_by) : std::string_view();
+}
+
 bool DockerAgent::leave() noexcept {
   container_->left = true;
-  container_->stopping = true;  // nothing of it is ended here
-  container_->room.notify();
-  container_->watch_changed.notify();
-  container_->input_changed.notify();
-  container_->context.events.forget(container_->id);
-  container_->close_streams();
+  container_->let_go();
   return true;
 }
 

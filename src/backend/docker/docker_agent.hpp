@@ -33,6 +33,7 @@ class DockerAgent final : public Agent {
   const std::string& working_directory() const override { return working_directory_; }
   std::string description() const override { return "container " + container_->id.substr(0, 12); }
   AgentImage image() const override { return container_->image; }
+  std::string_view carrier() const override;
 
  private:
   void begin_to_end(std::chrono::milliseconds grace);

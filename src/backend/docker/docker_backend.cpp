@@ -5,11 +5,14 @@
 #include "backend/docker/exit_cause.hpp"
 #include "backend/docker/home_files.hpp"
 #include "backend/docker/security_profile.hpp"
+#include "backend/docker/stdio_carrier.hpp"
+#include "backend/docker/way_out.hpp"
 #include "base/time.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include <functional>
+#include <sys/utsname.h>
 #include <utility>
 
 namespace relay {
@@ -19,8 +22,6 @@ using namespace boost::asio::experimental::awaitable_operators;
 
 constexpr std::chrono::milliseconds kStepOfTime(100);
 
-// How long the end of a session waits for its directories to go; later they go without an audience.
-constexpr std::chrono::seconds kReleaseLimit(10);
 // For the Engine to say what it has.
 constexpr std::chrono::seconds kTimeToAnswer(2);
 constexpr std::chrono::seconds kShutDownLimit(5);
@@ -55,11 +56,20 @@ Error predecessor_is_left(const SessionId& session) {
       .retryable();
 }
 
+std::string own_kernel() {
+  utsname names{};
+  return ::uname(&names) == 0 ? names.release : "";
+}
+
 // Makes the options ones that this Engine can follow, and says where that is less than they say.
 Result<void> fit(ContainerOptions& options, DockerHost& host) {
   if (auto failure = missing_ability(options, host.info())) return *failure;
   for (const std::string& warning : ignored_limits(options, host.info())) host.warn_once(warning);
   fit_to_host(options, host.info());
+  if (options.egress.carrier == EgressCarrier::kAuto) {
+    const bool by_socket = !host.engine.socket_path().empty();
+    options.egress.carrier = carrier_for(options, host.info(), own_kernel(), by_socket);
+  }
   return {};
 }
 
@@ -246,7 +256,8 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(std::shared_
     // stays.
     [[maybe_unused]] const auto removed = co_await context_.engine.remove(container_name(session));
   }
-  const auto opened = co_await context_.open_way_out(session, *start->options);
+  const auto opened =
+      co_await context_.open_way_out(session, *start->options, start->options->egress.carrier);
   if (!opened) {
     context_.discard(session);
     co_return opened.error();
@@ -358,7 +369,32 @@ Task<Result<std::shared_ptr<AttachedContainer>>> DockerBackend::create_and_start
   }
   container->launch_times = {created - began, attached - created, Clock::now() - attached};
   read_from(container);
+  if (!options->egress.reach.empty()) container->carried_by = options->egress.carrier;
+  if (container->carried_by == EgressCarrier::kStdio) {
+    const auto carried = co_await begin_to_carry(container);
+    if (!carried) co_return carried.error();
+  }
   co_return container;
+}
+
+// An agent that has ended already says why better than what is not possible any more.
+Task<Result<void>> DockerBackend::begin_to_carry(std::shared_ptr<AttachedContainer> container) {
+  const std::size_t most = container->options->egress.max_connections;
+  auto carrier = co_await StdioCarrier::start(context_, container->id, container->session, most);
+  if (!carrier) {
+    const auto facts = co_await context_.engine.inspect(container->id);
+    const bool has_ended = facts && (!*facts || !(*facts)->state.running);
+    if (has_ended) co_return Result<void>();
+    container->let_go();
+    co_return carrier.error();
+  }
+  container->carrier = std::move(*carrier);
+  carry(container);
+  co_return Result<void>();
+}
+
+void DockerBackend::carry(const std::shared_ptr<AttachedContainer>& container) {
+  context_.background.spawn("way out", [container] { return keep_carrying(container); });
 }
 
 // By the Engine, which has the mount of a container that does not run yet as well: what an image
@@ -392,60 +428,6 @@ void DockerBackend::watch_events(const std::shared_ptr<AttachedContainer>& conta
 void DockerBackend::read_from(const std::shared_ptr<AttachedContainer>& container) {
   context_.background.spawn("container output", [container] { return pump_output(container); });
   context_.background.spawn("container exit", [container] { return watch_exit(container); });
-}
-
-Task<void> DockerBackend::release(SessionId session) {
-  const auto done = std::make_shared<Event>(context_.executor);
-  context_.background.spawn("remove directories",
-                            [this, session, done] { return remove_directories(session, done); });
-  auto waiting = done->wait();
-  auto clock = sleep_for(kReleaseLimit);
-  co_await (std::move(waiting) || std::move(clock));
-}
-
-Task<void> DockerBackend::remove_directories(SessionId session, std::shared_ptr<Event> done) {
-  co_await context_.departed(session);
-  if (context_.host.broker != nullptr) context_.host.broker->forget(session);
-  if (context_.options->auto_remove) {
-    const auto removed = co_await context_.workspaces.remove(session);
-    if (!removed) {
-      context_.log.error("the session's directories are left",
-                         {{"session", session.value()}, {"reason", removed.error().explanation}});
-      remove_later(session);
-    }
-  } else {
-    context_.log.info("the session's directories are kept",
-                      {{"session", session.value()},
-                       {"path", context_.options->workspace_base_dir + "/" + session.value()},
-                       {"key", "container.auto_remove"}});
-  }
-  done->happen();
-}
-
-void DockerBackend::remove_later(const SessionId& session) {
-  left_.insert(session);
-  if (std::exchange(is_retrying_, true)) return;
-  retrying_.spawn("remove what is left", [this] { return remove_what_is_left(); });
-}
-
-// One after another, and ever more rarely: what is in the way (a mount, a disk, an Engine) may take
-// hours to go. What is still left when the relay ends is found by its next start.
-Task<void> DockerBackend::remove_what_is_left() {
-  constexpr std::chrono::seconds kLongest(300);
-  auto pause = std::chrono::seconds(1);
-  while (!left_.empty()) {
-    const bool slept = co_await sleep_for(pause);
-    if (!slept) co_return;
-    pause = std::min(pause * 2, kLongest);
-    const std::vector<SessionId> sessions(left_.begin(), left_.end());
-    for (const SessionId& session : sessions) {
-      const auto removed = co_await context_.workspaces.remove(session);
-      if (!removed) continue;
-      left_.erase(session);
-      context_.log.info("removed the directories that were left", {{"session", session.value()}});
-    }
-  }
-  is_retrying_ = false;
 }
 
 // Ends that are under way get a moment: what is cut off here is found by the next start.

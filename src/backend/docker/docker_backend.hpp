@@ -37,6 +37,8 @@ class DockerBackend final : public AgentBackend {
   std::optional<Error> unavailable() const override;
   Task<std::optional<Error>> examine() override;
   Isolation isolation() const override { return Isolation::kContainer; }
+  // How connections of agents reach the broker: "unix" or "stdio".
+  std::string_view carrier() const { return carrier_name(context_.options->egress.carrier); }
 
   // Other options for starts from here on, in two steps. prepare() changes nothing: it checks what
   // open() checks of them, pulls the image when that is to be, and answers with what take() wants.
@@ -84,6 +86,8 @@ class DockerBackend final : public AgentBackend {
                                                                     const ContainerPlan& plan);
   Task<Result<void>> fill_home(SharedContainerOptions options, std::string container,
                                const ContainerPlan& plan);
+  Task<Result<void>> begin_to_carry(std::shared_ptr<AttachedContainer> container);
+  void carry(const std::shared_ptr<AttachedContainer>& container);
   void watch_events(const std::shared_ptr<AttachedContainer>& container);
   void read_from(const std::shared_ptr<AttachedContainer>& container);
 
@@ -93,7 +97,7 @@ class DockerBackend final : public AgentBackend {
                                                            bool& output_lost);
   Task<Error> ended_meanwhile(engine::ContainerFacts facts);
 
-  // docker_backend.cpp
+  // release.cpp
   Task<void> remove_directories(SessionId session, std::shared_ptr<Event> done);
   void remove_later(const SessionId& session);
   Task<void> remove_what_is_left();

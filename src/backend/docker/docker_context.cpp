@@ -39,14 +39,18 @@ void DockerContext::depart(const SessionId& session) {
   gone->happen();
 }
 
-Task<Result<void>> DockerContext::open_way_out(SessionId session,
-                                               const ContainerOptions& of_it) const {
+Task<Result<void>> DockerContext::open_way_out(SessionId session, const ContainerOptions& of_it,
+                                               EgressCarrier carrier) const {
   if (of_it.egress.reach.empty() || host.broker == nullptr) co_return Result<void>();
   const SessionDirectories directories = session_directories(of_it.workspace_base_dir, session);
   auto made = make_way_out(directories, of_it.egress);
   if (!made) co_return made;
   auto recalled = co_await host.broker->recall(session);
   if (!recalled) co_return recalled;
+  if (carrier == EgressCarrier::kStdio) {
+    host.broker->open(session, of_it.egress.reach);
+    co_return Result<void>();
+  }
   co_return host.broker->open(session, way_out_socket(directories), of_it.egress.reach);
 }
 

@@ -116,6 +116,7 @@ Task<void> watch_exit(std::shared_ptr<AttachedContainer> container) {
     container->watch_changed.notify();
   }
   container->exited.happen();
+  container->over.happen();
   container->watch_changed.notify();
 }
 

@@ -18,6 +18,11 @@ bool runs(const engine::ContainerState& state) {
   return state.status == "running" || state.status == "paused";
 }
 
+EgressCarrier carrier_of(const engine::ContainerFacts& facts) {
+  return facts.label(kCarrierLabel) == carrier_name(EgressCarrier::kStdio) ? EgressCarrier::kStdio
+                                                                           : EgressCarrier::kUnix;
+}
+
 }  // namespace
 
 Task<Result<Reattachment>> DockerBackend::reattach(SessionId session, OutputPosition position) {
@@ -47,11 +52,15 @@ Task<Result<Reattachment>> DockerBackend::reattach(SessionId session, OutputPosi
   }
   const auto directories = session_directories(context_.options->workspace_base_dir, session);
   if (has_way_out(directories)) {
-    const auto opened = co_await context_.open_way_out(session, *context_.options);
+    const EgressCarrier carrier = carrier_of(**facts);
+    const auto opened = co_await context_.open_way_out(session, *context_.options, carrier);
     if (!opened) {
       (*container)
           ->log.error("the agent has no way out any more",
                       {{"reason", opened.error().explanation}});
+    } else {
+      (*container)->carried_by = carrier;
+      if (carrier == EgressCarrier::kStdio) carry(*container);
     }
   }
   (*container)

@@ -1,5 +1,7 @@
 #include "backend/docker/way_out.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <sys/stat.h>
@@ -16,6 +18,11 @@ constexpr mode_t kPassOn = 0711;
 constexpr mode_t kProgram = 0755;
 constexpr std::string_view kSocket = "/broker.sock";
 constexpr std::string_view kInit = "/acp-agent-init";
+constexpr std::string_view kNameInside = "@acp-relay";  // a socket of the container alone
+// gVisor, Kata Containers.
+constexpr std::array<std::string_view, 3> kRuntimesWithKernels = {"runsc", "gvisor", "kata"};
+
+std::string init_inside() { return std::string(kWayOut) + std::string(kInit); }
 
 std::string init_of(const SessionDirectories& directories) {
   return directories.door + std::string(kInit);
@@ -72,15 +79,42 @@ int remove_way_out(const SessionDirectories& directories) {
   return ::rmdir(directories.egress.c_str()) == 0 || errno == ENOENT ? 0 : errno;
 }
 
+EgressCarrier carrier_for(const ContainerOptions& options, const engine::EngineInfo& info,
+                          std::string_view own_kernel, bool by_socket) {
+  const std::string& runtime = options.runtime.empty() ? info.default_runtime : options.runtime;
+  const auto is_runtime = [&runtime](std::string_view part) {
+    return runtime.find(part) != std::string::npos;
+  };
+  const bool has_own_kernel = std::ranges::any_of(kRuntimesWithKernels, is_runtime);
+  const bool is_elsewhere =
+      !by_socket || (!info.kernel_version.empty() && info.kernel_version != own_kernel);
+  const auto is_selinux = [](const std::string& option) {
+    return option.starts_with("name=selinux");
+  };
+  const bool has_selinux = std::ranges::any_of(info.security_options, is_selinux);
+  return has_own_kernel || is_elsewhere || has_selinux ? EgressCarrier::kStdio
+                                                       : EgressCarrier::kUnix;
+}
+
 std::vector<std::string> init_arguments(const ContainerEgress& egress,
                                         const std::vector<std::string>& program) {
+  const bool is_mounted = egress.carrier != EgressCarrier::kStdio;
   std::vector<std::string> arguments{
-      std::string(kWayOut) + std::string(kInit),   "--listen",
-      "127.0.0.1:" + std::to_string(egress.port),  "--socket",
-      std::string(kWayOut) + std::string(kSocket), "--max-connections",
-      std::to_string(egress.max_connections),      "--"};
+      init_inside(),
+      "--listen",
+      "127.0.0.1:" + std::to_string(egress.port),
+      "--socket",
+      is_mounted ? std::string(kWayOut) + std::string(kSocket) : std::string(kNameInside),
+      "--max-connections",
+      std::to_string(egress.max_connections),
+      "--"};
   arguments.insert(arguments.end(), program.begin(), program.end());
   return arguments;
+}
+
+std::vector<std::string> carrier_command(std::size_t max_connections) {
+  return {init_inside(), "--carry", std::string(kNameInside), "--max-connections",
+          std::to_string(max_connections)};
 }
 
 }  // namespace relay

@@ -37,6 +37,7 @@ class ProcessAgent final : public Agent {
   std::string stderr_tail() const override { return child_->stderr_text(); }
   const std::string& working_directory() const override { return working_directory_; }
   std::string description() const override;
+  std::string_view carrier() const override { return child_->way_out ? "loopback" : ""; }
 
  private:
   const std::chrono::steady_clock::time_point launched_at_ = std::chrono::steady_clock::now();

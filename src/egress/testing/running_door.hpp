@@ -48,10 +48,14 @@ class RunningDoor {
   std::vector<Account> accounts(std::size_t count);
   std::size_t connections();
   Spent spent();  // of "own"
-  // From here on the loop looks between all that it does how much "own" has answered; the most that
-  // came at once.
+  // From here on the loop looks between all that it does how much "own" has answered, and how many
+  // requests are over; the most that came at once.
   void watch_turns();
-  std::uint64_t most_in_a_turn();
+  struct Most {
+    std::uint64_t bytes = 0;
+    std::uint64_t requests = 0;
+  };
+  Most most_in_a_turn();
 
   // From here on credentials can't be had, for this reason.
   void forget_credential(std::string reason);
@@ -78,7 +82,8 @@ class RunningDoor {
   std::string next_secret_;
   std::size_t refusals_ = 0;
   std::uint64_t answered_ = 0;
-  std::uint64_t most_in_a_turn_ = 0;
+  std::uint64_t over_ = 0;
+  Most most_in_a_turn_;
   bool looks_ = false;
   bool fails_ = false;
   std::unique_ptr<Door> door_;

@@ -142,8 +142,8 @@ void RunningDoor::watch_turns() {
   });
 }
 
-std::uint64_t RunningDoor::most_in_a_turn() {
-  std::uint64_t most = 0;
+RunningDoor::Most RunningDoor::most_in_a_turn() {
+  Most most;
   on_loop([&] {
     looks_ = false;
     most = most_in_a_turn_;
@@ -153,7 +153,11 @@ std::uint64_t RunningDoor::most_in_a_turn() {
 
 void RunningDoor::look() {
   const std::uint64_t answered = meters_.at("own").spent().received_bytes;
-  most_in_a_turn_ = std::max(most_in_a_turn_, answered - std::exchange(answered_, answered));
+  const std::lock_guard lock(mutex_);
+  const std::uint64_t over = accounts_.size();
+  Most& most = most_in_a_turn_;
+  most.bytes = std::max(most.bytes, answered - std::exchange(answered_, answered));
+  most.requests = std::max(most.requests, over - std::exchange(over_, over));
   if (looks_) asio::post(loop_, [this] { look(); });
 }
 

@@ -178,16 +178,20 @@ class Chaos:
 
     async def ask_again(self, outcome, session, text):
         """A prompt that the killed relay had not passed on is the client's to send again, once it has been told."""
-        try:
-            rows, _ = await history(self.ports, session)
-        except OSError:  # killed again
-            return
-        asked = sum(row["method"] == "session/prompt" for row in rows)
-        refused = sum(row["messageType"] == "response" and '"relay_restarted"' in row["rawMessage"] for row in rows)
-        if asked == refused:
-            outcome.asked_again += 1
-            outcome.refused = refused
-            await prompt(self.ports, session, text, "the turn")
+        while True:
+            try:
+                rows, _ = await history(self.ports, session)
+            except OSError:  # killed again
+                return
+            asked = [row["sequence"] for row in rows if row["method"] == "session/prompt"]
+            refused = sum(row["messageType"] == "response" and '"relay_restarted"' in row["rawMessage"] for row in rows)
+            if len(asked) == refused:
+                outcome.asked_again += 1
+                outcome.refused = refused
+                return await prompt(self.ports, session, text, "the turn")
+            if any(row["direction"] == "agent_to_relay" and row["sequence"] > asked[-1] for row in rows):
+                return
+            await asyncio.sleep(0.05)  # the relay finds out whether the agent has it
 
     async def follow(self, watcher, done):
         """Reads until done(watcher), over as many connections as it takes."""
