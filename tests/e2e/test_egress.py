@@ -12,6 +12,8 @@ import pytest
 
 from harness import containers
 from harness.deadline import wait_until
+from harness.engine_proxy import EngineProxy
+from harness.http_client import RelayError
 
 KEY = "sk-upstream-7f3c9a51"
 GET = "wget -q -O - http://127.0.0.1:9180"
@@ -177,6 +179,24 @@ def test_a_carrier_that_is_killed_is_made_again(make_egress_relay, upstream):
     relay.http().result("session/close", sessionId=session)
     relay.wait_logged("session closed")
     assert "the agent has no way out" not in relay.log_text()
+
+
+def test_an_engine_that_runs_no_other_command_is_told(make_egress_relay, engine, tmp_path):
+    with EngineProxy(engine.socket, tmp_path / "engine.sock") as proxy:
+        relay = make_egress_relay({"docker_host": f"unix://{proxy.path}"}, carrier="stdio")
+        proxy.refuse = b"/exec "
+        with pytest.raises(RelayError) as refused:
+            relay.http().new("/workspace")
+        assert refused.value.type == "container_start_failed" and refused.value.data["relevant_state"]["key"] == "egress.carrier"
+        assert "exec calls" in str(refused.value.data["suggested_actions"])
+        relay.wait_until_empty()
+        assert "cut the agent's output off" not in relay.log_text()
+        proxy.refuse = None
+        client = relay.websocket()
+        session = client.new("/workspace")
+        assert containers.shell(client, f"{GET}/own/v1", session)[0] == 0
+        client.result("session/close", sessionId=session)
+        relay.stop()
 
 
 def test_many_bytes_are_carried_both_ways(make_egress_relay, upstream, carrier):

@@ -1,4 +1,5 @@
-"""Between a relay and the Engine: counts requests, and withholds those whose first line has `hang_on`."""
+"""Between a relay and the Engine: counts requests, withholds those whose first line has `hang_on`, and answers those with
+`refuse` in it as a filter does that does not allow them."""
 import contextlib
 import socket
 import threading
@@ -7,7 +8,7 @@ import threading
 class EngineProxy:
 
     def __init__(self, engine, path):
-        self.engine, self.path, self.hang_on = engine, path, None
+        self.engine, self.path, self.hang_on, self.refuse = engine, path, None, None
         self._requests, self._open = [], []
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
@@ -34,6 +35,9 @@ class EngineProxy:
                     line = data.split(b"\r\n", 1)[0]
                     self._requests.append(line)
                     if self.hang_on and self.hang_on in line:
+                        continue
+                    if self.refuse and self.refuse in line:
+                        source.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
                         continue
                 target.sendall(data)
             target.shutdown(socket.SHUT_WR)
