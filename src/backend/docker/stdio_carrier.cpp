@@ -69,6 +69,7 @@ Task<Result<std::shared_ptr<StdioCarrier>>> StdioCarrier::start(DockerContext& c
 StdioCarrier::StdioCarrier(DockerContext& context, SessionId session, std::size_t max_connections,
                            std::unique_ptr<http::Stream> stream)
     : executor_(context.executor),
+      options_(context.options),
       stream_(std::move(stream)),
       errors_(kMaxErrors),
       connections_(context.executor,
@@ -91,7 +92,7 @@ std::string StdioCarrier::said() const {
   std::string text = errors_.text() + connections_.said_before().substr(0, kMaxErrors);
   const auto is_odd = [](char byte) { return byte >= 0 && byte < ' '; };
   std::ranges::replace_if(text, is_odd, ' ');
-  return text;
+  return options_->redact ? options_->redact(std::move(text)) : text;
 }
 
 Task<std::string> StdioCarrier::read() {

@@ -36,6 +36,7 @@ class StdioCarrier {
   Task<bool> write(std::string_view bytes);
 
   const asio::any_io_executor executor_;
+  const SharedContainerOptions options_;
   const std::unique_ptr<http::Stream> stream_;
   engine::StreamDemuxer frames_;
   StderrTail errors_;
