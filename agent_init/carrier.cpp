@@ -68,7 +68,8 @@ bool Carrier::flush() {
     }
   }
   watch_listener();
-  return poller_.watch(output_, kOutputTag, output_watched_, out_begin_ == out_end_ ? 0 : EPOLLOUT);
+  return poller_.watch(output_, kOutputTag, output_watched_,
+                       out_begin_ == out_end_ ? 0U : EPOLLOUT);
 }
 
 void Carrier::resume() {
@@ -92,7 +93,7 @@ void Carrier::append(const carried::Head& head) {
 
 void Carrier::watch_listener() {
   const bool is_welcome = !is_short_ && !is_full() && open_ < most_;
-  poller_.watch(listener_, kListenerTag, listener_watched_, is_welcome ? EPOLLIN : 0);
+  poller_.watch(listener_, kListenerTag, listener_watched_, is_welcome ? EPOLLIN : 0U);
 }
 
 void Carrier::accept() {
