@@ -10,28 +10,21 @@
 #include <cassert>
 
 namespace relay {
+namespace {
 
-template <class Handler>
-struct Wakeup::HandlerWaiter final : Wakeup::Waiter {
-  explicit HandlerWaiter(Handler to_keep) : handler(std::move(to_keep)) {}
+thread_local WokenTogether* gathering = nullptr;
 
-  void complete(const asio::any_io_executor& executor, bool notified) override {
-    auto slot = asio::get_associated_cancellation_slot(handler);
-    if (slot.is_connected()) slot.clear();
-    asio::post(executor,
-               [kept = std::move(handler), notified]() mutable { std::move(kept)(notified); });
-  }
+void go_on_later(const asio::any_io_executor& executor, AnyHandler<bool> waiter, bool notified) {
+  asio::post(executor, [kept = std::move(waiter), notified]() mutable { kept(notified); });
+}
 
-  Handler handler;
-};
+}  // namespace
 
 struct Wakeup::Initiation {
   template <class Handler>
   void operator()(Handler handler) const {
     auto slot = asio::get_associated_cancellation_slot(handler);
-    auto waiter = std::make_unique<HandlerWaiter<Handler>>(std::move(handler));
-    const Waiter* const who = waiter.get();
-    wakeup->waiters_.push_back(std::move(waiter));
+    const void* const who = wakeup->waiters_.emplace_back(std::move(handler)).identity();
     if (slot.is_connected()) {
       slot.assign([target = wakeup, who](asio::cancellation_type) { target->cancel(who); });
     }
@@ -40,19 +33,47 @@ struct Wakeup::Initiation {
   Wakeup* wakeup;
 };
 
-void Wakeup::cancel(const Waiter* waiter) {
-  const auto found = std::find_if(waiters_.begin(), waiters_.end(),
-                                  [waiter](const auto& one) { return one.get() == waiter; });
+void Wakeup::cancel(const void* waiter) {
+  const auto found = std::ranges::find(waiters_, waiter, &AnyHandler<bool>::identity);
   if (found == waiters_.end()) return;
-  const std::unique_ptr<Waiter> cancelled = std::move(*found);
+  AnyHandler<bool> cancelled = std::move(*found);
   waiters_.erase(found);
-  cancelled->complete(executor_, false);
+  cancelled.disarm();
+  go_on_later(executor_, std::move(cancelled), false);
 }
 
 void Wakeup::notify() {
   if (waiters_.empty()) signalled_ = true;
-  for (const auto& waiter : waiters_) waiter->complete(executor_, true);
+  for (auto& waiter : waiters_) {
+    waiter.disarm();
+    if (gathering == nullptr) {
+      go_on_later(executor_, std::move(waiter), true);
+    } else {
+      gathering->woken_.push_back({std::move(waiter), executor_});
+    }
+  }
   waiters_.clear();
+}
+
+WokenTogether::WokenTogether() : is_gathering_(gathering == nullptr) {
+  if (is_gathering_) gathering = this;
+}
+
+WokenTogether::~WokenTogether() {
+  stop_gathering();
+  for (Woken& one : woken_) {
+    if (one.waiter) go_on_later(one.executor, std::move(one.waiter), true);
+  }
+}
+
+void WokenTogether::stop_gathering() {
+  if (is_gathering_) gathering = nullptr;
+  is_gathering_ = false;
+}
+
+void WokenTogether::go_on() {
+  stop_gathering();
+  for (Woken& one : woken_) one.waiter(true);
 }
 
 Task<bool> Wakeup::wait() {

@@ -6,6 +6,8 @@
 // `co_return`, and aggregates and capturing lambdas are named before they are awaited.
 #pragma once
 
+#include "base/any_handler.hpp"
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
@@ -37,36 +39,69 @@ inline constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 // Wakes all coroutines that wait; each looks again for what it waited for. A wake-up sent while
 // nobody waits is remembered for the next one. A destroyed Wakeup destroys the coroutines that wait
 // for it, so: outlive your waiters.
+//
+// A turn of the loop costs a system call. Whoever handles all that a read brought, and then waits
+// for more, does so in wake_together().
 class Wakeup {
  public:
   explicit Wakeup(asio::any_io_executor executor) : executor_(std::move(executor)) {}
   Wakeup(const Wakeup&) = delete;
   Wakeup& operator=(const Wakeup&) = delete;
 
-  // Waiters go on in a later turn of the loop, never inside this call, in the order they came.
+  // Waiters go on in a later turn of the loop, or at the end of the wake_together() that this is
+  // called in; never inside this call, in the order they came.
   void notify();
 
   // True: notified. False: the waiting coroutine was cancelled.
   Task<bool> wait();
 
  private:
-  struct Waiter {
-    virtual ~Waiter() = default;
-    virtual void complete(const asio::any_io_executor& executor, bool notified) = 0;
-  };
-  template <class Handler>
-  struct HandlerWaiter;
   struct Initiation;
 
   // A vector of two or three: where there is one waiter it never allocates again.
-  using Waiters = std::vector<std::unique_ptr<Waiter>>;
+  using Waiters = std::vector<AnyHandler<bool>>;
 
-  void cancel(const Waiter* waiter);
+  void cancel(const void* waiter);
 
   asio::any_io_executor executor_;
   Waiters waiters_;
   bool signalled_ = false;
 };
+
+// Those whom the work of a wake_together() has notified.
+class WokenTogether {
+ public:
+  WokenTogether();
+  WokenTogether(const WokenTogether&) = delete;
+  WokenTogether& operator=(const WokenTogether&) = delete;
+  // Where something has thrown, the others go on in a later turn.
+  ~WokenTogether();
+
+  void go_on();
+
+ private:
+  friend class Wakeup;
+
+  struct Woken {
+    AnyHandler<bool> waiter;
+    asio::any_io_executor executor;
+  };
+
+  void stop_gathering();
+
+  bool is_gathering_;
+  std::vector<Woken> woken_;
+};
+
+// Does `work`, which does not wait; then lets everybody go on whom that has notified, before it
+// returns. So it is for a coroutine what a co_await is: others run meanwhile. Within another one it
+// leaves that to the outer.
+template <class Work>
+void wake_together(Work&& work) {
+  WokenTogether together;
+  std::forward<Work>(work)();
+  together.go_on();
+}
 
 // Happens once; any number of coroutines may wait for it.
 class Event {

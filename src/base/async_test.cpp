@@ -59,6 +59,7 @@ class AsyncTest : public testing::Test {
 };
 
 using WakeupTest = AsyncTest;
+using WakeTogetherTest = AsyncTest;
 using EventTest = AsyncTest;
 using SleepTest = AsyncTest;
 
@@ -143,6 +144,61 @@ TEST_F(WakeupTest, DestroysItsWaiterWhenItGoesAway) {
   turn();
   EXPECT_TRUE(watch.expired());
   EXPECT_THAT(seen_, IsEmpty());
+}
+
+TEST_F(WakeTogetherTest, GoesOnWithAllWhomItsWorkNotifiedBeforeItReturns) {
+  Wakeup first(loop_.get_executor());
+  Wakeup second(loop_.get_executor());
+  start([&] { return wait_twice(second); });
+  start([&] { return wait_once(first); });
+  turn();
+  wake_together([&] {
+    first.notify();
+    second.notify();
+    second.notify();  // remembered, for nobody waits again yet
+    EXPECT_THAT(seen_, IsEmpty());
+  });
+  EXPECT_THAT(seen_, ElementsAre("notified", "notified", "notified"));
+}
+
+TEST_F(WakeTogetherTest, LeavesThemToTheOuterOne) {
+  Wakeup wakeup(loop_.get_executor());
+  start([&] { return wait_once(wakeup); });
+  turn();
+  wake_together([&] {
+    wake_together([&] { wakeup.notify(); });
+    EXPECT_THAT(seen_, IsEmpty());
+  });
+  EXPECT_THAT(seen_, ElementsAre("notified"));
+}
+
+TEST_F(WakeTogetherTest, HasThoseWhomTheyNotifyGoOnInALaterTurn) {
+  Wakeup first(loop_.get_executor());
+  Wakeup second(loop_.get_executor());
+  start([&]() -> Task<void> {
+    co_await first.wait();
+    second.notify();
+  });
+  start([&] { return wait_once(second); });
+  turn();
+  wake_together([&] { first.notify(); });
+  EXPECT_THAT(seen_, IsEmpty());
+  turn();
+  EXPECT_THAT(seen_, ElementsAre("notified", "ended", "ended"));
+}
+
+TEST_F(WakeTogetherTest, LosesNoneOfThemToAnException) {
+  Wakeup wakeup(loop_.get_executor());
+  start([&] { return wait_once(wakeup); });
+  turn();
+  const auto work = [&] {
+    wakeup.notify();
+    throw std::runtime_error("boom");
+  };
+  EXPECT_THROW(wake_together(work), std::runtime_error);
+  EXPECT_THAT(seen_, IsEmpty());
+  turn();
+  EXPECT_THAT(seen_, ElementsAre("notified", "ended"));
 }
 
 TEST_F(EventTest, WakesAllWhoWaitAndAllWhoComeLater) {

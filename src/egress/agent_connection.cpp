@@ -1,7 +1,7 @@
 #include "egress/agent_connection.hpp"
 
+#include "base/finally.hpp"
 #include "egress/denial_answer.hpp"
-#include "http/deadline.hpp"
 #include "http/message_format.hpp"
 
 #include <boost/asio/this_coro.hpp>
@@ -27,10 +27,21 @@ Task<void> AgentConnection::serve() {
 
 // False: nothing more comes.
 Task<bool> AgentConnection::wait_for_request() {
-  if (link_.has_unread()) co_return true;
-  const http::Deadline deadline(link_.transport().executor(), surroundings_.idle,
-                                [this] { link_.transport().cancel(); });
+  set_deadline(surroundings_.idle);
   co_return co_await link_.wait();
+}
+
+void AgentConnection::set_deadline(std::chrono::milliseconds from_now) {
+  deadline_ = Clock::now() + from_now;
+  expired_ = false;
+}
+
+void AgentConnection::tick(Clock::time_point now) {
+  if (exchange_ != nullptr) return exchange_->tick(now);
+  if (now < deadline_) return;
+  deadline_ = Clock::time_point::max();
+  expired_ = true;
+  link_.transport().cancel();
 }
 
 // False: it was the last one.
@@ -41,6 +52,8 @@ Task<bool> AgentConnection::serve_one() {
   const http::ParseStep step = co_await read_head(parser);
   if (step.state != ParseState::kFailed) {
     Exchange exchange(link_, parser, step.state == ParseState::kDone, surroundings_);
+    const Finally over([this] { exchange_ = nullptr; });
+    exchange_ = &exchange;
     co_return co_await exchange.run();
   }
   if (step.status > 0) {
@@ -51,13 +64,13 @@ Task<bool> AgentConnection::serve_one() {
 }
 
 Task<http::ParseStep> AgentConnection::read_head(http::RequestParser& parser) {
-  const http::Deadline deadline(link_.transport().executor(), limits_.head_timeout,
-                                [this] { link_.transport().cancel(); });
+  set_deadline(limits_.head_timeout);
   http::ParseStep step;
   while (step.state == ParseState::kNeedMore) step = co_await link_.advance(parser);
   // Most bodies come with their head.
   if (step.state == ParseState::kHead && link_.has_unread()) step = link_.feed(parser);
-  if (step.state == ParseState::kFailed && deadline.expired()) {
+  deadline_ = Clock::time_point::max();
+  if (step.state == ParseState::kFailed && expired_) {
     step.status = 408;
     step.explanation = "the head of the request came too slowly";
   }

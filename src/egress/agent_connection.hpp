@@ -17,6 +17,8 @@ struct RequestLimits {
 
 class AgentConnection {
  public:
+  using Clock = std::chrono::steady_clock;
+
   AgentConnection(http::Transport::Socket socket, const RequestLimits& limits,
                   const Surroundings& surroundings)
       : link_(std::move(socket)), limits_(limits), surroundings_(surroundings) {}
@@ -27,16 +29,22 @@ class AgentConnection {
   Task<void> refuse(std::size_t max_connections);
   // Ends it at once, whatever it does.
   void close() { link_.transport().close(); }
+  // Ends what has taken too long.
+  void tick(Clock::time_point now);
 
  private:
   Task<bool> serve_one();
   Task<bool> wait_for_request();
   Task<http::ParseStep> read_head(http::RequestParser& parser);
   Task<void> answer(Denial denial);
+  void set_deadline(std::chrono::milliseconds from_now);
 
   AgentLink link_;
   const RequestLimits& limits_;
   const Surroundings& surroundings_;
+  Exchange* exchange_ = nullptr;  // that is under way
+  Clock::time_point deadline_ = Clock::time_point::max();
+  bool expired_ = false;
 };
 
 }  // namespace relay::egress

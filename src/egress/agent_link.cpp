@@ -29,23 +29,30 @@ std::span<char> shared_buffer() {
 
 }  // namespace
 
+IoStep AgentLink::try_read() {
+  const std::span<char> buffer = shared_buffer();
+  const IoStep step = transport_.try_read(buffer);
+  if (step.state == IoState::kDone) pending_.append(buffer.data(), step.bytes);
+  return step;
+}
+
 Task<AgentLink::Read> AgentLink::read_more() {
   for (;;) {
-    const std::span<char> buffer = shared_buffer();
-    const IoStep step = transport_.try_read(buffer);
-    if (step.state == IoState::kDone) {
-      pending_.append(buffer.data(), step.bytes);
-      co_return Read::kData;
-    }
+    const IoStep step = try_read();
+    if (step.state == IoState::kDone) co_return Read::kData;
     if (!would_block(step.state)) co_return Read::kEnd;
     if (pending_.empty()) pending_ = std::string();  // one that waits keeps no memory
-    const auto [failure] = co_await transport_.wait(step.state);
-    if (failure) co_return Read::kCancelled;
+    const bool ready = co_await readiness_.wait(step.state);
+    if (!ready) co_return Read::kCancelled;
   }
 }
 
+// Nothing is tried first: between two requests there seldom is anything.
 Task<bool> AgentLink::wait() {
   if (!pending_.empty()) co_return true;
+  pending_ = std::string();
+  const bool ready = co_await readiness_.wait(IoState::kWaitRead);
+  if (!ready) co_return false;
   const Read read = co_await read_more();
   co_return read == Read::kData;
 }
@@ -76,6 +83,19 @@ Task<bool> AgentLink::ended() {
     if (read != Read::kData) co_return read == Read::kEnd;
   }
   co_return true;
+}
+
+void AgentLink::watch(std::function<void()> gone) {
+  readiness_.call([this, gone = std::move(gone)](bool readable) mutable {
+    if (!readable) return;  // cancelled
+    const IoStep step = try_read();
+    const bool is_there = step.state == IoState::kDone || would_block(step.state);
+    if (is_there && pending_.size() <= kMaxReadAhead) {
+      watch(std::move(gone));
+    } else {
+      gone();
+    }
+  });
 }
 
 Task<bool> AgentLink::write(std::string_view bytes) {

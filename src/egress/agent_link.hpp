@@ -3,8 +3,10 @@
 #pragma once
 
 #include "http/message_parser.hpp"
+#include "http/readiness.hpp"
 #include "http/transport.hpp"
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +30,9 @@ class AgentLink {
   // True: the agent has ended its side, or sends far more than answers are to come for. False:
   // cancelled.
   Task<bool> ended();
+  // Calls `gone` then, in a turn of the loop, until unwatch(). Nobody reads meanwhile.
+  void watch(std::function<void()> gone);
+  void unwatch() { readiness_.forget(); }
 
   // False: the agent is gone.
   Task<bool> write(std::string_view bytes);
@@ -47,8 +52,10 @@ class AgentLink {
   enum class Read { kData, kEnd, kCancelled };
 
   Task<Read> read_more();
+  http::IoStep try_read();
 
   http::Transport transport_;
+  http::Readiness readiness_{transport_};
   std::string pending_;  // received, not consumed
 };
 

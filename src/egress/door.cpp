@@ -6,6 +6,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <exception>
 #include <fcntl.h>
@@ -23,6 +24,13 @@ constexpr std::size_t kMaxRefused = 16;  // connections that are being told why;
 constexpr mode_t kForEverybody = 0666;
 
 error_code last_error() { return {errno, boost::system::system_category()}; }
+
+// Often enough that no deadline is missed by more than a quarter, and no oftener: each session has
+// a door.
+std::chrono::milliseconds tick_interval(const DoorOptions& options, const Surroundings& around) {
+  const auto shortest = std::min({around.silence, around.idle, options.limits.head_timeout});
+  return std::max(shortest / 4, std::chrono::milliseconds(5));
+}
 
 Error cannot_listen(const std::string& where, const error_code& code) {
   return make_error(ErrorType::kInternalError,
@@ -125,6 +133,19 @@ void Door::admit(http::Transport::Socket socket) {
       co_await connection->refuse(options_.max_connections);
     }
   });
+  if (!std::exchange(sweeping_, true)) scope_.spawn("sweep", [this] { return sweep(); });
+}
+
+// One timer for the deadlines of all connections; it rests while there are none.
+Task<void> Door::sweep() {
+  const auto interval = tick_interval(options_, surroundings_);
+  while (!connections_.empty()) {
+    const bool slept = co_await sleep_for(interval);
+    if (!slept) break;
+    const auto now = AgentConnection::Clock::now();
+    for (AgentConnection* connection : connections_) connection->tick(now);
+  }
+  sweeping_ = false;
 }
 
 void Door::stop() {

@@ -55,6 +55,7 @@ class Door {
 
  private:
   Task<void> pause(const std::string& reason);
+  Task<void> sweep();
 
   Acceptor acceptor_;
   const DoorOptions options_;
@@ -62,6 +63,7 @@ class Door {
   const Logger log_;
   std::list<AgentConnection*> connections_;
   bool exhausted_ = false;  // the current lack of descriptors has been logged
+  bool sweeping_ = false;
   TaskScope scope_;
 };
 

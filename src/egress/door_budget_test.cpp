@@ -11,6 +11,7 @@
 namespace relay::egress {
 namespace {
 
+using http::testing::eventually;
 using http::testing::RawClient;
 using http::testing::RawServer;
 using testing::Around;
@@ -72,6 +73,20 @@ TEST_F(BudgetedDoorTest, SaysSoWhereNothingOfAnAnswerFits) {
   EXPECT_THAT(refused, StartsWith("HTTP/1.1 429 "));
   EXPECT_THAT(refused, HasSubstr("egress.upstreams.own.budget.bytes"));
   EXPECT_EQ(door.accounts(1)[0].status, 429);
+}
+
+TEST_F(BudgetedDoorTest, SaysSoToAnAgentThatStillSends) {
+  RunningDoor door(own(), {}, budgeted({0, 10, 0}));
+  RawClient agent(door.port());
+  agent.send(
+      "POST /own/v1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n123456\r\n");
+  const auto peer = upstream_.accept();
+  peer->read_until("123456\r\n");
+  peer->send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12345");
+  EXPECT_THAT(agent.read_answer(), StartsWith("HTTP/1.1 429 "));
+  agent.close();
+  EXPECT_EQ(door.accounts(1)[0].status, 429);
+  EXPECT_TRUE(eventually([&] { return door.connections() == 0; }));
 }
 
 TEST_F(BudgetedDoorTest, CutsAStreamOffThatPassesItsBytes) {

@@ -53,8 +53,11 @@ Task<bool> Exchange::run() {
 }
 
 Task<void> Exchange::end_helpers() {
-  helpers_.cancel();
-  co_await helpers_.join();
+  if (!helpers_.empty()) {
+    helpers_.cancel();
+    co_await helpers_.join();
+  }
+  agent_.unwatch();  // which upload() may have begun in its last turn
 }
 
 Task<bool> Exchange::serve() {
@@ -105,12 +108,14 @@ Task<bool> Exchange::pass() {
     if (!written) co_return false;
   }
   is_whole_ = complete_;
+  if (complete_) watch_agent();
   const Result<void> opened = co_await open();
   if (!opened) co_return co_await refuse(explained(opened.error()));
   account_.went_out = true;
-  is_uploading_ = true;
-  helpers_.spawn("upload", [this] { return upload(); });
-  helpers_.spawn("silence", [this] { return watch_silence(); });
+  if (!complete_) {
+    is_uploading_ = true;
+    helpers_.spawn("upload", [this] { return upload(); });
+  }
   const Result<ParseState> state = co_await read_answer();
   if (!state) {
     co_await end_helpers();

@@ -66,11 +66,14 @@ class Exchange {
   Exchange(AgentLink& agent, http::RequestParser& parser, bool complete,
            const Surroundings& surroundings);
 
+  using Clock = std::chrono::steady_clock;
+
   // True: the agent's connection may carry another request.
   Task<bool> run();
+  // Ends what has been silent for too long.
+  void tick(Clock::time_point now);
 
  private:
-  using Clock = std::chrono::steady_clock;
   static constexpr int kSwitchingProtocols = 101;
 
   Task<bool> serve();
@@ -93,7 +96,8 @@ class Exchange {
   Task<Result<http::ParseState>> read_head();
   bool is_switch_wanted() const;
   Task<void> upload();
-  Task<void> watch_silence();
+  void watch_agent();
+  void agent_left();
   void cut(Denial why);
   void drop_upstream();
 

@@ -1,7 +1,7 @@
 // An exchange towards its agent: the answer on its way back.
+#include "base/turn.hpp"
 #include "egress/exchange.hpp"
 #include "egress/outgoing_headers.hpp"
-#include "egress/turn.hpp"
 #include "http/message_format.hpp"
 
 #include <boost/asio/post.hpp>
@@ -64,9 +64,10 @@ Task<bool> Exchange::answer_body(std::string ahead, Result<ParseState> state, Bo
   for (;;) {
     const std::string part = std::exchange(response_->response().body, {});
     if (!count_answer(part)) {
-      if (!is_answering_) co_return co_await refuse(*cut_);
       account_.denial = cut_;
-      co_return false;
+      if (is_answering_) co_return false;
+      co_await end_helpers();
+      co_return co_await refuse(*cut_);
     }
     const bool is_chunk = framing == BodyFraming::kChunked && !part.empty();
     if (is_chunk) ahead += http::chunk_head(part.size());
@@ -143,7 +144,6 @@ Task<void> Exchange::tunnel(std::string head) {
   is_tunnel_ = true;
   usage_ = UsageReader(UsageReader::Of::kManyAnswers);
   waiting_since_ = Clock::now();
-  helpers_.spawn("idle", [this] { return watch_silence(); });
   helpers_.spawn("to upstream", [this]() -> Task<void> {
     co_await tunnel_to_upstream();
     drop_upstream();

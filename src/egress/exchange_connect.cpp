@@ -46,6 +46,7 @@ Task<bool> Exchange::serve_connect() {
   meter_ = &surroundings_.meter(account_.upstream);
   std::optional<Denial> over = meter_->begin();
   if (over) co_return co_await refuse(std::move(*over));
+  watch_agent();
   auto connecting = surroundings_.tunnels->connect(passage);
   auto leaving = agent_leaves();
   auto first = co_await (std::move(connecting) || std::move(leaving));
@@ -59,6 +60,7 @@ Task<bool> Exchange::serve_connect() {
   account_.went_out = true;
   account_.to_first_byte = since_beginning();
   account_.status = kOk;
+  agent_.unwatch();
   co_await tunnel(kEstablished);
   co_return false;
 }

@@ -1,7 +1,7 @@
 // An exchange towards its upstream: the request on its way out.
+#include "base/turn.hpp"
 #include "egress/exchange.hpp"
 #include "egress/outgoing_headers.hpp"
-#include "egress/turn.hpp"
 #include "http/header_fields.hpp"
 #include "http/message_format.hpp"
 
@@ -89,8 +89,8 @@ Task<Result<void>> Exchange::connect() {
   auto connecting = connections_->connect();
   auto leaving = agent_leaves();
   auto first = co_await (std::move(connecting) || std::move(leaving));
-  if (first.index() != 0) {
-    gone_.happen();
+  if (first.index() != 0) gone_.happen();
+  if (gone_.happened()) {
     co_return make_error(ErrorType::kInternalError, "the agent is gone")
         .with("errno", std::int64_t{ECONNABORTED});
   }
@@ -115,15 +115,13 @@ Task<bool> Exchange::write_request() {
 
 // Returns when it does.
 Task<void> Exchange::agent_leaves() {
-  if (is_uploading_) {
+  if (complete_ || is_uploading_) {
     co_await gone_.wait();
     co_return;
   }
   const bool ended = co_await agent_.ended();
   // What is there is the rest of the body, which waits for the connection.
-  if (ended && !complete_ && agent_.has_unread()) {
-    co_await agent_.transport().wait_for_failure();
-  }
+  if (ended && agent_.has_unread()) co_await agent_.transport().wait_for_failure();
 }
 
 // The head of the answer. A credential that the upstream refuses is had again, and where that gives
@@ -179,16 +177,18 @@ bool Exchange::is_switch_wanted() const {
          http::has_token(response_->response().headers, "Upgrade", "websocket");
 }
 
-// The rest of the body; then watches whether anybody still waits for the answer.
+// The rest of the body.
 Task<void> Exchange::upload() {
   const std::function<void()> nothing;
   Turn turn;
   while (!complete_) {
     const http::ParseStep step = co_await agent_.advance(parser_);
     if (step.state == ParseState::kFailed) {
-      if (step.status == AgentLink::kCancelled) co_return;
-      if (step.status == AgentLink::kGone) break;
-      cut({Refusal::kBadRequest, step.status, step.explanation, "", ""});
+      if (step.status == AgentLink::kGone) {
+        agent_left();
+      } else if (step.status != AgentLink::kCancelled) {
+        cut({Refusal::kBadRequest, step.status, step.explanation, "", ""});
+      }
       co_return;
     }
     complete_ = step.state == ParseState::kDone;
@@ -200,24 +200,23 @@ Task<void> Exchange::upload() {
     is_sent_ = complete_;
     if (turn.is_over(body_.size())) co_await let_others();
   }
-  if (complete_) {
-    const bool ended = co_await agent_.ended();
-    if (!ended) co_return;
-  }
+  watch_agent();
+}
+
+// Of which all has been read: does anybody still wait for the answer?
+void Exchange::watch_agent() {
+  agent_.watch([this] { agent_left(); });
+}
+
+void Exchange::agent_left() {
   gone_.happen();
   drop_upstream();
 }
 
-Task<void> Exchange::watch_silence() {
-  for (;;) {
-    const bool for_agent = is_tunnel_ || waits_for_agent_;
-    const auto limit = for_agent ? surroundings_.idle : surroundings_.silence;
-    const auto left = waiting_since_.value_or(Clock::now()) + limit - Clock::now();
-    if (left <= Clock::duration::zero()) break;
-    // Whom it waits for may change.
-    const bool passed = co_await sleep_for(std::min<Clock::duration>(left, surroundings_.idle));
-    if (!passed) co_return;
-  }
+void Exchange::tick(Clock::time_point now) {
+  if (!waiting_since_) return;
+  const bool for_agent = is_tunnel_ || waits_for_agent_;
+  if (now - *waiting_since_ < (for_agent ? surroundings_.idle : surroundings_.silence)) return;
   const std::string& name = account_.upstream;
   const std::string key = "egress.idle_timeout";
   const std::string remedy = "Ask again, or allow more time.";

@@ -58,8 +58,7 @@ Result<RelayHttp::Caller> RelayHttp::attach(asio::any_io_executor executor,
 // Returns when the answer has come, the client has left, or its outbox has ended; the caller is
 // detached then.
 Task<void> RelayHttp::collect(http::Exchange& exchange, Caller caller, PromptAnswer& collected) {
-  TaskScope scope(exchange.executor(), [](const std::string&, std::exception_ptr) {});
-  watch_peer(scope, exchange, caller.outbox, http::HalfClosed::kListensOn);
+  const auto watch = watch_peer(exchange, caller.outbox, http::HalfClosed::kListensOn);
   std::vector<Delivery> items;
   bool open = true;
   while (open && !collected.complete()) {
@@ -68,8 +67,6 @@ Task<void> RelayHttp::collect(http::Exchange& exchange, Caller caller, PromptAns
   }
   co_await asio::this_coro::throw_if_cancelled(false);
   caller.session->detach(caller.client);
-  scope.cancel();
-  co_await scope.join();
 }
 
 http::Response RelayHttp::unanswered(const Caller& caller, Error too_much) {
@@ -104,7 +101,7 @@ Task<void> RelayHttp::ask_agent(http::Exchange& exchange, http::Principal princi
     co_return;
   }
   ++metrics_.clients[metrics::Transport::kRelayHttp];
-  caller->session->submit(caller->client, std::move(call->frame));
+  wake_together([&] { caller->session->submit(caller->client, std::move(call->frame)); });
   PromptAnswer collected(options_.max_message_bytes);
   co_await collect(exchange, *caller, collected);
   --metrics_.clients[metrics::Transport::kRelayHttp];

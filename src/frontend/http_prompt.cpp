@@ -53,7 +53,7 @@ Task<void> RelayHttp::prompt(http::Exchange& exchange, http::Principal principal
     co_return;
   }
   ++metrics_.clients[metrics::Transport::kRelayHttp];
-  caller->session->submit(caller->client, std::move(frame));
+  wake_together([&] { caller->session->submit(caller->client, std::move(frame)); });
   if (form == PromptForm::kAnswer) {
     co_await blocking_prompt(exchange, std::move(*caller));
   } else {

@@ -109,47 +109,41 @@ http::Response RelayHttp::error_response(std::string_view id, const Error& error
   return frontend::error_response(id, error);
 }
 
-std::optional<http::Response> RelayHttp::refuse_head(const http::Request& head) {
+tl::expected<http::Principal, http::Response> RelayHttp::admit(const http::Request& head) {
   if (head.method == "OPTIONS") {  // browsers send no token with it
     const auto admitted = http::admit_origin(*options_.access, head);
-    if (!admitted) return error_response("null", admitted.error());
-    return std::nullopt;
+    return tl::unexpected(admitted ? http::preflight_response()
+                                   : error_response("null", admitted.error()));
   }
-  const auto principal = http::admit(*options_.access, head);
-  if (!principal) return error_response("null", principal.error());
+  auto principal = http::admit(*options_.access, head);
+  if (!principal) return tl::unexpected(error_response("null", principal.error()));
   if (const std::string_view name = method_of(head.path); !name.empty()) {
-    if (head.method != "POST") return method_not_allowed("POST");
+    if (head.method != "POST") return tl::unexpected(method_not_allowed("POST"));
     if (!http::is_media_type(head.header("Content-Type"), "application/json")) {
-      return unsupported_media_type();
+      return tl::unexpected(unsupported_media_type());
     }
-    if (!is_acceptable(head, name)) return not_acceptable("application/json");
-    return std::nullopt;
+    if (!is_acceptable(head, name)) return tl::unexpected(not_acceptable("application/json"));
+  } else {
+    if (!events_session(head.path)) return tl::unexpected(not_found(head.path));
+    if (head.method != "GET") return tl::unexpected(method_not_allowed("GET"));
   }
-  if (!events_session(head.path)) return not_found(head.path);
-  if (head.method != "GET") return method_not_allowed("GET");
-  return std::nullopt;
+  principal->transport = metrics::label(metrics::Transport::kRelayHttp);
+  return std::move(*principal);
 }
 
 http::HeadVerdict RelayHttp::judge(const http::Request& head) {
-  http::HeadVerdict verdict;
-  verdict.refusal = refuse_head(head);
-  if (verdict.refusal) http::add_cors_headers(head, *verdict.refusal);
+  http::HeadVerdict verdict = judged(head, [this](const auto& request) { return admit(request); });
   if (head.method != "POST") verdict.max_body_bytes = http::kUnreadBodyBytes;
   return verdict;
 }
 
 Task<void> RelayHttp::handle(http::Exchange& exchange) {
-  const http::Request& request = exchange.request();
-  auto refused = refuse_head(request);
-  if (!refused && request.method == "OPTIONS") refused = http::preflight_response();
-  if (refused) {
-    co_await answer(exchange, std::move(*refused));
+  auto principal = admit(exchange.request());
+  if (!principal) {
+    co_await answer(exchange, std::move(principal.error()));
     co_return;
   }
-  auto principal = http::admit(*options_.access, request);
-  if (!principal) co_return;  // it was admitted above
-  principal->transport = metrics::label(metrics::Transport::kRelayHttp);
-  const std::string path = request.path;
+  const std::string path = exchange.request().path;
   if (auto id = events_session(path)) {
     co_await events(exchange, std::move(*principal), std::move(*id));
   } else {
@@ -193,7 +187,7 @@ Task<void> RelayHttp::new_session(http::Exchange& exchange, http::Principal prin
                                   Frame frame) {
   using namespace asio::experimental::awaitable_operators;
   auto creating = api_.create(std::move(principal), frame);
-  auto leaving = exchange.peer_gone(http::HalfClosed::kListensOn);
+  auto leaving = http::peer_gone(exchange, http::HalfClosed::kListensOn);
   auto first = co_await (std::move(creating) || std::move(leaving));
   if (first.index() == 1) {
     auto response = left_response(frame.id());

@@ -9,6 +9,8 @@
 #include "metrics/metrics.hpp"
 #include "session/outbox.hpp"
 
+#include <tl/expected.hpp>
+
 #include <chrono>
 #include <string>
 
@@ -33,7 +35,8 @@ class RelayHttp {
   Task<void> handle(http::Exchange& exchange);
 
  private:
-  std::optional<http::Response> refuse_head(const http::Request& head);
+  // Who asks. Or the answer to who may not, to what is asked of nobody, and to a preflight.
+  tl::expected<http::Principal, http::Response> admit(const http::Request& head);
   Task<void> post(http::Exchange& exchange, http::Principal principal, std::string name);
   Task<void> new_session(http::Exchange& exchange, http::Principal principal, Frame frame);
   Task<http::Response> answer_call(http::Principal principal, std::string method, Frame frame);

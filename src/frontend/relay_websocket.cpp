@@ -29,34 +29,30 @@ RelayWebSocket::RelayWebSocket(RelayApi& api, Metrics& metrics, Logger log,
                                WebSocketFrontendOptions options)
     : api_(api), metrics_(metrics), log_(std::move(log)), options_(std::move(options)) {}
 
-std::optional<http::Response> RelayWebSocket::refuse_head(const http::Request& head) {
-  const auto principal = http::admit(*options_.access, head);
+tl::expected<http::Principal, http::Response> RelayWebSocket::admit(const http::Request& head) {
+  auto principal = http::admit(*options_.access, head);
   if (!principal) {
     metrics_.count_error(principal.error());
-    return error_response("null", principal.error());
+    return tl::unexpected(error_response("null", principal.error()));
   }
-  if (head.path != "/") return no_such_path();
-  if (!http::asks_for_websocket(head)) return upgrade_required();
-  return std::nullopt;
+  if (head.path != "/") return tl::unexpected(no_such_path());
+  if (!http::asks_for_websocket(head)) return tl::unexpected(upgrade_required());
+  principal->transport = metrics::label(metrics::Transport::kRelayWebSocket);
+  return std::move(*principal);
 }
 
 http::HeadVerdict RelayWebSocket::judge(const http::Request& head) {
-  http::HeadVerdict verdict;
-  verdict.refusal = refuse_head(head);
-  if (verdict.refusal) http::add_cors_headers(head, *verdict.refusal);
+  http::HeadVerdict verdict = judged(head, [this](const auto& request) { return admit(request); });
   verdict.max_body_bytes = http::kUnreadBodyBytes;
   return verdict;
 }
 
 Task<void> RelayWebSocket::handle(http::Exchange& exchange) {
-  auto refused = refuse_head(exchange.request());
-  if (refused) {
-    co_await answer(exchange, std::move(*refused));
+  auto principal = admit(exchange.request());
+  if (!principal) {
+    co_await answer(exchange, std::move(principal.error()));
     co_return;
   }
-  auto principal = http::admit(*options_.access, exchange.request());
-  if (!principal) co_return;  // it was admitted above
-  principal->transport = metrics::label(metrics::Transport::kRelayWebSocket);
   std::string subprotocol = http::chosen_subprotocol(exchange.request());
   http::Headers no_more_headers;
   auto accepted =

@@ -12,6 +12,8 @@
 #include "metrics/metrics.hpp"
 #include "session/outbox.hpp"
 
+#include <tl/expected.hpp>
+
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,7 +38,8 @@ class RelayWebSocket {
   Task<void> handle(http::Exchange& exchange);
 
  private:
-  std::optional<http::Response> refuse_head(const http::Request& head);
+  // Who asks, or the answer to who may not and to what is no handshake.
+  tl::expected<http::Principal, http::Response> admit(const http::Request& head);
 
   RelayApi& api_;
   Metrics& metrics_;

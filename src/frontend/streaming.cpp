@@ -61,16 +61,14 @@ std::string stream_text(StreamFormat format, const Delivery& delivery) {
   return http::sse_event(delivery.bytes.view(), id);
 }
 
-void watch_peer(TaskScope& scope, http::Exchange& exchange, std::shared_ptr<Outbox> outbox,
-                http::HalfClosed half_closed) {
-  scope.spawn("watch peer", [&exchange, outbox, half_closed]() -> Task<void> {
-    co_await exchange.peer_gone(http::HalfClosed::kIsGone);
-    if (half_closed == http::HalfClosed::kListensOn) {
-      outbox->poke();  // a sign of life in a stream shows whether anybody reads it
-      co_await exchange.peer_gone(half_closed);
-    }
-    outbox->close();
-  });
+std::unique_ptr<http::PeerWatch> watch_peer(http::Exchange& exchange,
+                                            std::shared_ptr<Outbox> outbox,
+                                            http::HalfClosed half_closed) {
+  http::PeerEvents events;
+  events.gone = [outbox] { outbox->close(); };
+  // A sign of life in a stream shows whether anybody reads it.
+  events.half_closed = [outbox] { outbox->poke(); };
+  return exchange.watch_peer(half_closed, std::move(events));
 }
 
 Task<void> stream_outbox(http::Exchange& exchange, std::shared_ptr<Outbox> outbox,
@@ -86,8 +84,8 @@ Task<void> stream_outbox(http::Exchange& exchange, std::shared_ptr<Outbox> outbo
     const auto written = co_await exchange.write(hello);
     if (!written) co_return;
   }
+  const auto watch = watch_peer(exchange, outbox, options.half_closed);
   TaskScope scope(exchange.executor(), ignore_failure);
-  watch_peer(scope, exchange, outbox, options.half_closed);
   if (format == StreamFormat::kEvents) {
     scope.spawn("keep alive", [outbox, keep_alive] { return poke_every(outbox, keep_alive); });
   }

@@ -38,9 +38,9 @@ Task<void> stream_outbox(http::Exchange& exchange, std::shared_ptr<Outbox> outbo
 // Wakes the writer of the outbox `every` so often, so that a silent stream says something.
 Task<void> poke_every(std::shared_ptr<Outbox> outbox, std::chrono::milliseconds every);
 
-// Closes the outbox when the peer goes away, while the returned scope lives: cancel() and join()
-// it.
-void watch_peer(TaskScope& scope, http::Exchange& exchange, std::shared_ptr<Outbox> outbox,
-                http::HalfClosed half_closed);
+// Closes the outbox when the peer goes away, while what is returned lives.
+std::unique_ptr<http::PeerWatch> watch_peer(http::Exchange& exchange,
+                                            std::shared_ptr<Outbox> outbox,
+                                            http::HalfClosed half_closed);
 
 }  // namespace relay::frontend

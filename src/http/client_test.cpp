@@ -38,7 +38,7 @@ Task<void> serve(Exchange& exchange) {
     co_return;
   }
   if (request.path == "/never") {
-    co_await exchange.peer_gone(HalfClosed::kIsGone);
+    co_await peer_gone(exchange, HalfClosed::kIsGone);
     co_return;
   }
   if (exchange.wants_websocket()) {
@@ -198,7 +198,7 @@ TEST(Client, TimesOutWaitingForTheRestOfAnAnswer) {
     Response head;
     const Result<void> started = co_await exchange.start_stream(std::move(head));
     const Result<void> sent = co_await exchange.write("a beginning");
-    co_await exchange.peer_gone(HalfClosed::kIsGone);
+    co_await peer_gone(exchange, HalfClosed::kIsGone);
   });
   ClientOptions options;
   options.answer_timeout = 30ms;

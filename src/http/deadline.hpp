@@ -8,6 +8,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 
 namespace relay::http {
 
@@ -15,11 +16,11 @@ class Deadline {
  public:
   // Zero: never.
   Deadline(const asio::any_io_executor& executor, std::chrono::milliseconds time,
-           std::function<void()> on_expiry)
-      : timer_(executor), state_(std::make_shared<State>(State{std::move(on_expiry)})) {
+           std::function<void()> on_expiry) {
     if (time.count() == 0) return;
-    timer_.expires_after(time);
-    timer_.async_wait([state = state_](const boost::system::error_code& failure) {
+    state_ = std::make_shared<State>(State{std::move(on_expiry)});
+    timer_.emplace(executor, time);
+    timer_->async_wait([state = state_](const boost::system::error_code& failure) {
       if (failure || !state->on_expiry) return;
       state->expired = true;
       state->on_expiry();
@@ -28,9 +29,11 @@ class Deadline {
   Deadline(const Deadline&) = delete;
   Deadline& operator=(const Deadline&) = delete;
   // An expiry that is queued already must not touch what the function refers to.
-  ~Deadline() { state_->on_expiry = nullptr; }
+  ~Deadline() {
+    if (state_) state_->on_expiry = nullptr;
+  }
 
-  bool expired() const { return state_->expired; }
+  bool expired() const { return state_ && state_->expired; }
 
  private:
   struct State {
@@ -38,7 +41,7 @@ class Deadline {
     bool expired = false;
   };
 
-  asio::steady_timer timer_;
+  std::optional<asio::steady_timer> timer_;
   std::shared_ptr<State> state_;
 };
 

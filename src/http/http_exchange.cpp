@@ -1,20 +1,16 @@
 #include "http/http_exchange.hpp"
 
+#include "http/connection_watch.hpp"
 #include "http/header_fields.hpp"
 #include "http/message_format.hpp"
 #include "http/sizes.hpp"
 #include "http/websocket_handshake.hpp"
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
-
 #include <array>
-#include <variant>
 
 namespace relay::http {
 
 namespace {
-
-constexpr std::chrono::milliseconds kInterimPause{2'000};
 
 Error peer_lost() {
   return make_error(ErrorType::kInternalError, "the peer closed the connection");
@@ -126,22 +122,16 @@ Task<Result<void>> HttpExchange::finish() {
   co_return Result<void>();
 }
 
-Task<void> HttpExchange::peer_gone(HalfClosed half_closed) {
-  const bool ended = co_await connection_.peer_ended();
-  if (!ended || half_closed == HalfClosed::kIsGone) co_return;
-  // A peer that has closed both sides resets the connection when something comes. One that listens
-  // may close later, which says nothing by itself.
-  using namespace asio::experimental::awaitable_operators;
-  for (;;) {
-    if (state_ == State::kWaiting && version_ == Version::kHttp11) {
-      const bool sent = connection_.send_interim();
-      if (!sent) co_return;
-    }
-    auto failing = connection_.transport().wait_for_failure();
-    auto pause = sleep_for(kInterimPause);
-    const auto first = co_await (std::move(failing) || std::move(pause));
-    if (first.index() == 0 || !std::get<1>(first)) co_return;
-  }
+std::unique_ptr<PeerWatch> HttpExchange::watch_peer(HalfClosed half_closed, PeerEvents events) {
+  std::function<bool()> probe;
+  if (half_closed == HalfClosed::kListensOn) probe = [this] { return this->probe(); };
+  return std::make_unique<ConnectionWatch>(connection_, std::move(events), std::move(probe));
+}
+
+// A client of HTTP/1.0 knows no interim responses.
+bool HttpExchange::probe() {
+  if (state_ != State::kWaiting || version_ != Version::kHttp11) return true;
+  return connection_.send_interim();
 }
 
 bool HttpExchange::wants_websocket() const { return asks_for_websocket(request_); }

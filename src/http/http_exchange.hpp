@@ -21,7 +21,7 @@ class HttpExchange final : public Exchange {
   Task<Result<void>> start_stream(Response head) override;
   Task<Result<void>> write(std::string_view bytes) override;
   Task<Result<void>> finish() override;
-  Task<void> peer_gone(HalfClosed half_closed) override;
+  std::unique_ptr<PeerWatch> watch_peer(HalfClosed half_closed, PeerEvents events) override;
   bool wants_websocket() const override;
   Task<Result<WebSocket*>> accept_websocket(std::string subprotocol, Headers extra) override;
   asio::any_io_executor executor() const override { return connection_.transport().executor(); }
@@ -32,6 +32,7 @@ class HttpExchange final : public Exchange {
 
  private:
   std::string_view connection_header() const;
+  bool probe();
   void settle_keep_alive(const Response& response);
 
   ServerConnection& connection_;

@@ -188,6 +188,15 @@ void TcpServer::report(const std::string& task, std::exception_ptr failure) {
 
 }  // namespace
 
+Task<void> peer_gone(Exchange& exchange, HalfClosed half_closed) {
+  // A wait that the loop owns: an Event here would keep what waits for it, and so itself.
+  asio::steady_timer until_gone(exchange.executor(), asio::steady_timer::time_point::max());
+  PeerEvents events;
+  events.gone = [&until_gone] { until_gone.cancel(); };
+  const auto watch = exchange.watch_peer(half_closed, std::move(events));
+  co_await until_gone.async_wait(kNoThrow);
+}
+
 Result<std::unique_ptr<Server>> Server::listen(asio::any_io_executor executor,
                                                ServerOptions options, Handler handler, Logger log) {
   std::shared_ptr<TlsContext> tls;

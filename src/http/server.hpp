@@ -64,6 +64,22 @@ struct ServerOptions {
 // What a peer is that has ended its sending side.
 enum class HalfClosed { kIsGone, kListensOn };
 
+// What a handler is told of its peer, in turns of the loop of their own. Either may be empty.
+struct PeerEvents {
+  // Nobody waits for the answer any more: the peer has gone away, or floods the connection with
+  // further requests. Once.
+  std::function<void()> gone;
+  // It has ended its sending side, and may listen on. Whether it does shows when something is sent
+  // to it, so before an answer has begun that is an interim response (100). Once.
+  std::function<void()> half_closed;
+};
+
+// They are told for as long as it lives.
+class PeerWatch {
+ public:
+  virtual ~PeerWatch() = default;
+};
+
 // One request and the way to answer it. Lives as long as the handler runs. A handler that returns
 // without an answer is a bug and gets 500. Not copied, not moved.
 class Exchange {
@@ -82,11 +98,8 @@ class Exchange {
   virtual Task<Result<void>> write(std::string_view bytes) = 0;
   virtual Task<Result<void>> finish() = 0;
 
-  // Returns when the peer has gone away or floods the connection with further requests. For a
-  // handler that waits for something else and wants to know that nobody waits any more. A peer that
-  // listens on has ended its sending side only; whether it does shows when something is sent to it,
-  // so before an answer has begun that is an interim response (100). Cancellable.
-  virtual Task<void> peer_gone(HalfClosed half_closed) = 0;
+  // For a handler that waits for something else. One at a time; the exchange outlives it.
+  virtual std::unique_ptr<PeerWatch> watch_peer(HalfClosed half_closed, PeerEvents events) = 0;
 
   // True when the request asks for `Upgrade: websocket` with `Connection: Upgrade`.
   virtual bool wants_websocket() const = 0;
@@ -97,6 +110,9 @@ class Exchange {
 
   virtual asio::any_io_executor executor() const = 0;
 };
+
+// Returns when the peer is gone, or the coroutine is cancelled.
+Task<void> peer_gone(Exchange& exchange, HalfClosed half_closed);
 
 using Handler = std::function<Task<void>(Exchange&)>;
 

@@ -150,7 +150,7 @@ struct Waiting {
 Handler waits_for_the_peer(Waiting& waiting) {
   return [&waiting](Exchange& exchange) -> Task<void> {
     waiting.asked = true;
-    co_await exchange.peer_gone(HalfClosed::kListensOn);
+    co_await peer_gone(exchange, HalfClosed::kListensOn);
     waiting.gone = true;
     co_await say_body_size(exchange);
   };
@@ -186,7 +186,7 @@ TEST(ServerPeers, GetTheirAnswerAfterTheyEndedTheirSide) {
     TaskScope scope(exchange.executor(), ignore_failure);
     bool gone = false;
     scope.spawn("watch", [&]() -> Task<void> {
-      co_await exchange.peer_gone(HalfClosed::kListensOn);
+      co_await peer_gone(exchange, HalfClosed::kListensOn);
       gone = true;
     });
     while (!answer && !gone) co_await sleep_for(1ms);

@@ -244,12 +244,12 @@ Task<ServerConnection::Read> ServerConnection::read_more(std::string_view& fresh
       state = step.state;
     }
     attempt = true;
-    const auto [failure] = co_await transport_.wait(state);
+    const bool ready = co_await readiness_.wait(state);
     if (expired_) {
       expired_ = false;
       co_return Read::kExpired;
     }
-    if (failure) co_return Read::kEnd;
+    if (!ready) co_return Read::kEnd;
   }
 }
 
@@ -260,19 +260,16 @@ Task<bool> ServerConnection::write(std::span<const std::string_view> parts) {
   co_return written && !expired_;
 }
 
-Task<bool> ServerConnection::peer_ended() {
-  IoState state = IoState::kWaitRead;
+ServerConnection::Ahead ServerConnection::read_ahead() {
   for (;;) {
     const IoStep step = transport_.try_read(core_.scratch.in);
-    if (step.state == IoState::kDone) {
-      pending_.append(core_.scratch.in.data(), step.bytes);
-      if (pending_.size() > kMaxReadAhead) co_return false;
-      continue;
+    if (would_block(step.state)) return Ahead::kMore;
+    if (step.state != IoState::kDone) {
+      return step.state == IoState::kEnd ? Ahead::kEnd : Ahead::kLost;
     }
-    if (!would_block(step.state)) co_return step.state == IoState::kEnd;
-    state = step.state;
-    const auto [failure] = co_await transport_.wait(state);
-    if (failure) co_return false;
+    pending_.append(core_.scratch.in.data(), step.bytes);
+    if (pending_.size() > kMaxReadAhead) return Ahead::kLost;
+    if (!step.more) return Ahead::kMore;
   }
 }
 

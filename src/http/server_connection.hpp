@@ -6,6 +6,7 @@
 #pragma once
 
 #include "http/message_parser.hpp"
+#include "http/readiness.hpp"
 #include "http/server_core.hpp"
 #include "http/transport.hpp"
 #include "http/websocket_connection.hpp"
@@ -43,11 +44,13 @@ class ServerConnection {
   // For the exchange.
   ServerCore& core() { return core_; }
   Transport& transport() { return transport_; }
+  Readiness& readiness() { return readiness_; }
   // Writes with a deadline for progress. False: the peer is lost.
   Task<bool> write(std::span<const std::string_view> parts);
-  // Reads what comes while a handler runs. True: the peer has ended its side. False: the connection
-  // is lost, or the peer floods it.
-  Task<bool> peer_ended();
+  // Reads what is there of further requests. kEnd: the peer has ended its side. kLost: the
+  // connection is lost, or the peer floods it.
+  enum class Ahead { kMore, kEnd, kLost };
+  Ahead read_ahead();
   // Sends 100 Continue, which means nothing to a client that has sent all, without waiting. False:
   // the connection is lost.
   bool send_interim();
@@ -71,6 +74,7 @@ class ServerConnection {
 
   ServerCore& core_;
   Transport transport_;
+  Readiness readiness_{transport_};
   std::list<ServerConnection*>::iterator place_;
   std::string peer_;
   unsigned short local_port_;

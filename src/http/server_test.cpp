@@ -339,7 +339,7 @@ TEST(Server, NoticesThatThePeerHasGone) {
   std::atomic<int> gone = 0;
   RunningServer server(quick(), [&](Exchange& exchange) -> Task<void> {
     if (exchange.request().path == "/wait") {
-      co_await exchange.peer_gone(HalfClosed::kIsGone);
+      co_await peer_gone(exchange, HalfClosed::kIsGone);
       ++gone;
     }
     co_await echo_body(exchange);

@@ -125,7 +125,9 @@ class RecordedExchange final : public http::Exchange {
     finished = true;
     co_return Result<void>();
   }
-  Task<void> peer_gone(http::HalfClosed) override { co_return; }
+  std::unique_ptr<http::PeerWatch> watch_peer(http::HalfClosed, http::PeerEvents) override {
+    return nullptr;
+  }
   bool wants_websocket() const override { return false; }
   Task<Result<http::WebSocket*>> accept_websocket(std::string, http::Headers) override {
     co_return make_error(ErrorType::kInternalError, "no WebSocket here");

@@ -57,33 +57,39 @@ http::Response ManagementApi::refusal(const Error& error) const {
   return response;
 }
 
-std::optional<http::Response> ManagementApi::refuse_head(const http::Request& head) const {
+tl::expected<http::Principal, http::Response> ManagementApi::admit(
+    const http::Request& head) const {
   if (head.method == "OPTIONS") {  // browsers send no token with it
     const auto admitted = http::admit_origin(*context_.access, head);
-    if (!admitted) return refusal(admitted.error());
-    return std::nullopt;
+    return tl::unexpected(admitted ? http::preflight_response() : refusal(admitted.error()));
   }
-  const auto admitted = http::admit(*context_.access, head);
-  if (!admitted) return refusal(admitted.error());
+  auto principal = http::admit(*context_.access, head);
+  if (!principal) return tl::unexpected(refusal(principal.error()));
   const Endpoint endpoint = route_of(head.path).endpoint;
-  if (endpoint == Endpoint::kUnknown) return refusal(no_such_path(head.path));
+  if (endpoint == Endpoint::kUnknown) return tl::unexpected(refusal(no_such_path(head.path)));
   if (!is_allowed(endpoint, head.method)) {
     const std::string allowed(allowed_methods(endpoint));
     http::Response response = refusal(wrong_method(head.method, allowed));
     response.status = 405;
     response.headers.push_back({"Allow", allowed});
-    return response;
+    return tl::unexpected(std::move(response));
   }
-  if (!is_for_operators(endpoint)) return std::nullopt;
-  const auto may = http::admit_operator(*context_.access, *admitted);
-  if (!may) return refusal(may.error());
-  return std::nullopt;
+  if (is_for_operators(endpoint)) {
+    const auto may = http::admit_operator(*context_.access, *principal);
+    if (!may) return tl::unexpected(refusal(may.error()));
+  }
+  return std::move(*principal);
 }
 
 http::HeadVerdict ManagementApi::judge(const http::Request& head) const {
   http::HeadVerdict verdict;
-  verdict.refusal = refuse_head(head);
-  if (verdict.refusal) http::add_cors_headers(head, *verdict.refusal);
+  if (head.method != "OPTIONS") {  // a preflight is answered when it is there
+    auto admitted = admit(head);
+    if (!admitted) {
+      verdict.refusal = std::move(admitted.error());
+      http::add_cors_headers(head, *verdict.refusal);
+    }
+  }
   // A preflight comes without a token, whatever path it asks of.
   if (head.method != "POST" || route_of(head.path).endpoint != Endpoint::kImport) {
     verdict.max_body_bytes = http::kUnreadBodyBytes;
@@ -94,12 +100,10 @@ http::HeadVerdict ManagementApi::judge(const http::Request& head) const {
 Task<void> ManagementApi::handle(http::Exchange& exchange) {
   const http::Request& request = exchange.request();
   const Route route = route_of(request.path);
-  std::optional<http::Response> refused = refuse_head(request);
-  if (!refused && request.method == "OPTIONS") refused = http::preflight_response();
-  const auto admitted = http::admit(*context_.access, request);
+  auto admitted = admit(request);
   http::Response response;
-  if (refused || !admitted) {
-    if (refused) response = std::move(*refused);
+  if (!admitted) {
+    response = std::move(admitted.error());
   } else if (route.endpoint == Endpoint::kExport) {
     co_await send_log(exchange, route.session, *admitted);
     co_return;

@@ -96,7 +96,8 @@ class ManagementApi {
   Task<void> handle(http::Exchange& exchange);
 
  private:
-  std::optional<http::Response> refuse_head(const http::Request& head) const;
+  // Who asks. Or the answer to who may not, to what is asked of nobody, and to a preflight.
+  tl::expected<http::Principal, http::Response> admit(const http::Request& head) const;
   // A session as it is known best: from the directory, otherwise from the log.
   struct Known {
     std::shared_ptr<Session> session;  // null: closed long ago

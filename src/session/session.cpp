@@ -80,27 +80,9 @@ Task<void> Session::run() {
     if (state_ == SessionState::kReady) co_await log_room(context_);
     auto output = co_await agent_->receive();
     if (!output) break;
-    context_.metrics.agent_lines_skipped[metrics::SkipReason::kOversized] +=
-        output->oversized_lines;
-    if (output->oversized_lines > 0) {
-      turn_log().warn("agent printed lines over server.max_message_bytes, skipped",
-                      {{"lines", output->oversized_lines}});
-    }
-    advance_clock();
-    effects_.clear();
-    for (std::string& line : output->lines) from_agent(std::move(line), effects_);
-    if (output->is_incomplete) router_->output_lost();
-    for (const Error& notice : output->notices) {
-      announce(acp::kAgentNotice, notice, {}, effects_);
-      const auto event = killed_for_memory(record_, notice);
-      if (event) context_.metrics.recent.note(*event);
-    }
-    const bool is_timed =
-        !effects_.to_clients.empty() && context_.metrics.is_sampled(metrics::Route::kAgentToClient);
-    if (is_timed && !timed_output_) timed_output_ = read_at_;
-    perform(effects_, output->position);
-    if (!context_.options.durable_first) time_deliveries();
+    wake_together([&] { take_output(std::move(*output)); });
   }
+  agent_ended_ = true;
   if (left_) {
     co_await end_left();
     co_return;
@@ -114,6 +96,28 @@ Task<void> Session::run() {
   // while this was told.
   if (given_up_) co_await context_.backend.release(record_.id);
   closed_.happen();
+}
+
+void Session::take_output(AgentOutput output) {
+  context_.metrics.agent_lines_skipped[metrics::SkipReason::kOversized] += output.oversized_lines;
+  if (output.oversized_lines > 0) {
+    turn_log().warn("agent printed lines over server.max_message_bytes, skipped",
+                    {{"lines", output.oversized_lines}});
+  }
+  advance_clock();
+  effects_.clear();
+  for (std::string& line : output.lines) from_agent(std::move(line), effects_);
+  if (output.is_incomplete) router_->output_lost();
+  for (const Error& notice : output.notices) {
+    announce(acp::kAgentNotice, notice, {}, effects_);
+    const auto event = killed_for_memory(record_, notice);
+    if (event) context_.metrics.recent.note(*event);
+  }
+  const bool is_timed =
+      !effects_.to_clients.empty() && context_.metrics.is_sampled(metrics::Route::kAgentToClient);
+  if (is_timed && !timed_output_) timed_output_ = read_at_;
+  perform(effects_, output.position);
+  if (!context_.options.durable_first) time_deliveries();
 }
 
 void Session::from_agent(std::string line, Effects& effects) {

@@ -171,6 +171,9 @@ class Session final : public std::enable_shared_from_this<Session> {
   void abandon();
 
   SessionState state() const { return state_; }
+  // Ready, but for nothing more: its agent has ended by itself, and it will be closed as soon as
+  // is known how.
+  bool is_ending() const { return agent_ended_ && state_ == SessionState::kReady; }
   const storage::SessionRecord& record() const { return record_; }
   const SessionId& id() const { return record_.id; }
   Isolation isolation() const { return context_.backend.isolation(); }
@@ -248,6 +251,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   // session.cpp
   Task<void> write_to_agent();
   Task<void> stop_agent();
+  void take_output(AgentOutput output);
   void from_agent(std::string line, Effects& effects);
   void tell_misunderstood(Effects& effects);
   Task<void> end_deaf_agent(Error why);
@@ -311,6 +315,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   storage::Sequence opened_at_ = 0;
   storage::Sequence forked_at_ = 0;
   bool agent_remembers_ = true;
+  bool agent_ended_ = false;  // as its output says
   std::string new_result_;
   AgentState agent_state_;
   bool progress_unsaved_ = false;  // it knows more than the log's record of the session

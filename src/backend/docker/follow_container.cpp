@@ -1,5 +1,6 @@
 // What goes on for as long as a container lives: reading its output and waiting for its end.
 #include "backend/docker/attached_container.hpp"
+#include "base/turn.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
@@ -23,11 +24,15 @@ using Time = std::chrono::steady_clock::time_point;
 Task<bool> read_to_the_end(AttachedContainer& container) {
   const std::shared_ptr<http::Stream> stream = container.output_stream;
   Time last;
+  Turn turn;
   while (true) {
     const auto bytes = co_await stream->read_some();
     if (!bytes || bytes->empty()) co_return std::chrono::steady_clock::now() - last < kStillWriting;
     last = std::chrono::steady_clock::now();
-    container.take(*bytes);
+    wake_together([&] { container.take(*bytes); });
+    if (turn.is_over(bytes->size())) {
+      co_await asio::post(container.context.executor, asio::use_awaitable);
+    }
     while (container.is_full() && !container.stopping) {
       const bool woken = co_await container.room.wait();
       if (!woken) co_return false;

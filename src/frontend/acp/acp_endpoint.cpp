@@ -36,51 +36,53 @@ http::Response AcpEndpoint::refusal(int status, const Error& error, std::string_
   return response;
 }
 
-std::optional<http::Response> AcpEndpoint::refuse_head(const http::Request& head,
-                                                       const http::AccessRules& access) {
+tl::expected<http::Principal, http::Response> AcpEndpoint::admit(const http::Request& head,
+                                                                 const http::AccessRules& access) {
   if (head.method == "OPTIONS") {  // browsers send no token with it
     const auto admitted = http::admit_origin(access, head);
-    if (!admitted) return refusal(403, admitted.error());
-    return std::nullopt;
+    return tl::unexpected(admitted ? http::preflight_response() : refusal(403, admitted.error()));
   }
   if (has_token_in_query(head)) {
-    return refusal(401, make_error(ErrorType::kUnauthorized, "a token in the query is refused")
-                            .because("addresses end up in logs and histories")
-                            .suggest("send the header Authorization: Bearer <token>"));
+    return tl::unexpected(
+        refusal(401, make_error(ErrorType::kUnauthorized, "a token in the query is refused")
+                         .because("addresses end up in logs and histories")
+                         .suggest("send the header Authorization: Bearer <token>")));
   }
-  const auto principal = http::admit(access, head);
-  if (!principal) return refusal(http_status(principal.error().type), principal.error());
+  auto principal = http::admit(access, head);
+  if (!principal) {
+    return tl::unexpected(refusal(http_status(principal.error().type), principal.error()));
+  }
   const std::string agent = agent_of(head.path).value_or("");
   if (api_.sessions().agents().find(agent) == nullptr) {
-    return refusal(404, unknown_agent(agent, api_.sessions().agents()));
+    return tl::unexpected(refusal(404, unknown_agent(agent, api_.sessions().agents())));
   }
-  if (head.method == "POST") {
-    if (http::is_media_type(head.header("Content-Type"), "application/json")) return std::nullopt;
-    return refusal(415, bad_request("the body must be application/json",
-                                    "send the header Content-Type: application/json"));
+  const bool is_post = head.method == "POST";
+  if (is_post && !http::is_media_type(head.header("Content-Type"), "application/json")) {
+    return tl::unexpected(
+        refusal(415, bad_request("the body must be application/json",
+                                 "send the header Content-Type: application/json")));
   }
-  if (head.method == "GET" || head.method == "DELETE") return std::nullopt;
-  return refusal(405, bad_request("this path takes GET, POST and DELETE", "see docs/acp.md"));
+  if (!is_post && head.method != "GET" && head.method != "DELETE") {
+    return tl::unexpected(
+        refusal(405, bad_request("this path takes GET, POST and DELETE", "see docs/acp.md")));
+  }
+  return std::move(*principal);
 }
 
 http::HeadVerdict AcpEndpoint::judge(const http::Request& head, const http::AccessRules& access) {
-  http::HeadVerdict verdict;
-  verdict.refusal = refuse_head(head, access);
-  if (verdict.refusal) http::add_cors_headers(head, *verdict.refusal);
+  http::HeadVerdict verdict =
+      judged(head, [&](const auto& request) { return admit(request, access); });
   if (head.method != "POST") verdict.max_body_bytes = http::kUnreadBodyBytes;
   return verdict;
 }
 
 Task<void> AcpEndpoint::handle(http::Exchange& exchange, const http::AccessRules& access) {
   const http::Request& request = exchange.request();
-  auto refused = refuse_head(request, access);
-  if (!refused && request.method == "OPTIONS") refused = http::preflight_response();
-  if (refused) {
-    co_await answer(exchange, std::move(*refused));
+  auto principal = admit(request, access);
+  if (!principal) {
+    co_await answer(exchange, std::move(principal.error()));
     co_return;
   }
-  auto principal = http::admit(access, request);
-  if (!principal) co_return;  // it was admitted above
   const bool is_websocket = request.method == "GET" && exchange.wants_websocket();
   principal->transport = metrics::label(is_websocket ? metrics::Transport::kAcpWebSocket
                                                      : metrics::Transport::kAcpHttp);
@@ -146,7 +148,8 @@ Task<http::Response> AcpEndpoint::post(http::Exchange& exchange, AcpCaller calle
   }
   auto connection = find(request, caller.principal);
   if (!connection) co_return std::move(connection.error());
-  (*connection)->post(std::move(*frame), request.header("Acp-Session-Id"));
+  const std::string_view session = request.header("Acp-Session-Id");
+  wake_together([&] { (*connection)->post(std::move(*frame), session); });
   co_await api_.sessions().log_room();
   http::Response accepted;
   accepted.status = 202;

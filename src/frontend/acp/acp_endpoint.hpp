@@ -44,8 +44,9 @@ class AcpEndpoint {
   std::optional<std::string> agent_of(std::string_view path) const {
     return acp_agent(path, options_.aliases);
   }
-  std::optional<http::Response> refuse_head(const http::Request& head,
-                                            const http::AccessRules& access);
+  // Who asks. Or the answer to who may not, to what is asked of nobody, and to a preflight.
+  tl::expected<http::Principal, http::Response> admit(const http::Request& head,
+                                                      const http::AccessRules& access);
   Task<void> websocket(http::Exchange& exchange, AcpCaller caller);
   Task<http::Response> post(http::Exchange& exchange, AcpCaller caller);
   Task<http::Response> first_message(http::Exchange& exchange, AcpCaller caller, Frame frame);

@@ -81,10 +81,9 @@ Task<void> AcpStream::serve(http::Exchange& exchange, http::Response head,
       scope.spawn("write", [this, &exchange, &over] { return write(exchange, over); });
       scope.spawn("keep alive",
                   [outbox = outbox_, keep_alive] { return poke_every(outbox, keep_alive); });
-      scope.spawn("watch peer", [&exchange, &over]() -> Task<void> {
-        co_await exchange.peer_gone(http::HalfClosed::kIsGone);
-        over.happen();
-      });
+      http::PeerEvents events;
+      events.gone = [&over] { over.happen(); };
+      const auto watch = exchange.watch_peer(http::HalfClosed::kIsGone, std::move(events));
       co_await over.wait();
     }
   }

@@ -39,27 +39,37 @@ Task<void> AcpWebSocket::read() {
   while (true) {
     auto texts = co_await socket_.receive();
     if (texts.empty()) co_return;
-    for (std::string& text : texts) {
-      for (auto& frame : parse_frames(std::move(text), options_.frame)) {
-        const bool goes_on = co_await take(std::move(frame));
-        if (!goes_on) co_return;
+    if (connection_.initialized()) {
+      wake_together([&] {
+        for (std::string& text : texts) {
+          for (auto& frame : parse_frames(std::move(text), options_.frame)) take(std::move(frame));
+        }
+      });
+    } else {
+      for (std::string& text : texts) {
+        for (auto& frame : parse_frames(std::move(text), options_.frame)) {
+          const bool goes_on = co_await greet(std::move(frame));
+          if (!goes_on) co_return;
+        }
       }
     }
     co_await api_.sessions().log_room();
   }
 }
 
-// False: the connection has been closed.
-Task<bool> AcpWebSocket::take(tl::expected<Frame, FrameError> frame) {
-  if (!frame) {
-    const Error error = rpc::to_error(frame.error());
-    metrics_.count_error(error);
-    outbox_->push({SharedBytes(rpc::error(frame.error().id, error, rpc::Dialect::kAcp)), 0,
-                   DeliveryKind::kResponse});
-    co_return true;
-  }
-  if (connection_.initialized()) {
-    connection_.take(std::move(*frame));
+void AcpWebSocket::take(tl::expected<Frame, FrameError> frame) {
+  if (frame) return connection_.take(std::move(*frame));
+  const Error error = rpc::to_error(frame.error());
+  metrics_.count_error(error);
+  outbox_->push({SharedBytes(rpc::error(frame.error().id, error, rpc::Dialect::kAcp)), 0,
+                 DeliveryKind::kResponse});
+}
+
+// What comes before initialize, that itself, and what came with it. False: the connection has been
+// closed.
+Task<bool> AcpWebSocket::greet(tl::expected<Frame, FrameError> frame) {
+  if (!frame || connection_.initialized()) {
+    take(std::move(frame));
     co_return true;
   }
   if (frame->method() == acp::kPing && frame->kind() == FrameKind::kNotification) co_return true;

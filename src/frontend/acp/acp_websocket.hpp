@@ -23,7 +23,8 @@ class AcpWebSocket final : private AcpStreams {
   Task<void> read();
   Task<void> write();
   Task<void> give_up_waiting();
-  Task<bool> take(tl::expected<Frame, FrameError> frame);
+  void take(tl::expected<Frame, FrameError> frame);
+  Task<bool> greet(tl::expected<Frame, FrameError> frame);
 
   RelayApi& api_;
   Metrics& metrics_;

@@ -1,5 +1,4 @@
-#include "egress/turn.hpp"
-
+#include "base/turn.hpp"
 #include "egress/testing/running_door.hpp"
 #include "http/testing/running_server.hpp"
 
@@ -19,13 +18,13 @@ using http::testing::RawClient;
 using testing::DoorTest;
 using testing::RunningDoor;
 
-TEST(Turn, IsOverAfterAQuarterOfAMegabyte) {
-  constexpr std::size_t kQuarter = 256u << 10;
+TEST(Turn, IsOverAfter128KiB) {
+  constexpr std::size_t kBytes = 128u << 10;
   Turn turn;
-  EXPECT_FALSE(turn.is_over(kQuarter - 1));
+  EXPECT_FALSE(turn.is_over(kBytes - 1));
   EXPECT_TRUE(turn.is_over(1));
-  EXPECT_FALSE(turn.is_over(kQuarter - 1));
-  EXPECT_TRUE(turn.is_over(2 * kQuarter));
+  EXPECT_FALSE(turn.is_over(kBytes - 1));
+  EXPECT_TRUE(turn.is_over(2 * kBytes));
 }
 
 using TurnTest = DoorTest;

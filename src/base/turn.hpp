@@ -4,7 +4,7 @@
 
 #include <cstddef>
 
-namespace relay::egress {
+namespace relay {
 
 class Turn {
  public:
@@ -17,9 +17,9 @@ class Turn {
   }
 
  private:
-  static constexpr std::size_t kBytes = 256u << 10;
+  static constexpr std::size_t kBytes = 128u << 10;
 
   std::size_t bytes_ = 0;
 };
 
-}  // namespace relay::egress
+}  // namespace relay
