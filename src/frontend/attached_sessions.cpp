@@ -1,5 +1,7 @@
 #include "frontend/attached_sessions.hpp"
 
+#include "protocol/acp.hpp"
+
 #include <algorithm>
 #include <charconv>
 
@@ -34,6 +36,14 @@ const AttachedSessions::One* AttachedSessions::find(std::string_view id) const {
   return found != sessions_.end() && found->second.session->state() == SessionState::kReady
              ? &found->second
              : nullptr;
+}
+
+const AttachedSessions::One* AttachedSessions::find_for(const Frame& frame,
+                                                        std::string_view id) const {
+  const One* const one = find(id);
+  const bool is_too_late =
+      one != nullptr && frame.method() == acp::kPrompt && one->session->is_ending();
+  return is_too_late ? nullptr : one;
 }
 
 void AttachedSessions::route_response(Frame frame) const {

@@ -31,6 +31,9 @@ class AttachedSessions {
 
   // Null: not attached, or the session is not ready (any more).
   const One* find(std::string_view id) const;
+  // Who takes this message; null for a prompt also where the session's agent has just ended:
+  // another one may answer it.
+  const One* find_for(const Frame& frame, std::string_view id) const;
 
   // The session that was chosen last: what messages without a sessionId may mean. Empty: none.
   const std::string& current() const { return current_; }

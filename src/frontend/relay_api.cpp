@@ -118,7 +118,8 @@ Task<Result<std::shared_ptr<Session>>> RelayApi::find_for_prompt(http::Principal
                                                                  const Frame& prompt) {
   id.resize(owning_session(id).size());
   auto live = find_live(principal, id);
-  if (live) co_return live;
+  if (live && !live->is_ending()) co_return live;
+  if (live) co_await live->wait_closed();  // another agent may answer
   auto record = co_await find_record(std::move(principal), std::move(id));
   if (!record) co_return record.error();
   auto restarted = co_await sessions_.restart(std::move(*record), trace_members(prompt.params()));

@@ -63,9 +63,11 @@ Task<void> WebSocketClient::run() {
   while (true) {
     auto texts = co_await socket_.receive();
     if (texts.empty()) break;
-    for (std::string& text : texts) {
-      for (auto& frame : parse_frames(std::move(text), options_.frame)) take(std::move(frame));
-    }
+    wake_together([&] {
+      for (std::string& text : texts) {
+        for (auto& frame : parse_frames(std::move(text), options_.frame)) take(std::move(frame));
+      }
+    });
     co_await api_.sessions().log_room();
   }
   co_await asio::this_coro::throw_if_cancelled(false);
@@ -134,7 +136,7 @@ void WebSocketClient::cancel_request(Frame frame) {
 }
 
 void WebSocketClient::to_session(std::string_view id, Frame frame) {
-  if (const auto* one = sessions_.find(id)) {
+  if (const auto* one = sessions_.find_for(frame, id)) {
     return one->session->submit(one->client, std::move(frame));
   }
   if (running_calls_ >= options_.max_running_calls) {

@@ -1,6 +1,8 @@
 """Agents that die, hang, babble or do not exist: each session gets its error, the relay goes on."""
 import json
 import os
+import pathlib
+import signal
 
 import pytest
 
@@ -90,6 +92,23 @@ def test_exit_in_the_middle_of_a_turn(relay, command, code):
     assert client.session == session
     client.new(relay.workspace)
     assert client.prompt("the next one")[1] == "the next one"
+
+
+@pytest.mark.parametrize("port", ["websocket", "http"])
+def test_a_prompt_that_comes_while_an_agent_ends_is_answered_by_the_next(make_relay, port):
+    """Nothing more comes of it, but it takes its time to go."""
+    script = f"trap '' TERM; {DEMO_AGENT}; exec >&-; sleep 1"
+    relay = make_relay({"agent": {"command": "/bin/sh", "args": ["-c", script]}})
+    client = getattr(relay, port)()
+    session = client.new(str(relay.workspace))
+    names = {pathlib.Path(f"/proc/{pid}/comm").read_text().strip(): pid for pid, _ in relay.agents()}
+    os.kill(names["acp-demo-agent"], signal.SIGKILL)
+    wait_until(lambda: not os.path.exists(f"/proc/{names['sh']}/fd/1"), "its output is over")
+    if port == "http":
+        assert client.prompt_text(session, "another agent") == "another agent"
+    else:
+        assert client.prompt("another agent", session)[1] == "another agent"
+    assert client.result("session/list")["sessions"][0]["isActive"]
 
 
 def test_death_by_a_signal_tells_signal_and_last_words(make_relay):

@@ -141,7 +141,7 @@ void AcpConnection::to_agent(const std::shared_ptr<Session>& session, Frame fram
 }
 
 void AcpConnection::to_session(std::string id, Frame frame) {
-  if (const auto* one = sessions_.find(id)) {
+  if (const auto* one = sessions_.find_for(frame, id)) {
     return one->session->submit(one->client, std::move(frame));
   }
   if (running_.size() >= options_.max_running_calls) {
