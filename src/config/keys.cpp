@@ -172,9 +172,9 @@ void add_session_keys(std::vector<Key>& keys) {
      "What becomes of sessions when the relay ends: stop ends them; detach leaves those in "
      "containers to the relay that is started next on the same database (for upgrades).");
   at("restart_agent", &S::restart_agent, flag(),
-     "true: when an agent ended by itself, the next prompt starts another in the same directories, "
-     "if "
-     "it can load the session; one that comes while the agent is still ending waits for that.");
+     "true: when an agent ended by itself, the next prompt starts another in the same "
+     "directories, if it can load the session; one that comes while the agent is still ending "
+     "waits for that.");
   at("shared", &S::shared, flag(),
      "true: a session can be used by every token, not only by the one that made it.");
   at("max_clients", &S::max_clients, count<std::size_t>(1, 1'000'000),
