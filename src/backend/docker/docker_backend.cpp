@@ -10,6 +10,7 @@
 #include "base/time.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/this_coro.hpp>
 
 #include <functional>
 #include <sys/utsname.h>
@@ -98,11 +99,16 @@ Task<Result<std::unique_ptr<DockerBackend>>> DockerBackend::open(DockerHost& hos
   if (!fitted) co_return fitted.error();
   std::unique_ptr<DockerBackend> backend(
       new DockerBackend(host, std::move(options), std::move(log)));
+  // A cancelled caller still gets removed what was made for it.
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
   const auto checked = co_await backend->check(std::move(keep));
-  if (!checked) {
-    co_await backend->shut_down();
-    co_return checked.error();
-  }
+  const auto state = co_await asio::this_coro::cancellation_state;
+  const bool is_cancelled = state.cancelled() != asio::cancellation_type::none;
+  if (!checked || is_cancelled) co_await backend->shut_down();
+  co_await asio::this_coro::throw_if_cancelled(throws);
+  if (is_cancelled) throw_cancelled();
+  if (!checked) co_return checked.error();
   co_return std::move(backend);
 }
 

@@ -68,6 +68,7 @@ class DockerBackend final : public AgentBackend {
   Task<Result<engine::ImageFacts>> find_image(SharedContainerOptions options, bool is_new);
   Task<Result<void>> pull(SharedContainerOptions options);
   Task<Result<ImageInside>> look_inside(SharedContainerOptions options, engine::ImageFacts image);
+  Task<Result<ImageInside>> probe(SharedContainerOptions options, engine::ImageFacts image);
   Task<Result<ImageInside>> read_inside(SharedContainerOptions options, std::string container,
                                         engine::ImageFacts image);
   Task<Result<std::shared_ptr<const std::string>>> read_home(SharedContainerOptions options,

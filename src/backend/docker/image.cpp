@@ -52,22 +52,42 @@ Task<Result<void>> DockerBackend::pull(SharedContainerOptions options) {
   co_return pulled;
 }
 
-// The Engine's own answer to "who is it": what stands in the image's files, read from a container
-// that never starts.
+// Goes on without a caller that is cancelled: what is made in the Engine is removed, also where the
+// Engine has not said yet that it is there.
 Task<Result<DockerBackend::ImageInside>> DockerBackend::look_inside(SharedContainerOptions options,
                                                                     engine::ImageFacts image) {
+  struct Look {
+    explicit Look(const asio::any_io_executor& executor) : over(executor) {}
+    Event over;
+    Result<ImageInside> inside =
+        make_error(ErrorType::kInternalError, "the image was not looked into");
+  };
+  const auto look = std::make_shared<Look>(context_.executor);
+  context_.background.spawn("look into an image", [this, options, image, look]() -> Task<void> {
+    const Finally over([look] { look->over.happen(); });
+    auto inside = co_await probe(options, image);
+    look->inside = std::move(inside);
+  });
+  co_await look->over.wait();
+  co_return look->inside;
+}
+
+// The Engine's own answer to "who is it": what stands in the image's files, read from a container
+// that never starts.
+Task<Result<DockerBackend::ImageInside>> DockerBackend::probe(SharedContainerOptions options,
+                                                              engine::ImageFacts image) {
   const StartLimiter::Slot turn = co_await probing_.take();
   const bool is_known = inside_ && inside_->id == image.id && inside_->wanted_user == options->user;
   if (is_known) co_return *inside_;
   engine::EngineClient& engine = context_.engine;
   const std::string name = "acp-relay-probe-" + random_hex(8);
-  const auto probe =
+  const auto made =
       co_await engine.create_container(name, probe_spec(options->image, context_.host.instance));
   Result<ImageInside> inside = ImageInside{};
-  if (probe) {
+  if (made) {
     inside = co_await read_inside(options, name, std::move(image));
   } else {
-    inside = probe.error();
+    inside = made.error();
   }
   // Also after a failure: the Engine may have made it and not have come to say so.
   const auto removed = co_await engine.remove(name);
