@@ -4,6 +4,7 @@
 #include "frontend/http_replies.hpp"
 #include "frontend/prompt_answer.hpp"
 #include "frontend/trace_headers.hpp"
+#include "http/judged.hpp"
 #include "http/media_type.hpp"
 #include "protocol/acp.hpp"
 #include "protocol/json_text.hpp"
@@ -132,7 +133,8 @@ tl::expected<http::Principal, http::Response> RelayHttp::admit(const http::Reque
 }
 
 http::HeadVerdict RelayHttp::judge(const http::Request& head) {
-  http::HeadVerdict verdict = judged(head, [this](const auto& request) { return admit(request); });
+  http::HeadVerdict verdict =
+      http::judged(head, [this](const auto& request) { return admit(request); });
   if (head.method != "POST") verdict.max_body_bytes = http::kUnreadBodyBytes;
   return verdict;
 }

@@ -2,6 +2,7 @@
 
 #include "frontend/answer.hpp"
 #include "frontend/http_replies.hpp"
+#include "http/judged.hpp"
 #include "http/websocket_handshake.hpp"
 
 namespace relay::frontend {
@@ -42,7 +43,8 @@ tl::expected<http::Principal, http::Response> RelayWebSocket::admit(const http::
 }
 
 http::HeadVerdict RelayWebSocket::judge(const http::Request& head) {
-  http::HeadVerdict verdict = judged(head, [this](const auto& request) { return admit(request); });
+  http::HeadVerdict verdict =
+      http::judged(head, [this](const auto& request) { return admit(request); });
   verdict.max_body_bytes = http::kUnreadBodyBytes;
   return verdict;
 }

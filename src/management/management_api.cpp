@@ -1,6 +1,7 @@
 #include "management/management_api.hpp"
 
 #include "http/cors.hpp"
+#include "http/judged.hpp"
 #include "management/answer.hpp"
 #include "management/routes.hpp"
 #include "protocol/json_text.hpp"
@@ -82,14 +83,8 @@ tl::expected<http::Principal, http::Response> ManagementApi::admit(
 }
 
 http::HeadVerdict ManagementApi::judge(const http::Request& head) const {
-  http::HeadVerdict verdict;
-  if (head.method != "OPTIONS") {  // a preflight is answered when it is there
-    auto admitted = admit(head);
-    if (!admitted) {
-      verdict.refusal = std::move(admitted.error());
-      http::add_cors_headers(head, *verdict.refusal);
-    }
-  }
+  http::HeadVerdict verdict =
+      http::judged(head, [this](const auto& request) { return admit(request); });
   // A preflight comes without a token, whatever path it asks of.
   if (head.method != "POST" || route_of(head.path).endpoint != Endpoint::kImport) {
     verdict.max_body_bytes = http::kUnreadBodyBytes;

@@ -67,6 +67,7 @@ class DockerBackend final : public AgentBackend {
   // image.cpp
   Task<Result<engine::ImageFacts>> find_image(SharedContainerOptions options, bool is_new);
   Task<Result<void>> pull(SharedContainerOptions options);
+  bool is_known(const ContainerOptions& options, const engine::ImageFacts& image) const;
   Task<Result<ImageInside>> look_inside(SharedContainerOptions options, engine::ImageFacts image);
   Task<Result<ImageInside>> probe(SharedContainerOptions options, engine::ImageFacts image);
   Task<Result<ImageInside>> read_inside(SharedContainerOptions options, std::string container,

@@ -52,10 +52,16 @@ Task<Result<void>> DockerBackend::pull(SharedContainerOptions options) {
   co_return pulled;
 }
 
+bool DockerBackend::is_known(const ContainerOptions& options,
+                             const engine::ImageFacts& image) const {
+  return inside_ && inside_->id == image.id && inside_->wanted_user == options.user;
+}
+
 // Goes on without a caller that is cancelled: what is made in the Engine is removed, also where the
 // Engine has not said yet that it is there.
 Task<Result<DockerBackend::ImageInside>> DockerBackend::look_inside(SharedContainerOptions options,
                                                                     engine::ImageFacts image) {
+  if (is_known(*options, image)) co_return *inside_;
   struct Look {
     explicit Look(const asio::any_io_executor& executor) : over(executor) {}
     Event over;
@@ -77,8 +83,7 @@ Task<Result<DockerBackend::ImageInside>> DockerBackend::look_inside(SharedContai
 Task<Result<DockerBackend::ImageInside>> DockerBackend::probe(SharedContainerOptions options,
                                                               engine::ImageFacts image) {
   const StartLimiter::Slot turn = co_await probing_.take();
-  const bool is_known = inside_ && inside_->id == image.id && inside_->wanted_user == options->user;
-  if (is_known) co_return *inside_;
+  if (is_known(*options, image)) co_return *inside_;  // by now
   engine::EngineClient& engine = context_.engine;
   const std::string name = "acp-relay-probe-" + random_hex(8);
   const auto made =

@@ -8,6 +8,7 @@
 #include "frontend/http_replies.hpp"
 #include "frontend/params.hpp"
 #include "frontend/trace_headers.hpp"
+#include "http/judged.hpp"
 #include "http/media_type.hpp"
 #include "protocol/rpc.hpp"
 
@@ -71,7 +72,7 @@ tl::expected<http::Principal, http::Response> AcpEndpoint::admit(const http::Req
 
 http::HeadVerdict AcpEndpoint::judge(const http::Request& head, const http::AccessRules& access) {
   http::HeadVerdict verdict =
-      judged(head, [&](const auto& request) { return admit(request, access); });
+      http::judged(head, [&](const auto& request) { return admit(request, access); });
   if (head.method != "POST") verdict.max_body_bytes = http::kUnreadBodyBytes;
   return verdict;
 }
