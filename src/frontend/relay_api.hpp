@@ -33,7 +33,8 @@ class RelayApi {
                                               const Frame& request);
 
   // The live session with this id, or whose child has it, that the principal may use.
-  // session_closed tells a session that was from one that never was.
+  // session_closed tells a session that was from one that never was. What comes for one that is
+  // given another agent waits for that, behind the prompt that asked for it.
   Task<Result<std::shared_ptr<Session>>> find(http::Principal principal, std::string id);
   // The same for a prompt, which a session whose agent ended by itself gets another agent for.
   Task<Result<std::shared_ptr<Session>>> find_for_prompt(http::Principal principal, std::string id,

@@ -68,7 +68,9 @@ Task<void> WebSocketClient::run() {
         for (auto& frame : parse_frames(std::move(text), options_.frame)) take(std::move(frame));
       }
     });
-    co_await api_.sessions().log_room();
+    if (!api_.sessions().log_is_behind()) continue;
+    const bool goes_on = co_await api_.sessions().log_room();
+    if (!goes_on) break;
   }
   co_await asio::this_coro::throw_if_cancelled(false);
   outbox_->when_overflowing({});

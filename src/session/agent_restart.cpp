@@ -1,4 +1,5 @@
 // SessionDirectory giving a session another agent when the first one ended by itself.
+#include "base/finally.hpp"
 #include "protocol/json_text.hpp"
 #include "session/session_directory.hpp"
 #include "session/trace_log.hpp"
@@ -31,47 +32,9 @@ Error stays_closed(const storage::SessionRecord& record, std::string_view becaus
   return error;
 }
 
-}  // namespace
-
-bool ended_by_itself(std::string_view cause) {
-  static constexpr std::array kCauses = {"agent_exited", "container_resource_exceeded",
-                                         "relay_restarted", "docker_not_available"};
-  return std::ranges::any_of(kCauses,
-                             [&](std::string_view begin) { return cause.starts_with(begin); });
-}
-
-Task<Result<std::shared_ptr<Session>>> SessionDirectory::restart(storage::SessionRecord closed,
-                                                                 std::string trace) {
-  if (!ended_by_itself(closed.cause)) co_return stays_closed(closed, {});
-  if (!options_.restart_agent) co_return stays_closed(closed, "sessions.restart_agent is false");
-  if (!can_go_on(closed.agent_profile)) {
-    co_return stays_closed(closed, "the agent can't load a session, another would know nothing");
-  }
-  const auto now = std::chrono::steady_clock::now();
-  std::erase_if(restarts_,
-                [now](const auto& entry) { return now - entry.second.last > kForgotten; });
-  if (starting_.contains(closed.id) || find(closed.id)) {  // it is on its way already
-    NewSession nothing;
-    auto session = co_await reopen(closed.id, std::move(nothing));
-    co_return session;
-  }
-  if (auto refused = makes_none()) co_return *refused;
-  Restarts& restarts = restarts_[closed.id];
-  if (restarts.count >= kMaxRestarts) {
-    co_return stays_closed(
-        closed, "its agent ended " + std::to_string(restarts.count) + " times within minutes");
-  }
-  const auto pause = pause_before(restarts.count, options_.restart_pause);
-  ++restarts.count;
-  restarts.last = now + pause;
-  const bool slept = co_await sleep_for(pause);
-  if (!slept) co_return stays_closed(closed, "the relay is shutting down");
-
+NewSession restart_request(const storage::SessionRecord& closed, const std::string& trace) {
   NewSession request;
   if (!trace.empty()) request.session_params = R"({"_meta":{)" + trace + "}}";
-  traced(context_.logger, trace_of_params(request.session_params))
-      .info("starts another agent for the session",
-            {{"session", closed.id.value()}, {"cause", closed.cause}});
   request.working_directory = closed.working_directory;
   request.needs_directories = true;
   request.method = "session/load";
@@ -83,6 +46,82 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::restart(storage::Sessio
                       .text("method", request.method)
                       .raw("params", JsonObject().text("sessionId", closed.id.value()).take())
                       .take());
+  return request;
+}
+
+}  // namespace
+
+// What the one who asked for another agent, and those who came meanwhile, share.
+struct SessionDirectory::Restarting {
+  explicit Restarting(asio::any_io_executor executor) : done(std::move(executor)) {}
+
+  std::optional<Error> failure;
+  Event done;
+};
+
+bool ended_by_itself(std::string_view cause) {
+  static constexpr std::array kCauses = {"agent_exited", "container_resource_exceeded",
+                                         "relay_restarted", "docker_not_available"};
+  return std::ranges::any_of(kCauses,
+                             [&](std::string_view begin) { return cause.starts_with(begin); });
+}
+
+bool SessionDirectory::is_restarting(const SessionId& session) const {
+  return restarting_.contains(session);
+}
+
+Task<Result<std::shared_ptr<Session>>> SessionDirectory::restart(storage::SessionRecord closed,
+                                                                 std::string trace) {
+  if (!ended_by_itself(closed.cause)) co_return stays_closed(closed, {});
+  if (!options_.restart_agent) co_return stays_closed(closed, "sessions.restart_agent is false");
+  if (!can_go_on(closed.agent_profile)) {
+    co_return stays_closed(closed, "the agent can't load a session, another would know nothing");
+  }
+  while (is_restarting(closed.id)) {
+    const auto ahead = restarting_[closed.id];
+    co_await ahead->done.wait();
+    if (ahead->failure) co_return *ahead->failure;
+    if (!ahead->done.happened()) co_return stays_closed(closed, "the client left");
+    auto session = find(closed.id);
+    if (session && session->state() == SessionState::kReady) co_return session;
+    // Who was ahead has left: the next one does it.
+  }
+  const auto restarting = std::make_shared<Restarting>(context_.executor);
+  restarting_[closed.id] = restarting;
+  const Finally end([this, id = closed.id, restarting] {
+    restarting_.erase(id);
+    restarting->done.happen();
+  });
+  auto session = co_await restart_now(std::move(closed), std::move(trace));
+  const bool has_left = !session && session.error().type == ErrorType::kShuttingDown;
+  if (!session && !has_left) restarting->failure = session.error();
+  co_return session;
+}
+
+Task<Result<std::shared_ptr<Session>>> SessionDirectory::restart_now(storage::SessionRecord closed,
+                                                                     std::string trace) {
+  NewSession request = restart_request(closed, trace);
+  if (starting_.contains(closed.id) || find(closed.id)) {  // for somebody who loads it
+    auto session = co_await reopen(closed.id, std::move(request));
+    co_return session;
+  }
+  if (auto refused = makes_none()) co_return *refused;
+  const auto now = std::chrono::steady_clock::now();
+  std::erase_if(restarts_,
+                [now](const auto& entry) { return now - entry.second.last > kForgotten; });
+  Restarts& restarts = restarts_[closed.id];
+  if (restarts.count >= kMaxRestarts) {
+    co_return stays_closed(
+        closed, "its agent ended " + std::to_string(restarts.count) + " times within minutes");
+  }
+  const auto pause = pause_before(restarts.count, options_.restart_pause);
+  ++restarts.count;
+  restarts.last = now + pause;
+  const bool slept = co_await sleep_for(pause);
+  if (!slept) co_return shutting_down();
+  traced(context_.logger, trace_of_params(request.session_params))
+      .info("starts another agent for the session",
+            {{"session", closed.id.value()}, {"cause", closed.cause}});
   auto session = co_await reopen(closed.id, std::move(request));
   co_return session;
 }

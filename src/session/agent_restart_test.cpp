@@ -3,6 +3,9 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <set>
+
 namespace relay {
 namespace {
 
@@ -58,6 +61,48 @@ TEST_F(AgentRestart, CanBeTurnedOff) {
   const auto refused = run(sessions().restart(ended()));
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().possible_causes.at(0), HasSubstr("sessions.restart_agent"));
+}
+
+TEST_F(AgentRestart, IsOneForAllWhoComeMeanwhile) {
+  const auto closed = ended();
+  std::vector<std::size_t> order;
+  std::set<Session*> given;
+  const auto ask = [&](std::size_t number) -> Task<void> {
+    const auto again = co_await sessions().restart(closed);
+    order.push_back(number);
+    EXPECT_TRUE(again);
+    if (again) given.insert(again->get());
+  };
+  constexpr std::size_t kMany = 10;  // more than there are attempts
+  for (std::size_t number = 0; number < kMany; ++number) {
+    asio::co_spawn(io_, ask(number), asio::detached);
+  }
+  run_until([&] { return order.size() == kMany; });
+  EXPECT_TRUE(std::ranges::is_sorted(order)) << "in the order in which they came";
+  EXPECT_EQ(given.size(), 1U);
+  EXPECT_FALSE(sessions().is_restarting(closed.id));
+}
+
+TEST_F(AgentRestart, GoesOnForOthersWhenWhoAskedFirstLeaves) {
+  limits_.restart_pause = std::chrono::milliseconds(50);
+  auto closed = ended();
+  const auto first = run(sessions().restart(closed));
+  ASSERT_TRUE(first);
+  closed = end(*first);  // from now on there is a pause
+  asio::cancellation_signal leave;
+  asio::co_spawn(io_, sessions().restart(closed),
+                 asio::bind_cancellation_slot(leave.slot(), asio::detached));
+  run_until([&] { return sessions().is_restarting(closed.id); });
+  std::optional<Result<std::shared_ptr<Session>>> second;
+  const auto ask = [&]() -> Task<void> {
+    auto given = co_await sessions().restart(closed);
+    second = std::move(given);
+  };
+  asio::co_spawn(io_, ask(), asio::detached);
+  io_.poll();
+  leave.emit(asio::cancellation_type::terminal);
+  run_until([&] { return second.has_value(); });
+  EXPECT_TRUE(*second);
 }
 
 TEST_F(AgentRestart, IsBounded) {

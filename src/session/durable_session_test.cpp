@@ -78,5 +78,21 @@ TEST_F(DurableSession, PausesWhileTheLogCanNotBeWritten) {
   EXPECT_TRUE(client.has("hello"));
 }
 
+TEST_F(DurableSession, EndsWhileTheLogCanNotBeWritten) {
+  options_.cancel_grace = 50ms;
+  const auto session = create();
+  Client& client = reading(attach(*session));
+  fill();
+  prompt(*session, client, "7", "/sleep 60");
+  session->close(make_error(ErrorType::kSessionClosed, "closed by a test"), "test");
+  run_void(session->wait_closed());
+  wait_for(client, "session_closed");
+  EXPECT_TRUE(client.has(R"("id":7)"));
+  EXPECT_FALSE(has_children());
+  for (const Delivery& delivery : client.got) {
+    EXPECT_EQ(delivery.sequence, 0) << "the next run may give the number to another message";
+  }
+}
+
 }  // namespace
 }  // namespace relay

@@ -38,15 +38,17 @@ Error reads_nothing(std::size_t waiting, std::size_t limit) {
 
 }  // namespace
 
-Task<void> log_room(const SessionContext& context) {
-  const auto waits = [&context] {
-    if (context.options.durable_first && !context.log.status().writable) return true;
-    return context.log.backlog() > context.options.max_log_pending_bytes;
-  };
-  while (waits()) {
-    const bool slept = co_await sleep_for(std::chrono::milliseconds(5));
-    if (!slept) co_return;
+bool log_is_behind(const SessionContext& context) {
+  if (context.options.durable_first && !context.log.status().writable) return true;
+  return context.log.backlog() > context.options.max_log_pending_bytes;
+}
+
+Task<bool> log_room(const SessionContext& context) {
+  while (log_is_behind(context)) {
+    const bool slept = co_await sleep_for(kSessionLook);
+    if (!slept) co_return false;
   }
+  co_return true;
 }
 
 Session::Session(SessionContext& context, storage::SessionRecord record)
@@ -77,7 +79,11 @@ Task<void> Session::run() {
     scope_.spawn("deliver", [this] { return deliver_durable(); });
   }
   while (true) {
-    if (state_ == SessionState::kReady) co_await log_room(context_);
+    // One that is closed is read to its end, whatever the log does.
+    while (state_ == SessionState::kReady && log_is_behind(context_)) {
+      const bool slept = co_await sleep_for(kSessionLook);
+      if (!slept) break;
+    }
     auto output = co_await agent_->receive();
     if (!output) break;
     wake_together([&] { take_output(std::move(*output)); });
@@ -218,9 +224,12 @@ Task<void> Session::deliver_durable() {
 }
 
 Task<void> Session::deliver_waiting() {
-  const std::vector<ToClients> batch = std::exchange(undelivered_, {});
-  if (batch.empty()) co_return;
+  const std::size_t asked = undelivered_.size();
   co_await context_.log.flush();
+  const auto begin = undelivered_.begin();
+  const auto end = begin + static_cast<std::ptrdiff_t>(std::min(asked, undelivered_.size()));
+  const std::vector<ToClients> batch(std::make_move_iterator(begin), std::make_move_iterator(end));
+  undelivered_.erase(begin, end);
   for (const ToClients& message : batch) deliver(message);
   time_deliveries();
   if (someone_overflowed_) drop_overflowed();
@@ -362,60 +371,6 @@ Task<void> Session::write_to_agent() {
   }
 }
 
-// An agent that has ended is noticed by its reader. One that lives on and reads nothing any more
-// can answer nobody: it is ended, and what waits is told why.
-Task<void> Session::end_deaf_agent(Error why) {
-  constexpr std::chrono::milliseconds kEndFollows(500);
-  const bool slept = co_await sleep_for(kEndFollows);
-  if (!slept || state_ != SessionState::kReady || agent_failure_) co_return;
-  agent_failure_ = std::move(why);
-  co_await end_failed_agent();
-}
-
-Task<void> Session::end_failed_agent() {
-  turn_log().warn("the agent is ended", {{"reason", agent_failure_->explanation}});
-  co_await agent_->stop(context_.options.stop_grace);
-}
-
-void Session::close(Error why, std::string cause) {
-  given_up_ = true;
-  if (state_ == SessionState::kClosing || state_ == SessionState::kClosed) return;
-  const bool starting = state_ == SessionState::kStarting;
-  state_ = SessionState::kClosing;
-  close_cause_ = std::move(cause);
-  record_.cause = close_cause_;
-  close_error_ = starting ? std::move(why).with("cause", close_cause_) : std::move(why);
-  if (starting) return start_aborted_.happen();  // start() undoes what it did
-  // From here on it is given up, whatever happens to the relay meanwhile.
-  context_.log.session_closed(record_.id, close_cause_, wall_now());
-  if (router_->turn_running()) {
-    advance_clock();
-    effects_.clear();
-    router_->cancel_because(close_cause_, MessageRouter::Cancelled::kAll, effects_);
-    perform(effects_);
-  }
-  scope_.spawn("stop agent", [this] { return stop_agent(); });
-}
-
-// A turn that was cancelled gets its chance to end properly: the agent's last words are still
-// routed.
-Task<void> Session::stop_agent() {
-  const auto patience = std::chrono::steady_clock::now() + context_.options.cancel_grace;
-  while (router_->turn_running() && std::chrono::steady_clock::now() < patience) {
-    const bool slept = co_await sleep_for(std::chrono::milliseconds(5));
-    if (!slept) co_return;
-  }
-  co_await agent_->stop(context_.options.stop_grace);
-}
-
-void Session::abandon() {
-  if (left_) return;
-  if (agent_) agent_->kill();
-  if (router_ && state_ != SessionState::kClosed) {
-    context_.log.session_closed(record_.id, "relay_shutdown", wall_now());
-  }
-}
-
 // Tells the clients, and the log, what the relay itself knows.
 void Session::announce(std::string_view method, const Error& error, std::string_view cause,
                        Effects& effects) {
@@ -433,43 +388,6 @@ bool Session::tell_notice(const Error& notice) {
   announce(acp::kAgentNotice, notice, {}, effects_);
   perform(effects_);
   return true;
-}
-
-Task<void> Session::finish(AgentExit exit) {
-  const bool asked_to = state_ == SessionState::kClosing;
-  if (!asked_to) {
-    close_error_ = agent_failure_
-                       ? *agent_failure_
-                       : agent_exited(exit, router_->turn_running() ? "a turn" : "idle time");
-    close_cause_ = std::string(to_string(close_error_.type)) + ": " +
-                   (agent_failure_ ? agent_failure_->explanation : describe_exit(exit));
-    // Whoever waits for an answer gets it as one, which is counted there.
-    if (!router_->turn_running()) {
-      context_.metrics.count_error(close_error_, record_.id.value());
-    }
-    context_.metrics.recent.note(end_of_agent(record_, exit, close_error_));
-  }
-  state_ = SessionState::kClosed;
-  ++context_.metrics.agent_exits[label_of(isolation())][exit_cause(exit, asked_to)];
-  ++context_.metrics.sessions_closed[metrics::close_cause(close_cause_)];
-  turn_log().info("session closed", {{"cause", close_cause_}, {"agent_exit", describe_exit(exit)}});
-
-  advance_clock();
-  effects_.clear();
-  router_->agent_ended(close_error_, effects_);
-  announce(acp::kSessionClosed, close_error_, close_cause_, effects_);
-  perform(effects_);
-  deadline_.cancel();
-  co_await deliver_waiting();
-  for (Watcher& one : watchers_) {
-    release_held(one, Attachment::kAfterReplay);  // answers are due even to who has not caught up
-    if (one.closes) one.outbox->close();
-  }
-  watchers_.clear();
-  record_.last_sequence = router_->last_sequence();
-  record_.closed_at = wall_now();
-  record_.cause = close_cause_;
-  context_.log.session_closed(record_.id, close_cause_, *record_.closed_at);
 }
 
 Task<std::optional<AgentUsage>> Session::agent_usage() {

@@ -38,6 +38,9 @@ constexpr std::size_t kLogPageBytes = 1u << 20;
 // Answers and cancellations still go to an agent that does not read, up to so many times the bound.
 constexpr std::size_t kMostWaiting = 2;
 
+// Between two looks at what has no event of its own.
+constexpr std::chrono::milliseconds kSessionLook(5);
+
 struct SessionOptions {
   RouterLimits router;
   FrameLimits frame;  // of agents' lines
@@ -72,9 +75,11 @@ struct SessionContext {
   std::shared_ptr<const SecretRedactor> redactor = std::make_shared<const SecretRedactor>();
 };
 
-// Returns when the log has caught up with its writers, at once when it can't be written: a log that
-// is slower than agents and clients holds them back, a broken one does so with durable_first only.
-Task<void> log_room(const SessionContext& context);
+// A log that is slower than agents and clients holds them back; one that can't be written does so
+// with durable_first only.
+bool log_is_behind(const SessionContext& context);
+// Returns when the log has caught up. False: the waiting coroutine was cancelled.
+Task<bool> log_room(const SessionContext& context);
 
 enum class SessionState { kStarting, kReady, kClosing, kClosed };
 
@@ -233,6 +238,7 @@ class Session final : public std::enable_shared_from_this<Session> {
     // Messages of that time that everyone but it is shown, for it has them in another form.
     std::vector<storage::Sequence> not_for_it;
     storage::Sequence replayed = 0;  // up to here it has the stream from the log
+    storage::Sequence cursor = 0;    // the same, while it catches up
     ByteBudget held_bytes{0};        // of `held`
   };
 
@@ -250,12 +256,9 @@ class Session final : public std::enable_shared_from_this<Session> {
 
   // session.cpp
   Task<void> write_to_agent();
-  Task<void> stop_agent();
   void take_output(AgentOutput output);
   void from_agent(std::string line, Effects& effects);
   void tell_misunderstood(Effects& effects);
-  Task<void> end_deaf_agent(Error why);
-  Task<void> end_failed_agent();
   // `output`: how far the agent's output has been taken in with them.
   void perform(Effects& effects, const OutputPosition& output = {});
   void learn_from_update(std::string_view update);
@@ -279,8 +282,15 @@ class Session final : public std::enable_shared_from_this<Session> {
   void update_idle();
   void announce(std::string_view method, const Error& error, std::string_view cause,
                 Effects& effects);
-  Task<void> finish(AgentExit exit);
   void advance_clock();
+
+  // session_end.cpp
+  Task<void> stop_agent();
+  Task<void> end_deaf_agent(Error why);
+  Task<void> end_failed_agent();
+  Task<void> finish(AgentExit exit);
+  Task<void> end_delivery();
+  Task<void> end_replays(Delivery closed);
 
   // session_trace.cpp
   Logger turn_log() const;  // for what happens in the turn that runs
@@ -341,6 +351,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   // What sessions.prompt_timeout has done to the turn that runs.
   enum class TimeLimit { kNotReached, kCancelled, kAgentEnded };
   TimeLimit time_limit_ = TimeLimit::kNotReached;
+  std::optional<std::chrono::steady_clock::time_point> limited_turn_;  // when it began
   std::size_t misunderstood_ = 0;       // lines of the agent that somebody may have waited for
   std::optional<Error> agent_failure_;  // why the relay itself ended the agent
   std::optional<std::chrono::steady_clock::time_point> idle_since_;

@@ -51,6 +51,7 @@ Result<ClientId> Session::attach(Attachment attachment) {
                        {},
                        {},
                        replay ? 0 : last_sequence(),
+                       replay ? std::min(*attachment.after, last_sequence()) : 0,
                        ByteBudget(context_.options.router.max_pending_bytes)});
   router_->add_client(id, attachment.traits);
   if (!attachment.aside) {
@@ -129,6 +130,7 @@ Task<void> Session::catch_up(ClientId client, storage::Sequence after) {
       deliver(*one, delivery);
     }
     cursor = opening_end_;
+    one->cursor = cursor;
   }
   while (cursor < last_sequence()) {
     const Watcher* const waiting = watcher(client);
@@ -192,6 +194,7 @@ bool Session::replay_page(ClientId client, const storage::HistoryPage& page,
   };
   storage::in_order(page, tell_gap, show);
   if (cursor == before) cursor = last_sequence();  // a log that keeps nothing
+  one->cursor = cursor;
   if (!someone_overflowed_) return true;
   drop_overflowed();
   return watcher(client) != nullptr;

@@ -20,12 +20,6 @@ Error limit_reached(std::size_t limit) {
       .retryable();
 }
 
-Error shutting_down() {
-  return make_error(ErrorType::kShuttingDown, "the relay is shutting down")
-      .suggest("try again when it is back")
-      .retryable();
-}
-
 Error is_draining() {
   return make_error(ErrorType::kShuttingDown, "the relay is draining: it makes no new sessions")
       .because("an operator is about to stop or upgrade it")
@@ -49,6 +43,12 @@ Error home_is_not_kept() {
 }
 
 }  // namespace
+
+Error shutting_down() {
+  return make_error(ErrorType::kShuttingDown, "the relay is shutting down")
+      .suggest("try again when it is back")
+      .retryable();
+}
 
 Error session_not_found(std::string_view id) {
   return make_error(ErrorType::kSessionNotFound, "no session " + std::string(id.substr(0, 100)))

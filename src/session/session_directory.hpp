@@ -65,9 +65,11 @@ class SessionDirectory {
 
   // The same for a prompt to a session whose agent ended by itself: only with an agent that can
   // load the session, and each time after a longer pause. session_closed when it can't be. `trace`:
-  // of the prompt (trace_members()), for the agent that is started.
+  // of the prompt (trace_members()), for the agent that is started. Who comes meanwhile has the
+  // same agent, behind who came before.
   Task<Result<std::shared_ptr<Session>>> restart(storage::SessionRecord closed,
                                                  std::string trace = {});
+  bool is_restarting(const SessionId& session) const;
 
   // Closes the session when it is live, and deletes all that is left of it.
   Task<Result<void>> erase(SessionId session);
@@ -93,8 +95,9 @@ class SessionDirectory {
   // The gauges of what is live now.
   void count(Metrics& metrics) const;
 
-  // For who reads from clients: see log_room(const SessionContext&).
-  Task<void> log_room() { return relay::log_room(context_); }
+  // For who reads from clients: see log_is_behind() and log_room() of a context.
+  bool log_is_behind() const { return relay::log_is_behind(context_); }
+  Task<bool> log_room() { return relay::log_room(context_); }
 
   // The settings of an agent's sessions (empty name: the default one's) and of the directory, from
   // here on. Sessions that are open keep what they have of the router's limits.
@@ -140,12 +143,16 @@ class SessionDirectory {
   struct Starting;
   struct Introduction;
   struct Recovery;
+  struct Restarting;
   struct Restarts {
     unsigned count = 0;
     std::chrono::steady_clock::time_point last;
   };
 
   Task<Result<std::shared_ptr<Session>>> start(storage::SessionRecord record, NewSession request);
+  // agent_restart.cpp
+  Task<Result<std::shared_ptr<Session>>> restart_now(storage::SessionRecord closed,
+                                                     std::string trace);
   Task<void> live(std::shared_ptr<Session> session, std::shared_ptr<Starting> starting);
   Task<void> erase_unfinished(storage::SessionRecord record, std::shared_ptr<Recovery> recovery);
   Task<void> revive(storage::SessionRecord record, std::shared_ptr<Recovery> recovery);
@@ -165,6 +172,7 @@ class SessionDirectory {
   std::map<SessionId, std::shared_ptr<Session>> sessions_;
   std::map<SessionId, std::shared_ptr<Starting>> starting_;
   std::map<SessionId, Restarts> restarts_;  // of sessions whose agents ended lately
+  std::map<SessionId, std::shared_ptr<Restarting>> restarting_;
   // By agent: how one introduced itself, and who is asked to do so.
   std::map<std::string, std::string> profiles_;
   std::map<std::string, std::shared_ptr<Introduction>> learning_;
@@ -175,6 +183,7 @@ class SessionDirectory {
 };
 
 Error session_not_found(std::string_view id);
+Error shutting_down();
 
 // Whether a closed session was ended by its agent, or by what befell that, and by nobody's wish: it
 // has not been given up, and can go on.

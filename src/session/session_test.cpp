@@ -275,6 +275,57 @@ TEST_F(SessionTest, CancelsATurnThatTakesTooLong) {
   EXPECT_EQ(session->state(), SessionState::kReady);
 }
 
+TEST_F(SessionTest, GivesEachTurnThatWaitedItsOwnTime) {
+  options_.prompt_timeout = 100ms;
+  const auto session = create();
+  Client& a = reading(attach(*session));
+  prompt(*session, a, "1", "/sleep 60");
+  prompt(*session, a, "2", "/sleep 60");
+  prompt(*session, a, "3", "still here");
+  wait_for(a, R"("id":3)");
+  for (const char* const id : {R"("id":1)", R"("id":2)"}) {
+    EXPECT_THAT(a.text(a.find(id)), AllOf(HasSubstr("\"cancelled\""), HasSubstr("prompt_timeout")));
+  }
+  EXPECT_EQ(session->state(), SessionState::kReady);
+}
+
+TEST_F(SessionTest, TellsWhoStillCatchesUpOfItsEnd) {
+  options_.cancel_grace = 50ms;
+  const auto session = create();
+  Client& a = reading(attach(*session));
+  prompt(*session, a, "1", "/flood 6000");
+  wait_for(a, R"("id":1)");
+  OutboxLimits small;
+  small.frames = 5000;  // half of it is filled by the first page
+  Client& slow = attach(*session, 0, small);
+  run_until([&] { return slow.outbox->queued_frames() >= 4000; });
+  session->close(make_error(ErrorType::kSessionClosed, "closed by a test"), "test");
+  run_void(session->wait_closed());
+  reading(slow);
+  wait_for(slow, "_acp-relay/session_closed");
+  const std::size_t gap = slow.find("_acp-relay/gap");
+  ASSERT_LT(gap, slow.got.size()) << "what it was not given is named";
+  EXPECT_LT(gap, slow.find("_acp-relay/session_closed"));
+}
+
+TEST_F(SessionTest, LetsWhoCatchesUpReadTheLogToItsEnd) {
+  options_.cancel_grace = 60s;
+  const auto session = create();
+  Client& a = reading(attach(*session));
+  prompt(*session, a, "1", "/flood 6000");
+  wait_for(a, R"("id":1)");
+  OutboxLimits small;
+  small.frames = 5000;
+  Client& slow = attach(*session, 0, small);
+  run_until([&] { return slow.outbox->queued_frames() >= 4000; });
+  session->close(make_error(ErrorType::kSessionClosed, "closed by a test"), "test");
+  reading(slow);
+  run_void(session->wait_closed());
+  wait_for(slow, "_acp-relay/session_closed");
+  EXPECT_FALSE(slow.has("_acp-relay/gap"));
+  EXPECT_THAT(sequences(slow), ElementsAreArray(shown_to_everyone(session->id())));
+}
+
 TEST_F(SessionTest, EndsATurnProperlyWhenItIsClosed) {
   const auto session = create();
   Client& a = reading(attach(*session));

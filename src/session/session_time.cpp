@@ -30,7 +30,11 @@ void Session::advance_clock() {
 // long.
 void Session::arm_deadline() {
   auto next = router_->next_deadline();
-  if (!router_->turn_started()) time_limit_ = TimeLimit::kNotReached;
+  // A turn that waited may have followed at once: it has its own time.
+  if (const auto turn = router_->turn_started(); turn != limited_turn_) {
+    limited_turn_ = turn;
+    time_limit_ = TimeLimit::kNotReached;
+  }
   if (const auto limit = time_limit_at(); limit && (!next || *limit < *next)) next = limit;
   if (next == armed_for_) return;
   armed_for_ = next;

@@ -151,7 +151,7 @@ Task<http::Response> AcpEndpoint::post(http::Exchange& exchange, AcpCaller calle
   if (!connection) co_return std::move(connection.error());
   const std::string_view session = request.header("Acp-Session-Id");
   wake_together([&] { (*connection)->post(std::move(*frame), session); });
-  co_await api_.sessions().log_room();
+  if (api_.sessions().log_is_behind()) co_await api_.sessions().log_room();
   http::Response accepted;
   accepted.status = 202;
   co_return accepted;

@@ -53,7 +53,9 @@ Task<void> AcpWebSocket::read() {
         }
       }
     }
-    co_await api_.sessions().log_room();
+    if (!api_.sessions().log_is_behind()) continue;
+    const bool goes_on = co_await api_.sessions().log_room();
+    if (!goes_on) co_return;
   }
 }
 

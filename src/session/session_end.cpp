@@ -1,0 +1,144 @@
+// How a session ends: asked to, by itself, or with the relay; and what its clients are told then.
+#include "protocol/acp.hpp"
+#include "session/agent_event.hpp"
+#include "session/agent_failure.hpp"
+#include "session/replay_view.hpp"
+#include "session/session.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace relay {
+
+// An agent that has ended is noticed by its reader. One that lives on and reads nothing any more
+// can answer nobody: it is ended, and what waits is told why.
+Task<void> Session::end_deaf_agent(Error why) {
+  constexpr std::chrono::milliseconds kEndFollows(500);
+  const bool slept = co_await sleep_for(kEndFollows);
+  if (!slept || state_ != SessionState::kReady || agent_failure_) co_return;
+  agent_failure_ = std::move(why);
+  co_await end_failed_agent();
+}
+
+Task<void> Session::end_failed_agent() {
+  turn_log().warn("the agent is ended", {{"reason", agent_failure_->explanation}});
+  co_await agent_->stop(context_.options.stop_grace);
+}
+
+void Session::close(Error why, std::string cause) {
+  given_up_ = true;
+  if (state_ == SessionState::kClosing || state_ == SessionState::kClosed) return;
+  const bool starting = state_ == SessionState::kStarting;
+  state_ = SessionState::kClosing;
+  close_cause_ = std::move(cause);
+  record_.cause = close_cause_;
+  close_error_ = starting ? std::move(why).with("cause", close_cause_) : std::move(why);
+  if (starting) return start_aborted_.happen();  // start() undoes what it did
+  // From here on it is given up, whatever happens to the relay meanwhile.
+  context_.log.session_closed(record_.id, close_cause_, wall_now());
+  if (router_->turn_running()) {
+    advance_clock();
+    effects_.clear();
+    router_->cancel_because(close_cause_, MessageRouter::Cancelled::kAll, effects_);
+    perform(effects_);
+  }
+  scope_.spawn("stop agent", [this] { return stop_agent(); });
+}
+
+// A turn that was cancelled gets its chance to end properly: the agent's last words are still
+// routed.
+Task<void> Session::stop_agent() {
+  const auto patience = std::chrono::steady_clock::now() + context_.options.cancel_grace;
+  while (router_->turn_running() && std::chrono::steady_clock::now() < patience) {
+    const bool slept = co_await sleep_for(kSessionLook);
+    if (!slept) co_return;
+  }
+  co_await agent_->stop(context_.options.stop_grace);
+}
+
+void Session::abandon() {
+  if (left_) return;
+  if (agent_) agent_->kill();
+  if (router_ && state_ != SessionState::kClosed) {
+    context_.log.session_closed(record_.id, "relay_shutdown", wall_now());
+  }
+}
+
+Task<void> Session::finish(AgentExit exit) {
+  const bool asked_to = state_ == SessionState::kClosing;
+  if (!asked_to) {
+    close_error_ = agent_failure_
+                       ? *agent_failure_
+                       : agent_exited(exit, router_->turn_running() ? "a turn" : "idle time");
+    close_cause_ = std::string(to_string(close_error_.type)) + ": " +
+                   (agent_failure_ ? agent_failure_->explanation : describe_exit(exit));
+    // Whoever waits for an answer gets it as one, which is counted there.
+    if (!router_->turn_running()) {
+      context_.metrics.count_error(close_error_, record_.id.value());
+    }
+    context_.metrics.recent.note(end_of_agent(record_, exit, close_error_));
+  }
+  state_ = SessionState::kClosed;
+  record_.cause = close_cause_;
+  ++context_.metrics.agent_exits[label_of(isolation())][exit_cause(exit, asked_to)];
+  ++context_.metrics.sessions_closed[metrics::close_cause(close_cause_)];
+  turn_log().info("session closed", {{"cause", close_cause_}, {"agent_exit", describe_exit(exit)}});
+
+  advance_clock();
+  effects_.clear();
+  router_->agent_ended(close_error_, effects_);
+  announce(acp::kSessionClosed, close_error_, close_cause_, effects_);
+  const ToClients closed = effects_.to_clients.back();
+  perform(effects_);
+  deadline_.cancel();
+  co_await end_delivery();
+  co_await end_replays(closed.delivery);
+  for (const Watcher& one : watchers_) {
+    if (one.closes) one.outbox->close();
+  }
+  watchers_.clear();
+  record_.last_sequence = router_->last_sequence();
+  record_.closed_at = wall_now();
+  context_.log.session_closed(record_.id, close_cause_, *record_.closed_at);
+}
+
+// With durable_first. Where the log takes nothing any more, clients are told what they wait for,
+// and that the session is closed: without numbers, which the next run may give to other messages.
+Task<void> Session::end_delivery() {
+  const auto patience = std::chrono::steady_clock::now() + context_.options.cancel_grace;
+  while (!undelivered_.empty() &&
+         (context_.log.status().writable || std::chrono::steady_clock::now() < patience)) {
+    const bool slept = co_await sleep_for(kSessionLook);
+    if (!slept) break;
+  }
+  std::vector<ToClients> left = std::exchange(undelivered_, {});
+  for (ToClients& message : left) {
+    const bool is_last = &message == &left.back();
+    if (!is_last && message.delivery.kind != DeliveryKind::kResponse) continue;
+    message.delivery.sequence = 0;
+    deliver(message);
+  }
+  if (someone_overflowed_) drop_overflowed();
+}
+
+// Who catches up has some time to read the log to its end. Then it is told what it is not given,
+// and has its answers: they are due even to who has not caught up.
+Task<void> Session::end_replays(Delivery closed) {
+  const auto patience = std::chrono::steady_clock::now() + context_.options.cancel_grace;
+  while (!std::ranges::all_of(watchers_, &Watcher::live) &&
+         std::chrono::steady_clock::now() < patience) {
+    const bool slept = co_await sleep_for(kSessionLook);
+    if (!slept) break;
+  }
+  for (Watcher& one : watchers_) {
+    if (one.live) continue;
+    const storage::Gap missed{one.cursor + 1, last_sequence() - 1};
+    if (missed.from <= missed.to) {
+      deliver(one, {gap_notice(record_.id, missed), missed.to, DeliveryKind::kNotification});
+    }
+    release_held(one, Attachment::kAfterReplay);
+    if (one.cursor < last_sequence()) deliver(one, closed);
+  }
+}
+
+}  // namespace relay
