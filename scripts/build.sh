@@ -4,8 +4,7 @@
 # The programs are acp-relay, acp-demo-agent, acp-workspace-helper and acp-agent-init in build/<configuration>.
 # release (the default) needs the packages of the group "build" only, and so does bench, which adds the
 # benchmark's programs to the release; tests adds the unit tests to it; the others hold the tests.
-# The release and the sanitizers compile a folder's files as one (cmake/JoinedSources.cmake), debug and gcc each
-# by itself.
+# All but debug compile a folder's files as one (cmake/JoinedSources.cmake).
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -30,7 +29,7 @@ case $preset in
     ;;
   debug | asan | tsan | gcc | fuzz | coverage) groups=(build test) ;;
   -h | --help)
-    sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     exit 0
     ;;
   *) fail "unknown configuration \"$preset\"" "scripts/build.sh release|tests|bench|debug|asan|tsan|gcc|fuzz|coverage" ;;
