@@ -8,22 +8,23 @@ namespace {
 
 const ClientId kAda(1);
 const ClientId kBob(2);
+constexpr std::size_t kRoomy = 1u << 20;
 
 TEST(ClientCalls, TellsIdsOfDifferentTypesAndClientsApart) {
-  ClientCalls calls(10);
-  calls.add(100, {kAda, "1", "m"});
-  EXPECT_EQ(calls.refusal(kAda, "1"), ClientCalls::Refusal::kDuplicateId);
-  EXPECT_EQ(calls.refusal(kAda, "\"1\""), std::nullopt);
-  EXPECT_EQ(calls.refusal(kBob, "1"), std::nullopt);
+  ClientCalls calls(10, kRoomy);
+  calls.add(100, {kAda, "1"});
+  EXPECT_EQ(calls.refusal({kAda, "1"}), ClientCalls::Refusal::kDuplicateId);
+  EXPECT_EQ(calls.refusal({kAda, "\"1\""}), std::nullopt);
+  EXPECT_EQ(calls.refusal({kBob, "1"}), std::nullopt);
   EXPECT_EQ(calls.relay_id(kAda, "1"), 100);
   EXPECT_EQ(calls.relay_id(kBob, "1"), std::nullopt);
 }
 
 TEST(ClientCalls, IsTakenOnce) {
-  ClientCalls calls(10);
-  calls.add(1, {kAda, "a", "m"});
-  calls.add(2, {kAda, "b", "m"});
-  calls.add(3, {kAda, "c", "m"});
+  ClientCalls calls(10, kRoomy);
+  calls.add(1, {kAda, "a"});
+  calls.add(2, {kAda, "b"});
+  calls.add(3, {kAda, "c"});
   const auto taken = calls.take(1);
   ASSERT_TRUE(taken);
   EXPECT_EQ(taken->id, "a");
@@ -35,17 +36,81 @@ TEST(ClientCalls, IsTakenOnce) {
 }
 
 TEST(ClientCalls, BoundsEachClient) {
-  ClientCalls calls(1);
-  calls.add(1, {kAda, "1", "m"});
-  EXPECT_EQ(calls.refusal(kAda, "2"), ClientCalls::Refusal::kTooMany);
-  EXPECT_EQ(calls.refusal(kBob, "2"), std::nullopt);
+  ClientCalls calls(1, kRoomy);
+  calls.add(1, {kAda, "1"});
+  EXPECT_EQ(calls.refusal({kAda, "2"}), ClientCalls::Refusal::kTooMany);
+  EXPECT_EQ(calls.refusal({kBob, "2"}), std::nullopt);
   calls.take(1);
-  EXPECT_EQ(calls.refusal(kAda, "2"), std::nullopt);
+  EXPECT_EQ(calls.refusal({kAda, "2"}), std::nullopt);
+}
+
+TEST(ClientCalls, OfClientsThatHaveLeftCountAsOneClients) {
+  ClientCalls calls(2, kRoomy);
+  for (std::uint64_t visit = 1; visit <= 2; ++visit) {
+    const ClientId visitor(visit);
+    ASSERT_EQ(calls.refusal({visitor, "1"}), std::nullopt);
+    calls.add(static_cast<std::int64_t>(visit), {visitor, "1"});
+    calls.client_left(visitor);
+  }
+  const ClientId next(3);
+  EXPECT_EQ(calls.refusal({next, "1"}), ClientCalls::Refusal::kTooManyLeft);
+  EXPECT_TRUE(calls.waits("1"));
+  const auto answered = calls.take(1);
+  ASSERT_TRUE(answered) << "what the agent answers belongs to something";
+  EXPECT_EQ(answered->client, kGoneClient);
+  EXPECT_EQ(calls.refusal({next, "1"}), std::nullopt);
+  calls.add(3, {kGoneClient, "of an earlier run"});
+  EXPECT_EQ(calls.refusal({next, "1"}), ClientCalls::Refusal::kTooManyLeft);
+  EXPECT_EQ(calls.take_all().size(), 2u);
+  EXPECT_EQ(calls.refusal({next, "1"}), std::nullopt);
+}
+
+TEST(ClientCalls, AreBoundedInBytesWhoeverAsked) {
+  const std::string id(100, '1');
+  ClientCalls calls(10, 2 * (ClientCalls::kCallBytes + 2 * id.size()));
+  calls.add(1, {kAda, id});
+  calls.client_left(kAda);
+  ASSERT_EQ(calls.refusal({kBob, id}), std::nullopt);
+  calls.add(2, {kBob, id});
+  EXPECT_EQ(calls.refusal({kBob, "1"}), ClientCalls::Refusal::kNoRoom);
+  calls.add(3, {kBob, "1"});  // as the calls of an earlier run
+  calls.take(3);
+  EXPECT_EQ(calls.refusal({kBob, "1"}), ClientCalls::Refusal::kNoRoom)
+      << "what had no room gives none back";
+  calls.take(1);
+  EXPECT_EQ(calls.refusal({kBob, id + "1"}), ClientCalls::Refusal::kNoRoom);
+  EXPECT_EQ(calls.refusal({kBob, "1"}), std::nullopt);
+}
+
+TEST(ClientCall, KeepsWhatItsAnswerChangesAndNoMore) {
+  using Changes = ClientCall::Changes;
+  const std::string longest = '"' + std::string(kLongestMode - 2, 'x') + '"';
+  const std::string longer = '"' + std::string(kLongestMode - 1, 'x') + '"';
+  struct Row {
+    std::string method;
+    std::string params;
+    Changes changes;
+    std::string mode;
+  };
+  for (const Row& row : {
+           Row{"session/set_mode", R"({"modeId":"ask"})", Changes::kMode, R"("ask")"},
+           Row{"session/set_mode", R"({"modeId":)" + longest + "}", Changes::kMode, longest},
+           Row{"session/set_mode", R"({"modeId":)" + longer + "}", Changes::kMode, ""},
+           Row{"session/set_mode", "{}", Changes::kMode, ""},
+           Row{"session/set_mode", "", Changes::kMode, ""},
+           Row{"session/set_config_option", R"({"modeId":"ask"})", Changes::kOptions, ""},
+           Row{"session/prompt", R"({"modeId":"ask"})", Changes::kNothing, ""},
+       }) {
+    const ClientCall call = client_call(kAda, "\"1\"", row.method, row.params);
+    EXPECT_EQ(call.id, "\"1\"");
+    EXPECT_EQ(call.changes, row.changes) << row.method << row.params.substr(0, 50);
+    EXPECT_EQ(call.mode, row.mode) << row.method << row.params.substr(0, 50);
+  }
 }
 
 TEST(ClientCalls, OutliveTheirClientAndComeInTheOrderOfAsking) {
-  ClientCalls calls(10);
-  for (std::int64_t id = 5; id > 0; --id) calls.add(id, {kAda, std::to_string(id), "m"});
+  ClientCalls calls(10, kRoomy);
+  for (std::int64_t id = 5; id > 0; --id) calls.add(id, {kAda, std::to_string(id)});
   calls.client_left(kAda);
   EXPECT_EQ(calls.relay_id(kAda, "1"), std::nullopt);
   std::string order;
@@ -101,11 +166,11 @@ TEST(AgentCalls, AreBoundedInBytes) {
 
 TEST(ClientCalls, TellTheOnlyOneThatWaits) {
   const auto none_left_out = [](std::int64_t) { return false; };
-  ClientCalls calls(10);
+  ClientCalls calls(10, kRoomy);
   EXPECT_FALSE(calls.only_one_but(none_left_out));
-  calls.add(7, {ClientId(1), "1", "session/prompt"});
+  calls.add(7, {ClientId(1), "1"});
   EXPECT_EQ(calls.only_one_but(none_left_out), 7);
-  calls.add(8, {ClientId(1), "2", "session/prompt"});
+  calls.add(8, {ClientId(1), "2"});
   EXPECT_FALSE(calls.only_one_but(none_left_out));
   EXPECT_EQ(calls.only_one_but([](std::int64_t id) { return id == 8; }), 7);
 }

@@ -1,24 +1,60 @@
 #include "session/client_calls.hpp"
 
+#include "protocol/acp.hpp"
+#include "protocol/json_scan.hpp"
+
 #include <algorithm>
+#include <utility>
 
 namespace relay {
+namespace {
 
-std::optional<ClientCalls::Refusal> ClientCalls::refusal(ClientId client,
-                                                         std::string_view id) const {
-  const auto live = live_.find(client);
-  if (live == live_.end()) return std::nullopt;
-  for (const Live& call : live->second) {
-    if (call.id == id) return Refusal::kDuplicateId;
+// The id is kept twice while its client is there.
+std::size_t bytes_of_call(const ClientCall& call) {
+  return ClientCalls::kCallBytes + 2 * call.id.size() + call.mode.size();
+}
+
+}  // namespace
+
+ClientCall client_call(ClientId client, std::string_view id, std::string_view method,
+                       std::string_view params) {
+  ClientCall call{client, std::string(id)};
+  if (method == acp::kSetMode) {
+    call.changes = ClientCall::Changes::kMode;
+    const std::string_view mode = object_member(params, "modeId").value_or("");
+    if (mode.size() <= kLongestMode) call.mode = mode;
+  } else if (method == acp::kSetOption) {
+    call.changes = ClientCall::Changes::kOptions;
   }
-  if (live->second.size() >= max_per_client_) return Refusal::kTooMany;
+  return call;
+}
+
+std::optional<ClientCalls::Refusal> ClientCalls::refusal(const ClientCall& call) const {
+  if (relay_id(call.client, call.id)) return Refusal::kDuplicateId;
+  const auto live = live_.find(call.client);
+  if (live != live_.end() && live->second.size() >= max_per_client_) return Refusal::kTooMany;
+  if (left_ >= max_per_client_) return Refusal::kTooManyLeft;
+  if (bytes_of_call(call) > bytes_.most() - bytes_.used()) return Refusal::kNoRoom;
   return std::nullopt;
 }
 
 void ClientCalls::add(std::int64_t relay_id, ClientCall call) {
   call.relay_id = relay_id;
-  live_[call.client].push_back({call.id, relay_id});
+  call.has_room = bytes_.take(bytes_of_call(call));
+  if (call.client == kGoneClient) {
+    ++left_;
+  } else {
+    live_[call.client].push_back({call.id, relay_id});
+  }
   calls_.emplace(relay_id, std::move(call));
+}
+
+void ClientCalls::client_left(ClientId client) {
+  const auto live = live_.find(client);
+  if (live == live_.end()) return;
+  for (const Live& one : live->second) calls_.at(one.relay_id).client = kGoneClient;
+  left_ += live->second.size();
+  live_.erase(live);
 }
 
 std::optional<ClientCall> ClientCalls::take(std::int64_t relay_id) {
@@ -26,6 +62,8 @@ std::optional<ClientCall> ClientCalls::take(std::int64_t relay_id) {
   if (found == calls_.end()) return std::nullopt;
   ClientCall call = std::move(found->second);
   calls_.erase(found);
+  if (call.has_room) bytes_.give(bytes_of_call(call));
+  if (call.client == kGoneClient) --left_;
   if (const auto live = live_.find(call.client); live != live_.end()) {
     auto& calls = live->second;
     const auto at = std::find_if(calls.begin(), calls.end(),

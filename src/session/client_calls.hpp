@@ -1,7 +1,13 @@
 // Requests of clients that the agent has not answered yet: the relay's id <-> (client, the client's
 // id). Two clients may both use the id 1, and 1 and "1" differ. Pure.
+//
+// They are bounded in number for each client, and in bytes for all of a session. The calls of a
+// client that has left stay until the agent answers: their answers belong to something, close the
+// request in the log, and may change the session. All of these count as one client's, so that
+// whoever comes again and again can't leave any number of them.
 #pragma once
 
+#include "base/byte_budget.hpp"
 #include "session/client.hpp"
 
 #include <cstddef>
@@ -16,22 +22,45 @@
 namespace relay {
 
 struct ClientCall {
-  ClientId client;
-  std::string id;  // the client's, JSON text
-  std::string method;
-  std::string setting{};      // session/set_mode: the mode that is asked for, JSON text
-  std::int64_t relay_id = 0;  // set by ClientCalls
+  // What its result changes for everybody.
+  enum class Changes { kNothing, kMode, kOptions };
+
+  ClientId client;  // kGoneClient once it has left
+  std::string id;   // the client's, JSON text
+  Changes changes = Changes::kNothing;
+  std::string mode{};  // kMode: the one that is asked for, JSON text
+
+  // Set by ClientCalls.
+  std::int64_t relay_id = 0;
+  bool has_room = false;  // its bytes are counted
 };
+
+// A longer mode (JSON text) is not kept: of such a one the other clients hear from the agent alone.
+inline constexpr std::size_t kLongestMode = 4u << 10;
+
+// The call that a request makes.
+ClientCall client_call(ClientId client, std::string_view id, std::string_view method,
+                       std::string_view params);
 
 class ClientCalls {
  public:
-  enum class Refusal { kDuplicateId, kTooMany };
+  // What a call counts beside its texts.
+  static constexpr std::size_t kCallBytes = 256;
 
-  explicit ClientCalls(std::size_t max_per_client) : max_per_client_(max_per_client) {}
+  enum class Refusal {
+    kDuplicateId,
+    kTooMany,      // of this client
+    kTooManyLeft,  // of all clients that have left
+    kNoRoom,       // in bytes
+  };
 
-  // Why the request can't be taken; empty when it can.
-  std::optional<Refusal> refusal(ClientId client, std::string_view id) const;
+  ClientCalls(std::size_t max_per_client, std::size_t max_bytes)
+      : max_per_client_(max_per_client), bytes_(max_bytes) {}
 
+  // Why the call can't be taken; empty when it can.
+  std::optional<Refusal> refusal(const ClientCall& call) const;
+
+  // Takes it whatever refusal() says: calls of an earlier run may be more than the bounds of now.
   void add(std::int64_t relay_id, ClientCall call);
 
   // The call that the agent's response with this id ends.
@@ -50,8 +79,8 @@ class ClientCalls {
 
   std::vector<ClientCall> take_all();
 
-  // Forgets that the client can be answered; its calls stay until the agent answers.
-  void client_left(ClientId client) { live_.erase(client); }
+  // Nobody can be answered, cancel or ask twice any more; its calls stay until the agent answers.
+  void client_left(ClientId client);
 
   std::size_t size() const { return calls_.size(); }
 
@@ -62,8 +91,10 @@ class ClientCalls {
   };
 
   std::size_t max_per_client_;
+  ByteBudget bytes_;
+  std::size_t left_ = 0;  // calls of kGoneClient
   std::unordered_map<std::int64_t, ClientCall> calls_;
-  std::unordered_map<ClientId, std::vector<Live>> live_;
+  std::unordered_map<ClientId, std::vector<Live>> live_;  // clients that are there
 };
 
 }  // namespace relay

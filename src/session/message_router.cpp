@@ -11,7 +11,7 @@ MessageRouter::MessageRouter(const SessionId& relay_session, std::string_view ag
       limits_(limits),
       ids_(ids),
       sequence_(last_sequence),
-      client_calls_(limits.max_pending_requests),
+      client_calls_(limits.max_pending_requests, limits.max_pending_bytes),
       agent_calls_(limits.max_pending_bytes),
       prompts_(limits.max_queued_prompts, limits.max_pending_bytes) {}
 
@@ -61,7 +61,7 @@ void MessageRouter::from_client(ClientId id, Frame frame, Effects& effects) {
 }
 
 void MessageRouter::from_agent(Frame frame, Effects& effects) {
-  if (turn_) turn_->doubtful_until.reset();  // it works on it
+  settle_doubt(frame);
   switch (frame.kind()) {
     case FrameKind::kRequest:
       return agent_request(std::move(frame), effects);

@@ -35,8 +35,10 @@ namespace relay {
 
 struct RouterLimits {
   std::size_t max_queued_prompts = 16;
-  std::size_t max_pending_requests = 1024;  // of one client; also of the agent
-  // Of prompts that wait behind a turn, and as many of the agent's requests that wait for clients.
+  // Of one client, and as many of all clients that have left; also of the agent.
+  std::size_t max_pending_requests = 1024;
+  // Of prompts that wait behind a turn, and as many of what is kept of clients' requests that wait
+  // for the agent, and of the agent's requests that wait for clients.
   std::size_t max_pending_bytes = 64u << 20;
   std::size_t max_prompt_blocks = 1000;
   std::size_t max_subagents = 1000;  // child sessions whose ids are translated
@@ -114,12 +116,14 @@ class MessageRouter {
   // Goes on with an agent whose earlier relay ended: takes up the calls that wait for an answer.
   // Clients' requests that the agent was not given, and prompts behind the running one, are
   // answered with the error; for what the agent asked nobody is there at first. A prompt that the
-  // agent may have or not gets the error when the agent says nothing for kDoubt.
+  // agent may have or not gets the error when for kDoubt nothing of the agent shows that it works
+  // on it (session/turn_signs.hpp).
   static constexpr std::chrono::seconds kDoubt{2};
   void restore(storage::OpenCalls calls, const storage::Progress& progress, const Error& error,
                Effects& effects);
   // A part of what the agent wrote can't be read any more. The end of the turn may be in it: an
-  // agent that says nothing for kSilent after the next cancellation is taken to have ended it.
+  // agent that shows nothing of a turn for kSilent after the next cancellation is taken to have
+  // ended it.
   static constexpr std::chrono::seconds kSilent{10};
   void output_lost();
   void restore_child(std::string_view relay_json) { session_ids_.restore_child(relay_json); }
@@ -189,7 +193,7 @@ class MessageRouter {
   void client_notification(ClientId client, Frame frame, Effects& effects);
   void client_response(ClientId client, Frame frame, Effects& effects);
   void cancel_request(ClientId client, const Frame& frame, Effects& effects);
-  void prompt(ClientId client, Frame frame, Effects& effects);
+  void prompt(ClientCall call, Frame frame, Effects& effects);
   void start_turn(QueuedPrompt prompt, const std::vector<std::string_view>& blocks,
                   Effects& effects);
   void echo_prompt(ClientId client, const std::vector<std::string_view>& blocks, Effects& effects);
@@ -220,6 +224,7 @@ class MessageRouter {
   void restore_request(const storage::MessageRecord& request, const storage::Progress& progress,
                        const Error& error, Effects& effects);
   void restore_turn(const storage::MessageRecord& prompt, bool was_written);
+  void settle_doubt(const Frame& from_agent);
   void give_up_doubtful_turn(Effects& effects);
   void doubt_end_of_turn();
   void restore_question(const storage::MessageRecord& request, Effects& effects);

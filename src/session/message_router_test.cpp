@@ -98,6 +98,62 @@ TEST(MessageRouter, BoundsTheUnansweredRequestsOfOneClient) {
   EXPECT_THAT(session.take(a), IsEmpty());
 }
 
+TEST(MessageRouter, BoundsWhatClientsLeaveUnansweredBehind) {
+  RouterLimits limits;
+  limits.max_pending_requests = 2;
+  RoutedSession session(limits);
+  for (int visit = 0; visit < 2; ++visit) {
+    const ClientId visitor = session.join();
+    session.client(visitor, rpc::request("1", "x/ask", "{}"));
+    session.leave(visitor);
+  }
+  session.take_agent();
+  const ClientId a = session.join();
+  session.client(a, rpc::request("3", "x/ask", "{}"));
+  EXPECT_THAT(session.take(a),
+              ElementsAre(AllOf(HasSubstr(R"("id":3,)"), HasSubstr("clients that have left"),
+                                HasSubstr("sessions.max_pending_requests"))));
+  EXPECT_THAT(session.take_agent(), IsEmpty());
+  session.client(a, rpc::request("4", "session/cancel", "{}"));
+  EXPECT_THAT(session.take(a), ElementsAre(rpc::result("4", "{}"))) << "it adds to nothing";
+  session.agent(rpc::result("1", "{}"));
+  EXPECT_EQ(session.skipped(), 0u);
+  session.client(a, rpc::request("5", "x/ask", "{}"));
+  EXPECT_THAT(session.take(a), IsEmpty()) << "there is room again";
+  EXPECT_THAT(session.take_agent(), SizeIs(1));
+}
+
+TEST(MessageRouter, BoundsWhatIsKeptOfAllRequestsInBytes) {
+  RouterLimits limits;
+  limits.max_pending_bytes = 10'000;
+  RoutedSession session(limits);
+  const auto set_mode = [&](ClientId client, std::size_t length) {
+    session.client(client, rpc::request("1", "session/set_mode",
+                                        R"({"modeId":")" + std::string(length, 'x') + "\"}"));
+  };
+  const ClientId gone = session.join();
+  set_mode(gone, 4'000);
+  session.leave(gone);
+  set_mode(session.join(), 4'000);
+  const ClientId a = session.join();
+  set_mode(a, 4'000);
+  EXPECT_THAT(session.take(a), ElementsAre(HasSubstr("sessions.max_pending_bytes")));
+  session.take_agent();
+  set_mode(a, 100'000);
+  EXPECT_THAT(session.take(a), IsEmpty()) << "of so long a mode nothing is kept";
+  EXPECT_THAT(session.take_agent(), SizeIs(1)) << "but the agent gets it";
+}
+
+TEST_F(MessageRouterFixture, TellsOfAModeAlsoWhenItsClientHasLeft) {
+  const ClientId a = session_.join();
+  const ClientId b = session_.join();
+  session_.client(a, rpc::request("1", "session/set_mode", R"({"modeId":"ask"})"));
+  session_.leave(a);
+  session_.agent(rpc::result("1", "{}"));
+  EXPECT_THAT(session_.take(b),
+              ElementsAre(AllOf(HasSubstr("current_mode_update"), HasSubstr(R"("ask")"))));
+}
+
 TEST_F(MessageRouterFixture, TranslatesTheSessionIdBothWays) {
   const ClientId a = session_.join();
   session_.client(

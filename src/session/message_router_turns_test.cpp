@@ -192,20 +192,23 @@ TEST_F(MessageRouterTurns, CancelWithoutATurnDoesNoHarm) {
 
 TEST_F(MessageRouterTurns, BoundsPromptsInBytesAndInBlocks) {
   RouterLimits limits;
-  limits.max_pending_bytes = 300;
+  limits.max_pending_bytes = 3000;
   limits.max_prompt_blocks = 2;
   RoutedSession session(limits);
   const ClientId a = session.join();
-  session.prompt(a, "1");
-  session.prompt(a, "2");
-  session.prompt(a, "3");
+  const auto prompt_long = [&](const std::string& id) {
+    session.client(a, rpc::request(id, "session/prompt",
+                                   R"({"prompt":[{"type":"text","text":")" +
+                                       std::string(1000, 'x') + R"("}]})"));
+  };
+  for (const std::string id : {"1", "2", "3"}) prompt_long(id);
   session.take(a);
-  session.prompt(a, "4");
-  EXPECT_THAT(session.take(a),
-              ElementsAre(AllOf(HasSubstr(R"("id":4)"), HasSubstr("max_pending_bytes"))));
+  prompt_long("4");
+  EXPECT_THAT(session.take(a), ElementsAre(AllOf(HasSubstr(R"("id":4)"), HasSubstr("2 prompts of"),
+                                                 HasSubstr("max_pending_bytes"))));
   session.agent(rpc::result("1", kDone));
   session.take(a);
-  session.prompt(a, "4");
+  prompt_long("4");
   EXPECT_THAT(session.take(a), IsEmpty()) << "there is room again";
 
   const auto blocks = [](const std::string& id, int count) {

@@ -133,9 +133,9 @@ void MessageRouter::agent_response(Frame frame, Effects& effects) {
 void MessageRouter::tell_of_setting(const ClientCall& call, std::string_view result,
                                     Effects& effects) {
   std::string update;
-  if (call.method == acp::kSetMode && !call.setting.empty()) {
-    update = R"("current_mode_update","currentModeId":)" + call.setting;
-  } else if (const auto options = call.method == acp::kSetOption
+  if (call.changes == ClientCall::Changes::kMode && !call.mode.empty()) {
+    update = R"("current_mode_update","currentModeId":)" + call.mode;
+  } else if (const auto options = call.changes == ClientCall::Changes::kOptions
                                       ? object_member(result, "configOptions")
                                       : std::nullopt) {
     update = R"("config_option_update","configOptions":)" + std::string(*options);

@@ -23,18 +23,40 @@ Error observer_may_not(std::string_view method) {
       .with("method", std::string(method));
 }
 
-Error refused_call(ClientCalls::Refusal refusal, std::string_view id, std::size_t limit) {
-  if (refusal == ClientCalls::Refusal::kDuplicateId) {
-    return make_error(ErrorType::kInvalidRequest,
-                      "a request with the id " + std::string(id) + " is not answered yet")
-        .suggest("use an id that no unanswered request of yours has")
-        .retryable();
-  }
-  return make_error(ErrorType::kInvalidRequest,
-                    "more than " + std::to_string(limit) + " of your requests wait for an answer")
-      .suggest("wait for answers, or raise sessions.max_pending_requests")
+Error more_wait_than(std::size_t limit, std::string_view of_what) {
+  return make_error(ErrorType::kInvalidRequest, "more than " + std::to_string(limit) + " " +
+                                                    std::string(of_what) + " wait for an answer")
       .with("limit", static_cast<std::int64_t>(limit))
       .retryable();
+}
+
+Error refused_call(ClientCalls::Refusal refusal, std::string_view id, const RouterLimits& limits) {
+  switch (refusal) {
+    case ClientCalls::Refusal::kDuplicateId:
+      break;
+    case ClientCalls::Refusal::kTooMany:
+      return more_wait_than(limits.max_pending_requests, "of your requests")
+          .suggest("wait for answers, or raise sessions.max_pending_requests");
+    case ClientCalls::Refusal::kTooManyLeft:
+      return more_wait_than(limits.max_pending_requests, "requests of clients that have left")
+          .because("the agent has answered none of them, and may do so at any time")
+          .suggest("wait for the agent, or close the session")
+          .suggest("raise sessions.max_pending_requests");
+    case ClientCalls::Refusal::kNoRoom:
+      return more_wait_than(limits.max_pending_bytes, "bytes of this session's requests")
+          .because("what is known of a request is kept until the agent answers it")
+          .suggest("wait for answers, or use shorter ids")
+          .suggest("raise sessions.max_pending_bytes");
+  }
+  return make_error(ErrorType::kInvalidRequest,
+                    "a request with the id " + std::string(id) + " is not answered yet")
+      .suggest("use an id that no unanswered request of yours has")
+      .retryable();
+}
+
+// Requests that end others are taken however many of these wait.
+bool ends_requests(std::string_view method) {
+  return method == acp::kCancel || method == acp::kCancelRequest;
 }
 
 Error queue_is_full(const PromptQueue& queue) {
@@ -90,13 +112,15 @@ void MessageRouter::client_request(ClientId id, Frame frame, Effects& effects) {
   if (asker == nullptr) return;
   if (!asker->traits.may_act)
     return refuse(id, frame.id(), observer_may_not(frame.method()), effects);
-  if (const auto refusal = client_calls_.refusal(id, frame.id())) {
-    return refuse(id, frame.id(), refused_call(*refusal, frame.id(), limits_.max_pending_requests),
-                  effects);
+  ClientCall call = client_call(id, frame.id(), frame.method(), frame.params());
+  const bool ends_others = ends_requests(frame.method());
+  const auto refusal = client_calls_.refusal(call);
+  if (refusal && (!ends_others || *refusal == ClientCalls::Refusal::kDuplicateId)) {
+    return refuse(id, frame.id(), refused_call(*refusal, frame.id(), limits_), effects);
   }
-  if (frame.method() == acp::kPrompt) return prompt(id, std::move(frame), effects);
+  if (frame.method() == acp::kPrompt) return prompt(std::move(call), std::move(frame), effects);
 
-  if (frame.method() == acp::kCancel || frame.method() == acp::kCancelRequest) {
+  if (ends_others) {
     note(Origin::kClient, MessageKind::kRequest, false, frame.method(), frame.id(),
          stored_copy(frame), effects);
     // Notifications by nature; who sends them as requests gets an empty answer.
@@ -116,10 +140,6 @@ void MessageRouter::client_request(ClientId id, Frame frame, Effects& effects) {
   note(Origin::kClient, MessageKind::kRequest, false, frame.method(), frame.id(),
        stored_copy(frame), effects, {relay_id});
   effects.to_agent.emplace_back(to_agent_bytes(frame, relay_id));
-  ClientCall call{id, std::string(frame.id()), std::string(frame.method()), {}};
-  if (frame.method() == acp::kSetMode) {
-    call.setting = object_member(frame.params(), "modeId").value_or("");
-  }
   client_calls_.add(relay_id, std::move(call));
 }
 
@@ -159,7 +179,8 @@ void MessageRouter::cancel_request(ClientId id, const Frame& frame, Effects& eff
   effects.to_agent.emplace_back(splice(frame.bytes(), std::move(edits)));
 }
 
-void MessageRouter::prompt(ClientId id, Frame frame, Effects& effects) {
+void MessageRouter::prompt(ClientCall call, Frame frame, Effects& effects) {
+  const ClientId id = call.client;
   if (is_child_session_id(frame.session_id())) {
     return refuse(id, frame.id(), child_takes_no_prompts(frame.session_id()), effects);
   }
@@ -181,8 +202,7 @@ void MessageRouter::prompt(ClientId id, Frame frame, Effects& effects) {
   }
   note(Origin::kClient, MessageKind::kRequest, false, frame.method(), frame.id(),
        stored_copy(frame), effects, {accepted.relay_id});
-  client_calls_.add(accepted.relay_id,
-                    {id, std::string(frame.id()), std::string(frame.method()), {}});
+  client_calls_.add(accepted.relay_id, std::move(call));
   if (!turn_) start_turn(std::move(accepted), blocks, effects);
 }
 
@@ -243,7 +263,7 @@ void MessageRouter::interrupt_agent(Effects& effects) {
     turn_->cancelled = true;
     effects.to_agent.emplace_back(
         rpc::notification(acp::kCancel, R"({"sessionId":)" + session_ids_.agent() + "}"));
-    if (turn_->output_lost) doubt_end_of_turn();
+    if (turn_->output_lost && !turn_->doubtful_until) doubt_end_of_turn();
   }
   cancel_permissions({}, effects);
 }

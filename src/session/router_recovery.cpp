@@ -1,8 +1,8 @@
 // MessageRouter taking up the calls of an agent whose earlier relay ended.
 #include "protocol/acp.hpp"
-#include "protocol/json_scan.hpp"
 #include "protocol/splice.hpp"
 #include "session/message_router.hpp"
+#include "session/turn_signs.hpp"
 
 #include <limits>
 #include <utility>
@@ -57,10 +57,9 @@ void MessageRouter::restore_request(const MessageRecord& request, const storage:
   if (request.sequence > progress.input) {
     return refuse(kGoneClient, request.rpc_id, error, effects, {request.call});
   }
-  ClientCall call{kGoneClient, request.rpc_id, request.method};
   const auto frame = request.method == acp::kSetMode ? stored_frame(request) : std::nullopt;
-  if (frame) call.setting = object_member(frame->params(), "modeId").value_or("");
-  client_calls_.add(request.call, std::move(call));
+  client_calls_.add(request.call, client_call(kGoneClient, request.rpc_id, request.method,
+                                              frame ? frame->params() : std::string_view()));
 }
 
 // A prompt that may have been written, or not, is not written again.
@@ -68,7 +67,7 @@ void MessageRouter::restore_turn(const MessageRecord& prompt, bool was_written) 
   turn_ = Turn{prompt.call, kGoneClient, moment_.steady, {}};
   if (const auto frame = stored_frame(prompt)) turn_->trace = trace_of(*frame);
   if (!was_written) turn_->doubtful_until = moment_.steady + kDoubt;
-  client_calls_.add(prompt.call, {kGoneClient, prompt.rpc_id, prompt.method});
+  client_calls_.add(prompt.call, client_call(kGoneClient, prompt.rpc_id, prompt.method, {}));
 }
 
 void MessageRouter::output_lost() {
@@ -83,6 +82,18 @@ void MessageRouter::doubt_end_of_turn() {
                      .because("the Engine cut the agent's output off, or its log was rotated")
                      .suggest("go on with another prompt")
                      .retryable();
+}
+
+// A cancelled turn is doubted on, until the agent is silent: what it says may be its answer to a
+// cancellation for which it had no turn.
+void MessageRouter::settle_doubt(const Frame& from_agent) {
+  if (!turn_ || !turn_->doubtful_until) return;
+  if (!shows_turn(from_agent, session_ids_.agent(), turn_->relay_id)) return;
+  if (turn_->cancelled) {
+    turn_->doubtful_until = moment_.steady + kSilent;
+  } else {
+    turn_->doubtful_until.reset();
+  }
 }
 
 void MessageRouter::give_up_doubtful_turn(Effects& effects) {

@@ -50,6 +50,11 @@ class Recovery : public testing::Test {
     after_.restore(open_calls(input), {{}, input, prompt},
                    make_error(ErrorType::kRelayRestarted, "the relay was restarted"));
   }
+  static std::string update(std::string_view kind) {
+    return R"({"jsonrpc":"2.0","method":"session/update","params":{"sessionId":")" +
+           std::string(RoutedSession::kAgentId) + R"(","update":{"sessionUpdate":")" +
+           std::string(kind) + R"("}}})";
+  }
   // The id that the agent was asked with last.
   static std::string id_of(const std::string& message) {
     const std::size_t at = message.find("\"id\":") + 5;
@@ -95,7 +100,7 @@ TEST_F(Recovery, GoesOnWithAPromptThatTheAgentWorksOn) {
   before_.prompt(client_, "7");
   const std::string id = id_of(before_.take_agent().at(0));
   restart(1'000'000, 0);
-  after_.agent(R"({"jsonrpc":"2.0","method":"session/update","params":{"sessionId":"x"}})");
+  after_.agent(update("agent_message_chunk"));
   EXPECT_FALSE(after_.router.next_deadline());
   after_.pass(MessageRouter::kDoubt);
   EXPECT_TRUE(after_.router.turn_running());
@@ -104,17 +109,61 @@ TEST_F(Recovery, GoesOnWithAPromptThatTheAgentWorksOn) {
   EXPECT_THAT(after_.take_agent(), IsEmpty());
 }
 
+TEST_F(Recovery, EndsAPromptOfWhichTheAgentShowsNothing) {
+  before_.client(client_, R"({"jsonrpc":"2.0","id":"m","method":"session/set_mode",)"
+                          R"("params":{"modeId":"ask"}})");
+  const std::string id = id_of(before_.take_agent().at(0));
+  before_.prompt(client_, "7");
+  restart(1'000'000, 0);
+  after_.agent(update("usage_update"));
+  after_.agent(update("available_commands_update"));
+  after_.agent(R"({"jsonrpc":"2.0","id":)" + id + R"(,"result":{}})");
+  after_.agent(R"({"jsonrpc":"2.0","id":1,"method":"_vendor/ask","params":{}})");
+  after_.pass(MessageRouter::kDoubt);
+  EXPECT_FALSE(after_.router.turn_running());
+  EXPECT_THAT(after_.broken(), IsEmpty());
+}
+
+TEST_F(Recovery, EndsAPromptThatIsCancelledWhileItIsInDoubt) {
+  before_.prompt(client_, "7");
+  restart(1'000'000, 0);
+  const ClientId again = after_.join();
+  after_.cancel(again);
+  EXPECT_THAT(after_.take_agent(), ElementsAre(HasSubstr("session/cancel")));
+  after_.agent(update("agent_message_chunk"));  // that there is nothing to cancel
+  after_.pass(MessageRouter::kSilent - std::chrono::milliseconds(1));
+  EXPECT_TRUE(after_.router.turn_running()) << "it may have a turn";
+  after_.agent(update("usage_update"));
+  after_.pass(std::chrono::milliseconds(1));
+  EXPECT_FALSE(after_.router.turn_running());
+  EXPECT_THAT(after_.take(again),
+              Contains(AllOf(HasSubstr("turn_complete"), HasSubstr("relay_restarted"))));
+}
+
+TEST_F(Recovery, SaysOneReasonWhenPartOfTheOutputIsLostToo) {
+  before_.prompt(client_, "7");
+  restart(1'000'000, 0);
+  after_.router.output_lost();
+  const ClientId again = after_.join();
+  after_.cancel(again);
+  after_.pass(MessageRouter::kDoubt);
+  EXPECT_FALSE(after_.router.turn_running()) << "a cancellation does not put the end off";
+  EXPECT_THAT(after_.take(again),
+              Contains(AllOf(HasSubstr("turn_complete"), HasSubstr("relay_restarted"))));
+}
+
 TEST_F(Recovery, EndsATurnWhoseEndWasLost) {
   before_.prompt(client_, "7");
   before_.router.output_lost();
   before_.pass(std::chrono::hours(1));
   EXPECT_TRUE(before_.router.turn_running()) << "it may just be thinking";
   before_.cancel(client_);
-  before_.agent(R"({"jsonrpc":"2.0","method":"session/update","params":{"sessionId":"x"}})");
-  before_.pass(MessageRouter::kSilent);
+  before_.pass(MessageRouter::kSilent / 2);
+  before_.agent(update("tool_call_update"));
+  before_.pass(MessageRouter::kSilent / 2);
   EXPECT_TRUE(before_.router.turn_running()) << "it says something";
-  before_.cancel(client_);
-  before_.pass(MessageRouter::kSilent);
+  before_.agent(update("usage_update"));
+  before_.pass(MessageRouter::kSilent / 2);
   EXPECT_FALSE(before_.router.turn_running());
   EXPECT_THAT(before_.take(client_), Contains(HasSubstr("among the output that was lost")));
   before_.prompt(client_, "8");
