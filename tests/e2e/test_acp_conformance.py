@@ -95,7 +95,7 @@ def test_numbers_and_texts_are_different_ids(client, session):
 
 
 def test_an_id_that_is_in_use_is_refused(client, session):
-    first = client.start_prompt("/sleep 0.5", session, id="twice")
+    first = client.start_prompt("/sleep 600", session, id="twice")
     before = client.count()
     error, id = None, None
     answer = client.send_text(json.dumps({"jsonrpc": "2.0", "id": "twice", "method": "_demo/echo",
@@ -106,7 +106,8 @@ def test_an_id_that_is_in_use_is_refused(client, session):
         message = client.wait_for(lambda m: "error" in m, "the refusal", start=before)
         error, id = message["error"], message["id"]
     assert (error["code"], id) == (-32600, "twice")
-    assert client.wait_for(lambda m: m.get("id") == first and "result" in m)["result"]["stopReason"] == "end_turn"
+    client.notify("session/cancel", sessionId=session)
+    assert client.wait_for(lambda m: m.get("id") == first and "result" in m)["result"]["stopReason"] == "cancelled"
 
 
 @pytest.mark.parametrize("method", ["nothing/like_it", "_nothing/like_it", "$/nothing", "session/nothing"])

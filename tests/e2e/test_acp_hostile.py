@@ -221,20 +221,20 @@ def test_initialize_again_and_again_leaves_nothing_behind(relay):
 
 
 def test_an_abandoned_http_connection_expires_and_its_session_stays(make_relay, opened):
-    relay = make_relay({"server": {"acp_connection_timeout": "1s"}})
+    relay = make_relay({"server": {"acp_connection_timeout": "5s"}})
     client = AcpHttp(acp_url(relay, "http"))
     session = client.new(relay.workspace)
     id = client.connection_id
     client.abort()
     other = opened(relay, "http")
-    # A question keeps it for another second, so they are asked less often.
-    wait_until(lambda: other.post(ASK, connection=id).status == 404, "the connection is forgotten", every=3)
+    # A question keeps it for as long again, so they are asked less often.
+    wait_until(lambda: other.post(ASK, connection=id).status == 404, "the connection is forgotten", every=7)
     other.result("session/load", sessionId=session, cwd=str(relay.workspace), mcpServers=[])
     assert other.prompt("still there", session)[1] == "still there"
 
 
 def test_a_body_that_never_ends_holds_nobody_up(make_relay):
-    relay = make_relay({"server": {"body_timeout": "1s"}})
+    relay = make_relay({"server": {"body_timeout": "5s"}})
     port = relay.config["server"]["http_port"]
     for length in (b"Content-Length: 1000000", b"Transfer-Encoding: chunked"):
         with raw.connect(port) as connection:

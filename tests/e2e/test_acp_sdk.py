@@ -101,7 +101,7 @@ def test_a_session_of_acp_can_be_used_in_the_relays_own_dialect(relay, transport
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_a_list_of_many_sessions_comes_in_pages(relay, transport):
-    facts = sdk.facts_of("demo agent, process", settings(relay, transport, count=120, seconds=60), "list_pages")
+    facts = sdk.facts_of("demo agent, process", settings(relay, transport, count=120), "list_pages")
     listed = [id for page in facts["pages"] for id in page]
     assert len(facts["pages"]) > 1
     assert sorted(listed) == sorted(facts["made"])

@@ -5,7 +5,7 @@ import pytest
 
 from harness import sdk
 from harness.acpx import Acpx, sessions_of, words
-from harness.deadline import SCALE, wait_until
+from harness.deadline import PATIENCE, wait_until
 
 TOKENS = {"mode": "token", "tokens": [{"name": "ada", "token": "token-of-ada-1"}]}
 
@@ -57,7 +57,7 @@ def test_a_large_answer_comes_whole(acpx):
 
 def test_an_error_of_the_agent_is_shown(acpx):
     done = subprocess.run(acpx().command("exec", "/exit 7"), env=sdk.environment(HOME="/nonexistent"), text=True,
-                          capture_output=True, stdin=subprocess.DEVNULL, timeout=60 * SCALE)
+                          capture_output=True, stdin=subprocess.DEVNULL, timeout=2 * PATIENCE)
     assert done.returncode != 0
     assert "agent" in done.stdout + done.stderr
 
@@ -91,6 +91,6 @@ def test_cancel_in_mid_turn(acpx):
     wait_until(lambda: any(entry["turnRunning"] for entry in client.relay.management("/api/sessions").json()),
                "the turn runs")
     assert "cancel" in client.run("cancel")
-    output, _ = turn.communicate(timeout=60 * SCALE)
+    output, _ = turn.communicate(timeout=2 * PATIENCE)
     assert '"stopReason":"cancelled"' in output
     assert words(client.messages("prompt", "and on")).endswith("and on")

@@ -93,10 +93,10 @@ def test_the_configuration_shows_agents_without_their_secrets(relay):
     assert agents["ada"]["env"] == {"KEY_OF_ADA": "***"}
     assert agents["ada"]["command"] == [str(DEMO_AGENT)]
     assert agents["scripted"]["stop_grace"] == "100ms"
+    relay.wait_logged("ada: " + str(DEMO_AGENT))  # the lines at the start name the agents
     for text in (json.dumps(shown), run_cli("check-config", str(relay.config_file))[1],
                  relay.log_text()):
         assert "canary-" not in text
-    assert "ada: " + str(DEMO_AGENT) in relay.log_text(), "the lines at the start name the agents"
 
 
 def test_secrets_of_every_agent_stay_out_of_the_log_and_the_database(relay):

@@ -173,14 +173,14 @@ def test_auto_makes_a_token_for_other_addresses(make_relay):
     relay = make_relay({"server": {"http_host": "0.0.0.0", "websocket_host": "0.0.0.0"}})
     client = relay.http()
     assert client.post("session/list", client.message("session/list", {})).status_code == 401
-    assert any(opens(relay, token) for token in printed_tokens(relay)), "the token is printed at start"
+    wait_until(lambda: any(opens(relay, token) for token in printed_tokens(relay)), "the token is printed at start")
 
 
 def test_token_mode_without_tokens_makes_one_and_says_so(make_relay):
     relay = make_relay({"auth": {"mode": "token"}})
     relay.wait_logged("auth.tokens")
     assert relay.http().client.post("/session/list").status_code == 401
-    assert any(opens(relay, token) for token in printed_tokens(relay))
+    wait_until(lambda: any(opens(relay, token) for token in printed_tokens(relay)), "the token is printed at start")
 
 
 def test_management_needs_an_operator_when_it_is_open(make_relay):

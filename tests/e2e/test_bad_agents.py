@@ -1,7 +1,6 @@
 """Agents that die, hang, babble or do not exist: each session gets its error, the relay goes on."""
 import json
 import os
-import pathlib
 import signal
 
 import pytest
@@ -101,7 +100,7 @@ def test_a_prompt_that_comes_while_an_agent_ends_is_answered_by_the_next(make_re
     relay = make_relay({"agent": {"command": "/bin/sh", "args": ["-c", script]}})
     client = getattr(relay, port)()
     session = client.new(str(relay.workspace))
-    names = {pathlib.Path(f"/proc/{pid}/comm").read_text().strip(): pid for pid, _ in relay.agents()}
+    names = {processes.name(pid): pid for pid, _ in relay.agents()}
     os.kill(names["acp-demo-agent"], signal.SIGKILL)
     wait_until(lambda: not os.path.exists(f"/proc/{names['sh']}/fd/1"), "its output is over")
     if port == "http":
@@ -127,6 +126,7 @@ def test_queued_prompts_of_a_dead_agent_are_answered(relay):
     client.new(relay.workspace)
     first = client.start_prompt("/sleep 600")
     queued = [client.start_prompt("a"), client.start_prompt("b")]
+    relay.wait_for_prompts(3)
     [(pid, _)] = relay.agents()
     os.kill(pid, 9)
     for id in [first, *queued]:
@@ -294,7 +294,7 @@ def test_an_agent_that_asks_and_never_reads_is_ended_at_its_bound(make_relay):
 
 
 def test_an_agent_that_says_something_else_is_quoted(make_relay):
-    agent = {**scripted("says_other_things"), "startup_timeout": "500ms", "stop_grace": "200ms"}
+    agent = {**scripted("says_other_things"), "startup_timeout": "5s", "stop_grace": "200ms"}
     error = refused(make_relay({"agent": agent}))
     assert error.type == "agent_connection_timeout"
     assert "listening on port 4711" in json.dumps(error.data["possible_causes"])

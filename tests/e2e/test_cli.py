@@ -8,9 +8,10 @@ import subprocess
 
 import pytest
 
-from harness.deadline import wait_until
+from harness.deadline import PATIENCE, wait_until
 from harness.http_client import RelayError, text_of
 from harness.relay import BINARY, ROOT, run_cli, scripted
+from harness.terminal import read_rest
 
 SESSION = re.compile(r"sess_[0-9a-f]{32}")
 
@@ -83,15 +84,8 @@ def test_prompt_asks_a_person_on_a_terminal(relay):
         while b"Allow" not in shown or b"Reject" not in shown:
             shown += os.read(master, 4096)
         os.write(master, b"1\n")
-        try:
-            while True:
-                piece = os.read(master, 4096)
-                if not piece:
-                    break
-                shown += piece
-        except OSError:
-            pass  # the other end is closed
-        assert process.wait(20) == 0, shown
+        shown += read_rest(master)
+        assert process.wait(PATIENCE) == 0, shown
         assert b"Permission: allow" in shown
     finally:
         process.kill()
@@ -105,10 +99,9 @@ def test_an_interrupt_cancels_the_turn(relay):
                                text=True)
     try:
         client = relay.http()
-        wait_until(lambda: relay.query("SELECT count(*) FROM messages WHERE method = 'session/prompt'")[0][0],
-                   "the turn runs")
+        relay.wait_for_prompts()
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 5, err
         [item] = client.result("session/list")["sessions"]
         assert client.prompt_text(item["id"], "next") == "next"

@@ -3,7 +3,6 @@ import signal
 
 import pytest
 
-from harness.deadline import wait_until
 from harness.editor import Editor
 from harness.http_client import text_of
 from harness.proxy import Proxy
@@ -66,15 +65,13 @@ def test_many_cuts_in_one_turn(relay, proxy):
         editor.initialize()
         session = editor.new(relay.workspace)
         proxy.passed.update(up=0, down=0)
+        proxy.cut_after("down", *range(60_000, 360_000, 60_000))
         id = editor.start_prompt(session, "/chunks 400 1000")
-        for part in range(1, 6):
-            proxy.cut_after("down", part * 60_000)
-            wait_until(lambda: proxy.passed["down"] >= part * 60_000, "so much has passed")
         assert editor.result(id)["stopReason"] == "end_turn"
         chunks = [m["params"]["update"]["content"]["text"] for m in editor.messages
                   if m.get("params", {}).get("update", {}).get("sessionUpdate") == "agent_message_chunk"]
         assert len(chunks) == 400 and len(set(chunks)) == 400
-        assert proxy.connections >= 4
+        assert proxy.connections >= 6
         assert editor.finish() == 0
         assert editor.log.count("is lost") == editor.log.count("connected again")
 
@@ -100,8 +97,8 @@ def test_a_question_that_is_open_while_it_is_cut_is_asked_once(relay, proxy):
         id = editor.start_prompt(session, "/permission")
         question = editor.wait_for(lambda m: m.get("method") == "session/request_permission", "question")
         for _ in range(3):
-            proxy.cut()
             count = editor.log.count("connected again")
+            proxy.cut()
             editor.wait_until(lambda: editor.log.count("connected again") > count, "reconnect")
         editor.respond(question, {"outcome": {"outcome": "selected", "optionId": "reject"}})
         editor.result(id)
@@ -143,7 +140,7 @@ def test_a_turn_that_ended_with_its_relay_is_answered(make_relay, how):
         editor.initialize()
         session = editor.new(relay.workspace)
         id = editor.start_prompt(session, "/sleep 600")
-        wait_until(lambda: relay.query("SELECT 1 FROM messages WHERE method = 'session/prompt'"), "the turn runs")
+        relay.wait_for_prompts()
         relay.send_signal(how)
         relay.wait()
         relay.start()
@@ -154,7 +151,7 @@ def test_a_turn_that_ended_with_its_relay_is_answered(make_relay, how):
 
 def test_it_gives_up_after_the_configured_time(make_relay):
     relay = make_relay()
-    with Editor(relay.http_url, "--reconnect-timeout", "1") as editor:
+    with Editor(relay.http_url, "--reconnect-timeout", "3") as editor:
         editor.initialize()
         session = editor.new(relay.workspace)
         relay.send_signal(signal.SIGKILL)
@@ -162,4 +159,4 @@ def test_it_gives_up_after_the_configured_time(make_relay):
         relay.may_leave_open_rows = True
         error = editor.answer(editor.start_prompt(session, "anybody?"))["error"]
         assert "acp-relay serve" in error["message"]
-        assert editor.exit_code(15) == 3
+        assert editor.exit_code() == 3

@@ -13,7 +13,7 @@ def _relay(engine, directory, image, **container):
 
 
 def _settings(relay, transport, **more):
-    return {"url": acp_url(relay, transport), "cwd": "/workspace", "megabytes": 17, "seconds": 60, **more}
+    return {"url": acp_url(relay, transport), "cwd": "/workspace", "megabytes": 17, **more}
 
 
 def _judge(facts, check):

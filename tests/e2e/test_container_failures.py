@@ -22,10 +22,11 @@ def refused(relay):
     return caught.value
 
 
-def end_of_turn(client, prompt, act=None):
-    """The error that a turn ends with, after `act` was done in its middle."""
+def end_of_turn(relay, client, prompt, act=None):
+    """The error that the first turn ends with, after `act` was done in its middle."""
     id = client.start_prompt(prompt)
     if act:
+        relay.wait_for_prompts()
         act()
     return RelayError(client.answer(id)["error"])
 
@@ -51,7 +52,7 @@ def test_an_agent_over_its_memory(make_container_relay, init):
     relay = make_container_relay({**SMALL, "init": init})
     client = relay.websocket()
     session = client.new("/workspace")
-    error = end_of_turn(client, "/oom")
+    error = end_of_turn(relay, client, "/oom")
     assert error.type == "container_resource_exceeded"
     assert "memory" in error.data["explanation"]
     assert "container.memory_limit" in json.dumps(error.data["suggested_actions"])
@@ -98,7 +99,7 @@ def test_a_kill_from_outside_in_the_middle_of_a_turn(make_container_relay, engin
     relay = make_container_relay()
     client = relay.websocket()
     session = client.new("/workspace")
-    error = end_of_turn(client, "/sleep 600", lambda: engine.kill(f"acp-agent-{session}"))
+    error = end_of_turn(relay, client, "/sleep 600", lambda: engine.kill(f"acp-agent-{session}"))
     assert error.type == "agent_exited"
     assert error.data["relevant_state"]["exit_code" if "exit_code" in error.data["relevant_state"] else "signal"] in (
         9, 137)
@@ -109,7 +110,7 @@ def test_a_removal_from_outside_in_the_middle_of_a_turn(make_container_relay, en
     relay = make_container_relay()
     client = relay.websocket()
     session = client.new("/workspace")
-    error = end_of_turn(client, "/sleep 600", lambda: engine.remove(f"acp-agent-{session}"))
+    error = end_of_turn(relay, client, "/sleep 600", lambda: engine.remove(f"acp-agent-{session}"))
     assert error.type == "agent_exited"
     goes_on(relay, client, session)
 
@@ -130,7 +131,7 @@ def test_an_agent_that_exits_in_a_turn(make_container_relay, code):
     relay = make_container_relay()
     client = relay.websocket()
     session = client.new("/workspace")
-    error = end_of_turn(client, f"/exit {code}")
+    error = end_of_turn(relay, client, f"/exit {code}")
     assert error.type == "agent_exited"
     assert error.data["relevant_state"]["exit_code"] == code
     goes_on(relay, client, session)
@@ -176,7 +177,7 @@ def test_an_agent_that_ends_at_once_tells_code_and_last_words(make_shell_relay):
 
 
 def test_an_agent_that_never_answers(make_shell_relay):
-    relay = make_shell_relay({"command": ["/bin/sleep", "1000"], "startup_timeout": "1s", "shutdown_timeout": "200ms"})
+    relay = make_shell_relay({"command": ["/bin/sleep", "1000"], "startup_timeout": "10s", "shutdown_timeout": "200ms"})
     error = refused(relay)
     assert error.type == "agent_connection_timeout"
     assert "container.startup_timeout" in json.dumps(error.data["suggested_actions"])
@@ -184,14 +185,14 @@ def test_an_agent_that_never_answers(make_shell_relay):
 
 def test_an_agent_without_enough_cpu_to_start(make_shell_relay):
     relay = make_shell_relay({"command": ["/bin/sh", "-c", "while :; do :; done"], "cpu_limit": 0.02,
-                              "startup_timeout": "3s", "shutdown_timeout": "200ms"})
+                              "startup_timeout": "15s", "shutdown_timeout": "200ms"})
     error = refused(relay)
     assert error.type == "container_resource_exceeded"
     assert "container.cpu_limit" in json.dumps(error.data["suggested_actions"])
 
 
 def test_an_agent_that_speaks_no_acp(make_shell_relay):
-    relay = make_shell_relay({"command": ["/bin/cat"], "startup_timeout": "1s", "shutdown_timeout": "200ms"})
+    relay = make_shell_relay({"command": ["/bin/cat"], "startup_timeout": "10s", "shutdown_timeout": "200ms"})
     assert refused(relay).type in ("agent_connection_timeout", "agent_start_failed", "agent_protocol_error")
 
 
@@ -226,7 +227,7 @@ def test_clients_that_vanish_while_their_container_starts(make_container_relay):
         connection, _ = raw.upgrade(relay.config["server"]["websocket_port"])
         connection.sendall(raw.frame(new))
         connection.close()
-    relay.assert_serves()
+    relay.assert_serves_a_watcher()
     relay.wait_until_empty()
     wait_until(lambda: relay.open_rows() == [], "no row claims to be open")
 
@@ -249,11 +250,11 @@ def test_directories_that_could_not_be_removed_are_removed_when_they_can_be(make
     subprocess.run(["mount", "-t", "tmpfs", "none", in_the_way], check=True)
     try:
         client.result("session/close", sessionId=session)
-        wait_until(lambda: "directories are left" in relay.log_text(), "the failure is told")
+        relay.wait_logged("directories are left")
     finally:
         subprocess.run(["umount", in_the_way], check=True)
-    wait_until(lambda: relay.directories() == [], "the directories are gone", 30)
-    wait_until(lambda: "removed the directories that were left" in relay.log_text(), "that is told, too")
+    wait_until(lambda: relay.directories() == [], "the directories are gone")
+    relay.wait_logged("removed the directories that were left")
 
 
 def test_so_are_those_that_a_killed_relay_has_left(make_container_relay):
@@ -275,7 +276,7 @@ def test_so_are_those_that_a_killed_relay_has_left(make_container_relay):
         relay.wait_logged("the directories of an earlier run are left")
     finally:
         subprocess.run(["umount", in_the_way], check=True)
-    wait_until(lambda: relay.directories() == [], "the directories are gone", 30)
+    wait_until(lambda: relay.directories() == [], "the directories are gone")
 
 
 def test_a_home_that_gets_only_a_part_of_what_the_image_has_starts_no_agent(make_container_relay, engine, tmp_path):
@@ -303,12 +304,12 @@ def test_a_full_disk_of_workspaces_is_not_ready(make_container_relay, tmp_path):
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", base], check=True)
     try:
         relay = make_container_relay(base=base)
-        assert relay.management("/api/ready").status_code == 200
+        wait_until(lambda: relay.management("/api/ready").status_code == 200, "it is ready")
         (base / "filler").write_bytes(b"x" * (3 << 20) + b"x" * 800_000)
-        answer = relay.management("/api/ready")
-        assert answer.status_code == 503 and "workspace_unavailable" in answer.text
+        wait_until(lambda: "workspace_unavailable" in relay.management("/api/ready").text, "the disk is full")
+        assert relay.management("/api/ready").status_code == 503
         (base / "filler").unlink()
-        assert relay.management("/api/ready").status_code == 200
+        wait_until(lambda: relay.management("/api/ready").status_code == 200, "it is ready again")
         relay.stop()
     finally:
         subprocess.run(["umount", base], check=True)

@@ -183,7 +183,7 @@ def test_what_a_killed_relay_had_begun_is_gone(forking):
     os.kill(relay.process.pid, signal.SIGKILL)
     relay.process.wait()
     relay.start()
-    assert relay.directories() == [parent]
+    wait_until(lambda: relay.directories() == [parent], lambda: f"{relay.directories()}")
     client = relay.http()
     assert [one["id"] for one in client.result("session/list")["sessions"]] == [parent]
     assert client.prompt_text(parent, "goes on") == "goes on"
@@ -192,6 +192,7 @@ def test_what_a_killed_relay_had_begun_is_gone(forking):
 def test_a_session_that_is_closed_meanwhile_leaves_no_half_fork(forking):
     relay, client, parent, socket, asked, go_on = forking
     client.result("session/close", sessionId=parent)
+    wait_until(lambda: not relay.host_workspace(parent).exists(), "what is being copied is removed")
     go_on()
     refused = socket.answer(asked)["error"]["data"]
     assert refused["error_type"] == "session_closed" and "directories" in refused["explanation"]

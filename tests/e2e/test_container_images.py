@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from harness.containers import GROUP, PASSWD, demo_files, shell, tools_files
-from harness.deadline import wait_until
+from harness.deadline import PATIENCE, wait_until
 from harness.http_client import RelayError
 from harness.relay import DEMO_AGENT, ROOT, run_cli
 
@@ -34,7 +34,8 @@ def test_without_the_image_a_relay_with_a_command_uses_processes_and_says_so(mak
     result = relay.http().result("session/new", workingDirectory=str(relay.workspace))
     assert result["isolation"] == "process"
     assert relay.management("/api/health").json()["isolation"] == "process"
-    assert UNREACHABLE in relay.log_text() and "process" in relay.log_text()
+    relay.wait_logged(UNREACHABLE)
+    relay.wait_logged("process")
 
 
 def test_a_name_that_no_image_can_have(make_container_relay):
@@ -91,7 +92,7 @@ def without_docker_command(tmp_path):
 def test_the_demo_image_needs_neither_registry_nor_docker_command(make_container_relay, engine, demo_image,
                                                                   without_docker_command):
     tag = "acp-relay-test/built:1"
-    built = subprocess.run([str(ROOT / "docker/build.sh"), "demo", tag], capture_output=True, text=True, timeout=200,
+    built = subprocess.run([str(ROOT / "docker/build.sh"), "demo", tag], capture_output=True, text=True, timeout=5 * PATIENCE,
                            env={"PATH": without_docker_command, "DOCKER_HOST": engine.address,
                                 "ACP_DEMO_AGENT": str(ROOT / "build/release/acp-demo-agent")}, check=False)
     assert built.returncode == 0, built.stderr
@@ -130,7 +131,7 @@ def test_what_the_images_are_called(tmp_path, arguments, kind, tag, options):
     docker = tmp_path / "docker"
     docker.write_text(DOCKER_THAT_NOTES_BUILDS)
     docker.chmod(0o755)
-    built = subprocess.run([str(ROOT / "docker/build.sh"), *arguments], capture_output=True, text=True, timeout=60,
+    built = subprocess.run([str(ROOT / "docker/build.sh"), *arguments], capture_output=True, text=True, timeout=PATIENCE,
                            env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "NOTES": str(tmp_path / "notes"),
                                 "ACP_DEMO_AGENT": str(DEMO_AGENT)}, check=False)
     assert built.returncode == 0 and built.stdout.startswith(f"{tag}: "), built.stderr
@@ -146,7 +147,8 @@ def test_a_home_that_is_too_much_for_a_copy(make_shell_relay, engine):
     client = relay.websocket()
     client.new("/workspace")
     assert shell(client, "ls -A ~") == (0, "")
-    assert "more than 8 MiB in /home/agent" in relay.log_text() and "container.home: image" in relay.log_text()
+    relay.wait_logged("more than 8 MiB in /home/agent")
+    relay.wait_logged("container.home: image")
 
 
 def test_users_of_an_image_whose_account_files_are_links(make_shell_relay, engine, tools_image):

@@ -127,7 +127,7 @@ def test_container_and_directories_stay_without_auto_remove(make_container_relay
     session = client.new("/workspace")
     client.prompt_text(session, "/write kept.txt x")
     client.result("session/close", sessionId=session)
-    wait_until(lambda: str(relay.base / session) in relay.log_text(), "what is kept is logged")
+    relay.wait_logged(str(relay.base / session))  # what is kept
     assert (relay.host_workspace(session) / "kept.txt").read_text() == "x"
     assert not relay.container(session)["State"]["Running"]
     engine.remove(f"acp-agent-{session}")
@@ -255,7 +255,7 @@ def test_stderr_is_apart_from_stdout(make_container_relay):
     result, text = client.prompt("/stderr a line of stderr")
     assert result["stopReason"] == "end_turn"
     assert "a line of stderr" not in "".join(str(m) for m in client.messages) or "a line of stderr" not in text
-    wait_until(lambda: "a line of stderr" in relay.log_text(), "stderr is in the log")
+    relay.wait_logged("a line of stderr")
 
 
 def test_a_line_of_20_mib(make_container_relay):
@@ -272,6 +272,7 @@ def test_a_burst_of_10000_lines_before_the_client_attaches(make_container_relay)
     first = relay.websocket()
     session = first.new("/workspace")
     first.start_prompt("/flood 10000")
+    relay.wait_for_prompts()
     first.abort()
     second = relay.websocket()
     second.result("session/load", sessionId=session, cwd="/workspace", mcpServers=[])
@@ -279,14 +280,14 @@ def test_a_burst_of_10000_lines_before_the_client_attaches(make_container_relay)
     def complete():
         words = text_of(second.all("session/update"))
         return len(words) if len(words) >= 160000 else None
-    assert wait_until(complete, "all of the burst", 100, every=0.2) == 160000
+    assert wait_until(complete, "all of the burst", 300, every=0.2) == 160000
     assert second.prompt("and on", session)[1] == "and on"
 
 
 def test_health_names_the_isolation(make_container_relay):
     relay = make_container_relay()
     assert relay.management("/api/health").json()["isolation"] == "container"
-    assert relay.management("/api/ready").status_code == 200
+    wait_until(lambda: relay.management("/api/ready").status_code == 200, "it is ready")
 
 
 def test_the_command_of_the_configuration_replaces_that_of_the_image(make_shell_relay, engine):

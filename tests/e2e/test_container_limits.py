@@ -102,7 +102,7 @@ def test_a_silent_agent_without_a_network_is_explained(make_container_relay):
     made = client.result("session/new", workingDirectory="/workspace")
     assert made["network"] == "none"
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        prompt = pool.submit(run_cli, "prompt", "/sleep 11", relay=relay)
+        prompt = pool.submit(run_cli, "prompt", "/sleep 30", relay=relay)
 
         def other():
             open_ones = client.result("session/list", onlyActive=True)["sessions"]
@@ -179,8 +179,8 @@ def test_root_that_may_write_to_the_host_is_warned_of(make_container_relay, tmp_
     (tmp_path / "projects").mkdir()
     for user, warned in (("0:0", True), ("1000:1000", False)):
         relay = make_container_relay({"user": user, "mount_roots": [str(tmp_path / "projects")]})
+        relay.stop()  # all of its log is written
         assert ("AGENTS ARE ROOT (uid 0)" in relay.log_text()) is warned
-        relay.stop()
 
 
 @pytest.mark.parametrize("keys, key", [({"extra_volumes": ["/usr/share:/home/agent"]}, "container.extra_volumes"),

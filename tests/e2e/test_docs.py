@@ -17,6 +17,7 @@ import subprocess
 
 import pytest
 
+from harness.deadline import PATIENCE
 from harness.relay import BINARY, DEMO_AGENT, ROOT
 
 BLOCK = re.compile(r"(?:<!-- (?P<mark>[a-z: ]+)(?P<config>\{[^\n]*\})? ?-->\n)?^```(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.M | re.S)
@@ -101,7 +102,7 @@ class Shell:
         script = (f"set -e; test ! -f session || . ./session\n{self.ports(block)}\n"
                   "test -z \"${SESSION-}\" || declare -p SESSION > session")
         done = subprocess.run(["bash", "-c", script], cwd=self.relay.directory, env=self.env, text=True,
-                              capture_output=True, timeout=60, stdin=subprocess.DEVNULL)
+                              capture_output=True, timeout=2 * PATIENCE, stdin=subprocess.DEVNULL)
         assert done.returncode == 0, f"{block}\nended with {done.returncode}:\n{done.stdout}{done.stderr}"
         return done.stdout
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from harness.deadline import wait_until
+from harness.deadline import PATIENCE, wait_until
 from harness.http_client import RelayError
 from harness.relay import BINARY, run_cli
 
@@ -27,7 +27,7 @@ class Draining:
         raise AssertionError(f"{words!r} was not said: {lines}")
 
     def end(self):
-        out, _ = self.process.communicate(timeout=60)
+        out, _ = self.process.communicate(timeout=2 * PATIENCE)
         return self.process.returncode, out
 
 
@@ -35,6 +35,12 @@ def drain_state(relay, method="GET", **options):
     answer = relay.management("/api/drain", method, **options)
     assert answer.status_code == 200, answer.text
     return answer.json()
+
+
+def let_go_on(client):
+    """Answers what a turn of /permission waits for."""
+    asked = client.incoming("session/request_permission")
+    client.respond(asked, {"outcome": {"outcome": "selected", "optionId": "allow"}})
 
 
 def refusal(call, *arguments, **options):
@@ -70,9 +76,10 @@ def test_a_draining_relay_makes_no_sessions_and_goes_on_with_those_that_are_open
 def test_the_command_waits_for_the_turn_and_for_prompts_behind_it_and_stops_the_relay(relay):
     client = relay.websocket()
     session = client.new(relay.workspace)
-    first, second = client.start_prompt("/sleep 2"), client.start_prompt("behind it")
+    first, second = client.start_prompt("/permission"), client.start_prompt("behind it")
     draining = Draining(relay)
     draining.wait_for("1 turn running, 1 prompt queued")
+    let_go_on(client)
     assert client.answer(first)["result"]["stopReason"] == "end_turn"
     assert client.answer(second)["result"]["stopReason"] == "end_turn"
     code, out = draining.end()
@@ -151,9 +158,10 @@ def test_an_upgrade_in_place_goes_on_with_the_same_container(make_container_rela
     relay = make_container_relay(config={"sessions": {"on_shutdown": "detach"}})
     client = relay.websocket()
     session = client.new("/workspace")
-    turn = client.start_prompt("/sleep 2")
+    turn = client.start_prompt("/permission")
     draining = Draining(relay)
     draining.wait_for("1 turn running")
+    let_go_on(client)
     assert client.answer(turn)["result"]["stopReason"] == "end_turn"
     code, out = draining.end()
     assert code == 0 and "with the relay" not in out, out

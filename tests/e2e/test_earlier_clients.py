@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from harness.deadline import PATIENCE
 from harness.relay import BINARY
 
 PAGE = {"Origin": "http://localhost:5173"}
@@ -65,7 +66,8 @@ def test_keys_of_earlier_servers_are_answered_with_what_to_write(tmp_path, name)
     text, expected = CONFIGURATIONS[name]
     (tmp_path / "config.yaml").write_text(text, "utf-8")
     for arguments in (["check-config", "-config", "config.yaml"], ["-config", "config.yaml"]):
-        done = subprocess.run([BINARY, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=30)
+        done = subprocess.run([BINARY, *arguments], cwd=tmp_path, capture_output=True, text=True,
+                              timeout=PATIENCE)
         assert done.returncode != 0
         assert all(words in done.stderr for words in expected), done.stderr
 
@@ -100,5 +102,5 @@ database: {path: "./relay-messages.db"}
 def test_a_configuration_of_an_earlier_server_is_valid(tmp_path):
     (tmp_path / "config.yaml").write_text(EARLIER_FILE, "utf-8")
     done = subprocess.run([BINARY, "check-config", "-config", "config.yaml"], cwd=tmp_path, capture_output=True,
-                          text=True, timeout=30)
+                          text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr

@@ -5,7 +5,6 @@ import json
 import pathlib
 import ssl
 import threading
-import urllib.error
 import urllib.request
 
 import pytest
@@ -111,7 +110,8 @@ def test_an_agent_without_a_network_reaches_its_upstream_and_nothing_else(make_e
     assert not closed["isActive"] and closed["upstreamUse"]["own"]["requests"] == 1
     assert KEY not in relay.log_text()
     for file in pathlib.Path(relay.database).parent.glob("*.db*"):
-        assert KEY.encode() not in file.read_bytes()
+        with contextlib.suppress(FileNotFoundError):  # removed just then
+            assert KEY.encode() not in file.read_bytes()
 
 
 def shows_what_was_done(relay, client, session):
@@ -261,7 +261,7 @@ def test_an_agent_that_is_a_process_has_a_port_and_a_key_of_its_own(make_relay, 
     assert key not in relay.log_text() and KEY not in containers.shell(client, "env", session)[1]
     base = containers.shell(client, "echo $BASE", session)[1].strip()
     client.result("session/close", sessionId=session)
-    with pytest.raises(urllib.error.URLError):
+    with pytest.raises(OSError):
         urllib.request.urlopen(base)
 
 

@@ -105,10 +105,21 @@ def test_of_a_closed_session(relay):
     assert client.prompt_text(child, "/recall") == "one\n/recall\n"
 
 
+def flood(relay, client, session, count):
+    """A turn of so many updates, which no client has to take in."""
+    with client.stream(session, f"/flood {count}"):
+        pass  # the turn goes on
+
+    def is_over():
+        said = client.result("session/resume", sessionId=session)["lastSequence"] > count
+        return said and not relay.management(f"/api/sessions/{session}").json()["turnRunning"]
+    wait_until(is_over, "the turn is over", 600, every=0.1)
+
+
 def test_a_long_past_is_there_as_a_whole(relay):
     client = relay.http()
     parent = client.new(relay.workspace)
-    client.prompt(parent, "/flood 20000")
+    flood(relay, client, parent, 20_000)
     child = client.result("session/fork", sessionId=parent)["sessionId"]
     assert client.result("session/resume", sessionId=child)["lastSequence"] > 20_000
     page = client.result("session/history", sessionId=child, after=19_990, limit=5)
@@ -118,7 +129,7 @@ def test_a_long_past_is_there_as_a_whole(relay):
 def test_what_a_killed_relay_had_begun_is_gone(relay):
     client = relay.http()
     parent = client.new(relay.workspace)
-    client.prompt(parent, "/flood 200000")
+    flood(relay, client, parent, 200_000)
     with contextlib.closing(relay.websocket()) as socket:
         socket.start("session/fork", {"sessionId": parent})
         wait_until(lambda: len(client.result("session/list")["sessions"]) == 2, "the fork in the list")

@@ -5,14 +5,16 @@ import os
 import pty
 import signal
 import subprocess
+import time
 
 import pytest
 
 from harness.containers import shell
-from harness.deadline import wait_until
+from harness.deadline import PATIENCE, wait_until
 from harness.engine_proxy import EngineProxy
 from harness.http_client import RelayError
 from harness.relay import BINARY, DEMO_AGENT, ROOT, run_cli
+from harness.terminal import read_rest
 
 MIB = 1 << 20
 TOKENS = [{"name": "ada", "role": "user", "token": "ada-token-0123456789"},
@@ -30,9 +32,24 @@ def agent_of(relay, session, **options):
     return agent
 
 
+def measured(relay, session):
+    """The agent with what it takes of the machine, which an Engine that is busy may say too late for an overview."""
+    def known():
+        return [one for one in overview(relay)["agents"] if one["session"] == session
+                and None not in (one["memoryBytes"], one["cpuPercent"])]
+    [agent] = wait_until(known, lambda: f"it is known what the agent takes: {overview(relay)['agents']}")
+    return agent
+
+
 def agents_by_session(out):
     """The rows of the screen's table of agents."""
     return {line.split()[0]: line for line in out.splitlines() if line.startswith("sess_")}
+
+
+def row_of(relay, session):
+    code, out, err = run_cli("health", relay=relay)
+    assert code == 0, out + err
+    return agents_by_session(out)[session]
 
 
 @contextlib.contextmanager
@@ -68,19 +85,20 @@ def test_an_idle_relay(relay):
         assert nothing in out
 
 
-def test_process_agents(relay, session):
-    client, id = session
+def test_process_agents(relay):
+    began = time.monotonic()
+    client = relay.http()
+    id = client.new(relay.workspace)
     client.prompt_text(id, "hello")
-    agent = agent_of(relay, id)
+    agent = measured(relay, id)
     [(pid, _)] = relay.agents()
     assert agent["isolation"] == "process" and agent["runsAs"] == f"pid {pid}"
     assert (agent["state"], agent["runState"], agent["processes"]) == ("ready", "running", 1)
     assert 0 < agent["memoryBytes"] < 500 * MIB
-    assert agent["cpuPercent"] is not None and agent["cpuPercent"] < 50
-    assert 0 <= agent["ageSeconds"] < 60
+    assert agent["cpuPercent"] < 50
+    assert 0 <= agent["ageSeconds"] <= time.monotonic() - began + 2
     assert agent["memoryLimitBytes"] is None and agent["networkSentBytes"] is None
-    code, out, _ = run_cli("health", relay=relay)
-    assert code == 0 and f" process    pid {pid} " in agents_by_session(out)[id]
+    assert f" process    pid {pid} " in row_of(relay, id)
 
 
 def test_cpu_of_a_process_that_works(make_relay):
@@ -95,37 +113,38 @@ def test_what_an_agent_has_started_counts(make_relay):
     relay = make_relay({"agent": {"command": "/bin/sh", "args": [
         "-c", f"sleep 600 & exec {DEMO_AGENT}"]}})
     id = relay.http().new(relay.workspace)
-    assert agent_of(relay, id)["processes"] == 2
+    assert measured(relay, id)["processes"] == 2
 
 
 def test_a_container(make_container_relay):
     relay = make_container_relay({"memory_limit": "64Mi", "pids_limit": 50})
     client = relay.http()
+    began = time.monotonic()
     id = client.new("/workspace")
-    quiet = agent_of(relay, id)
+    quiet = measured(relay, id)
     assert quiet["isolation"] == "container" and quiet["runState"] == "running" and quiet["state"] == "ready"
     assert relay.container(id)["Id"].startswith(quiet["runsAs"].removeprefix("container "))
     assert 0 < quiet["memoryBytes"] <= quiet["memoryLimitBytes"] == 64 * MIB
-    assert quiet["processes"] >= 1 and quiet["cpuPercent"] is not None and 0 <= quiet["ageSeconds"] < 120
-    code, out, _ = run_cli("health", relay=relay)
-    assert code == 0 and " of 64.0 MiB " in agents_by_session(out)[id]
+    assert quiet["processes"] >= 1 and 0 <= quiet["ageSeconds"] <= time.monotonic() - began + 2
+    wait_until(lambda: " of 64.0 MiB " in row_of(relay, id), lambda: f"its memory is shown: {row_of(relay, id)}")
 
 
 def test_cpu_of_a_container_that_works(make_shell_relay):
     relay = make_shell_relay()
     client = relay.websocket()
     id = client.new("/workspace")
-    quiet = agent_of(relay, id)
+    quiet = measured(relay, id)
     assert quiet["cpuPercent"] < 10 and quiet["state"] == "ready"
     shell(client, "(while :; do :; done) >/dev/null 2>&1 &")
-    wait_until(lambda: (agent_of(relay, id)["cpuPercent"] or 0) > 20,
+    # Others may leave it little.
+    wait_until(lambda: measured(relay, id)["cpuPercent"] > quiet["cpuPercent"] + 2,
                lambda: f"the agent is seen to work: {agent_of(relay, id)}")
 
 
 def test_a_container_with_a_network_counts_its_bytes(make_shell_relay):
     relay = make_shell_relay({"network_mode": "bridge"})
     id = relay.http().new("/workspace")
-    agent = agent_of(relay, id)
+    agent = measured(relay, id)
     assert agent["networkReceivedBytes"] >= 0 and agent["networkSentBytes"] >= 0
     assert agent["diskReadBytes"] is None or agent["diskReadBytes"] >= 0
 
@@ -135,9 +154,8 @@ def test_a_paused_container_says_so(make_container_relay, engine):
     id = relay.http().new("/workspace")
     engine.pause(f"acp-agent-{id}")
     try:
-        assert agent_of(relay, id)["runState"] == "paused"
-        code, out, _ = run_cli("health", relay=relay)
-        assert code == 0 and "ready (paused)" in agents_by_session(out)[id]
+        wait_until(lambda: agent_of(relay, id)["runState"] == "paused", lambda: f"it is paused: {agent_of(relay, id)}")
+        wait_until(lambda: "ready (paused)" in row_of(relay, id), lambda: f"it is shown as paused: {row_of(relay, id)}")
     finally:
         engine.unpause(f"acp-agent-{id}")
 
@@ -145,11 +163,11 @@ def test_a_paused_container_says_so(make_container_relay, engine):
 def test_a_container_is_as_old_as_it_is_also_for_the_next_relay(make_container_relay):
     relay = make_container_relay()
     id = relay.http().new("/workspace")
-    started = agent_of(relay, id)["startedAt"]
+    started = measured(relay, id)["startedAt"]
     relay.process.kill()
     relay.wait()
     relay.start()
-    assert agent_of(relay, id)["startedAt"] == started
+    assert measured(relay, id)["startedAt"] == started
 
 
 def test_pages_of_agents(relay):
@@ -284,7 +302,7 @@ def test_watch_in_a_pipe(relay):
     with watching(relay, stdout=subprocess.PIPE) as process:
         out = read_until(process.stdout.fileno(), lambda text: text.count(b"\nno client") >= 2)
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
         blocks = (out + process.stdout.read().decode()).split("---\n")
         process.stdout.close()
     assert len(blocks) >= 2 and all(block.startswith("acp-relay ") for block in blocks)
@@ -295,7 +313,7 @@ def test_watch_as_json(relay):
     with watching(relay, "--json", stdout=subprocess.PIPE) as process:
         out = read_until(process.stdout.fileno(), lambda text: text.count(b"\n") >= 2)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
         process.stdout.close()
     first, second = [json.loads(line) for line in out.splitlines()[:2]]
     assert first["time"] < second["time"]
@@ -308,7 +326,8 @@ def test_watch_on_a_terminal_draws_over_the_screen_before(relay):
             os.close(slave)
             screens = read_until(master, lambda text: text.count(b"\x1b[J") >= 2)
             process.send_signal(signal.SIGINT)
-            assert process.wait(20) == 0
+            read_rest(master)  # a terminal that nobody reads is full soon, and holds it up
+            assert process.wait(PATIENCE) == 0
     finally:
         os.close(master)
     assert screens.count("\x1b[H") >= 2 and "---" not in screens
@@ -322,7 +341,7 @@ def test_watch_goes_on_over_a_restart_of_the_relay(relay):
         relay.start()
         read_until(process.stdout.fileno(), lambda text: b": ready\n" in text)
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
         process.stdout.close()
 
 
@@ -330,12 +349,12 @@ def test_watch_ends_when_nobody_reads(relay):
     with watching(relay, stdout=subprocess.PIPE) as process:
         read_until(process.stdout.fileno(), lambda text: b": ready\n" in text)
         process.stdout.close()
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def test_the_script_is_the_command(relay):
     done = subprocess.run([ROOT / "scripts/health.sh", "--json", "--management-url", relay.management_url],
-                          capture_output=True, text=True, timeout=60)
+                          capture_output=True, text=True, timeout=2 * PATIENCE)
     assert done.returncode == 0 and json.loads(done.stdout)["readiness"]["ready"]
 
 

@@ -8,6 +8,7 @@ import pytest
 from harness import raw, schema
 from harness.deadline import wait_until
 from harness.http_client import RelayError, read_events, text_block, text_of
+from harness.relay import change, reload
 
 
 def stream_lines(response):
@@ -229,6 +230,8 @@ def test_a_prompt_timeout_cancels_the_turn_and_says_so(make_relay):
     said = json.dumps(answer)
     assert "prompt_timeout" in said, said
     assert answer.get("result", {}).get("stopReason") == "cancelled" or "error" in answer
+    change(relay, {"sessions": {"prompt_timeout": "0s"}})
+    assert reload(relay) == "changed: sessions.prompt_timeout\n"
     assert client.prompt_text(id, "next") == "next"
 
 

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from harness.deadline import PATIENCE
 from harness.ports import free_port
 from harness.relay import BINARY
 
@@ -39,7 +40,8 @@ def installed(package, tmp_path):
     """installed(script): runs it in a copy of this machine in which /package.deb lies; what it printed."""
     def run(script):
         done = subprocess.run(["unshare", "--mount", "--fork", "--pid", "--kill-child", "bash", "-c", COPY, "copy",
-                               str(package), str(tmp_path), script], capture_output=True, text=True, timeout=300)
+                               str(package), str(tmp_path), script], capture_output=True, text=True,
+                              timeout=10 * PATIENCE)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
     return run

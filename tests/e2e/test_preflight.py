@@ -14,9 +14,10 @@ import pytest
 
 from harness import containers
 from harness.containers import SHELL, ContainerRelay, tools_files
-from harness.deadline import SCALE, wait_until
+from harness.deadline import PATIENCE, wait_until
 from harness.private_engine import running
 from harness.relay import BINARY, ROOT, run_cli, scripted
+from harness.terminal import read_rest
 
 ALWAYS = ["configuration", "clock", "open_files", "port.http", "port.websocket", "port.management", "database"]
 CONTAINED = [*ALWAYS, "disk.database", "engine", "disk.images", "memory", "workspaces", "disk.workspaces", "limits",
@@ -35,7 +36,7 @@ class Findings:
         before = tree(relay.directory)
         command = [*prefix, str(relay.binary), "preflight", "--json", "--config", str(relay.config_file)]
         done = subprocess.run(command, env={**relay.env, **(env or {})}, cwd=relay.directory, capture_output=True,
-                              text=True, timeout=120 * SCALE)
+                              text=True, timeout=5 * PATIENCE)
         assert done.stderr == "", done.stderr
         self.text = done.stdout
         self.code = done.returncode
@@ -103,7 +104,7 @@ def test_every_agent_is_tried(make, tools_image):
     dying = scripted("exit_in_initialize")
     relay = make({}, {"agents": {
         "shell": {"image": tools_image, "command": SHELL},
-        "mute": {"image": tools_image, "command": ["/bin/sleep", "600"], "startup_timeout": "1s"},
+        "mute": {"image": tools_image, "command": ["/bin/sleep", "600"], "startup_timeout": "15s"},
         "here": {"isolation": "process", "command": [dying["command"], *dying["args"]]}}})
     findings = Findings(relay, code=1)
     assert findings.named("failed") == ["agents.mute.agent", "agents.here.agent"]
@@ -143,10 +144,11 @@ BROKEN = {
     "no such address": ({"docker_host": "tcp://127.0.0.1:9"}, "engine", "refused", "container.docker_host",
                         ["agent"]),
     "no image": ({"image": "acp-relay-test/none:1"}, "image", "acp-relay-test/none:1", "docker pull", ["agent"]),
-    "a mute image": ({"command": ["/bin/sleep", "600"], "startup_timeout": "2s"}, "agent",
-                     "did not answer initialize within 2000 ms", "container.startup_timeout", []),
+    # The Engine's part of the start is within startup_timeout too.
+    "a mute image": ({"command": ["/bin/sleep", "600"], "startup_timeout": "15s"}, "agent",
+                     "did not answer initialize within 15000 ms", "container.startup_timeout", []),
     "an image that says something else": ({"command": ["/bin/sh", "-c", "echo hello; sleep 600"],
-                                           "startup_timeout": "2s"}, "agent", "hello", "docker run -i", []),
+                                           "startup_timeout": "15s"}, "agent", "hello", "docker run -i", []),
     "an image that ends": ({"command": ["/bin/sh", "-c", "echo no key >&2; exit 3"]}, "agent",
                            "its last words on stderr: no key", "agent.env", []),
     "an image without the program": ({"command": ["/bin/nothing"]}, "agent", "/bin/nothing", "container.command",
@@ -333,7 +335,7 @@ def test_a_user_without_rights(unprivileged, engine):
 @pytest.mark.parametrize("number, when", [(signal.SIGINT, "first"), (signal.SIGINT, "agent"),
                                           (signal.SIGTERM, "agent"), (signal.SIGHUP, "agent")])
 def test_an_interruption_leaves_nothing(make, engine, own_image, number, when):
-    relay = make({"image": own_image, "command": ["/bin/sleep", "600"], "startup_timeout": "60s"},
+    relay = make({"image": own_image, "command": ["/bin/sleep", "600"], "startup_timeout": "1h"},
                  {"agents": {"next": {"isolation": "container"}}})
     process = subprocess.Popen([str(BINARY), "preflight", "--config", str(relay.config_file)], env=relay.env,
                                cwd=relay.directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -342,7 +344,7 @@ def test_an_interruption_leaves_nothing(make, engine, own_image, number, when):
     else:
         wait_until(lambda: engine.mounting(relay.base, running_only=True), "the agent runs")
     process.send_signal(number)
-    out, err = process.communicate(timeout=30 * SCALE)
+    out, err = process.communicate(timeout=2 * PATIENCE)
     assert process.returncode == 5, out + err
     assert err == "acp-relay: interrupted\n"
     assert "agent:" not in out
@@ -363,7 +365,7 @@ def test_what_a_frozen_engine_keeps_is_named(make_relay, private_engine):
     wait_until(lambda: private_engine.mounting(relay.base, running_only=True), "the agent runs")
     with private_engine.frozen():
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60 * SCALE)
+        out, err = process.communicate(timeout=2 * PATIENCE)
     assert process.returncode == 5, out + err
     label = out.split("--filter label=")[1].split(",")[0]
     assert "its container may be left" in out
@@ -377,9 +379,9 @@ def test_progress_is_for_terminals(make_relay):
     relay = make_relay(start=False)
     ours, theirs = pty.openpty()
     done = subprocess.run([str(BINARY), "preflight", "--config", str(relay.config_file)], env=relay.env,
-                          cwd=relay.directory, stdout=subprocess.PIPE, stderr=theirs, text=True, timeout=60 * SCALE)
+                          cwd=relay.directory, stdout=subprocess.PIPE, stderr=theirs, text=True, timeout=2 * PATIENCE)
     os.close(theirs)
-    shown = os.read(ours, 65536).decode()
+    shown = read_rest(ours).decode()
     os.close(ours)
     assert done.returncode == 0 and "starting the agent (at most " in shown and shown.endswith("\r\x1b[K")
     assert "starting" not in done.stdout
@@ -388,6 +390,6 @@ def test_progress_is_for_terminals(make_relay):
 def test_the_script_runs_it(make_relay):
     relay = make_relay(start=False)
     done = subprocess.run([ROOT / "scripts/preflight.sh", "--json", "--config", str(relay.config_file)],
-                          env=relay.env, cwd=relay.directory, capture_output=True, text=True, timeout=120 * SCALE)
+                          env=relay.env, cwd=relay.directory, capture_output=True, text=True, timeout=5 * PATIENCE)
     assert done.returncode == 0, done.stdout + done.stderr
     assert [one["name"] for one in json.loads(done.stdout)][0] == "configuration"

@@ -14,7 +14,7 @@ import pytest
 
 from harness.acp_client import AcpWebSocket
 from harness.chaos import replay, said
-from harness.deadline import SCALE, wait_until
+from harness.deadline import PATIENCE, SCALE, wait_until
 from harness.http_client import RelayError
 from harness.viewers import CHUNK, GAP, HttpConnection, RelayEvents, call
 
@@ -96,7 +96,7 @@ def test_a_strict_log_holds_turns_and_new_sessions_back_until_the_disk_has_room(
     assert "database.durability" in str(refused.value.data) and refused.value.data["recoverable"]
     assert client.count() == before, "nothing is said that the log does not have"
     limit_files(relay)
-    assert client.answer(turn, 60)["result"]["stopReason"] == "end_turn"
+    assert client.answer(turn)["result"]["stopReason"] == "end_turn"
     wait_writable(relay)
     seen = closed_events(relay, relay.http(), session)
     assert seen.texts() == ["before", *said(500, 100)] and seen.problems == [] and seen.texts(GAP) == []
@@ -208,7 +208,7 @@ def test_another_process_that_locks_the_database_delays_only_the_log(make_relay)
     client = relay.http()
     session = client.new(relay.workspace)
     client.prompt_text(session, "before")
-    with contextlib.closing(sqlite3.connect(relay.database, timeout=20, isolation_level=None)) as other:
+    with contextlib.closing(sqlite3.connect(relay.database, timeout=PATIENCE, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert client.prompt_text(session, "/chunks 3000 100") == "".join(said(3000, 100))
         other.execute("ROLLBACK")
@@ -247,10 +247,11 @@ def test_much_that_is_written_and_replayed_needs_little_memory_and_bounded_files
         return relay.query("SELECT 1 FROM messages WHERE kind = 2 AND body LIKE '%stopReason%'") if (
             not relay.management(f"/api/sessions/{session}").json()["turnRunning"]) else None
 
-    wait_until(stored, "all of it is in the database", 120)
+    wait_until(stored, "all of it is in the database", 600)
     written = memory(relay, "VmHWM") - before
     viewer = RelayEvents(relay.config["server"], session)
-    asyncio.run(asyncio.wait_for(viewer.watch(1 << 60, lambda one: one.counts[CHUNK] == WRITTEN_MIB * 16), 120))
+    asyncio.run(asyncio.wait_for(
+        viewer.watch(1 << 60, lambda one: one.counts[CHUNK] == WRITTEN_MIB * 16), 10 * PATIENCE))
     replayed = memory(relay, "VmHWM") - before
     print(f"{most} MiB of files at most, memory +{written:.0f} MiB while writing, +{replayed:.0f} MiB with the replay")
     assert most["-wal"] < WAL_MIB and most[".journal."] < JOURNAL_MIB
@@ -261,7 +262,7 @@ def test_much_that_is_written_and_replayed_needs_little_memory_and_bounded_files
 def watch_until(relay, session, count):
     """A viewer that has seen at least so many chunks, with its numbers; the turn goes on behind it."""
     viewer = RelayEvents(relay.config["server"], session)
-    asyncio.run(asyncio.wait_for(viewer.watch(1 << 60, lambda one: one.counts[CHUNK] >= count), 20))
+    asyncio.run(asyncio.wait_for(viewer.watch(1 << 60, lambda one: one.counts[CHUNK] >= count), PATIENCE))
     return viewer
 
 
@@ -404,6 +405,6 @@ def test_numbers_that_a_client_has_are_not_given_again(make_relay):
     later = RelayEvents(relay.config["server"], session)
     later.last = viewer.last
     asyncio.run(asyncio.wait_for(
-        later.watch(1 << 60, lambda one: (CHUNK, "word") in [(k, t.strip()) for k, t, _ in one.events]), 20))
+        later.watch(1 << 60, lambda one: (CHUNK, "word") in [(k, t.strip()) for k, t, _ in one.events]), PATIENCE))
     numbers = [number for _, _, number in viewer.events + later.events]
     assert len(numbers) == len(set(numbers)) and numbers == sorted(numbers)

@@ -2,11 +2,10 @@
 import os
 import signal
 import subprocess
-import time
 
 import pytest
 
-from harness.deadline import wait_until
+from harness.deadline import PATIENCE
 from harness.relay import BINARY, DEMO_AGENT, run_cli
 
 AGENT = ("--", str(DEMO_AGENT))
@@ -93,9 +92,9 @@ def test_an_agent_that_does_otherwise_is_1(relay, recorded, change, turn, agent)
 def test_a_cancel_over_http_is_played_too(relay, tmp_path):
     process = subprocess.Popen([str(BINARY), "prompt", "--close", "/sleep 600"], env={"ACP_RELAY_URL": relay.http_url},
                                cwd=relay.directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: relay.query("SELECT count(*) FROM messages WHERE method = 'session/prompt'")[0][0], "a turn")
+    relay.wait_for_prompts()
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=PATIENCE)
     [item] = relay.http().result("session/list")["sessions"]
     file = tmp_path / "cancelled.jsonl"
     assert run_cli("sessions", "export", item["id"], "--output", str(file), relay=relay)[0] == 0
@@ -165,10 +164,8 @@ def test_without_an_agent_it_says_why(make_relay, recorded):
 
 
 def test_an_agent_that_says_nothing_is_given_up(recorded):
-    start = time.monotonic()
     code, _, err = run_cli("replay", str(recorded), "--timeout", "1", "--", str(DEMO_AGENT), "--hang-on", "session/prompt")
     assert code == 1 and "--timeout" in err
-    assert time.monotonic() - start < 20
 
 
 def test_an_interrupt_ends_it_and_its_agent(relay, tmp_path):
@@ -178,10 +175,9 @@ def test_an_interrupt_ends_it_and_its_agent(relay, tmp_path):
     process = subprocess.Popen([str(BINARY), "replay", str(file)], env={"ACP_RELAY_URL": relay.http_url},
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        prompts = "SELECT count(*) FROM messages WHERE method = 'session/prompt'"
-        wait_until(lambda: relay.query(prompts)[0][0] == 2, "the replayed turn runs")
+        relay.wait_for_prompts(2)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 5 and "interrupted" in err
         relay.wait_for_agents(0)
     finally:

@@ -3,7 +3,6 @@ import json
 import os
 import signal
 import stat
-import time
 
 import httpx
 import pytest
@@ -20,7 +19,7 @@ def test_a_signal_ends_everything_in_order(make_relay, number):
     client = relay.websocket()
     id = client.new(relay.workspace)
     turn = client.start_prompt("/sleep 600")
-    relay.wait_for_agents(1)
+    relay.wait_for_prompts()
     relay.send_signal(number)
     answer = client.answer(turn)
     assert answer.get("result", {}).get("stopReason") == "cancelled" or (
@@ -45,6 +44,7 @@ def test_streams_end_and_new_sessions_are_refused_while_it_ends(make_relay):
         events = read_events(response)
         next(events)
         relay.send_signal(signal.SIGTERM)
+        relay.wait_logged("shutting down")
         try:
             answer, http = relay.http().call("session/new", workingDirectory=str(relay.workspace))
             assert RelayError(answer["error"]).type == "shutting_down"
@@ -85,29 +85,27 @@ def test_what_agents_of_a_killed_relay_have_started_ends_with_the_next_start(mak
     relays[0].start()
     # Its new parent may take a moment to reap it.
     wait_until(lambda: not processes.alive(helpers[0]), "the helper is gone")
-    wait_until(lambda: "an earlier run left behind" in relays[0].log_text(), "the log says so")
+    relays[0].wait_logged("an earlier run left behind")
     assert processes.alive(helpers[1])
 
 
 def test_a_stubborn_agent_cannot_hold_the_relay(make_relay):
     relay = make_relay({"server": {"shutdown_timeout": "1s"},
-                        "agent": {**scripted("deaf_after_new"), "stop_grace": "60s"}})
+                        "agent": {**scripted("deaf_after_new"), "stop_grace": "1h"}})
     relay.http().new(relay.workspace)
-    started = time.monotonic()
     relay.send_signal(signal.SIGTERM)
-    relay.wait()
-    assert time.monotonic() - started < 10
+    assert relay.wait() == 1
 
 
 def test_a_second_signal_ends_at_once(make_relay):
-    relay = make_relay({"server": {"shutdown_timeout": "60s"},
-                        "agent": {**scripted("deaf_after_new"), "stop_grace": "30s"}})
+    relay = make_relay({"server": {"shutdown_timeout": "1h"},
+                        "agent": {**scripted("deaf_after_new"), "stop_grace": "1h"}})
     relay.http().new(relay.workspace)
     relay.send_signal(signal.SIGTERM)
-    wait_until(lambda: "shutting down" in relay.log_text(), "the first signal is seen")
+    relay.wait_logged("shutting down")
     relay.may_leave_open_rows = True
     relay.send_signal(signal.SIGTERM)
-    relay.wait(5)
+    assert relay.wait() == 130
 
 
 def test_many_sessions_end_together(make_relay):
@@ -180,12 +178,9 @@ def test_no_agent_command_means_the_demo_agent_and_is_said(make_relay):
 
 
 def test_the_start_says_what_listens_where_and_how_to_try_it(relay):
-    text = relay.log_text()
-    for url in (relay.http_url, relay.management_url):
-        assert url in text, text
-    assert str(relay.config["server"]["websocket_port"]) in text
-    for word in ("process", "curl", "acp-relay prompt"):
-        assert word in text, word
+    websocket = str(relay.config["server"]["websocket_port"])
+    for words in (relay.http_url, relay.management_url, websocket, "process", "curl", "acp-relay prompt"):
+        relay.wait_logged(words)
 
 
 def test_what_was_said_before_the_end_is_in_the_log(make_relay):

@@ -89,6 +89,7 @@ def test_a_dropped_client_comes_back_to_the_running_turn(relay):
     first = relay.websocket()
     id = first.new(relay.workspace)
     first.start_prompt("/sleep 0.5")
+    relay.wait_for_prompts()
     first.abort()
     second = relay.websocket()
     second.result("session/resume", sessionId=id)
@@ -292,9 +293,12 @@ def test_an_idle_session_is_closed(make_relay):
     id = client.new(relay.workspace)
     client.close()
     relay.wait_for_agents(0)
-    listed = relay.http().result("session/list")["sessions"]
-    assert [(item["id"], item["isActive"]) for item in listed] == [(id, False)]
-    relay.assert_serves()
+    http = relay.http()
+
+    def listed():
+        return [(item["id"], item["isActive"]) for item in http.result("session/list")["sessions"]]
+    wait_until(lambda: listed() == [(id, False)], lambda: f"it is closed: {listed()}")
+    relay.assert_serves_a_watcher()
 
 
 def test_a_running_turn_is_not_idle(make_relay):
@@ -302,9 +306,10 @@ def test_a_running_turn_is_not_idle(make_relay):
     client = relay.websocket()
     id = client.new(relay.workspace)
     client.start_prompt("/sleep 1")
+    relay.wait_for_prompts()
     client.abort()
-    wait_until(lambda: "Slept." in json.dumps(
-        relay.http().result("session/history", sessionId=id)), "the turn ends")
+    http = relay.http()
+    wait_until(lambda: "Slept." in json.dumps(http.result("session/history", sessionId=id)), "the turn ends")
 
 
 def test_binary_frames_are_ignored(relay):

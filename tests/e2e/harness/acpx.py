@@ -10,7 +10,7 @@ import subprocess
 
 from . import processes, sdk
 from .acp_endpoint import acp_url
-from .deadline import SCALE, wait_until
+from .deadline import PATIENCE, wait_until
 from .relay import BINARY
 
 
@@ -32,7 +32,7 @@ class Acpx:
     def run(self, *arguments, code=0):
         for _ in range(5):
             done = subprocess.run(self.command(*arguments), env=sdk.environment(HOME=str(self.directory)), text=True,
-                                  capture_output=True, stdin=subprocess.DEVNULL, timeout=60 * SCALE)
+                                  capture_output=True, stdin=subprocess.DEVNULL, timeout=2 * PATIENCE)
             # Its owner of sessions ends when its time to live is over, and says so to who comes just then.
             if "QUEUE_OWNER_CLOSED" not in done.stdout:
                 break
@@ -51,7 +51,7 @@ class Acpx:
         return [one for one in processes.touching(self.directory) if one[0] not in agents]
 
     def wait_gone(self):
-        wait_until(lambda: not self.touching(), lambda: f"acpx and its bridges are gone: {self.touching()}", 30)
+        wait_until(lambda: not self.touching(), lambda: f"acpx and its bridges are gone: {self.touching()}")
 
     def kill(self):
         for pid, _ in self.touching():

@@ -13,9 +13,10 @@ import random
 import signal
 import time
 
+from .deadline import PATIENCE
 from .viewers import CHUNK, DIALECTS, END, GAP, Cut, HttpConnection, Refused, RelayEvents, call
 
-TURN_SECONDS = 60
+TURN_SECONDS = PATIENCE * 6
 LAST_WORDS = "over-and-out"
 
 
@@ -91,11 +92,11 @@ async def history(ports, session):
         after = page["nextAfter"]
 
 
-async def replay(ports, session, seconds=20):
+async def replay(ports, session):
     """Everything that the relay shows of a session that is closed."""
     viewer = RelayEvents(ports, session)
     try:
-        await asyncio.wait_for(viewer.watch(1 << 60, lambda _: False), seconds)
+        await asyncio.wait_for(viewer.watch(1 << 60, lambda _: False), PATIENCE)
     except Cut:
         pass
     return viewer
@@ -246,7 +247,7 @@ def said_by(outcome):
 def container_leftovers(relay):
     """How many of a closed session's container and directories are still there after a while."""
     def count(session):
-        end = time.monotonic() + 15
+        end = time.monotonic() + PATIENCE
         while True:
             left = [relay.container(session) is not None, (relay.base / session).exists()]
             if not any(left) or time.monotonic() > end:

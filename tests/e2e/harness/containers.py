@@ -5,11 +5,13 @@ or a directory of a session is left.
 """
 import base64
 import contextlib
+import fcntl
 import hashlib
 import os
 import pathlib
 import shutil
 import subprocess
+import tempfile
 
 from . import sdk
 from .deadline import wait_until
@@ -20,6 +22,7 @@ SHELL_AGENT = pathlib.Path(__file__).parent / "shell_agent.sh"
 SHELL = ["/bin/shell-agent"]  # container.command of the tools image for shell()
 PASSWD = b"root:x:0:0::/root:/bin/sh\nagent:x:1000:1000::/home/agent:/bin/sh\n"
 GROUP = b"root:x:0:\nagent:x:1000:\n"
+IMAGES = pathlib.Path(tempfile.gettempdir()) / f"acp-relay-test-images-{os.getuid()}.lock"  # held to make one
 
 
 def _static_demo_agent():
@@ -30,6 +33,16 @@ def _static_demo_agent():
     return path.read_bytes()
 
 
+def made_once(engine, tag, make):
+    """The tag; when there is no such image one of the tests' processes makes it, and the others wait for that."""
+    if engine.image(tag) is None:
+        with IMAGES.open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if engine.image(tag) is None:
+                make()
+    return tag
+
+
 def import_files(engine, name, files, *changes):
     """An image of these files, made once; its name has a digest of them."""
     digest = hashlib.sha256(repr(changes).encode())
@@ -37,9 +50,7 @@ def import_files(engine, name, files, *changes):
         digest.update(repr((path, mode, uid, len(content or ""))).encode())
         digest.update(content.encode() if isinstance(content, str) else content or b"")
     tag = f"acp-relay-test/{name}:{digest.hexdigest()[:12]}"
-    if engine.image(tag) is None:
-        engine.import_image(tag, files, *changes)
-    return tag
+    return made_once(engine, tag, lambda: engine.import_image(tag, files, *changes))
 
 
 def _import(engine, name, files, *changes):

@@ -72,9 +72,9 @@ class Editor:
                 self.log += line.decode("utf-8", "replace")
                 self._changed.notify_all()
 
-    def exit_code(self, seconds=PATIENCE):
+    def exit_code(self):
         """Of the program, with all that it said before it ended."""
-        code = self.process.wait(seconds)
+        code = self.process.wait(PATIENCE)
         for thread in self._threads:
             thread.join(PATIENCE)
         return code
@@ -107,7 +107,7 @@ class Editor:
         fcntl.ioctl(pipe, termios.FIONREAD, unread)
         return unread[0] > fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) // 2
 
-    def wait_until(self, condition, what, seconds=None):
+    def wait_until(self, condition, what):
         """The first true value of condition(), asked again whenever something came."""
         with self._changed:
             value = None
@@ -116,7 +116,7 @@ class Editor:
                 nonlocal value
                 value = condition()
                 return value or self.ended
-            timely = self._changed.wait_for(ready, PATIENCE if seconds is None else seconds)
+            timely = self._changed.wait_for(ready, PATIENCE)
         if not value:
             raise Late(f"{'the program ended without' if timely else 'no'} {what}\nlines: {self.lines[-10:]}\n"
                        f"log: {self.log}")
@@ -177,7 +177,7 @@ class Editor:
         return [SESSION.sub("sess", line) for line in self.lines
                 if '"_acp-relay/' not in line and '"current_mode_update"' not in line]
 
-    def finish(self, seconds=15):
+    def finish(self):
         """Ends stdin; the exit code."""
         self.process.stdin.close()
-        return self.exit_code(seconds)
+        return self.exit_code()

@@ -6,6 +6,7 @@ import json
 import httpx
 
 from . import schema
+from .deadline import PATIENCE
 
 
 class RelayError(Exception):
@@ -68,7 +69,7 @@ class HttpClient:
         if token:
             all_headers["Authorization"] = f"Bearer {token}"
         self.url = url
-        self.client = httpx.Client(base_url=url, headers=all_headers, timeout=60, verify=verify)
+        self.client = httpx.Client(base_url=url, headers=all_headers, timeout=2 * PATIENCE, verify=verify)
         self.ids = itertools.count(1)
 
     def close(self):

@@ -6,7 +6,7 @@ import itertools
 import json
 import threading
 
-from .deadline import PATIENCE, Late
+from .deadline import Late, scaled
 from .http_client import RelayError
 
 
@@ -72,7 +72,7 @@ class Inbox:
                 message = found()
                 return message is not None or self.closed
 
-            done = self._changed.wait_for(ready, PATIENCE if seconds is None else seconds)
+            done = self._changed.wait_for(ready, scaled(seconds))
             if message is not None:
                 return message
             tail = "\n".join(json.dumps(entry)[:300] for entry in self.messages[-8:])

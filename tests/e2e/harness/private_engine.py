@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 
-from .deadline import SCALE, wait_until
+from .deadline import PATIENCE, wait_until
 from .engine import Engine
 from .relay import ROOT
 
@@ -23,7 +23,7 @@ class PrivateEngine(Engine):
 
     def run(self, *arguments):
         done = subprocess.run([str(ROOT / "scripts/engine.sh"), *arguments], capture_output=True, text=True,
-                              timeout=120 * SCALE, check=False)
+                              timeout=3 * PATIENCE, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -33,7 +33,7 @@ class PrivateEngine(Engine):
     def end_daemon(self, signal=15):
         pid = int((self.directory / "pid").read_text())
         os.kill(pid, signal)
-        wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists(), "dockerd ends", 60)
+        wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists(), "dockerd ends")
 
     @contextlib.contextmanager
     def frozen(self):

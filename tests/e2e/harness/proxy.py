@@ -6,14 +6,14 @@ import threading
 
 
 class Proxy:
-    def __init__(self, port):
+    def __init__(self, port, own_port=0):
         self.target = ("127.0.0.1", port)
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(("127.0.0.1", own_port))
         self.port = self.listener.getsockname()[1]
         self.passed = {"up": 0, "down": 0}
         self.connections = 0
         self.lock = threading.Lock()
-        self._limits = {}
+        self._limits = {"up": [], "down": []}
         self._pairs = []
         self._closed = False
         threading.Thread(target=self._accept, daemon=True).start()
@@ -26,10 +26,10 @@ class Proxy:
         self.listener.close()
         self.cut()
 
-    def cut_after(self, direction, count):
-        """Once; the byte before which it is cut may lie within a message."""
+    def cut_after(self, direction, *counts):
+        """Once for each count of `passed`; the byte before which it is cut may lie within a message."""
         with self.lock:
-            self._limits[direction] = count
+            self._limits[direction] = list(counts)
 
     def cut(self):
         with self.lock:
@@ -74,11 +74,10 @@ class Proxy:
             except OSError:
                 data = b""
             with self.lock:
-                limit = self._limits.get(direction)
-                cuts = limit is not None and data and self.passed[direction] + len(data) >= limit
+                limits = self._limits[direction]
+                cuts = bool(data and limits) and self.passed[direction] + len(data) >= limits[0]
                 if cuts:
-                    del self._limits[direction]
-                    data = data[:limit - self.passed[direction]]
+                    data = data[:max(0, limits.pop(0) - self.passed[direction])]
                 self.passed[direction] += len(data)
             with contextlib.suppress(OSError):
                 if data:

@@ -14,7 +14,7 @@ import sys
 import httpx
 
 from . import journal, processes
-from .deadline import wait_until
+from .deadline import PATIENCE, wait_until
 from .http_client import HttpClient
 from .ports import free_port
 from .ws_client import WebSocketClient
@@ -146,7 +146,7 @@ class Relay:
         self._clients.clear()
         if self.running():
             self.send_signal(signal.SIGTERM)
-            code = self.wait(30)
+            code = self.wait()
             assert code == 0, f"exit code {code}:\n{self.log_text()[-6000:]}"
         self.check_nothing_left()
 
@@ -170,9 +170,9 @@ class Relay:
 
     def check_nothing_left(self):
         wait_until(lambda: not any(map(processes.alive, self.seen)),
-                   lambda: f"the agents are gone: {[i for i in self.seen if processes.alive(i)]}", 5)
+                   lambda: f"the agents are gone: {[i for i in self.seen if processes.alive(i)]}")
         wait_until(lambda: not processes.touching(self.directory),
-                   lambda: f"no process is left: {processes.touching(self.directory)}", 5)
+                   lambda: f"no process is left: {processes.touching(self.directory)}")
         if not self.may_leave_open_rows:
             assert self.open_rows() == [], "sessions that claim to be open"
         assert "AddressSanitizer" not in self.log_text() and "runtime error:" not in self.log_text(), (
@@ -202,7 +202,7 @@ class Relay:
 
     def query(self, sql, *parameters):
         """What the files say, also while no relay runs; `messages` has a row for each."""
-        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)
+        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=PATIENCE)
         try:
             if "FROM messages" in sql:
                 journal.add_messages(connection, self.database)
@@ -210,13 +210,18 @@ class Relay:
         finally:
             connection.close()
 
+    def wait_for_prompts(self, count=1):
+        """The relay has taken so many, and will answer each of them."""
+        wait_until(lambda: len(self.query("SELECT 1 FROM messages WHERE method = 'session/prompt'")) >= count,
+                   f"{count} prompts are taken")
+
     def open_rows(self):
         if not self.database.is_file():
             return []
         return [row[0] for row in self.query("SELECT id FROM sessions WHERE closed_at IS NULL")]
 
     def management(self, path, method="GET", **options):
-        return httpx.request(method, self.management_url + path, timeout=20, verify=False, **options)
+        return httpx.request(method, self.management_url + path, timeout=PATIENCE, verify=False, **options)
 
     def metric(self, name, **labels):
         """The sum of a metric's values that have these labels."""
@@ -248,8 +253,15 @@ class Relay:
         finally:
             client.close()
 
+    def assert_serves_a_watcher(self):
+        """The same for a session that is watched from its begin on, so that no idle_timeout is too short for it."""
+        client = self.websocket()
+        client.new(self.workspace)
+        assert client.prompt("still alive")[1] == "still alive"
+        client.result("session/close", sessionId=client.session)
 
-def run_cli(*arguments, relay=None, env=None, stdin="", cwd=None, timeout=60):
+
+def run_cli(*arguments, relay=None, env=None, stdin="", cwd=None):
     """Runs the binary as a person would: (exit code, stdout, stderr)."""
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
     environment.update({key: value for key, value in os.environ.items() if key.endswith("SAN_OPTIONS")})
@@ -258,7 +270,7 @@ def run_cli(*arguments, relay=None, env=None, stdin="", cwd=None, timeout=60):
         environment["ACP_RELAY_MANAGEMENT_URL"] = relay.management_url
     environment.update(env or {})
     done = subprocess.run([str(BINARY), *arguments], input=stdin, env=environment, capture_output=True,
-                          text=True, timeout=timeout, cwd=cwd or (relay.directory if relay else "/"))
+                          text=True, timeout=2 * PATIENCE, cwd=cwd or (relay.directory if relay else "/"))
     return done.returncode, done.stdout, done.stderr
 
 

@@ -11,8 +11,8 @@ import yaml
 
 from . import debian
 from .compose import Project, read_env_file
-from .containers import import_files
-from .deadline import wait_until
+from .containers import import_files, made_once
+from .deadline import PATIENCE, wait_until
 from .http_client import HttpClient
 from .ports import free_port
 from .published import PublishedPort
@@ -37,7 +37,7 @@ def build_relay(engine, base, tag):
     done = subprocess.run([ROOT / "docker/build.sh", "relay", tag, "--prebuilt", "--build-arg", f"BASE_IMAGE={base}"],
                           env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"),
                                "DOCKER_HOST": engine.address, "ACP_RELAY_BIN": str(_release())},
-                          capture_output=True, text=True, timeout=300, check=False)
+                          capture_output=True, text=True, timeout=5 * PATIENCE, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -48,9 +48,7 @@ def relay_image(engine, base):
     for content in (_release().read_bytes(), *((ROOT / name).read_bytes() for name in BUILT_OF)):
         digest.update(content)
     tag = f"acp-relay-test/relay:{digest.hexdigest()[:12]}"
-    if engine.image(tag) is None:
-        build_relay(engine, base, tag)
-    return tag
+    return made_once(engine, tag, lambda: build_relay(engine, base, tag))
 
 
 def import_base(engine):
@@ -100,8 +98,8 @@ class RelayInContainer:
     def http(self):
         return HttpClient(f"http://127.0.0.1:{self.http_port.port}", token=self.token)
 
-    def management(self, path):
-        return httpx.get(f"http://127.0.0.1:{self.management_port.port}{path}", timeout=5,
+    def management(self, path, timeout=PATIENCE):
+        return httpx.get(f"http://127.0.0.1:{self.management_port.port}{path}", timeout=timeout,
                          headers={"Authorization": f"Bearer {self.operator}"})
 
     def up(self, *services):
@@ -114,7 +112,7 @@ class RelayInContainer:
 
     def _ready(self):
         try:
-            return self.management("/api/ready").status_code == 200
+            return self.management("/api/ready", timeout=5).status_code == 200
         except httpx.TransportError:
             return False
 

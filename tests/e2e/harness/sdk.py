@@ -12,7 +12,7 @@ import pathlib
 import subprocess
 import threading
 
-from .deadline import PATIENCE, SCALE, wait_until
+from .deadline import PATIENCE, wait_until
 from .ports import free_port
 from .relay import ROOT
 
@@ -61,11 +61,11 @@ class Failed(Exception):
 def play(against, settings, *scenarios, client="SDK"):
     """{scenario: facts or Failed} of one run of tests/clients/run.mjs, python/run.py or the program in rust."""
     installed()
-    settings = {"seconds": 30 * SCALE, **settings}
+    settings = {"seconds": 2 * PATIENCE, **settings}
     program = {"SDK": [NODE, CLIENTS / "run.mjs"], "Python SDK": [PYTHON, "-B", PYTHON_CLIENT / "run.py"],
                "Rust SDK": [ROOT / "build/rust/debug/acp-rust-client"]}[client]
     done = subprocess.run([*program, json.dumps(settings), *scenarios], env=environment(),
-                          capture_output=True, text=True, timeout=60 * SCALE * max(2, len(scenarios)))
+                          capture_output=True, text=True, timeout=(settings["seconds"] + PATIENCE) * len(scenarios))
     facts = {}
     for line in done.stdout.splitlines():
         entry = json.loads(line)
@@ -91,7 +91,7 @@ def run_example(transport, url, against, cwd):
     installed()
     program, variable = {"http": ("http-client.js", "ACP_HTTP_URL"), "ws": ("ws-client.js", "ACP_WS_URL")}[transport]
     done = subprocess.run([NODE, EXAMPLES / program], env=environment(**{variable: url}), capture_output=True,
-                          cwd=cwd, text=True, timeout=60 * SCALE)
+                          cwd=cwd, text=True, timeout=2 * PATIENCE)
     # When all is done it closes its stream a second time, which fails if the first time has not ended yet:
     # with any server, and now and then.
     stumbled = "WritableStream is locked" in done.stderr and "\nSaved session " in done.stdout
@@ -110,7 +110,7 @@ def sdk_server(*command, token=""):
     ready = threading.Event()
     threading.Thread(target=lambda: "ready" in process.stdout.readline() and ready.set(), daemon=True).start()
     try:
-        wait_until(lambda: ready.is_set() or process.poll() is not None, "the SDK's server listens", PATIENCE)
+        wait_until(lambda: ready.is_set() or process.poll() is not None, "the SDK's server listens")
         yield f"127.0.0.1:{port}/acp"
     finally:
         process.terminate()

@@ -4,6 +4,7 @@ import os
 import subprocess
 import threading
 
+from .deadline import PATIENCE
 from .http_client import text_block
 from .inbox import Inbox
 
@@ -42,7 +43,7 @@ class Agent(Inbox):
 
     def end(self):
         self.process.stdin.close()
-        return self.process.wait(20)
+        return self.process.wait(PATIENCE)
 
     # Steps that requirements share.
     def initialize(self, **params):

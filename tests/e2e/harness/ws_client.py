@@ -70,10 +70,9 @@ class WebSocketClient(Inbox):
     def send(self, message):
         self.send_raw(json.dumps(message))
 
-    def wait_closed(self, seconds=None):
+    def wait_closed(self):
         with self._changed:
-            assert self._changed.wait_for(lambda: self.closed, PATIENCE if seconds is None else seconds), (
-                "the relay closes the connection")
+            assert self._changed.wait_for(lambda: self.closed, PATIENCE), "the relay closes the connection"
         return self.close_code
 
     # What most tests do.
