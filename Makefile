@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 .PHONY: help install engine build debug test full steady unit e2e format lint tidy asan tsan gcc fuzz bench bench-acp bench-egress coverage clean
 
 help: ## What there is
-	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 install: ## The Debian packages that are missing
 	@scripts/install.sh

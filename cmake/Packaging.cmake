@@ -1,7 +1,8 @@
 # `cmake --install` and the Debian package: cpack -G DEB --config <build directory>/CPackConfig.cmake
 set(documents ${CMAKE_INSTALL_DATAROOTDIR}/doc/acp-relay)
-install(FILES README.md CHANGELOG.md SECURITY.md LICENSE DESTINATION ${documents})
-install(DIRECTORY docs DESTINATION ${documents} PATTERN adr EXCLUDE)
+install(FILES README.md CHANGELOG.md SECURITY.md ARCHITECTURE.md CONTRIBUTING.md LICENSE
+        DESTINATION ${documents})
+install(DIRECTORY docs DESTINATION ${documents})
 install(DIRECTORY deploy/prometheus deploy/grafana DESTINATION ${documents}/examples)
 install(FILES config.production.yaml config/relay.example.yaml DESTINATION ${documents}/examples)
 # Where systemd and an administrator look for them, whatever the prefix is.

@@ -117,10 +117,11 @@ TEST(ShippedFile, DevelopmentUsesSmallContainers) {
   EXPECT_EQ(config.log.level, LogLevel::kDebug);
 }
 
-TEST(ShippedFile, ProductionNeedsTokensAndContainers) {
+TEST(ShippedFile, ProductionNeedsTokensAndContainersAndHasAModel) {
   const Config config = loaded("config.production.yaml", 0,
                                {{"RELAY_TOKEN_SHA256", std::string(64, 'a')},
-                                {"RELAY_OPERATOR_TOKEN_SHA256", std::string(64, 'b')}});
+                                {"RELAY_OPERATOR_TOKEN_SHA256", std::string(64, 'b')},
+                                {"ANTHROPIC_API_KEY", "sk-ant-1"}});
   EXPECT_EQ(config.auth.mode, AuthMode::kToken);
   ASSERT_EQ(config.auth.tokens.size(), 2u);
   EXPECT_EQ(config.auth.tokens[1].role, Role::kOperator);
@@ -130,11 +131,16 @@ TEST(ShippedFile, ProductionNeedsTokensAndContainers) {
   EXPECT_TRUE(config.container.readonly_rootfs);
   EXPECT_EQ(config.container.network_mode, "none");
   EXPECT_THAT(config.container.drop_capabilities, ElementsAre("ALL"));
+  EXPECT_EQ(config.container.image, "acp-agent:v1.0.0");
+  EXPECT_THAT(config.container.tmpfs, ElementsAre("/tmp:exec,mode=1777", "/run", "/var/tmp"));
+  EXPECT_THAT(config.agent.upstreams, ElementsAre("anthropic"));
+  ASSERT_EQ(config.egress.upstreams.size(), 1u);
+  EXPECT_EQ(config.egress.upstreams[0].credential.value, "sk-ant-1");
 }
 
-TEST(ShippedFile, ProductionIsRefusedWithoutItsTokens) {
+TEST(ShippedFile, ProductionIsRefusedWithoutItsSecrets) {
   const LoadResult result = load(at_root("config.production.yaml"), {});
-  EXPECT_EQ(result.problems.size(), 2u);
+  EXPECT_EQ(result.problems.size(), 3u);
 }
 
 TEST(ShippedFile, DebugKeepsWhatASessionLeaves) {

@@ -97,7 +97,8 @@ void add_agent_keys(std::vector<Key>& keys) {
   using A = AgentConfig;
   Section at(keys, "agent.", [](auto& config) -> auto& { return config.agent; });
   at("command", &A::command, text(),
-     "Program of the agent, looked up in PATH, started without a shell. Empty: the demo agent.");
+     "Program of the agent, looked up in PATH, started without a shell. Empty: what the preset "
+     "names, without one the demo agent.");
   at("args", &A::args, strings(),
      "Its arguments. Other users of the host can see them: put keys into agent.env.")
       .secrecy = Secrecy::kMayCarry;
@@ -115,17 +116,18 @@ void add_agent_keys(std::vector<Key>& keys) {
   at("client_env", &A::client_env, strings(),
      "Names of environment variables that a client may set for its session.");
   at("upstreams", &A::upstreams, strings(),
-     "Names in egress.upstreams that the agent may use, in a container: requests to "
-     "http://127.0.0.1:PORT/NAME go to that upstream, with its credential. Empty: none, or with a "
-     "preset the first of egress.upstreams that it speaks to.");
+     "Names in egress.upstreams that the agent may use: requests to http://127.0.0.1:PORT/NAME go "
+     "to that upstream, with its credential; PORT is egress.port in a container, and one of its "
+     "session's own for a process. Empty: none, or with a preset the first of egress.upstreams "
+     "that it speaks to.");
   at("connect", &A::connect, strings(),
-     "Hosts that the agent may reach from a container with TLS of its own, through the relay, as "
-     "host, host:port or *.host (443 without a port), for git, npm and the like: HTTPS_PROXY "
-     "says so to them. No credential is added. Empty: none.");
+     "Hosts that an agent in a container with network_mode none may reach with TLS of its own, "
+     "through the relay, as host, host:port or *.host (443 without a port), for git, npm and the "
+     "like: HTTPS_PROXY says so to them. No credential is added. Empty: none.");
   at("preset", &A::preset, text(),
      "Which agent it is: " + agent_preset_names() +
-         ". Sets what that one needs in a container to reach its model through agent.upstreams "
-         "without a network and without a key (docs/agents.md); agent.env has the last word. "
+         ". Sets what that one needs to reach its model through agent.upstreams without a key, in "
+         "a container also without a network (docs/agents.md); agent.env has the last word. "
          "Empty: none.");
   at("startup_timeout_seconds", &A::startup_timeout, seconds(kSome),
      "Time for a process agent to answer initialize.")
@@ -152,8 +154,9 @@ void add_session_keys(std::vector<Key>& keys) {
   at("max_queued_prompts", &S::max_queued_prompts, count<std::size_t>(0, 100'000),
      "Prompts of a session that may wait behind the running one.");
   at("max_pending_bytes", &S::max_pending_bytes, size<std::size_t>(kKi, 64 * kGi),
-     "Bytes of a session's prompts that wait behind a turn; as many of its agent's requests that "
-     "wait for clients, and of answers that wait for one client to catch up. Never less than "
+     "Bytes of a session's prompts that wait behind a turn; as many of what is kept of its "
+     "clients' requests that wait for the agent, of its agent's requests that wait for clients, "
+     "and of answers that wait for one client to catch up. Never less than "
      "server.max_message_bytes.");
   at("max_subagents", &S::max_subagents, count<std::size_t>(0, 1'000'000),
      "Sub-agents that the agent of a session may announce; clients get the ids of more as they "
@@ -180,7 +183,8 @@ void add_session_keys(std::vector<Key>& keys) {
   at("max_clients", &S::max_clients, count<std::size_t>(1, 1'000'000),
      "Clients attached to one session.");
   at("max_pending_requests", &S::max_pending_requests, count<std::size_t>(1, 1'000'000),
-     "Requests of one client that are not answered yet.");
+     "Requests of one client that are not answered yet; as many of all clients that have left, "
+     "before the session takes no others.");
 }
 
 void add_database_keys(std::vector<Key>& keys) {
@@ -341,7 +345,7 @@ const std::vector<SectionDoc>& section_docs() {
       {"log", "The relay's own log."},
       {"readiness", "When /api/ready says no (docs/api.md)."},
       {"container", "Every agent in a container of its own."},
-      {"egress", "What agents in containers reach through the relay, without knowing its key."},
+      {"egress", "What agents reach through the relay, without knowing its key."},
   };
   return kDocs;
 }
