@@ -16,6 +16,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/container/small_vector.hpp>
 
 #include <chrono>
 #include <exception>
@@ -90,7 +91,7 @@ class WokenTogether {
   void stop_gathering();
 
   bool is_gathering_;
-  std::vector<Woken> woken_;
+  boost::container::small_vector<Woken, 2> woken_;
 };
 
 // Does `work`, which does not wait; then lets everybody go on whom that has notified, before it

@@ -1,6 +1,5 @@
 #include "egress/upstream_connections.hpp"
 
-#include <array>
 #include <cerrno>
 #include <string>
 #include <utility>
@@ -12,12 +11,6 @@ namespace {
 constexpr std::chrono::seconds kKeepTime{30};
 constexpr std::size_t kMaxKept = 64;
 constexpr std::size_t kLookUps = 4;  // of the upstream's name, at a time
-
-// Whether nothing has come, not even the end. TLS may have brought tickets, which are read here.
-bool is_quiet(http::ClientConnection& connection) {
-  std::array<char, 1> byte{};
-  return would_block(connection.transport().try_read(byte).state);
-}
 
 }  // namespace
 
@@ -34,7 +27,7 @@ UpstreamConnections::Connection UpstreamConnections::take_kept() {
     // The youngest: the others may come to their end.
     Connection connection = std::move(kept_.back().connection);
     kept_.pop_back();
-    if (is_quiet(*connection)) return connection;
+    if (connection->transport().is_quiet()) return connection;
   }
   return nullptr;
 }
@@ -61,7 +54,7 @@ void UpstreamConnections::keep(Connection connection) {
   if (closed_) return;
   if (kept_.size() >= kMaxKept) kept_.pop_front();
   kept_.push_back({std::move(connection), Clock::now() + kKeepTime});
-  if (kept_.size() == 1) drop_expired();
+  if (!is_sweeping_) drop_expired();
 }
 
 void UpstreamConnections::close() {
@@ -70,11 +63,13 @@ void UpstreamConnections::close() {
   sweep_.cancel();
 }
 
-// Runs as long as something is kept.
+// Runs as long as something is kept when it looks: a connection that is taken and comes back for
+// each request does not set the timer each time.
 void UpstreamConnections::drop_expired() {
   const Clock::time_point now = Clock::now();
   while (!kept_.empty() && kept_.front().until <= now) kept_.pop_front();
-  if (kept_.empty()) return;
+  is_sweeping_ = !kept_.empty();
+  if (!is_sweeping_) return;
   sweep_.expires_at(kept_.front().until);
   const std::weak_ptr<void> alive = alive_;
   sweep_.async_wait([this, alive](const boost::system::error_code& failure) {

@@ -65,6 +65,7 @@ class UpstreamConnections {
   bool closed_ = false;
   std::list<Kept> kept_;  // the oldest first
   asio::steady_timer sweep_;
+  bool is_sweeping_ = false;
   std::shared_ptr<void> alive_ = std::make_shared<int>();  // a timer that has run out may be queued
 };
 

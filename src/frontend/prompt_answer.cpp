@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 namespace relay::frontend {
 
@@ -41,22 +42,24 @@ void PromptAnswer::add(Delivery delivery) {
   if (delivery.kind != DeliveryKind::kUpdate) return;
   bytes_ += delivery.bytes.size();
   updates_.push_back(std::move(delivery));
-  while (bytes_ > max_bytes_ && !updates_.empty()) {
-    const Delivery& oldest = updates_.front();
+  while (bytes_ > max_bytes_ && first_kept_ < updates_.size()) {
+    Delivery& oldest = updates_[first_kept_++];
     if (!first_dropped_) first_dropped_ = oldest.sequence;
     last_dropped_ = oldest.sequence;
     bytes_ -= oldest.bytes.size();
-    updates_.pop_front();
+    oldest.bytes = {};
   }
 }
 
 std::string PromptAnswer::take() {
-  std::string text(response_->bytes.view());
-  auto frame = Frame::parse(text, {});
-  if (!frame || frame->kind() != FrameKind::kResult) return text;
+  std::string text;
+  text.reserve(response_->bytes.size() + Frame::kPadding);
+  text = response_->bytes.view();
+  auto frame = Frame::parse(std::move(text), {});
+  if (!frame || frame->kind() != FrameKind::kResult) return take_response();
   std::string members = R"("acp-relay/updates":[)";
   members.reserve(bytes_ + updates_.size() + 64);
-  for (const Delivery& update : updates_) {
+  for (const Delivery& update : std::span(updates_).subspan(first_kept_)) {
     if (members.back() != '[') members += ',';
     members += update.bytes.view();
   }

@@ -7,9 +7,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace relay::frontend {
 
@@ -28,6 +28,7 @@ class PromptAnswer {
 
   void add(Delivery delivery);
   bool complete() const { return response_.has_value(); }
+  // The answer, once.
   std::string take();
   // The response alone, as it came.
   std::string take_response() { return std::string(response_->bytes.view()); }
@@ -35,7 +36,8 @@ class PromptAnswer {
  private:
   std::size_t max_bytes_;
   std::size_t bytes_ = 0;
-  std::deque<Delivery> updates_;
+  std::vector<Delivery> updates_;
+  std::size_t first_kept_ = 0;  // of them; those before are empty
   std::optional<std::int64_t> first_dropped_;
   std::int64_t last_dropped_ = 0;
   std::optional<Delivery> response_;

@@ -1,5 +1,6 @@
 #include "http/client_connection.hpp"
 
+#include "base/unique_fd.hpp"
 #include "http/deadline.hpp"
 #include "http/message_format.hpp"
 #include "http/name_lookup.hpp"
@@ -40,6 +41,20 @@ constexpr std::size_t kRecordBytes = 16u << 10;  // the most that one TLS record
 constexpr std::size_t kMaxHeaderBytes = 64u << 10;
 
 constexpr int kMaxInterim = 32;  // before an answer
+
+// To connect, Asio has itself told when the socket may be written. It would go on to be told so,
+// once for each wait, unless the socket is made known to it anew.
+error_code make_known_anew(Transport::Socket& socket, const Addresses::value_type& address) {
+  error_code code;
+  UniqueFd file(socket.release(code));
+  if (code) return code;
+  Transport::Socket anew(socket.get_executor());
+  anew.assign(address.protocol(), file.get(), code);
+  if (code) return code;
+  file.release();
+  socket = std::move(anew);
+  return code;
+}
 
 bool is_interim(int status) { return status / 100 == 1 && status != 101; }
 
@@ -99,7 +114,7 @@ Task<Result<std::unique_ptr<ClientConnection>>> ClientConnection::connect(
     if (deadline.expired()) break;
     socket = Transport::Socket(executor);
     const auto [failure] = co_await socket.async_connect(address, kNoThrow);
-    code = failure;
+    code = failure ? failure : make_known_anew(socket, address);
     if (!code) break;
   }
   if (deadline.expired()) co_return connect_error(endpoint, ETIMEDOUT, "it took too long");
@@ -157,7 +172,8 @@ IoStep ClientConnection::read_available(std::string_view& bytes) {
 
 Task<IoState> ClientConnection::read_more(std::string_view& bytes) {
   for (;;) {
-    const IoStep step = read_available(bytes);
+    IoStep step{IoState::kWaitRead};
+    if (!std::exchange(just_asked_, false)) step = read_available(bytes);
     if (!would_block(step.state)) {
       lost_ = step.state != IoState::kDone;
       co_return step.state;

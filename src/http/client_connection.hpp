@@ -47,7 +47,11 @@ class ClientConnection {
   bool got_bytes() const { return got_bytes_; }
   // The peer has closed, or the connection broke; a time-out is neither.
   bool is_lost() const { return lost_; }
-  void expect_answer() { got_bytes_ = false; }
+  // To the request that is sent next: nothing has come before it.
+  void expect_answer() {
+    got_bytes_ = false;
+    just_asked_ = true;
+  }
   bool has_unread() const { return !pending_.empty(); }
 
  private:
@@ -59,6 +63,7 @@ class ClientConnection {
   Transport transport_;
   std::string pending_;  // received, not consumed
   bool got_bytes_ = false;
+  bool just_asked_ = false;  // an answer takes time: it is waited for before it is looked for
   bool lost_ = false;
 };
 

@@ -40,7 +40,9 @@ class FrameBatch {
   std::string& shared_;
   std::string kept_;
   bool is_kept_ = false;
-  std::array<iovec, 64> parts_{};
+  // Not many: small messages are one part together, and this lies in a coroutine's frame, which
+  // Asio keeps for the next one up to 1 KiB.
+  std::array<iovec, 16> parts_;
   std::size_t count_ = 0;
   std::span<iovec> left_;
 };

@@ -18,6 +18,7 @@ using ErrorCode = beast::error_code;
 
 namespace {
 
+constexpr std::size_t kUsualHeaders = 16;
 constexpr std::size_t kMaxChunkLine = 16u << 10;  // chunk size line, and all trailers
 
 std::string to_string(beast::string_view text) { return {text.data(), text.size()}; }
@@ -189,6 +190,7 @@ class RequestParser::Parser final : public MessageParser<true> {
   Parser(std::size_t max_header_bytes, std::size_t max_body_bytes)
       : MessageParser(max_header_bytes, max_body_bytes) {
     headers_ = &request_.headers;
+    request_.headers.reserve(kUsualHeaders);
   }
 
   Request request_;

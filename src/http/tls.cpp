@@ -147,9 +147,11 @@ IoStep TlsSession::read(std::span<char> buffer) {
   ERR_clear_error();
   const auto size = static_cast<int>(std::min<std::size_t>(buffer.size(), INT_MAX));
   IoStep got = step(SSL_read(session_, buffer.data(), size));
-  got.more = got.state == IoState::kDone && SSL_has_pending(session_) == 1;
+  got.more = got.state == IoState::kDone && has_unread();
   return got;
 }
+
+bool TlsSession::has_unread() const { return SSL_has_pending(session_) == 1; }
 
 IoStep TlsSession::write(std::string_view bytes) {
   if (bytes.empty()) return {IoState::kDone};

@@ -28,6 +28,8 @@ class TlsSession {
   IoStep handshake();
   IoStep read(std::span<char> buffer);
   IoStep write(std::string_view bytes);
+  // Whether bytes have come that no read has given: parts of a record, or all of one.
+  bool has_unread() const;
   // Sends close_notify if that is possible without waiting.
   void shutdown();
 

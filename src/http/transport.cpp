@@ -33,6 +33,15 @@ IoStep Transport::try_read(std::span<char> buffer) {
   }
 }
 
+bool Transport::is_quiet() {
+  std::array<char, 1> byte{};
+  if (!socket_.is_open() || (tls_ && tls_->has_unread())) return false;
+  const ssize_t got =
+      ::recv(socket_.native_handle(), byte.data(), byte.size(), MSG_PEEK | MSG_DONTWAIT);
+  if (got < 0 && is_temporary(errno)) return true;
+  return got > 0 && tls_ && would_block(tls_->read(byte).state) && !tls_->has_unread();
+}
+
 IoStep Transport::try_write(std::span<const iovec> parts) {
   if (!socket_.is_open()) return {IoState::kFailed};
   if (tls_) {

@@ -41,6 +41,9 @@ class Transport {
   // Moves as much as the socket takes in one call; `parts` are at most IOV_MAX.
   IoStep try_write(std::span<const iovec> parts);
 
+  // Whether nothing has come, not even the end. TLS may have brought tickets, which are read here.
+  bool is_quiet();
+
   // Waits until the socket is readable or writable, as `state` says. An error means: cancelled.
   Task<std::tuple<boost::system::error_code>> wait(IoState state);
 

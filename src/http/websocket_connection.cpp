@@ -6,6 +6,7 @@
 #include <openssl/rand.h>
 
 #include <system_error>
+#include <utility>
 
 namespace relay::http {
 
@@ -78,7 +79,7 @@ void WebSocketConnection::pump() {
     if (!step.more) break;
   }
   if (total > 0) {
-    heard_at_ = Clock::now();
+    heard_ = true;
     ping_due_answer_ = false;
     settle();
   }
@@ -247,6 +248,7 @@ void WebSocketConnection::begin_close(CloseCode code, std::string_view reason) {
 
 void WebSocketConnection::tick(Clock::time_point now) {
   if (lost_) return;
+  if (std::exchange(heard_, false)) heard_at_ = now;
   flush_control();
   if (!close_queued_ && now >= message_deadline()) {
     give_up_message(CloseCode::kPolicy, "the message came too slowly");

@@ -106,6 +106,7 @@ class WebSocketConnection final : public WebSocket {
   bool lost_ = false;          // no more I/O
   bool ping_due_answer_ = false;
   Clock::time_point heard_at_;  // bytes came, or a blocked write went on
+  bool heard_ = false;          // bytes came since the last tick
   Clock::time_point pinged_at_;
   Clock::time_point close_deadline_;
 };

@@ -10,12 +10,16 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
 }
 
-// The position after the string that begins at `at`.
+// The position after the string that begins at `at`. A quote with an odd number of backslashes
+// before it belongs to the string.
 std::size_t after_string(std::string_view text, std::size_t at) {
-  for (++at; at < text.size() && text[at] != '"'; ++at) {
-    if (text[at] == '\\') ++at;
+  for (std::size_t quote = text.find('"', at + 1); quote != std::string_view::npos;
+       quote = text.find('"', quote + 1)) {
+    std::size_t escapes = quote;
+    while (text[escapes - 1] == '\\') --escapes;
+    if ((quote - escapes) % 2 == 0) return quote + 1;
   }
-  return at + 1;
+  return text.size() + 1;
 }
 
 // The parts between the commas of an array or an object.
