@@ -5,6 +5,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
 #include <vector>
 
 namespace relay::management {
@@ -171,10 +172,9 @@ Task<Result<ImportedSession>> import_session(storage::MessageLog& log, std::stri
     co_return written.error();
   }
   ImportedSession done{id, *written, record.last_sequence};
-  const WallTime closed_at = *record.closed_at;
-  std::string cause = record.cause;
-  log.session_reopened(std::move(record));
-  log.session_closed(id, std::move(cause), closed_at);
+  record.updated_at = std::max(record.updated_at, wall_now());
+  // In one write: a relay that is killed leaves an unfinished session or a whole one, no open one.
+  log.session_created(std::move(record));
   co_return done;
 }
 

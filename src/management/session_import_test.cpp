@@ -1,8 +1,14 @@
 #include "management/session_import.hpp"
 
 #include "management/api_fixture.hpp"
+#include "storage/journal_codec.hpp"
 
 #include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <stdlib.h>
 
 namespace relay::management {
 namespace {
@@ -136,6 +142,34 @@ TEST_F(SessionImportTest, ReplacesWhatAnImportThatWasCutLeft) {
   log_->session_created(record);
   ASSERT_EQ(upload(head(1) + message(1)).status, 200);
   EXPECT_THAT(exported(kId), HasSubstr(R"("lastSequence":1,)"));
+}
+
+// A relay that is killed leaves the journal up to any of its entries.
+TEST_F(SessionImportTest, NothingThatItWritesIsAnOpenSession) {
+  std::string directory = (std::filesystem::temp_directory_path() / "relay-import-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+  storage::LogOptions options;
+  options.path = directory + "/log.db";
+  auto log = storage::MessageLog::open(loop_.get_executor(), options, Logger::silent());
+  ASSERT_TRUE(log) << log.error().explanation;
+  const auto imported =
+      run(import_session(**log, head(1) + message(1), {}, [](const SessionId&) { return true; }));
+  ASSERT_TRUE(imported) << imported.error().explanation;
+  std::ifstream file(options.path + ".journal.1", std::ios::binary);
+  const std::string content{std::istreambuf_iterator<char>(file), {}};
+  std::string_view entries = std::string_view(content).substr(content.find('\n') + 1);
+  std::vector<std::string> causes;
+  while (const auto entry = storage::next_entry(entries)) {
+    for (const storage::Write& write : entry->writes) {
+      const auto* made = std::get_if<std::unique_ptr<storage::SessionCreate>>(&write);
+      if (made == nullptr) continue;
+      causes.push_back((*made)->record.cause);
+      EXPECT_TRUE((*made)->record.closed_at) << causes.back();
+    }
+  }
+  EXPECT_THAT(causes, testing::ElementsAre(kUnfinishedImport, "imported: idle_timeout"));
+  log->reset();
+  std::filesystem::remove_all(directory);
 }
 
 TEST_F(SessionImportTest, ManyMessagesGoThroughASmallQueue) {

@@ -92,7 +92,8 @@ class Gathering {
       auto begun = copy_->execute("BEGIN");
       if (!begun) return begun;
       for (const Run& run : *found) {
-        if (!fill(run)) return copy_->error("cannot copy the messages");
+        auto filled = fill(run);
+        if (!filled) return filled;
       }
       auto done = copy_->execute("COMMIT");
       if (!done) return done;
@@ -121,10 +122,15 @@ class Gathering {
     return found;
   }
 
-  bool fill(const Run& run) {
+  Result<void> fill(const Run& run) {
     std::string entries;
-    for (const Extent extent : run.extents) entries += files_.read(run.segment, extent);
-    return fill_.bind(1, run.number).bind_blob(2, entries).run() == Step::kDone;
+    for (const Extent extent : run.extents) {
+      const auto bytes = files_.read(run.segment, extent);
+      if (!bytes) return bytes.error();
+      entries += *bytes;
+    }
+    if (fill_.bind(1, run.number).bind_blob(2, entries).run() == Step::kDone) return {};
+    return copy_->error("cannot copy the messages");
   }
 
   Database* copy_;
@@ -146,7 +152,9 @@ Result<BackupSize> gather(const std::string& path, const std::string& to) {
   if (!gathered) return std::move(gathered.error());
   const auto sessions = copy->number("SELECT count(*) FROM sessions");
   if (!sessions) return sessions.error();
-  const auto messages = copy->number("SELECT coalesce(sum(last - first + 1), 0) FROM runs");
+  // Not those whose file is gone.
+  const auto messages =
+      copy->number("SELECT coalesce(sum(last - first + 1), 0) FROM runs WHERE length(entries) > 0");
   if (!messages) return messages.error();
   return BackupSize{*sessions, *messages, 0};
 }

@@ -17,9 +17,9 @@ struct BackupSize {
 // Writes all that the database at `path` has at this moment to `to`, which must not exist; it
 // appears there when it is whole and on the disk. What a killed relay has only in its journal is
 // not among it: the next start brings that in. A relay may be using the database meanwhile. What
-// `to` becomes is a database that a relay can be started with. Messages whose bytes can't be read
-// any more are a gap in it. Errors: no database there or one of another version, no room, the
-// target exists.
+// `to` becomes is a database that a relay can be started with. Messages whose bytes are not there
+// any more are a gap in it, and not counted. Errors: no database there or one of another version, a
+// file of the journal that can't be read now, no room, the target exists.
 Result<BackupSize> back_up(const std::string& path, const std::string& to);
 
 }  // namespace relay::storage

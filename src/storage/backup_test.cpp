@@ -63,10 +63,32 @@ TEST_F(BackupTest, HasAGapWhereTheJournalIsGone) {
     log->record(SessionId("s"), message_record(1));
   }
   for (const std::string& file : journal_files(path_)) fs::remove(file);
-  ASSERT_TRUE(back_up(path_, to_));
+  const auto size = back_up(path_, to_);
+  ASSERT_TRUE(size);
+  EXPECT_EQ(size->messages, 0);
   const auto restored = open(to_);
   EXPECT_THAT(history(*restored, "s").messages, IsEmpty());
   EXPECT_EQ(text(history(*restored, "s").gaps), "[1,1]");
+}
+
+// Else it would be a backup without them.
+TEST_F(BackupTest, IsRefusedWhileTheJournalCanNotBeRead) {
+  {
+    const auto log = open(path_);
+    log->session_created(session_record("s"));
+    log->record(SessionId("s"), message_record(1));
+  }
+  const std::string file = journal_files(path_).at(0);
+  {
+    const Unopenable journal(file);
+    EXPECT_THAT(refusal(back_up(path_, to_)), HasSubstr(file));
+  }
+  for (const auto& entry : fs::directory_iterator(directory_.path())) {
+    EXPECT_FALSE(entry.path().string().ends_with(".part")) << entry.path();
+  }
+  const auto size = back_up(path_, to_);
+  ASSERT_TRUE(size);
+  EXPECT_EQ(size->messages, 1);
 }
 
 TEST_F(BackupTest, IsRefusedWithACauseAndLeavesNothing) {

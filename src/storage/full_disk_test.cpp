@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 namespace relay::storage {
 namespace {
 
@@ -125,6 +127,41 @@ TEST_F(FullDisk, GivesUpTheOldestBeyondTheBoundAndTellsTheGap) {
   for (const Gap& gap : page.gaps) covered += gap.to - gap.from + 1;
   EXPECT_EQ(covered, next - 1) << "every sequence number is a message or in a gap";
   EXPECT_EQ(find(*log, "s")->last_sequence, next - 1);
+}
+
+// Nothing leads to them any more: they would outlive the erasure of their session.
+TEST_F(FullDisk, TakesWhatWasGivenUpOutOfTheJournal) {
+  const auto log = open_full(100'000);
+  Sequence next = fill(*log, 2);
+  // The journal takes them all; what is known of them is more than the bound.
+  constexpr Sequence kMessages = 2'000;
+  for (Sequence count = 0; count < kMessages; ++count) {
+    log->record(SessionId("s"), message_record(next++, "number " + std::string(1'000, 'x')));
+  }
+  EXPECT_GT(log->status().lost_messages, 0u);
+  EXPECT_TRUE(wait_for(log->set_page_limit(kRoom)));
+  wait_for(log->flush());
+  const HistoryPage page = history(*log, "s");
+  const auto left = std::ranges::count_if(page.messages, [](const MessageRecord& message) {
+    return message.body.view().starts_with("number ");
+  });
+  EXPECT_GT(left, 0);
+  EXPECT_LT(left, kMessages);
+  const auto on_disk = [this] {
+    std::ptrdiff_t count = 0;
+    for (const std::string& path : journal_files(directory_.file("log.db"))) {
+      const std::string content = content_of(path);
+      for (std::size_t at = 0; (at = content.find("number ", at)) != std::string::npos; ++at) {
+        ++count;
+      }
+    }
+    return count;
+  };
+  EXPECT_TRUE(eventually([&] {
+    find(*log, "s");
+    return on_disk() == left;
+  })) << on_disk();
+  EXPECT_EQ(sequences(history(*log, "s")), sequences(page));
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ struct Segment {
   std::uint32_t number;
   std::string path;
   std::string bytes;
-  std::size_t begin = 0;  // of the entries
+  std::size_t begin = 0;  // of the entries that are looked at
 };
 
 // Where the entries begin; the end, when there are none: a relay may be killed before it has
@@ -158,7 +158,11 @@ Result<std::uint32_t> fold_journal(const std::string& database_path, const std::
       put_aside(segment->path, log);
       continue;
     }
-    segment->begin = *begin;
+    // The database has what is before there, or nobody: a power cut may leave zeros, which look
+    // like the end, in place of any page.
+    const auto known = store.known_end(number);
+    if (!known) return known.error();
+    segment->begin = std::max(*begin, std::min(*known, segment->bytes.size()));
     const auto end = fold(*segment, folding, log);
     if (!end) return end.error();
     ends.emplace_back(number, *end);

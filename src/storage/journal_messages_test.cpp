@@ -60,6 +60,28 @@ TEST_F(MessagesInTheJournal, LosesTheMessagesOfAFileThatIsGoneAndSaysWhich) {
   EXPECT_EQ(find(*log, "s")->last_sequence, 6);
 }
 
+TEST_F(MessagesInTheJournal, AreNoGapWhileTheirFileCanNotBeOpened) {
+  {
+    const auto log = open(path_);
+    log->session_created(session_record("s"));
+    log->record(kSession, call(1, MessageKind::kRequest, 11));
+  }
+  const auto log = open(path_);
+  const std::string file = journal_files(path_).at(0);
+  {
+    const Unopenable journal(file);
+    const auto page = wait_for(log->history(kSession, 0, 100, 1u << 20));
+    ASSERT_FALSE(page);
+    EXPECT_THAT(page.error().explanation, HasSubstr(file));
+    EXPECT_TRUE(page.error().recoverable);
+    EXPECT_FALSE(wait_for(log->open_calls(kSession)));
+  }
+  EXPECT_THAT(sequences(history(*log, "s")), ElementsAre(1));
+  const auto calls = wait_for(log->open_calls(kSession));
+  ASSERT_TRUE(calls);
+  EXPECT_EQ(calls->requests.size(), 1u);
+}
+
 // What is on the disk between two strings of a file.
 TEST_F(MessagesInTheJournal, TakesErasedWordsOffTheDisk) {
   const auto log = open(path_);
@@ -111,6 +133,33 @@ TEST_F(MessagesInTheJournal, TakesThemOffTheDiskAfterARelayWasKilledBeforeItDid)
            content.find("secret end") == std::string::npos;
   }));
   EXPECT_THAT(content_of(file), HasSubstr("a secret of t"));
+}
+
+// A file that can't be opened holds up neither the others nor, when it can be again, itself.
+TEST_F(MessagesInTheJournal, AreTakenOffTheDiskWhenItLetsThem) {
+  for (Sequence run = 1; run <= 2; ++run) {
+    const auto log = open(path_);
+    for (const char* id : {"s", "t"}) {
+      if (run == 1) log->session_created(session_record(id));
+      if (run == 2) log->session_reopened(*find(*log, id));
+      log->record(SessionId(id), message_record(run, std::string("a secret of ") + id));
+      log->session_closed(SessionId(id), "closed", wall_now());
+    }
+  }
+  const auto log = open(path_);
+  const std::vector<std::string> files = journal_files(path_);
+  ASSERT_EQ(files.size(), 2u);
+  {
+    const Unopenable first(files[0]);
+    ASSERT_TRUE(wait_for(log->erase(kSession)));
+    EXPECT_THAT(content_of(files[1]), Not(HasSubstr("secret of s")));
+    EXPECT_THAT(content_of(first.aside()), HasSubstr("secret of s"));
+  }
+  EXPECT_TRUE(eventually([&] {
+    find(*log, "t");
+    return content_of(files[0]).find("secret of s") == std::string::npos;
+  }));
+  EXPECT_THAT(sequences(history(*log, "t")), ElementsAre(1, 2));
 }
 
 // More stretches than a step erases.
@@ -186,6 +235,31 @@ TEST_F(MessagesInTheJournal, AreDividedWhereTheyAreMuchOrHaveAHole) {
   std::vector<std::size_t> writes;
   while (const auto entry = next_entry(rest)) writes.push_back(entry->writes.size());
   EXPECT_THAT(writes, ElementsAre(1, 1, 1, 2)) << "session, 1 to 2, 3, 7 to 8 with the progress";
+}
+
+// A page that was not written back before a power cut reads as zeros, as the end of a file does.
+TEST_F(MessagesInTheJournal, StayBehindAPageOfZerosWhenTheIndexHasThem) {
+  const auto log = open_slow(path_);
+  log->session_created(session_record("s"));
+  log->record(kSession, message_record(1));
+  wait_for(log->flush());
+  const std::size_t page = entries_in(journal_files(path_).at(0)).size();
+  for (Sequence sequence = 2; sequence <= 3; ++sequence) {
+    log->record(kSession, message_record(sequence, std::string(10'000, 'x')));
+    wait_for(log->flush());
+  }
+  log->record(kSession, message_record(4, "of the journal alone"));
+  const std::string copy = killed(path_);
+  {
+    std::fstream file(copy + ".journal.1", std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(page));
+    file << std::string(4096, '\0');
+  }
+  for (int start = 0; start < 2; ++start) {
+    const auto again = open(copy);
+    EXPECT_THAT(sequences(history(*again, "s")), ElementsAre(1, 3, 4));
+    EXPECT_EQ(text(history(*again, "s").gaps), "[2,2]");
+  }
 }
 
 // As a power cut or a bad disk may leave it.

@@ -53,6 +53,24 @@ inline std::vector<std::string> journal_files(const std::string& database_path) 
   return paths;
 }
 
+// While it lives the file is there and can't be opened, as without descriptors: nothing has to be
+// exhausted for that, and it holds for root, too.
+class Unopenable {
+ public:
+  explicit Unopenable(std::string path) : path_(std::move(path)) {
+    std::filesystem::rename(path_, aside());
+    std::filesystem::create_symlink(path_, path_);
+  }
+  Unopenable(const Unopenable&) = delete;
+  Unopenable& operator=(const Unopenable&) = delete;
+  ~Unopenable() { std::filesystem::rename(aside(), path_); }
+  // Where its content is meanwhile.
+  std::string aside() const { return path_ + ".aside"; }
+
+ private:
+  std::string path_;
+};
+
 inline SessionRecord session_record(const std::string& id, const std::string& owner = {}) {
   SessionRecord session;
   session.id = SessionId(id);

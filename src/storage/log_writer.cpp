@@ -363,6 +363,11 @@ void LogWriter::erase_unused() {
   if (!store_->has_unused() || failing_ || Clock::now() < erase_at_) return;
   const auto more = store_->erase_unused();
   erase_at_ = Clock::now() + (more ? kRetentionStepPause : kRetentionPeriod);
+  if (!more && !erasing_fails_) {
+    log_.warn("what was deleted can't be taken off the disk yet, it is tried again",
+              {{"reason", more.error().explanation}});
+  }
+  erasing_fails_ = !more;
 }
 
 void LogWriter::failed(const Error& why) {

@@ -149,6 +149,7 @@ class LogWriter {
   std::int64_t retain_place_ = 0;
   Clock::time_point forget_audit_at_{};
   Clock::time_point erase_at_{};
+  bool erasing_fails_ = false;
   bool forgetting_ = true;  // sessions; then messages
   bool was_too_large_ = false;
   Clock::time_point forget_at_{};

@@ -151,6 +151,8 @@ class MessageLog {
   // Writes everything that is queued, then closes. Blocks; normally after flush().
   virtual ~MessageLog() = default;
 
+  // Open or, with closed_at and cause, closed. One that has a row becomes what `session` says, in
+  // one write: its messages stay.
   virtual void session_created(SessionRecord session) = 0;
   virtual void session_changed(SessionRecord session) = 0;  // agent id, title, cwd, last_sequence
   virtual void session_closed(SessionId id, std::string cause, WallTime at) = 0;

@@ -101,6 +101,26 @@ Result<std::uint32_t> MessageStore::next_segment() {
   return std::max(unread_segment_, static_cast<std::uint32_t>(*used) + 1);
 }
 
+Result<std::size_t> MessageStore::known_end(std::uint32_t segment) {
+  auto statement =
+      Statement::prepare(database_,
+                         "SELECT entries FROM runs WHERE segment = ?1 AND segment > 0 "
+                         "UNION ALL SELECT extents FROM session_entries WHERE segment = ?1 "
+                         "UNION ALL SELECT extents FROM audit WHERE segment = ?1 "
+                         "UNION ALL SELECT extents FROM unused WHERE segment = ?1");
+  if (!statement) return std::move(statement.error());
+  statement->bind(1, std::int64_t{segment});
+  std::size_t end = 0;
+  Step step = Step::kDone;
+  while ((step = statement->step()) == Step::kRow) {
+    for (const Extent extent : unpacked(statement->column_view(0))) {
+      end = std::max(end, std::size_t{extent.offset} + extent.size);
+    }
+  }
+  if (step == Step::kFailed) return failure("cannot read what is in the journal");
+  return end;
+}
+
 Result<RetentionStep> MessageStore::retain(const RetentionLimits& limits, WallTime now,
                                            std::int64_t after_number) {
   constexpr std::int64_t kMaxRowsOfStep = 2000;

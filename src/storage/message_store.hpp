@@ -64,6 +64,9 @@ class MessageStore {
   Result<std::uint32_t> next_segment();
   // Whether a message is in the file.
   bool uses_segment(std::uint32_t segment);
+  // Where the last entry of the file ends that the database knows the place of; it has all that is
+  // before there. 0: it knows of none.
+  Result<std::size_t> known_end(std::uint32_t segment);
   // Before anything of it is written.
   void segment_begun(std::uint32_t segment, UniqueFd file) {
     files_.begun(segment, std::move(file));
@@ -111,7 +114,8 @@ class MessageStore {
 
   // Whether bytes are left in the journal of what the index had and has no more.
   bool has_unused() const { return has_unused_; }
-  // Takes them off the disk, a few milliseconds' worth. True: there are more.
+  // Takes them off the disk, a few milliseconds' worth. True: there are more. Errors: there are
+  // some that could not be taken off it now; they stay known, and the others go on.
   Result<bool> erase_unused();
 
   // See MessageLog.
@@ -148,6 +152,7 @@ class MessageStore {
   bool apply_session_write(const Write& write);
   bool create_session(const SessionCreate& write);
   bool note_entries(std::optional<std::int64_t> session, const std::vector<EntryPlace>& places);
+  bool note_unused(const std::vector<EntryPlace>& places);
   bool insert_gap(std::int64_t session, Gap gap);
   bool insert_messages(HeldWrites writes, WriteCount& count);
   bool write_progress();
@@ -160,10 +165,10 @@ class MessageStore {
   // Where the messages from `from` on are, of a run or of a batch that is held.
   static RunMessages messages_of(const Statement& row, Sequence from);
   static RunMessages messages_of(const MessagesWrite& held, Sequence from);
-  // Gives them to `take` until that answers false. What can't be read becomes a gap.
-  void read(const RunMessages& messages, std::vector<Gap>& gaps,
-            const std::function<bool(MessageRecord)>& take);
-  std::optional<MessageRecord> message_at(std::int64_t session, Sequence sequence);
+  // Gives them to `take` until that answers false. What is not there any more becomes a gap.
+  Result<void> read(const RunMessages& messages, std::vector<Gap>& gaps,
+                    const std::function<bool(MessageRecord)>& take);
+  Result<std::optional<MessageRecord>> message_at(std::int64_t session, Sequence sequence);
   bool delete_run(std::int64_t run);
   bool shorten_run(std::int64_t run, std::int64_t rows);
   std::optional<std::int64_t> number_of(const SessionKey& session);

@@ -18,15 +18,15 @@ std::size_t cost_of(const MessagesWrite& write) {
   return write.entry.size() + write.summary.requests.size() +
          write.summary.calls.size() * sizeof(CallMark);
 }
-std::size_t cost_of(const GapWrite&) { return 0; }
+std::size_t cost_of(const std::vector<EntryPlace>& places) {
+  return places.size() * sizeof(EntryPlace);
+}
+std::size_t cost_of(const GapWrite& write) { return cost_of(write.places); }
 std::size_t cost_of(const ProgressWrite&) { return 0; }
 std::size_t cost_of(const SessionRecord& record) {
   return sizeof(record) + record.agent_session_id.size() + record.working_directory.size() +
          record.title.size() + record.owner.size() + record.agent.size() +
          record.agent_profile.size() + record.agent_settings.size();
-}
-std::size_t cost_of(const std::vector<EntryPlace>& places) {
-  return places.size() * sizeof(EntryPlace);
 }
 std::size_t cost_of(const std::unique_ptr<SessionCreate>& write) {
   return cost_of(write->record) + cost_of(write->places);
@@ -51,6 +51,23 @@ std::size_t cost_of(const std::unique_ptr<SegmentEnd>&) { return sizeof(SegmentE
 std::size_t journal_bytes_of(const Write& write) {
   const auto* const messages = std::get_if<MessagesWrite>(&write);
   return messages == nullptr ? 0 : messages->place.size;
+}
+
+// Those that lie side by side become one.
+std::vector<EntryPlace> joined(std::vector<EntryPlace> places) {
+  std::ranges::sort(places, {},
+                    [](const EntryPlace& place) { return std::pair(place.segment, place.offset); });
+  std::vector<EntryPlace> all;
+  for (const EntryPlace& place : places) {
+    const bool follows = !all.empty() && all.back().segment == place.segment &&
+                         all.back().offset + all.back().size == place.offset;
+    if (follows) {
+      all.back().size += place.size;
+    } else {
+      all.push_back(place);
+    }
+  }
+  return all;
 }
 
 struct PlaceSetter {
@@ -161,6 +178,7 @@ std::uint64_t PendingWrites::give_up_audit(std::size_t target) {
 
 std::uint64_t PendingWrites::give_up_messages(std::size_t target, bool in_journal_too) {
   std::map<SessionKey, std::vector<Gap>> gaps;
+  std::vector<EntryPlace> places;
   std::vector<Entry> kept;
   std::uint64_t lost = 0;
   std::uint64_t order = 0;
@@ -176,16 +194,19 @@ std::uint64_t PendingWrites::give_up_messages(std::size_t target, bool in_journa
       lost += static_cast<std::uint64_t>(summary.count());
       bytes_ -= bytes;
       journal_bytes_ -= messages->place.size;
+      if (messages->place.segment != 0) places.push_back(messages->place);
     } else if (auto* gap = std::get_if<GapWrite>(&entry.write)) {
       add_gap(gaps[std::move(gap->session)], gap->gap);
+      places.insert(places.end(), gap->places.begin(), gap->places.end());
       bytes_ -= bytes;
     } else {
       kept.push_back(std::move(entry));
     }
   }
+  places = joined(std::move(places));
   for (auto& [session, ranges] : gaps) {
     for (const Gap& gap : ranges) {
-      kept.push_back(Entry{GapWrite{session, gap}, order});
+      kept.push_back(Entry{GapWrite{session, gap, std::exchange(places, {})}, order});
       bytes_ += cost(kept.back().write);
     }
   }

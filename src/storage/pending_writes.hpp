@@ -1,8 +1,9 @@
 // What is to be written, in order, with a bound: values only, no thread and no database.
 //
 // When memory runs out the oldest messages are given up, those first that are not in the journal;
-// their sequence numbers become gaps, which are written in their place. What is known of sessions
-// is never given up, only its outdated states. Rows of the audit trail go last.
+// their sequence numbers become gaps, which are written in their place and say what is to be erased
+// in the journal. What is known of sessions is never given up, only its outdated states. Rows of
+// the audit trail go last.
 #pragma once
 
 #include "storage/batch_summary.hpp"
@@ -46,6 +47,9 @@ struct MessagesWrite {
 struct GapWrite {
   SessionKey session;
   Gap gap;
+  // Entries whose messages were given up, of this session or others: nothing leads to them any
+  // more.
+  std::vector<EntryPlace> places = {};
 };
 struct ProgressWrite {
   SessionKey session;

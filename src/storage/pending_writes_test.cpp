@@ -84,6 +84,28 @@ TEST(PendingWrites, GivesUpWhatIsInTheJournalLast) {
   EXPECT_EQ(writes.journal_bytes(), 0u);
 }
 
+TEST(PendingWrites, KeepsThePlacesOfWhatItGivesUp) {
+  PendingWrites writes;
+  for (std::uint32_t count = 1; count <= 6; ++count) {
+    if (count == 4) {
+      EXPECT_EQ(writes.give_up(1), 3u);
+    }
+    Write one = message(1 + count % 2, count);
+    set_place(one, {count == 6 ? 8U : 7U, 100 * count, 100});
+    writes.push(std::move(one), count);
+  }
+  EXPECT_EQ(writes.give_up(1), 3u);
+  EXPECT_EQ(text(writes), "gap1:2-2 gap1:4-4 gap1:6-6 gap2:1-1 gap2:3-3 gap2:5-5 ");
+  const auto& places = std::get<GapWrite>(writes.entries()[0].write).places;
+  ASSERT_EQ(places.size(), 2u);
+  EXPECT_EQ(places[0].segment, 7u);
+  EXPECT_EQ(places[0].offset, 100u);
+  EXPECT_EQ(places[0].size, 500u) << "side by side, whatever session they are of";
+  EXPECT_EQ(places[1].segment, 8u);
+  writes.pop(6);
+  EXPECT_EQ(writes.bytes(), 0u);
+}
+
 TEST(PendingWrites, LetsGapsGrowWithFurtherLosses) {
   PendingWrites writes;
   for (int count = 1; count <= 10; ++count) writes.push(message(1, count, 10'000), 1);

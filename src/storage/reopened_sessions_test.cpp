@@ -50,6 +50,23 @@ TEST_F(ReopenedSession, GoesOnFromItsLastSequence) {
   EXPECT_FALSE(wait_for(log_->erase(SessionId("s")))) << "it is open";
 }
 
+TEST_F(ReopenedSession, MayBeMadeAgainAsAClosedOne) {
+  SessionRecord session = *find(*log_, "s");
+  session.cause = "another cause";
+  session.title = "Named";
+  log_->session_created(session);
+  log_->record(SessionId("s"), message_record(4));
+  wait_for(log_->flush());
+  log_->record(SessionId("s"), message_record(5));
+  const auto closed = find(*log_, "s");
+  ASSERT_TRUE(closed);
+  EXPECT_EQ(closed->closed_at, session.closed_at);
+  EXPECT_EQ(closed->cause, "another cause");
+  EXPECT_EQ(closed->title, "Named");
+  EXPECT_THAT(sequences(history(*log_, "s")), ElementsAre(1, 2, 3, 4, 5));
+  EXPECT_THAT(history(*log_, "s").gaps, IsEmpty());
+}
+
 TEST_F(ReopenedSession, MayBeClosedAndOpenedManyTimes) {
   for (Sequence sequence = 4; sequence <= 13; ++sequence) {
     log_->session_reopened(*find(*log_, "s"));

@@ -22,9 +22,28 @@ namespace fs = std::filesystem;
 constexpr std::size_t kKeptBuffer = 1u << 20;
 constexpr std::size_t kBlock = 64u << 10;
 
-bool has_head(int file, const std::string& head) {
-  std::string begin(head.size(), '\0');
-  return ::pread(file, begin.data(), begin.size(), 0) == std::ssize(begin) && begin == head;
+// It passes, as a lack of descriptors does, or it is the disk: the messages are not gone.
+Error not_usable(const std::string& what, const std::string& path, int error) {
+  return make_error(ErrorType::kInternalError,
+                    "cannot " + what + " " + path + ": " + std::strerror(error))
+      .suggest(
+          "see that the relay's user may read and write it and that the limit of open files "
+          "(LimitNOFILE, ulimit -n) is high enough, then try again")
+      .with("path", path)
+      .retryable();
+}
+
+// How many bytes were there; -1: they can't be read.
+ssize_t read_at(int file, char* to, std::size_t size, std::size_t offset) {
+  std::size_t done = 0;
+  while (done < size) {
+    const ssize_t count = ::pread(file, to + done, size - done, static_cast<off_t>(offset + done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return -1;
+    if (count == 0) break;
+    done += static_cast<std::size_t>(count);
+  }
+  return static_cast<ssize_t>(done);
 }
 
 // All of `from`, with its holes.
@@ -44,21 +63,25 @@ bool copy_content(int from, int to) {
   return true;
 }
 
-void erase_in(int file, Extent extent) {
+// The head first: a start that reads the file goes on behind what was erased.
+bool erase_in(int file, Extent extent) {
   const std::string head = erased_head(extent.size);
   const ssize_t written = ::pwrite(file, head.data(), head.size(), extent.offset);
-  if (written != std::ssize(head)) return;
+  if (written != std::ssize(head)) return false;
   const off_t begin = static_cast<off_t>(extent.offset + head.size());
   const auto size = static_cast<off_t>(extent.size - head.size());
-  if (::fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, begin, size) == 0) return;
+  if (::fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, begin, size) == 0) {
+    return true;
+  }
   // A file system without holes.
   const std::string zeros(kBlock, '\0');
   for (off_t done = 0; done < size;) {
     const auto part = std::min<std::size_t>(zeros.size(), static_cast<std::size_t>(size - done));
     const ssize_t count = ::pwrite(file, zeros.data(), part, begin + done);
-    if (count <= 0) return;
+    if (count <= 0) return false;
     done += count;
   }
+  return true;
 }
 
 }  // namespace
@@ -70,14 +93,22 @@ bool sync_directory_of(const std::string& path) {
   return opened && ::fsync(opened.get()) == 0;
 }
 
-int SegmentFiles::file(std::uint32_t segment) {
+Result<int> SegmentFiles::file(std::uint32_t segment) {
   const auto known = std::ranges::find(open_, segment, &Open::segment);
   if (known != open_.end()) {
     std::rotate(known, known + 1, open_.end());
     return open_.back().file.get();
   }
-  UniqueFd opened(::open(journal_path(database_path_, segment).c_str(), O_RDWR | O_CLOEXEC));
-  if (!opened || !has_head(opened.get(), journal_head(instance_, segment))) return -1;
+  const std::string path = journal_path(database_path_, segment);
+  UniqueFd opened(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!opened && errno == ENOENT) return kMissing;
+  if (!opened) return not_usable("open", path, errno);
+  const std::string head = journal_head(instance_, segment);
+  std::string begin(head.size(), '\0');
+  if (read_at(opened.get(), begin.data(), begin.size(), 0) < 0) {
+    return not_usable("read", path, errno);
+  }
+  if (begin != head) return kMissing;
   if (open_.size() >= kMostOpen) close_one();
   open_.push_back({segment, std::move(opened), {}});
   return open_.back().file.get();
@@ -95,34 +126,33 @@ void SegmentFiles::close_one() {
   open_.erase(full == open_.end() ? open_.begin() : full);
 }
 
-std::string_view SegmentFiles::read(std::uint32_t segment, Extent extent) {
-  const int from = file(segment);
-  if (from < 0) return {};
+Result<std::string_view> SegmentFiles::read(std::uint32_t segment, Extent extent) {
+  const auto from = file(segment);
+  if (!from) return from.error();
+  if (*from == kMissing) return std::string_view();
   if (buffer_.size() > kKeptBuffer) buffer_ = std::string();
   if (buffer_.size() < extent.size) buffer_.resize(extent.size);
-  std::size_t done = 0;
-  while (done < extent.size) {
-    const ssize_t count = ::pread(from, buffer_.data() + done, extent.size - done,
-                                  static_cast<off_t>(extent.offset + done));
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) break;
-    done += static_cast<std::size_t>(count);
-  }
-  return std::string_view(buffer_.data(), done);
+  const ssize_t count = read_at(*from, buffer_.data(), extent.size, extent.offset);
+  if (count < 0) return not_usable("read", journal_path(database_path_, segment), errno);
+  return std::string_view(buffer_.data(), static_cast<std::size_t>(count));
 }
 
-// The head first: a start that reads the file goes on behind what was erased.
-void SegmentFiles::erase(std::uint32_t segment, Extent extent) {
-  const int to = file(segment);
-  if (to < 0) return;
-  erase_in(to, extent);
-  if (open_.back().copy) erase_in(open_.back().copy.get(), extent);
+Result<void> SegmentFiles::erase(std::uint32_t segment, Extent extent) {
+  const auto to = file(segment);
+  if (!to) return to.error();
+  if (*to == kMissing) return {};
+  const UniqueFd& copy = open_.back().copy;
+  if (erase_in(*to, extent) && (!copy || erase_in(copy.get(), extent))) return {};
+  return not_usable("erase in", journal_path(database_path_, segment), errno);
 }
 
 Result<void> SegmentFiles::sync(std::uint32_t segment) {
-  const int synced = file(segment);
+  const auto synced = file(segment);
+  if (!synced) return synced.error();
   const std::string path = journal_path(database_path_, segment);
-  if (synced >= 0 && ::fdatasync(synced) == 0) {
+  if (*synced == kMissing) {
+    errno = ENOENT;
+  } else if (::fdatasync(*synced) == 0) {
     bool& is_found = open_.back().is_found;
     is_found = is_found || sync_directory_of(path);
     if (is_found) return {};
@@ -188,9 +218,9 @@ void SegmentFiles::ended(std::uint32_t segment) {
   known->file = std::move(known->copy);
 }
 
-void SegmentFiles::remove(std::uint32_t segment) {
+bool SegmentFiles::remove(std::uint32_t segment) {
   std::erase_if(open_, [segment](const Open& open) { return open.segment == segment; });
-  ::unlink(journal_path(database_path_, segment).c_str());
+  return ::unlink(journal_path(database_path_, segment).c_str()) == 0 || errno == ENOENT;
 }
 
 }  // namespace relay::storage

@@ -27,11 +27,14 @@ class SegmentFiles {
   SegmentFiles(std::string database_path, std::string instance)
       : database_path_(std::move(database_path)), instance_(std::move(instance)) {}
 
-  // The bytes at `extent`, until the next call: as many as are still there.
-  std::string_view read(std::uint32_t segment, Extent extent);
+  // The bytes at `extent`, until the next call: as many as are still there, none of a file that is
+  // missing. Errors, after which it may be tried again: the file is there but can't be opened or
+  // read.
+  Result<std::string_view> read(std::uint32_t segment, Extent extent);
 
-  // Takes the bytes off the disk. What is left says how much was there.
-  void erase(std::uint32_t segment, Extent extent);
+  // Takes the bytes off the disk. What is left says how much was there. Of a file that is missing
+  // they are off it already. Errors, after which it may be tried again: some may still be there.
+  Result<void> erase(std::uint32_t segment, Extent extent);
 
   // All that was written to the file survives a power cut.
   Result<void> sync(std::uint32_t segment);
@@ -40,7 +43,7 @@ class SegmentFiles {
   // Nothing to do without a descriptor of it.
   void begun(std::uint32_t segment, UniqueFd file);
   // A message of the file was recorded: it belongs to those that can be put back.
-  void used(std::uint32_t segment) { file(segment); }
+  void used(std::uint32_t segment) { static_cast<void>(file(segment)); }
   // Files from this one on are still written: they are closed last.
   void written_from(std::uint32_t segment) { written_from_ = segment; }
 
@@ -52,9 +55,12 @@ class SegmentFiles {
   // Nothing is appended to the file any more: a copy that was put back gets what it lacks.
   void ended(std::uint32_t segment);
 
-  void remove(std::uint32_t segment);
+  // Whether the file is gone then.
+  bool remove(std::uint32_t segment);
 
  private:
+  static constexpr int kMissing = -1;
+
   struct Open {
     std::uint32_t segment;
     UniqueFd file;
@@ -64,8 +70,9 @@ class SegmentFiles {
 
   bool is_moved(const Open& open) const;
   Result<void> put_back(Open& open);
-  // -1: it can't be opened.
-  int file(std::uint32_t segment);
+  // kMissing: there is none, or it is another database's. An open one is the last of `open_` then.
+  // Errors: it is there, and can't be opened now.
+  Result<int> file(std::uint32_t segment);
 
   void close_one();
 

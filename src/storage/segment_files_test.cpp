@@ -23,6 +23,11 @@ class SegmentFilesTest : public testing::Test {
   static Extent behind_head(std::uint32_t number, std::uint32_t size) {
     return {static_cast<std::uint32_t>(head(number).size()), size};
   }
+  std::string bytes(std::uint32_t number, Extent extent) {
+    const auto read = files_.read(number, extent);
+    EXPECT_TRUE(read) << read.error().explanation;
+    return std::string(read.value_or("can't be read"));
+  }
   static std::size_t open_files() {
     const fs::directory_iterator all("/proc/self/fd");
     return static_cast<std::size_t>(std::distance(fs::begin(all), fs::end(all)));
@@ -38,7 +43,7 @@ TEST_F(SegmentFilesTest, AreOpenInABoundedNumberThatHasWhatIsWritten) {
   files_.written_from(kMany);
   files_.used(kMany);
   for (std::uint32_t number = 1; number < kMany; ++number) {
-    EXPECT_EQ(files_.read(number, behind_head(number, 5)), "file ");
+    EXPECT_EQ(bytes(number, behind_head(number, 5)), "file ");
     EXPECT_LE(open_files(), before + SegmentFiles::kMostOpen);
   }
   EXPECT_EQ(files_.moved(), 0u);
@@ -51,22 +56,39 @@ TEST_F(SegmentFilesTest, AreOpenInABoundedNumberThatHasWhatIsWritten) {
 }
 
 TEST_F(SegmentFilesTest, GiveWhatIsThereAndNothingOfWhatIsGone) {
-  EXPECT_EQ(files_.read(1, behind_head(1, 100)), "file 1 and more");
-  EXPECT_EQ(files_.read(1, {100, 5}), "");
-  EXPECT_EQ(files_.read(kMany + 1, {0, 5}), "");
+  EXPECT_EQ(bytes(1, behind_head(1, 100)), "file 1 and more");
+  EXPECT_EQ(bytes(1, {100, 5}), "");
+  EXPECT_EQ(bytes(kMany + 1, {0, 5}), "");
   files_.remove(1);
-  EXPECT_EQ(files_.read(1, {0, 5}), "");
+  EXPECT_EQ(bytes(1, {0, 5}), "");
   EXPECT_FALSE(files_.sync(1));
   EXPECT_TRUE(files_.sync(2));
+}
+
+TEST_F(SegmentFilesTest, AreNotMissingWhenTheyCanNotBeOpened) {
+  const std::string path = journal_path(path_, 1);
+  {
+    const Unopenable file(path);
+    const auto read = files_.read(1, behind_head(1, 5));
+    ASSERT_FALSE(read);
+    EXPECT_NE(read.error().explanation.find(path), std::string::npos) << read.error().explanation;
+    EXPECT_TRUE(read.error().recoverable);
+    EXPECT_FALSE(files_.erase(1, behind_head(1, 10)));
+  }
+  EXPECT_EQ(bytes(1, behind_head(1, 5)), "file ");
+  EXPECT_TRUE(files_.erase(1, behind_head(1, 10)));
+  EXPECT_EQ(content_of(path).find("file 1"), std::string::npos);
+  fs::remove(journal_path(path_, 2));
+  EXPECT_TRUE(files_.erase(2, behind_head(2, 10))) << "what is gone is erased";
 }
 
 TEST_F(SegmentFilesTest, OfAnotherDatabaseAreNotRead) {
   std::ofstream(journal_path(path_, 1)) << journal_head("other", 1) << "words of somebody";
   std::ofstream(journal_path(path_, 2)) << content(3);
   for (const std::uint32_t number : {1u, 2u}) {
-    EXPECT_EQ(files_.read(number, {0, 10}), "");
+    EXPECT_EQ(bytes(number, {0, 10}), "");
     const std::string before = content_of(journal_path(path_, number));
-    files_.erase(number, {20, 10});
+    EXPECT_TRUE(files_.erase(number, {20, 10}));
     EXPECT_EQ(content_of(journal_path(path_, number)), before);
   }
 }
@@ -81,11 +103,11 @@ TEST_F(SegmentFilesTest, HaveWhatIsAppendedWhileTheyArePutBack) {
   EXPECT_EQ(content_of(journal_path(path_, 1)), content(1));
   appending << ", appended" << std::flush;
   EXPECT_EQ(files_.moved(), 0u);
-  EXPECT_EQ(files_.read(1, behind_head(1, 100)), "file 1 and more, appended");
-  files_.erase(1, behind_head(1, 10));
+  EXPECT_EQ(bytes(1, behind_head(1, 100)), "file 1 and more, appended");
+  ASSERT_TRUE(files_.erase(1, behind_head(1, 10)));
   files_.ended(1);
   EXPECT_EQ(content_of(journal_path(path_, 1)).substr(head(1).size() + 10), " more, appended");
-  EXPECT_EQ(files_.read(1, {behind_head(1, 0).offset + 10, 100}), " more, appended");
+  EXPECT_EQ(bytes(1, {behind_head(1, 0).offset + 10, 100}), " more, appended");
 }
 
 // What lies in the way of a file, and of the place for that, stays.

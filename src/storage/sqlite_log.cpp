@@ -152,7 +152,12 @@ void SqliteLog::queue_full_segments() {
 
 void SqliteLog::session_created(SessionRecord session) {
   const std::int64_t number = ++highest_number_;
-  numbers_[session.id] = number;
+  // What comes to a closed one goes by its id, as after session_closed().
+  if (session.closed_at) {
+    numbers_.erase(session.id);
+  } else {
+    numbers_[session.id] = number;
+  }
   session.updated_at = std::max(session.updated_at, session.created_at);
   clean(session);
   auto create = std::make_unique<SessionCreate>(SessionCreate{number, std::move(session)});

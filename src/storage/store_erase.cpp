@@ -71,6 +71,8 @@ Result<bool> MessageStore::erase_unused() {
   std::int64_t last = 0;
   std::size_t stretches = 0;
   std::set<std::uint32_t> segments;
+  std::set<std::uint32_t> failing;  // of those; they do not hold up the others
+  std::optional<Error> problem;
   bool more = false;
   {
     Statement& unused = statements_->unused;
@@ -80,9 +82,14 @@ Result<bool> MessageStore::erase_unused() {
       last = unused.column_number(0);
       const auto segment = static_cast<std::uint32_t>(unused.column_number(1));
       segments.insert(segment);
+      if (failing.contains(segment)) continue;
       for (const Extent extent : unpacked(unused.column_view(2))) {
-        files_.erase(segment, extent);
+        auto erased = files_.erase(segment, extent);
         ++stretches;
+        if (erased) continue;
+        failing.insert(segment);
+        problem = std::move(erased.error());
+        break;
       }
     }
     if (step == Step::kFailed) return failure("cannot read what is to be erased");
@@ -90,12 +97,15 @@ Result<bool> MessageStore::erase_unused() {
   }
   if (last == 0) return has_unused_ = false;
   // What is erased twice, because this was not written, is no harm: its place is not used again.
-  if (statements_->forget_unused.bind(1, last).run() != Step::kDone) {
-    return failure("cannot note what was erased");
-  }
   for (const std::uint32_t segment : segments) {
+    if (!failing.contains(segment) &&
+        statements_->forget_unused.bind(1, last).bind(2, std::int64_t{segment}).run() !=
+            Step::kDone) {
+      return failure("cannot note what was erased");
+    }
     if (segment < unread_segment_) segment_ended(segment);
   }
+  if (problem) return std::move(*problem);
   return has_unused_ = more;
 }
 

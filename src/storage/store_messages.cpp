@@ -26,8 +26,8 @@ MessageStore::RunMessages MessageStore::messages_of(const MessagesWrite& held, S
   return messages;
 }
 
-void MessageStore::read(const RunMessages& messages, std::vector<Gap>& gaps,
-                        const std::function<bool(MessageRecord)>& take) {
+Result<void> MessageStore::read(const RunMessages& messages, std::vector<Gap>& gaps,
+                                const std::function<bool(MessageRecord)>& take) {
   Sequence next = messages.first;
   bool enough = false;
   const auto read = [&](std::string_view entries) {
@@ -43,22 +43,29 @@ void MessageStore::read(const RunMessages& messages, std::vector<Gap>& gaps,
   };
   if (messages.segment == 0) read(messages.entries);
   for (const Extent extent : messages.extents) {
-    if (enough || next > messages.last) return;
-    read(files_.read(messages.segment, extent));
+    if (enough || next > messages.last) return {};
+    const auto entries = files_.read(messages.segment, extent);
+    if (!entries) return entries.error();
+    read(*entries);
   }
   if (!enough && next <= messages.last) add_gap(gaps, {next, messages.last});
+  return {};
 }
 
-std::optional<MessageRecord> MessageStore::message_at(std::int64_t session, Sequence sequence) {
+Result<std::optional<MessageRecord>> MessageStore::message_at(std::int64_t session,
+                                                              Sequence sequence) {
   std::optional<MessageRecord> found;
   Statement& runs = statements_->runs_from;
   const ResetAtExit reset(runs);
-  if (runs.bind(1, session).bind(2, sequence).step() != Step::kRow) return found;
+  const Step step = runs.bind(1, session).bind(2, sequence).step();
+  if (step == Step::kFailed) return failure("cannot read a message");
+  if (step == Step::kDone) return found;
   std::vector<Gap> gaps;
-  read(messages_of(runs, sequence), gaps, [&](MessageRecord message) {
+  const auto is_read = read(messages_of(runs, sequence), gaps, [&](MessageRecord message) {
     if (message.sequence == sequence) found = std::move(message);
     return false;
   });
+  if (!is_read) return is_read.error();
   return found;
 }
 

@@ -64,7 +64,8 @@ Result<HistoryPage> MessageStore::history(const SessionId& session, Sequence aft
     Step step = Step::kDone;
     while (page.complete && (step = runs.step()) == Step::kRow) {
       const RunMessages messages = messages_of(runs, after + 1);
-      read(messages, gaps, fill);
+      const auto is_read = read(messages, gaps, fill);
+      if (!is_read) return is_read.error();
     }
     if (step == Step::kFailed) return failure("cannot read messages");
 
@@ -80,7 +81,9 @@ Result<HistoryPage> MessageStore::history(const SessionId& session, Sequence aft
     }
     const auto* write = std::get_if<MessagesWrite>(&entry.write);
     if (write == nullptr || !page.complete || write->summary.last <= after) continue;
-    if (belongs(write->session)) read(messages_of(*write, after + 1), gaps, fill);
+    if (!belongs(write->session)) continue;
+    const auto is_read = read(messages_of(*write, after + 1), gaps, fill);
+    if (!is_read) return is_read.error();
   }
   const Sequence end =
       page.complete ? std::numeric_limits<Sequence>::max() : page.messages.back().sequence;

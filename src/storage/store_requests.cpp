@@ -78,13 +78,17 @@ Result<OpenCalls> MessageStore::open_calls(const SessionId& session) {
   // A message that is not there any more waits for nothing.
   for (const Call& call : found) {
     auto request = message_at(*number, call.request);
-    if (!request) continue;
+    if (!request) return std::move(request.error());
+    if (!*request) continue;
     if (call.answer == 0) {
-      calls.requests.push_back(std::move(*request));
-    } else if (auto answer = message_at(*number, call.answer)) {
-      answer->peer_id = request->peer_id;
-      calls.unsent_answers.push_back(std::move(*answer));
+      calls.requests.push_back(std::move(**request));
+      continue;
     }
+    auto answer = message_at(*number, call.answer);
+    if (!answer) return std::move(answer.error());
+    if (!*answer) continue;
+    (*answer)->peer_id = (*request)->peer_id;
+    calls.unsent_answers.push_back(std::move(**answer));
   }
   return calls;
 }

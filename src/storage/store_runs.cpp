@@ -151,7 +151,8 @@ bool MessageStore::uses_segment(std::uint32_t segment) {
 
 void MessageStore::segment_ended(std::uint32_t segment) {
   if (uses_segment(segment)) return files_.ended(segment);
-  files_.remove(segment);
+  // What is still there is known, and tried again: by a start at the latest.
+  if (!files_.remove(segment)) return;
   // Rows of a file that is gone do no harm, should they stay.
   statements_->forget_entries.bind(1, std::int64_t{segment}).run();
   statements_->forget_segment.bind(1, std::int64_t{segment}).run();

@@ -65,7 +65,7 @@ bool MessageStore::apply_session_write(const Write& write) {
   }
   if (const auto* gap = std::get_if<GapWrite>(&write)) {
     const auto number = number_of(gap->session);
-    return !number || insert_gap(*number, gap->gap);
+    return note_unused(gap->places) && (!number || insert_gap(*number, gap->gap));
   }
   if (const auto* progress = std::get_if<ProgressWrite>(&write)) {
     progress_[progress->session].advance(progress->progress);
@@ -115,6 +115,15 @@ bool MessageStore::note_entries(std::optional<std::int64_t> session,
   });
 }
 
+bool MessageStore::note_unused(const std::vector<EntryPlace>& places) {
+  has_unused_ = has_unused_ || !places.empty();
+  return std::ranges::all_of(places, [this](const EntryPlace& place) {
+    return statements_->note_unused.bind(1, std::int64_t{place.segment})
+               .bind_blob(2, packed({Extent{place.offset, place.size}}))
+               .run() == Step::kDone;
+  });
+}
+
 bool MessageStore::create_session(const SessionCreate& write) {
   const SessionRecord& record = write.record;
   Statement& statement = statements_->create_session;
@@ -148,6 +157,7 @@ bool MessageStore::create_session(const SessionCreate& write) {
   if (!note_entries(number, write.places)) return false;
   if (number != write.number) {
     reopened_[write.number] = number;
+    if (record.closed_at) closed_.push_back(write.number);
     return statements_->forget_calls.bind(1, number).run() == Step::kDone;
   }
   reopened_.erase(number);
