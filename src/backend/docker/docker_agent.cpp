@@ -1,6 +1,7 @@
 #include "backend/docker/docker_agent.hpp"
 
 #include "backend/docker/exit_cause.hpp"
+#include "backend/docker/input_pieces.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -69,15 +70,20 @@ Task<Result<void>> DockerAgent::send(std::span<const SharedBytes> messages) {
     co_return no_longer_reads(*container, "the agent has exited");
   }
   const std::string bytes = joined(messages);
-  while (true) {
+  std::string_view unsent = bytes;
+  while (!unsent.empty()) {
     const std::shared_ptr<http::Stream> input = container->input_stream;
     container->input_broken = true;  // until everything is written
-    const auto written = co_await input->write(bytes);
-    if (written) break;
+    const std::string_view piece = next_piece(unsent);
+    const auto written = co_await input->write(piece);
+    if (written) {
+      unsent.remove_prefix(piece.size());
+      continue;
+    }
     const auto state = co_await asio::this_coro::cancellation_state;
     if (state.cancelled() != asio::cancellation_type::none) throw_cancelled();
-    // Where the Engine has cut it off, and the agent goes on, what is left of the message ends as a
-    // line of its own, and the message is written again.
+    // Where the Engine has cut it off, and the agent goes on, what has arrived of a message ends as
+    // a line of its own, and the message is written again; those before it are not.
     while (container->input_stream == input && !container->output_ended.happened() &&
            !container->stopping) {
       const bool woken = co_await container->input_changed.wait();

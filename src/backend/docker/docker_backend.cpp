@@ -57,6 +57,15 @@ Error predecessor_is_left(const SessionId& session) {
       .retryable();
 }
 
+Error directories_are_going(const SessionId& session) {
+  return make_error(ErrorType::kWorkspaceUnavailable,
+                    "the directories that the session had are still being removed")
+      .because("the session was closed before, and there is much in them, or their disk is slow")
+      .suggest("try again in a moment")
+      .with("session_id", session.value())
+      .retryable();
+}
+
 std::string own_kernel() {
   utsname names{};
   return ::uname(&names) == 0 ? names.release : "";
@@ -84,6 +93,7 @@ struct DockerBackend::Start {
 
   LaunchSpec spec;
   const SharedContainerOptions options;
+  bool has_begun = false;   // nothing of the session's life before is in the way any more
   bool is_held_up = false;  // not by the Engine: it waits for a place, or copies directories
   bool late = false;        // its time has run out
   bool abandoned = false;
@@ -170,7 +180,8 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::launch(LaunchSpec spec) {
   co_await (std::move(finished) || std::move(clock));
   if (!start->done.happened()) {
     start->abandoned = true;
-    co_return start->late ? too_slow(*start->options) : nobody_waits();
+    if (!start->late) co_return nobody_waits();
+    co_return start->has_begun ? too_slow(*start->options) : in_the_way(start->spec.session);
   }
   co_return std::move(*start->result);
 }
@@ -188,17 +199,23 @@ Task<void> DockerBackend::run_out_of_time(std::shared_ptr<Start> start) {
   start->late = true;
 }
 
-// The container of the agent before has the name that this one is to have.
+// The container of the agent before has the name that this one is to have, and who removes
+// directories would take away what this one works in.
 Task<void> DockerBackend::run_next_start(std::shared_ptr<Start> start) {
   const SessionId& session = start->spec.session;
   const bool gone = co_await context_.departs_within(session, kPredecessorLimit);
-  if (!gone) {
-    start->result = predecessor_is_left(session);
+  if (!gone || start->abandoned) {
+    start->result = start->abandoned ? nobody_waits() : in_the_way(session);
     start->done.happen();
     co_return;
   }
   context_.arrive(session);
   co_await run_start(start);
+}
+
+Error DockerBackend::in_the_way(const SessionId& session) const {
+  return context_.workspaces.is_going(session) ? directories_are_going(session)
+                                               : predecessor_is_left(session);
 }
 
 Task<void> DockerBackend::run_start(std::shared_ptr<Start> start) {
@@ -216,6 +233,15 @@ Task<void> DockerBackend::run_start(std::shared_ptr<Start> start) {
 
 Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(std::shared_ptr<Start> start) {
   const SessionId session = start->spec.session;
+  // No agent works in what is removed in part: what could not be removed goes now, or it says why.
+  if (context_.workspaces.is_going(session)) {
+    const auto removed = co_await context_.workspaces.remove(session);
+    if (!removed) {
+      context_.depart(session);
+      co_return removed.error();
+    }
+  }
+  start->has_begun = true;
   auto planned = co_await plan(start->spec, start->options);
   if (!planned) {
     context_.depart(session);
@@ -298,7 +324,7 @@ Task<Result<void>> DockerBackend::make_directories(LaunchSpec spec, ContainerUse
   }
   const SessionId session = spec.session;
   auto made = co_await context_.workspaces.make(session, std::move(user), std::move(where));
-  if (!made && context_.workspaces.has(session)) remove_later(session);
+  if (!made && context_.workspaces.is_going(session)) remove_later(session);
   co_return made;
 }
 

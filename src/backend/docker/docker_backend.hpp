@@ -80,6 +80,8 @@ class DockerBackend final : public AgentBackend {
   Task<void> run_start(std::shared_ptr<Start> start);
   Task<void> run_out_of_time(std::shared_ptr<Start> start);
   Task<void> run_next_start(std::shared_ptr<Start> start);
+  // Why a start can't begin yet.
+  Error in_the_way(const SessionId& session) const;
   Task<Result<std::unique_ptr<Agent>>> start_container(std::shared_ptr<Start> start);
   Task<Result<void>> make_directories(LaunchSpec spec, ContainerUser user, WorkingDirectory where);
   Task<Result<void>> copy_directories(std::shared_ptr<Start> start);
@@ -101,6 +103,7 @@ class DockerBackend final : public AgentBackend {
 
   // release.cpp
   Task<void> remove_directories(SessionId session, std::shared_ptr<Event> done);
+  Task<Result<void>> remove_as_present(SessionId session);
   void remove_later(const SessionId& session);
   Task<void> remove_what_is_left();
 
@@ -110,7 +113,8 @@ class DockerBackend final : public AgentBackend {
   StartLimiter probing_;                                   // one at a time
   StartLimiter copying_;                                   // directories of forks
   std::map<std::string, std::shared_ptr<Event>> pulling_;  // by image
-  // Sessions whose directories could not be removed: tried again until they are gone.
+  // Sessions whose directories could not be removed: tried again until they are gone. An agent that
+  // is to go on with one of them removes them as well: Workspaces::is_going() tells.
   std::set<SessionId> left_;
   bool is_retrying_ = false;
   TaskScope retrying_;

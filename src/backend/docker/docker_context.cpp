@@ -18,23 +18,23 @@ DockerContext::DockerContext(DockerHost& shared_host, ContainerOptions container
       log(std::move(logger)),
       engine(host.engine),
       events(host.events),
-      workspaces(executor, options, engine, host.instance, log),
+      workspaces(executor, options, engine, host.instance, host.going, log),
       calls(executor),
       background(executor, [this](const std::string& task, std::exception_ptr) {
         log.error("a task of the container backend failed", {{"task", task}});
       }) {}
 
 void DockerContext::arrive(const SessionId& session) {
-  const bool first = present_.emplace(session, std::make_shared<Event>(executor)).second;
+  const bool first = host.present.emplace(session, std::make_shared<Event>(executor)).second;
   assert(first && "the agent before it has not departed");
   static_cast<void>(first);
 }
 
 void DockerContext::depart(const SessionId& session) {
-  const auto found = present_.find(session);
-  if (found == present_.end()) return;
+  const auto found = host.present.find(session);
+  if (found == host.present.end()) return;
   const std::shared_ptr<Event> gone = found->second;
-  present_.erase(found);
+  host.present.erase(found);
   if (host.broker != nullptr) host.broker->close(session);
   gone->happen();
 }
@@ -56,8 +56,8 @@ Task<Result<void>> DockerContext::open_way_out(SessionId session, const Containe
 
 Task<void> DockerContext::departed(SessionId session) {
   while (true) {
-    const auto found = present_.find(session);
-    if (found == present_.end()) co_return;
+    const auto found = host.present.find(session);
+    if (found == host.present.end()) co_return;
     const std::shared_ptr<Event> gone = found->second;
     co_await gone->wait();
     if (!gone->happened()) co_return;  // the one who waits is cancelled
@@ -66,9 +66,14 @@ Task<void> DockerContext::departed(SessionId session) {
 
 Task<bool> DockerContext::departs_within(SessionId session, std::chrono::milliseconds limit) {
   using namespace boost::asio::experimental::awaitable_operators;
-  auto waiting = departed(session);
-  auto clock = sleep_for(limit);
-  co_await (std::move(waiting) || std::move(clock));
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  while (is_present(session)) {
+    const auto left = deadline - std::chrono::steady_clock::now();
+    if (left <= std::chrono::seconds(0)) break;
+    auto waiting = departed(session);
+    auto clock = sleep_for(left);
+    co_await (std::move(waiting) || std::move(clock));
+  }
   co_return !is_present(session);
 }
 

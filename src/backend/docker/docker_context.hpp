@@ -13,7 +13,6 @@
 #include "base/strong_id.hpp"
 
 #include <chrono>
-#include <map>
 #include <memory>
 #include <string>
 
@@ -24,11 +23,13 @@ class DockerContext {
   // `shared_host` outlives it.
   DockerContext(DockerHost& shared_host, ContainerOptions container_options, Logger logger);
 
-  // A session's container is about to be made; depart() says that nothing of it is left. One at a
-  // time: an agent that goes on with a session arrives when the one before it has departed.
+  // A session's container is about to be made, or its directories to be removed; depart() says that
+  // nothing of that is left. One at a time: an agent that goes on with a session arrives when the
+  // one before it, and whoever removes what that one had, has departed. Of those who wait for it
+  // the first who came is the next.
   void arrive(const SessionId& session);
   void depart(const SessionId& session);
-  bool is_present(const SessionId& session) const { return present_.contains(session); }
+  bool is_present(const SessionId& session) const { return host.present.contains(session); }
   // Returns when nothing of the session is there; at once when it never arrived.
   Task<void> departed(SessionId session);
   // Whether that happens within the limit.
@@ -57,8 +58,6 @@ class DockerContext {
 
  private:
   Task<void> discard_until_gone(SessionId session);
-
-  std::map<SessionId, std::shared_ptr<Event>> present_;
 };
 
 }  // namespace relay

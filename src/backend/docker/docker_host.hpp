@@ -15,6 +15,7 @@
 #include "engine/client.hpp"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -69,6 +70,11 @@ class DockerHost {
   engine::EngineClient engine;
   EngineEvents events;
   StartLimiter starts;
+  // Sessions of any backend of which something is there: a container, or what makes or removes one,
+  // or who removes directories. Changed by DockerContext::arrive() and depart() alone.
+  std::map<SessionId, std::shared_ptr<Event>> present;
+  // Sessions whose directories are to go and are not gone. Changed by Workspaces alone.
+  std::set<SessionId> going;
   // Of agents that have a way out; null: none has. Outlives the backends.
   egress::Broker* broker = nullptr;
 

@@ -1,5 +1,6 @@
 // The end of a session: what it had on the disk goes, or is kept.
 #include "backend/docker/docker_backend.hpp"
+#include "base/finally.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
@@ -28,9 +29,10 @@ Task<void> DockerBackend::release(SessionId session) {
 
 Task<void> DockerBackend::remove_directories(SessionId session, std::shared_ptr<Event> done) {
   co_await context_.departed(session);
+  if (context_.is_present(session)) co_return;  // the relay ends
   if (context_.host.broker != nullptr) context_.host.broker->forget(session);
   if (context_.options->auto_remove) {
-    const auto removed = co_await context_.workspaces.remove(session);
+    const auto removed = co_await remove_as_present(session);
     if (!removed) {
       context_.log.error("the session's directories are left",
                          {{"session", session.value()}, {"reason", removed.error().explanation}});
@@ -43,6 +45,14 @@ Task<void> DockerBackend::remove_directories(SessionId session, std::shared_ptr<
                        {"key", "container.auto_remove"}});
   }
   done->happen();
+}
+
+// Nothing of the session is there. An agent that is to go on with it waits until this is over.
+Task<Result<void>> DockerBackend::remove_as_present(SessionId session) {
+  context_.arrive(session);
+  const Finally over([this, &session] { context_.depart(session); });
+  auto removed = co_await context_.workspaces.remove(session);
+  co_return removed;
 }
 
 void DockerBackend::remove_later(const SessionId& session) {
@@ -62,8 +72,11 @@ Task<void> DockerBackend::remove_what_is_left() {
     pause = std::min(pause * 2, kLongest);
     const std::vector<SessionId> sessions(left_.begin(), left_.end());
     for (const SessionId& session : sessions) {
-      const auto removed = co_await context_.workspaces.remove(session);
-      if (!removed) continue;
+      if (context_.workspaces.is_going(session)) {
+        if (context_.is_present(session)) continue;  // who is there removes them
+        const auto removed = co_await remove_as_present(session);
+        if (!removed) continue;
+      }
       left_.erase(session);
       context_.log.info("removed the directories that were left", {{"session", session.value()}});
     }

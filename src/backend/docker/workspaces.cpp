@@ -115,11 +115,13 @@ Result<void> open_workspaces(const ContainerOptions& options) {
 }
 
 Workspaces::Workspaces(asio::any_io_executor executor, const SharedContainerOptions& options,
-                       engine::EngineClient& engine, std::string instance, Logger log)
+                       engine::EngineClient& engine, std::string instance,
+                       std::set<SessionId>& going, Logger log)
     : executor_(std::move(executor)),
       options_(options),
       engine_(engine),
       instance_(std::move(instance)),
+      going_(going),
       log_(std::move(log)) {}
 
 Result<void> Workspaces::make_root(const SessionDirectories& directories,
@@ -204,7 +206,7 @@ Task<Result<void>> Workspaces::make(SessionId session, ContainerUser user, Worki
 Task<Result<void>> Workspaces::copy(SessionId from, SessionId to) {
   const SessionDirectories source = session_directories(options_->workspace_base_dir, from);
   const SessionDirectories target = session_directories(options_->workspace_base_dir, to);
-  if (!is_ours(source)) co_return nothing_to_copy(from);
+  if (!has(from)) co_return nothing_to_copy(from);
   HelperTask task{{"copy", std::to_string(options_->max_fork_bytes), source.workspace,
                    target.workspace, source.home, target.home},
                   target.root,
@@ -219,10 +221,14 @@ Task<Result<void>> Workspaces::copy(SessionId from, SessionId to) {
 
 Task<Result<void>> Workspaces::remove(SessionId session) {
   for (Copy& copy : copies_) copy.is_spoilt |= copy.from == session;
+  going_.insert(session);
   if (!answers()) co_return does_not_answer(options_->workspace_base_dir);
   const SessionDirectories directories = session_directories(options_->workspace_base_dir, session);
   std::error_code failure;
-  if (!fs::exists(fs::symlink_status(directories.root, failure))) co_return Result<void>();
+  if (!fs::exists(fs::symlink_status(directories.root, failure))) {
+    going_.erase(session);
+    co_return Result<void>();
+  }
   if (!is_ours(directories)) {
     co_return unavailable("made by someone else, not removed:", directories.root, EPERM);
   }
@@ -236,11 +242,12 @@ Task<Result<void>> Workspaces::remove(SessionId session) {
   if (!removed) co_return removed.error();
   const int error = remove_root(directories, session);
   if (error != 0) co_return unavailable("cannot remove", directories.root, error);
+  going_.erase(session);
   co_return Result<void>();
 }
 
 bool Workspaces::has(const SessionId& session) const {
-  return is_ours(session_directories(options_->workspace_base_dir, session));
+  return !is_going(session) && is_ours(session_directories(options_->workspace_base_dir, session));
 }
 
 bool Workspaces::is_ours(const SessionDirectories& directories) const {

@@ -20,6 +20,7 @@
 
 #include <list>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -38,14 +39,19 @@ Result<void> open_workspaces(const ContainerOptions& options);
 class Workspaces {
  public:
   // `options` outlives it and may be replaced, but for its base directory, its kind of home and the
-  // helper.
+  // helper. So does `going`, which all who share the base directory share: see is_going().
   Workspaces(asio::any_io_executor executor, const SharedContainerOptions& options,
-             engine::EngineClient& engine, std::string instance, Logger log);
+             engine::EngineClient& engine, std::string instance, std::set<SessionId>& going,
+             Logger log);
 
   Result<void> open() const { return open_workspaces(*options_); }
 
-  // Whether the session has directories that an earlier agent of it worked in.
+  // Whether the session has directories that an earlier agent of it worked in, and that stay.
   bool has(const SessionId& session) const;
+
+  // Whether a removal of the session's directories has begun and they are not gone: it goes on, or
+  // has failed, and a part of what was in them may be missing.
+  bool is_going(const SessionId& session) const { return going_.contains(session); }
 
   // On failure nothing is left, and what was there before is as it was.
   Task<Result<void>> make(SessionId session, ContainerUser user, WorkingDirectory where);
@@ -55,7 +61,7 @@ class Workspaces {
   // or they are removed meanwhile), workspace_unavailable; then a part may be there.
   Task<Result<void>> copy(SessionId from, SessionId to);
 
-  // A session that has no directory is a success.
+  // A session that has no directory is a success. One at a time for each session.
   Task<Result<void>> remove(SessionId session);
 
   // Removes what a relay that was killed had begun to make, or not yet ended to remove.
@@ -104,6 +110,7 @@ class Workspaces {
   const SharedContainerOptions& options_;
   engine::EngineClient& engine_;
   std::string instance_;
+  std::set<SessionId>& going_;
   Logger log_;
   mutable Probe probe_;
   std::list<Copy> copies_;

@@ -67,7 +67,7 @@ class WorkspacesTest : public testing::Test {
   }
 
   Workspaces of(std::string instance) {
-    return {io_.get_executor(), shared_, *client_, std::move(instance), Logger::silent()};
+    return {io_.get_executor(), shared_, *client_, std::move(instance), going_, Logger::silent()};
   }
 
   Result<void> run(Task<Result<void>> task) {
@@ -95,6 +95,7 @@ class WorkspacesTest : public testing::Test {
   const SharedContainerOptions shared_ = made_;
   http::Endpoint endpoint_;
   std::unique_ptr<engine::EngineClient> client_;
+  std::set<SessionId> going_;
   ContainerUser user_{12345, 23456, "/home/node"};
 };
 
@@ -241,6 +242,30 @@ TEST_F(WorkspacesTest, LeaveNothingBehindWhenTheyCanNotBeMade) {
   EXPECT_NE(made.error().explanation.find("File name too long"), std::string::npos)
       << made.error().explanation;
   EXPECT_TRUE(fs::is_empty(directory_ / "base"));
+}
+
+// Some of what was in them may be gone, though they still have their marker.
+TEST_F(WorkspacesTest, AreNotThereForAnAgentOnceTheirRemovalHasBegun) {
+  const std::string helper = options_.helper_program;
+  Workspaces workspaces = of("one");
+  ASSERT_TRUE(workspaces.open());
+  ASSERT_TRUE(make(workspaces, "sess_1"));
+  ASSERT_TRUE(make(workspaces, "sess_2"));
+  options_.helper_program = directory_ / "no-helper";
+  ASSERT_FALSE(remove(workspaces, "sess_1"));
+  EXPECT_TRUE(workspaces.is_going(SessionId("sess_1")));
+  EXPECT_FALSE(workspaces.has(SessionId("sess_1")));
+  EXPECT_FALSE(of("one").has(SessionId("sess_1"))) << "nor for another configured agent's";
+  const auto copied = run(workspaces.copy(SessionId("sess_1"), SessionId("sess_2")));
+  ASSERT_FALSE(copied);
+  EXPECT_EQ(copied.error().type, ErrorType::kSessionClosed);
+  options_.helper_program = helper;
+  EXPECT_TRUE(remove(workspaces, "sess_1"));
+  EXPECT_FALSE(workspaces.is_going(SessionId("sess_1")));
+  EXPECT_TRUE(make(workspaces, "sess_1"));
+  EXPECT_TRUE(workspaces.has(SessionId("sess_1")));
+  EXPECT_TRUE(remove(workspaces, "sess_1"));
+  EXPECT_TRUE(remove(workspaces, "sess_2"));
 }
 
 TEST_F(WorkspacesTest, NameAHelperThatIsMissing) {
