@@ -142,10 +142,13 @@ Task<void> Door::sweep() {
   while (!connections_.empty()) {
     const bool slept = co_await sleep_for(interval);
     if (!slept) break;
-    const auto now = AgentConnection::Clock::now();
-    for (AgentConnection* connection : connections_) connection->tick(now);
+    tick(AgentConnection::Clock::now());
   }
   sweeping_ = false;
+}
+
+void Door::tick(AgentConnection::Clock::time_point now) {
+  for (AgentConnection* connection : connections_) connection->tick(now);
 }
 
 void Door::stop() {

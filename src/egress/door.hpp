@@ -45,6 +45,8 @@ class Door {
   Task<void> run();
   // Serves the agent at the other end of `socket`. Not behind close().
   void admit(http::Transport::Socket socket);
+  // Ends what has waited for too long by then; happens by itself, too.
+  void tick(AgentConnection::Clock::time_point now);
   // Accepts no more.
   void stop();
   // Ends every connection. The door may be destroyed when this and run() have returned.

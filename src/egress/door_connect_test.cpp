@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -24,7 +25,7 @@ class DoorConnectTest : public DoorTest {
   Around with_tunnel() const {
     Around around;
     around.tunnels = {{"localhost", false, upstream_.port()}};
-    around.admits = [](const boost::asio::ip::address&) { return true; };
+    around.admits = [](const auto&, const auto&) { return true; };
     return around;
   }
   std::string request() const {
@@ -67,6 +68,20 @@ TEST_F(DoorConnectTest, EndsForTheAgentWhenTheHostEnds) {
 TEST_F(DoorConnectTest, IsDeniedWhereItWouldLeadToThisMachine) {
   Around around = with_tunnel();
   around.admits = is_elsewhere;
+  RunningDoor door(own(), {}, around);
+  RawClient agent(door.port());
+  agent.send(request());
+  EXPECT_THAT(agent.read_answer(), HasSubstr("localhost stands for this machine"));
+  EXPECT_FALSE(upstream_.has_connection());
+  EXPECT_EQ(door.accounts(1)[0].denial->refusal, Refusal::kNotAllowed);
+}
+
+// Loopback stands for an address of one of the machine's interfaces.
+TEST_F(DoorConnectTest, IsDeniedWhereItWouldLeadToAnAddressOfThisMachine) {
+  Around around = with_tunnel();
+  around.admits = [](const auto& address, const auto& own) {
+    return std::ranges::find(own, address) == own.end();
+  };
   RunningDoor door(own(), {}, around);
   RawClient agent(door.port());
   agent.send(request());

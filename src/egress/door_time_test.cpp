@@ -72,6 +72,49 @@ TEST_F(DoorTimeTest, EndsAnAnswerThatTheAgentDoesNotRead) {
   }
 }
 
+// On a connection whose way has ended, say: what is written goes nowhere.
+TEST_F(DoorTimeTest, EndsARequestThatTheUpstreamDoesNotTake) {
+  DoorOptions options;
+  options.limits.max_header_bytes = 16u << 20;
+  Around around;
+  around.silence = std::chrono::milliseconds(500);
+  RunningDoor door(own(), options, around);
+  RawClient agent(door.port());
+  const auto peer = ask(agent);
+  peer->send(kOk);
+  EXPECT_THAT(agent.read_answer(), EndsWith("ok"));
+  // More than the buffers on the way have room for.
+  const std::string large(8u << 20, 'x');
+  agent.send("GET /own/v1 HTTP/1.1\r\nHost: x\r\nX-Large: " + large + "\r\n\r\n");
+  const std::string refused = agent.read_answer();
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 504 "));
+  EXPECT_THAT(refused, HasSubstr("egress.silence"));
+  // It is not sent once more.
+  EXPECT_FALSE(upstream_.has_connection());
+}
+
+TEST_F(DoorTimeTest, LetsABodyTakeLongThatMoves) {
+  Around around;
+  around.silence = std::chrono::hours(1);
+  around.idle = std::chrono::hours(3);
+  RunningDoor door(own(), {}, around);
+  RawClient agent(door.port());
+  agent.send("POST /own/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n1");
+  const auto peer = upstream_.accept();
+  EXPECT_THAT(peer->read_until("\r\n\r\n1"), EndsWith("1"));
+  agent.send("2");
+  EXPECT_EQ(peer->read_exactly(1), "2");
+  EXPECT_EQ(door.connections(), 1U);  // the loop has come to wait for more, and for the answer
+  const auto before = AgentConnection::Clock::now();
+  agent.send("3");
+  EXPECT_EQ(peer->read_exactly(1), "3");
+  door.tick(before + around.silence);
+  agent.send("4");
+  EXPECT_EQ(peer->read_exactly(1), "4");
+  door.tick(AgentConnection::Clock::now() + 2 * around.silence);
+  EXPECT_THAT(agent.read_answer(), StartsWith("HTTP/1.1 504 "));
+}
+
 TEST_F(DoorTimeTest, ConnectsForNoAgentThatHasLeft) {
   Around around;
   around.to_upstream.connect_timeout = std::chrono::hours(1);

@@ -54,9 +54,10 @@ struct Surroundings {
   // What the session uses, and may, of an upstream or of the hosts of a tunnel's rule, by its name.
   std::function<Meter&(const std::string& name)> meter;
   std::function<void(const Account&)> over;
-  std::chrono::milliseconds silence{600'000};  // the longest time that an upstream may say nothing
-  // The same for a connection of the agent between two requests, for both sides of a WebSocket, and
-  // for an agent that does not read its answer.
+  // The longest time that an upstream may say nothing, and take nothing of what it is sent.
+  std::chrono::milliseconds silence{600'000};
+  // That nothing may be said on a connection of the agent between two requests, or by both sides of
+  // a WebSocket, and that an agent may not read its answer.
   std::chrono::milliseconds idle{600'000};
 };
 
@@ -91,6 +92,7 @@ class Exchange {
   Task<Result<void>> open();
   Task<Result<void>> connect();
   Task<bool> write_request();
+  Task<bool> write_upstream(std::string_view bytes);
   Task<void> agent_leaves();
   Task<Result<http::ParseState>> read_answer();
   Task<Result<http::ParseState>> read_head();

@@ -19,7 +19,8 @@ Denial why_not(const Error& error) {
   switch (number_of(error, "errno")) {
     case EACCES:
       return {Refusal::kNotAllowed, 403, what, "agent.connect",
-              "Names may not stand for loopback, link-local and multicast addresses."};
+              "Names may not stand for the addresses of the relay's machine, of its link, of a "
+              "cloud's metadata service, or for multicast."};
     case EUSERS:
       return {Refusal::kTooManyConnections, 503, what, "egress.max_upstream_connections",
               "Try again when some have ended, or raise the limit."};

@@ -38,6 +38,12 @@ BodyFraming framing_of(const http::RequestParser& parser) {
   return parser.is_chunked() ? BodyFraming::kChunked : BodyFraming::kPlain;
 }
 
+// Why is known to the exchange (Exchange::explained).
+Error given_up() {
+  return make_error(ErrorType::kInternalError, "the request is given up")
+      .with("errno", std::int64_t{ECONNABORTED});
+}
+
 }  // namespace
 
 void Exchange::write_head() {
@@ -78,22 +84,21 @@ Task<Result<void>> Exchange::open() {
     const bool written = co_await write_request();
     is_sent_ = written && is_whole_;
     if (written) co_return Result<void>();
-    was_kept_ = false;
+    was_kept_ = false;  // it broke, or was dropped
   }
   co_return co_await connect();
 }
 
-// A new connection, and on it what is there of the request. Not for an agent that has left.
+// A new connection, and on it what is there of the request. Not for an agent that has left, nor for
+// what has been cut.
 Task<Result<void>> Exchange::connect() {
   using namespace boost::asio::experimental::awaitable_operators;
+  if (cut_ || gone_.happened()) co_return given_up();
   auto connecting = connections_->connect();
   auto leaving = agent_leaves();
   auto first = co_await (std::move(connecting) || std::move(leaving));
   if (first.index() != 0) gone_.happen();
-  if (gone_.happened()) {
-    co_return make_error(ErrorType::kInternalError, "the agent is gone")
-        .with("errno", std::int64_t{ECONNABORTED});
-  }
+  if (gone_.happened()) co_return given_up();
   Result<UpstreamConnections::Connection> made = std::get<0>(std::move(first));
   if (!made) co_return made.error();
   upstream_ = std::move(*made);
@@ -107,9 +112,20 @@ Task<Result<void>> Exchange::connect() {
 // In one piece: one record of TLS, one segment.
 Task<bool> Exchange::write_request() {
   const std::string whole = head_ + body_;
-  const std::array<std::string_view, 1> parts{whole};
-  const std::function<void()> nothing;
-  const bool written = co_await upstream_->transport().write_all(parts, nothing);
+  waiting_since_ = Clock::now();
+  const bool written = co_await write_upstream(whole);
+  waiting_since_.reset();
+  co_return written;
+}
+
+// An upstream that takes what it is sent is not silent.
+Task<bool> Exchange::write_upstream(std::string_view bytes) {
+  const std::array<std::string_view, 1> parts{bytes};
+  const std::function<void()> taken = [this] {
+    if (waiting_since_ && !waits_for_agent_) waiting_since_ = Clock::now();
+  };
+  const bool written = co_await upstream_->transport().write_all(parts, taken);
+  if (written) taken();
   co_return written;
 }
 
@@ -158,9 +174,9 @@ Task<Result<ParseState>> Exchange::read_head() {
                         !upstream_->got_bytes() && !gone_.happened() && !cut_;
   if (is_stale) {
     was_kept_ = false;
+    waiting_since_.reset();
     const Result<void> opened = co_await connect();
     if (!opened) co_return opened.error();
-    if (gone_.happened() || cut_) drop_upstream();
     waiting_since_ = Clock::now();
     state = co_await upstream_->read_head(response_, kNoLimit, to_head, kNoTimeOut);
   }
@@ -179,7 +195,6 @@ bool Exchange::is_switch_wanted() const {
 
 // The rest of the body.
 Task<void> Exchange::upload() {
-  const std::function<void()> nothing;
   Turn turn;
   while (!complete_) {
     const http::ParseStep step = co_await agent_.advance(parser_);
@@ -194,8 +209,7 @@ Task<void> Exchange::upload() {
     complete_ = step.state == ParseState::kDone;
     const bool fits = take_body();
     if (!fits) co_return;
-    const std::array<std::string_view, 1> parts{body_};
-    const bool written = co_await upstream_->transport().write_all(parts, nothing);
+    const bool written = co_await write_upstream(body_);
     if (!written) co_return;  // the answer says why, or its absence
     is_sent_ = complete_;
     if (turn.is_over(body_.size())) co_await let_others();

@@ -1,5 +1,6 @@
 #include "egress/outgoing_headers.hpp"
 
+#include "egress/hidden_secret.hpp"
 #include "egress/withheld.hpp"
 #include "http/header_fields.hpp"
 
@@ -11,9 +12,6 @@ namespace {
 
 using http::equals_ignoring_case;
 
-// Shorter ones would be found where they are not.
-constexpr std::size_t kShortestHidden = 6;
-constexpr std::string_view kHidden = "***";
 constexpr std::string_view kProtocols = "sec-websocket-protocol";
 
 std::vector<std::string_view> items_of(std::string_view list) {
@@ -82,14 +80,6 @@ void clean_protocols(http::Headers& headers) {
   });
 }
 
-void replace_all(std::string& text, std::string_view secret) {
-  if (secret.size() < kShortestHidden) return;
-  for (std::size_t at = 0; (at = text.find(secret, at)) != std::string::npos;
-       at += kHidden.size()) {
-    text.replace(at, secret.size(), kHidden);
-  }
-}
-
 std::string percent_encoded(std::string_view text) {
   constexpr std::string_view kHex = "0123456789ABCDEF";
   constexpr std::string_view kUnreserved = "-._~";
@@ -148,7 +138,6 @@ std::string outgoing_target(const Passage& passage, std::string_view credential)
 
 http::Headers answered_headers(const http::Headers& received, std::string_view credential) {
   const std::vector<std::string> ending_here = nominated(received);
-  const std::string in_query = percent_encoded(credential);
   http::Headers out;
   out.reserve(received.size());
   for (const http::Header& header : received) {
@@ -157,8 +146,7 @@ http::Headers answered_headers(const http::Headers& received, std::string_view c
                            std::ranges::binary_search(ending_here, name);
     if (ends_here) continue;
     out.push_back(header);
-    replace_all(out.back().value, credential);
-    replace_all(out.back().value, in_query);
+    hide_secret(out.back().value, credential);
   }
   return out;
 }

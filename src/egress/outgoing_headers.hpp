@@ -31,7 +31,8 @@ http::Headers outgoing_trailers(const http::Headers& trailers, const http::Heade
 // The passage's target with the credential, where it stands there.
 std::string outgoing_target(const Passage& passage, std::string_view credential);
 
-// The same for trailers. In place of the credential, which a redirect may repeat, stands "***".
+// The same for trailers. In place of the credential, which a redirect may repeat, stands "***"
+// (hidden_secret.hpp).
 http::Headers answered_headers(const http::Headers& received, std::string_view credential);
 
 }  // namespace relay::egress

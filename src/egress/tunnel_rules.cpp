@@ -1,8 +1,12 @@
 #include "egress/tunnel_rules.hpp"
 
+#include <boost/asio/ip/network_v4.hpp>
+#include <boost/asio/ip/network_v6.hpp>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstddef>
 #include <optional>
 
 namespace relay::egress {
@@ -50,23 +54,61 @@ std::string shown(std::string_view target) {
   return "\"" + std::string(target.substr(0, kMost)) + (target.size() > kMost ? "...\"" : "\"");
 }
 
-bool is_elsewhere_v4(const ip::address_v4& address) {
-  const auto bytes = address.to_bytes();
-  const bool is_this_network = bytes[0] == 0;
-  const bool is_link_local = bytes[0] == 169 && bytes[1] == 254;
-  const bool is_for_many_or_reserved = bytes[0] >= 224;
-  return !is_this_network && !address.is_loopback() && !is_link_local && !is_for_many_or_reserved;
+struct Range {
+  const char* first;
+  unsigned short bits;  // of it, that all have in common
+};
+
+// What nobody elsewhere has.
+constexpr std::array kNotElsewhere{
+    Range{"0.0.0.0", 8},           // this network
+    Range{"127.0.0.0", 8},         // loopback
+    Range{"169.254.0.0", 16},      // link-local, with the metadata service of most clouds
+    Range{"224.0.0.0", 3},         // multicast, and reserved
+    Range{"fe80::", 10},           // link-local
+    Range{"ff00::", 8},            // multicast
+    Range{"100.100.100.200", 32},  // the metadata service of Alibaba Cloud
+    Range{"168.63.129.16", 32},    // of Azure (WireServer)
+    Range{"192.0.0.192", 32},      // of Oracle Cloud
+    Range{"fd00:ec2::", 32},       // of AWS, with its other services for one instance
+    Range{"fd20:ce::254", 128},    // of Google Cloud
+    Range{"fd00:42::42", 128},     // of Scaleway
+};
+
+struct Embedding {
+  Range range;
+  std::size_t at;  // where in the address the one of IPv4 begins
+};
+
+constexpr std::array kEmbeddings{
+    Embedding{{"::", 96}, 12},            // compatible; :: and ::1 are of 0.0.0.0/8 so
+    Embedding{{"::ffff:0:0", 96}, 12},    // mapped
+    Embedding{{"::ffff:0:0:0", 96}, 12},  // translated (RFC 2765)
+    Embedding{{"64:ff9b::", 96}, 12},     // NAT64 (RFC 6052)
+    Embedding{{"64:ff9b:1::", 48}, 12},   // NAT64 of a network's own (RFC 8215), as /96
+    Embedding{{"2002::", 16}, 2},         // 6to4 (RFC 3056)
+};
+
+bool is_within(const ip::address& address, const Range& range) {
+  const ip::address first = ip::make_address(range.first);
+  if (address.is_v4() != first.is_v4()) return false;
+  return address.is_v4() ? ip::network_v4(address.to_v4(), range.bits).network() == first.to_v4()
+                         : ip::network_v6(address.to_v6(), range.bits).network() == first.to_v6();
 }
 
-// An IPv4 address within one of IPv6: mapped (::ffff:0:0/96), or what NAT64 makes of it
-// (64:ff9b::/96, RFC 6052).
-std::optional<ip::address_v4> inner_address(const ip::address_v6& address) {
-  const auto bytes = address.to_bytes();
-  constexpr std::array<unsigned char, 12> kNat64{0x00, 0x64, 0xff, 0x9b};
-  const bool is_inner =
-      address.is_v4_mapped() || std::equal(kNat64.begin(), kNat64.end(), bytes.begin());
-  if (!is_inner) return std::nullopt;
-  return ip::address_v4({bytes[12], bytes[13], bytes[14], bytes[15]});
+// The address that is reached by it: the one of IPv4 that one of IPv6 stands for, or itself,
+// whatever its link.
+ip::address reached_by(const ip::address& address) {
+  if (address.is_v4()) return address;
+  const ip::address_v6 outer(address.to_v6().to_bytes());
+  for (const Embedding& embedding : kEmbeddings) {
+    if (!is_within(outer, embedding.range)) continue;
+    const auto bytes = outer.to_bytes();
+    ip::address_v4::bytes_type inner;
+    std::copy_n(bytes.begin() + embedding.at, inner.size(), inner.begin());
+    return ip::address_v4(inner);
+  }
+  return outer;
 }
 
 }  // namespace
@@ -94,11 +136,11 @@ std::variant<TunnelPassage, Denial> judge_tunnel(std::string_view target,
   return TunnelPassage{asked->host, asked->port, &*rule};
 }
 
-bool is_elsewhere(const ip::address& address) {
-  if (address.is_v4()) return is_elsewhere_v4(address.to_v4());
-  const ip::address_v6& v6 = address.to_v6();
-  if (const auto inner = inner_address(v6)) return is_elsewhere_v4(*inner);
-  return !v6.is_loopback() && !v6.is_unspecified() && !v6.is_link_local() && !v6.is_multicast();
+bool is_elsewhere(const ip::address& address, std::span<const ip::address> own) {
+  const ip::address reached = reached_by(address);
+  const auto is_reached = [&](const ip::address& one) { return reached_by(one) == reached; };
+  const auto has_it = [&](const Range& range) { return is_within(reached, range); };
+  return std::ranges::none_of(own, is_reached) && std::ranges::none_of(kNotElsewhere, has_it);
 }
 
 }  // namespace relay::egress

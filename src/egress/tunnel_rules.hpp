@@ -27,8 +27,10 @@ struct TunnelPassage {
 std::variant<TunnelPassage, Denial> judge_tunnel(std::string_view target,
                                                  std::span<const TunnelRule> rules);
 
-// Whether a host's name may stand for the address. It may not stand for this machine, its link, or
-// for many: who answers for the name would choose what the relay's own machine lets in.
-bool is_elsewhere(const boost::asio::ip::address& address);
+// Whether a host's name may stand for the address. It may not stand for this machine, whose
+// addresses are `own` and loopback, for its link, for its cloud's metadata service, or for many:
+// who answers for the name would choose what they let the relay's own machine do.
+bool is_elsewhere(const boost::asio::ip::address& address,
+                  std::span<const boost::asio::ip::address> own);
 
 }  // namespace relay::egress

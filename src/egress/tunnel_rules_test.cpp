@@ -7,6 +7,8 @@
 namespace relay::egress {
 namespace {
 
+using boost::asio::ip::make_address;
+
 TEST(JudgeTunnel, LetsListedNamesThrough) {
   const std::vector<TunnelRule> rules{
       {"github.com", false, 443}, {"npmjs.org", true, 443}, {"git.example", false, 8443}};
@@ -71,14 +73,65 @@ TEST(IsElsewhere, KeepsNamesFromStandingForThisMachine) {
            Row{"::1", false},
            Row{"::", false},
            Row{"fe80::1", false},
+           Row{"fe80::1%1", false},
            Row{"ff02::1", false},
            Row{"::ffff:127.0.0.1", false},
            Row{"::ffff:140.82.121.3", true},
+           Row{"::127.0.0.1", false},
+           Row{"::ffff:0:127.0.0.1", false},
            Row{"64:ff9b::7f00:1", false},
            Row{"64:ff9b::8c52:7903", true},
+           Row{"64:ff9b:1::a9fe:a9fe", false},
+           Row{"64:ff9b:1::8c52:7903", true},
+           Row{"2002:7f00:1::1", false},
+           Row{"2002:a9fe:a9fe::", false},
+           Row{"2002:8c52:7903::1", true},
        }) {
-    EXPECT_EQ(is_elsewhere(boost::asio::ip::make_address(row.address)), row.elsewhere)
-        << row.address;
+    EXPECT_EQ(is_elsewhere(make_address(row.address), {}), row.elsewhere) << row.address;
+  }
+}
+
+TEST(IsElsewhere, KeepsNamesFromStandingForAMetadataService) {
+  struct Row {
+    const char* address;
+    bool elsewhere;
+  };
+  for (const Row& row : {
+           Row{"100.100.100.200", false},
+           Row{"100.100.100.100", true},
+           Row{"168.63.129.16", false},
+           Row{"192.0.0.192", false},
+           Row{"::ffff:100.100.100.200", false},
+           Row{"2002:6464:64c8::", false},
+           Row{"fd00:ec2::254", false},
+           Row{"fd00:ec2::23", false},
+           Row{"fd00:ec3::254", true},
+           Row{"fd20:ce::254", false},
+           Row{"fd20:ce::255", true},
+           Row{"fd00:42::42", false},
+       }) {
+    EXPECT_EQ(is_elsewhere(make_address(row.address), {}), row.elsewhere) << row.address;
+  }
+}
+
+TEST(IsElsewhere, KnowsTheAddressesOfThisMachineInAnyForm) {
+  const std::vector<boost::asio::ip::address> own{
+      make_address("172.17.0.1"), make_address("::ffff:192.168.1.7"), make_address("2001:db8::7")};
+  struct Row {
+    const char* address;
+    bool elsewhere;
+  };
+  for (const Row& row : {
+           Row{"172.17.0.1", false},
+           Row{"172.17.0.2", true},
+           Row{"::ffff:172.17.0.1", false},
+           Row{"64:ff9b::172.17.0.1", false},
+           Row{"2002:ac11:1::1", false},
+           Row{"192.168.1.7", false},
+           Row{"2001:db8::7", false},
+           Row{"2001:db8::8", true},
+       }) {
+    EXPECT_EQ(is_elsewhere(make_address(row.address), own), row.elsewhere) << row.address;
   }
 }
 

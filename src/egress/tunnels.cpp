@@ -1,5 +1,7 @@
 #include "egress/tunnels.hpp"
 
+#include "egress/own_addresses.hpp"
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
@@ -22,7 +24,12 @@ Error failed(const TunnelPassage& passage, int number, const std::string& reason
       .with("errno", std::int64_t{number});
 }
 
-Result<Addresses> addresses_of(const TunnelPassage& passage) {
+struct Found {
+  Addresses addresses;  // of the host
+  Addresses own;        // of this machine
+};
+
+Result<Found> addresses_of(const TunnelPassage& passage) {
   asio::io_context loop;
   tcp::resolver resolver(loop);
   boost::system::error_code failure;
@@ -30,7 +37,9 @@ Result<Addresses> addresses_of(const TunnelPassage& passage) {
   if (failure) return failed(passage, ENXIO, "is not found: " + failure.message());
   Addresses addresses;
   for (const auto& entry : found) addresses.push_back(entry.endpoint().address());
-  return addresses;
+  Result<Addresses> own = own_addresses(addresses);
+  if (!own) return own.error();
+  return Found{std::move(addresses), std::move(*own)};
 }
 
 }  // namespace
@@ -48,16 +57,16 @@ Task<Result<UpstreamConnections::Connection>> Tunnels::connect(const TunnelPassa
                      "would be one of more than " + std::to_string(open()) + " tunnels");
   }
   const std::shared_ptr<void> slot = slots_;
-  const std::function<Result<Addresses>()> call = [passage] { return addresses_of(passage); };
-  const Result<Addresses> found = co_await names_.run(passage.host, call);
+  const std::function<Result<Found>()> call = [passage] { return addresses_of(passage); };
+  const Result<Found> found = co_await names_.run(passage.host, call);
   if (!found) {
     const bool is_late = found.error().type == ErrorType::kWorkspaceUnavailable;
     co_return is_late ? failed(passage, ETIMEDOUT, "is not found in time") : found.error();
   }
   Error last = failed(passage, EACCES, "stands for this machine");
-  for (const asio::ip::address& address : *found) {
+  for (const asio::ip::address& address : found->addresses) {
     // What was looked at is what is connected to, whatever the name stands for by then.
-    if (!admits_(address)) continue;
+    if (!admits_(address, found->own)) continue;
     http::Endpoint endpoint;
     endpoint.host = address.to_string();
     endpoint.port = passage.port;

@@ -7,13 +7,15 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 
 namespace relay::egress {
 
 class Tunnels {
  public:
-  // What a name may stand for (is_elsewhere).
-  using Admits = std::function<bool(const boost::asio::ip::address&)>;
+  // What a name may stand for on a machine with these addresses (is_elsewhere).
+  using Admits = std::function<bool(const boost::asio::ip::address& address,
+                                    std::span<const boost::asio::ip::address> own)>;
 
   Tunnels(asio::any_io_executor executor, const UpstreamConnections::Limits& limits,
           Admits admits = is_elsewhere);

@@ -47,6 +47,8 @@ class RunningDoor {
   // What was told of the requests that are over; waits for so many.
   std::vector<Account> accounts(std::size_t count);
   std::size_t connections();
+  // Has the door end what has waited for too long by then.
+  void tick(AgentConnection::Clock::time_point now);
   Spent spent();  // of "own"
   // From here on the loop looks between all that it does how much "own" has answered, and how many
   // requests are over; the most that came at once.

@@ -108,6 +108,10 @@ std::size_t RunningDoor::connections() {
   return count;
 }
 
+void RunningDoor::tick(AgentConnection::Clock::time_point now) {
+  on_loop([&] { door_->tick(now); });
+}
+
 void RunningDoor::forget_credential(std::string reason) {
   on_loop([&] { no_credential_ = std::move(reason); });
 }
