@@ -10,6 +10,14 @@
 #include <set>
 
 namespace relay {
+namespace {
+
+// What of the log can't be read for a while is read later; after that it is a gap.
+constexpr int kMostFailures = 50;
+constexpr std::chrono::milliseconds kBetweenFailures(100);
+
+}  // namespace
+
 Session::Watcher* Session::watcher(ClientId id) {
   const auto found = std::find_if(watchers_.begin(), watchers_.end(),
                                   [id](const Watcher& one) { return one.id == id; });
@@ -132,6 +140,7 @@ Task<void> Session::catch_up(ClientId client, storage::Sequence after) {
     cursor = opening_end_;
     one->cursor = cursor;
   }
+  int failures = 0;
   while (cursor < last_sequence()) {
     const Watcher* const waiting = watcher(client);
     if (waiting == nullptr) co_return;
@@ -139,6 +148,11 @@ Task<void> Session::catch_up(ClientId client, storage::Sequence after) {
     const Outbox::Room room = co_await outbox->room();
     const auto page =
         co_await context_.log.history(record_.id, cursor, kLogPageMessages, kLogPageBytes);
+    if (!page && ++failures <= kMostFailures) {  // for want of a descriptor, perhaps
+      const bool slept = co_await sleep_for(kBetweenFailures);
+      if (!slept) co_return;
+      continue;
+    }
     if (!page) {
       log_.error("history can't be read", {{"error", page.error().explanation}});
       const storage::Gap gap{cursor + 1, last_sequence()};
