@@ -113,8 +113,9 @@ TEST(LogQueue, ADeadStreamLosesLinesOnly) {
 TEST(LogQueue, TellsWhatWasRepeatedWithoutAnotherLine) {
   const SmallPipe pipe;
   LogQueue queue(pipe.ends[1], {}, note);
-  for (unsigned i = 0; i < LogRepeats::kLinesInWindow; ++i) EXPECT_TRUE(queue.admit("event", {}));
-  EXPECT_FALSE(queue.admit("event", {}));
+  // More than those of one window, where the next one begins meanwhile.
+  while (queue.admit("event", {})) {
+  }
   EXPECT_EQ(pipe.read_until("\n"), "left out 1 event\n");
   EXPECT_EQ(queue.counts().repeated, 1u);
 }

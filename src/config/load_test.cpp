@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <unistd.h>
 
 namespace relay::config {
 namespace {
@@ -27,7 +28,8 @@ class TemporaryFile {
  public:
   explicit TemporaryFile(const std::string& text) {
     const auto name = ::testing::UnitTest::GetInstance()->current_test_info()->name();
-    path_ = ::testing::TempDir() + "relay_config_" + name + ".yaml";
+    path_ =
+        ::testing::TempDir() + "relay_config_" + name + "_" + std::to_string(::getpid()) + ".yaml";
     std::ofstream(path_, std::ios::binary) << text;
   }
   ~TemporaryFile() { std::remove(path_.c_str()); }

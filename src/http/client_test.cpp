@@ -13,15 +13,20 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <semaphore>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <thread>
+#include <unistd.h>
 
 namespace relay::http {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::ClosedPort;
 using ::testing::HasSubstr;
 using testing::kNoHeaders;
+using testing::RawServer;
 using testing::run;
 using testing::RunningServer;
 
@@ -92,19 +97,31 @@ TEST(Client, KeepsItsConnection) {
 }
 
 TEST(Client, ReplacesAKeptConnectionThatWasClosed) {
-  ServerOptions options;
-  options.keep_alive_timeout = 40ms;
-  RunningServer server(options, serve);
+  RawServer server;
+  std::binary_semaphore answered(0), closed(0);
+  std::thread peer([&] {
+    for (int i = 0; i < 2; ++i) {
+      const auto connection = server.accept();
+      connection->read_until("\r\n\r\n");
+      connection->send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+      answered.acquire();
+      connection->close();
+      closed.release();
+    }
+  });
   run([&]() -> Task<void> {
     const Request plain;
     const auto executor = co_await asio::this_coro::executor;
     Client client(executor, local(server.port()), {});
     const Result<Response> first = co_await client.request(plain);
     EXPECT_TRUE(first);
-    while (server.connections() > 0) co_await sleep_for(5ms);
+    answered.release();
+    closed.acquire();
     const Result<Response> second = co_await client.request(plain);
     EXPECT_TRUE(second);
+    answered.release();
   });
+  peer.join();
 }
 
 TEST(Client, StreamsAnAnswer) {
@@ -212,9 +229,8 @@ TEST(Client, TellsFailuresApartByTheirNumber) {
   EXPECT_EQ(number_of_failure(nowhere, {}), ENOENT);
   nowhere.socket_path = std::string(200, 'x');
   EXPECT_EQ(number_of_failure(nowhere, {}), ENAMETOOLONG);
-  std::uint16_t port = 0;
-  { port = RunningServer({}, serve).port(); }
-  EXPECT_EQ(number_of_failure(local(port), {}), ECONNREFUSED);
+  const ClosedPort closed;
+  EXPECT_EQ(number_of_failure(local(closed.port()), {}), ECONNREFUSED);
   RunningServer server({}, serve);
   Endpoint tls = local(server.port());
   tls.transport = Endpoint::Transport::kTls;
@@ -249,12 +265,11 @@ TEST(Client, RefusesABodyOverItsLimit) {
 }
 
 TEST(Client, ExplainsThatNobodyListens) {
-  std::uint16_t port = 0;
-  { port = RunningServer({}, serve).port(); }
+  const ClosedPort closed;
   run([&]() -> Task<void> {
     const Request plain;
     const auto executor = co_await asio::this_coro::executor;
-    Client client(executor, local(port), {});
+    Client client(executor, local(closed.port()), {});
     const Result<Response> answer = co_await client.request(plain);
     EXPECT_FALSE(answer);
     if (!answer) {
@@ -314,7 +329,8 @@ TEST(Client, ReadsEveryKindOfBodyFromAUnixSocket) {
       {"HTTP/1.1 200", nullptr},
   };
   for (const Canned& row : table) {
-    const std::string path = ::testing::TempDir() + "relay_http_client.sock";
+    const std::string path =
+        ::testing::TempDir() + "relay_http_client_" + std::to_string(::getpid()) + ".sock";
     CannedUnixServer server(path, row.answer);
     run([&]() -> Task<void> {
       const Request plain;

@@ -300,45 +300,12 @@ TEST(Server, DecodesPathAndQuery) {
   EXPECT_THAT(client.read_answer(), EndsWith("\r\n\r\n/a b|x=1 2|y=&|z="));
 }
 
-TEST(Server, EndsSlowHeadsAndBodiesAndIdleConnections) {
-  ServerOptions options = quick();
-  options.header_timeout = 60ms;
-  options.pace.pause = 60ms;
-  options.keep_alive_timeout = 120ms;
-  RunningServer server(options, echo_body);
-  RawClient head(server.port());
-  head.send("GET / HTTP/1.1\r\nHos");
-  EXPECT_THAT(head.read_all(), StartsWith("HTTP/1.1 408"));
-  RawClient body(server.port());
-  body.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc");
-  EXPECT_THAT(body.read_all(), StartsWith("HTTP/1.1 408"));
-  RawClient idle(server.port());
-  EXPECT_EQ(idle.read_all(), "");
-  RawClient kept(server.port());
-  kept.send(post("x"));
-  EXPECT_THAT(kept.read_answer(), StartsWith("HTTP/1.1 200"));
-  EXPECT_EQ(kept.read_all(), "");
-  EXPECT_TRUE(eventually([&] { return server.connections() == 0; }));
-}
-
-TEST(Server, EndsAConnectionWhosePeerNeverReads) {
-  ServerOptions options = quick();
-  options.pace.pause = 80ms;
-  RunningServer server(options, [](Exchange& exchange) -> Task<void> {
-    Response response;
-    response.body = std::string(30u << 20, 'x');
-    const Result<void> sent = co_await exchange.respond(std::move(response));
-  });
-  RawClient client(server.port());
-  client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-  EXPECT_TRUE(eventually([&] { return server.connections() == 1; }));
-  EXPECT_TRUE(eventually([&] { return server.connections() == 0; }));
-}
-
 TEST(Server, NoticesThatThePeerHasGone) {
+  std::atomic<bool> waits = false;
   std::atomic<int> gone = 0;
   RunningServer server(quick(), [&](Exchange& exchange) -> Task<void> {
     if (exchange.request().path == "/wait") {
+      waits = true;
       co_await peer_gone(exchange, HalfClosed::kIsGone);
       ++gone;
     }
@@ -347,7 +314,7 @@ TEST(Server, NoticesThatThePeerHasGone) {
   {
     RawClient client(server.port());
     client.send("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n" + post("pipelined"));
-    EXPECT_TRUE(eventually([&] { return server.connections() == 1; }));
+    EXPECT_TRUE(eventually([&] { return waits.load(); }));
     EXPECT_EQ(gone, 0);
     client.shutdown_send();
     EXPECT_THAT(client.read_answer(), HasSubstr("X-Path: /wait"));
@@ -421,7 +388,7 @@ TEST(Server, StopLetsRunningExchangesEnd) {
   RawClient idle(server.port());
   client.send(post("last words"));
   EXPECT_TRUE(eventually([&] { return started.load(); }));
-  std::thread stopper([&] { server.stop(10s); });
+  std::thread stopper([&] { server.stop(60s); });
   EXPECT_EQ(idle.read_all(), "");
   go = true;
   const std::string answer = client.read_all();

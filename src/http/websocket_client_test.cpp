@@ -22,6 +22,7 @@ namespace relay::http {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::ClosedPort;
 using testing::echo;
 using ::testing::ElementsAre;
 using testing::eventually;
@@ -381,10 +382,9 @@ TEST(WebSocketClient, GivesUpOnAHandshakeThatNeverEnds) {
 }
 
 TEST(WebSocketClient, ExplainsThatNobodyListens) {
-  std::uint16_t port = 0;
-  { port = RunningServer({}, echo).port(); }
+  const ClosedPort closed;
   run([&]() -> Task<void> {
-    const Opened opened = co_await open(local_url(port));
+    const Opened opened = co_await open(local_url(closed.port()));
     EXPECT_FALSE(opened);
     if (!opened) {
       EXPECT_EQ(number_of(opened.error(), "errno"), ECONNREFUSED);

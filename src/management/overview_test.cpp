@@ -175,10 +175,15 @@ TEST_F(AgentSurveyTest, EndsWhenTheTimeForAllIsOver) {
   new_session();
   new_session();
   backend_.usage.reset();
-  AgentSurvey survey(SurveyLimits{.at_once = 1, .call = 1h, .all = 20ms});
-  look(survey);
   int read = 0;
-  for (const auto& session : sessions_->all()) read += survey.of(session->id()) != nullptr ? 1 : 0;
+  // On a busy machine a short time may be over before the first one is asked.
+  for (auto all = 20ms; read == 0 && all < 20s; all *= 2) {
+    AgentSurvey survey(SurveyLimits{.at_once = 1, .call = 1h, .all = all});
+    look(survey);
+    for (const auto& session : sessions_->all()) {
+      read += survey.of(session->id()) != nullptr ? 1 : 0;
+    }
+  }
   EXPECT_EQ(read, 1) << "the other one was never asked";
 }
 
@@ -196,7 +201,7 @@ TEST_F(AgentSurveyTest, ServesSeveralAtATime) {
   }
   look(survey);
   loop_.restart();
-  const auto deadline = std::chrono::steady_clock::now() + 10s;
+  const auto deadline = std::chrono::steady_clock::now() + 60s;
   while (done < 3 && std::chrono::steady_clock::now() < deadline) loop_.run_one_for(10ms);
   EXPECT_EQ(done, 3);
   EXPECT_EQ(backend_.times_asked, 2) << "twice for the first, who came before the others";

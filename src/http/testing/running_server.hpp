@@ -43,7 +43,7 @@ class RunningServer {
 // A handler that accepts a WebSocket and sends every batch back in one call.
 Task<void> echo(Exchange& exchange);
 
-// Every call gives up after ten seconds.
+// Every call gives up after a minute.
 class RawClient {
  public:
   explicit RawClient(std::uint16_t port);
@@ -74,7 +74,7 @@ class RawServer {
   RawServer();
 
   std::uint16_t port() const { return port_; }
-  // The next connection; fails the test after ten seconds without one.
+  // The next connection; fails the test after a minute without one.
   std::unique_ptr<RawClient> accept();
   // Whether one waits to be accepted.
   bool has_connection() const;
@@ -84,7 +84,19 @@ class RawServer {
   std::uint16_t port_ = 0;
 };
 
-// Asks until it is true or ten seconds have passed.
+// A port at which nobody listens: it is refused until the end of this, and nobody else gets it.
+class ClosedPort {
+ public:
+  ClosedPort();
+
+  std::uint16_t port() const { return port_; }
+
+ private:
+  UniqueFd fd_;
+  std::uint16_t port_ = 0;
+};
+
+// Asks until it is true or a minute has passed.
 bool eventually(const std::function<bool()>& condition);
 
 std::size_t open_descriptors();

@@ -65,12 +65,17 @@ void RunningServer::stop(std::chrono::milliseconds deadline) {
 
 namespace {
 
+constexpr std::chrono::seconds kPatience{60};
+
+UniqueFd patient(UniqueFd socket) {
+  const timeval patience{kPatience.count(), 0};
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  return socket;
+}
+
 UniqueFd patient_socket() {
-  UniqueFd made(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const timeval patience{10, 0};
-  ::setsockopt(made.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  ::setsockopt(made.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  return made;
+  return patient(UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)));
 }
 
 sockaddr_in loopback(std::uint16_t port) {
@@ -79,6 +84,18 @@ sockaddr_in loopback(std::uint16_t port) {
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   return address;
+}
+
+// Its port, which the system chooses.
+std::uint16_t bind_to_loopback(const UniqueFd& socket) {
+  sockaddr_in address = loopback(0);
+  socklen_t size = sizeof address;
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  if (::bind(socket.get(), generic, size) != 0 ||
+      ::getsockname(socket.get(), generic, &size) != 0) {
+    ADD_FAILURE() << "bind failed";
+  }
+  return ntohs(address.sin_port);
 }
 
 }  // namespace
@@ -92,24 +109,14 @@ RawClient::RawClient(std::uint16_t port) : fd_(patient_socket()) {
 
 RawClient::RawClient(UniqueFd connected) : fd_(std::move(connected)) {}
 
-RawServer::RawServer() : fd_(patient_socket()) {
-  sockaddr_in address = loopback(0);
-  socklen_t size = sizeof address;
-  auto* const generic = reinterpret_cast<sockaddr*>(&address);
-  if (::bind(fd_.get(), generic, size) != 0 || ::listen(fd_.get(), SOMAXCONN) != 0 ||
-      ::getsockname(fd_.get(), generic, &size) != 0) {
-    ADD_FAILURE() << "listen failed";
-  }
-  port_ = ntohs(address.sin_port);
+RawServer::RawServer() : fd_(patient_socket()), port_(bind_to_loopback(fd_)) {
+  if (::listen(fd_.get(), SOMAXCONN) != 0) ADD_FAILURE() << "listen failed";
 }
 
 std::unique_ptr<RawClient> RawServer::accept() {
   UniqueFd connected(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
   if (!connected) ADD_FAILURE() << "nobody connected";
-  const timeval patience{10, 0};
-  ::setsockopt(connected.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  ::setsockopt(connected.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  return std::make_unique<RawClient>(std::move(connected));
+  return std::make_unique<RawClient>(patient(std::move(connected)));
 }
 
 bool RawServer::has_connection() const {
@@ -169,11 +176,13 @@ std::string RawClient::read_answer() {
   return head + read_exactly(std::strtoul(head.c_str() + at + 16, nullptr, 10));
 }
 
+ClosedPort::ClosedPort() : fd_(patient_socket()), port_(bind_to_loopback(fd_)) {}
+
 bool eventually(const std::function<bool()>& condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  const auto end = std::chrono::steady_clock::now() + kPatience;
   while (std::chrono::steady_clock::now() < end) {
     if (condition()) return true;
-    std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return condition();
 }
