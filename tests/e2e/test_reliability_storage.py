@@ -155,6 +155,7 @@ def test_a_database_that_is_deleted_or_replaced_is_put_back_with_all_it_had(make
     talk()
     relay.wait_logged("deleted or replaced under the running relay")
     relay.wait_logged("stop the relay before you touch the files of database.path")
+    relay.wait_logged("the database is at its path again")  # it is there before its journal is
     assert reasons(relay) == []
     check_after_kill()
 
