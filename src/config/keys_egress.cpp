@@ -30,7 +30,8 @@ void add_egress_keys(std::vector<Key>& keys) {
   at("max_body_bytes", &E::max_body_bytes, size<std::size_t>(kKibi, 64 * kGibi),
      "Largest body of one request; it is passed on as it comes and not kept.");
   at("silence", &E::silence, duration(kSome),
-     "The longest time that an upstream may say nothing while its answer is waited for, or in the "
+     "The longest time that an upstream may take nothing of a request, or say nothing while its "
+     "answer is waited for, or in the "
      "middle of it.");
   at("idle_timeout", &E::idle_timeout, duration(kSome),
      "The longest time that nothing may be said on an agent's connection between two requests, or "

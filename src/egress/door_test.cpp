@@ -221,6 +221,36 @@ TEST_F(DoorTest, PassesAnAnswerThatComesBeforeTheBodyHasAndEndsBothConnections) 
   EXPECT_FALSE(upstream_.has_connection());
 }
 
+TEST_F(DoorTest, KeepsTheUpstreamOfAnAgentThatCloses) {
+  RunningDoor door(own());
+  RawClient first(door.port());
+  first.send("GET /own/v1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const auto peer = upstream_.accept();
+  peer->read_until("\r\n\r\n");
+  peer->send(kOk);
+  EXPECT_THAT(first.read_all(), EndsWith("ok"));
+  RawClient second(door.port());
+  second.send("GET /own/v2 HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(peer->read_until("\r\n\r\n"), HasSubstr("GET /v2"));
+  peer->send(kOk);
+  EXPECT_THAT(second.read_answer(), EndsWith("ok"));
+  EXPECT_FALSE(upstream_.has_connection());
+}
+
+TEST_F(DoorTest, LetsAnAgentThatIsStillSendingSeeAnAnswerWithoutABody) {
+  RunningDoor door(own());
+  RawClient agent(door.port());
+  agent.send("POST /own/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nhalf");
+  const auto peer = upstream_.accept();
+  peer->read_until("half");
+  peer->send("HTTP/1.1 204 No Content\r\n\r\n");
+  const std::string answer = agent.read_until("\r\n\r\n");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 204 "));
+  agent.send(std::string(500'000, 'x'));  // a connection that was closed would be reset by it
+  agent.shutdown_send();
+  EXPECT_EQ(agent.read_all(), "");
+}
+
 TEST_F(DoorTest, PassesARedirectWithoutFollowingIt) {
   RunningDoor door(own());
   RawClient agent(door.port());

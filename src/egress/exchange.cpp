@@ -130,16 +130,21 @@ Task<bool> Exchange::pass() {
     co_await tunnel(switching_head());
     co_return false;
   }
-  const bool reusable = co_await answer(*state);
-  co_await end_helpers();
+  const bool goes_on = co_await answer(*state);
+  if (helpers_.empty()) {
+    agent_.unwatch();
+  } else {
+    co_await end_helpers();
+  }
   if (lingers_) co_await agent_.linger();
   // Where an upgrade was refused, a proxy on the way may think that it was not.
   const bool stays_http = !wants_websocket(parser_.request().headers);
   const bool is_over = is_sent_ && response_->keep_alive() && !upstream_->has_unread();
-  if (reusable && stays_http && is_over) {
+  // Also where the agent's own connection ends.
+  if (is_passed_ && stays_http && is_over) {
     connections_->keep(std::move(upstream_));
   }
-  co_return reusable&& parser_.keep_alive();
+  co_return goes_on;
 }
 
 Denial Exchange::explained(const Error& error) const {

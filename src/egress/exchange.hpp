@@ -126,6 +126,7 @@ class Exchange {
   bool is_sent_ = false;       // all of it has been written
   bool is_uploading_ = false;  // upload() reads what the agent sends
   bool is_answering_ = false;  // the agent has the beginning of its answer
+  bool is_passed_ = false;     // it has all of it
   bool is_tunnel_ = false;
   bool is_told_ = false;
   Event gone_;                 // the agent

@@ -46,16 +46,17 @@ Task<bool> Exchange::answer(ParseState state) {
                              framing);
   if (!has_body) {
     const AnswerParts alone{head, {}, {}};
-    const bool written = co_await write_answer(alone);
-    co_return written&& may_go_on;
+    is_passed_ = co_await write_answer(alone);
+    lingers_ = is_passed_ && !complete_;
+    co_return is_passed_&& may_go_on;
   }
   const BodyFraming body = framing.chunked ? BodyFraming::kChunked : BodyFraming::kPlain;
   // What has come of the body goes with the head.
   Result<ParseState> begun = state;
   if (state != ParseState::kDone) begun = upstream_->feed_unread(*response_).value_or(state);
-  const bool whole = co_await answer_body(std::move(head), begun, body);
-  lingers_ = whole && !complete_;
-  co_return whole&& may_go_on;
+  const bool stays = co_await answer_body(std::move(head), begun, body);
+  lingers_ = is_passed_ && !complete_;
+  co_return stays&& may_go_on;
 }
 
 // `ahead` is the answer's head.
@@ -74,7 +75,9 @@ Task<bool> Exchange::answer_body(std::string ahead, Result<ParseState> state, Bo
     std::string behind(is_chunk ? http::kChunkEnd : "");
     const bool is_last = state && *state == ParseState::kDone;
     if (is_last) {
-      behind += end_of_body(answered_headers(response_->trailers(), credential_), framing);
+      const http::Headers& trailers = response_->trailers();
+      behind += end_of_body(trailers.empty() ? trailers : answered_headers(trailers, credential_),
+                            framing);
     }
     if (!ahead.empty() || !part.empty() || !behind.empty()) {
       const AnswerParts parts{ahead, part, behind};
@@ -82,7 +85,10 @@ Task<bool> Exchange::answer_body(std::string ahead, Result<ParseState> state, Bo
       if (!written) co_return false;
       ahead.clear();
     }
-    if (is_last) co_return true;
+    if (is_last) {
+      is_passed_ = true;
+      co_return true;
+    }
     if (!state) {
       if (!gone_.happened()) account_.denial = explained(state.error());
       co_return false;
