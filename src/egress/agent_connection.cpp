@@ -36,6 +36,12 @@ void AgentConnection::set_deadline(std::chrono::milliseconds from_now) {
   expired_ = false;
 }
 
+// A cancellation reaches only what waits at that moment.
+void AgentConnection::close() {
+  link_.transport().close();
+  if (exchange_ != nullptr) exchange_->agent_left();
+}
+
 void AgentConnection::tick(Clock::time_point now) {
   if (exchange_ != nullptr) return exchange_->tick(now);
   if (now < deadline_) return;

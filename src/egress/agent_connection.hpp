@@ -28,7 +28,7 @@ class AgentConnection {
   // Says that there are too many, and goes.
   Task<void> refuse(std::size_t max_connections);
   // Ends it at once, whatever it does.
-  void close() { link_.transport().close(); }
+  void close();
   // Ends what has taken too long.
   void tick(Clock::time_point now);
 

@@ -71,6 +71,8 @@ class Exchange {
 
   // True: the agent's connection may carry another request.
   Task<bool> run();
+  // Nobody is there for the answer any more: it ends soon.
+  void agent_left();
   // Ends what has been silent for too long.
   void tick(Clock::time_point now);
 
@@ -99,7 +101,6 @@ class Exchange {
   bool is_switch_wanted() const;
   Task<void> upload();
   void watch_agent();
-  void agent_left();
   void cut(Denial why);
   void drop_upstream();
 

@@ -98,7 +98,7 @@ Task<Result<void>> Exchange::connect() {
   auto leaving = agent_leaves();
   auto first = co_await (std::move(connecting) || std::move(leaving));
   if (first.index() != 0) gone_.happen();
-  if (gone_.happened()) co_return given_up();
+  if (cut_ || gone_.happened()) co_return given_up();
   Result<UpstreamConnections::Connection> made = std::get<0>(std::move(first));
   if (!made) co_return made.error();
   upstream_ = std::move(*made);
