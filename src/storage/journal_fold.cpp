@@ -158,13 +158,18 @@ Result<std::uint32_t> fold_journal(const std::string& database_path, const std::
       put_aside(segment->path, log);
       continue;
     }
-    // The database has what is before there, or nobody: a power cut may leave zeros, which look
-    // like the end, in place of any page.
+    segment->begin = *begin;
+    auto end = fold(*segment, folding, log);
+    if (!end) return end.error();
+    // A power cut may leave zeros, which look like the end, in place of any page: the database
+    // tells that there is more.
     const auto known = store.known_end(number);
     if (!known) return known.error();
-    segment->begin = std::max(*begin, std::min(*known, segment->bytes.size()));
-    const auto end = fold(*segment, folding, log);
-    if (!end) return end.error();
+    if (*end < std::min(*known, segment->bytes.size())) {
+      segment->begin = std::min(*known, segment->bytes.size());
+      end = fold(*segment, folding, log);
+      if (!end) return end.error();
+    }
     ends.emplace_back(number, *end);
   }
   auto committed = folding.commit();

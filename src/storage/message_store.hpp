@@ -77,7 +77,10 @@ class MessageStore {
   // Nothing is left to write: what was kept for writes to sessions that are closed may go.
   void settled();
   // The numbers that sessions were given until now are not used any more.
-  void forget_numbers() { reopened_.clear(); }
+  void forget_numbers() {
+    reopened_.clear();
+    closed_.clear();
+  }
 
   // One small transaction; `done` when nothing is left to delete.
   Result<RetentionStep> retain(const RetentionLimits& limits, WallTime now,
