@@ -49,6 +49,10 @@ void PromptAnswer::add(Delivery delivery) {
     bytes_ -= oldest.bytes.size();
     oldest.bytes = {};
   }
+  if (first_kept_ > updates_.size() / 2) {
+    updates_.erase(updates_.begin(), updates_.begin() + static_cast<std::ptrdiff_t>(first_kept_));
+    first_kept_ = 0;
+  }
 }
 
 std::string PromptAnswer::take() {

@@ -108,11 +108,14 @@ Task<Result<std::shared_ptr<Session>>> RelayApi::find(http::Principal principal,
   id.resize(owning_session(id).size());
   auto live = find_live(principal, id);
   if (live) co_return live;
-  auto record = co_await find_record(std::move(principal), std::move(id));
+  const auto record = co_await find_record(principal, id);
   if (!record) co_return record.error();
-  if (!sessions_.is_restarting(record->id)) co_return session_closed(*record);
-  auto restarted = co_await sessions_.restart(std::move(*record));
-  co_return restarted;
+  if (sessions_.is_restarting(record->id)) {
+    co_await sessions_.restarted(record->id);
+    live = find_live(principal, id);
+    if (live) co_return live;
+  }
+  co_return session_closed(*record);
 }
 
 Task<Result<std::shared_ptr<Session>>> RelayApi::find_for_prompt(http::Principal principal,

@@ -70,6 +70,14 @@ bool SessionDirectory::is_restarting(const SessionId& session) const {
   return restarting_.contains(session);
 }
 
+Task<void> SessionDirectory::restarted(SessionId session) {
+  while (is_restarting(session)) {
+    const auto ahead = restarting_[session];
+    co_await ahead->done.wait();
+    if (!ahead->done.happened()) co_return;
+  }
+}
+
 Task<Result<std::shared_ptr<Session>>> SessionDirectory::restart(storage::SessionRecord closed,
                                                                  std::string trace) {
   if (!ended_by_itself(closed.cause)) co_return stays_closed(closed, {});
@@ -101,24 +109,25 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::restart(storage::Sessio
 Task<Result<std::shared_ptr<Session>>> SessionDirectory::restart_now(storage::SessionRecord closed,
                                                                      std::string trace) {
   NewSession request = restart_request(closed, trace);
-  if (starting_.contains(closed.id) || find(closed.id)) {  // for somebody who loads it
+  const auto there = find(closed.id);
+  const bool is_ready = there && there->state() == SessionState::kReady;
+  if (starting_.contains(closed.id) || is_ready) {  // for somebody who loads it
     auto session = co_await reopen(closed.id, std::move(request));
     co_return session;
   }
+  if (there) co_await there->wait_closed();
   if (auto refused = makes_none()) co_return *refused;
   const auto now = std::chrono::steady_clock::now();
   std::erase_if(restarts_,
                 [now](const auto& entry) { return now - entry.second.last > kForgotten; });
-  Restarts& restarts = restarts_[closed.id];
-  if (restarts.count >= kMaxRestarts) {
-    co_return stays_closed(
-        closed, "its agent ended " + std::to_string(restarts.count) + " times within minutes");
+  const unsigned count = restarts_[closed.id].count;
+  if (count >= kMaxRestarts) {
+    co_return stays_closed(closed,
+                           "its agent ended " + std::to_string(count) + " times within minutes");
   }
-  const auto pause = pause_before(restarts.count, options_.restart_pause);
-  ++restarts.count;
-  restarts.last = now + pause;
-  const bool slept = co_await sleep_for(pause);
+  const bool slept = co_await sleep_for(pause_before(count, options_.restart_pause));
   if (!slept) co_return shutting_down();
+  restarts_[closed.id] = {count + 1, std::chrono::steady_clock::now()};
   traced(context_.logger, trace_of_params(request.session_params))
       .info("starts another agent for the session",
             {{"session", closed.id.value()}, {"cause", closed.cause}});

@@ -105,6 +105,32 @@ TEST_F(AgentRestart, GoesOnForOthersWhenWhoAskedFirstLeaves) {
   EXPECT_TRUE(*second);
 }
 
+TEST_F(AgentRestart, CountsAgentsThatWereStartedAndIsNoneForWhoOnlyLooks) {
+  limits_.restart_pause = std::chrono::milliseconds(50);
+  auto closed = ended();
+  const auto first = run(sessions().restart(closed));
+  ASSERT_TRUE(first);
+  closed = end(*first);                      // from now on there is a pause
+  for (int times = 0; times < 6; ++times) {  // more than there are attempts
+    asio::cancellation_signal leave;
+    asio::co_spawn(io_, sessions().restart(closed),
+                   asio::bind_cancellation_slot(leave.slot(), asio::detached));
+    run_until([&] { return sessions().is_restarting(closed.id); });
+    bool looked = false;
+    const auto look = [&]() -> Task<void> {
+      co_await sessions().restarted(closed.id);
+      looked = true;
+    };
+    asio::co_spawn(io_, look(), asio::detached);
+    io_.poll();
+    EXPECT_FALSE(looked);
+    leave.emit(asio::cancellation_type::terminal);
+    run_until([&] { return looked; });
+    EXPECT_EQ(sessions().find(closed.id), nullptr);
+  }
+  EXPECT_TRUE(run(sessions().restart(closed)));
+}
+
 TEST_F(AgentRestart, IsBounded) {
   limits_.restart_pause = std::chrono::milliseconds(0);
   auto closed = ended();

@@ -38,6 +38,10 @@ constexpr std::size_t kLogPageBytes = 1u << 20;
 // Answers and cancellations still go to an agent that does not read, up to so many times the bound.
 constexpr std::size_t kMostWaiting = 2;
 
+// What of the log can't be read, for want of a descriptor perhaps, is read again so many times.
+constexpr int kMostLogFailures = 50;
+constexpr std::chrono::milliseconds kBetweenLogFailures(100);
+
 // Between two looks at what has no event of its own.
 constexpr std::chrono::milliseconds kSessionLook(5);
 
@@ -289,7 +293,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   Task<void> end_deaf_agent(Error why);
   Task<void> end_failed_agent();
   Task<void> finish(AgentExit exit);
-  Task<void> end_delivery();
+  Task<bool> end_delivery();
   Task<void> end_replays(Delivery closed);
 
   // session_trace.cpp

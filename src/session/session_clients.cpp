@@ -10,14 +10,6 @@
 #include <set>
 
 namespace relay {
-namespace {
-
-// What of the log can't be read for a while is read later; after that it is a gap.
-constexpr int kMostFailures = 50;
-constexpr std::chrono::milliseconds kBetweenFailures(100);
-
-}  // namespace
-
 Session::Watcher* Session::watcher(ClientId id) {
   const auto found = std::find_if(watchers_.begin(), watchers_.end(),
                                   [id](const Watcher& one) { return one.id == id; });
@@ -145,11 +137,13 @@ Task<void> Session::catch_up(ClientId client, storage::Sequence after) {
     const Watcher* const waiting = watcher(client);
     if (waiting == nullptr) co_return;
     const auto outbox = waiting->outbox;
-    const Outbox::Room room = co_await outbox->room();
+    Outbox::Room given = co_await outbox->room();
+    std::optional<Outbox::Room> room(std::move(given));
     const auto page =
         co_await context_.log.history(record_.id, cursor, kLogPageMessages, kLogPageBytes);
-    if (!page && ++failures <= kMostFailures) {  // for want of a descriptor, perhaps
-      const bool slept = co_await sleep_for(kBetweenFailures);
+    if (!page && ++failures <= kMostLogFailures) {
+      room.reset();
+      const bool slept = co_await sleep_for(kBetweenLogFailures);
       if (!slept) co_return;
       continue;
     }
@@ -162,6 +156,7 @@ Task<void> Session::catch_up(ClientId client, storage::Sequence after) {
       }
       break;
     }
+    failures = 0;
     if (!replay_page(client, *page, cursor)) co_return;
   }
   Watcher* const one = watcher(client);

@@ -70,6 +70,8 @@ class SessionDirectory {
   Task<Result<std::shared_ptr<Session>>> restart(storage::SessionRecord closed,
                                                  std::string trace = {});
   bool is_restarting(const SessionId& session) const;
+  // Returns when it is not, in the order in which callers came.
+  Task<void> restarted(SessionId session);
 
   // Closes the session when it is live, and deletes all that is left of it.
   Task<Result<void>> erase(SessionId session);

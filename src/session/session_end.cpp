@@ -88,11 +88,12 @@ Task<void> Session::finish(AgentExit exit) {
   effects_.clear();
   router_->agent_ended(close_error_, effects_);
   announce(acp::kSessionClosed, close_error_, close_cause_, effects_);
-  const ToClients closed = effects_.to_clients.back();
+  Delivery closed = effects_.to_clients.back().delivery;
   perform(effects_);
   deadline_.cancel();
-  co_await end_delivery();
-  co_await end_replays(closed.delivery);
+  const bool is_safe = co_await end_delivery();
+  if (!is_safe) closed.sequence = 0;
+  co_await end_replays(std::move(closed));
   for (const Watcher& one : watchers_) {
     if (one.closes) one.outbox->close();
   }
@@ -102,9 +103,10 @@ Task<void> Session::finish(AgentExit exit) {
   context_.log.session_closed(record_.id, close_cause_, *record_.closed_at);
 }
 
-// With durable_first. Where the log takes nothing any more, clients are told what they wait for,
-// and that the session is closed: without numbers, which the next run may give to other messages.
-Task<void> Session::end_delivery() {
+// With durable_first. False: the log takes nothing any more. Then clients are told what they wait
+// for, and that the session is closed: without numbers, which the next run may give to other
+// messages.
+Task<bool> Session::end_delivery() {
   const auto patience = std::chrono::steady_clock::now() + context_.options.cancel_grace;
   while (!undelivered_.empty() &&
          (context_.log.status().writable || std::chrono::steady_clock::now() < patience)) {
@@ -119,6 +121,7 @@ Task<void> Session::end_delivery() {
     deliver(message);
   }
   if (someone_overflowed_) drop_overflowed();
+  co_return left.empty();
 }
 
 // Who catches up has some time to read the log to its end. Then it is told what it is not given,
@@ -134,7 +137,8 @@ Task<void> Session::end_replays(Delivery closed) {
     if (one.live) continue;
     const storage::Gap missed{one.cursor + 1, last_sequence() - 1};
     if (missed.from <= missed.to) {
-      deliver(one, {gap_notice(record_.id, missed), missed.to, DeliveryKind::kNotification});
+      const storage::Sequence number = closed.sequence == 0 ? 0 : missed.to;
+      deliver(one, {gap_notice(record_.id, missed), number, DeliveryKind::kNotification});
     }
     release_held(one, Attachment::kAfterReplay);
     if (one.cursor < last_sequence()) deliver(one, closed);

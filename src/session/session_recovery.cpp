@@ -18,6 +18,12 @@ Error relay_restarted() {
 
 Task<Result<void>> Session::recover() {
   auto calls = co_await context_.log.open_calls(record_.id);
+  for (int failures = 0; !calls && failures < kMostLogFailures; ++failures) {
+    const bool slept = co_await sleep_for(kBetweenLogFailures);
+    if (!slept) break;
+    auto again = co_await context_.log.open_calls(record_.id);
+    calls = std::move(again);
+  }
   auto reattached = co_await context_.backend.reattach(record_.id, record_.progress.output);
   router_.emplace(record_.id, record_.agent_session_id, context_.options.router,
                   context_.request_ids, record_.last_sequence);

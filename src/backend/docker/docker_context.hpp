@@ -25,8 +25,7 @@ class DockerContext {
 
   // A session's container is about to be made, or its directories to be removed; depart() says that
   // nothing of that is left. One at a time: an agent that goes on with a session arrives when the
-  // one before it, and whoever removes what that one had, has departed. Of those who wait for it
-  // the first who came is the next.
+  // one before it, and whoever removes what that one had, has departed.
   void arrive(const SessionId& session);
   void depart(const SessionId& session);
   bool is_present(const SessionId& session) const { return host.present.contains(session); }
