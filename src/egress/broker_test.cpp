@@ -98,6 +98,9 @@ class BrokerTest : public ::testing::Test {
   const std::string socket_ = directory_ + "/broker.sock";
   const SessionId session_{"sess_1"};
   RunningServer server_{{}, tell_credential};
+
+  // A session is forgotten while its request waits for an upstream that says nothing.
+  void forget_while_it_asks(bool went_out);
 };
 
 TEST_F(BrokerTest, GivesEachUpstreamItsCredentialAndCountsForTheSession) {
@@ -272,9 +275,9 @@ TEST_F(BrokerTest, GivesAProcessAPortAndAKeyOfItsOwn) {
 }
 
 // Streams are still under way when their session is closed and forgotten.
-TEST_F(BrokerTest, ForgetsASessionWithWhatItStillDoes) {
-  const http::testing::RawServer silent;
-  run([this, &silent]() -> Task<void> {
+void BrokerTest::forget_while_it_asks(bool went_out) {
+  http::testing::RawServer silent;
+  run([this, &silent, went_out]() -> Task<void> {
     const auto executor = co_await asio::this_coro::executor;
     BrokerOptions waiting = options();
     waiting.upstreams[0].endpoint =
@@ -282,9 +285,11 @@ TEST_F(BrokerTest, ForgetsASessionWithWhatItStillDoes) {
     std::size_t told = 0;
     Broker broker(
         executor, waiting,
-        [&told](const SessionId&, const Account&, const SpentByUpstream& spent) {
+        [&told, went_out](const SessionId&, const Account&, const SpentByUpstream& spent) {
           ++told;
-          EXPECT_EQ(spent.at("one").requests, 1U) << "all of it, also when it is over later";
+          const auto requests = spent.at("one").requests;
+          EXPECT_LE(requests, 1U);
+          EXPECT_TRUE(requests == 1 || !went_out) << "all of it, also when it is over later";
         },
         Logger::silent());
     EXPECT_TRUE(broker.open(session_, socket_, Reach{{"one"}, {}}));
@@ -293,6 +298,11 @@ TEST_F(BrokerTest, ForgetsASessionWithWhatItStillDoes) {
       [[maybe_unused]] const auto cut = co_await get(socket_, "/one/");
     });
     while (!silent.has_connection()) {
+      [[maybe_unused]] const bool passed = co_await sleep_for(std::chrono::milliseconds(1));
+    }
+    const auto peer = silent.accept();
+    char byte = 0;
+    while (went_out && ::recv(peer->fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 1) {
       [[maybe_unused]] const bool passed = co_await sleep_for(std::chrono::milliseconds(1));
     }
     EXPECT_EQ(broker.spent(session_).at("one").requests, 1U);
@@ -304,6 +314,11 @@ TEST_F(BrokerTest, ForgetsASessionWithWhatItStillDoes) {
     EXPECT_TRUE(broker.spent(session_).empty());
   });
 }
+
+TEST_F(BrokerTest, ForgetsASessionWithWhatItStillDoes) { forget_while_it_asks(true); }
+
+// The upstream's side has taken the connection, of which the broker may not know yet.
+TEST_F(BrokerTest, ForgetsASessionThatIsJustConnected) { forget_while_it_asks(false); }
 
 }  // namespace
 }  // namespace relay::egress
