@@ -70,6 +70,8 @@ class Agents {
   // Of agents to the relay, for upstreams.
   std::size_t connections() const { return broker_ ? broker_->connections() : 0; }
 
+  // Whether any agent does.
+  bool uses_engine() const { return host_ != nullptr; }
   // Of the Engine that the default agent uses; empty: it runs as processes.
   const std::string& engine() const { return engine_; }
   // How connections of its containers reach the relay: "unix" or "stdio".

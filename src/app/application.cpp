@@ -8,7 +8,7 @@
 #include "backend/stderr_tail.hpp"
 #include "base/random_id.hpp"
 #include "config/print.hpp"
-#include "session/fork.hpp"
+#include "session/unfinished.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
@@ -88,6 +88,10 @@ Task<Result<void>> Application::open() {
   }
   const auto agents = co_await open_agents();
   if (!agents) co_return agents.error();
+  if (agents_.uses_engine() && message_log_->is_backup()) {
+    const auto done = co_await message_log_->take_over();
+    if (!done) log_.warn("the next start, too, takes this database for a backup just put here");
+  }
   sessions_ = std::make_unique<SessionDirectory>(
       SessionContext{executor_, agents_.standard(), *message_log_, metrics_, request_ids_, log_,
                      session_options(config_, agents_.standard().isolation()), redactor_},
@@ -151,7 +155,8 @@ Task<Result<egress::SpentByUpstream>> Application::spent_before(SessionId sessio
 // has given it up.
 Task<Keep> Application::is_to_be_kept(SessionId session) {
   const auto record = co_await message_log_->find(std::move(session));
-  if (!record || !*record) co_return Keep::kNothing;
+  if (!record) co_return Keep::kAgent;  // nothing is removed that may be somebody's
+  if (!*record) co_return message_log_->is_backup() ? Keep::kUnknown : Keep::kNothing;
   if ((*record)->cause == kUnfinishedFork) co_return Keep::kNothing;  // nobody was told of it
   if (!(*record)->closed_at) co_return Keep::kAgent;
   co_return ended_by_itself((*record)->cause) ? Keep::kDirectories : Keep::kNothing;

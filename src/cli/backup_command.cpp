@@ -42,11 +42,16 @@ ExitCode run_backup(const BackupCommand& command, const Environment& environment
     for (const std::string& action : size.error().suggested_actions) text += "\n" + action;
     return report({ExitCode::kError, text});
   }
+  for (const std::string& reason : size->lost) {
+    Output(STDERR_FILENO)
+        .write("acp-relay: the backup has a gap where the disk has lost messages: " + reason +
+               "\n");
+  }
   Output out(STDOUT_FILENO);
   const bool written = out.write(command.file + ": " + std::to_string(size->sessions) +
                                  " sessions, " + std::to_string(size->messages) + " messages, " +
                                  std::to_string(size->bytes) + " bytes\n");
-  return written ? ExitCode::kOk : ExitCode::kError;
+  return written && size->lost.empty() ? ExitCode::kOk : ExitCode::kError;
 }
 
 }  // namespace relay::cli

@@ -230,13 +230,15 @@ inline constexpr const char* kBackupFooter = R"(
 The database of the configuration (database.path) with the messages of its journal, as they are at one
 moment; the relay may be running. After a crash, start the relay first: it brings in what is only in the
 journal. To restore, stop the relay, move database.path and the files that begin with its name away, put
-the backup there, and start the relay.
+the backup there, and start the relay. The containers of sessions that are newer than the backup are removed
+then; their directories are left to you, and the log names them. Started while the relay runs, to look into
+it, the backup is a relay of its own, which leaves the other's agents alone; give it ports of its own.
 
 Examples:
   acp-relay backup relay-backup.db
   acp-relay backup --database /var/lib/acp-relay/relay-messages.db /srv/backup/relay-$(date +%F).db
 
-Exit codes: 0 done, 1 error, 2 wrong command line)";
+Exit codes: 0 done, 1 error, or a backup with a gap where the disk has lost messages, 2 wrong command line)";
 
 inline constexpr const char* kAliveFooter = R"(
 Asks the management port of the configuration (server.management_host, server.management_port), as a health

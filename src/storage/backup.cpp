@@ -3,6 +3,7 @@
 #include "base/random_id.hpp"
 #include "storage/database.hpp"
 #include "storage/database_file.hpp"
+#include "storage/identity.hpp"
 #include "storage/migrations.hpp"
 #include "storage/segment_files.hpp"
 #include "storage/statement.hpp"
@@ -100,6 +101,8 @@ class Gathering {
     }
   }
 
+  std::vector<std::string> take_lost() { return files_.take_lost(); }
+
  private:
   struct Run {
     std::int64_t number;
@@ -146,6 +149,8 @@ Result<BackupSize> gather(const std::string& path, const std::string& to) {
       "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
       "DELETE FROM session_entries; DELETE FROM unused; UPDATE audit SET segment = 0");
   if (!configured) return std::move(configured.error());
+  auto marked = mark_as_backup(*copy);
+  if (!marked) return std::move(marked.error());
   auto gathering = Gathering::begin(*copy, path);
   if (!gathering) return std::move(gathering.error());
   auto gathered = gathering->run();
@@ -156,7 +161,7 @@ Result<BackupSize> gather(const std::string& path, const std::string& to) {
   const auto messages =
       copy->number("SELECT coalesce(sum(last - first + 1), 0) FROM runs WHERE length(entries) > 0");
   if (!messages) return messages.error();
-  return BackupSize{*sessions, *messages, 0};
+  return BackupSize{*sessions, *messages, 0, gathering->take_lost()};
 }
 
 Result<std::uint64_t> put(const std::string& part, const std::string& to) {

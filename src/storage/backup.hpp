@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace relay::storage {
 
@@ -12,6 +13,8 @@ struct BackupSize {
   std::int64_t sessions = 0;
   std::int64_t messages = 0;
   std::uint64_t bytes = 0;  // of the file
+  // How the disk refused what it has lost of the journal, once a file: those messages are a gap.
+  std::vector<std::string> lost{};
 };
 
 // Writes all that the database at `path` has at this moment to `to`, which must not exist; it

@@ -56,6 +56,49 @@ TEST_F(BackupTest, OfARelayThatRunsIsADatabaseOfItsOwn) {
   EXPECT_EQ(history(*restored, "t", 8).messages.at(0).body.view(), "its own");
 }
 
+TEST_F(BackupTest, IsTheSameRelayInTheOriginalsPlaceAndAnotherBesideIt) {
+  auto log = open(path_);
+  EXPECT_FALSE(log->is_backup());
+  const std::string instance = log->instance_id();
+  log.reset();
+  ASSERT_TRUE(back_up(path_, to_));
+  for (int start = 0; start < 2; ++start) {
+    log = open(to_);
+    EXPECT_EQ(log->instance_id(), instance);
+    EXPECT_TRUE(log->is_backup());
+    log.reset();
+  }
+  {
+    const OtherRelay other(path_);
+    EXPECT_NE(open(to_)->instance_id(), instance);
+  }
+  EXPECT_NE(open(to_)->instance_id(), instance) << "it stays what it became";
+  EXPECT_EQ(open(path_)->instance_id(), instance);
+}
+
+// Its journal is that of the instance.
+TEST_F(BackupTest, ThatWasUsedIsRefusedBesideTheOriginal) {
+  open(path_).reset();
+  for (const bool is_taken_over : {false, true}) {
+    const std::string used = directory_.file(is_taken_over ? "taken.db" : "used.db");
+    ASSERT_TRUE(back_up(path_, used));
+    {
+      const auto log = open(used);
+      if (is_taken_over) {
+        EXPECT_TRUE(wait_for(log->take_over()));
+      } else {
+        log->session_created(session_record("s"));
+        log->record(SessionId("s"), message_record(1));
+      }
+    }
+    {
+      const OtherRelay other(path_);
+      EXPECT_ANY_THROW(open(used));
+    }
+    EXPECT_EQ(open(used)->is_backup(), !is_taken_over);
+  }
+}
+
 TEST_F(BackupTest, HasAGapWhereTheJournalIsGone) {
   {
     const auto log = open(path_);

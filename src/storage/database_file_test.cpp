@@ -14,6 +14,7 @@
 namespace relay::storage {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -83,6 +84,21 @@ TEST_F(DatabaseFile, IsRefusedToASecondRelay) {
   EXPECT_THAT(error.explanation, HasSubstr("process " + std::to_string(::getpid())));
   log.reset();
   EXPECT_TRUE(open(path));
+}
+
+TEST_F(DatabaseFile, ThatIsACopyIsRefusedWhileTheOriginalIsUsed) {
+  const std::string path = directory_.file("log.db"), copy = directory_.file("copy.db");
+  const std::string instance = open(path)->instance_id();
+  std::filesystem::copy_file(path, copy);
+  {
+    const OtherRelay other(path);
+    for (int attempt = 0; attempt < 5; ++attempt) {
+      const Error error = refusal(copy);
+      EXPECT_THAT(error.explanation, HasSubstr("process " + std::to_string(other.pid())));
+      EXPECT_THAT(error.suggested_actions, Contains(HasSubstr("acp-relay backup")));
+    }
+  }
+  EXPECT_EQ(open(copy)->instance_id(), instance);
 }
 
 TEST_F(DatabaseFile, IsLookedAtWithoutBeingMade) {
@@ -164,10 +180,12 @@ INSERT INTO runs VALUES (1, 1, 1, 1), (2, 1, 1, 2);
 
 TEST_F(DatabaseFile, OfTheFirstVersionGoesOn) {
   const std::string path = directory_.file("first.db");
-  make_database(path, kFirstVersion);
+  const std::string instance = "of the first version " + std::to_string(::getpid());
+  make_database(path, std::string(kFirstVersion) + "UPDATE properties SET value = '" + instance +
+                          "' WHERE name = 'instance_id'");
   const auto at = [](std::int64_t time) { return WallTime(std::chrono::milliseconds(time)); };
   auto log = open(path);
-  EXPECT_EQ(log->instance_id(), "of the first version");
+  EXPECT_EQ(log->instance_id(), instance);
   auto old = find(*log, "old");
   ASSERT_TRUE(old);
   EXPECT_EQ(old->title, "A title");

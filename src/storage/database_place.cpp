@@ -162,7 +162,9 @@ Result<void> DatabasePlace::clear() {
 // What has no head yet is being made, by the loop. What can't be moved is put aside by the next
 // start.
 void DatabasePlace::move_journal_aside() const {
-  for (const std::uint32_t number : journal_segments(path_)) {
+  const auto numbers = journal_segments(path_);
+  if (!numbers) return;
+  for (const std::uint32_t number : *numbers) {
     const std::string path = journal_path(path_, number);
     const std::string head = journal_head(instance_, number);
     std::string begin(head.size(), '\0');

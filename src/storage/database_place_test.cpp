@@ -44,8 +44,8 @@ class DatabasePlaceTest : public LogTest {
   std::vector<Sequence> stored() {
     const TemporaryDirectory copy;
     std::vector<std::string> suffixes{"", "-wal"};
-    for (const std::uint32_t number : journal_segments(path_)) {
-      suffixes.push_back(journal_path("", number));
+    for (const std::string& file : journal_files(path_)) {
+      suffixes.push_back(file.substr(path_.size()));
     }
     for (const std::string& suffix : suffixes) {
       std::error_code ignored;

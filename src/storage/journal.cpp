@@ -41,7 +41,7 @@ std::string journal_head(std::string_view instance, std::uint32_t number) {
   return head;
 }
 
-std::vector<std::uint32_t> journal_segments(const std::string& database_path) {
+Result<std::vector<std::uint32_t>> journal_segments(const std::string& database_path) {
   const fs::path database(database_path);
   const std::string prefix = database.filename().string() + std::string(kSuffix);
   const fs::path directory = database.has_parent_path() ? database.parent_path() : fs::path(".");
@@ -50,8 +50,16 @@ std::vector<std::uint32_t> journal_segments(const std::string& database_path) {
   for (fs::directory_iterator entry(directory, failure), end; !failure && entry != end;
        entry.increment(failure)) {
     const auto number = segment_number(entry->path().filename().string(), prefix);
+    if (!number) continue;
     std::error_code ignored;
-    if (number && entry->is_regular_file(ignored)) found.push_back(*number);
+    const fs::file_type type = entry->status(ignored).type();
+    if (type == fs::file_type::regular || type == fs::file_type::none) found.push_back(*number);
+  }
+  if (failure) {
+    return make_error(ErrorType::kInternalError,
+                      "cannot read the directory " + directory.string() + ": " + failure.message())
+        .suggest("make it readable for the relay's user: the journal is there")
+        .with("path", directory.string());
   }
   std::ranges::sort(found);
   return found;

@@ -86,8 +86,9 @@ class Journal {
   Clock::time_point retry_at_{};
 };
 
-// The numbers of the files of a database's journal, ascending.
-std::vector<std::uint32_t> journal_segments(const std::string& database_path);
+// The numbers of the files of a database's journal, ascending. Among them are those of which it
+// can't be seen what they are. Errors: the directory can't be read.
+Result<std::vector<std::uint32_t>> journal_segments(const std::string& database_path);
 
 // Where the file with this number is, and what it begins with.
 std::string journal_path(const std::string& database_path, std::uint32_t number);

@@ -2,13 +2,13 @@
 
 #include "storage/journal.hpp"
 #include "storage/journal_codec.hpp"
+#include "storage/segment_files.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <utility>
@@ -19,6 +19,7 @@ namespace {
 
 // Of entries that are written in one transaction.
 constexpr std::size_t kGroupWrites = 4'000;
+constexpr std::size_t kReadAtOnce = 1u << 20;
 
 struct Segment {
   std::uint32_t number;
@@ -38,17 +39,35 @@ std::optional<std::size_t> entries_of(std::string_view bytes, const std::string&
   return empty ? std::optional(bytes.size()) : std::nullopt;
 }
 
+// 0, or why it can't be read (errno).
+int read_all(const std::string& path, std::string& bytes) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return errno;
+  while (true) {
+    const std::size_t done = bytes.size();
+    bytes.resize(done + kReadAtOnce);
+    const ssize_t count = read_at(file.get(), bytes.data() + done, kReadAtOnce, done);
+    if (count < 0) return errno;
+    bytes.resize(done + static_cast<std::size_t>(count));
+    if (static_cast<std::size_t>(count) < kReadAtOnce) return 0;
+  }
+}
+
 Result<Segment> read_segment(const std::string& database_path, std::uint32_t number) {
   Segment segment{number, journal_path(database_path, number), {}};
-  std::ifstream file(segment.path, std::ios::binary);
-  segment.bytes.assign(std::istreambuf_iterator<char>(file), {});
-  if (!file.is_open() || file.bad()) {
-    return make_error(ErrorType::kInternalError,
-                      "cannot read the journal " + segment.path + ": " + std::strerror(errno))
-        .suggest("make it readable for the relay's user: it holds what the database has not yet")
+  const int error = read_all(segment.path, segment.bytes);
+  if (error == 0) return segment;
+  const std::string what = "cannot read the journal " + segment.path + ": " + std::strerror(error);
+  if (is_lost_by(error)) {
+    return make_error(ErrorType::kInternalError, what)
+        .suggest(
+            "see to its disk, or move the file away: then what the database has not yet of it is "
+            "a gap")
         .with("path", segment.path);
   }
-  return segment;
+  return make_error(ErrorType::kInternalError, what)
+      .suggest("make it readable for the relay's user: it holds what the database has not yet")
+      .with("path", segment.path);
 }
 
 void put_aside(const std::string& path, const Logger& log) {
@@ -145,10 +164,12 @@ Result<std::uint32_t> fold_journal(const std::string& database_path, const std::
                                    MessageStore& store, const Logger& log) {
   const auto unused = store.next_segment();
   if (!unused) return unused.error();
+  const auto numbers = journal_segments(database_path);
+  if (!numbers) return numbers.error();
   std::uint32_t next = *unused;
   Folding folding(store);
   std::vector<std::pair<std::uint32_t, std::size_t>> ends;
-  for (const std::uint32_t number : journal_segments(database_path)) {
+  for (const std::uint32_t number : *numbers) {
     next = std::max(next, number + 1);
     if (number < store.unread_segment() && store.uses_segment(number)) continue;
     auto segment = read_segment(database_path, number);

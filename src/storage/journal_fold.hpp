@@ -14,8 +14,8 @@ namespace relay::storage {
 // What is in both is written once; a sequence number that neither has becomes a gap; an entry that
 // is not whole, as the last one of a killed relay may be, or damaged is left out. Files in which no
 // message is left are deleted. A journal of another database is put aside under another name and
-// named in the log. Fails when the database or the journal can't be used; the next start goes on
-// from there.
+// named in the log. Fails when the database or a file of the journal can't be used, which stays as
+// it is; the next start goes on from there.
 Result<std::uint32_t> fold_journal(const std::string& database_path, const std::string& instance,
                                    MessageStore& store, const Logger& log);
 

@@ -82,6 +82,46 @@ TEST_F(MessagesInTheJournal, AreNoGapWhileTheirFileCanNotBeOpened) {
   EXPECT_EQ(calls->requests.size(), 1u);
 }
 
+TEST_F(MessagesInTheJournal, AreAGapWhereTheDiskHasLostThem) {
+  const std::string body(3u << 20, 'x');
+  {
+    const auto log = open(path_);
+    log->session_created(session_record("s"));
+    for (Sequence sequence = 1; sequence <= 6; ++sequence) {
+      log->record(kSession, message_record(sequence, body));
+    }
+  }
+  const std::string file = journal_files(path_).at(1);
+  const std::string backup = directory_.file("backup.db");
+  {
+    const Unreadable second(file);
+    testing::internal::CaptureStderr();
+    {
+      LogOptions options;
+      options.path = path_;
+      const auto log = SqliteLog::open(loop_.get_executor(), options,
+                                       Logger::to_stderr(LogLevel::kWarn, LogFormat::kText));
+      ASSERT_TRUE(log) << log.error().explanation;
+      for (int time = 0; time < 2; ++time) {
+        const HistoryPage page = history(**log, "s");
+        EXPECT_THAT(sequences(page), ElementsAre(1, 2, 5, 6));
+        EXPECT_EQ(text(page.gaps), "[3,4]");
+      }
+    }
+    const std::string said = testing::internal::GetCapturedStderr();
+    const std::size_t first = said.find("cannot read " + file);
+    ASSERT_NE(first, std::string::npos) << said;
+    EXPECT_EQ(said.find("cannot read", first + 1), std::string::npos) << said;
+
+    const auto size = back_up(path_, backup);
+    ASSERT_TRUE(size) << size.error().explanation;
+    EXPECT_EQ(size->messages, 4);
+    EXPECT_THAT(size->lost, ElementsAre(HasSubstr(file)));
+  }
+  EXPECT_EQ(text(history(*open(backup), "s").gaps), "[3,4]");
+  EXPECT_EQ(text(history(*open(path_), "s").gaps), "") << "nothing was given up for good";
+}
+
 // What is on the disk between two strings of a file.
 TEST_F(MessagesInTheJournal, TakesErasedWordsOffTheDisk) {
   const auto log = open(path_);
@@ -145,6 +185,36 @@ TEST_F(MessagesInTheJournal, AreTakenOffTheDiskWhenItLetsThem) {
       log->record(SessionId(id), message_record(run, std::string("a secret of ") + id));
       log->session_closed(SessionId(id), "closed", wall_now());
     }
+  }
+  const auto log = open(path_);
+  const std::vector<std::string> files = journal_files(path_);
+  ASSERT_EQ(files.size(), 2u);
+  {
+    const Unopenable first(files[0]);
+    ASSERT_TRUE(wait_for(log->erase(kSession)));
+    EXPECT_THAT(content_of(files[1]), Not(HasSubstr("secret of s")));
+    EXPECT_THAT(content_of(first.aside()), HasSubstr("secret of s"));
+  }
+  EXPECT_TRUE(eventually([&] {
+    find(*log, "t");
+    return content_of(files[0]).find("secret of s") == std::string::npos;
+  }));
+  EXPECT_THAT(sequences(history(*log, "t")), ElementsAre(1, 2));
+}
+
+// More in it than a step looks at, and more in the other one than some steps erase.
+TEST_F(MessagesInTheJournal, AreTakenOffTheDiskBesideManyInAFileThatDoesNotLetThem) {
+  SessionRecord titled = session_record("s");
+  titled.title = "a secret of s";
+  for (Sequence run = 1; run <= 2; ++run) {
+    const auto log = open(path_);
+    if (run == 1) log->session_created(session_record("t"));
+    if (run == 2) log->session_reopened(*find(*log, "t"));
+    log->record(SessionId("t"), message_record(run));
+    if (run == 1) log->session_created(titled);
+    const int entries = run == 1 ? 2'500 : 8'000;
+    for (int count = 0; count < entries; ++count) log->session_changed(titled);
+    if (run == 2) log->session_closed(kSession, "closed", wall_now());
   }
   const auto log = open(path_);
   const std::vector<std::string> files = journal_files(path_);

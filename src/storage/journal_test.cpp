@@ -171,6 +171,36 @@ TEST_F(JournalTest, PutsTheJournalOfAnotherDatabaseAside) {
   EXPECT_TRUE(fs::exists(copy + ".journal.1.foreign"));
 }
 
+// Else what it has would count as read.
+TEST_F(JournalTest, RefusesAStartThatCanNotReadIt) {
+  auto log = open_slow(path_);
+  log->session_created(session_record("s"));
+  log->record(kSession, message_record(1));
+  LogOptions options;
+  options.path = killed(path_);
+  log.reset();
+  const std::string file = options.path + ".journal.1";
+  const std::string content = content_of(file);
+  const auto refusal = [&]() -> std::string {
+    const auto refused = SqliteLog::open(loop_.get_executor(), options, Logger::silent());
+    return refused ? "none" : refused.error().explanation;
+  };
+  const std::string cause = "cannot read the journal " + file + ": ";
+  {
+    const Unreadable journal(file);
+    EXPECT_THAT(refusal(), testing::HasSubstr(cause + "Input/output error"));
+  }
+  {
+    const Unopenable journal(file);
+    EXPECT_THAT(refusal(), testing::HasSubstr(cause));
+  }
+  EXPECT_EQ(content_of(file), content);
+  EXPECT_THAT(sequences(history(*open(options.path), "s")), ElementsAre(1));
+  const auto unknown = journal_segments(directory_.file("missing/log.db"));
+  ASSERT_FALSE(unknown);
+  EXPECT_THAT(unknown.error().explanation, testing::HasSubstr(directory_.file("missing")));
+}
+
 TEST_F(JournalTest, SaysWhenItCanNotBeWrittenAndGoesOn) {
   const std::string in_the_way = path_ + ".journal.1";
   fs::create_directory(in_the_way);

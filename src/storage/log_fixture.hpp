@@ -8,13 +8,19 @@
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iterator>
 #include <optional>
+#include <stdexcept>
 #include <stdlib.h>
 #include <string>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace relay::storage {
 
@@ -47,28 +53,43 @@ inline std::string content_of(const std::string& path) {
 // The files of the journal, the oldest first.
 inline std::vector<std::string> journal_files(const std::string& database_path) {
   std::vector<std::string> paths;
-  for (const std::uint32_t number : journal_segments(database_path)) {
+  const auto numbers = journal_segments(database_path);
+  if (!numbers) throw std::runtime_error(numbers.error().explanation);
+  for (const std::uint32_t number : *numbers) {
     paths.push_back(journal_path(database_path, number));
   }
   return paths;
 }
 
-// While it lives the file is there and can't be opened, as without descriptors: nothing has to be
-// exhausted for that, and it holds for root, too.
-class Unopenable {
+// While it lives a link to `target` is at the path of the file.
+class LinkInPlaceOf {
  public:
-  explicit Unopenable(std::string path) : path_(std::move(path)) {
+  LinkInPlaceOf(std::string path, const std::string& target) : path_(std::move(path)) {
     std::filesystem::rename(path_, aside());
-    std::filesystem::create_symlink(path_, path_);
+    std::filesystem::create_symlink(target, path_);
   }
-  Unopenable(const Unopenable&) = delete;
-  Unopenable& operator=(const Unopenable&) = delete;
-  ~Unopenable() { std::filesystem::rename(aside(), path_); }
+  LinkInPlaceOf(const LinkInPlaceOf&) = delete;
+  LinkInPlaceOf& operator=(const LinkInPlaceOf&) = delete;
+  ~LinkInPlaceOf() { std::filesystem::rename(aside(), path_); }
   // Where its content is meanwhile.
   std::string aside() const { return path_ + ".aside"; }
 
  private:
   std::string path_;
+};
+
+// While it lives the file is there and can't be opened, as without descriptors: nothing has to be
+// exhausted for that, and it holds for root, too.
+class Unopenable : public LinkInPlaceOf {
+ public:
+  explicit Unopenable(const std::string& path) : LinkInPlaceOf(path, path) {}
+};
+
+// While it lives the file can be opened and not be read (EIO), as on a bad disk: no process has
+// memory at its first addresses.
+class Unreadable : public LinkInPlaceOf {
+ public:
+  explicit Unreadable(const std::string& path) : LinkInPlaceOf(path, "/proc/self/mem") {}
 };
 
 inline SessionRecord session_record(const std::string& id, const std::string& owner = {}) {
@@ -90,6 +111,40 @@ inline MessageRecord message_record(Sequence sequence, const std::string& body =
   message.time = wall_now();
   return message;
 }
+
+// Another process that uses the database, until this goes out of scope: then it is killed.
+class OtherRelay {
+ public:
+  explicit OtherRelay(const std::string& path) {
+    std::array<int, 2> ends{};
+    if (::pipe(ends.data()) != 0) throw std::runtime_error("pipe");
+    UniqueFd told(ends[0]), tells(ends[1]);
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      asio::io_context loop;
+      LogOptions options;
+      options.path = path;
+      const auto log = SqliteLog::open(loop.get_executor(), options, Logger::silent());
+      const char answer = log ? '+' : '-';
+      if (::write(tells.get(), &answer, 1) == 1) ::pause();
+      ::_exit(1);
+    }
+    tells.reset();
+    char answer = 0;
+    if (::read(told.get(), &answer, 1) != 1 || answer != '+') throw std::runtime_error(path);
+  }
+  OtherRelay(const OtherRelay&) = delete;
+  OtherRelay& operator=(const OtherRelay&) = delete;
+  ~OtherRelay() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_ = -1;
+};
 
 class LogTest : public testing::Test {
  protected:

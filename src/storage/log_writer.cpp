@@ -146,6 +146,7 @@ void LogWriter::run() {
     publish();
     commit_held(stopping);
     run_jobs(stopping);
+    tell_lost();
     retain();
     forget_audit();
     erase_unused();
@@ -191,7 +192,8 @@ bool LogWriter::wait_and_take() {
 
 LogWriter::Clock::time_point LogWriter::next_turn() const {
   auto turn = Clock::now() + kLongestSleep;
-  if (failing_) turn = std::min(turn, retry_at_);
+  // Nothing is deleted or erased until then.
+  if (failing_) return std::min(turn, retry_at_);
   if (limits_.messages.any()) turn = std::min(turn, retain_at_);
   if (limits_.audit.any()) turn = std::min(turn, forget_audit_at_);
   if (store_->has_unused()) turn = std::min(turn, erase_at_);
@@ -367,7 +369,16 @@ void LogWriter::erase_unused() {
     log_.warn("what was deleted can't be taken off the disk yet, it is tried again",
               {{"reason", more.error().explanation}});
   }
-  erasing_fails_ = !more;
+  // While there are more, it is not known of those that failed.
+  if (!more || !*more) erasing_fails_ = !more;
+}
+
+void LogWriter::tell_lost() {
+  for (const std::string& reason : store_->take_lost()) {
+    log_.warn("messages that the disk has lost are a gap",
+              {{"reason", reason},
+               {"remedy", "see to the disk of database.path; acp-relay backup copies the others"}});
+  }
 }
 
 void LogWriter::failed(const Error& why) {

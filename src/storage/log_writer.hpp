@@ -90,6 +90,7 @@ class LogWriter {
   void retain();
   void forget_audit();
   void erase_unused();
+  void tell_lost();
   Clock::time_point next_turn() const;
   void failed(const Error& why);
   void recovered();

@@ -209,8 +209,14 @@ class MessageLog {
   // may be never: put a limit on the wait (cancelling it is safe).
   virtual Task<void> flush() = 0;
 
-  // Random, made with the database and kept in it; empty for the null log.
+  // Random, made with the database and kept in it; empty for the null log. No two relays that run
+  // on this machine have the same.
   virtual std::string instance_id() const = 0;
+
+  // The database is a backup whose relay may have had newer sessions, until that is said to be
+  // seen to.
+  virtual bool is_backup() const = 0;
+  virtual Task<Result<void>> take_over() = 0;
 
   // Which run on this database this is: 1, 2, 3 ...
   virtual std::int64_t run() const = 0;

@@ -1,31 +1,9 @@
 #include "storage/message_store.hpp"
 
-#include "base/random_id.hpp"
+#include "storage/identity.hpp"
 #include "storage/store_statements.hpp"
 
 namespace relay::storage {
-
-namespace {
-
-// It is made with the first opening.
-Result<std::string> instance_of(Database& database) {
-  auto insert =
-      Statement::prepare(database,
-                         "INSERT INTO properties (name, value) VALUES ('instance_id', ?1) "
-                         "ON CONFLICT (name) DO NOTHING");
-  if (!insert) return std::move(insert.error());
-  const std::string fresh = random_hex(16);
-  if (insert->bind(1, fresh).run() != Step::kDone) {
-    return database.error("cannot keep the instance id");
-  }
-  auto select =
-      Statement::prepare(database, "SELECT value FROM properties WHERE name = 'instance_id'");
-  if (!select) return std::move(select.error());
-  if (select->step() != Step::kRow) return database.error("cannot read the instance id");
-  return select->column_text(0);
-}
-
-}  // namespace
 
 MessageStore::MessageStore(Database database, std::unique_ptr<Statements> statements,
                            const std::string& path, std::string instance_id)
@@ -231,6 +209,8 @@ void MessageStore::go_on_from(MessageStore& before) {
   closed_ = before.closed_;
   std::swap(files_, before.files_);
 }
+
+Result<void> MessageStore::take_over() { return storage::take_over(database_); }
 
 Result<void> MessageStore::set_page_limit(std::int64_t pages) {
   return database_.execute("PRAGMA max_page_count = " + std::to_string(pages));

@@ -18,6 +18,7 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -117,9 +118,11 @@ class MessageStore {
 
   // Whether bytes are left in the journal of what the index had and has no more.
   bool has_unused() const { return has_unused_; }
-  // Takes them off the disk, a few milliseconds' worth. True: there are more. Errors: there are
-  // some that could not be taken off it now; they stay known, and the others go on.
+  // Takes them off the disk, a few milliseconds' worth. True: there are more. Errors: those that
+  // are left could not be taken off it; they stay known, and the next call tries them again.
   Result<bool> erase_unused();
+  // Why messages are a gap that the disk has lost, once a file.
+  std::vector<std::string> take_lost() { return files_.take_lost(); }
 
   // See MessageLog.
   Result<OpenCalls> open_calls(const SessionId& session);
@@ -131,10 +134,19 @@ class MessageStore {
   // 1 for the first run on this database, then 2, 3 ...
   Result<std::int64_t> begin_run();
   Result<std::int64_t> highest_session_number();
+  Result<void> take_over();
   Result<void> set_page_limit(std::int64_t pages);
 
  private:
   struct Statements;
+  // Through all bytes that are left, the oldest first. A file in which some can't be erased is left
+  // out of it from then on, until a whole sweep has erased nothing.
+  struct Sweep {
+    std::int64_t after = 0;   // the row that was looked at last
+    bool has_erased = false;  // in this sweep
+    std::set<std::uint32_t> failing{};
+    std::optional<Error> problem{};  // of one of them
+  };
   struct NumberedBatch {
     std::int64_t session;
     const MessagesWrite* batch;
@@ -174,6 +186,7 @@ class MessageStore {
   Result<std::optional<MessageRecord>> message_at(std::int64_t session, Sequence sequence);
   bool delete_run(std::int64_t run);
   bool shorten_run(std::int64_t run, std::int64_t rows);
+  Result<bool> end_sweep();
   std::optional<std::int64_t> number_of(const SessionKey& session);
   std::optional<std::int64_t> number_of(const std::string& id);
   Error failure(std::string what) const { return database_.error(std::move(what)); }
@@ -192,6 +205,7 @@ class MessageStore {
   std::int64_t journal_bytes_ = 0;  // of messages
   std::int64_t audit_rows_ = 0;
   bool has_unused_ = false;
+  Sweep sweep_;
   std::set<std::int64_t> unsent_;  // sessions with answers that their agents may not have
   // Sessions that were made again under an id that the database has: number given -> number stored.
   std::unordered_map<std::int64_t, std::int64_t> reopened_;

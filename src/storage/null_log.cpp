@@ -34,6 +34,8 @@ class NullLog final : public MessageLog {
   }
   Task<void> flush() override { co_return; }
   std::string instance_id() const override { return {}; }
+  bool is_backup() const override { return false; }
+  Task<Result<void>> take_over() override { co_return Result<void>(); }
   std::int64_t run() const override { return 1; }
   LogStatus status() const override { return {}; }
   std::size_t backlog() const override { return 0; }

@@ -33,19 +33,6 @@ Error not_usable(const std::string& what, const std::string& path, int error) {
       .retryable();
 }
 
-// How many bytes were there; -1: they can't be read.
-ssize_t read_at(int file, char* to, std::size_t size, std::size_t offset) {
-  std::size_t done = 0;
-  while (done < size) {
-    const ssize_t count = ::pread(file, to + done, size - done, static_cast<off_t>(offset + done));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return -1;
-    if (count == 0) break;
-    done += static_cast<std::size_t>(count);
-  }
-  return static_cast<ssize_t>(done);
-}
-
 // All of `from`, with its holes.
 bool copy_content(int from, int to) {
   struct stat status {};
@@ -93,31 +80,52 @@ bool sync_directory_of(const std::string& path) {
   return opened && ::fsync(opened.get()) == 0;
 }
 
-Result<int> SegmentFiles::file(std::uint32_t segment) {
+ssize_t read_at(int file, char* to, std::size_t size, std::size_t offset) {
+  std::size_t done = 0;
+  while (done < size) {
+    const ssize_t count = ::pread(file, to + done, size - done, static_cast<off_t>(offset + done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return -1;
+    if (count == 0) break;
+    done += static_cast<std::size_t>(count);
+  }
+  return static_cast<ssize_t>(done);
+}
+
+// The last two are how file systems say that they are damaged.
+bool is_lost_by(int error) { return error == EIO || error == EUCLEAN || error == EBADMSG; }
+
+bool may_be_read_only(int error) { return error == EROFS || error == EACCES || error == EPERM; }
+
+SegmentFiles::Found SegmentFiles::find(std::uint32_t segment) {
   const auto known = std::ranges::find(open_, segment, &Open::segment);
   if (known != open_.end()) {
     std::rotate(known, known + 1, open_.end());
-    return open_.back().file.get();
+    return {&open_.back()};
   }
   const std::string path = journal_path(database_path_, segment);
-  UniqueFd opened(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-  if (!opened && errno == ENOENT) return kMissing;
-  if (!opened) return not_usable("open", path, errno);
+  Open open{segment, UniqueFd(::open(path.c_str(), O_RDWR | O_CLOEXEC))};
+  if (!open.file && may_be_read_only(errno)) {
+    open.file.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    open.is_read_only = true;
+  }
+  if (!open.file) return {nullptr, errno == ENOENT ? 0 : errno};
   const std::string head = journal_head(instance_, segment);
   std::string begin(head.size(), '\0');
-  if (read_at(opened.get(), begin.data(), begin.size(), 0) < 0) {
-    return not_usable("read", path, errno);
-  }
-  if (begin != head) return kMissing;
-  if (open_.size() >= kMostOpen) close_one();
-  open_.push_back({segment, std::move(opened), {}});
-  return open_.back().file.get();
+  if (read_at(open.file.get(), begin.data(), begin.size(), 0) < 0) return {nullptr, errno};
+  if (begin != head) return {};
+  keep(std::move(open));
+  return {&open_.back()};
 }
 
 void SegmentFiles::begun(std::uint32_t segment, UniqueFd file) {
   if (!file || std::ranges::find(open_, segment, &Open::segment) != open_.end()) return;
+  keep({segment, std::move(file)});
+}
+
+void SegmentFiles::keep(Open open) {
   if (open_.size() >= kMostOpen) close_one();
-  open_.push_back({segment, std::move(file), {}});
+  open_.push_back(std::move(open));
 }
 
 void SegmentFiles::close_one() {
@@ -127,37 +135,62 @@ void SegmentFiles::close_one() {
 }
 
 Result<std::string_view> SegmentFiles::read(std::uint32_t segment, Extent extent) {
-  const auto from = file(segment);
-  if (!from) return from.error();
-  if (*from == kMissing) return std::string_view();
+  const Found found = find(segment);
+  if (found.error != 0) return not_read(segment, found.error);
+  if (found.open == nullptr) return std::string_view();
   if (buffer_.size() > kKeptBuffer) buffer_ = std::string();
   if (buffer_.size() < extent.size) buffer_.resize(extent.size);
-  const ssize_t count = read_at(*from, buffer_.data(), extent.size, extent.offset);
-  if (count < 0) return not_usable("read", journal_path(database_path_, segment), errno);
+  const int file = found.open->file.get();
+  const ssize_t count = read_at(file, buffer_.data(), extent.size, extent.offset);
+  if (count < 0) return not_read(segment, errno);
   return std::string_view(buffer_.data(), static_cast<std::size_t>(count));
 }
 
+Result<std::string_view> SegmentFiles::not_read(std::uint32_t segment, int error) {
+  Error why = not_usable("read", journal_path(database_path_, segment), error);
+  if (!is_lost_by(error)) return why;
+  if (lost_in_.insert(segment).second) lost_.push_back(std::move(why.explanation));
+  return std::string_view();
+}
+
 Result<void> SegmentFiles::erase(std::uint32_t segment, Extent extent) {
-  const auto to = file(segment);
-  if (!to) return to.error();
-  if (*to == kMissing) return {};
-  const UniqueFd& copy = open_.back().copy;
-  if (erase_in(*to, extent) && (!copy || erase_in(copy.get(), extent))) return {};
-  return not_usable("erase in", journal_path(database_path_, segment), errno);
+  const Found found = find(segment);
+  if (found.open == nullptr && found.error == 0) return {};
+  int error = found.error;
+  if (found.open != nullptr) {
+    Open& open = *found.open;
+    if (make_writable(open) && erase_in(open.file.get(), extent) &&
+        (!open.copy || erase_in(open.copy.get(), extent))) {
+      return {};
+    }
+    error = errno;
+  }
+  return not_usable("erase in", journal_path(database_path_, segment), error);
+}
+
+// The same file, whatever is at its path.
+bool SegmentFiles::make_writable(Open& open) {
+  if (!open.is_read_only) return true;
+  const std::string self = "/proc/self/fd/" + std::to_string(open.file.get());
+  UniqueFd writable(::open(self.c_str(), O_RDWR | O_CLOEXEC));
+  if (!writable) return false;
+  open.file = std::move(writable);
+  open.is_read_only = false;
+  return true;
 }
 
 Result<void> SegmentFiles::sync(std::uint32_t segment) {
-  const auto synced = file(segment);
-  if (!synced) return synced.error();
+  const Found found = find(segment);
   const std::string path = journal_path(database_path_, segment);
-  if (*synced == kMissing) {
-    errno = ENOENT;
-  } else if (::fdatasync(*synced) == 0) {
-    bool& is_found = open_.back().is_found;
-    is_found = is_found || sync_directory_of(path);
-    if (is_found) return {};
+  int error = found.error != 0 ? found.error : ENOENT;
+  if (found.open != nullptr) {
+    bool& is_found = found.open->is_found;
+    const bool synced = ::fdatasync(found.open->file.get()) == 0;
+    is_found = is_found || (synced && sync_directory_of(path));
+    if (synced && is_found) return {};
+    error = errno;
   }
-  return make_error(ErrorType::kInternalError, "cannot sync " + path + ": " + std::strerror(errno))
+  return make_error(ErrorType::kInternalError, "cannot sync " + path + ": " + std::strerror(error))
       .with("path", path);
 }
 
@@ -206,7 +239,9 @@ Result<void> SegmentFiles::put_back(Open& open) {
   open.is_found = sync_directory_of(path);
   const bool is_written = open.segment >= written_from_;
   (is_written ? open.copy : open.file) = std::move(made);
-  if (!is_written) open.copy.reset();
+  if (is_written) return {};
+  open.copy.reset();
+  open.is_read_only = false;
   return {};
 }
 

@@ -2,22 +2,34 @@
 // and, when nothing is left of it, deleted.
 //
 // Keeps a bounded number of files open: those that were used last. They can be put back when
-// somebody deletes or replaces them under the running relay.
+// somebody deletes or replaces them under the running relay. Those that can't be written are read.
 #pragma once
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "storage/extent.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
+#include <utility>
 #include <vector>
 
 namespace relay::storage {
 
 // After a power cut a new file is found when its directory was synced.
 bool sync_directory_of(const std::string& path);
+
+// How many of the bytes were there; -1: they can't be read, and errno says why.
+ssize_t read_at(int file, char* to, std::size_t size, std::size_t offset);
+
+// Whether what was to be read is lost with this errno, rather than not to be had at the moment.
+bool is_lost_by(int error);
+// Whether a file that is not opened for writing, with this errno, may be opened for reading.
+bool may_be_read_only(int error);
 
 class SegmentFiles {
  public:
@@ -28,9 +40,11 @@ class SegmentFiles {
       : database_path_(std::move(database_path)), instance_(std::move(instance)) {}
 
   // The bytes at `extent`, until the next call: as many as are still there, none of a file that is
-  // missing. Errors, after which it may be tried again: the file is there but can't be opened or
-  // read.
+  // missing, none where the disk has lost some. Errors, after which it may be tried again: the file
+  // is there but can't be opened or read.
   Result<std::string_view> read(std::uint32_t segment, Extent extent);
+  // How the disk refused what it has lost, once a file.
+  std::vector<std::string> take_lost() { return std::exchange(lost_, {}); }
 
   // Takes the bytes off the disk. What is left says how much was there. Of a file that is missing
   // they are off it already. Errors, after which it may be tried again: some may still be there.
@@ -43,7 +57,7 @@ class SegmentFiles {
   // Nothing to do without a descriptor of it.
   void begun(std::uint32_t segment, UniqueFd file);
   // A message of the file was recorded: it belongs to those that can be put back.
-  void used(std::uint32_t segment) { static_cast<void>(file(segment)); }
+  void used(std::uint32_t segment) { static_cast<void>(find(segment)); }
   // Files from this one on are still written: they are closed last.
   void written_from(std::uint32_t segment) { written_from_ = segment; }
 
@@ -59,27 +73,32 @@ class SegmentFiles {
   bool remove(std::uint32_t segment);
 
  private:
-  static constexpr int kMissing = -1;
-
   struct Open {
     std::uint32_t segment;
     UniqueFd file;
-    UniqueFd copy;          // what was put back at the path while the file was still written
+    UniqueFd copy{};        // what was put back at the path while the file was still written
     bool is_found = false;  // after a power cut: its directory was synced
+    bool is_read_only = false;
+  };
+  struct Found {
+    Open* open = nullptr;  // until the next call
+    int error = 0;         // why there is none; 0: it is missing, or another database's
   };
 
   bool is_moved(const Open& open) const;
   Result<void> put_back(Open& open);
-  // kMissing: there is none, or it is another database's. An open one is the last of `open_` then.
-  // Errors: it is there, and can't be opened now.
-  Result<int> file(std::uint32_t segment);
-
+  Found find(std::uint32_t segment);
+  static bool make_writable(Open& open);
+  Result<std::string_view> not_read(std::uint32_t segment, int error);
+  void keep(Open open);
   void close_one();
 
   std::string database_path_;
   std::string instance_;
   std::uint32_t written_from_ = 0;
   std::vector<Open> open_;  // the last used one is the last
+  std::set<std::uint32_t> lost_in_;
+  std::vector<std::string> lost_;
   std::string buffer_;
 };
 

@@ -2,10 +2,30 @@
 
 #include "storage/log_fixture.hpp"
 
+#include <gmock/gmock.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/fsuid.h>
+#include <sys/mman.h>
+
 namespace relay::storage {
 namespace {
 
 namespace fs = std::filesystem;
+
+// While it lives, files that belong to root are somebody else's to this thread, also as root.
+class WithoutPrivileges {
+ public:
+  WithoutPrivileges() : before_(static_cast<uid_t>(::setfsuid(65534))) {}
+  WithoutPrivileges(const WithoutPrivileges&) = delete;
+  WithoutPrivileges& operator=(const WithoutPrivileges&) = delete;
+  ~WithoutPrivileges() { ::setfsuid(before_); }
+
+ private:
+  uid_t before_;
+};
 
 class SegmentFilesTest : public testing::Test {
  protected:
@@ -80,6 +100,72 @@ TEST_F(SegmentFilesTest, AreNotMissingWhenTheyCanNotBeOpened) {
   EXPECT_EQ(content_of(path).find("file 1"), std::string::npos);
   fs::remove(journal_path(path_, 2));
   EXPECT_TRUE(files_.erase(2, behind_head(2, 10))) << "what is gone is erased";
+}
+
+TEST_F(SegmentFilesTest, AreReadWhereTheyCanNotBeWritten) {
+  const std::string path = journal_path(path_, 1);
+  fs::permissions(directory_.path(), fs::perms(0755));
+  fs::permissions(path, fs::perms(0444));
+  {
+    const WithoutPrivileges unprivileged;
+    const UniqueFd readable(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!readable) GTEST_SKIP() << "temporary files are not everybody's";
+    EXPECT_EQ(bytes(1, behind_head(1, 5)), "file ");
+    const auto erased = files_.erase(1, behind_head(1, 10));
+    ASSERT_FALSE(erased);
+    EXPECT_EQ(erased.error().explanation, "cannot erase in " + path + ": Permission denied");
+    EXPECT_EQ(bytes(1, behind_head(1, 5)), "file ");
+  }
+  fs::permissions(path, fs::perms(0644));
+  EXPECT_TRUE(files_.erase(1, behind_head(1, 10)));
+  EXPECT_EQ(content_of(path).find("file 1"), std::string::npos);
+}
+
+TEST_F(SegmentFilesTest, KnowWhatAnErrorSays) {
+  struct Case {
+    int error;
+    bool is_lost, is_read_only;
+  };
+  constexpr Case kTable[] = {
+      {EIO, true, false},     {EUCLEAN, true, false}, {EBADMSG, true, false},
+      {EROFS, false, true},   {EACCES, false, true},  {EPERM, false, true},
+      {EMFILE, false, false}, {ENFILE, false, false}, {ENOMEM, false, false},
+      {ENOENT, false, false}, {ELOOP, false, false},  {EISDIR, false, false},
+  };
+  for (const Case& row : kTable) {
+    EXPECT_EQ(is_lost_by(row.error), row.is_lost) << row.error;
+    EXPECT_EQ(may_be_read_only(row.error), row.is_read_only) << row.error;
+  }
+}
+
+TEST_F(SegmentFilesTest, AreAsGoodAsEmptyWhereTheDiskHasLostTheirBeginning) {
+  const std::string path = journal_path(path_, 1);
+  {
+    const Unreadable file(path);
+    for (int time = 0; time < 2; ++time) EXPECT_EQ(bytes(1, behind_head(1, 5)), "");
+    EXPECT_FALSE(files_.erase(1, behind_head(1, 10))) << "it may be another database's";
+    EXPECT_EQ(bytes(2, behind_head(2, 6)), "file 2");
+  }
+  EXPECT_THAT(files_.take_lost(), testing::ElementsAre(testing::HasSubstr(path)));
+  EXPECT_EQ(bytes(1, behind_head(1, 5)), "file ");
+  EXPECT_THAT(files_.take_lost(), testing::IsEmpty());
+}
+
+// A file that is the memory of this process: it can be read where there is some.
+TEST_F(SegmentFilesTest, LackWhatTheDiskHasLostAndNoMore) {
+  constexpr std::uint32_t kPlace = 0x2000'0000;
+  constexpr std::uint32_t kPage = 1u << 16;
+  void* const page =
+      ::mmap(reinterpret_cast<void*>(std::uintptr_t{kPlace}), kPage, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+  if (page != reinterpret_cast<void*>(std::uintptr_t{kPlace})) GTEST_SKIP() << "no such memory";
+  std::memcpy(page, "words", 5);
+  files_.begun(kMany + 1, UniqueFd(::open("/proc/self/mem", O_RDWR | O_CLOEXEC)));
+  EXPECT_EQ(bytes(kMany + 1, {0, 5}), "");
+  EXPECT_EQ(bytes(kMany + 1, {kPlace, 5}), "words");
+  EXPECT_EQ(bytes(kMany + 1, {kPlace - 5, 5}), "");
+  EXPECT_EQ(files_.take_lost().size(), 1u) << "it is said once a file";
+  ::munmap(page, kPage);
 }
 
 TEST_F(SegmentFilesTest, OfAnotherDatabaseAreNotRead) {

@@ -3,6 +3,7 @@
 #include "storage/answer.hpp"
 #include "storage/audit.hpp"
 #include "storage/database_file.hpp"
+#include "storage/identity.hpp"
 #include "storage/journal_fold.hpp"
 #include "storage/open_database.hpp"
 
@@ -45,12 +46,14 @@ Result<SqliteLog::Opened> SqliteLog::open_store(const LogOptions& options, const
   }
   auto database = open_database(options.path, options.durability);
   if (!database) return std::move(database.error());
+  auto identity = take_identity(*database, options.path, log);
+  if (!identity) return explained(std::move(identity.error()), options.path);
+  opened.identity = std::move(*identity);
   auto store = MessageStore::make(std::move(*database), options.path, options.durability);
   if (!store) return explained(std::move(store.error()), options.path);
   opened.store = std::move(*store);
-  opened.instance_id = opened.store->instance_id();
   if (!in_memory) {
-    auto folded = fold_journal(options.path, opened.instance_id, *opened.store, log);
+    auto folded = fold_journal(options.path, opened.identity.instance, *opened.store, log);
     if (!folded) return explained(folded.error(), options.path);
     opened.next_segment = *folded;
   }
@@ -61,7 +64,7 @@ Result<SqliteLog::Opened> SqliteLog::open_store(const LogOptions& options, const
   if (!highest) return explained(std::move(highest.error()), options.path);
   opened.highest_number = *highest;
   if (!in_memory) {
-    opened.place = std::make_unique<DatabasePlace>(options.path, opened.instance_id,
+    opened.place = std::make_unique<DatabasePlace>(options.path, opened.identity.instance,
                                                    options.durability, std::move(lock));
   }
   return opened;
@@ -82,13 +85,13 @@ Result<std::unique_ptr<SqliteLog>> SqliteLog::open(asio::any_io_executor loop, L
 SqliteLog::SqliteLog(asio::any_io_executor loop, LogOptions options, Opened opened, Logger log)
     : loop_(std::move(loop)),
       path_(options.path),
-      instance_id_(std::move(opened.instance_id)),
+      identity_(std::move(opened.identity)),
       run_(opened.run),
       redact_(options.redact),
       highest_number_(opened.highest_number),
       writer_(std::move(opened.store), std::move(opened.place), options, log) {
   if (path_ != kInMemory) {
-    journal_.emplace(path_, instance_id_, opened.next_segment, options.max_pending_bytes,
+    journal_.emplace(path_, identity_.instance, opened.next_segment, options.max_pending_bytes,
                      std::move(log));
     writer_.when_segment_ends(
         [this](JournalSegment segment) { journal_->ended(std::move(segment)); });
@@ -103,6 +106,8 @@ SqliteLog::~SqliteLog() {
     queue_full_segments();
   }
   writer_.finish();
+  // Before the lock: who finds that free finds this free, too.
+  identity_.claim.reset();
 }
 
 SessionKey SqliteLog::key_of(const SessionId& session) const {
@@ -352,6 +357,11 @@ Task<void> SqliteLog::flush() {
   auto operation = [](MessageStore&, HeldWrites) { return true; };
   const bool settled = co_await ask<bool>(std::move(operation), true);
   static_cast<void>(settled);
+}
+
+Task<Result<void>> SqliteLog::take_over() {
+  auto operation = [](MessageStore& store, HeldWrites) { return store.take_over(); };
+  co_return co_await ask<Result<void>>(std::move(operation));
 }
 
 Task<Result<void>> SqliteLog::set_page_limit(std::int64_t pages) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "storage/database_place.hpp"
+#include "storage/identity.hpp"
 #include "storage/journal.hpp"
 #include "storage/log_writer.hpp"
 #include "storage/message_log.hpp"
@@ -38,7 +39,9 @@ class SqliteLog final : public MessageLog {
   Task<Result<OpenCalls>> open_calls(SessionId session) override;
   Task<Result<void>> erase(SessionId session) override;
   Task<void> flush() override;
-  std::string instance_id() const override { return instance_id_; }
+  std::string instance_id() const override { return identity_.instance; }
+  bool is_backup() const override { return identity_.is_backup; }
+  Task<Result<void>> take_over() override;
   std::int64_t run() const override { return run_; }
   LogStatus status() const override;
   std::size_t backlog() const override { return writer_.backlog(); }
@@ -51,7 +54,7 @@ class SqliteLog final : public MessageLog {
   struct Opened {
     std::unique_ptr<DatabasePlace> place;  // none for a database in memory
     std::unique_ptr<MessageStore> store;
-    std::string instance_id;
+    Identity identity;
     std::int64_t run = 0;
     std::int64_t highest_number = 0;
     std::uint32_t next_segment = 1;
@@ -76,7 +79,7 @@ class SqliteLog final : public MessageLog {
 
   const asio::any_io_executor loop_;
   const std::string path_;
-  const std::string instance_id_;
+  Identity identity_;
   const std::int64_t run_;
   const std::function<std::optional<std::string>(std::string_view)> redact_;
   std::int64_t highest_number_;

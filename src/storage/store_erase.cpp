@@ -2,6 +2,7 @@
 #include "storage/store_statements.hpp"
 
 #include <set>
+#include <utility>
 
 namespace relay::storage {
 namespace {
@@ -68,45 +69,59 @@ Result<EraseStep> MessageStore::erase(const SessionId& session) {
 }
 
 Result<bool> MessageStore::erase_unused() {
-  std::int64_t last = 0;
-  std::size_t stretches = 0;
+  const std::int64_t first = sweep_.after;
+  std::int64_t last = first;
+  std::size_t done = 0;  // rows that are left out count, too
   std::set<std::uint32_t> segments;
-  std::set<std::uint32_t> failing;  // of those; they do not hold up the others
-  std::optional<Error> problem;
-  bool more = false;
+  bool is_at_end = false;
   {
     Statement& unused = statements_->unused;
     const ResetAtExit reset(unused);
-    Step step = Step::kDone;
-    while (stretches < kMaxStretchesOfStep && (step = unused.step()) == Step::kRow) {
+    unused.bind(1, first);
+    Step step = Step::kRow;
+    while (done < kMaxStretchesOfStep && (step = unused.step()) == Step::kRow) {
       last = unused.column_number(0);
       const auto segment = static_cast<std::uint32_t>(unused.column_number(1));
       segments.insert(segment);
-      if (failing.contains(segment)) continue;
+      ++done;
+      if (sweep_.failing.contains(segment)) continue;
       for (const Extent extent : unpacked(unused.column_view(2))) {
         auto erased = files_.erase(segment, extent);
-        ++stretches;
+        ++done;
         if (erased) continue;
-        failing.insert(segment);
-        problem = std::move(erased.error());
+        sweep_.failing.insert(segment);
+        sweep_.problem = std::move(erased.error());
         break;
       }
     }
     if (step == Step::kFailed) return failure("cannot read what is to be erased");
-    more = step == Step::kRow;
+    is_at_end = step == Step::kDone;
   }
-  if (last == 0) return has_unused_ = false;
   // What is erased twice, because this was not written, is no harm: its place is not used again.
   for (const std::uint32_t segment : segments) {
-    if (!failing.contains(segment) &&
-        statements_->forget_unused.bind(1, last).bind(2, std::int64_t{segment}).run() !=
-            Step::kDone) {
-      return failure("cannot note what was erased");
+    if (!sweep_.failing.contains(segment)) {
+      Statement& forget = statements_->forget_unused;
+      forget.bind(1, first).bind(2, last).bind(3, std::int64_t{segment});
+      if (forget.run() != Step::kDone) return failure("cannot note what was erased");
+      sweep_.has_erased = true;
     }
     if (segment < unread_segment_) segment_ended(segment);
   }
-  if (problem) return std::move(*problem);
-  return has_unused_ = more;
+  sweep_.after = last;
+  return is_at_end ? end_sweep() : Result<bool>(true);
+}
+
+Result<bool> MessageStore::end_sweep() {
+  const auto left = database_.number("SELECT EXISTS (SELECT 1 FROM unused)");
+  if (!left) return left.error();
+  has_unused_ = *left != 0;
+  Sweep ended = std::exchange(sweep_, {});
+  if (!has_unused_) return false;
+  if (ended.problem && !ended.has_erased) return std::move(*ended.problem);
+  // SQLite gives numbers again: what came meanwhile may have been behind.
+  sweep_.failing = std::move(ended.failing);
+  sweep_.problem = std::move(ended.problem);
+  return true;
 }
 
 Result<RetentionStep> MessageStore::forget_empty(const RetentionLimits& limits, WallTime now,

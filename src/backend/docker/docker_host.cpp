@@ -100,6 +100,7 @@ Task<Result<std::vector<SessionId>>> DockerHost::remove_leftovers(const Containe
   workspaces.remove_unfinished();
   for (const SessionId& session : workspaces.all()) {
     const Keep kept = co_await keep(session);
+    if (kept == Keep::kUnknown) workspaces.let_go(session);
     if (kept != Keep::kNothing) continue;
     const auto removed = co_await workspaces.remove(session);
     if (removed) {

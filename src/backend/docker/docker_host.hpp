@@ -27,7 +27,8 @@ namespace relay {
 enum class Keep {
   kNothing,
   kDirectories,
-  kAgent,  // its container and its directories
+  kUnknown,  // its directories, as nobody's: no relay removes them any more
+  kAgent,    // its container and its directories
 };
 using KeepOfSession = std::function<Task<Keep>(SessionId)>;
 

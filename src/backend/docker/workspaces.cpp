@@ -246,6 +246,13 @@ Task<Result<void>> Workspaces::remove(SessionId session) {
   co_return Result<void>();
 }
 
+void Workspaces::let_go(const SessionId& session) const {
+  const SessionDirectories directories = session_directories(options_->workspace_base_dir, session);
+  if (::unlink(directories.marker.c_str()) != 0) return;
+  log_.warn("the directories of a session that the database does not know are left to you",
+            {{"path", directories.root}});
+}
+
 bool Workspaces::has(const SessionId& session) const {
   return !is_going(session) && is_ours(session_directories(options_->workspace_base_dir, session));
 }

@@ -36,6 +36,10 @@ Result<void> make_and_give(const std::vector<std::string>& paths, const Containe
 // as long as a file system takes to answer.
 Result<void> open_workspaces(const ContainerOptions& options);
 
+// As ExitWatch::wait(), within the limit: workspace_unavailable. Zero: none.
+Task<Result<int>> helper_ends(asio::any_io_executor executor, engine::ExitWatch& watch,
+                              std::chrono::milliseconds limit);
+
 class Workspaces {
  public:
   // `options` outlives it and may be replaced, but for its base directory, its kind of home and the
@@ -63,6 +67,9 @@ class Workspaces {
 
   // A session that has no directory is a success. One at a time for each session.
   Task<Result<void>> remove(SessionId session);
+
+  // Leaves the directories as nobody's: no relay knows them or removes them any more.
+  void let_go(const SessionId& session) const;
 
   // Removes what a relay that was killed had begun to make, or not yet ended to remove.
   void remove_unfinished() const;

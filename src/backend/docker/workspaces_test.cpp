@@ -1,6 +1,7 @@
 // On real directories and with the real acp-workspace-helper.
 #include "backend/docker/workspaces.hpp"
 
+#include "backend/docker/test_container.hpp"
 #include "backend/docker/test_directory.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -219,6 +220,16 @@ TEST_F(WorkspacesTest, AreNotRemovedWithoutTheMarkerOfThisRelay) {
   EXPECT_TRUE(directory_.has("outside/.acp-relay"));
 }
 
+TEST_F(WorkspacesTest, ThatAreLetGoStayAsNobodys) {
+  Workspaces workspaces = of("one");
+  ASSERT_TRUE(workspaces.open());
+  ASSERT_TRUE(make(workspaces, "sess_1"));
+  workspaces.let_go(SessionId("sess_1"));
+  EXPECT_TRUE(workspaces.all().empty());
+  EXPECT_FALSE(remove(workspaces, "sess_1"));
+  EXPECT_TRUE(directory_.has("base/sess_1/workspace"));
+}
+
 TEST_F(WorkspacesTest, AreNotTouchedByAFailureToMakeThemAgain) {
   Workspaces workspaces = of("one");
   ASSERT_TRUE(workspaces.open());
@@ -357,6 +368,18 @@ TEST_F(WorkspacesTest, EndAndReapTheHelperWhenTheyAreCancelled) {
   while (!scope.empty() && std::chrono::steady_clock::now() < deadline) io_.run_one_for(10ms);
   EXPECT_TRUE(scope.empty());
   EXPECT_FALSE(has_child());
+}
+
+TEST_F(WorkspacesTest, AreNotWaitedForLongerThanTheyMay) {
+  engine::ExitWatch watch(std::make_unique<SilentStream>(io_.get_executor()));
+  auto done = asio::co_spawn(io_, helper_ends(io_.get_executor(), watch, 1ms), asio::use_future);
+  io_.restart();
+  io_.run_for(60s);
+  ASSERT_EQ(done.wait_for(0s), std::future_status::ready);
+  const auto ended = done.get();
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().type, ErrorType::kWorkspaceUnavailable);
+  EXPECT_FALSE(ended.error().suggested_actions.empty());
 }
 
 }  // namespace
