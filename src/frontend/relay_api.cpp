@@ -200,14 +200,9 @@ Task<Result<std::string>> RelayApi::close(http::Principal principal, std::string
   if (!record) co_return record.error();
   const auto session = sessions_.find(record->id);
   sessions_.audit(record->id, session ? "closed" : "released", actor);
-  if (session) {
-    session->close(make_error(ErrorType::kSessionClosed, "a client closed the session")
-                       .suggest("make another with session/new"),
-                   "closed");
-    co_await session->wait_closed();
-  } else {
-    co_await sessions_.release(*record);
-  }
+  Error why = make_error(ErrorType::kSessionClosed, "a client closed the session")
+                  .suggest("make another with session/new");
+  co_await sessions_.give_up(record->id, std::move(why), "closed");
   co_return std::string("{}");
 }
 

@@ -132,7 +132,6 @@ class ManagementApi {
   http::Response conflict(const Error& error) const;
 
   ManagementContext context_;
-  std::set<std::string> importing_;  // ids
   std::optional<WallTime> draining_since_;
   AgentSurvey survey_;
 };

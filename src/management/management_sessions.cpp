@@ -7,6 +7,7 @@
 #include "management/session_import.hpp"
 #include "management/views.hpp"
 #include "protocol/json_text.hpp"
+#include "session/unfinished.hpp"
 
 #include <algorithm>
 #include <set>
@@ -54,10 +55,11 @@ std::string next_link(std::size_t limit, const std::string& cursor) {
   return "</api/sessions?limit=" + std::to_string(limit) + "&cursor=" + cursor + ">; rel=\"next\"";
 }
 
-void close_for_the_operator(Session& session) {
-  session.close(make_error(ErrorType::kSessionClosed, "the operator closed the session")
-                    .suggest("make another with session/new"),
-                "operator");
+constexpr const char* kOperator = "operator";
+
+Error closed_by_the_operator() {
+  return make_error(ErrorType::kSessionClosed, "the operator closed the session")
+      .suggest("make another with session/new");
 }
 
 bool is_idle(const Session& session) {
@@ -70,12 +72,6 @@ storage::AuditRecord audit_row(const SessionId& session, std::string_view action
   return {0,       wall_now(),
           session, std::string(action),
           {},      {principal.name, "management", principal.peer}};
-}
-
-Error being_imported(const std::string& id) {
-  return make_error(ErrorType::kInvalidParams, "the session " + id + " is being imported")
-      .suggest("try again when the import has ended")
-      .retryable();
 }
 
 }  // namespace
@@ -148,21 +144,21 @@ Task<http::Response> ManagementApi::show(std::string id) {
 }
 
 Task<http::Response> ManagementApi::remove(std::string id, http::Principal principal) {
-  if (importing_.contains(id)) co_return conflict(being_imported(id));
+  if (context_.sessions.is_held(SessionId(id))) {
+    co_return conflict(being_imported(SessionId(id)));
+  }
   const auto known = co_await find(id);
   if (!known) co_return refusal(known.error());
   const bool closes = known->session != nullptr;
   context_.log.audit(audit_row(known->record.id, closes ? "closed" : "erased", principal));
   if (closes) {
-    close_for_the_operator(*known->session);
-    co_await known->session->wait_closed();
+    co_await context_.sessions.give_up(SessionId(id), closed_by_the_operator(), kOperator);
   } else {
-    const auto erased = co_await context_.log.erase(SessionId(id));
+    const auto erased = co_await context_.sessions.erase(SessionId(id));
     if (!erased) {
       context_.log.audit(audit_row(known->record.id, "not_erased", principal));
       co_return refusal(erased.error());
     }
-    co_await context_.sessions.release(known->record);
   }
   const char* const outcome = closes ? "closed" : "erased";
   context_.logger.info("session removed over the management API",
@@ -181,7 +177,7 @@ Task<http::Response> ManagementApi::close(std::vector<std::pair<std::string, std
   });
   for (const auto& session : closing) {
     context_.log.audit(audit_row(session->id(), "closed", principal));
-    close_for_the_operator(*session);
+    session->close(closed_by_the_operator(), kOperator);
   }
   std::vector<std::string> ids;
   for (const auto& session : closing) {
@@ -208,18 +204,18 @@ Task<http::Response> ManagementApi::import(http::Request& request, http::Princip
   // Until the import has ended, nobody else makes or erases a session with its id.
   std::optional<SessionId> claimed;
   const auto claim = [this, &claimed](const SessionId& id) {
-    if (context_.sessions.find(id) || !importing_.insert(id.value()).second) return false;
+    if (!context_.sessions.hold(id)) return false;
     claimed = id;
     return true;
   };
   struct Release {
-    std::set<std::string>& ids;
+    SessionDirectory& sessions;
     const std::optional<SessionId>& claimed;
     ~Release() {
-      if (claimed) ids.erase(claimed->value());
+      if (claimed) sessions.let_go(*claimed);
     }
   };
-  const Release release{importing_, claimed};
+  const Release release{context_.sessions, claimed};
   ClaimId claiming = claim;
   std::string file = std::move(request.body);
   const auto imported =

@@ -2,7 +2,9 @@
 
 #include "management/session_file.hpp"
 #include "protocol/relay_ids.hpp"
+#include "session/unfinished.hpp"
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
@@ -115,8 +117,14 @@ class Import {
     }
   }
   Task<void> settle() {
-    while (log_.backlog() > 0) {
-      const bool slept = co_await sleep_for(std::chrono::milliseconds(2));
+    using namespace asio::experimental::awaitable_operators;
+    auto settled = log_.flush();
+    auto failed = log_fails();
+    co_await (std::move(settled) || std::move(failed));
+  }
+  Task<void> log_fails() {
+    while (log_.status().writable) {
+      const bool slept = co_await sleep_for(std::chrono::milliseconds(20));
       if (!slept) co_return;
     }
   }

@@ -20,8 +20,6 @@ namespace relay::management {
 // A body may have this much, or server.max_message_bytes when that is more.
 inline constexpr std::size_t kMaxImportBytes = 256u << 20;
 
-inline constexpr const char* kUnfinishedImport = "import_unfinished";
-
 struct ImportOptions {
   bool new_id = false;  // the session gets an id of its own here
   std::size_t max_line_bytes = 32u << 20;

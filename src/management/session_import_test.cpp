@@ -1,8 +1,10 @@
 #include "management/session_import.hpp"
 
 #include "management/api_fixture.hpp"
+#include "session/unfinished.hpp"
 #include "storage/journal_codec.hpp"
 
+#include <boost/asio/post.hpp>
 #include <gmock/gmock.h>
 
 #include <filesystem>
@@ -63,6 +65,27 @@ TEST_F(SessionImportTest, MakesAClosedSessionOfTheFile) {
   EXPECT_THAT(shown.body, HasSubstr(R"("createdAt":"2026-01-31T08:15:30.123Z")"));
   EXPECT_THAT(shown.body, HasSubstr(R"("cause":"imported: idle_timeout")"));
   EXPECT_THAT(shown.body, HasSubstr(R"("lastSequence":2,"owner":"ada")"));
+}
+
+TEST_F(SessionImportTest, WaitsForNothingThatOthersWriteMeanwhile) {
+  storage::SessionRecord busy;
+  busy.id = SessionId("sess_busy");
+  log_->session_created(busy);
+  bool done = false, ended = false;
+  const auto write = [this, &done]() -> Task<void> {
+    storage::MessageRecord record;
+    record.body = SharedBytes("{}");
+    while (!done) {
+      ++record.sequence;
+      log_->record(SessionId("sess_busy"), record);
+      co_await asio::post(asio::use_awaitable);
+    }
+  };
+  asio::co_spawn(loop_, write, [&ended](std::exception_ptr) { ended = true; });
+  EXPECT_EQ(upload(head(1) + message(1)).status, 200);
+  done = true;
+  loop_.restart();
+  while (!ended) loop_.run_one();
 }
 
 TEST_F(SessionImportTest, ExportsAgainWhatCameIn) {

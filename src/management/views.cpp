@@ -176,12 +176,14 @@ std::string export_lines(const storage::HistoryPage& page, storage::Sequence aft
                          storage::Sequence end) {
   std::string out;
   for (const storage::MessageRecord& message : page.messages) {
-    if (message.sequence > end) return out;
+    if (message.sequence > end) break;
     if (message.sequence > after + 1) out += gap_line({after + 1, message.sequence - 1});
     out += message_line(message);
     after = message.sequence;
   }
-  if (page.complete && after < end) out += gap_line({after + 1, end});
+  const bool has_all =
+      page.complete || (!page.messages.empty() && page.messages.back().sequence > end);
+  if (has_all && after < end) out += gap_line({after + 1, end});
   return out;
 }
 

@@ -236,6 +236,16 @@ TEST(Export, GoesOnBehindTheLastPageUpToTheEnd) {
   EXPECT_EQ(beginnings(export_lines(page, 5, 6)).size(), 1u) << "7 came when the export had begun";
 }
 
+TEST(Export, EndsWithAGapAlsoWhereTheLogGoesOnBehindIt) {
+  storage::HistoryPage page;
+  page.messages = {stored_message(1), stored_message(2), stored_message(7)};
+  const auto order = beginnings(export_lines(page, 0, 4));
+  ASSERT_EQ(order.size(), 3u);
+  EXPECT_THAT(order[2], HasSubstr(R"("type":"gap","from":3,"to":4)"));
+  page.messages.erase(page.messages.begin(), page.messages.begin() + 2);
+  EXPECT_EQ(beginnings(export_lines(page, 2, 4)).size(), 1u);
+}
+
 TEST(Export, AnEmptyPageHasNoLines) {
   EXPECT_EQ(export_lines({}, 0, 0), "");
   EXPECT_EQ(export_lines({}, 4, 4), "");

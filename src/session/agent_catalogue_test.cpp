@@ -114,6 +114,22 @@ TEST_F(SeveralAgents, IntroduceThemselvesEach) {
   EXPECT_EQ(contained_.launched.size(), 2u) << "another program may stand behind it";
 }
 
+TEST_F(SeveralAgents, AreNotKnownByAProgramThatWasChangedWhileItStarted) {
+  bool is_there = false;
+  NewSession request = wanted();
+  request.agent = "contained";
+  asio::co_spawn(io_, sessions().create(request),
+                 [&](std::exception_ptr, Result<std::shared_ptr<Session>> made) {
+                   EXPECT_TRUE(made);
+                   is_there = true;
+                 });
+  run_until([&] { return contained_.launched.size() == 1; });
+  sessions().forget_profile("contained");
+  run_until([&] { return is_there; });
+  EXPECT_TRUE(run(sessions().agent_profile("contained")));
+  EXPECT_EQ(contained_.launched.size(), 2u);
+}
+
 TEST_F(SeveralAgents, GoOnWithTheirOwnSessions) {
   const auto session = try_create("contained");
   ASSERT_TRUE(session);

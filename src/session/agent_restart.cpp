@@ -4,6 +4,8 @@
 #include "session/session_directory.hpp"
 #include "session/trace_log.hpp"
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -21,22 +23,11 @@ std::chrono::milliseconds pause_before(unsigned restarts, std::chrono::milliseco
   return restarts == 0 ? std::chrono::milliseconds(0) : first * (1u << (restarts - 1));
 }
 
-Error stays_closed(const storage::SessionRecord& record, std::string_view because) {
-  Error error = make_error(ErrorType::kSessionClosed, "the session is closed: " + record.cause)
-                    .suggest(
-                        "make it go on with session/load (at /acp), read it with "
-                        "session/history, or make another with session/new")
-                    .with("session_id", record.id.value())
-                    .with("cause", record.cause);
-  if (!because.empty()) error.possible_causes.emplace_back(because);
-  return error;
-}
-
 NewSession restart_request(const storage::SessionRecord& closed, const std::string& trace) {
   NewSession request;
   if (!trace.empty()) request.session_params = R"({"_meta":{)" + trace + "}}";
   request.working_directory = closed.working_directory;
-  request.needs_directories = true;
+  request.is_restart = true;
   request.method = "session/load";
   request.request_id = kRequestId;
   request.stored_request =
@@ -51,11 +42,24 @@ NewSession restart_request(const storage::SessionRecord& closed, const std::stri
 
 }  // namespace
 
+Error stays_closed(const storage::SessionRecord& record, std::string_view because) {
+  Error error = make_error(ErrorType::kSessionClosed, "the session is closed: " + record.cause)
+                    .suggest(
+                        "make it go on with session/load (at /acp), read it with "
+                        "session/history, or make another with session/new")
+                    .with("session_id", record.id.value())
+                    .with("cause", record.cause);
+  if (!because.empty()) error.possible_causes.emplace_back(because);
+  return error;
+}
+
 // What the one who asked for another agent, and those who came meanwhile, share.
 struct SessionDirectory::Restarting {
-  explicit Restarting(asio::any_io_executor executor) : done(std::move(executor)) {}
+  explicit Restarting(asio::any_io_executor executor)
+      : given_up(executor), done(std::move(executor)) {}
 
   std::optional<Error> failure;
+  Event given_up;  // nobody wants it any more, as `failure` says
   Event done;
 };
 
@@ -76,6 +80,13 @@ Task<void> SessionDirectory::restarted(SessionId session) {
     co_await ahead->done.wait();
     if (!ahead->done.happened()) co_return;
   }
+}
+
+void SessionDirectory::end_restart(const SessionId& session, const Error& why) {
+  const auto found = restarting_.find(session);
+  if (found == restarting_.end()) return;
+  found->second->failure = why;
+  found->second->given_up.happen();
 }
 
 Task<Result<std::shared_ptr<Session>>> SessionDirectory::restart(storage::SessionRecord closed,
@@ -100,7 +111,13 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::restart(storage::Sessio
     restarting_.erase(id);
     restarting->done.happen();
   });
-  auto session = co_await restart_now(std::move(closed), std::move(trace));
+  using namespace asio::experimental::awaitable_operators;
+  auto starting = restart_now(std::move(closed), std::move(trace));
+  auto giving_up = restarting->given_up.wait();
+  auto first = co_await (std::move(starting) || std::move(giving_up));
+  if (restarting->failure) co_return *restarting->failure;
+  if (first.index() == 1) co_return shutting_down();  // who asked has left
+  auto session = std::get<0>(std::move(first));
   const bool has_left = !session && session.error().type == ErrorType::kShuttingDown;
   if (!session && !has_left) restarting->failure = session.error();
   co_return session;
@@ -115,7 +132,10 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::restart_now(storage::Se
     auto session = co_await reopen(closed.id, std::move(request));
     co_return session;
   }
-  if (there) co_await there->wait_closed();
+  if (there) {
+    co_await there->wait_closed();
+    if (!ended_by_itself(there->record().cause)) co_return stays_closed(there->record(), {});
+  }
   if (auto refused = makes_none()) co_return *refused;
   const auto now = std::chrono::steady_clock::now();
   std::erase_if(restarts_,

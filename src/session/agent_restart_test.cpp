@@ -10,6 +10,7 @@ namespace relay {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 class AgentRestart : public SessionFixture {
  protected:
@@ -24,6 +25,42 @@ class AgentRestart : public SessionFixture {
     run_until([&] { return sessions().find(session->id()) == nullptr; });
     return *record(session->id());
   }
+  // A session whose next restart waits longer than any test.
+  storage::SessionRecord ended_twice() {
+    limits_.restart_pause = 1h;
+    const auto first = run(sessions().restart(ended()));
+    if (!first) throw std::runtime_error(first.error().explanation);
+    return end(*first);
+  }
+  void give_up(const storage::SessionRecord& session) {
+    run_void(
+        sessions().give_up(session.id, make_error(ErrorType::kSessionClosed, "test"), "closed"));
+  }
+  void ask(const storage::SessionRecord& closed) {
+    const auto answer = [this](std::exception_ptr, Result<std::shared_ptr<Session>> given) {
+      answers_.push_back(std::move(given));
+    };
+    asio::co_spawn(io_, sessions().restart(closed), answer);
+  }
+  // One who asks for another agent, and one who comes meanwhile.
+  void ask_twice(const storage::SessionRecord& closed) {
+    ask(closed);
+    ask(closed);
+    run_until([&] { return sessions().is_restarting(closed.id); });
+    io_.poll();
+  }
+  void expect_no_agent(const storage::SessionRecord& closed, ErrorType because) {
+    run_until([&] { return answers_.size() == 2; });
+    for (const auto& answer : answers_) {
+      ASSERT_FALSE(answer);
+      EXPECT_EQ(answer.error().type, because);
+    }
+    EXPECT_FALSE(sessions().is_restarting(closed.id));
+    run_until([&] { return sessions().find(closed.id) == nullptr; });
+    EXPECT_FALSE(has_children());
+  }
+
+  std::vector<Result<std::shared_ptr<Session>>> answers_;
 };
 
 TEST_F(AgentRestart, GoesOnUnderTheSameIdWithTheSameStream) {
@@ -129,6 +166,85 @@ TEST_F(AgentRestart, CountsAgentsThatWereStartedAndIsNoneForWhoOnlyLooks) {
     EXPECT_EQ(sessions().find(closed.id), nullptr);
   }
   EXPECT_TRUE(run(sessions().restart(closed)));
+}
+
+TEST_F(AgentRestart, EndsInItsPauseWhenTheSessionIsClosed) {
+  const auto closed = ended_twice();
+  ask_twice(closed);
+  give_up(closed);
+  expect_no_agent(closed, ErrorType::kSessionClosed);
+}
+
+TEST_F(AgentRestart, IsNotForASessionThatWasGivenUp) {
+  const auto closed = ended();
+  give_up(closed);
+  EXPECT_THAT(record(closed.id)->cause, StartsWith("closed: agent_exited"));
+  ask(closed);
+  ask(closed);
+  expect_no_agent(closed, ErrorType::kSessionClosed);
+  give_up(closed);
+  EXPECT_THAT(record(closed.id)->cause, StartsWith("closed: agent_exited")) << "said once";
+}
+
+TEST_F(AgentRestart, IsStillForASessionWhoseEndTheRelaysInterrupts) {
+  const auto session = create();
+  prompt(*session, reading(attach(*session)), "7", "/exit 3");
+  run_until([&] { return session->state() == SessionState::kClosed; });
+  run_void(sessions().close_all());
+  EXPECT_THAT(record(session->id())->cause, StartsWith("agent_exited"));
+}
+
+TEST_F(AgentRestart, EndsInItsPauseWhenTheSessionIsDeleted) {
+  const auto closed = ended_twice();
+  ask_twice(closed);
+  EXPECT_TRUE(run(sessions().erase(closed.id)));
+  expect_no_agent(closed, ErrorType::kSessionClosed);
+  EXPECT_FALSE(record(closed.id));
+}
+
+TEST_F(AgentRestart, EndsInItsPauseWithTheRelay) {
+  const auto closed = ended_twice();
+  ask_twice(closed);
+  sessions().refuse_new();
+  expect_no_agent(closed, ErrorType::kShuttingDown);
+}
+
+TEST_F(AgentRestart, EndsTheAgentThatStartsWhenTheSessionIsGivenUp) {
+  agent_.args = {"--hang-on", "session/load"};
+  options_.startup_timeout = 1h;
+  const auto closed = ended();
+  ask_twice(closed);
+  run_until([] { return has_children(); });
+  give_up(closed);
+  expect_no_agent(closed, ErrorType::kSessionClosed);
+  EXPECT_THAT(record(closed.id)->cause, StartsWith("closed: agent_exited"));
+}
+
+TEST_F(AgentRestart, LeavesNoAgentWheneverTheSessionIsClosed) {
+  for (int turns = 0; turns < 30; ++turns) {  // closed a little later each time
+    const auto closed = ended();
+    ask(closed);
+    run_until([&] { return sessions().is_restarting(closed.id); });
+    for (int i = 0; i < turns; ++i) io_.run_one_for(10ms);
+    give_up(closed);
+    EXPECT_THAT(record(closed.id)->cause, StartsWith("closed")) << turns;
+    run_until([&] { return !answers_.empty() && sessions().find(closed.id) == nullptr; });
+    EXPECT_FALSE(has_children()) << turns;
+    answers_.clear();
+  }
+}
+
+TEST_F(AgentRestart, IsNotForASessionThatIsClosedWhileItsEndIsTold) {
+  const auto session = create();
+  prompt(*session, reading(attach(*session)), "7", "/exit 3");
+  run_until([&] { return session->state() == SessionState::kClosed; });
+  const storage::SessionRecord known = session->record();
+  EXPECT_THAT(known.cause, StartsWith("agent_exited"));
+  session->close(make_error(ErrorType::kSessionClosed, "test"), "closed");
+  ask(known);
+  ask(known);
+  expect_no_agent(known, ErrorType::kSessionClosed);
+  EXPECT_THAT(record(known.id)->cause, StartsWith("closed: agent_exited"));
 }
 
 TEST_F(AgentRestart, IsBounded) {

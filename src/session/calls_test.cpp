@@ -44,42 +44,82 @@ TEST(ClientCalls, BoundsEachClient) {
   EXPECT_EQ(calls.refusal({kAda, "2"}), std::nullopt);
 }
 
-TEST(ClientCalls, OfClientsThatHaveLeftCountAsOneClients) {
-  ClientCalls calls(2, kRoomy);
-  for (std::uint64_t visit = 1; visit <= 2; ++visit) {
-    const ClientId visitor(visit);
-    ASSERT_EQ(calls.refusal({visitor, "1"}), std::nullopt);
-    calls.add(static_cast<std::int64_t>(visit), {visitor, "1"});
-    calls.client_left(visitor);
-  }
-  const ClientId next(3);
-  EXPECT_EQ(calls.refusal({next, "1"}), ClientCalls::Refusal::kTooManyLeft);
-  EXPECT_TRUE(calls.waits("1"));
-  const auto answered = calls.take(1);
-  ASSERT_TRUE(answered) << "what the agent answers belongs to something";
-  EXPECT_EQ(answered->client, kGoneClient);
-  EXPECT_EQ(calls.refusal({next, "1"}), std::nullopt);
-  calls.add(3, {kGoneClient, "of an earlier run"});
-  EXPECT_EQ(calls.refusal({next, "1"}), ClientCalls::Refusal::kTooManyLeft);
-  EXPECT_EQ(calls.take_all().size(), 2u);
-  EXPECT_EQ(calls.refusal({next, "1"}), std::nullopt);
+std::string ids_of(const std::vector<ClientCall>& calls) {
+  std::string ids;
+  for (const ClientCall& call : calls) ids += call.id;
+  return ids;
 }
 
-TEST(ClientCalls, AreBoundedInBytesWhoeverAsked) {
+TEST(ClientCalls, OfClientsThatHaveLeftAreForgottenWhenTheyAreTooManyTheOldestFirst) {
+  ClientCalls calls(2, kRoomy);
+  for (std::int64_t visit = 1; visit <= 2; ++visit) {
+    const ClientId visitor(static_cast<std::uint64_t>(visit));
+    calls.add(visit, {visitor, std::to_string(visit)});
+    EXPECT_EQ(ids_of(calls.client_left(visitor)), "");
+  }
+  EXPECT_TRUE(calls.waits("1"));
+  const ClientId next(3);
+  ASSERT_EQ(calls.refusal({next, "3"}), std::nullopt) << "who is there has room of its own";
+  calls.add(4, {next, "4"});
+  calls.add(3, {next, "3"});
+  EXPECT_EQ(ids_of(calls.client_left(next)), "12");
+  EXPECT_FALSE(calls.take(1)) << "its answer comes too late";
+  const auto answered = calls.take(3);
+  ASSERT_TRUE(answered) << "what the agent answers belongs to something";
+  EXPECT_EQ(answered->client, kGoneClient);
+  calls.add(5, {kGoneClient, "5"});  // as the calls of an earlier run
+  calls.add(6, {kGoneClient, "6"});
+  EXPECT_EQ(ids_of(calls.client_left(ClientId(4))), "4");
+  EXPECT_EQ(ids_of(calls.take_all()), "56");
+}
+
+TEST(ClientCalls, OfClientsThatHaveLeftAreForgottenWhenTheyAreTooLarge) {
+  const std::string id(100, '1');
+  ClientCalls calls(10, 2 * (ClientCalls::kCallBytes + 2 * id.size()));
+  for (std::int64_t visit = 1; visit <= 2; ++visit) {
+    calls.add(visit, {kAda, id});
+    EXPECT_EQ(ids_of(calls.client_left(kAda)), "");
+  }
+  calls.add(3, {kAda, "3"});
+  EXPECT_EQ(ids_of(calls.client_left(kAda)), id);
+  EXPECT_NE(calls.find(2), nullptr);
+  EXPECT_NE(calls.find(3), nullptr);
+  calls.add(4, {kAda, id + id + id + id});  // larger than all of the room
+  EXPECT_EQ(calls.client_left(kAda).size(), 3u);
+  EXPECT_EQ(calls.size(), 0u);
+}
+
+TEST(ClientCalls, AreNotForgottenWhenTheyArePrompts) {
+  ClientCalls calls(1, kRoomy);
+  for (std::int64_t visit = 1; visit <= 3; ++visit) {
+    calls.add(visit, client_call(kAda, "1", "session/prompt", "{}"));
+    EXPECT_EQ(calls.client_left(kAda).size(), 0u);
+  }
+  calls.add(4, client_call(kGoneClient, "1", "session/prompt", "{}"));
+  calls.add(5, {kAda, "5"});
+  EXPECT_EQ(calls.client_left(kAda).size(), 0u) << "prompts take no room of others";
+  calls.add(6, {kAda, "6"});
+  EXPECT_EQ(ids_of(calls.client_left(kAda)), "5");
+  EXPECT_EQ(ids_of(calls.take_all()), "11116");
+}
+
+TEST(ClientCalls, AreBoundedInBytesByThoseOfWhoIsThere) {
   const std::string id(100, '1');
   ClientCalls calls(10, 2 * (ClientCalls::kCallBytes + 2 * id.size()));
   calls.add(1, {kAda, id});
-  calls.client_left(kAda);
   ASSERT_EQ(calls.refusal({kBob, id}), std::nullopt);
   calls.add(2, {kBob, id});
   EXPECT_EQ(calls.refusal({kBob, "1"}), ClientCalls::Refusal::kNoRoom);
-  calls.add(3, {kBob, "1"});  // as the calls of an earlier run
+  calls.add(3, {kBob, "1"});
   calls.take(3);
   EXPECT_EQ(calls.refusal({kBob, "1"}), ClientCalls::Refusal::kNoRoom)
       << "what had no room gives none back";
-  calls.take(1);
+  calls.client_left(kAda);
   EXPECT_EQ(calls.refusal({kBob, id + "1"}), ClientCalls::Refusal::kNoRoom);
   EXPECT_EQ(calls.refusal({kBob, "1"}), std::nullopt);
+  calls.take(1);
+  EXPECT_EQ(calls.refusal({kBob, id + "1"}), ClientCalls::Refusal::kNoRoom)
+      << "its room was given back before";
 }
 
 TEST(ClientCall, KeepsWhatItsAnswerChangesAndNoMore) {
@@ -105,6 +145,7 @@ TEST(ClientCall, KeepsWhatItsAnswerChangesAndNoMore) {
     EXPECT_EQ(call.id, "\"1\"");
     EXPECT_EQ(call.changes, row.changes) << row.method << row.params.substr(0, 50);
     EXPECT_EQ(call.mode, row.mode) << row.method << row.params.substr(0, 50);
+    EXPECT_EQ(call.is_prompt, row.method == "session/prompt");
   }
 }
 
@@ -113,9 +154,7 @@ TEST(ClientCalls, OutliveTheirClientAndComeInTheOrderOfAsking) {
   for (std::int64_t id = 5; id > 0; --id) calls.add(id, {kAda, std::to_string(id)});
   calls.client_left(kAda);
   EXPECT_EQ(calls.relay_id(kAda, "1"), std::nullopt);
-  std::string order;
-  for (const ClientCall& call : calls.take_all()) order += call.id;
-  EXPECT_EQ(order, "12345");
+  EXPECT_EQ(ids_of(calls.take_all()), "12345");
   EXPECT_EQ(calls.size(), 0u);
 }
 

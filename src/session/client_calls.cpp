@@ -26,6 +26,7 @@ ClientCall client_call(ClientId client, std::string_view id, std::string_view me
   } else if (method == acp::kSetOption) {
     call.changes = ClientCall::Changes::kOptions;
   }
+  call.is_prompt = method == acp::kPrompt;
   return call;
 }
 
@@ -33,28 +34,42 @@ std::optional<ClientCalls::Refusal> ClientCalls::refusal(const ClientCall& call)
   if (relay_id(call.client, call.id)) return Refusal::kDuplicateId;
   const auto live = live_.find(call.client);
   if (live != live_.end() && live->second.size() >= max_per_client_) return Refusal::kTooMany;
-  if (left_ >= max_per_client_) return Refusal::kTooManyLeft;
   if (bytes_of_call(call) > bytes_.most() - bytes_.used()) return Refusal::kNoRoom;
   return std::nullopt;
 }
 
 void ClientCalls::add(std::int64_t relay_id, ClientCall call) {
   call.relay_id = relay_id;
-  call.has_room = bytes_.take(bytes_of_call(call));
-  if (call.client == kGoneClient) {
-    ++left_;
+  if (call.client == kGoneClient && !call.is_prompt) {
+    keep_left(call);
   } else {
-    live_[call.client].push_back({call.id, relay_id});
+    call.has_room = bytes_.take(bytes_of_call(call));
   }
+  if (call.client != kGoneClient) live_[call.client].push_back({call.id, relay_id});
   calls_.emplace(relay_id, std::move(call));
 }
 
-void ClientCalls::client_left(ClientId client) {
-  const auto live = live_.find(client);
-  if (live == live_.end()) return;
-  for (const Live& one : live->second) calls_.at(one.relay_id).client = kGoneClient;
-  left_ += live->second.size();
-  live_.erase(live);
+void ClientCalls::keep_left(const ClientCall& call) {
+  left_.insert(call.relay_id);
+  left_bytes_ += bytes_of_call(call);
+}
+
+std::vector<ClientCall> ClientCalls::client_left(ClientId client) {
+  if (const auto live = live_.find(client); live != live_.end()) {
+    for (const Live& one : live->second) {
+      ClientCall& call = calls_.at(one.relay_id);
+      call.client = kGoneClient;
+      if (call.is_prompt) continue;
+      if (std::exchange(call.has_room, false)) bytes_.give(bytes_of_call(call));
+      keep_left(call);
+    }
+    live_.erase(live);
+  }
+  std::vector<ClientCall> forgotten;
+  while (left_.size() > max_per_client_ || left_bytes_ > bytes_.most()) {
+    forgotten.push_back(*take(*left_.begin()));
+  }
+  return forgotten;
 }
 
 std::optional<ClientCall> ClientCalls::take(std::int64_t relay_id) {
@@ -63,7 +78,7 @@ std::optional<ClientCall> ClientCalls::take(std::int64_t relay_id) {
   ClientCall call = std::move(found->second);
   calls_.erase(found);
   if (call.has_room) bytes_.give(bytes_of_call(call));
-  if (call.client == kGoneClient) --left_;
+  if (left_.erase(relay_id) > 0) left_bytes_ -= bytes_of_call(call);
   if (const auto live = live_.find(call.client); live != live_.end()) {
     auto& calls = live->second;
     const auto at = std::find_if(calls.begin(), calls.end(),

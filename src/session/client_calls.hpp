@@ -3,8 +3,10 @@
 //
 // They are bounded in number for each client, and in bytes for all of a session. The calls of a
 // client that has left stay until the agent answers: their answers belong to something, close the
-// request in the log, and may change the session. All of these count as one client's, so that
-// whoever comes again and again can't leave any number of them.
+// request in the log, and may change the session. Of these only the last ones are kept, as many as
+// of one client and in as many bytes: whoever comes again and again can't leave any number of them,
+// and takes no room from those who are there. Prompts stay all: their turns end, and their queue
+// has its own bound.
 #pragma once
 
 #include "base/byte_budget.hpp"
@@ -14,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -29,10 +32,11 @@ struct ClientCall {
   std::string id;   // the client's, JSON text
   Changes changes = Changes::kNothing;
   std::string mode{};  // kMode: the one that is asked for, JSON text
+  bool is_prompt = false;
 
   // Set by ClientCalls.
   std::int64_t relay_id = 0;
-  bool has_room = false;  // its bytes are counted
+  bool has_room = false;  // its bytes are counted among those of clients that are there
 };
 
 // A longer mode (JSON text) is not kept: of such a one the other clients hear from the agent alone.
@@ -49,9 +53,8 @@ class ClientCalls {
 
   enum class Refusal {
     kDuplicateId,
-    kTooMany,      // of this client
-    kTooManyLeft,  // of all clients that have left
-    kNoRoom,       // in bytes
+    kTooMany,  // of this client
+    kNoRoom,   // in bytes
   };
 
   ClientCalls(std::size_t max_per_client, std::size_t max_bytes)
@@ -80,7 +83,8 @@ class ClientCalls {
   std::vector<ClientCall> take_all();
 
   // Nobody can be answered, cancel or ask twice any more; its calls stay until the agent answers.
-  void client_left(ClientId client);
+  // Takes out the oldest calls of clients that have left which are more than is kept of them.
+  std::vector<ClientCall> client_left(ClientId client);
 
   std::size_t size() const { return calls_.size(); }
 
@@ -90,9 +94,12 @@ class ClientCalls {
     std::int64_t relay_id;
   };
 
+  void keep_left(const ClientCall& call);
+
   std::size_t max_per_client_;
   ByteBudget bytes_;
-  std::size_t left_ = 0;  // calls of kGoneClient
+  std::set<std::int64_t> left_;  // calls of kGoneClient but for prompts, in the order of asking
+  std::size_t left_bytes_ = 0;
   std::unordered_map<std::int64_t, ClientCall> calls_;
   std::unordered_map<ClientId, std::vector<Live>> live_;  // clients that are there
 };

@@ -1,6 +1,6 @@
 // SessionDirectory between two runs of the relay: taking sessions up, and leaving them.
-#include "session/fork.hpp"
 #include "session/session_directory.hpp"
+#include "session/unfinished.hpp"
 
 #include <memory>
 #include <utility>
@@ -72,8 +72,6 @@ Task<void> SessionDirectory::revive(storage::SessionRecord record,
   --recovery->under_way;
   recovery->done.notify();
   if (recovered) {
-    const std::string& profile = session->initialize_result();
-    if (!profile.empty()) profiles_[session->record().agent] = profile;
     co_await session->run();
   }
   forget(*session);

@@ -3,6 +3,7 @@
 
 #include "protocol/relay_ids.hpp"
 #include "session/session_fixture.hpp"
+#include "session/unfinished.hpp"
 
 #include <gmock/gmock.h>
 

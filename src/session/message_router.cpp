@@ -3,7 +3,24 @@
 #include "protocol/rpc.hpp"
 #include "protocol/splice.hpp"
 
+#include <algorithm>
+
 namespace relay {
+namespace {
+
+Error not_waited_for(const RouterLimits& limits) {
+  return make_error(ErrorType::kAgentProtocolError,
+                    "the agent did not answer this request in time: its client has left, and more "
+                    "than " +
+                        std::to_string(limits.max_pending_requests) + " requests, or " +
+                        std::to_string(limits.max_pending_bytes) +
+                        " bytes of them, of clients that have left wait for the agent")
+      .because("the agent leaves requests unanswered; it may do what this one asks all the same")
+      .suggest("send it again, and stay until it is answered")
+      .suggest("raise sessions.max_pending_requests, or sessions.max_pending_bytes");
+}
+
+}  // namespace
 
 MessageRouter::MessageRouter(const SessionId& relay_session, std::string_view agent_session,
                              RouterLimits limits, RequestIds& ids, storage::Sequence last_sequence)
@@ -40,7 +57,10 @@ void MessageRouter::show_pending(ClientId id, Effects& effects) {
 
 void MessageRouter::remove_client(ClientId id, Effects& effects) {
   clients_.erase(id);
-  client_calls_.client_left(id);
+  for (const ClientCall& call : client_calls_.client_left(id)) {
+    given_up_ = std::max(given_up_, call.relay_id);
+    refuse(kGoneClient, call.id, not_waited_for(limits_), effects, {call.relay_id});
+  }
   std::vector<std::int64_t> orphaned;
   for (auto& [request, call] : agent_calls_.all()) {
     if (std::erase(call.asked, id) > 0 && call.asked.empty()) orphaned.push_back(request);

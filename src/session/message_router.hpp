@@ -38,7 +38,7 @@ struct RouterLimits {
   // Of one client, and as many of all clients that have left; also of the agent.
   std::size_t max_pending_requests = 1024;
   // Of prompts that wait behind a turn, and as many of what is kept of clients' requests that wait
-  // for the agent, and of the agent's requests that wait for clients.
+  // for the agent, of those of clients that have left, and of the agent's that wait for clients.
   std::size_t max_pending_bytes = 64u << 20;
   std::size_t max_prompt_blocks = 1000;
   std::size_t max_subagents = 1000;  // child sessions whose ids are translated
@@ -237,6 +237,10 @@ class MessageRouter {
   void send(ClientId to, SharedBytes bytes, storage::Sequence sequence, DeliveryKind kind,
             Effects& effects, ClientId except = {}) const;
   Client* client(ClientId id);
+  // Of a call that is not there.
+  bool may_be_given_up(std::int64_t relay_id) const {
+    return relay_id > 0 && relay_id <= given_up_;
+  }
 
   SessionIds session_ids_;
   RouterLimits limits_;
@@ -249,8 +253,9 @@ class MessageRouter {
   AgentCalls agent_calls_;
   PromptQueue prompts_;
   std::optional<Turn> turn_;
-  ClientId elicited_;  // who got the last elicitation
-  Error doubt_error_;  // why a doubtful turn ends
+  std::int64_t given_up_ = 0;  // the last of the calls that were not waited for to their end
+  ClientId elicited_;          // who got the last elicitation
+  Error doubt_error_;          // why a doubtful turn ends
 };
 
 }  // namespace relay

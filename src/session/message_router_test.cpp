@@ -98,29 +98,70 @@ TEST(MessageRouter, BoundsTheUnansweredRequestsOfOneClient) {
   EXPECT_THAT(session.take(a), IsEmpty());
 }
 
-TEST(MessageRouter, BoundsWhatClientsLeaveUnansweredBehind) {
+TEST(MessageRouter, ForgetsTheOldestOfWhatClientsLeaveUnansweredBehind) {
   RouterLimits limits;
   limits.max_pending_requests = 2;
   RoutedSession session(limits);
-  for (int visit = 0; visit < 2; ++visit) {
+  const ClientId a = session.join();
+  for (const std::string id : {"1", "2", "3"}) {
     const ClientId visitor = session.join();
-    session.client(visitor, rpc::request("1", "x/ask", "{}"));
+    session.client(visitor, rpc::request(id, "x/ask", "{}"));
     session.leave(visitor);
   }
+  const storage::MessageRecord& last = session.records().back();
+  EXPECT_EQ(last.kind, storage::MessageKind::kResponse) << "the request is closed in the log";
+  EXPECT_EQ(last.call, 1);
+  EXPECT_EQ(last.rpc_id, "1");
+  EXPECT_THAT(std::string(last.body.view()),
+              AllOf(HasSubstr("clients that have left"), HasSubstr("max_pending_requests")));
+  EXPECT_FALSE(session.router.waits("1"));
+  EXPECT_TRUE(session.router.waits("2"));
+  EXPECT_THAT(session.take(a), IsEmpty());
+
   session.take_agent();
-  const ClientId a = session.join();
-  session.client(a, rpc::request("3", "x/ask", "{}"));
-  EXPECT_THAT(session.take(a),
-              ElementsAre(AllOf(HasSubstr(R"("id":3,)"), HasSubstr("clients that have left"),
-                                HasSubstr("sessions.max_pending_requests"))));
-  EXPECT_THAT(session.take_agent(), IsEmpty());
-  session.client(a, rpc::request("4", "session/cancel", "{}"));
-  EXPECT_THAT(session.take(a), ElementsAre(rpc::result("4", "{}"))) << "it adds to nothing";
-  session.agent(rpc::result("1", "{}"));
-  EXPECT_EQ(session.skipped(), 0u);
-  session.client(a, rpc::request("5", "x/ask", "{}"));
-  EXPECT_THAT(session.take(a), IsEmpty()) << "there is room again";
+  session.client(a, rpc::request("4", "x/ask", "{}"));
+  EXPECT_THAT(session.take(a), IsEmpty()) << "who is there is not held up by who has left";
   EXPECT_THAT(session.take_agent(), SizeIs(1));
+  session.agent(rpc::result("1", "{}"));
+  EXPECT_EQ(session.skipped(), 1u);
+  EXPECT_EQ(session.misunderstood(), 0u) << "that it comes late is no fault that matters now";
+  session.agent(rpc::result("99", "{}"));
+  EXPECT_EQ(session.misunderstood(), 1u);
+  session.agent(rpc::result("2", "{}"));
+  session.agent(rpc::result("4", "{}"));
+  EXPECT_EQ(session.skipped(), 2u);
+  EXPECT_THAT(session.take(a), ElementsAre(rpc::result("4", "{}")));
+  EXPECT_THAT(session.broken(), IsEmpty());
+}
+
+TEST(MessageRouter, ForgetsNoPromptOfWhoHasLeft) {
+  RouterLimits limits;
+  limits.max_pending_requests = 1;
+  RoutedSession session(limits);
+  const ClientId a = session.join();
+  for (const std::string id : {"1", "2"}) {
+    const ClientId visitor = session.join();
+    session.prompt(visitor, id);
+    session.leave(visitor);
+  }
+  for (const std::string id : {"3", "4"}) {
+    const ClientId visitor = session.join();
+    session.client(visitor, rpc::request(id, "x/ask", "{}"));
+    session.leave(visitor);
+  }
+  EXPECT_FALSE(session.router.waits("3"));
+  EXPECT_TRUE(session.router.waits("1"));
+  EXPECT_TRUE(session.router.waits("2"));
+  session.agent(rpc::result("1", R"({"stopReason":"end_turn"})"));
+  EXPECT_EQ(session.skipped(), 0u);
+  EXPECT_TRUE(session.router.turn_running()) << "the next one has its turn";
+  session.take(a);
+  session.prompt(a, "5");
+  session.client(a, rpc::request("6", "session/cancel", "{}"));
+  session.agent(rpc::result("2", R"({"stopReason":"cancelled"})"));
+  EXPECT_FALSE(session.router.turn_running());
+  EXPECT_THAT(session.take(a), Contains(rpc::result("5", R"({"stopReason":"cancelled"})")));
+  EXPECT_THAT(session.broken(), IsEmpty());
 }
 
 TEST(MessageRouter, BoundsWhatIsKeptOfAllRequestsInBytes) {
@@ -135,10 +176,12 @@ TEST(MessageRouter, BoundsWhatIsKeptOfAllRequestsInBytes) {
   set_mode(gone, 4'000);
   session.leave(gone);
   set_mode(session.join(), 4'000);
+  set_mode(session.join(), 4'000);
   const ClientId a = session.join();
+  session.take_agent();
   set_mode(a, 4'000);
   EXPECT_THAT(session.take(a), ElementsAre(HasSubstr("sessions.max_pending_bytes")));
-  session.take_agent();
+  EXPECT_THAT(session.take_agent(), IsEmpty());
   set_mode(a, 100'000);
   EXPECT_THAT(session.take(a), IsEmpty()) << "of so long a mode nothing is kept";
   EXPECT_THAT(session.take_agent(), SizeIs(1)) << "but the agent gets it";

@@ -62,9 +62,10 @@ std::string answer_to_agent(std::string_view id, std::string_view member, std::s
 }  // namespace
 
 // An error without an id is JSON-RPC's way to say that a request could not be read: it answers the
-// only one that waits.
+// only one that waits. Where some are not waited for any more, it may be theirs.
 std::optional<std::int64_t> MessageRouter::asked_id(const Frame& response) const {
   if (response.kind() != FrameKind::kError || response.id() != "null") return own_id(response.id());
+  if (given_up_ > 0) return std::nullopt;
   return client_calls_.only_one_but(
       [this](std::int64_t relay_id) { return prompts_.holds(relay_id); });
 }
@@ -88,10 +89,12 @@ std::string MessageRouter::told_of_turn() const {
 }
 
 // Nobody asked for it, as far as can be known. Where somebody waits for an answer, everybody is
-// told.
+// told; not of one that comes too late.
 void MessageRouter::unasked_response(const Frame& frame, Effects& effects) {
   ++effects.skipped.unknown_id;
-  if (!someone_waits()) return;
+  const auto relay_id = own_id(frame.id());
+  const bool is_late = relay_id && may_be_given_up(*relay_id);
+  if (is_late || !someone_waits()) return;
   effects.misunderstood.push_back(
       make_error(ErrorType::kAgentProtocolError,
                  "the agent sent a response that belongs to no request that waits")
@@ -267,6 +270,7 @@ std::vector<ClientId> MessageRouter::recipients(const Frame& frame, acp::Reverse
 ClientId MessageRouter::originator(const Frame& frame) const {
   if (const auto relay_id = own_id(frame.request_id())) {
     if (const ClientCall* call = client_calls_.find(*relay_id)) return call->client;
+    if (may_be_given_up(*relay_id)) return kGoneClient;
   }
   if (turn_) return turn_->client;
   return clients_.size() == 1 ? clients_.begin()->first : ClientId();

@@ -37,11 +37,6 @@ Error refused_call(ClientCalls::Refusal refusal, std::string_view id, const Rout
     case ClientCalls::Refusal::kTooMany:
       return more_wait_than(limits.max_pending_requests, "of your requests")
           .suggest("wait for answers, or raise sessions.max_pending_requests");
-    case ClientCalls::Refusal::kTooManyLeft:
-      return more_wait_than(limits.max_pending_requests, "requests of clients that have left")
-          .because("the agent has answered none of them, and may do so at any time")
-          .suggest("wait for the agent, or close the session")
-          .suggest("raise sessions.max_pending_requests");
     case ClientCalls::Refusal::kNoRoom:
       return more_wait_than(limits.max_pending_bytes, "bytes of this session's requests")
           .because("what is known of a request is kept until the agent answers it")

@@ -99,7 +99,8 @@ Task<void> Session::run() {
   co_await scope_.join();
   agent_.reset();
   // What an agent leaves when it ends by itself stays, unless its session has been given up, be it
-  // while this was told.
+  // while this was told: then its cause says so too.
+  context_.log.session_closed(record_.id, record_.cause, *record_.closed_at);
   if (given_up_) co_await context_.backend.release(record_.id);
   closed_.happen();
 }

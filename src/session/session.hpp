@@ -144,6 +144,8 @@ class Session final : public std::enable_shared_from_this<Session> {
 
   Result<ClientId> attach(Attachment attachment);
   void detach(ClientId client);
+  // False: it has left, or was too slow.
+  bool has_client(ClientId client) const;
 
   // Routes one message of an attached client.
   void submit(ClientId client, Frame frame);

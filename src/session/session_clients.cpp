@@ -241,6 +241,10 @@ void Session::audit_answers(const storage::Actor& actor) {
   effects_.answered.clear();
 }
 
+bool Session::has_client(ClientId client) const {
+  return std::ranges::any_of(watchers_, [client](const Watcher& one) { return one.id == client; });
+}
+
 bool Session::has_request(ClientId client, std::string_view id) const {
   return router_ && router_->has_request(client, id);
 }

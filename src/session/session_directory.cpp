@@ -3,6 +3,7 @@
 #include "protocol/relay_ids.hpp"
 #include "session/agent_event.hpp"
 #include "session/conversation.hpp"
+#include "session/unfinished.hpp"
 
 #include <algorithm>
 #include <set>
@@ -36,6 +37,13 @@ Error agent_is_gone(const std::string& name) {
       .with("agent", name);
 }
 
+Error closed_meanwhile(const SessionId& id) {
+  return make_error(ErrorType::kSessionClosed,
+                    "the session was closed or deleted before another agent was there for it")
+      .suggest("make another with session/new")
+      .with("session_id", id.value());
+}
+
 Error home_is_not_kept() {
   return make_error(ErrorType::kMethodNotFound, "sessions of this agent can't be forked")
       .because("what it knows of them is in its home, which only its container has")
@@ -63,6 +71,7 @@ struct SessionDirectory::Starting {
       : request(std::move(to_do)), done(std::move(executor)) {}
 
   StartRequest request;
+  unsigned program = 0;  // of the agent, as programs_ counts
   std::optional<Error> failure;
   Event done;
 };
@@ -132,6 +141,8 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::fork(storage::SessionRe
                                                               NewSession request) {
   const AgentEntry* const agent = agents_.find(parent.agent);
   if (agent == nullptr) co_return agent_is_gone(parent.agent);
+  if (is_held(parent.id)) co_return being_imported(parent.id);
+  if (auto refused = import_is_unfinished(parent)) co_return *refused;
   if (!agent->options.keeps_home) co_return home_is_not_kept();
   if (auto refused = forbidden_environment(*agent, request.environment)) co_return *refused;
   const auto live = find(parent.id);
@@ -151,6 +162,7 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::fork(storage::SessionRe
 
 Task<Result<std::shared_ptr<Session>>> SessionDirectory::reopen(SessionId id, NewSession request) {
   while (true) {
+    if (is_held(id)) co_return being_imported(id);
     if (const auto under_way = starting_.find(id); under_way != starting_.end()) {
       const auto starting = under_way->second;
       co_await starting->done.wait();
@@ -165,7 +177,12 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::reopen(SessionId id, Ne
     auto record = co_await context_.log.find(id);
     if (!record) co_return record.error();
     if (!*record) co_return session_not_found(id.value());
-    if (starting_.contains(id) || sessions_.contains(id)) continue;  // somebody was faster
+    // Somebody was faster.
+    if (starting_.contains(id) || sessions_.contains(id) || is_held(id)) continue;
+    if (auto refused = import_is_unfinished(**record)) co_return *refused;
+    if (request.is_restart && !ended_by_itself((*record)->cause)) {
+      co_return stays_closed(**record, {});
+    }
     const AgentEntry* const agent = agents_.find((*record)->agent);
     if (agent == nullptr) co_return agent_is_gone((*record)->agent);
     (*record)->isolation = to_string(agent->backend.isolation());
@@ -189,7 +206,7 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::start(storage::SessionR
   to_do.launch.session = id;
   to_do.launch.working_directory = std::move(request.working_directory);
   to_do.launch.environment = std::move(request.environment);
-  to_do.launch.needs_directories = request.needs_directories;
+  to_do.launch.needs_directories = request.is_restart;
   if (request.fork) to_do.launch.copy_of = request.fork->session;
   to_do.greeting = request.greeting ? std::move(*request.greeting)
                                     : Greeting{context.options.client_capabilities, {}, {}};
@@ -201,6 +218,7 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::start(storage::SessionR
   to_do.actor = std::move(request.actor);
   to_do.fork = std::move(request.fork);
   const auto starting = std::make_shared<Starting>(context_.executor, std::move(to_do));
+  starting->program = programs_[session->record().agent];
   starting_[id] = starting;
   scope_.spawn("session " + id.value(),
                [this, session, starting] { return live(session, starting); });
@@ -231,6 +249,11 @@ std::optional<Error> SessionDirectory::log_is_needed() const {
       .retryable();
 }
 
+void SessionDirectory::refuse_new() {
+  stopping_ = true;
+  for (const auto& [id, restarting] : restarting_) end_restart(id, shutting_down());
+}
+
 // An agent that is not configured any more leaves its sessions to one that runs in the same way.
 Task<void> SessionDirectory::release(storage::SessionRecord session) {
   const auto runs_alike = [&session](const AgentEntry& agent) {
@@ -245,6 +268,25 @@ Task<void> SessionDirectory::release(storage::SessionRecord session) {
   if (agent != nullptr) co_await agent->backend.release(std::move(session.id));
 }
 
+Task<void> SessionDirectory::give_up(SessionId id, Error why, std::string cause) {
+  end_restart(id, closed_meanwhile(id));
+  const auto session = find(id);
+  if (session) {
+    session->close(std::move(why), cause);
+    co_await session->wait_closed();
+  }
+  auto record = co_await context_.log.find(id);
+  if (!record || !*record) co_return;
+  storage::SessionRecord& closed = **record;
+  const bool may_go_on = closed.closed_at && ended_by_itself(closed.cause);
+  if (session && !may_go_on) co_return;  // what there was of it has gone with it
+  if (may_go_on) {
+    closed.cause = cause + ": " + closed.cause;
+    context_.log.session_created(closed);
+  }
+  co_await release(std::move(closed));
+}
+
 Task<void> SessionDirectory::live(std::shared_ptr<Session> session,
                                   std::shared_ptr<Starting> starting) {
   const auto started = co_await session->start(std::move(starting->request));
@@ -255,7 +297,8 @@ Task<void> SessionDirectory::live(std::shared_ptr<Session> session,
     starting->done.happen();
     co_return;
   }
-  profiles_[session->record().agent] = session->initialize_result();
+  const std::string& agent = session->record().agent;
+  if (starting->program == programs_[agent]) profiles_[agent] = session->initialize_result();
   starting->done.happen();
   co_await session->run();
   forget(*session);
@@ -268,12 +311,8 @@ void SessionDirectory::forget(const Session& session) {
 }
 
 Task<Result<void>> SessionDirectory::erase(SessionId id) {
-  if (const auto session = find(id)) {
-    session->close(make_error(ErrorType::kSessionClosed, "the session was deleted"), "deleted");
-    co_await session->wait_closed();
-  }
-  auto record = co_await context_.log.find(id);
-  if (record && *record) co_await release(std::move(**record));
+  if (is_held(id)) co_return being_imported(id);
+  co_await give_up(id, make_error(ErrorType::kSessionClosed, "the session was deleted"), "deleted");
   auto erased = co_await context_.log.erase(id);
   co_return erased;
 }
@@ -338,6 +377,7 @@ void SessionDirectory::change(const std::string& agent, SessionOptions options) 
 void SessionDirectory::forget_profile(const std::string& agent) {
   profiles_.erase(agent);
   learning_.erase(agent);
+  ++programs_[agent];
 }
 
 Task<void> SessionDirectory::sweep() {
@@ -442,7 +482,11 @@ void SessionDirectory::abandon_all() {
 Task<void> SessionDirectory::close_all() {
   refuse_new();
   introductions_end_.happen();
-  for (const auto& session : all()) session->close(shutting_down(), "relay_shutdown");
+  for (const auto& session : all()) {
+    // One that ended by itself may be gone on with by the next run.
+    if (session->state() == SessionState::kClosed) continue;
+    session->close(shutting_down(), "relay_shutdown");
+  }
   for (const auto& session : all()) co_await session->wait_closed();
   co_await scope_.join();
 }

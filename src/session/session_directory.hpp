@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,8 @@ struct NewSession {
   // Who makes it, for the audit trail; nobody: the relay, for itself.
   std::optional<storage::Actor> actor;
   std::vector<std::pair<std::string, std::string>> environment;
-  // Only in the directories that the session's agent before had.
-  bool needs_directories = false;
+  // Only when the session ended by itself, and in the directories that its agent had.
+  bool is_restart = false;
   std::optional<Greeting> greeting;   // empty: as sessions.client_capabilities says
   std::string session_params = "{}";  // see HandshakeOptions
   std::string method = "session/new";
@@ -66,14 +67,24 @@ class SessionDirectory {
   // The same for a prompt to a session whose agent ended by itself: only with an agent that can
   // load the session, and each time after a longer pause. session_closed when it can't be. `trace`:
   // of the prompt (trace_members()), for the agent that is started. Who comes meanwhile has the
-  // same agent, behind who came before.
+  // same agent, behind who came before. session_closed for all of them when the session is given
+  // up meanwhile.
   Task<Result<std::shared_ptr<Session>>> restart(storage::SessionRecord closed,
                                                  std::string trace = {});
   bool is_restarting(const SessionId& session) const;
   // Returns when it is not, in the order in which callers came.
   Task<void> restarted(SessionId session);
 
-  // Closes the session when it is live, and deletes all that is left of it.
+  // Closes the session for good, live or not: no agent goes on with it by itself any more, and what
+  // an earlier one left behind goes. `why` is told to its clients, `cause` is in the log.
+  Task<void> give_up(SessionId id, Error why, std::string cause);
+
+  // Nobody opens, erases or imports the session until it is let go. False: somebody has it.
+  bool hold(const SessionId& id) { return !find(id) && held_.insert(id).second; }
+  void let_go(const SessionId& id) { held_.erase(id); }
+  bool is_held(const SessionId& id) const { return held_.contains(id); }
+
+  // Gives it up, and deletes all that is left of it.
   Task<Result<void>> erase(SessionId session);
 
   // Notes in the audit trail that somebody did something to a session.
@@ -115,14 +126,14 @@ class SessionDirectory {
   bool draining() const { return draining_; }
 
   // Lets clients go on but makes no more sessions; then ends all and returns when nothing is left.
-  void refuse_new() { stopping_ = true; }
+  void refuse_new();
   Task<void> close_all();
   // The same, but for sessions whose agents the next run can go on with: those are left to it.
   Task<void> leave_all();
   // For a relay that has no time left: nothing is left running, nothing claims to be open.
   void abandon_all();
 
-  // A closed session is given up: what its agent left behind goes.
+  // What the agent of a closed session left behind goes.
   Task<void> release(storage::SessionRecord session);
 
   // Which of these requests (ids as JSON texts) the session has seen; and which of those will never
@@ -155,6 +166,7 @@ class SessionDirectory {
   // agent_restart.cpp
   Task<Result<std::shared_ptr<Session>>> restart_now(storage::SessionRecord closed,
                                                      std::string trace);
+  void end_restart(const SessionId& session, const Error& why);
   Task<void> live(std::shared_ptr<Session> session, std::shared_ptr<Starting> starting);
   Task<void> erase_unfinished(storage::SessionRecord record, std::shared_ptr<Recovery> recovery);
   Task<void> revive(storage::SessionRecord record, std::shared_ptr<Recovery> recovery);
@@ -176,7 +188,9 @@ class SessionDirectory {
   std::map<SessionId, Restarts> restarts_;  // of sessions whose agents ended lately
   std::map<SessionId, std::shared_ptr<Restarting>> restarting_;
   // By agent: how one introduced itself, and who is asked to do so.
+  std::set<SessionId> held_;  // they are being imported
   std::map<std::string, std::string> profiles_;
+  std::map<std::string, unsigned> programs_;  // how often an agent's profile was forgotten
   std::map<std::string, std::shared_ptr<Introduction>> learning_;
   Event introductions_end_;        // those under way give up
   std::size_t introductions_ = 0;  // under way; they count as sessions
@@ -190,5 +204,8 @@ Error shutting_down();
 // Whether a closed session was ended by its agent, or by what befell that, and by nobody's wish: it
 // has not been given up, and can go on.
 bool ended_by_itself(std::string_view cause);
+
+// Why a prompt starts no other agent for it.
+Error stays_closed(const storage::SessionRecord& record, std::string_view because);
 
 }  // namespace relay

@@ -2,6 +2,7 @@
 #include "session/session_directory.hpp"
 
 #include "session/session_fixture.hpp"
+#include "session/unfinished.hpp"
 
 #include <gmock/gmock.h>
 
@@ -129,6 +130,27 @@ TEST_F(SessionDirectoryTest, AsksAnAgentOnceWhatItCanDo) {
   }
   run_until([&] { return answered == 3; });
   EXPECT_EQ(sessions().size(), 0u);
+}
+
+TEST_F(SessionDirectoryTest, LeavesASessionAloneOfWhichAPartIsImported) {
+  storage::SessionRecord part;
+  part.id = SessionId("sess_part");
+  part.cause = kUnfinishedImport;
+  part.closed_at = wall_now();
+  sessions();
+  log_->session_created(part);
+  EXPECT_TRUE(sessions().hold(part.id));
+  EXPECT_FALSE(sessions().hold(part.id));
+  const auto held = run(sessions().reopen(part.id, wanted()));
+  ASSERT_FALSE(held);
+  EXPECT_THAT(held.error().explanation, HasSubstr("is being imported"));
+  EXPECT_FALSE(run(sessions().erase(part.id)));
+  sessions().let_go(part.id);
+  const auto cut_off = run(sessions().reopen(part.id, wanted()));
+  ASSERT_FALSE(cut_off);
+  EXPECT_THAT(cut_off.error().explanation, HasSubstr("only a part"));
+  EXPECT_EQ(record(part.id)->cause, kUnfinishedImport);
+  EXPECT_TRUE(run(sessions().erase(part.id)));
 }
 
 TEST_F(SessionDirectoryTest, ErasesALiveSession) {

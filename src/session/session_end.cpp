@@ -26,7 +26,9 @@ Task<void> Session::end_failed_agent() {
 }
 
 void Session::close(Error why, std::string cause) {
-  given_up_ = true;
+  const bool was_given_up = std::exchange(given_up_, true);
+  // It ended by itself, but is to stay closed now.
+  if (state_ == SessionState::kClosed && !was_given_up) record_.cause = cause + ": " + close_cause_;
   if (state_ == SessionState::kClosing || state_ == SessionState::kClosed) return;
   const bool starting = state_ == SessionState::kStarting;
   state_ = SessionState::kClosing;
@@ -100,7 +102,6 @@ Task<void> Session::finish(AgentExit exit) {
   watchers_.clear();
   record_.last_sequence = router_->last_sequence();
   record_.closed_at = wall_now();
-  context_.log.session_closed(record_.id, close_cause_, *record_.closed_at);
 }
 
 // With durable_first. False: the log takes nothing any more. Then clients are told what they wait

@@ -8,6 +8,7 @@
 #include "session/replay_view.hpp"
 #include "session/session.hpp"
 #include "session/trace_log.hpp"
+#include "session/unfinished.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
