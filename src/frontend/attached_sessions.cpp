@@ -31,11 +31,18 @@ void AttachedSessions::forget_closed() {
   if (!sessions_.contains(current_)) current_.clear();
 }
 
-const AttachedSessions::One* AttachedSessions::find(std::string_view id) const {
+std::shared_ptr<Session> AttachedSessions::session(std::string_view id) const {
   const auto found = sessions_.find(id);
-  return found != sessions_.end() && found->second.session->state() == SessionState::kReady
-             ? &found->second
-             : nullptr;
+  const bool is_ready =
+      found != sessions_.end() && found->second.session->state() == SessionState::kReady;
+  return is_ready ? found->second.session : nullptr;
+}
+
+const AttachedSessions::One* AttachedSessions::find(std::string_view id) const {
+  const auto found = session(id);
+  if (found == nullptr) return nullptr;
+  const One& one = sessions_.find(id)->second;
+  return found->has_client(one.client) ? &one : nullptr;
 }
 
 const AttachedSessions::One* AttachedSessions::find_for(const Frame& frame,

@@ -29,7 +29,9 @@ class AttachedSessions {
   // Lets go of what has been closed.
   void forget_closed();
 
-  // Null: not attached, or the session is not ready (any more).
+  // Null: never attached, or the session is not ready (any more).
+  std::shared_ptr<Session> session(std::string_view id) const;
+  // Null also where the session has let go of the client, which was too slow.
   const One* find(std::string_view id) const;
   // Who takes this message; null for a prompt also where the session's agent has just ended:
   // another one may answer it.

@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include <arpa/inet.h>
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
@@ -409,24 +410,32 @@ TEST(WebSocketClient, NoticesAConnectionThatIsCut) {
   EXPECT_TRUE(eventually([&] { return testing::open_descriptors() <= before; }));
 }
 
-TEST(WebSocketClient, SpeaksTls) {
-  const std::string directory = ::testing::TempDir() + "relay_wss_" + std::to_string(::getpid());
-  std::filesystem::create_directories(directory);
-  const std::string key = directory + "/key.pem", certificate = directory + "/cert.pem";
-  const std::string command =
-      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
-      "-subj /CN=localhost -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' -keyout " +
-      key + " -out " + certificate + " 2>/dev/null";
-  ASSERT_EQ(std::system(command.c_str()), 0);
-  ServerOptions options;
-  options.tls = TlsFiles{certificate, key};
-  RunningServer server(options, echo);
+class WebSocketClientTls : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directories(directory_);
+    const std::string command =
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
+        "-subj /CN=localhost -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' -keyout " +
+        files_.private_key + " -out " + files_.certificate_chain + " 2>/dev/null";
+    ASSERT_EQ(std::system(command.c_str()), 0);
+    options_.tls = files_;
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  const std::string directory_ = ::testing::TempDir() + "relay_wss_" + std::to_string(::getpid());
+  const TlsFiles files_{directory_ + "/cert.pem", directory_ + "/key.pem"};
+  ServerOptions options_;
+};
+
+TEST_F(WebSocketClientTls, CarriesMessages) {
+  RunningServer server(options_, echo);
   run([&]() -> Task<void> {
     WebSocketUrl url =
         *WebSocketUrl::parse("wss://localhost:" + std::to_string(server.port()) + "/acp");
     const Opened strict = co_await open(url);
     EXPECT_FALSE(strict) << "nobody signed the certificate";
-    url.endpoint.ca_file = certificate;
+    url.endpoint.ca_file = files_.certificate_chain;
     const Opened opened = co_await open(url);
     EXPECT_TRUE(opened);
     if (!opened) co_return;
@@ -441,7 +450,36 @@ TEST(WebSocketClient, SpeaksTls) {
     }
     EXPECT_TRUE(got == texts);
   });
-  std::filesystem::remove_all(directory);
+}
+
+TEST_F(WebSocketClientTls, GoesOnWithMessagesThatAreReadAlready) {
+  options_.websocket.ping_interval = 0ms;
+  std::atomic<bool> all_sent = false;
+  RunningServer server(options_, [&](Exchange& exchange) -> Task<void> {
+    const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", kNoHeaders);
+    const std::vector<std::string_view> texts(15'000, "m");
+    const Result<void> sent = co_await (*accepted)->send(texts);
+    all_sent = true;
+    const Texts end = co_await (*accepted)->receive();
+  });
+  run([&]() -> Task<void> {
+    WebSocketUrl url =
+        *WebSocketUrl::parse("wss://localhost:" + std::to_string(server.port()) + "/acp");
+    url.endpoint.ca_file = files_.certificate_chain;
+    WebSocketClientOptions options;
+    options.websocket.ping_interval = 0ms;
+    const Opened opened = co_await open(url, options);
+    EXPECT_TRUE(opened);
+    if (!opened) co_return;
+    EXPECT_TRUE(eventually([&] { return all_sent.load(); }));
+    std::size_t got = 0;
+    while (got < 15'000) {
+      const Texts some = co_await (*opened)->receive();
+      if (some.empty()) break;
+      got += some.size();
+    }
+    EXPECT_EQ(got, 15'000u);
+  });
 }
 
 }  // namespace

@@ -34,6 +34,7 @@ WebSocketConnection::WebSocketConnection(Transport& transport, Scratch& scratch,
       pace_(limits.pace),
       decoder_(options.max_message_bytes, role == Side::kServer ? Side::kClient : Side::kServer),
       pending_(limits.budget),
+      more_(transport.is_tls()),
       heard_at_(Clock::now()) {}
 
 void WebSocketConnection::feed(std::span<char> bytes) {
@@ -50,8 +51,13 @@ Task<std::vector<std::string>> WebSocketConnection::receive() {
     }
     if (lost_ || peer_closed_) co_return std::vector<std::string>();
     if (decoder_.pending_bytes() > 0) waiting_since_ = Clock::now();
-    const auto [failure] = co_await transport_.wait(wait_for_);
-    if (failure) co_return std::vector<std::string>();
+    if (more_) {
+      co_await asio::post(transport_.executor(), asio::use_awaitable);  // others get their turn
+      if (lost_) continue;
+    } else {
+      const auto [failure] = co_await transport_.wait(wait_for_);
+      if (failure) co_return std::vector<std::string>();
+    }
     if (waiting_since_ != Clock::time_point()) waited_ += Clock::now() - waiting_since_;
     waiting_since_ = Clock::time_point();
     pump();
@@ -59,12 +65,14 @@ Task<std::vector<std::string>> WebSocketConnection::receive() {
   }
 }
 
-// Takes in everything that has arrived.
+// Takes in what has arrived, up to a bound.
 void WebSocketConnection::pump() {
   std::size_t total = 0;
+  more_ = false;
   while (total < kMaxPumpedBytes && decoded_.messages.size() < kMaxPumpedMessages &&
          !decoder_.ended()) {
     const IoStep step = transport_.try_read(scratch_.in);
+    more_ = step.more;
     if (step.state != IoState::kDone) {
       if (would_block(step.state)) {
         wait_for_ = step.state;

@@ -100,6 +100,7 @@ class WebSocketConnection final : public WebSocket {
   WebSocketEnd end_;
   std::string control_;  // encoded control frames that have not been written
   IoState wait_for_ = IoState::kWaitRead;
+  bool more_;  // has come than was read; the socket need not tell of it
   bool writing_ = false;
   bool close_queued_ = false;  // our close frame is in control_ or written
   bool peer_closed_ = false;   // the peer's close frame, or nonsense, ended its messages

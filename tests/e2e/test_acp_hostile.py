@@ -319,6 +319,10 @@ def test_a_slow_reader_is_dropped_and_its_session_goes_on(make_relay, transport)
         assert result["stopReason"] == "end_turn" and len(text) == 1_000_000
     wait_until(lambda: "slow" in relay.log_text(), "the log names the slow client")
     slow.close()
+    if transport == "http":  # its connection goes on, too
+        other.open(session)
+        assert other.result("_demo/echo", sessionId=session)
+        other.close()
     client.close()
     serves(relay)
 

@@ -417,6 +417,25 @@ def test_streams_of_sessions_that_are_not_used_are_few(client, session):
     wait_until(lambda: client.open(names[16]).status == 200, "a stream that nobody reads makes room")
 
 
+def test_streams_that_nobody_reads_make_no_room_at_the_cost_of_a_session_in_use(client, session):
+    client.open(session).close()
+    # 1,024 are the most; the session's own is the first of them.
+    for number in range(1024):
+        wait_until(lambda: _opens(client, f"{session}.{number}"), "a stream that nobody reads makes room")
+    assert client.post(message_of("_demo/echo", session, {})).status == 202
+    client.open(session)
+    client.answer("asked")
+
+
+def _opens(client, session):
+    with raw.connect(client.port) as connection:
+        connection.sendall(b"GET %s HTTP/1.1\r\nHost: %s:%d\r\nAccept: text/event-stream\r\n"
+                           b"Acp-Connection-Id: %s\r\nAcp-Session-Id: %s\r\n\r\n"
+                           % (client.path.encode(), client.host.encode(), client.port,
+                              client.connection_id.encode(), session.encode()))
+        return raw.read_head(connection).startswith(b"HTTP/1.1 200 ")
+
+
 @pytest.mark.parametrize("path", ["/acp/ws", "/message"])
 def test_other_paths_lead_to_the_same_endpoint(server, path):
     client = server.open("http", initialize=False)

@@ -104,17 +104,17 @@ void AcpConnection::take(Frame frame, std::string_view session) {
     return;
   }
   const bool logs_in = frame.method() == "authenticate";
-  if (logs_in && sessions_.find(sessions_.current()) == nullptr) {
+  const auto current = sessions_.session(sessions_.current());
+  if (logs_in && current == nullptr) {
     if (frame.kind() == FrameKind::kRequest) start_call(std::move(frame));
     return;
   }
-  if (logs_in && sessions_.find(sessions_.current())->session->record().agent == agent_) {
+  if (logs_in && current->record().agent == agent_) {
     login_ = frame.params();  // later agents are logged in likewise
   }
   std::string id(owning_session(frame.session_id().empty() ? session : frame.session_id()));
-  if (id.empty() && !frame.method().starts_with("session/")) {
-    const auto* const current = sessions_.find(sessions_.current());
-    if (current != nullptr) return to_agent(current->session, std::move(frame));
+  if (id.empty() && current != nullptr && !frame.method().starts_with("session/")) {
+    return to_agent(current, std::move(frame));
   }
   if (id.empty()) return refuse(frame, no_session_named(frame.method()));
   to_session(std::move(id), std::move(frame));
@@ -137,6 +137,7 @@ void AcpConnection::to_agent(const std::shared_ptr<Session>& session, Frame fram
     if (!attached) return refuse(frame, attached.error());
   }
   const auto* const one = way.find(id);
+  if (one == nullptr) return refuse(frame, fell_behind());
   one->session->submit(one->client, std::move(frame));
 }
 
@@ -168,12 +169,12 @@ Task<void> AcpConnection::attach_and_route(std::string id, std::shared_ptr<Frame
     const auto attached = attach(*session, {}, AttachedSessions::Chosen::kNo);
     if (!attached) refused = attached.error();
   }
-  if (refused) {
-    refuse(*frame, *refused, id);
+  const auto* const one = refused ? nullptr : sessions_.find(id);
+  if (one == nullptr) {
+    refuse(*frame, refused.value_or(fell_behind()), id);
     co_return;
   }
-  const auto* const one = sessions_.find(id);
-  if (one != nullptr) one->session->submit(one->client, std::move(*frame));
+  one->session->submit(one->client, std::move(*frame));
 }
 
 Result<void> AcpConnection::attach(const std::shared_ptr<Session>& session, Attachment attachment,
@@ -189,16 +190,15 @@ Result<void> AcpConnection::attach(const std::shared_ptr<Session>& session, Atta
 }
 
 Result<void> AcpConnection::replay(const std::string& id, storage::Sequence after) {
-  const auto* const one = sessions_.find(id);
-  if (one == nullptr) return session_not_found(id);
-  const auto session = one->session;
+  const auto session = sessions_.session(id);
+  if (session == nullptr) return session_not_found(id);
   Attachment attachment;
   attachment.after = after;
   return attach(session, std::move(attachment), AttachedSessions::Chosen::kYes);
 }
 
 bool AcpConnection::uses(std::string_view session) const {
-  return sessions_.find(owning_session(session)) != nullptr;
+  return sessions_.session(owning_session(session)) != nullptr;
 }
 
 void AcpConnection::forget_closed() {

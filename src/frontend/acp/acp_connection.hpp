@@ -74,10 +74,12 @@ class AcpConnection {
   // does not do so itself.
   void take(Frame frame, std::string_view session = {});
 
-  // Whether the session is attached, or the one whose child it is.
+  // Whether it attached to the session, or to the one whose child it is.
   bool uses(std::string_view session) const;
+  // Whether its messages come to this connection now.
+  bool is_attached(std::string_view session) const { return sessions_.find(session) != nullptr; }
 
-  // Attaches to a session that is attached already once more, with everything after a number.
+  // Attaches to a session that it uses once more, with everything after a number.
   Result<void> replay(const std::string& session, storage::Sequence after);
 
   const http::Principal& principal() const { return principal_; }

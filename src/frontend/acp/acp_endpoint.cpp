@@ -179,7 +179,11 @@ Task<void> AcpEndpoint::get(http::Exchange& exchange, http::Principal principal)
   std::shared_ptr<AcpStream> stream;
   Connection used;
   const std::string_view last = request.header("Last-Event-ID");
-  const auto last_event = read_sequence(last);
+  const auto last_event = last.empty() ? std::nullopt : read_sequence(last);
+  const std::string session(request.header("Acp-Session-Id"));
+  const auto without_stream = [this](const Error& error) {
+    return refusal(error.type == ErrorType::kSessionLimitReached ? 404 : 409, error);
+  };
   auto connection = find(request, principal);
   // By name: a range that would allow anything else as well does not show that streams are meant.
   if (!http::preference(request.headers, "text/event-stream").named) {
@@ -192,13 +196,11 @@ Task<void> AcpEndpoint::get(http::Exchange& exchange, http::Principal principal)
                                        "leave it out to go on with what was not delivered"));
   } else {
     used = *connection;
-    const std::string session(request.header("Acp-Session-Id"));
-    auto found = used->stream(session, last.empty() ? std::nullopt : last_event);
+    auto found = used->stream(session);
     if (found) {
       stream = std::move(*found);
     } else {
-      const bool full = found.error().type == ErrorType::kSessionLimitReached;
-      refused = refusal(full ? 404 : 409, found.error());
+      refused = without_stream(found.error());
     }
   }
   if (refused) {
@@ -210,10 +212,19 @@ Task<void> AcpEndpoint::get(http::Exchange& exchange, http::Principal principal)
                   {"Cache-Control", "no-cache"},
                   {"X-Accel-Buffering", "no"},
                   {"Acp-Connection-Id", used->id()}};
-  const std::string session(request.header("Acp-Session-Id"));
   if (!session.empty()) head.headers.push_back({"Acp-Session-Id", session});
   http::add_cors_headers(request, head);
-  co_await stream->serve(exchange, std::move(head), options_.keep_alive);
+  const bool known = co_await stream->serve(exchange, head, options_.keep_alive, last_event);
+  if (!known) {
+    auto fresh = used->stream_from_log(session, *last_event);
+    if (!fresh) {
+      co_await answer(exchange, without_stream(fresh.error()));
+      co_return;
+    }
+    stream = std::move(*fresh);
+    [[maybe_unused]] const bool begun =
+        co_await stream->serve(exchange, std::move(head), options_.keep_alive);
+  }
   used->touch();
 }
 

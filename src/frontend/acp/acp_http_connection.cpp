@@ -50,13 +50,18 @@ Result<std::shared_ptr<AcpStream>> AcpHttpConnection::session_stream(const std::
   return streams_.emplace(id, SessionStream{make_stream(), claim}).first->second.stream;
 }
 
-// For one more stream; those that nobody reads and that hold nothing go for it.
+// For one more stream; those that nobody reads go for it: of sessions that the connection used and
+// does not use any more, and those that hold nothing. An attached session would go on in nowhere.
 std::optional<Error> AcpHttpConnection::make_room(Claim claim) {
-  const auto make = [this](auto counts, std::size_t limit) {
+  const auto is_unused = [this](const auto& entry) {
+    const auto& [id, one] = entry;
+    if (one.stream->has_reader() || connection_.is_attached(id)) return false;
+    return one.claim == Claim::kUsed || one.stream->is_idle();
+  };
+  const auto make = [&](auto counts, std::size_t limit) {
     if (static_cast<std::size_t>(std::ranges::count_if(streams_, counts)) < limit) return true;
-    const auto unused = std::ranges::find_if(streams_, [&](const auto& entry) {
-      return counts(entry) && entry.second.stream->is_idle();
-    });
+    const auto unused = std::ranges::find_if(
+        streams_, [&](const auto& entry) { return counts(entry) && is_unused(entry); });
     if (unused == streams_.end()) return false;
     streams_.erase(unused);
     return true;
@@ -85,27 +90,26 @@ void AcpHttpConnection::answer_follows(const std::string& session) {
   });
 }
 
-Result<std::shared_ptr<AcpStream>> AcpHttpConnection::own_stream(
-    std::optional<std::int64_t> last_event) {
-  if (!last_event || own_->rewind(*last_event)) return own_;
-  return make_error(ErrorType::kInvalidRequest,
-                    "the event " + std::to_string(*last_event) + " is not known any more")
-      .suggest("leave Last-Event-ID out to go on with what was not delivered yet")
-      .suggest("initialize another connection and load its sessions");
+Result<std::shared_ptr<AcpStream>> AcpHttpConnection::stream(const std::string& session) {
+  touch();
+  if (session.empty()) return own_;
+  return session_stream(session, connection_.uses(session) ? Claim::kUsed : Claim::kNamed);
 }
 
-Result<std::shared_ptr<AcpStream>> AcpHttpConnection::stream(
-    const std::string& session, std::optional<std::int64_t> last_event) {
-  touch();
-  if (session.empty()) return own_stream(last_event);
-  const auto claimed =
-      session_stream(session, connection_.uses(session) ? Claim::kUsed : Claim::kNamed);
+// Answers that wait in the old stream are not in a replay.
+Result<std::shared_ptr<AcpStream>> AcpHttpConnection::stream_from_log(const std::string& session,
+                                                                      std::int64_t last_event) {
+  if (session.empty()) {
+    return make_error(ErrorType::kInvalidRequest,
+                      "the event " + std::to_string(last_event) + " is not known any more")
+        .suggest("leave Last-Event-ID out to go on with what was not delivered yet")
+        .suggest("initialize another connection and load its sessions");
+  }
+  const auto claimed = stream(session);
   if (!claimed) return claimed.error();
   const auto found = *claimed;
-  if (!last_event || found->rewind(*last_event)) return found;
-  // From the log instead. Answers that wait in the old stream are not in a replay.
   const auto fresh = streams_[session].stream = make_stream();
-  const auto replayed = connection_.replay(session, *last_event);
+  const auto replayed = connection_.replay(session, last_event);
   if (!replayed) {
     streams_[session].stream = found;
     return replayed.error();
@@ -117,8 +121,8 @@ Result<std::shared_ptr<AcpStream>> AcpHttpConnection::stream(
 bool AcpHttpConnection::expired(std::chrono::steady_clock::time_point now) const {
   if (!connection_.initialized()) return now - used_at_ > kStubTime;
   if (own_->outbox()->end() != Outbox::End::kOpen) return true;  // its client does not read
-  const bool read = own_->has_reader() || std::ranges::any_of(streams_, [](const auto& entry) {
-                      return entry.second.stream->has_reader();
+  const bool read = own_->is_read() || std::ranges::any_of(streams_, [](const auto& entry) {
+                      return entry.second.stream->is_read();
                     });
   return !read && now - used_at_ > options_.connection_timeout;
 }

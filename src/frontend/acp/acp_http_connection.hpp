@@ -29,9 +29,13 @@ class AcpHttpConnection final : public std::enable_shared_from_this<AcpHttpConne
   void post(Frame frame, std::string_view session);
 
   // The stream of the connection, or that of a session (which the connection need not know yet).
-  // Fails when there are too many, or the place where the reader left off is not known any more.
-  Result<std::shared_ptr<AcpStream>> stream(const std::string& session,
-                                            std::optional<std::int64_t> last_event);
+  // Fails when there are too many.
+  Result<std::shared_ptr<AcpStream>> stream(const std::string& session);
+
+  // One in its place, for a reader that left off where it does not know any more: what follows
+  // comes from the log.
+  Result<std::shared_ptr<AcpStream>> stream_from_log(const std::string& session,
+                                                     std::int64_t last_event);
 
   // Nobody has used it for that long.
   bool expired(std::chrono::steady_clock::time_point now) const;
@@ -52,7 +56,6 @@ class AcpHttpConnection final : public std::enable_shared_from_this<AcpHttpConne
 
   Result<std::shared_ptr<AcpStream>> session_stream(const std::string& id, Claim claim);
   std::optional<Error> make_room(Claim claim);
-  Result<std::shared_ptr<AcpStream>> own_stream(std::optional<std::int64_t> last_event);
   std::shared_ptr<AcpStream> make_stream();
 
   const AcpOptions& options_;

@@ -22,30 +22,29 @@ AcpStream::AcpStream(asio::any_io_executor executor, OutboxLimits limits, Number
       numbering_(numbering),
       outbox_(std::make_shared<Outbox>(std::move(executor), limits)) {}
 
-std::int64_t AcpStream::number(const Delivery& delivery) {
-  return numbering_ == Numbering::kCounted ? ++counted_ : delivery.sequence;
-}
-
-void AcpStream::keep(std::int64_t event, Delivery delivery) {
-  written_bytes_ += delivery.bytes.size();
-  written_.push_back({event, std::move(delivery)});
+void AcpStream::note_written() {
+  unsure_ = 0;
   while (written_.size() > kKeptEvents || (written_.size() > 1 && written_bytes_ > kKeptBytes)) {
     written_bytes_ -= written_.front().delivery.bytes.size();
     written_.pop_front();
   }
 }
 
-bool AcpStream::rewind(std::int64_t event) {
-  const auto at = std::find_if(written_.begin(), written_.end(),
-                               [event](const Written& one) { return one.event == event; });
-  if (at == written_.end()) return false;
-  for (auto later = written_.end(); later != at + 1;) {
-    --later;
-    if (numbering_ == Numbering::kCounted) --counted_;
-    written_bytes_ -= later->delivery.bytes.size();
-    waiting_.push_front(std::move(later->delivery));
+bool AcpStream::rewind(std::optional<std::int64_t> last) {
+  std::size_t kept = written_.size() - unsure_;
+  if (last) {
+    const auto at = std::ranges::find(written_, *last, &Written::event);
+    if (at == written_.end()) return false;
+    kept = static_cast<std::size_t>(at - written_.begin()) + 1;
   }
-  written_.erase(at + 1, written_.end());
+  while (written_.size() > kept) {
+    Delivery delivery = std::move(written_.back().delivery);
+    written_.pop_back();
+    if (numbering_ == Numbering::kCounted) --counted_;
+    written_bytes_ -= delivery.bytes.size();
+    waiting_.push_front(std::move(delivery));
+  }
+  unsure_ = 0;
   return true;
 }
 
@@ -68,27 +67,38 @@ Task<void> AcpStream::leave(std::shared_ptr<Reader> reader) {
   reader->ended.happen();
 }
 
-Task<void> AcpStream::serve(http::Exchange& exchange, http::Response head,
-                            std::chrono::milliseconds keep_alive) {
+// The place is sought when the reader before has left: until then it writes on.
+Task<bool> AcpStream::serve(http::Exchange& exchange, http::Response head,
+                            std::chrono::milliseconds keep_alive,
+                            std::optional<std::int64_t> last) {
   co_await asio::this_coro::throw_if_cancelled(false);
   const auto self = shared_from_this();
   const auto reader = co_await take_over();
+  bool known = true;
   if (reader_ == reader) {
-    const auto started = co_await exchange.start_stream(std::move(head));
-    if (started && reader_ == reader) {
-      TaskScope& scope = reader->scope;
-      Event& over = reader->over;
-      scope.spawn("write", [this, &exchange, &over] { return write(exchange, over); });
-      scope.spawn("keep alive",
-                  [outbox = outbox_, keep_alive] { return poke_every(outbox, keep_alive); });
-      http::PeerEvents events;
-      events.gone = [&over] { over.happen(); };
-      const auto watch = exchange.watch_peer(http::HalfClosed::kIsGone, std::move(events));
-      co_await over.wait();
-    }
+    known = rewind(last);
+    if (known) co_await serve_as(reader, exchange, std::move(head), keep_alive);
   }
   co_await leave(reader);
+  if (!known) co_return false;
   [[maybe_unused]] const auto finished = co_await exchange.finish();
+  co_return true;
+}
+
+Task<void> AcpStream::serve_as(std::shared_ptr<Reader> reader, http::Exchange& exchange,
+                               http::Response head, std::chrono::milliseconds keep_alive) {
+  reader->is_peer = true;
+  const auto started = co_await exchange.start_stream(std::move(head));
+  if (!started || reader_ != reader) co_return;
+  TaskScope& scope = reader->scope;
+  Event& over = reader->over;
+  scope.spawn("write", [this, &exchange, &over] { return write(exchange, over); });
+  scope.spawn("keep alive",
+              [outbox = outbox_, keep_alive] { return poke_every(outbox, keep_alive); });
+  http::PeerEvents events;
+  events.gone = [&over] { over.happen(); };
+  const auto watch = exchange.watch_peer(http::HalfClosed::kIsGone, std::move(events));
+  co_await over.wait();
 }
 
 Task<void> AcpStream::write(http::Exchange& exchange, Event& over) {
@@ -112,30 +122,26 @@ Task<bool> AcpStream::write_some(http::Exchange& exchange) {
     const bool open = co_await fetch();
     if (!open) co_return false;
   }
-  std::string text;
-  std::size_t count = 0;
-  const std::int64_t counted_before = counted_;
-  std::vector<std::int64_t> events;
-  for (const Delivery& delivery : waiting_) {
-    if (text.size() >= kStreamWriteBytes) break;
-    events.push_back(number(delivery));
-    text += http::sse_event(delivery.bytes.view(),
-                            events.back() > 0 ? std::optional(events.back()) : std::nullopt);
-    ++count;
-  }
-  if (waiting_.empty()) text = http::sse_comment("");
-  if (!text.empty()) {
-    const auto written = co_await exchange.write(text);
-    if (!written) {
-      counted_ = counted_before;
-      co_return false;
-    }
-  }
-  for (std::size_t i = 0; i < count; ++i) {
-    keep(events[i], std::move(waiting_.front()));
-    waiting_.pop_front();
-  }
+  const std::string text = take_batch();
+  const auto written = co_await exchange.write(text);
+  if (!written) co_return false;
+  note_written();
   co_return true;
+}
+
+std::string AcpStream::take_batch() {
+  if (waiting_.empty()) return http::sse_comment("");
+  std::string text;
+  while (!waiting_.empty() && text.size() < kStreamWriteBytes) {
+    Delivery delivery = std::move(waiting_.front());
+    waiting_.pop_front();
+    const std::int64_t event = numbering_ == Numbering::kCounted ? ++counted_ : delivery.sequence;
+    text += http::sse_event(delivery.bytes.view(), event > 0 ? std::optional(event) : std::nullopt);
+    written_bytes_ += delivery.bytes.size();
+    written_.push_back({event, std::move(delivery)});
+    ++unsure_;
+  }
+  return text;
 }
 
 // False: nothing more will come. Nothing may have come although it is true: a sign of life is due.
@@ -147,6 +153,7 @@ Task<bool> AcpStream::fetch() {
 }
 
 void AcpStream::move_answers_to(AcpStream& other) {
+  rewind(std::nullopt);
   for (Delivery& delivery : outbox_->take_all()) waiting_.push_back(std::move(delivery));
   for (Delivery& delivery : waiting_) {
     const bool in_replay =
@@ -157,18 +164,33 @@ void AcpStream::move_answers_to(AcpStream& other) {
   close();
 }
 
+// A history may be more than fits into the other outbox.
 Task<void> AcpStream::forward(std::shared_ptr<Outbox> to, Event& over) {
-  bool answered = false;
-  bool open = true;
-  while (open && !answered) {
-    while (!waiting_.empty() && !answered) {
-      answered = waiting_.front().kind == DeliveryKind::kAttachResponse;
-      to->push(std::move(waiting_.front()));
-      waiting_.pop_front();
+  bool goes_on = true;
+  while (goes_on) {
+    if (waiting_.empty()) {
+      const bool open = co_await fetch();
+      if (!open) break;
     }
-    if (!answered) open = co_await fetch();
+    const Outbox::Room room = co_await to->room();
+    goes_on = forward_some(*to);
   }
   over.happen();
+}
+
+// At least one message. False: the answer was the last, or nobody takes them.
+bool AcpStream::forward_some(Outbox& to) {
+  std::size_t bytes = 0;
+  while (!waiting_.empty()) {
+    Delivery delivery = std::move(waiting_.front());
+    waiting_.pop_front();
+    bytes += delivery.bytes.size();
+    const bool answers = delivery.kind == DeliveryKind::kAttachResponse;
+    const bool taken = to.push(std::move(delivery));
+    if (answers || !taken) return false;
+    if (!waiting_.empty() && bytes + waiting_.front().bytes.size() > kStreamWriteBytes) break;
+  }
+  return true;
 }
 
 Task<void> AcpStream::forward_until_response(std::shared_ptr<Outbox> to) {
@@ -176,6 +198,7 @@ Task<void> AcpStream::forward_until_response(std::shared_ptr<Outbox> to) {
   const auto self = shared_from_this();
   const auto reader = co_await take_over();
   if (reader_ == reader) {
+    rewind(std::nullopt);
     Event& over = reader->over;
     reader->scope.spawn("forward", [this, to, &over] { return forward(to, over); });
     co_await over.wait();

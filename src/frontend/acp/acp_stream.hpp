@@ -13,6 +13,8 @@
 #include <chrono>
 #include <deque>
 #include <memory>
+#include <optional>
+#include <string>
 
 namespace relay::frontend {
 
@@ -25,15 +27,17 @@ class AcpStream : public std::enable_shared_from_this<AcpStream> {
 
   const std::shared_ptr<Outbox>& outbox() const { return outbox_; }
   bool has_reader() const { return reader_ != nullptr; }
-  bool is_idle() const { return !has_reader() && waiting_.empty() && outbox_->queued_bytes() == 0; }
-
-  // Goes back to behind the event with this id. False: it is not known (any more).
-  bool rewind(std::int64_t event);
+  // A peer reads it; what it holds is not just forwarded.
+  bool is_read() const { return reader_ != nullptr && reader_->is_peer; }
+  bool is_idle() const {
+    return !has_reader() && waiting_.empty() && unsure_ == 0 && outbox_->queued_bytes() == 0;
+  }
 
   // Writes what there is and what comes, until the stream ends, the peer goes away, or another
-  // reader takes over. Silent streams get a comment every `keep_alive`.
-  Task<void> serve(http::Exchange& exchange, http::Response head,
-                   std::chrono::milliseconds keep_alive);
+  // reader takes over; from behind the event `last` on when the reader names one. Silent streams
+  // get a comment every `keep_alive`. False: `last` is not known (any more), nothing was answered.
+  Task<bool> serve(http::Exchange& exchange, http::Response head,
+                   std::chrono::milliseconds keep_alive, std::optional<std::int64_t> last = {});
 
   // For a client that does not read this stream yet: moves everything up to and with the next
   // kAttachResponse to another one.
@@ -52,6 +56,7 @@ class AcpStream : public std::enable_shared_from_this<AcpStream> {
   };
   struct Reader {
     explicit Reader(asio::any_io_executor executor);
+    bool is_peer = false;
     TaskScope scope;
     Event over;   // it has to leave, or has nothing to do any more
     Event ended;  // it has left
@@ -61,16 +66,22 @@ class AcpStream : public std::enable_shared_from_this<AcpStream> {
   Task<void> leave(std::shared_ptr<Reader> reader);
   Task<void> write(http::Exchange& exchange, Event& over);
   Task<void> forward(std::shared_ptr<Outbox> to, Event& over);
+  Task<void> serve_as(std::shared_ptr<Reader> reader, http::Exchange& exchange, http::Response head,
+                      std::chrono::milliseconds keep_alive);
   Task<bool> write_some(http::Exchange& exchange);
   Task<bool> fetch();
-  std::int64_t number(const Delivery& delivery);
-  void keep(std::int64_t event, Delivery delivery);
+  std::string take_batch();
+  void note_written();
+  bool forward_some(Outbox& to);
+  // False: `last` is not known. Nothing named: to before what may not have arrived.
+  bool rewind(std::optional<std::int64_t> last);
 
   asio::any_io_executor executor_;
   Numbering numbering_;
   std::shared_ptr<Outbox> outbox_;
   std::deque<Delivery> waiting_;  // taken from the outbox, not written
   std::deque<Written> written_;   // the last ones
+  std::size_t unsure_ = 0;        // the last so many of these: their write has not succeeded (yet)
   std::size_t written_bytes_ = 0;
   std::int64_t counted_ = 0;
   std::shared_ptr<Reader> reader_;

@@ -1,0 +1,215 @@
+#include "frontend/acp/acp_stream.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace relay::frontend {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// A peer that keeps what it is sent, and may let a write wait.
+class HeldExchange final : public http::Exchange {
+ public:
+  explicit HeldExchange(asio::any_io_executor executor)
+      : executor_(executor), released_(std::move(executor)) {}
+
+  const http::Request& request() const override { return request_; }
+  http::Request& request() override { return request_; }
+  Task<Result<void>> respond(http::Response) override { co_return Result<void>(); }
+  Task<Result<void>> start_stream(http::Response) override {
+    started = true;
+    co_return Result<void>();
+  }
+  Task<Result<void>> write(std::string_view bytes) override {
+    const std::string text(bytes);
+    if (holds) {
+      const bool released = co_await released_.wait();
+      if (!released) co_return make_error(ErrorType::kInternalError, "cancelled");
+    }
+    got += text;
+    co_return Result<void>();
+  }
+  Task<Result<void>> finish() override {
+    finished = true;
+    co_return Result<void>();
+  }
+  std::unique_ptr<http::PeerWatch> watch_peer(http::HalfClosed, http::PeerEvents events) override {
+    gone = std::move(events.gone);
+    return nullptr;
+  }
+  bool wants_websocket() const override { return false; }
+  Task<Result<http::WebSocket*>> accept_websocket(std::string, http::Headers) override {
+    co_return make_error(ErrorType::kInternalError, "no WebSocket here");
+  }
+  asio::any_io_executor executor() const override { return executor_; }
+
+  void release() {
+    holds = false;
+    released_.notify();
+  }
+
+  std::string got;
+  std::function<void()> gone;
+  bool holds = false;
+  bool started = false;
+  bool finished = false;
+
+ private:
+  asio::any_io_executor executor_;
+  Wakeup released_;
+  http::Request request_;
+};
+
+class AcpStreamTest : public ::testing::Test {
+ protected:
+  ~AcpStreamTest() override {
+    for (const auto& stream : streams_) stream->close();
+    for (const auto& peer : peers_) peer->release();
+    go_on();
+    EXPECT_EQ(running_, 0);
+  }
+
+  std::shared_ptr<AcpStream> make_stream(AcpStream::Numbering numbering) {
+    streams_.push_back(std::make_shared<AcpStream>(io_.get_executor(), OutboxLimits{}, numbering));
+    return streams_.back();
+  }
+  HeldExchange& serve(AcpStream& stream, std::optional<std::int64_t> last = {}) {
+    peers_.push_back(std::make_unique<HeldExchange>(io_.get_executor()));
+    HeldExchange& peer = *peers_.back();
+    start([&stream, &peer, last, this]() -> Task<void> {
+      http::Response head;
+      known_ = co_await stream.serve(peer, std::move(head), std::chrono::hours(1), last);
+    });
+    return peer;
+  }
+  void start(std::function<Task<void>()> body) {
+    ++running_;
+    asio::co_spawn(io_, std::move(body), [this](std::exception_ptr failure) {
+      EXPECT_FALSE(failure);
+      --running_;
+    });
+  }
+  // Until everybody waits.
+  void go_on() {
+    io_.restart();
+    io_.poll();
+  }
+  static void push(AcpStream& stream, std::int64_t sequence, std::string text,
+                   DeliveryKind kind = DeliveryKind::kUpdate) {
+    stream.outbox()->push({SharedBytes(std::move(text)), sequence, kind});
+  }
+
+  asio::io_context io_{1};
+  std::vector<std::shared_ptr<AcpStream>> streams_;
+  std::vector<std::unique_ptr<HeldExchange>> peers_;
+  int running_ = 0;
+  bool known_ = true;  // what the serve() said that ended last
+};
+
+TEST_F(AcpStreamTest, MovesAnswersWhileTheyAreWritten) {
+  const auto stream = make_stream(AcpStream::Numbering::kSequence);
+  const auto other = make_stream(AcpStream::Numbering::kSequence);
+  HeldExchange& peer = serve(*stream);
+  go_on();
+  peer.holds = true;
+  push(*stream, 1, "an update");
+  push(*stream, 2, "an answer", DeliveryKind::kResponse);
+  go_on();
+  stream->move_answers_to(*other);
+  peer.release();
+  go_on();
+  EXPECT_TRUE(peer.finished);
+  HeldExchange& next = serve(*other);
+  go_on();
+  EXPECT_THAT(next.got, HasSubstr("an answer"));
+  EXPECT_THAT(next.got, Not(HasSubstr("an update")));
+}
+
+TEST_F(AcpStreamTest, KnowsAnEventOfAWriteThatWasCut) {
+  const auto stream = make_stream(AcpStream::Numbering::kCounted);
+  HeldExchange& cut = serve(*stream);
+  go_on();
+  cut.holds = true;
+  for (const char* const text : {"first", "second", "third"}) push(*stream, 0, text);
+  go_on();
+  const HeldExchange& next = serve(*stream, 1);
+  go_on();
+  EXPECT_TRUE(cut.finished);
+  EXPECT_THAT(next.got, Not(HasSubstr("first")));
+  EXPECT_THAT(next.got, HasSubstr("id: 2\ndata: second\n\nid: 3\ndata: third\n\n"));
+}
+
+TEST_F(AcpStreamTest, WritesAllAgainThatWasCutForAReaderWithoutAPlace) {
+  const auto stream = make_stream(AcpStream::Numbering::kCounted);
+  HeldExchange& cut = serve(*stream);
+  go_on();
+  cut.holds = true;
+  for (const char* const text : {"first", "second"}) push(*stream, 0, text);
+  go_on();
+  cut.gone();
+  go_on();
+  EXPECT_FALSE(stream->has_reader());
+  EXPECT_FALSE(stream->is_idle());
+  const HeldExchange& next = serve(*stream);
+  go_on();
+  EXPECT_THAT(next.got, HasSubstr("id: 1\ndata: first\n\nid: 2\ndata: second\n\n"));
+}
+
+TEST_F(AcpStreamTest, LeavesNoGapWhereTheReaderBeforeStillWrites) {
+  const auto stream = make_stream(AcpStream::Numbering::kSequence);
+  const HeldExchange& first = serve(*stream);
+  for (const std::int64_t sequence : {11, 12}) push(*stream, sequence, "early");
+  go_on();
+  EXPECT_THAT(first.got, HasSubstr("id: 12"));
+  push(*stream, 13, "late");  // its reader is woken before it hears of the next one
+  const HeldExchange& next = serve(*stream, 11);
+  go_on();
+  EXPECT_THAT(next.got, HasSubstr("id: 12\ndata: early\n\nid: 13\ndata: late\n\n"));
+  EXPECT_THAT(next.got, Not(HasSubstr("id: 11")));
+}
+
+TEST_F(AcpStreamTest, AnswersNothingToAReaderWhosePlaceIsNotKnown) {
+  const auto stream = make_stream(AcpStream::Numbering::kCounted);
+  push(*stream, 0, "first");
+  const HeldExchange& first = serve(*stream);
+  go_on();
+  const HeldExchange& lost = serve(*stream, 2);
+  go_on();
+  EXPECT_TRUE(first.finished);
+  EXPECT_FALSE(known_);
+  EXPECT_FALSE(lost.started || lost.finished);
+  EXPECT_FALSE(stream->has_reader());
+}
+
+TEST_F(AcpStreamTest, ForwardsNoMoreThanTheOtherOutboxTakes) {
+  const auto stream = make_stream(AcpStream::Numbering::kSequence);
+  const OutboxLimits limits{1u << 20, 1000};
+  const auto to = std::make_shared<Outbox>(io_.get_executor(), limits);
+  for (std::int64_t sequence = 1; sequence <= 40; ++sequence) {
+    push(*stream, sequence, std::string(100'000, 'h'));
+  }
+  push(*stream, 0, "the answer", DeliveryKind::kAttachResponse);
+  push(*stream, 41, "later");
+  start([stream, to] { return stream->forward_until_response(to); });
+  go_on();
+  EXPECT_TRUE(stream->has_reader());
+  EXPECT_FALSE(stream->is_read());
+  std::vector<Delivery> got;
+  for (;;) {
+    go_on();
+    ASSERT_EQ(to->end(), Outbox::End::kOpen);
+    std::vector<Delivery> some = to->take_all();
+    if (some.empty()) break;
+    got.insert(got.end(), some.begin(), some.end());
+  }
+  ASSERT_EQ(got.size(), 41u);
+  EXPECT_EQ(got.back().bytes.view(), "the answer");
+  EXPECT_FALSE(stream->has_reader());
+}
+
+}  // namespace
+}  // namespace relay::frontend
