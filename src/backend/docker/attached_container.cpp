@@ -32,7 +32,6 @@ AttachedContainer::AttachedContainer(DockerContext& shared_context,
       watch(std::move(exit_watch)),
       output_ready(context.executor),
       room(context.executor),
-      input_changed(context.executor),
       output_ended(context.executor),
       exited(context.executor),
       watch_changed(context.executor),
@@ -54,7 +53,6 @@ AttachedContainer::AttachedContainer(DockerContext& shared_context,
       watch(std::move(exit_watch)),
       output_ready(context.executor),
       room(context.executor),
-      input_changed(context.executor),
       output_ended(context.executor),
       exited(context.executor),
       watch_changed(context.executor),
@@ -68,10 +66,8 @@ AttachedContainer::AttachedContainer(DockerContext& shared_context,
 }
 
 void AttachedContainer::go_on_with(ContainerStreams streams) {
-  input_stream = std::move(streams.input);
+  if (streams.input) input_stream = std::move(streams.input);
   output_stream = std::move(streams.output);
-  input_broken = false;
-  input_changed.notify();
   frames_ = std::move(streams.frames);
   splitter_ = LineSplitter(options->max_line_bytes);  // it comes again from a line's beginning
   counter_ = OutputCounter(streams.position);
@@ -126,7 +122,6 @@ void AttachedContainer::end_output() {
   }
   if (dropped_ > 0) log.warn("agent wrote too much while it ended", {{"dropped_lines", dropped_}});
   output_ended.happen();
-  input_changed.notify();
   output_ready.notify();
 }
 
@@ -142,6 +137,11 @@ AgentOutput AttachedContainer::take_output() {
   return output;
 }
 
+void AttachedContainer::cut_input() {
+  input_is_cut = true;
+  input_stream->close();
+}
+
 void AttachedContainer::close_streams() {
   input_stream->close();
   output_stream->close();
@@ -154,7 +154,6 @@ void AttachedContainer::let_go() {
   stopping = true;
   room.notify();
   watch_changed.notify();
-  input_changed.notify();
   context.events.forget(id);
   close_streams();
 }

@@ -43,7 +43,8 @@ class AttachedContainer {
   AttachedContainer(const AttachedContainer&) = delete;
   AttachedContainer& operator=(const AttachedContainer&) = delete;
 
-  // Other streams of the same container, whose output goes on behind position().
+  // Another output of the same container, which goes on behind position(), and another input where
+  // there is one among the streams.
   void go_on_with(ContainerStreams streams);
   // Behind all complete lines that were read.
   const OutputPosition& position() const { return counter_.position(); }
@@ -52,6 +53,8 @@ class AttachedContainer {
   void end_output();
   // What has been read since the last call.
   AgentOutput take_output();
+  // What is being written to the input fails, and the next piece goes to another one.
+  void cut_input();
   void close_streams();
   // The same for good: nothing of the container is read or ended here any more.
   void let_go();
@@ -77,12 +80,10 @@ class AttachedContainer {
 
   Wakeup output_ready;
   Wakeup room;
-  Wakeup input_changed;  // there is another input, or will be none
   Event output_ended;
   Event exited;                             // or the Engine no longer tells
   Wakeup watch_changed;                     // something of the following, or exited, or stopping
   bool engine_is_away = false;              // it cut the wait call off; the container may run
-  bool engine_is_back = false;              // and the container runs
   std::optional<EgressCarrier> carried_by;  // the agent's connections; empty: it has no way out
   // Of an agent whose connections come by one; empty while there is none. Until `over`: it has
   // ended, or this relay lets go of it.
@@ -94,9 +95,11 @@ class AttachedContainer {
   LaunchTimes launch_times;  // empty: an earlier run started it
   bool telling_of_oom = false;
   bool stopping = false;
-  bool left = false;          // to the next run of the relay: nothing is read or ended here
-  bool input_broken = false;  // a send() was cancelled in the middle of a message
-  AgentExit exit;             // once finished
+  bool left = false;              // to the next run of the relay: nothing is read or ended here
+  bool input_broken = false;      // a send() was cancelled in the middle of a message
+  bool input_is_cut = false;      // it takes nothing any more; send() makes another
+  bool watch_was_cut = false;     // the wait call, since the output was cut off last
+  std::optional<AgentExit> exit;  // known before the container is removed
 
  private:
   void take_stdout(std::string_view bytes);
@@ -120,6 +123,14 @@ class AttachedContainer {
 // Reads the output until it ends, and goes on in the log when the Engine cuts it off; started once
 // for each container.
 Task<void> pump_output(std::shared_ptr<AttachedContainer> container);
+
+// Asks the Engine, for as long as one that restarts is waited for.
+Task<bool> still_runs(AttachedContainer& container);
+
+// Another input in the place of one that was cut off, where the container runs: what has arrived of
+// a message ends there as a line of its own. False: the agent takes none. True while input_is_cut:
+// the Engine went away again.
+Task<bool> renew_input(AttachedContainer& container);
 
 // Waits for the end of the container, also over a restart of the Engine; started once for each
 // container.

@@ -6,6 +6,7 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include <chrono>
+#include <utility>
 
 namespace relay {
 namespace {
@@ -30,6 +31,7 @@ LogFrames::Times times_of(const DockerContext& context) {
 
 struct LogBytes {
   std::string bytes;  // empty: nothing more comes
+  bool cut = false;   // and it is not the end
   bool silent = false;
 };
 
@@ -37,8 +39,9 @@ Task<LogBytes> read_log(const asio::any_io_executor& executor, http::Stream& str
   const http::Deadline deadline(executor, kLogIsSilent, [&stream] { stream.close(); });
   auto read = co_await stream.read_some();
   LogBytes log;
-  if (read) log.bytes = std::move(*read);
   log.silent = deadline.expired();
+  log.cut = !read || log.silent;
+  if (read) log.bytes = std::move(*read);
   co_return log;
 }
 
@@ -56,6 +59,7 @@ void take_apart(LogFrames& frames, std::string_view bytes, const auto& on_stdout
   }
 }
 
+// Fails as well when it could not look at all of the log.
 Task<Result<LogSearch>> search(DockerContext& context, const std::string& id,
                                bool newlines_are_lost, std::uint64_t last_line) {
   LogFrames frames(newlines_are_lost, LogFrames::Times::kNo);
@@ -65,6 +69,10 @@ Task<Result<LogSearch>> search(DockerContext& context, const std::string& id,
   LogSearch searching(last_line);
   while (true) {
     const LogBytes log = co_await read_log(context.executor, **stream);
+    if (log.cut) {
+      co_return make_error(ErrorType::kInternalError,
+                           "the container's log could not be read whole");
+    }
     if (log.bytes.empty()) break;
     take_apart(
         frames, log.bytes, [&](std::string_view piece) { searching.take(piece); },
@@ -149,30 +157,38 @@ Task<Result<ContainerStreams>> attach_streams(DockerContext& context, std::strin
   co_return streams;
 }
 
-Task<Result<ContainerStreams>> open_streams(DockerContext& context, std::string id,
-                                            std::string log_driver, OutputPosition position) {
+Task<Result<ContainerStreams>> open_output(DockerContext& context, std::string id,
+                                           std::string log_driver, OutputPosition position) {
   ContainerStreams streams;
   const bool newlines_are_lost = log_driver != "json-file";
   const auto followed = co_await follow_log(context, id, newlines_are_lost, position, streams);
   if (!followed && followed.error().type == ErrorType::kDockerNotAvailable) {
     co_return followed.error();
   }
-  if (followed && *followed) {
-    auto input = co_await context.engine.attach_input(id);
-    if (!input) co_return input.error();
-    streams.input = std::move(*input);
-    streams.is_log = true;
-  } else {
-    auto attached = co_await attach_streams(context, id);
-    if (!attached) co_return attached.error();
-    streams = std::move(*attached);
-    streams.position = position;
-    streams.lost = true;
-    streams.may_begin_in_a_line = true;
-  }
-  const auto written = co_await streams.input->write("\n");
-  if (!written) co_return written.error();
+  if (!followed || !*followed) co_return co_await open_live_output(context, id, position);
+  streams.is_log = true;
   co_return streams;
+}
+
+Task<Result<ContainerStreams>> open_live_output(DockerContext& context, std::string id,
+                                                OutputPosition position) {
+  auto output = co_await context.engine.attach_output(id);
+  if (!output) co_return output.error();
+  ContainerStreams streams;
+  streams.output = std::move(*output);
+  streams.position = position;
+  streams.lost = true;
+  streams.may_begin_in_a_line = true;
+  co_return streams;
+}
+
+Task<Result<std::shared_ptr<http::Stream>>> open_input(DockerContext& context, std::string id) {
+  auto attached = co_await context.engine.attach_input(id);
+  if (!attached) co_return attached.error();
+  std::shared_ptr<http::Stream> input = std::move(*attached);
+  const auto written = co_await input->write("\n");
+  if (!written) co_return written.error();
+  co_return input;
 }
 
 Task<std::string> logged_errors(DockerContext& context, std::string id) {

@@ -33,10 +33,16 @@ struct ContainerStreams {
 // Of a container that has not started: nothing of its output is missed.
 Task<Result<ContainerStreams>> attach_streams(DockerContext& context, std::string id);
 
-// `log_driver` is what the Engine calls the container's. Ends what may be half a message on the
-// agent's stdin. Fails as the Engine's calls do.
-Task<Result<ContainerStreams>> open_streams(DockerContext& context, std::string id,
-                                            std::string log_driver, OutputPosition position);
+// Without input: the output of a container that runs, behind the place. `log_driver` is what the
+// Engine calls the container's. Fails as the Engine's calls do.
+Task<Result<ContainerStreams>> open_output(DockerContext& context, std::string id,
+                                           std::string log_driver, OutputPosition position);
+// The same without its log: what is live from now on.
+Task<Result<ContainerStreams>> open_live_output(DockerContext& context, std::string id,
+                                                OutputPosition position);
+
+// The stdin of a container that runs. Ends what may be half a message there.
+Task<Result<std::shared_ptr<http::Stream>>> open_input(DockerContext& context, std::string id);
 
 // What a container has said on stderr last, as far as its log can be read.
 Task<std::string> logged_errors(DockerContext& context, std::string id);

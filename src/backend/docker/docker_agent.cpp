@@ -17,6 +17,8 @@ static_assert(LineSplitter::kSlack >= kLineSlack);
 
 // What stop() waits beyond its two graces, for an Engine that is slow to answer.
 constexpr std::chrono::milliseconds kPatience(3'000);
+// An Engine that ends may give another input in its last moments.
+constexpr int kMostRenewals = 3;
 
 Error no_longer_reads(const AttachedContainer& container, std::string explanation) {
   Error error = make_error(ErrorType::kAgentExited, std::move(explanation))
@@ -62,7 +64,7 @@ void DockerAgent::begin_to_end(std::chrono::milliseconds grace) {
 Task<Result<void>> DockerAgent::send(std::span<const SharedBytes> messages) {
   const std::shared_ptr<AttachedContainer> container = container_;
   if (container->stopping) co_return no_longer_reads(*container, "the agent is being stopped");
-  if (container->input_broken) {
+  if (container->input_broken && !container->input_is_cut) {
     co_return no_longer_reads(*container,
                               "the agent's input was cut off in the middle of a message");
   }
@@ -71,27 +73,29 @@ Task<Result<void>> DockerAgent::send(std::span<const SharedBytes> messages) {
   }
   const std::string bytes = joined(messages);
   std::string_view unsent = bytes;
+  int renewals = 0;  // of the input, for the same piece
   while (!unsent.empty()) {
-    const std::shared_ptr<http::Stream> input = container->input_stream;
     container->input_broken = true;  // until everything is written
-    const std::string_view piece = next_piece(unsent);
-    const auto written = co_await input->write(piece);
-    if (written) {
-      unsent.remove_prefix(piece.size());
-      continue;
+    if (!container->input_is_cut) {
+      const std::shared_ptr<http::Stream> input = container->input_stream;
+      const std::string_view piece = next_piece(unsent);
+      const auto written = co_await input->write(piece);
+      if (written) {
+        unsent.remove_prefix(piece.size());
+        renewals = 0;
+        continue;
+      }
     }
-    const auto state = co_await asio::this_coro::cancellation_state;
+    // Where the input was cut off, and the agent goes on, what has arrived of a message ends as a
+    // line of its own, and the message is written again; those before it are not.
+    auto state = co_await asio::this_coro::cancellation_state;
     if (state.cancelled() != asio::cancellation_type::none) throw_cancelled();
-    // Where the Engine has cut it off, and the agent goes on, what has arrived of a message ends as
-    // a line of its own, and the message is written again; those before it are not.
-    while (container->input_stream == input && !container->output_ended.happened() &&
-           !container->stopping) {
-      const bool woken = co_await container->input_changed.wait();
-      if (!woken) throw_cancelled();
-    }
-    if (container->input_stream == input || container->stopping) {
+    if (++renewals > kMostRenewals)
       co_return no_longer_reads(*container, "the agent no longer takes input");
-    }
+    const bool takes_input = co_await renew_input(*container);
+    state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) throw_cancelled();
+    if (!takes_input) co_return no_longer_reads(*container, "the agent no longer takes input");
   }
   container->input_broken = false;
   co_return Result<void>();
@@ -120,7 +124,8 @@ Task<AgentExit> DockerAgent::stop(std::chrono::milliseconds grace) {
     co_await (std::move(finished) || std::move(clock));
   }
   co_await asio::this_coro::throw_if_cancelled(throws);
-  if (container->finished.happened()) co_return container->exit;
+  // It is known before the container is removed, for which a slow Engine may take its time.
+  if (container->exit) co_return *container->exit;
   AgentExit unknown;
   unknown.stderr_tail = container->stderr_text();
   unknown.cause = make_error(ErrorType::kDockerNotAvailable,

@@ -1,105 +1,137 @@
-// What an agent is written when the Engine cuts its input off.
+// What an agent is written when its input is cut off, and what is said of its end.
 #include "backend/docker/docker_agent.hpp"
 
 #include "backend/docker/input_pieces.hpp"
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
-#include <gtest/gtest.h>
-
-#include <future>
-#include <string>
-#include <vector>
+#include "backend/docker/test_container.hpp"
 
 namespace relay {
 namespace {
 
-// Takes so many bytes, and is cut off then.
-class CutStream final : public http::Stream {
- public:
-  explicit CutStream(std::size_t room) : room_(room) {}
+constexpr std::string_view kStdin = "/attach?stream=1&stdin=1 ";
 
-  const http::Response& head() const override { return head_; }
-  Task<Result<std::string>> read_some() override { co_return std::string(); }
-  Task<Result<void>> write(std::string_view bytes) override {
-    if (bytes.size() > room_) {
-      // A Unix socket takes a part of what is large only.
-      if (bytes.size() > kTakenWhole) taken_ += bytes.substr(0, room_);
-      room_ = 0;
-      co_return make_error(ErrorType::kInternalError, "cut off");
-    }
-    room_ -= bytes.size();
-    taken_ += bytes;
-    co_return Result<void>();
-  }
-  void close() override {}
-
-  const std::string& taken() const { return taken_; }
-
- private:
-  http::Response head_;
-  std::size_t room_;
-  std::string taken_;
-};
-
-class DockerAgentTest : public testing::Test {
+class DockerAgentTest : public ContainerTest {
  protected:
   DockerAgentTest() {
-    container_->input_stream = first_;
-    container_->output_stream = first_;
+    container_->input_stream = std::make_shared<CutStream>(0);
+    container_->output_stream = container_->input_stream;
   }
-  // There is no Engine that could end it.
-  ~DockerAgentTest() override { container_->stopping = true; }
+  ~DockerAgentTest() override {
+    container_->stopping = true;
+    hold_removals(false);
+    run_until([this] { return context_.background.empty(); });
+  }
 
-  // What the agent gets of them over both streams. The second begins with a newline.
-  std::string sent(std::vector<std::string> texts, std::size_t room) {
-    first_ = std::make_shared<CutStream>(room);
-    container_->input_stream = first_;
+  void run_and_give_input() {
+    answer_state(R"({"Status":"running","Running":true})");
+    answer(std::string(kStdin), upgrade());
+  }
+
+  Task<Result<void>> send(std::vector<std::string> texts) {
     std::vector<SharedBytes> messages;
     for (std::string& text : texts) messages.emplace_back(std::move(text));
-    auto done = asio::co_spawn(io_, agent_.send(messages), asio::use_future);
-    settle();
-    EXPECT_NE(done.wait_for(std::chrono::seconds(0)), std::future_status::ready);
-    const auto second = std::make_shared<CutStream>(std::string().max_size());
-    ContainerStreams streams;
-    streams.input = second;
-    streams.output = second;
-    container_->go_on_with(std::move(streams));
-    settle();
-    EXPECT_EQ(done.wait_for(std::chrono::seconds(0)), std::future_status::ready);
+    const auto sent = co_await agent_.send(messages);
+    co_return sent;
+  }
+
+  // What the Engine takes for the first line of a request is what the agent gets behind these.
+  static constexpr const char* kEnd = "\r\n\r\n";
+  void run_until_got(const std::string& text) {
+    run_until([&] {
+      const auto lines = engine_.lines();
+      return !lines.empty() && lines.back() == text;
+    });
+  }
+
+  // The agent gets of the messages what the first stream has taken, and then the rest.
+  void expect_sent(std::vector<std::string> texts, std::size_t room, const std::string& taken,
+                   const std::string& rest) {
+    run_and_give_input();
+    const auto first = std::make_shared<CutStream>(room);
+    container_->input_stream = first;
+    texts.emplace_back(kEnd);
+    const auto sent = run(send(std::move(texts)));
+    EXPECT_TRUE(sent) << sent.error().explanation;
+    EXPECT_EQ(first->taken(), taken);
+    run_until_got(rest);
     EXPECT_FALSE(container_->input_broken);
-    return first_->taken() + "\n" + second->taken();
   }
 
-  void settle() {
-    io_.restart();
-    io_.poll();
-  }
-
-  asio::io_context io_;
-  DockerHost host_{io_.get_executor(), {}, "instance", 1, Logger::silent()};
-  DockerContext context_{host_, {}, Logger::silent()};
-  std::shared_ptr<CutStream> first_ = std::make_shared<CutStream>(0);
   std::shared_ptr<AttachedContainer> container_ = std::make_shared<AttachedContainer>(
       context_, context_.options, SessionId("sess_1"), "container", ContainerStreams(),
-      engine::ExitWatch(nullptr));
+      engine::ExitWatch(std::make_unique<CutStream>(0)));
   DockerAgent agent_{container_, "/workspace", std::chrono::steady_clock::now()};
   const std::string large_ = std::string(4 * kTakenWhole, 'x');
 };
 
 TEST_F(DockerAgentTest, WritesAgainWhatWasCutAndNothingBeforeIt) {
   const std::string half = large_.substr(0, 100);
-  EXPECT_EQ(sent({"{1}", large_, "{2}"}, 4 + half.size()),
-            "{1}\n" + half + "\n" + large_ + "\n{2}\n");
+  expect_sent({"{1}", large_, "{2}"}, 4 + half.size(), "{1}\n" + half, "\n" + large_ + "\n{2}\n");
 }
 
 TEST_F(DockerAgentTest, WritesNothingAgainThatLacksItsNewlineAlone) {
-  EXPECT_EQ(sent({large_, "{2}"}, large_.size()), large_ + "\n\n{2}\n");
+  expect_sent({large_, "{2}"}, large_.size(), large_, "\n\n{2}\n");
 }
 
 TEST_F(DockerAgentTest, WritesAllAgainOfWhichNothingWasTaken) {
-  EXPECT_EQ(sent({"{1}", "{2}"}, 5), "\n{1}\n{2}\n");
+  expect_sent({"{1}", "{2}"}, 5, "", "\n{1}\n{2}\n");
+}
+
+TEST_F(DockerAgentTest, WritesAgainWhatItWasWritingWhenTheEngineWentAway) {
+  run_and_give_input();
+  const auto first = std::make_shared<SilentStream>(io_.get_executor());
+  container_->input_stream = first;
+  auto sent = asio::co_spawn(io_, send({"{1}", kEnd}), asio::use_future);
+  run_until([this] { return container_->input_broken; });
+  // Another output alone is nothing to this.
+  ContainerStreams streams;
+  streams.output = std::make_shared<CutStream>(0);
+  container_->go_on_with(std::move(streams));
+  EXPECT_TRUE(container_->input_broken);
+  EXPECT_EQ(container_->input_stream, first);
+  container_->cut_input();
+  run_until_got("\n{1}\n");
+  run_until(
+      [&sent] { return sent.wait_for(std::chrono::seconds(0)) == std::future_status::ready; });
+  EXPECT_TRUE(sent.get());
+  EXPECT_FALSE(container_->input_broken);
+}
+
+TEST_F(DockerAgentTest, TakesAnotherInputAfterAMessageThatWasGivenUpInTheMiddle) {
+  run_and_give_input();
+  container_->input_broken = true;
+  EXPECT_FALSE(run(send({"{1}", kEnd})));
+  container_->cut_input();
+  EXPECT_TRUE(run(send({"{2}", kEnd})));
+  run_until_got("\n{2}\n");
+}
+
+TEST_F(DockerAgentTest, NoLongerTakesInputThatHasEnded) {
+  answer_state(R"({"Status":"exited","Running":false})");
+  const auto sent = run(send({"{1}"}));
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().type, ErrorType::kAgentExited);
+  EXPECT_FALSE(was_asked("/attach"));
+}
+
+TEST_F(DockerAgentTest, NoLongerTakesInputWhereTheEngineGivesNoOther) {
+  answer_state(R"({"Status":"running","Running":true})");
+  answer(std::string(kStdin), ScriptedEngine::json(409, R"({"message":"is paused"})"));
+  const auto sent = run(send({"{1}"}));
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().type, ErrorType::kAgentExited);
+}
+
+TEST_F(DockerAgentTest, SaysHowItEndedThoughItsContainerIsSlowToGo) {
+  hold_removals(true);
+  answer("DELETE ", ScriptedEngine::json(404, R"({"message":"gone"})"));
+  answer_state(R"({"Status":"exited","Running":false,"ExitCode":3})");
+  container_->exit_code = 3;
+  container_->output_ended.happen();
+  container_->exited.happen();
+  const AgentExit exit = run(agent_.stop(std::chrono::milliseconds(0)));
+  EXPECT_EQ(exit.exit_code, 3);
+  EXPECT_FALSE(container_->finished.happened());
+  EXPECT_TRUE(was_asked("DELETE "));
 }
 
 }  // namespace

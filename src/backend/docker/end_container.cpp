@@ -57,7 +57,6 @@ Task<void> end_container(std::shared_ptr<AttachedContainer> container,
   container->stopping = true;
   container->room.notify();
   container->watch_changed.notify();
-  container->input_changed.notify();
   bool exited = container->exited.happened();
   if (!exited && by_itself) exited = co_await exits_within(*container, kEndFollows);
   const bool output_closed = by_itself && !exited;

@@ -1,10 +1,12 @@
 // What goes on for as long as a container lives: reading its output and waiting for its end.
 #include "backend/docker/attached_container.hpp"
+#include "backend/docker/output_rounds.hpp"
 #include "base/turn.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace relay {
 namespace {
@@ -17,6 +19,8 @@ constexpr std::chrono::milliseconds kStillWriting(2'000);
 constexpr std::chrono::seconds kEngineComesBack(30);
 constexpr std::chrono::milliseconds kFirstLook(50);
 constexpr std::chrono::milliseconds kLongestLook(1'000);
+// An output that lasted for so long was not cut off at once.
+constexpr std::chrono::seconds kLasts(10);
 
 using Time = std::chrono::steady_clock::time_point;
 
@@ -40,27 +44,12 @@ Task<bool> read_to_the_end(AttachedContainer& container) {
   }
 }
 
-// Asks until the Engine says it.
-Task<bool> still_runs(AttachedContainer& container) {
-  const auto deadline = std::chrono::steady_clock::now() + kEngineComesBack;
-  auto pause = kFirstLook;
-  while (!container.stopping) {
-    const auto facts = co_await container.context.engine.inspect(container.id);
-    if (facts) co_return *facts && (*facts)->state.running;
-    if (std::chrono::steady_clock::now() > deadline) break;
-    const bool slept = co_await sleep_for(pause);
-    if (!slept) break;
-    pause = std::min(pause * 2, kLongestLook);
-  }
-  co_return false;
-}
-
 // The output of an attach stream has ended: was it the Engine that cut it off? The wait call of a
 // container that goes on tells, for it is cut off as well.
 Task<bool> was_cut_off(AttachedContainer& container) {
   const auto patience = std::chrono::steady_clock::now() + kEndFollows;
   while (!container.stopping && !container.exited.happened()) {
-    if (std::exchange(container.engine_is_back, false)) co_return true;
+    if (container.watch_was_cut && !container.engine_is_away) co_return true;
     const auto left = patience - std::chrono::steady_clock::now();
     if (!container.engine_is_away && left <= std::chrono::seconds(0)) break;  // closed by the agent
     auto changed = container.watch_changed.wait();
@@ -86,18 +75,72 @@ Error output_is_lost() {
       .retryable();
 }
 
+// Ends early with the container.
+Task<void> pause_for(AttachedContainer& container, std::chrono::milliseconds pause) {
+  const auto until = std::chrono::steady_clock::now() + pause;
+  while (!container.stopping && !container.exited.happened()) {
+    const auto left = until - std::chrono::steady_clock::now();
+    if (left <= std::chrono::seconds(0)) break;
+    auto changed = container.watch_changed.wait();
+    auto clock = sleep_for(left);
+    co_await (std::move(changed) || std::move(clock));
+  }
+}
+
 }  // namespace
 
+Task<bool> still_runs(AttachedContainer& container) {
+  const auto deadline = std::chrono::steady_clock::now() + kEngineComesBack;
+  auto pause = kFirstLook;
+  while (!container.stopping) {
+    const auto facts = co_await container.context.engine.inspect(container.id);
+    if (facts) co_return *facts && (*facts)->state.running;
+    if (std::chrono::steady_clock::now() > deadline) break;
+    const bool slept = co_await sleep_for(pause);
+    if (!slept) break;
+    pause = std::min(pause * 2, kLongestLook);
+  }
+  co_return false;
+}
+
+Task<bool> renew_input(AttachedContainer& container) {
+  if (container.context.host.is_podman()) co_return false;  // which has closed the agent's stdin
+  container.cut_input();
+  const bool runs = co_await still_runs(container);
+  if (!runs || container.stopping) co_return false;
+  auto input = co_await open_input(container.context, container.id);
+  if (container.stopping || container.output_ended.happened()) co_return false;
+  if (!input) co_return input.error().type == ErrorType::kDockerNotAvailable;
+  container.log.warn("the agent's input was cut off, going on in another one");
+  container.input_stream = std::move(*input);
+  container.input_is_cut = false;
+  co_return true;
+}
+
 Task<void> pump_output(std::shared_ptr<AttachedContainer> container) {
+  OutputRounds rounds;
+  std::uint64_t read = 0;
   while (true) {
+    const auto began = std::chrono::steady_clock::now();
     const bool was_writing = co_await read_to_the_end(*container);
+    const bool lasted = std::chrono::steady_clock::now() - began > kLasts;
     const bool again = co_await goes_on(*container);
     if (!again) break;
-    auto streams = co_await open_streams(container->context, container->id, container->log_driver,
-                                         container->position());
+    // The Engine has gone with all streams, though a write may not tell so. Else the input lives.
+    if (std::exchange(container->watch_was_cut, false)) container->cut_input();
+    const OutputPosition position = container->position();
+    rounds.end_round(std::exchange(read, position.bytes) != position.bytes || lasted);
+    co_await pause_for(*container, rounds.pause());
+    if (container->stopping) break;
+    auto opening = rounds.in_vain() ? open_live_output(container->context, container->id, position)
+                                    : open_output(container->context, container->id,
+                                                  container->log_driver, position);
+    auto streams = co_await std::move(opening);
     if (!streams || container->stopping) break;
-    container->log.warn("the Engine cut the agent's output off, going on in the container's log",
-                        {{"output_lost", streams->lost || was_writing}});
+    if (!streams->is_log && container->exited.happened()) break;  // it would never end
+    container->log.warn(
+        "the Engine cut the agent's output off, going on with it",
+        {{"in_the_log", streams->is_log}, {"output_lost", streams->lost || was_writing}});
     if (streams->lost || was_writing) container->lose_output(output_is_lost());
     container->go_on_with(std::move(*streams));
   }
@@ -109,6 +152,7 @@ Task<void> watch_exit(std::shared_ptr<AttachedContainer> container) {
     container->exit_code = co_await container->watch.wait();
     if (*container->exit_code || container->stopping) break;
     container->engine_is_away = true;
+    container->watch_was_cut = true;
     container->watch_changed.notify();
     const bool runs = co_await still_runs(*container);
     if (!runs || container->stopping) break;
@@ -117,7 +161,6 @@ Task<void> watch_exit(std::shared_ptr<AttachedContainer> container) {
     if (!watch || container->stopping) break;
     container->watch = std::move(*watch);
     container->engine_is_away = false;
-    container->engine_is_back = true;
     container->watch_changed.notify();
   }
   container->exited.happen();

@@ -84,7 +84,15 @@ Task<Result<std::shared_ptr<AttachedContainer>>> DockerBackend::take_up(
   auto watch =
       co_await context_.engine.watch_exit(facts.id, engine::EngineClient::Until::kNotRunning);
   if (!watch) co_return watch.error();
-  auto streams = co_await open_streams(context_, facts.id, facts.log_driver, position);
+  auto streams = co_await open_output(context_, facts.id, facts.log_driver, position);
+  if (streams) {
+    auto input = co_await open_input(context_, facts.id);
+    if (input) {
+      streams->input = std::move(*input);
+    } else {
+      streams = input.error();
+    }
+  }
   // What ended meanwhile has no streams, or ones that say nothing.
   const auto later = co_await context_.engine.inspect(facts.id);
   if (!later) co_return later.error();

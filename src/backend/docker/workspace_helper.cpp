@@ -2,11 +2,13 @@
 #include "backend/docker/workspaces.hpp"
 #include "backend/process/spawn.hpp"
 #include "base/random_id.hpp"
+#include "http/deadline.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -18,6 +20,15 @@ namespace {
 
 // What acp-workspace-helper ends with when a copy would be larger than allowed.
 constexpr int kTooLarge = 3;
+// Of what a helper in a container does. A removal that was cut off goes on with the next one.
+constexpr std::chrono::seconds kMakes(30);
+constexpr std::chrono::minutes kRemoves(5);
+
+std::chrono::milliseconds limit_of(const HelperTask& task) {
+  if (task.arguments.front() == "make") return kMakes;
+  if (task.arguments.front() == "remove") return kRemoves;
+  return std::chrono::milliseconds(0);  // nobody knows how long a copy may take
+}
 
 Error helper_failed(std::string reason) {
   while (reason.ends_with('\n')) reason.pop_back();
@@ -46,6 +57,20 @@ std::string program_content(const std::string& path) {
 }
 
 }  // namespace
+
+Task<Result<int>> helper_ends(asio::any_io_executor executor, engine::ExitWatch& watch,
+                              std::chrono::milliseconds limit) {
+  const http::Deadline deadline(executor, limit, [&watch] { watch.close(); });
+  auto ended = co_await watch.wait();
+  if (ended || !deadline.expired()) co_return ended;
+  co_return make_error(ErrorType::kWorkspaceUnavailable,
+                       "the session's directories could not be prepared or removed in time")
+      .because("acp-workspace-helper did not end in its container within " +
+               std::to_string(limit.count()) + " ms")
+      .suggest("check that the disk of container.workspace_base_dir answers, and the Engine's load")
+      .with("key", "container.workspace_base_dir")
+      .retryable();
+}
 
 Error Workspaces::too_large_to_fork() const {
   return make_error(ErrorType::kWorkspaceUnavailable, "the session's directories have more than " +
@@ -120,7 +145,7 @@ Task<Result<Workspaces::HelperEnd>> Workspaces::run_helper_container(HelperTask 
     auto watch = co_await engine_.watch_exit(*made);
     if (watch) {
       ready = co_await engine_.start(*made);
-      if (ready) ended = co_await watch->wait();
+      if (ready) ended = co_await helper_ends(executor_, *watch, limit_of(task));
     } else {
       ready = watch.error();
     }
