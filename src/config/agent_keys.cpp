@@ -61,7 +61,9 @@ AgentKey command_key() {
   AgentKey key;
   key.name = "command";
   key.type = "text or list of text";
-  key.inherited = "with `image` or `preset` what the image runs, otherwise the default agent's";
+  key.inherited =
+      "with `image` what the image runs, with `preset` what its image runs or, as a process, the "
+      "preset's program, otherwise the default agent's";
   key.doc =
       "Program of the agent, as a list with its arguments: looked up in PATH and started without a "
       "shell, or run in the container in place of the image's entry point and command.";

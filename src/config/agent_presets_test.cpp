@@ -203,6 +203,11 @@ TEST(AgentPresets, SayWhatTheyLack) {
                                                     "[anthropic]}}"),
               ElementsAre(HasSubstr("none of agents.a.upstreams is a model for codex: it speaks to "
                                     "openai; name one of these there")));
+  EXPECT_THAT(refusals_of(std::string(kAnthropic) + "agent: {preset: claude, args: [--safe]}"),
+              ElementsAre(HasSubstr("agent.args: arguments without a command beside a preset")));
+  EXPECT_THAT(refusals_of(std::string(kAnthropic) +
+                          "agent: {preset: claude, command: claude-agent-acp, args: [--safe]}"),
+              IsEmpty());
   EXPECT_THAT(refusals_of("agent: {preset: cladue}"),
               ElementsAre(HasSubstr("agent.preset: \"cladue\" is not a preset of agents; did you "
                                     "mean claude?")));
@@ -239,6 +244,15 @@ TEST(Upstreams, HardenTheContainersOfThoseWhoUseThem) {
   EXPECT_THAT(config.agents[0].container.tmpfs, IsEmpty());
   EXPECT_THAT(config.agents[0].container.drop_capabilities, ElementsAre("ALL"));
   EXPECT_FALSE(loaded("container: {enabled: true}").container.readonly_rootfs);
+}
+
+TEST(Reload, OfHostsToConnectToWaitsForTheRestart) {
+  const std::string enabled = "container: {enabled: true}\nagents: {a: {image: one:1}}\n";
+  const Config running = loaded(enabled + "agent: {connect: [a.example, b.example]}");
+  const Config next = loaded(enabled + "agent: {connect: [a.example], startup_timeout_seconds: 7}");
+  const Reload reload = plan_reload(running, next);
+  EXPECT_THAT(reload.need_restart, Contains("agent.connect"));
+  EXPECT_EQ(reload.config.agent.connect, running.agent.connect);
 }
 
 TEST(Reload, OfAPresetWaitsForTheRestartWithAllThatItDecides) {

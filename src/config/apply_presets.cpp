@@ -16,6 +16,8 @@ struct AgentPlace {
   std::string container;  // "container." or "agents.NAME."
 };
 
+constexpr std::string_view kOfDefaultAgent = "agent.";
+
 class PresetApplier {
  public:
   PresetApplier(AgentPlace place, AgentConfig& agent, ContainerConfig& container, Loading& loading)
@@ -53,6 +55,13 @@ class PresetApplier {
 
   void start_process(const AgentPreset& preset) {
     if (!agent_.command.empty()) return;
+    if (place_.agent == kOfDefaultAgent && !agent_.args.empty()) {
+      loading_.problems.push_back(
+          locate(loading_, place_.agent + "args",
+                 "arguments without a command beside a preset, which has "
+                 "its own",
+                 "write the program before them: agent.command: " + preset.command.front()));
+    }
     agent_.command = preset.command.front();
     agent_.args.assign(preset.command.begin() + 1, preset.command.end());
   }

@@ -127,7 +127,7 @@ struct SessionsConfig {
   bool restart_agent = true;                // for the next prompt behind an agent's end
   bool shared = false;                      // true: any principal may use any session
   std::size_t max_clients = 1000;           // attached to one session
-  std::size_t max_pending_requests = 1024;  // of one client
+  std::size_t max_pending_requests = 1024;  // of one client, or of all that left
   bool operator==(const SessionsConfig&) const = default;
 };
 

@@ -155,8 +155,9 @@ void add_session_keys(std::vector<Key>& keys) {
      "Prompts of a session that may wait behind the running one.");
   at("max_pending_bytes", &S::max_pending_bytes, size<std::size_t>(kKi, 64 * kGi),
      "Bytes of a session's prompts that wait behind a turn; as many of what is kept of its "
-     "clients' requests that wait for the agent, of its agent's requests that wait for clients, "
-     "and of answers that wait for one client to catch up. Never less than "
+     "clients' requests that wait for the agent, of those of clients that have left, of its "
+     "agent's requests that wait for clients, and of answers that wait for one client to catch up. "
+     "Never less than "
      "server.max_message_bytes.");
   at("max_subagents", &S::max_subagents, count<std::size_t>(0, 1'000'000),
      "Sub-agents that the agent of a session may announce; clients get the ids of more as they "
@@ -183,8 +184,8 @@ void add_session_keys(std::vector<Key>& keys) {
   at("max_clients", &S::max_clients, count<std::size_t>(1, 1'000'000),
      "Clients attached to one session.");
   at("max_pending_requests", &S::max_pending_requests, count<std::size_t>(1, 1'000'000),
-     "Requests of one client that are not answered yet; as many of all clients that have left, "
-     "before the session takes no others.");
+     "Requests of one client that are not answered yet; as many of all clients that have left, of "
+     "which the oldest are not waited for any longer.");
 }
 
 void add_database_keys(std::vector<Key>& keys) {
@@ -269,6 +270,7 @@ constexpr std::string_view kReadAgain[] = {
 constexpr std::string_view kReadOnce[] = {
     "sessions.shared",                  // clients that are attached have been let in by it
     "agent.upstreams",                  // the broker and what it may reach are made at start
+    "agent.connect",                    // likewise
     "agent.preset",                     // likewise
     "container.enabled",                // another kind of backend
     "container.required",               // is about a start

@@ -36,7 +36,8 @@ Config seen_by(const NamedAgentConfig& agent) {
 // What an agent may reach, and all that its preset decides, belongs together: the rest of it waits
 // for the restart too.
 bool has_another_way_out(const AgentConfig& before, const AgentConfig& after) {
-  return before.preset != after.preset || before.upstreams != after.upstreams;
+  return before.preset != after.preset || before.upstreams != after.upstreams ||
+         before.connect != after.connect;
 }
 
 bool is_of_an_agent(const Key& key) {

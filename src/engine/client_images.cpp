@@ -42,14 +42,15 @@ Task<Result<void>> EngineClient::pull(std::string image, std::chrono::millisecon
   const auto began = std::chrono::steady_clock::now();
   const CallTimer timer(options_.observe, Call::kPull);
   const Result<Opened> opened = co_await open_on(client, Call::kPull, std::move(request));
+  const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - began);
+  if (!opened && timeout.count() > 0 && passed >= timeout) co_return pull_timed_out(image, timeout);
   if (!opened) co_return opened.error();
   if (!opened->stream) {
     const std::string message = refusal(opened->refused.body);
     co_return pull_failed(image, message);
   }
   http::Stream& stream = *opened->stream;
-  const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(
-      std::chrono::steady_clock::now() - began);
   // Zero is no limit at all, here as in the options.
   const auto left =
       timeout.count() == 0 ? timeout : std::max(timeout - passed, std::chrono::milliseconds(1));

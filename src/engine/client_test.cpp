@@ -381,6 +381,20 @@ TEST(EngineClient, PullsUntilTheLastLine) {
   }
 }
 
+TEST(EngineClient, GivesUpOnAPullThatNeverBegins) {
+  ScriptedEngine engine([](const std::string& line) {
+    return line.starts_with("POST /") ? Answer{} : ScriptedEngine::version("1.41", "1.12");
+  });
+  run([&]() -> Task<void> {
+    const auto client = co_await make_client(at(engine.path()));
+    const std::function<void(const PullLine&)> silent;
+    const Result<void> pulled = co_await client->pull("a", 50ms, silent);
+    EXPECT_FALSE(pulled);
+    if (pulled) co_return;
+    EXPECT_THAT(pulled.error().explanation, HasSubstr("was not pulled within 50 ms"));
+  });
+}
+
 TEST(EngineClient, GivesUpOnAPullThatStops) {
   ScriptedEngine engine(always({"HTTP/1.1 200 OK\r\n\r\n{\"status\":\"Pulling\"}", false}));
   run([&]() -> Task<void> {
