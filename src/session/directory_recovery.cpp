@@ -72,6 +72,8 @@ Task<void> SessionDirectory::revive(storage::SessionRecord record,
   --recovery->under_way;
   recovery->done.notify();
   if (recovered) {
+    const std::string& profile = session->initialize_result();
+    if (!profile.empty()) earlier_profiles_[session->record().agent] = profile;
     co_await session->run();
   }
   forget(*session);

@@ -37,13 +37,6 @@ Error agent_is_gone(const std::string& name) {
       .with("agent", name);
 }
 
-Error closed_meanwhile(const SessionId& id) {
-  return make_error(ErrorType::kSessionClosed,
-                    "the session was closed or deleted before another agent was there for it")
-      .suggest("make another with session/new")
-      .with("session_id", id.value());
-}
-
 Error home_is_not_kept() {
   return make_error(ErrorType::kMethodNotFound, "sessions of this agent can't be forked")
       .because("what it knows of them is in its home, which only its container has")
@@ -254,39 +247,6 @@ void SessionDirectory::refuse_new() {
   for (const auto& [id, restarting] : restarting_) end_restart(id, shutting_down());
 }
 
-// An agent that is not configured any more leaves its sessions to one that runs in the same way.
-Task<void> SessionDirectory::release(storage::SessionRecord session) {
-  const auto runs_alike = [&session](const AgentEntry& agent) {
-    return to_string(agent.backend.isolation()) == session.isolation;
-  };
-  const AgentEntry* agent = agents_.find(session.agent);
-  if (agent == nullptr || !runs_alike(*agent)) {
-    const auto& all = agents_.all();
-    const auto other = std::find_if(all.begin(), all.end(), runs_alike);
-    agent = other != all.end() ? &*other : nullptr;
-  }
-  if (agent != nullptr) co_await agent->backend.release(std::move(session.id));
-}
-
-Task<void> SessionDirectory::give_up(SessionId id, Error why, std::string cause) {
-  end_restart(id, closed_meanwhile(id));
-  const auto session = find(id);
-  if (session) {
-    session->close(std::move(why), cause);
-    co_await session->wait_closed();
-  }
-  auto record = co_await context_.log.find(id);
-  if (!record || !*record) co_return;
-  storage::SessionRecord& closed = **record;
-  const bool may_go_on = closed.closed_at && ended_by_itself(closed.cause);
-  if (session && !may_go_on) co_return;  // what there was of it has gone with it
-  if (may_go_on) {
-    closed.cause = cause + ": " + closed.cause;
-    context_.log.session_created(closed);
-  }
-  co_await release(std::move(closed));
-}
-
 Task<void> SessionDirectory::live(std::shared_ptr<Session> session,
                                   std::shared_ptr<Starting> starting) {
   const auto started = co_await session->start(std::move(starting->request));
@@ -308,13 +268,6 @@ Task<void> SessionDirectory::live(std::shared_ptr<Session> session,
 void SessionDirectory::forget(const Session& session) {
   const auto found = sessions_.find(session.id());
   if (found != sessions_.end() && found->second.get() == &session) sessions_.erase(found);
-}
-
-Task<Result<void>> SessionDirectory::erase(SessionId id) {
-  if (is_held(id)) co_return being_imported(id);
-  co_await give_up(id, make_error(ErrorType::kSessionClosed, "the session was deleted"), "deleted");
-  auto erased = co_await context_.log.erase(id);
-  co_return erased;
 }
 
 void SessionDirectory::audit(SessionId session, std::string_view action,
@@ -342,6 +295,9 @@ Task<Result<std::string>> SessionDirectory::agent_profile(std::string agent) {
     learning_.erase(learned);
     if (introduction->result) profiles_[agent] = *introduction->result;
   }
+  if (introduction->result) co_return introduction->result;
+  const auto earlier = earlier_profiles_.find(agent);
+  if (earlier != earlier_profiles_.end()) co_return earlier->second;
   co_return introduction->result;
 }
 
@@ -376,6 +332,7 @@ void SessionDirectory::change(const std::string& agent, SessionOptions options) 
 
 void SessionDirectory::forget_profile(const std::string& agent) {
   profiles_.erase(agent);
+  earlier_profiles_.erase(agent);
   learning_.erase(agent);
   ++programs_[agent];
 }

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -166,6 +167,8 @@ class SessionDirectory {
   // agent_restart.cpp
   Task<Result<std::shared_ptr<Session>>> restart_now(storage::SessionRecord closed,
                                                      std::string trace);
+  Task<std::optional<storage::SessionRecord>> end_for_good(SessionId id, Error why,
+                                                           std::string cause);
   void end_restart(const SessionId& session, const Error& why);
   Task<void> live(std::shared_ptr<Session> session, std::shared_ptr<Starting> starting);
   Task<void> erase_unfinished(storage::SessionRecord record, std::shared_ptr<Recovery> recovery);
@@ -190,6 +193,9 @@ class SessionDirectory {
   // By agent: how one introduced itself, and who is asked to do so.
   std::set<SessionId> held_;  // they are being imported
   std::map<std::string, std::string> profiles_;
+  // Of sessions that go on from an earlier run: another program may stand behind the agent by now,
+  // so they are told only where it can't be asked.
+  std::map<std::string, std::string> earlier_profiles_;
   std::map<std::string, unsigned> programs_;  // how often an agent's profile was forgotten
   std::map<std::string, std::shared_ptr<Introduction>> learning_;
   Event introductions_end_;        // those under way give up

@@ -110,11 +110,11 @@ Result<Identity> take_identity(Database& database, const std::string& path, cons
   if (!instance) return std::move(instance.error());
   const auto is_backup = database.number(kIsBackup);
   if (!is_backup) return is_backup.error();
-  const auto has_journal = database.number(kHasJournal);
-  if (!has_journal) return has_journal.error();
   Identity identity{std::move(*instance), *is_backup != 0};
   Claim claimed = claim(identity.instance);
   if (claimed.is_taken) {
+    const auto has_journal = database.number(kHasJournal);
+    if (!has_journal) return has_journal.error();
     if (!identity.is_backup || *has_journal != 0) return is_another(path, claimed.holder);
     auto own = change_instance(database);
     if (!own) return std::move(own.error());

@@ -15,7 +15,26 @@ using ::testing::Not;
 
 namespace fs = std::filesystem;
 
-class MessagesInTheJournal : public JournalTest {};
+class MessagesInTheJournal : public JournalTest {
+ protected:
+  // The session's words are in two files, of which the first can't be opened for a while.
+  void expect_erased_beside_a_file_that_can_not_be_opened() {
+    const auto log = open(path_);
+    const std::vector<std::string> files = journal_files(path_);
+    ASSERT_EQ(files.size(), 2u);
+    {
+      const Unopenable first(files[0]);
+      ASSERT_TRUE(wait_for(log->erase(kSession)));
+      EXPECT_THAT(content_of(files[1]), Not(HasSubstr("secret of s")));
+      EXPECT_THAT(content_of(first.aside()), HasSubstr("secret of s"));
+    }
+    EXPECT_TRUE(eventually([&] {
+      find(*log, "t");
+      return content_of(files[0]).find("secret of s") == std::string::npos;
+    }));
+    EXPECT_THAT(sequences(history(*log, "t")), ElementsAre(1, 2));
+  }
+};
 
 TEST_F(MessagesInTheJournal, HasTheMessagesForGood) {
   const std::string body(1u << 20, 'x');
@@ -186,20 +205,7 @@ TEST_F(MessagesInTheJournal, AreTakenOffTheDiskWhenItLetsThem) {
       log->session_closed(SessionId(id), "closed", wall_now());
     }
   }
-  const auto log = open(path_);
-  const std::vector<std::string> files = journal_files(path_);
-  ASSERT_EQ(files.size(), 2u);
-  {
-    const Unopenable first(files[0]);
-    ASSERT_TRUE(wait_for(log->erase(kSession)));
-    EXPECT_THAT(content_of(files[1]), Not(HasSubstr("secret of s")));
-    EXPECT_THAT(content_of(first.aside()), HasSubstr("secret of s"));
-  }
-  EXPECT_TRUE(eventually([&] {
-    find(*log, "t");
-    return content_of(files[0]).find("secret of s") == std::string::npos;
-  }));
-  EXPECT_THAT(sequences(history(*log, "t")), ElementsAre(1, 2));
+  expect_erased_beside_a_file_that_can_not_be_opened();
 }
 
 // More in it than a step looks at, and more in the other one than some steps erase.
@@ -216,20 +222,7 @@ TEST_F(MessagesInTheJournal, AreTakenOffTheDiskBesideManyInAFileThatDoesNotLetTh
     for (int count = 0; count < entries; ++count) log->session_changed(titled);
     if (run == 2) log->session_closed(kSession, "closed", wall_now());
   }
-  const auto log = open(path_);
-  const std::vector<std::string> files = journal_files(path_);
-  ASSERT_EQ(files.size(), 2u);
-  {
-    const Unopenable first(files[0]);
-    ASSERT_TRUE(wait_for(log->erase(kSession)));
-    EXPECT_THAT(content_of(files[1]), Not(HasSubstr("secret of s")));
-    EXPECT_THAT(content_of(first.aside()), HasSubstr("secret of s"));
-  }
-  EXPECT_TRUE(eventually([&] {
-    find(*log, "t");
-    return content_of(files[0]).find("secret of s") == std::string::npos;
-  }));
-  EXPECT_THAT(sequences(history(*log, "t")), ElementsAre(1, 2));
+  expect_erased_beside_a_file_that_can_not_be_opened();
 }
 
 // More stretches than a step erases.

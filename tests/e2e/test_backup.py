@@ -16,12 +16,6 @@ def messages(relay, session):
         after = page["nextAfter"]
 
 
-def back_up(relay, file):
-    code, out, err = run_cli("backup", str(file), "--config", str(relay.config_file))
-    assert code == 0, err
-    return out
-
-
 def test_a_backup_of_a_running_relay_is_what_another_one_starts_with(make_relay, tmp_path):
     relay = make_relay()
     client = relay.http()
@@ -32,7 +26,7 @@ def test_a_backup_of_a_running_relay_is_what_another_one_starts_with(make_relay,
     turn = threading.Thread(target=client.prompt_text, args=(busy, "/chunks 20000 100"))
     turn.start()
     file = tmp_path / "backup.db"
-    out = back_up(relay, file)
+    out = relay.back_up(file)
     turn.join()
     assert out.startswith(f"{file}: 2 sessions, ") and out.endswith(f"{file.stat().st_size} bytes\n")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

@@ -2,25 +2,18 @@
 import shutil
 import signal
 
-from harness.relay import run_cli
-
-
-def back_up(relay, file):
-    code, _, err = run_cli("backup", str(file), "--config", str(relay.config_file))
-    assert code == 0, err
-    return file
-
 
 def test_a_backup_that_is_started_beside_its_relay_leaves_its_sessions_alone(make_container_relay, tmp_path):
     relay = make_container_relay()
     known, newer = relay.websocket(), relay.websocket()
     sessions = [known.new("/workspace")]
-    file = back_up(relay, tmp_path / "backup.db")
+    file = tmp_path / "backup.db"
+    relay.back_up(file)
     sessions.append(newer.new("/workspace"))
     other = make_container_relay({"workspace_base_dir": str(relay.base)}, start=False)
     shutil.move(file, other.database)
     other.start()
-    assert "backup of one that another relay runs with" in other.log_text()
+    other.wait_logged("backup of one that another relay runs with")
     [one] = other.http().result("session/list")["sessions"]
     assert (one["id"], one["isActive"]) == (sessions[0], False)
     other.assert_serves()
@@ -35,7 +28,8 @@ def test_a_backup_in_its_relays_place_leaves_the_work_of_newer_sessions_to_the_o
     relay = make_container_relay()
     known, newer = relay.websocket(), relay.websocket()
     known_session = known.new("/workspace")
-    file = back_up(relay, tmp_path / "backup.db")
+    file = tmp_path / "backup.db"
+    relay.back_up(file)
     newer_session = newer.new("/workspace")
     newer.prompt("/write work.txt x")
     relay.process.send_signal(signal.SIGKILL)
@@ -46,7 +40,7 @@ def test_a_backup_in_its_relays_place_leaves_the_work_of_newer_sessions_to_the_o
     relay.start()
     assert relay.container(known_session)["State"]["Running"], "the backup knows it"
     assert relay.container(newer_session) is None
-    assert str(relay.base / newer_session) in relay.log_text()
+    relay.wait_logged(str(relay.base / newer_session))
     assert (relay.host_workspace(newer_session) / "work.txt").is_file()
     marker = (relay.base / known_session / ".acp-relay").read_text()
     relay.http().result("session/close", sessionId=known_session)

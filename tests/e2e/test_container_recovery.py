@@ -5,6 +5,8 @@ import subprocess
 import sys
 import textwrap
 
+from harness.acp_client import open_client
+from harness.acp_endpoint import acp_url
 from harness.deadline import wait_until
 from harness.http_client import RelayError
 from harness.relay import ROOT
@@ -34,6 +36,20 @@ def test_a_killed_relay_leaves_its_agents_running_and_the_next_start_goes_on(mak
     relay.http().result("session/close", sessionId=session)
     relay.wait_until_empty()
     relay.assert_serves()
+
+
+def test_a_relay_that_is_full_after_a_kill_lets_clients_in_to_its_sessions(make_container_relay):
+    relay = make_container_relay(config={"agent": {"max_concurrent_sessions": 1}})
+    session = relay.websocket().new("/workspace")
+    kill(relay)
+    relay.start()
+    relay.may_leave_open_rows = False
+    client = open_client("http", acp_url(relay, "http"))  # no room for an agent that introduces itself
+    client.result("session/resume", sessionId=session, cwd="/workspace", mcpServers=[])
+    assert client.prompt("still here", session)[1] == "still here"
+    client.close()
+    relay.http().result("session/close", sessionId=session)
+    relay.wait_until_empty()
 
 
 def test_what_ended_while_the_relay_was_dead_is_cleared_too(make_container_relay, engine):

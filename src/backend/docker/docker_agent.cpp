@@ -19,6 +19,7 @@ static_assert(LineSplitter::kSlack >= kLineSlack);
 constexpr std::chrono::milliseconds kPatience(3'000);
 // An Engine that ends may give another input in its last moments.
 constexpr int kMostRenewals = 3;
+constexpr std::chrono::milliseconds kBetweenRenewals(200);
 
 Error no_longer_reads(const AttachedContainer& container, std::string explanation) {
   Error error = make_error(ErrorType::kAgentExited, std::move(explanation))
@@ -92,6 +93,10 @@ Task<Result<void>> DockerAgent::send(std::span<const SharedBytes> messages) {
     if (state.cancelled() != asio::cancellation_type::none) throw_cancelled();
     if (++renewals > kMostRenewals)
       co_return no_longer_reads(*container, "the agent no longer takes input");
+    if (renewals > 1) {
+      const bool slept = co_await sleep_for(kBetweenRenewals);
+      if (!slept) throw_cancelled();
+    }
     const bool takes_input = co_await renew_input(*container);
     state = co_await asio::this_coro::cancellation_state;
     if (state.cancelled() != asio::cancellation_type::none) throw_cancelled();

@@ -87,6 +87,22 @@ Task<void> pause_for(AttachedContainer& container, std::chrono::milliseconds pau
   }
 }
 
+// Over an Engine that goes away once more meanwhile.
+Task<Result<ContainerStreams>> open_again(AttachedContainer& container, OutputRounds& rounds) {
+  while (true) {
+    co_await pause_for(container, rounds.pause());
+    const OutputPosition position = container.position();
+    auto opening = rounds.in_vain() ? open_live_output(container.context, container.id, position)
+                                    : open_output(container.context, container.id,
+                                                  container.log_driver, position);
+    auto streams = co_await std::move(opening);
+    if (streams || streams.error().type != ErrorType::kDockerNotAvailable) co_return streams;
+    const bool runs = co_await still_runs(container);
+    if (!runs) co_return streams;
+    rounds.end_round(false);
+  }
+}
+
 }  // namespace
 
 Task<bool> still_runs(AttachedContainer& container) {
@@ -110,7 +126,7 @@ Task<bool> renew_input(AttachedContainer& container) {
   if (!runs || container.stopping) co_return false;
   auto input = co_await open_input(container.context, container.id);
   if (container.stopping || container.output_ended.happened()) co_return false;
-  if (!input) co_return input.error().type == ErrorType::kDockerNotAvailable;
+  if (!input) co_return true;  // the Engine goes away again, perhaps
   container.log.warn("the agent's input was cut off, going on in another one");
   container.input_stream = std::move(*input);
   container.input_is_cut = false;
@@ -126,16 +142,10 @@ Task<void> pump_output(std::shared_ptr<AttachedContainer> container) {
     const bool lasted = std::chrono::steady_clock::now() - began > kLasts;
     const bool again = co_await goes_on(*container);
     if (!again) break;
-    // The Engine has gone with all streams, though a write may not tell so. Else the input lives.
-    if (std::exchange(container->watch_was_cut, false)) container->cut_input();
-    const OutputPosition position = container->position();
-    rounds.end_round(std::exchange(read, position.bytes) != position.bytes || lasted);
-    co_await pause_for(*container, rounds.pause());
-    if (container->stopping) break;
-    auto opening = rounds.in_vain() ? open_live_output(container->context, container->id, position)
-                                    : open_output(container->context, container->id,
-                                                  container->log_driver, position);
-    auto streams = co_await std::move(opening);
+    container->watch_was_cut = false;
+    const std::uint64_t bytes = container->position().bytes;
+    rounds.end_round(std::exchange(read, bytes) != bytes || lasted);
+    auto streams = co_await open_again(*container, rounds);
     if (!streams || container->stopping) break;
     if (!streams->is_log && container->exited.happened()) break;  // it would never end
     container->log.warn(
@@ -153,6 +163,8 @@ Task<void> watch_exit(std::shared_ptr<AttachedContainer> container) {
     if (*container->exit_code || container->stopping) break;
     container->engine_is_away = true;
     container->watch_was_cut = true;
+    // The Engine has gone with all streams, though a write may not tell so.
+    if (!container->context.host.is_podman()) container->cut_input();
     container->watch_changed.notify();
     const bool runs = co_await still_runs(*container);
     if (!runs || container->stopping) break;

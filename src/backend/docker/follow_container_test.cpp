@@ -46,12 +46,19 @@ TEST_F(FollowContainerTest, KeepsTheInputWhereTheLogAloneHasEnded) {
 }
 
 TEST_F(FollowContainerTest, ClosesAnInputThatTheEngineHasTakenWithIt) {
-  answer("/logs?follow=1", log({"2026-01-01T00:00:00.000000001Z {1}\n"}));
-  container_->watch_was_cut = true;  // and there is another
-  go_on(false);
-  run_until([this] { return container_->has_output(); });
+  auto watching = asio::co_spawn(io_, watch_exit(container_), asio::use_future);
+  run_until([this] { return container_->exited.happened(); });
   EXPECT_TRUE(input_->is_closed());
   EXPECT_TRUE(container_->input_is_cut) << "send() makes another";
+}
+
+TEST_F(FollowContainerTest, KeepsAnInputThatWasMadeSinceTheEngineWent) {
+  answer("/logs?follow=1", log({"2026-01-01T00:00:00.000000001Z {1}\n"}));
+  container_->watch_was_cut = true;
+  go_on(false);
+  run_until([this] { return container_->has_output(); });
+  EXPECT_FALSE(input_->is_closed());
+  EXPECT_FALSE(container_->input_is_cut);
   end();
 }
 

@@ -67,12 +67,16 @@ Task<void> AcpStream::leave(std::shared_ptr<Reader> reader) {
   reader->ended.happen();
 }
 
-// The place is sought when the reader before has left: until then it writes on.
+// The place is sought when the reader before has left: until then it writes on. Who names none that
+// is known now does not end it.
 Task<bool> AcpStream::serve(http::Exchange& exchange, http::Response head,
                             std::chrono::milliseconds keep_alive,
                             std::optional<std::int64_t> last) {
   co_await asio::this_coro::throw_if_cancelled(false);
   const auto self = shared_from_this();
+  if (last && std::ranges::find(written_, *last, &Written::event) == written_.end()) {
+    co_return false;
+  }
   const auto reader = co_await take_over();
   bool known = true;
   if (reader_ == reader) {
@@ -175,6 +179,8 @@ Task<void> AcpStream::forward(std::shared_ptr<Outbox> to, Event& over) {
     const Outbox::Room room = co_await to->room();
     goes_on = forward_some(*to);
   }
+  // What waited here is lost: the answer, too.
+  if (outbox_->end() == Outbox::End::kOverflow) to->overflow();
   over.happen();
 }
 

@@ -179,9 +179,21 @@ TEST_F(AcpStreamTest, AnswersNothingToAReaderWhosePlaceIsNotKnown) {
   go_on();
   const HeldExchange& lost = serve(*stream, 2);
   go_on();
-  EXPECT_TRUE(first.finished);
   EXPECT_FALSE(known_);
   EXPECT_FALSE(lost.started || lost.finished);
+  push(*stream, 0, "second");
+  go_on();
+  EXPECT_THAT(first.got, HasSubstr("id: 2\ndata: second\n\n"));
+}
+
+TEST_F(AcpStreamTest, EndsWhereItForwardsToWhenItsOwnMessagesAreLost) {
+  const auto stream = make_stream(AcpStream::Numbering::kSequence);
+  const auto to = std::make_shared<Outbox>(io_.get_executor(), OutboxLimits{1u << 20, 1000});
+  start([stream, to] { return stream->forward_until_response(to); });
+  go_on();
+  stream->outbox()->overflow();
+  go_on();
+  EXPECT_EQ(to->end(), Outbox::End::kOverflow);
   EXPECT_FALSE(stream->has_reader());
 }
 

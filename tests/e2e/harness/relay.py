@@ -215,6 +215,12 @@ class Relay:
         wait_until(lambda: len(self.query("SELECT 1 FROM messages WHERE method = 'session/prompt'")) >= count,
                    f"{count} prompts are taken")
 
+    def back_up(self, file):
+        """What the command printed."""
+        code, out, err = run_cli("backup", str(file), "--config", str(self.config_file))
+        assert code == 0, err
+        return out
+
     def open_rows(self):
         if not self.database.is_file():
             return []
