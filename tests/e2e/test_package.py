@@ -73,8 +73,7 @@ def test_it_is_installed_serves_as_its_own_user_and_goes_without_a_trace(install
         groupadd --force docker
         dpkg -i /package.deb
         id acp-relay
-        stat -c '%n %a %U %G' /etc/acp-relay/config.yaml
-        install -d -o acp-relay -g acp-relay /var/lib/acp-relay
+        stat -c '%n %a %U %G' /etc/acp-relay/config.yaml /var/lib/acp-relay
         cd /var/lib/acp-relay
         # What the unit does.
         export ACP_RELAY_SERVER_HTTP_PORT={http} ACP_RELAY_SERVER_WEBSOCKET_PORT={websocket} \
@@ -97,6 +96,7 @@ def test_it_is_installed_serves_as_its_own_user_and_goes_without_a_trace(install
         test ! -e /etc/acp-relay && test ! -e /var/lib/acp-relay && ! getent passwd acp-relay && echo "gone"
     """)
     for line in (r"^uid=\d+\(acp-relay\) .*\(docker\)", r"^/etc/acp-relay/config.yaml 640 root acp-relay$",
+                 r"^/var/lib/acp-relay 750 acp-relay acp-relay$",
                  r"hello from a package", r"^ended: 0$", r"^/var/lib/acp-relay/relay-messages.db acp-relay$",
                  r"^# mine$", r"^kept$", r"^gone$"):
         assert re.search(line, said, re.M), f"{line} is not in\n{said}"
