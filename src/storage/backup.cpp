@@ -4,6 +4,7 @@
 #include "storage/database.hpp"
 #include "storage/database_file.hpp"
 #include "storage/identity.hpp"
+#include "storage/journal_codec.hpp"
 #include "storage/migrations.hpp"
 #include "storage/segment_files.hpp"
 #include "storage/statement.hpp"
@@ -65,6 +66,30 @@ Result<void> copy_database(const std::string& path, const std::string& to) {
                                                 : database->error("cannot copy the database");
 }
 
+// A run keeps the numbers of messages that are not there any more.
+std::int64_t count_messages(std::string_view entries, Sequence first, Sequence last) {
+  std::int64_t count = 0;
+  read_messages(entries, [&](const MessageRecord& message) {
+    if (message.sequence >= first && message.sequence <= last) ++count;
+    return message.sequence < last;
+  });
+  return count;
+}
+
+// Those that are in the database itself.
+Result<std::int64_t> count_messages(Database& database) {
+  auto runs =
+      Statement::prepare(database, "SELECT first, last, entries FROM runs WHERE segment = 0");
+  if (!runs) return std::move(runs.error());
+  std::int64_t count = 0;
+  Step step = Step::kDone;
+  while ((step = runs->step()) == Step::kRow) {
+    count += count_messages(runs->column_view(2), runs->column_number(0), runs->column_number(1));
+  }
+  if (step == Step::kFailed) return database.error("cannot count the messages");
+  return count;
+}
+
 // Brings messages from the journal into the copy, the oldest first.
 class Gathering {
  public:
@@ -75,7 +100,8 @@ class Gathering {
     if (instance->step() != Step::kRow) return copy.error("cannot read whose the journal is");
     auto next = Statement::prepare(
         copy,
-        "SELECT number, segment, entries FROM runs WHERE segment > 0 ORDER BY segment LIMIT " +
+        "SELECT number, segment, entries, first, last FROM runs WHERE segment > 0 "
+        "ORDER BY segment LIMIT " +
             std::to_string(kRunsOfStep));
     if (!next) return std::move(next.error());
     auto fill =
@@ -101,6 +127,7 @@ class Gathering {
     }
   }
 
+  std::int64_t messages() const { return messages_; }
   std::vector<std::string> take_lost() { return files_.take_lost(); }
 
  private:
@@ -108,6 +135,7 @@ class Gathering {
     std::int64_t number;
     std::uint32_t segment;
     std::vector<Extent> extents;
+    Sequence first, last;
   };
 
   Gathering(Database& copy, SegmentFiles files, Statement next, Statement fill)
@@ -119,7 +147,8 @@ class Gathering {
     Step step = Step::kDone;
     while ((step = next_.step()) == Step::kRow) {
       found.push_back({next_.column_number(0), static_cast<std::uint32_t>(next_.column_number(1)),
-                       unpacked(next_.column_view(2))});
+                       unpacked(next_.column_view(2)), next_.column_number(3),
+                       next_.column_number(4)});
     }
     if (step == Step::kFailed) return copy_->error("cannot read the copy");
     return found;
@@ -132,6 +161,7 @@ class Gathering {
       if (!bytes) return bytes.error();
       entries += *bytes;
     }
+    messages_ += count_messages(entries, run.first, run.last);
     if (fill_.bind(1, run.number).bind_blob(2, entries).run() == Step::kDone) return {};
     return copy_->error("cannot copy the messages");
   }
@@ -139,6 +169,7 @@ class Gathering {
   Database* copy_;
   SegmentFiles files_;
   Statement next_, fill_;
+  std::int64_t messages_ = 0;
 };
 
 Result<BackupSize> gather(const std::string& path, const std::string& to) {
@@ -151,17 +182,15 @@ Result<BackupSize> gather(const std::string& path, const std::string& to) {
   if (!configured) return std::move(configured.error());
   auto marked = mark_as_backup(*copy);
   if (!marked) return std::move(marked.error());
+  const auto in_database = count_messages(*copy);
+  if (!in_database) return in_database.error();
   auto gathering = Gathering::begin(*copy, path);
   if (!gathering) return std::move(gathering.error());
   auto gathered = gathering->run();
   if (!gathered) return std::move(gathered.error());
   const auto sessions = copy->number("SELECT count(*) FROM sessions");
   if (!sessions) return sessions.error();
-  // Not those whose file is gone.
-  const auto messages =
-      copy->number("SELECT coalesce(sum(last - first + 1), 0) FROM runs WHERE length(entries) > 0");
-  if (!messages) return messages.error();
-  return BackupSize{*sessions, *messages, 0, gathering->take_lost()};
+  return BackupSize{*sessions, *in_database + gathering->messages(), 0, gathering->take_lost()};
 }
 
 Result<std::uint64_t> put(const std::string& part, const std::string& to) {

@@ -114,6 +114,34 @@ TEST_F(BackupTest, HasAGapWhereTheJournalIsGone) {
   EXPECT_EQ(text(history(*restored, "s").gaps), "[1,1]");
 }
 
+// Of messages that lie together.
+TEST_F(BackupTest, CountsWhatItHas) {
+  {
+    const auto log = open(path_);
+    log->session_created(session_record("s"));
+    Sequence sequence = 0;
+    for (const char* word : {"first", "second", "third"}) {
+      log->record(SessionId("s"), message_record(++sequence, word));
+    }
+  }
+  const std::string file = journal_files(path_).at(0);
+  const std::size_t place = content_of(file).find("second");
+  ASSERT_NE(place, std::string::npos);
+  std::fstream(file, std::ios::in | std::ios::out | std::ios::binary)
+      .seekp(static_cast<std::streamoff>(place))
+      .write("broken", 6);
+  const auto size = back_up(path_, to_);
+  ASSERT_TRUE(size) << size.error().explanation;
+  EXPECT_EQ(size->messages, 2);
+  const std::string again = directory_.file("again.db");
+  const auto size_again = back_up(to_, again);
+  ASSERT_TRUE(size_again) << size_again.error().explanation;
+  EXPECT_EQ(size_again->messages, 2);
+  const auto restored = open(again);
+  EXPECT_THAT(sequences(history(*restored, "s")), ElementsAre(1, 3));
+  EXPECT_EQ(text(history(*restored, "s").gaps), "[2,2]");
+}
+
 // Else it would be a backup without them.
 TEST_F(BackupTest, IsRefusedWhileTheJournalCanNotBeRead) {
   {

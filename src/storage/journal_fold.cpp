@@ -93,7 +93,9 @@ class Folding {
       // The database was ahead: it was written while the journal could not be.
       if (order <= store_.written_order()) continue;
       if (auto* messages = std::get_if<MessagesWrite>(&write)) {
-        if (!is_missing(*messages, order)) continue;
+        const auto missing = is_missing(*messages, order);
+        if (!missing) return missing.error();
+        if (!*missing) continue;
         messages_ += static_cast<std::uint64_t>(messages->summary.count());
       }
       set_place(write, place);
@@ -115,10 +117,14 @@ class Folding {
  private:
   // Messages of a session are committed in their order: what the database has, it has up to a
   // number.
-  bool is_missing(MessagesWrite& write, std::uint64_t order) {
+  Result<bool> is_missing(MessagesWrite& write, std::uint64_t order) {
     const std::string& id = write.session.id;
     auto known = known_.find(id);
-    if (known == known_.end()) known = known_.emplace(id, store_.known_up_to(id)).first;
+    if (known == known_.end()) {
+      const auto last_known = store_.known_up_to(id);
+      if (!last_known) return last_known.error();
+      known = known_.emplace(id, *last_known).first;
+    }
     Sequence& last = known->second;
     BatchSummary& summary = write.summary;
     if (summary.last <= last) return false;

@@ -186,12 +186,14 @@ Result<std::int64_t> MessageStore::highest_session_number() {
   return database_.number("SELECT coalesce(max(number), 0) FROM sessions");
 }
 
-Sequence MessageStore::known_up_to(const std::string& session) {
+Result<Sequence> MessageStore::known_up_to(const std::string& session) {
   const auto number = number_of(session);
-  if (!number) return 0;
+  if (!number) return number.error();
+  if (!*number) return 0;
   Statement& statement = statements_->known_up_to;
   const ResetAtExit reset(statement);
-  return statement.bind(1, *number).step() == Step::kRow ? statement.column_number(0) : 0;
+  if (statement.bind(1, **number).step() != Step::kRow) return failure("cannot read the session");
+  return statement.column_number(0);
 }
 
 Result<void> MessageStore::copy_to(const std::string& path) {

@@ -128,7 +128,7 @@ class MessageStore {
   Result<OpenCalls> open_calls(const SessionId& session);
 
   // The highest number of a message or gap that is in the database; 0: none.
-  Sequence known_up_to(const std::string& session);
+  Result<Sequence> known_up_to(const std::string& session);
 
   const std::string& instance_id() const { return instance_id_; }
   // 1 for the first run on this database, then 2, 3 ...
@@ -140,12 +140,14 @@ class MessageStore {
  private:
   struct Statements;
   // Through all bytes that are left, the oldest first. A file in which some can't be erased is left
-  // out of it from then on, until a whole sweep has erased nothing.
+  // out of it from then on, until a whole sweep has erased nothing; those are tried again after all
+  // others of the file.
   struct Sweep {
     std::int64_t after = 0;   // the row that was looked at last
     bool has_erased = false;  // in this sweep
     std::set<std::uint32_t> failing{};
-    std::optional<Error> problem{};  // of one of them
+    std::set<std::int64_t> failed{};  // rows
+    std::optional<Error> problem{};   // of one of them
   };
   struct NumberedBatch {
     std::int64_t session;
@@ -166,7 +168,8 @@ class MessageStore {
   // False: the transaction has to be undone.
   bool apply_session_write(const Write& write);
   bool create_session(const SessionCreate& write);
-  bool note_entries(std::optional<std::int64_t> session, const std::vector<EntryPlace>& places);
+  bool note_entries(const SessionId& session, const std::vector<EntryPlace>& places);
+  bool note_entries(std::int64_t session, const std::vector<EntryPlace>& places);
   bool note_unused(const std::vector<EntryPlace>& places);
   bool insert_gap(std::int64_t session, Gap gap);
   bool insert_messages(HeldWrites writes, WriteCount& count);
@@ -186,9 +189,13 @@ class MessageStore {
   Result<std::optional<MessageRecord>> message_at(std::int64_t session, Sequence sequence);
   bool delete_run(std::int64_t run);
   bool shorten_run(std::int64_t run, std::int64_t rows);
+  // All that can be; errors: not all of it.
+  Result<void> erase_extents(std::uint32_t segment, const std::vector<Extent>& extents);
+  Result<void> note_erased(const std::vector<std::int64_t>& rows);
   Result<bool> end_sweep();
-  std::optional<std::int64_t> number_of(const SessionKey& session);
-  std::optional<std::int64_t> number_of(const std::string& id);
+  // Nothing: there is no such session.
+  Result<std::optional<std::int64_t>> number_of(const SessionKey& session);
+  Result<std::optional<std::int64_t>> number_of(const std::string& id);
   Error failure(std::string what) const { return database_.error(std::move(what)); }
   Result<void> undone(std::string what);
 

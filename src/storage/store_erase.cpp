@@ -1,6 +1,7 @@
 // Deleting a session, a step at a time: a transaction holds up everything else on the thread.
 #include "storage/store_statements.hpp"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -26,7 +27,7 @@ Result<EraseStep> MessageStore::erase(const SessionId& session) {
         .suggest("close it, then delete it");
   }
   const auto number = number_of(session.value());
-  if (!number) return failure("cannot find the session");
+  if (!number || !*number) return failure("cannot find the session");
 
   struct Candidate {
     std::int64_t number, first, rows;
@@ -37,7 +38,7 @@ Result<EraseStep> MessageStore::erase(const SessionId& session) {
   {
     Statement& oldest = statements_->oldest_runs;
     const ResetAtExit reset(oldest);
-    oldest.bind(1, *number).bind(2, kMaxRunsOfStep + 1);
+    oldest.bind(1, **number).bind(2, kMaxRunsOfStep + 1);
     Step step = Step::kDone;
     while ((step = oldest.step()) == Step::kRow) {
       const std::int64_t of_run = oldest.column_number(2);
@@ -55,9 +56,9 @@ Result<EraseStep> MessageStore::erase(const SessionId& session) {
   bool intact = true;
   for (const Candidate& run : runs) {
     intact = intact && delete_run(run.number) &&
-             (is_all || insert_gap(*number, {run.first, run.first + run.rows - 1}));
+             (is_all || insert_gap(**number, {run.first, run.first + run.rows - 1}));
   }
-  if (is_all) intact = intact && statements_->delete_session.bind(1, *number).run() == Step::kDone;
+  if (is_all) intact = intact && statements_->delete_session.bind(1, **number).run() == Step::kDone;
   if (!intact || statements_->commit.run() != Step::kDone) {
     journal_bytes_ = bytes_before;
     auto problem = undone("cannot delete the session");
@@ -69,46 +70,65 @@ Result<EraseStep> MessageStore::erase(const SessionId& session) {
 }
 
 Result<bool> MessageStore::erase_unused() {
-  const std::int64_t first = sweep_.after;
-  std::int64_t last = first;
+  std::int64_t last = sweep_.after;
   std::size_t done = 0;  // rows that are left out count, too
   std::set<std::uint32_t> segments;
+  std::vector<std::int64_t> erased;
   bool is_at_end = false;
   {
     Statement& unused = statements_->unused;
     const ResetAtExit reset(unused);
-    unused.bind(1, first);
+    unused.bind(1, sweep_.after);
     Step step = Step::kRow;
     while (done < kMaxStretchesOfStep && (step = unused.step()) == Step::kRow) {
       last = unused.column_number(0);
       const auto segment = static_cast<std::uint32_t>(unused.column_number(1));
       segments.insert(segment);
       ++done;
-      if (sweep_.failing.contains(segment)) continue;
-      for (const Extent extent : unpacked(unused.column_view(2))) {
-        auto erased = files_.erase(segment, extent);
-        ++done;
-        if (erased) continue;
-        sweep_.failing.insert(segment);
-        sweep_.problem = std::move(erased.error());
-        break;
+      if (sweep_.failing.contains(segment) || sweep_.failed.contains(last)) continue;
+      const std::vector<Extent> extents = unpacked(unused.column_view(2));
+      done += extents.size();
+      auto is_erased = erase_extents(segment, extents);
+      if (is_erased) {
+        erased.push_back(last);
+        continue;
       }
+      sweep_.failing.insert(segment);
+      sweep_.failed.insert(last);
+      sweep_.problem = std::move(is_erased.error());
     }
     if (step == Step::kFailed) return failure("cannot read what is to be erased");
     is_at_end = step == Step::kDone;
   }
   // What is erased twice, because this was not written, is no harm: its place is not used again.
+  auto noted = note_erased(erased);
+  if (!noted) return std::move(noted.error());
   for (const std::uint32_t segment : segments) {
-    if (!sweep_.failing.contains(segment)) {
-      Statement& forget = statements_->forget_unused;
-      forget.bind(1, first).bind(2, last).bind(3, std::int64_t{segment});
-      if (forget.run() != Step::kDone) return failure("cannot note what was erased");
-      sweep_.has_erased = true;
-    }
     if (segment < unread_segment_) segment_ended(segment);
   }
+  sweep_.has_erased = sweep_.has_erased || !erased.empty();
   sweep_.after = last;
   return is_at_end ? end_sweep() : Result<bool>(true);
+}
+
+Result<void> MessageStore::erase_extents(std::uint32_t segment,
+                                         const std::vector<Extent>& extents) {
+  Result<void> all;
+  for (const Extent extent : extents) {
+    auto one = files_.erase(segment, extent);
+    if (!one) all = std::move(one);
+  }
+  return all;
+}
+
+Result<void> MessageStore::note_erased(const std::vector<std::int64_t>& rows) {
+  if (rows.empty()) return {};
+  if (statements_->begin.run() != Step::kDone) return failure("cannot note what was erased");
+  const bool intact = std::ranges::all_of(rows, [this](std::int64_t row) {
+    return statements_->forget_unused.bind(1, row).run() == Step::kDone;
+  });
+  if (intact && statements_->commit.run() == Step::kDone) return {};
+  return undone("cannot note what was erased");
 }
 
 Result<bool> MessageStore::end_sweep() {
@@ -117,6 +137,8 @@ Result<bool> MessageStore::end_sweep() {
   has_unused_ = *left != 0;
   Sweep ended = std::exchange(sweep_, {});
   if (!has_unused_) return false;
+  // Where nothing was tried, those that failed are all there is.
+  if (ended.problem || ended.has_erased) sweep_.failed = std::move(ended.failed);
   if (ended.problem && !ended.has_erased) return std::move(*ended.problem);
   // SQLite gives numbers again: what came meanwhile may have been behind.
   sweep_.failing = std::move(ended.failing);

@@ -57,10 +57,11 @@ Result<HistoryPage> MessageStore::history(const SessionId& session, Sequence aft
   after = std::clamp<Sequence>(after, 0, std::numeric_limits<Sequence>::max() - 1);
   const auto fill = [&filler](MessageRecord message) { return filler.add(std::move(message)); };
   const auto number = number_of(session.value());
-  if (number) {
+  if (!number) return number.error();
+  if (*number) {
     Statement& runs = statements_->runs_from;
     const ResetAtExit reset_runs(runs);
-    runs.bind(1, *number).bind(2, after + 1);
+    runs.bind(1, **number).bind(2, after + 1);
     Step step = Step::kDone;
     while (page.complete && (step = runs.step()) == Step::kRow) {
       const RunMessages messages = messages_of(runs, after + 1);
@@ -71,10 +72,13 @@ Result<HistoryPage> MessageStore::history(const SessionId& session, Sequence aft
 
     Statement& rows = statements_->gaps_of_session;
     const ResetAtExit reset_gaps(rows);
-    rows.bind(1, *number);
-    while (rows.step() == Step::kRow) add_gap(gaps, {rows.column_number(0), rows.column_number(1)});
+    rows.bind(1, **number);
+    while ((step = rows.step()) == Step::kRow) {
+      add_gap(gaps, {rows.column_number(0), rows.column_number(1)});
+    }
+    if (step == Step::kFailed) return failure("cannot read gaps");
   }
-  const HeldSession belongs(session, number, held, reopened_);
+  const HeldSession belongs(session, *number, held, reopened_);
   for (const auto& entry : held) {
     if (const auto* gap = std::get_if<GapWrite>(&entry.write)) {
       if (belongs(gap->session)) add_gap(gaps, gap->gap);
@@ -108,7 +112,9 @@ Result<std::optional<SessionRecord>> MessageStore::find(const SessionId& session
     record = changes.created(session);
   }
   if (!record) return record;
-  const HeldSession belongs(session, number_of(session.value()), held, reopened_);
+  const auto number = number_of(session.value());
+  if (!number) return number.error();
+  const HeldSession belongs(session, *number, held, reopened_);
   for (const auto& entry : held) {
     const auto* gap = std::get_if<GapWrite>(&entry.write);
     if (gap != nullptr && belongs(gap->session)) {
@@ -155,7 +161,9 @@ Result<SessionPage> MessageStore::list(const SessionQuery& query, HeldWrites hel
   // Held sessions come first: their numbers are higher than those of all rows.
   const HeldSessions changes(held);
   for (auto& [number, record] : changes.created_before(before)) {
-    if (number_of(record.id.value())) continue;
+    const auto stored = number_of(record.id.value());
+    if (!stored) return stored.error();
+    if (*stored) continue;
     if (!add(number, std::move(record))) return page;
   }
   Statement& rows = statements_->list_sessions;

@@ -22,19 +22,20 @@ void strike(std::set<std::string>& missing, std::string_view requests, Sequence 
 
 Result<RequestSearch> MessageStore::search_requests(RequestSearch search, HeldWrites held) {
   const auto number = number_of(search.session.value());
-  const HeldSession belongs(search.session, number, held, reopened_);
+  if (!number) return number.error();
+  const HeldSession belongs(search.session, *number, held, reopened_);
   for (const auto& entry : held) {
     const auto* write = std::get_if<MessagesWrite>(&entry.write);
     if (write == nullptr || write->summary.requests.empty()) continue;
     if (belongs(write->session)) strike(search.missing, write->summary.requests, 0);
   }
-  if (!number) {
+  if (!*number) {
     search.done = true;
     return search;
   }
   Statement& runs = statements_->runs_before;
   const ResetAtExit reset_runs(runs);
-  runs.bind(1, *number).bind(2, search.before);
+  runs.bind(1, **number).bind(2, search.before);
   Step step = Step::kDone;
   int left = kMaxRunsOfSearch;
   std::size_t bytes = 0;
@@ -54,7 +55,8 @@ Result<RequestSearch> MessageStore::search_requests(RequestSearch search, HeldWr
 Result<OpenCalls> MessageStore::open_calls(const SessionId& session) {
   OpenCalls calls;
   const auto number = number_of(session.value());
-  if (!number) return calls;
+  if (!number) return number.error();
+  if (!*number) return calls;
   const auto record = find(session, {});
   if (!record) return record.error();
   struct Call {
@@ -70,21 +72,21 @@ Result<OpenCalls> MessageStore::open_calls(const SessionId& session) {
     return step == Step::kDone;
   };
   const Sequence input = *record ? (*record)->progress.input : 0;
-  statements_->open_calls.bind(1, *number);
-  statements_->unsent_answers.bind(1, *number).bind(2, input);
+  statements_->open_calls.bind(1, **number);
+  statements_->unsent_answers.bind(1, **number).bind(2, input);
   if (!collect(statements_->open_calls, false) || !collect(statements_->unsent_answers, true)) {
     return failure("cannot read what waits for an answer");
   }
   // A message that is not there any more waits for nothing.
   for (const Call& call : found) {
-    auto request = message_at(*number, call.request);
+    auto request = message_at(**number, call.request);
     if (!request) return std::move(request.error());
     if (!*request) continue;
     if (call.answer == 0) {
       calls.requests.push_back(std::move(**request));
       continue;
     }
-    auto answer = message_at(*number, call.answer);
+    auto answer = message_at(**number, call.answer);
     if (!answer) return std::move(answer.error());
     if (!*answer) continue;
     (*answer)->peer_id = (*request)->peer_id;

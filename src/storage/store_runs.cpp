@@ -28,7 +28,9 @@ bool MessageStore::insert_messages(HeldWrites writes, WriteCount& count) {
     if (write == nullptr) continue;
     if (write->session != last_key) {
       last_key = write->session;
-      last_number = number_of(last_key);
+      const auto number = number_of(last_key);
+      if (!number) return false;
+      last_number = *number;
     }
     if (!last_number) {
       count.dropped += static_cast<std::uint64_t>(write->summary.count());

@@ -99,7 +99,7 @@ Result<std::unique_ptr<MessageStore::Statements>> MessageStore::Statements::prep
       make("INSERT OR IGNORE INTO session_entries (session, segment, extents) VALUES (?1, ?2, ?3)"),
       make("DELETE FROM session_entries WHERE segment = ?1"),
       make("SELECT number, segment, extents FROM unused WHERE number > ?1 ORDER BY number"),
-      make("DELETE FROM unused WHERE number > ?1 AND number <= ?2 AND segment = ?3"),
+      make("DELETE FROM unused WHERE number = ?1"),
       make("DELETE FROM unused WHERE segment = ?1"),
       make("INSERT INTO unused (segment, extents) VALUES (?1, ?2)"),
       make("UPDATE sessions SET upstream_use = ?2 WHERE id = ?1"),

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace relay::storage {
@@ -65,7 +66,7 @@ bool MessageStore::apply_session_write(const Write& write) {
   }
   if (const auto* gap = std::get_if<GapWrite>(&write)) {
     const auto number = number_of(gap->session);
-    return note_unused(gap->places) && (!number || insert_gap(*number, gap->gap));
+    return number && note_unused(gap->places) && (!*number || insert_gap(**number, gap->gap));
   }
   if (const auto* progress = std::get_if<ProgressWrite>(&write)) {
     progress_[progress->session].advance(progress->progress);
@@ -93,7 +94,7 @@ bool MessageStore::apply_session_write(const Write& write) {
                    .bind(9, record.image)
                    .bind(10, record.image_id)
                    .run() == Step::kDone &&
-           note_entries(number_of(record.id.value()), (*change)->places);
+           note_entries(record.id, (*change)->places);
   }
   const SessionClose& close = *std::get<std::unique_ptr<SessionClose>>(write);
   if (reopened_.contains(close.number)) closed_.push_back(close.number);
@@ -101,14 +102,17 @@ bool MessageStore::apply_session_write(const Write& write) {
                  .bind(2, milliseconds(close.at))
                  .bind(3, close.cause)
                  .run() == Step::kDone &&
-         note_entries(number_of(close.id.value()), close.places);
+         note_entries(close.id, close.places);
 }
 
-bool MessageStore::note_entries(std::optional<std::int64_t> session,
-                                const std::vector<EntryPlace>& places) {
-  if (!session) return true;
+bool MessageStore::note_entries(const SessionId& session, const std::vector<EntryPlace>& places) {
+  const auto number = number_of(session.value());
+  return number && (!*number || note_entries(**number, places));
+}
+
+bool MessageStore::note_entries(std::int64_t session, const std::vector<EntryPlace>& places) {
   return std::ranges::all_of(places, [&](const EntryPlace& place) {
-    return statements_->note_entry.bind(1, *session)
+    return statements_->note_entry.bind(1, session)
                .bind(2, std::int64_t{place.segment})
                .bind_blob(3, packed({Extent{place.offset, place.size}}))
                .run() == Step::kDone;
@@ -153,7 +157,11 @@ bool MessageStore::create_session(const SessionCreate& write) {
   const std::int64_t number = statement.column_number(0);
   if (statement.step() != Step::kDone) return false;
   // It has another agent from here on.
-  std::erase_if(progress_, [&](const auto& entry) { return number_of(entry.first) == number; });
+  for (auto entry = progress_.begin(); entry != progress_.end();) {
+    const auto of_entry = number_of(entry->first);
+    if (!of_entry) return false;
+    entry = *of_entry == number ? progress_.erase(entry) : std::next(entry);
+  }
   if (!note_entries(number, write.places)) return false;
   if (number != write.number) {
     reopened_[write.number] = number;
@@ -168,10 +176,10 @@ bool MessageStore::create_session(const SessionCreate& write) {
 bool MessageStore::insert_gap(std::int64_t session, Gap gap) {
   Statement& previous = statements_->previous_gap;
   std::optional<std::int64_t> extended;
-  if (previous.bind(1, session).bind(2, gap.from).step() == Step::kRow) {
-    extended = previous.column_number(0);
-  }
+  const Step found = previous.bind(1, session).bind(2, gap.from).step();
+  if (found == Step::kRow) extended = previous.column_number(0);
   previous.reset();
+  if (found == Step::kFailed) return false;
   Statement& statement = extended ? statements_->extend_gap : statements_->insert_gap;
   statement.bind(1, session).bind(2, extended.value_or(gap.from)).bind(3, gap.to);
   const bool kept = statement.run() == Step::kDone || database_.refuses_the_row();
@@ -184,31 +192,34 @@ bool MessageStore::insert_gap(std::int64_t session, Gap gap) {
 bool MessageStore::write_progress() {
   for (const auto& [session, progress] : progress_) {
     const auto number = number_of(session);
-    if (!number) continue;
+    if (!number) return false;
+    if (!*number) continue;
     const OutputPosition& output = progress.output;
-    const bool written = statements_->progress.bind(1, *number)
+    const bool written = statements_->progress.bind(1, **number)
                              .bind(2, static_cast<std::int64_t>(output.bytes))
                              .bind(3, static_cast<std::int64_t>(output.first_line))
                              .bind(4, static_cast<std::int64_t>(output.last_line))
                              .bind(5, progress.input)
                              .bind(6, progress.prompt)
                              .run() == Step::kDone;
-    if (!written || !forget_sent_answers(*number, progress.input)) return false;
+    if (!written || !forget_sent_answers(**number, progress.input)) return false;
   }
   return true;
 }
 
-std::optional<std::int64_t> MessageStore::number_of(const SessionKey& session) {
+Result<std::optional<std::int64_t>> MessageStore::number_of(const SessionKey& session) {
   if (session.number == 0) return number_of(session.id);
   if (reopened_.empty()) return session.number;
   const auto known = reopened_.find(session.number);
   return known == reopened_.end() ? session.number : known->second;
 }
 
-std::optional<std::int64_t> MessageStore::number_of(const std::string& id) {
+Result<std::optional<std::int64_t>> MessageStore::number_of(const std::string& id) {
   Statement& statement = statements_->session_number;
   const ResetAtExit reset(statement);
-  if (statement.bind(1, id).step() != Step::kRow) return std::nullopt;
+  const Step step = statement.bind(1, id).step();
+  if (step == Step::kFailed) return failure("cannot find the session");
+  if (step == Step::kDone) return std::nullopt;
   return statement.column_number(0);
 }
 
