@@ -1,5 +1,7 @@
 #include "app/egress_watch.hpp"
 
+#include "egress/counts.hpp"
+
 #include <utility>
 
 namespace relay::app {
@@ -54,7 +56,7 @@ void EgressWatch::count(const egress::Account& account) {
   ++upstream.requests[outcome_of(account)];
   upstream.sent_bytes += account.sent_bytes;
   upstream.received_bytes += account.received_bytes;
-  upstream.tokens += account.tokens;
+  upstream.tokens = egress::counted(upstream.tokens, account.tokens);
   if (account.to_first_byte.count() > 0) upstream.first_byte.observe(account.to_first_byte);
 }
 

@@ -1,5 +1,6 @@
 #include "app/egress_words.hpp"
 
+#include "egress/counts.hpp"
 #include "protocol/json_text.hpp"
 
 #include <boost/json/parse.hpp>
@@ -93,6 +94,10 @@ std::uint64_t number_in(const boost::json::object& object, std::string_view key)
   return failure ? 0 : number;
 }
 
+std::int64_t number_of_log(std::uint64_t count) {
+  return static_cast<std::int64_t>(std::min(count, egress::kHighestCount));
+}
+
 }  // namespace
 
 bool is_denied(const egress::Account& account) {
@@ -144,11 +149,11 @@ std::string use_text(const egress::SpentByUpstream& spent) {
   JsonObject all;
   for (const auto& [upstream, used] : spent) {
     all.raw(upstream, JsonObject()
-                          .number("requests", static_cast<std::int64_t>(used.requests))
-                          .number("sentBytes", static_cast<std::int64_t>(used.sent_bytes))
-                          .number("receivedBytes", static_cast<std::int64_t>(used.received_bytes))
-                          .number("tokens", static_cast<std::int64_t>(used.tokens))
-                          .number("failed", static_cast<std::int64_t>(used.failed))
+                          .number("requests", number_of_log(used.requests))
+                          .number("sentBytes", number_of_log(used.sent_bytes))
+                          .number("receivedBytes", number_of_log(used.received_bytes))
+                          .number("tokens", number_of_log(used.tokens))
+                          .number("failed", number_of_log(used.failed))
                           .take());
   }
   return all.take();

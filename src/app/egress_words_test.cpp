@@ -1,7 +1,12 @@
 #include "app/egress_words.hpp"
 
+#include "egress/counts.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <cstdint>
+#include <limits>
 
 namespace relay::app {
 namespace {
@@ -111,6 +116,17 @@ TEST(Audited, IsBoundedPrintableAndRedacted) {
     });
     EXPECT_EQ(request.begin, row.begin);
     EXPECT_EQ(request.path, row.path);
+  }
+}
+
+TEST(UseText, IsReadAgainWhereTheSumsAreTheHighest) {
+  constexpr std::uint64_t kAll = std::numeric_limits<std::uint64_t>::max();
+  egress::SpentByUpstream spent;
+  spent["own"] = {kAll, kAll, kAll, egress::kHighestCount, egress::kHighestCount + 1};
+  const egress::Spent read = spent_in(use_text(spent))["own"];
+  for (const std::uint64_t sum :
+       {read.requests, read.sent_bytes, read.received_bytes, read.tokens, read.failed}) {
+    EXPECT_EQ(sum, egress::kHighestCount);
   }
 }
 

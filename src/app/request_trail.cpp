@@ -1,5 +1,7 @@
 #include "app/request_trail.hpp"
 
+#include "egress/counts.hpp"
+
 #include <utility>
 
 namespace relay::app {
@@ -9,7 +11,7 @@ void add(RequestSums& sums, const RequestSums& more) {
   sums.count += more.count;
   sums.sent_bytes += more.sent_bytes;
   sums.received_bytes += more.received_bytes;
-  sums.tokens += more.tokens;
+  sums.tokens = egress::counted(sums.tokens, more.tokens);
   sums.duration += more.duration;
 }
 

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <limits>
+
 namespace relay::app {
 namespace {
 
@@ -53,6 +56,16 @@ TEST(RequestTrail, CountsDenialsOfAKindBehindTheFirst) {
               ElementsAre("denied_upstream: own GET 403 not_allowed count=1000 sent=5000 "
                           "received=64000 tokens=3000 ms=12000 /v1/files"));
   EXPECT_THAT(trail.finish(), IsEmpty());
+}
+
+TEST(RequestTrail, CountsNoMoreTokensThanTheLogCan) {
+  RequestTrail trail;
+  AuditedRequest denied = request("own GET 200 timed_out", "/", true);
+  denied.sums.tokens = std::numeric_limits<std::int64_t>::max();
+  for (int count = 0; count < 4; ++count) trail.take(denied, kBegin);
+  EXPECT_THAT(details(trail.finish()),
+              ElementsAre("denied_upstream: own GET 200 timed_out count=3 sent=15 received=192 "
+                          "tokens=9223372036854775807 ms=36 /"));
 }
 
 TEST(RequestTrail, IsBoundedWhateverTheAgentAsksFor) {

@@ -2,13 +2,18 @@
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
+#include <algorithm>
 #include <condition_variable>
 #include <csignal>
+#include <exception>
+#include <set>
 #include <system_error>
 #include <thread>
 
 namespace relay {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 // Signals are for the loop's thread. False: the system has no more threads.
 bool start_thread(std::function<void()> body) {
@@ -42,14 +47,14 @@ struct BlockingCalls::Waiting {
   explicit Waiting(const asio::any_io_executor& loop) : freed(loop) {}
 
   Wakeup freed;
-  std::size_t running = 0;
-  std::size_t late = 0;
+  std::multiset<Clock::time_point> running;  // by when each was to have ended
 };
 
 struct BlockingCalls::Call {
   std::function<void()> body;
-  Event* done = nullptr;  // the loop's; null: nobody waits for it
-  bool late = false;      // the loop's
+  Clock::time_point deadline;
+  std::optional<std::string> failure;  // what it threw
+  Event* done = nullptr;               // the loop's; null: nobody waits for it
 };
 
 // What a thread comes back through.
@@ -77,15 +82,20 @@ BlockingCalls::~BlockingCalls() {
 
 bool BlockingCalls::start(const std::shared_ptr<Door>& door, const std::shared_ptr<Call>& call) {
   return start_thread([door, call] {
-    call->body();
+    try {
+      call->body();
+    } catch (const std::exception& thrown) {
+      call->failure = thrown.what();
+    } catch (...) {
+      call->failure = "unknown exception";
+    }
     const std::lock_guard lock(door->mutex);
     if (door->closed) return;
     asio::post(door->executor, [door, call] {
       if (call->done != nullptr) call->done->happen();
       const std::shared_ptr<Waiting> waiting = door->waiting.lock();
       if (!waiting) return;
-      --waiting->running;
-      if (call->late) --waiting->late;
+      waiting->running.erase(waiting->running.find(call->deadline));
       waiting->freed.notify();
     });
   });
@@ -95,50 +105,49 @@ Task<Result<void>> BlockingCalls::run_until_limit(std::string path, std::functio
   using namespace boost::asio::experimental::awaitable_operators;
   const auto waiting = waiting_;
   const auto door = door_;
-  const auto deadline = std::chrono::steady_clock::now() + limit_;
-  while (waiting->running >= most_) {
-    const auto left = deadline - std::chrono::steady_clock::now();
-    if (waiting->late >= most_ || left <= std::chrono::steady_clock::duration::zero()) {
+  const auto deadline = Clock::now() + limit_;
+  while (waiting->running.size() >= most_) {
+    const auto now = Clock::now();
+    const auto all_are_late = *waiting->running.rbegin();
+    if (now >= std::min(deadline, all_are_late)) {
       Error error = does_not_answer(path);
       error.explanation = "cannot look at " + path + ": other directories do not answer";
       co_return error;
     }
     auto turn = waiting->freed.wait();
-    auto clock = sleep_for(left);
+    auto clock = sleep_for(std::min(deadline, all_are_late) - now);
     co_await (std::move(turn) || std::move(clock));
   }
   const auto call = std::make_shared<Call>();
   call->body = std::move(body);
-  ++waiting->running;
+  call->deadline = deadline;
+  waiting->running.insert(deadline);
   if (!start(door, call)) {
-    --waiting->running;
-    co_return make_error(ErrorType::kWorkspaceUnavailable,
+    waiting->running.erase(waiting->running.find(deadline));
+    co_return make_error(ErrorType::kInternalError,
                          "the system allows no more threads to look at " + path)
         .suggest("raise the limit of processes (ulimit -u, TasksMax=)")
         .with("path", path)
         .retryable();
   }
   Event done(door->executor);
-  // However this ends: a call that still runs is late, and does not find the event any more.
+  // However this ends: a call that still runs does not find the event any more.
   struct Leaving {
     Call& call;
-    Waiting& waiting;
-    const Event& done;
-    ~Leaving() {
-      call.done = nullptr;
-      if (done.happened()) return;
-      call.late = true;
-      ++waiting.late;
-      waiting.freed.notify();  // who waits for a turn may wait in vain
-    }
+    ~Leaving() { call.done = nullptr; }
   };
-  const Leaving leaving{*call, *waiting, done};
+  const Leaving leaving{*call};
   call->done = &done;
   auto answer = done.wait();
-  auto clock = sleep_for(deadline - std::chrono::steady_clock::now());
+  auto clock = sleep_for(deadline - Clock::now());
   co_await (std::move(answer) || std::move(clock));
-  if (done.happened()) co_return Result<void>();
-  co_return does_not_answer(path);
+  if (!done.happened()) co_return does_not_answer(path);
+  if (call->failure) {
+    co_return make_error(ErrorType::kInternalError,
+                         "cannot look at " + path + ": " + *call->failure)
+        .with("path", path);
+  }
+  co_return Result<void>();
 }
 
 struct Probe::Shared {

@@ -3,7 +3,8 @@
 //
 // Belongs to the loop, but for the calls themselves: those run on another thread, and may touch
 // nothing but what they own. A call that outlives its asker, or the whole object, is forgotten; its
-// thread ends when the file system answers. Errors: workspace_unavailable, and it names the path.
+// thread ends when the file system answers. Errors name the path: workspace_unavailable, it takes
+// too long; internal_error, there can be no thread for it, or it threw.
 #pragma once
 
 #include "base/async.hpp"
@@ -29,8 +30,8 @@ class BlockingCalls {
   BlockingCalls& operator=(const BlockingCalls&) = delete;
   ~BlockingCalls();
 
-  // What `call` returns; an error when it takes longer than the limit, its turn included, and at
-  // once when every thread waits for a call that did.
+  // What `call` returns; an error when it throws, when it takes longer than the limit, its turn
+  // included, and at once when every thread waits for a call that did.
   template <class T>
   Task<Result<T>> run(std::string path, std::function<Result<T>()> call) {
     struct Answer {

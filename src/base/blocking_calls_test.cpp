@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <future>
+#include <stdexcept>
 
 namespace relay {
 namespace {
@@ -85,6 +86,37 @@ TEST_F(BlockingCallsTest, GiveUpNameThePathAndRefuseWhileEveryThreadHangs) {
   const auto third = ask(patient, [] { return Result<int>(9); });
   run_until_ended(3);
   EXPECT_EQ(**third, 9);
+}
+
+TEST_F(BlockingCallsTest, TellOfACallThatThrows) {
+  BlockingCalls calls(loop_.get_executor(), 1, hours(1));
+  const auto first =
+      ask(calls, []() -> Result<int> { throw std::runtime_error("no descriptors"); });
+  const auto second = ask(calls, []() -> Result<int> { throw 7; });
+  const auto third = ask(calls, [] { return Result<int>(7); });
+  run_until_ended(3);
+  ASSERT_FALSE(**first);
+  EXPECT_EQ((*first)->error().type, ErrorType::kInternalError);
+  EXPECT_EQ((*first)->error().explanation, "cannot look at /mnt/x: no descriptors");
+  EXPECT_FALSE(**second);
+  EXPECT_EQ(**third, 7) << "its thread is free again";
+}
+
+// A client may leave while a file system is slow, which is not dead for that.
+TEST_F(BlockingCallsTest, WaitForACallWhoseAskerIsCancelled) {
+  DeadMount mount;
+  BlockingCalls calls(loop_.get_executor(), 1, hours(1));
+  ask(calls, mount.call());
+  loop_.poll();
+  stops_.back().emit(asio::cancellation_type::terminal);
+  run_until_ended(1);
+  const auto second = ask(calls, [] { return Result<int>(7); });
+  loop_.restart();
+  loop_.poll();
+  EXPECT_EQ(ended_, 1) << "it waits for its turn";
+  mount.revived.set_value();
+  run_until_ended(2);
+  EXPECT_EQ(**second, 7);
 }
 
 TEST_F(BlockingCallsTest, LeaveNothingDanglingWhenTheAskerIsCancelled) {

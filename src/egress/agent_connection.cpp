@@ -45,7 +45,7 @@ void AgentConnection::close() {
 void AgentConnection::tick(Clock::time_point now) {
   if (exchange_ != nullptr) return exchange_->tick(now);
   if (now < deadline_) return;
-  deadline_ = Clock::time_point::max();
+  // Again with every tick: what wakes just then is not reached.
   expired_ = true;
   link_.transport().cancel();
 }
@@ -106,6 +106,7 @@ Task<void> AgentConnection::answer(Denial denial) {
   account.status = response.status;
   account.denial = std::move(denial);
   if (surroundings_.over) surroundings_.over(account);
+  set_deadline(surroundings_.idle);
   const bool written = co_await link_.write(out);
   if (written) co_await link_.linger();
 }

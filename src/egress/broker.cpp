@@ -17,8 +17,9 @@ constexpr std::size_t kTokenBytes = 16;
 
 struct Broker::Way {
   Way(const asio::any_io_executor& executor, const Upstream& upstream, CredentialSource source,
-      const UpstreamConnections::Limits& limits)
-      : connections(executor, upstream.endpoint, limits), credential(executor, std::move(source)) {}
+      const UpstreamConnections::Limits& limits, const Logger& log)
+      : connections(executor, upstream.endpoint, limits),
+        credential(executor, std::move(source), log.with("upstream", upstream.name)) {}
 
   UpstreamConnections connections;
   Credential credential;
@@ -51,7 +52,7 @@ Broker::Broker(asio::any_io_executor executor, BrokerOptions options, Observer o
     ways_[upstream.name] = std::make_unique<Way>(
         executor_, upstream,
         source == options_.credentials.end() ? CredentialSource() : source->second,
-        options_.to_upstream);
+        options_.to_upstream, log_);
   }
 }
 

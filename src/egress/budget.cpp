@@ -1,7 +1,7 @@
 #include "egress/budget.hpp"
 
-#include <algorithm>
-#include <limits>
+#include "egress/counts.hpp"
+
 #include <string_view>
 
 namespace relay::egress {
@@ -56,11 +56,7 @@ std::optional<Denial> Meter::within_bytes(std::uint64_t announced) const {
   return used_up(upstream_, "bytes", budget_.bytes);
 }
 
-// An upstream may say what it likes.
-void Meter::took(std::uint64_t tokens) {
-  const std::uint64_t left = std::numeric_limits<std::uint64_t>::max() - spent_.tokens;
-  spent_.tokens += std::min(tokens, left);
-}
+void Meter::took(std::uint64_t tokens) { spent_.tokens = counted(spent_.tokens, tokens); }
 
 std::optional<Denial> Meter::out_of_tokens() const {
   if (!is_reached(budget_.tokens, spent_.tokens)) return std::nullopt;

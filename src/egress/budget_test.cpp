@@ -1,5 +1,7 @@
 #include "egress/budget.hpp"
 
+#include "egress/counts.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -60,6 +62,7 @@ TEST(Meter, HasNoMoreTokensThanCanBeCounted) {
   meter.took(9);
   EXPECT_FALSE(meter.out_of_tokens());
   meter.took(std::numeric_limits<std::uint64_t>::max());
+  EXPECT_EQ(meter.spent().tokens, kHighestCount);
   EXPECT_TRUE(meter.out_of_tokens());
   EXPECT_TRUE(meter.begin());
 }

@@ -31,7 +31,7 @@ Task<Result<std::string>> Credential::get() {
     reading_ = true;
     tasks_.spawn("read a credential", [this] { return read(); });
   }
-  while (reading_) {
+  while (reading_ && !is_kept()) {
     const bool notified = co_await done_.wait();
     if (!notified) co_return make_error(ErrorType::kInternalError, "nobody waits any more");
   }
@@ -40,7 +40,7 @@ Task<Result<std::string>> Credential::get() {
 
 bool Credential::is_due() const {
   if (!tried_at_ || is_refused_) return true;
-  return Clock::now() - *tried_at_ >= (read_ ? source_.refresh : source_.retry);
+  return Clock::now() - *tried_at_ >= (has_failed_ ? source_.retry : source_.refresh);
 }
 
 void Credential::refused(std::string_view secret) {
@@ -66,9 +66,20 @@ Task<void> Credential::read() {
     call = [command = source_.command] { return run_secret_command(command, kLongest); };
   }
   const std::string name = source_.file.empty() ? source_.command.front() : source_.file;
-  read_ = make_error(ErrorType::kInternalError, "the credential cannot be had from " + name);
   Result<std::string> read = co_await calls_.run(name, std::move(call));
-  read_ = std::move(read);
+  const auto cancellation = co_await asio::this_coro::cancellation_state;
+  if (cancellation.cancelled() == asio::cancellation_type::none) take(std::move(read));
+}
+
+// A store of secrets that is away for a while takes no secret away that is still good.
+void Credential::take(Result<std::string> read) {
+  const bool has_failed_before = std::exchange(has_failed_, !read);
+  if (read || !read_ || is_refused_) {
+    read_ = std::move(read);
+  } else if (!has_failed_before) {
+    log_.warn("a credential cannot be read again, the last one is used until it can",
+              {{"reason", read.error().explanation}});
+  }
 }
 
 Task<void> Credential::close() {

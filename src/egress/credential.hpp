@@ -3,11 +3,13 @@
 //
 // Files are read and programs run on a thread of their own, once for all that ask meanwhile, and
 // not again at once because that failed or because an upstream does not take the secret: agents
-// ask as often as they like. The secret never stands in an error.
+// ask as often as they like. A secret stands until there is another one, or an upstream refuses it
+// and there is none. It is in no error.
 #pragma once
 
 #include "base/async.hpp"
 #include "base/blocking_calls.hpp"
+#include "base/log.hpp"
 #include "base/result.hpp"
 
 #include <chrono>
@@ -29,9 +31,11 @@ struct CredentialSource {
 
 class Credential {
  public:
-  Credential(const asio::any_io_executor& executor, CredentialSource source)
+  Credential(const asio::any_io_executor& executor, CredentialSource source,
+             Logger log = Logger::silent())
       : source_(std::move(source)),
-        calls_(executor, 1, kLongest),
+        log_(std::move(log)),
+        calls_(executor, 1, kLongest + kForAThread),
         done_(executor),
         tasks_(executor, ignore_failure) {}
 
@@ -49,14 +53,22 @@ class Credential {
  private:
   using Clock = std::chrono::steady_clock;
 
+  // A program that takes too long is to say so itself.
+  static constexpr std::chrono::seconds kForAThread{1};
+
   bool is_due() const;
+  bool is_kept() const { return has_failed_ && !is_refused_ && read_; }
   Task<void> read();
+  void take(Result<std::string> read);
 
   const CredentialSource source_;
+  const Logger log_;
   BlockingCalls calls_;
   bool reading_ = false;
   Wakeup done_;  // with reading
-  Result<std::string> read_;
+  Result<std::string> read_ =
+      make_error(ErrorType::kInternalError, "the credential is not there yet");
+  bool has_failed_ = true;  // the last attempt; what was read before it may be kept
   std::optional<Clock::time_point> tried_at_;
   bool is_refused_ = false;
   std::optional<Clock::time_point> refused_at_;

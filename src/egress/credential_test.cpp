@@ -176,5 +176,38 @@ TEST_F(CredentialTest, IsTriedAgainAfterAFailureButNotAtOnce) {
   });
 }
 
+TEST_F(CredentialTest, IsKeptWhileItCannotBeReadAgainUnlessItIsRefused) {
+  run([this]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    CredentialSource source{"", file_, {}, std::chrono::milliseconds(0)};
+    source.retry = std::chrono::milliseconds(0);
+    Credential credential(executor, source);
+    write("first");
+    const auto first = co_await credential.get();
+    EXPECT_EQ(*first, "first");
+    fs::remove(file_);
+    for (int i = 0; i < 3; ++i) {
+      const auto kept = co_await credential.get();
+      EXPECT_EQ(kept.value_or("none"), "first");
+    }
+    write("second");
+    std::string had = "first";
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (had == "first" && std::chrono::steady_clock::now() < deadline) {
+      const auto secret = co_await credential.get();
+      had = secret.value_or("none");
+      co_await asio::post(executor, asio::use_awaitable);
+    }
+    EXPECT_EQ(had, "second");
+    fs::remove(file_);
+    const auto second = co_await credential.get();
+    EXPECT_EQ(second.value_or("none"), "second");
+    credential.refused("second");
+    const auto none = co_await credential.get();
+    EXPECT_FALSE(none);
+    co_await credential.close();
+  });
+}
+
 }  // namespace
 }  // namespace relay::egress

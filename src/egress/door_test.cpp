@@ -17,6 +17,7 @@ namespace {
 using http::testing::eventually;
 using http::testing::RawClient;
 using http::testing::RawServer;
+using testing::Around;
 using testing::DoorTest;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
@@ -120,7 +121,9 @@ TEST_F(DoorTest, BoundsBodiesAtTheEdge) {
 }
 
 TEST_F(DoorTest, UsesAConnectionAgainAndReplacesOneThatWasClosed) {
-  RunningDoor door(own());
+  Around around;
+  around.to_upstream.max_open = 1;
+  RunningDoor door(own(), {}, around);
   RawClient agent(door.port());
   auto peer = ask(agent);
   peer->send(kOk);

@@ -72,6 +72,51 @@ TEST_F(DoorTimeTest, EndsAnAnswerThatTheAgentDoesNotRead) {
   }
 }
 
+TEST_F(DoorTimeTest, EndsAConnectionWhoseAgentDoesNotReadWhyItIsDenied) {
+  for (const std::string_view request :
+       {"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n", "GET /own/v1\r\n\r\n",
+        "POST /own/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n"
+        "Expect: 100-continue\r\n\r\n"}) {
+    RunningDoor door(own(), {}, quickly_idle());
+    const auto agent = door.deaf_agent();
+    agent->send(request);
+    door.accounts(1);
+    EXPECT_TRUE(eventually([&] { return door.connections() == 0; })) << request;
+  }
+  DoorOptions none;
+  none.max_connections = 0;
+  RunningDoor full(own(), none, quickly_idle());
+  const auto one_too_many = full.deaf_agent();
+  EXPECT_TRUE(eventually([&] { return full.connections() == 0; }));
+}
+
+TEST_F(DoorTimeTest, LeavesNoPlaceAtTheUpstreamToAnAgentThatDoesNotReadItsDenial) {
+  Around around = quickly_idle();
+  around.to_upstream.max_open = 1;
+  RunningDoor door(own(), {}, around);
+  const auto deaf = door.deaf_agent();
+  ask(*deaf)->send("this is no answer\r\n\r\n");
+  door.accounts(1);
+  EXPECT_TRUE(eventually([&] { return door.connections() == 0; }));
+  RawClient agent(door.port());
+  const auto peer = ask(agent);
+  peer->send(kOk);
+  EXPECT_THAT(agent.read_answer(), EndsWith("ok"));
+}
+
+TEST_F(DoorTimeTest, SaysThatTheAgentSendsNothingMore) {
+  Around around;
+  around.silence = std::chrono::hours(1);
+  RunningDoor door(own(), {}, around);
+  RawClient agent(door.port());
+  agent.send("POST /own/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n12");
+  const auto peer = upstream_.accept();
+  EXPECT_THAT(peer->read_until("\r\n\r\n12"), EndsWith("12"));
+  EXPECT_EQ(door.connections(), 1U);  // the loop has come to wait for more
+  door.tick(AgentConnection::Clock::now() + 2 * around.silence);
+  EXPECT_THAT(agent.read_answer(), HasSubstr("the agent has sent nothing more of its request"));
+}
+
 // On a connection whose way has ended, say: what is written goes nowhere.
 TEST_F(DoorTimeTest, EndsARequestThatTheUpstreamDoesNotTake) {
   DoorOptions options;

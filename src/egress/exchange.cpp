@@ -104,7 +104,8 @@ Task<bool> Exchange::pass() {
   const bool fits = take_body();
   if (!fits) co_return co_await refuse(*cut_);
   if (!complete_ && parser_.expects_continue()) {
-    const bool written = co_await agent_.write(kContinue);
+    const AnswerParts alone{kContinue, {}, {}};
+    const bool written = co_await write_agent(alone);
     if (!written) co_return false;
   }
   is_whole_ = complete_;
@@ -196,7 +197,8 @@ Task<bool> Exchange::refuse(Denial denial) {
   std::string out;
   http::append_response_head(out, response.status, response.headers, framing);
   if (parser_.request().method != "HEAD") out += response.body;
-  const bool written = co_await agent_.write(out);
+  const AnswerParts alone{out, {}, {}};
+  const bool written = co_await write_answer(alone);
   if (written && !complete_) co_await agent_.linger();
   co_return written&& stays;
 }

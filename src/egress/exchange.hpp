@@ -110,6 +110,7 @@ class Exchange {
   Task<bool> answer_body(std::string ahead, Result<http::ParseState> state, BodyFraming framing);
   Task<void> let_others();
   Task<bool> write_answer(AnswerParts parts);
+  Task<bool> write_agent(AnswerParts parts);
   std::string switching_head();
   Task<void> tunnel(std::string head);
   Task<void> tunnel_to_agent();
@@ -140,7 +141,8 @@ class Exchange {
   bool was_kept_ = false;  // the connection
   std::unique_ptr<http::ResponseParser> response_;
   std::optional<Clock::time_point> waiting_since_;  // for the upstream; in a tunnel for both
-  bool waits_for_agent_ = false;                    // to read what there is of its answer
+  bool waits_for_agent_ = false;                    // to read what it is told
+  bool waits_for_body_ = false;                     // for the agent to send more of it
   Clock::time_point began_ = Clock::now();
   UsageReader usage_;
   Account account_;

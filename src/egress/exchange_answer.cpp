@@ -104,9 +104,13 @@ Task<void> Exchange::let_others() {
   co_await asio::post(agent_.transport().executor(), asio::use_awaitable);
 }
 
-// False: the agent is gone, or the answer has been cut off.
 Task<bool> Exchange::write_answer(AnswerParts parts) {
   is_answering_ = true;
+  co_return co_await write_agent(parts);
+}
+
+// False: the agent is gone, or does not read for too long, or the answer has been cut off.
+Task<bool> Exchange::write_agent(AnswerParts parts) {
   waits_for_agent_ = true;
   waiting_since_ = Clock::now();
   const bool written = co_await agent_.write(parts);

@@ -44,9 +44,10 @@ Task<bool> Exchange::serve_connect() {
     Denial denial{Refusal::kBadRequest, 400, "a CONNECT request has no body", "", ""};
     co_return co_await refuse(std::move(denial));
   }
-  meter_ = &surroundings_.meter(account_.upstream);
-  std::optional<Denial> over = meter_->begin();
+  Meter& meter = surroundings_.meter(account_.upstream);
+  std::optional<Denial> over = meter.begin();
   if (over) co_return co_await refuse(std::move(*over));
+  meter_ = &meter;
   watch_agent();
   auto connecting = surroundings_.tunnels->connect(passage);
   auto leaving = agent_leaves();

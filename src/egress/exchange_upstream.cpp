@@ -93,6 +93,7 @@ Task<Result<void>> Exchange::open() {
 // what has been cut.
 Task<Result<void>> Exchange::connect() {
   using namespace boost::asio::experimental::awaitable_operators;
+  upstream_.reset();  // one that broke has no place of its own any more
   if (cut_ || gone_.happened()) co_return given_up();
   auto connecting = connections_->connect();
   auto leaving = agent_leaves();
@@ -197,7 +198,9 @@ bool Exchange::is_switch_wanted() const {
 Task<void> Exchange::upload() {
   Turn turn;
   while (!complete_) {
+    waits_for_body_ = true;
     const http::ParseStep step = co_await agent_.advance(parser_);
+    waits_for_body_ = false;
     if (step.state == ParseState::kFailed) {
       if (step.status == AgentLink::kGone) {
         agent_left();
@@ -240,6 +243,9 @@ void Exchange::tick(Clock::time_point now) {
   } else if (is_tunnel_) {
     cut({Refusal::kTimedOut, 504, "nothing was said in a connection to " + name + " for too long",
          key, remedy});
+  } else if (waits_for_body_) {
+    cut({Refusal::kTimedOut, 504, "the agent has sent nothing more of its request for too long",
+         "egress.silence", "Send it faster, or grant it more time."});
   } else {
     cut({Refusal::kTimedOut, 504, name + " has said nothing for too long", "egress.silence",
          "Try again, or grant it more time."});
@@ -251,7 +257,7 @@ void Exchange::tick(Clock::time_point now) {
 void Exchange::cut(Denial why) {
   if (!cut_) cut_ = std::move(why);
   drop_upstream();
-  if (is_answering_) agent_.transport().cancel();
+  if (is_answering_ || waits_for_agent_) agent_.transport().cancel();
 }
 
 // Wakes whoever waits for it.

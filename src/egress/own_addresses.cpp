@@ -3,7 +3,6 @@
 #include "base/async.hpp"
 #include "base/unique_fd.hpp"
 
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/udp.hpp>
 
 #include <cerrno>
@@ -12,6 +11,7 @@
 #include <cstring>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <optional>
 #include <string>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -55,22 +55,35 @@ Result<std::vector<asio::ip::address>> interface_addresses() {
   return addresses;
 }
 
+// From where the kernel would send to `target`; nothing where there is no way. Not by a socket of
+// Asio's, whose reactor throws when the descriptors have run out.
+Result<std::optional<asio::ip::address>> address_towards(const asio::ip::address& target) {
+  constexpr asio::ip::port_type kAnyPort = 9;
+  const udp::endpoint there(target, kAnyPort);
+  const UniqueFd socket(::socket(there.protocol().family(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!socket) {
+    if (errno == EAFNOSUPPORT) return std::nullopt;
+    return unknown_addresses(failure_of_call());
+  }
+  if (::connect(socket.get(), there.data(), static_cast<socklen_t>(there.size())) != 0) {
+    return std::nullopt;
+  }
+  udp::endpoint here;
+  auto size = static_cast<socklen_t>(here.capacity());
+  if (::getsockname(socket.get(), here.data(), &size) != 0) return std::nullopt;
+  here.resize(size);
+  return here.address();
+}
+
 }  // namespace
 
 Result<std::vector<asio::ip::address>> own_addresses(std::span<const asio::ip::address> targets) {
   Result<std::vector<asio::ip::address>> own = interface_addresses();
   if (!own) return own;
-  asio::io_context loop;
   for (const asio::ip::address& target : targets) {
-    constexpr asio::ip::port_type kAnyPort = 9;
-    const udp::endpoint there(target, kAnyPort);
-    udp::socket socket(loop);
-    error_code code;
-    socket.open(there.protocol(), code);
-    if (code && code != asio::error::address_family_not_supported) return unknown_addresses(code);
-    if (!code) socket.connect(there, code);
-    const udp::endpoint here = code ? udp::endpoint() : socket.local_endpoint(code);
-    if (!code) own->push_back(here.address());
+    const Result<std::optional<asio::ip::address>> address = address_towards(target);
+    if (!address) return address.error();
+    if (*address) own->push_back(**address);
   }
   return own;
 }

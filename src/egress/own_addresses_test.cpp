@@ -1,14 +1,19 @@
 #include "egress/own_addresses.hpp"
 
+#include "base/unique_fd.hpp"
+
 #include <boost/asio/ip/address.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <ifaddrs.h>
 #include <iterator>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <vector>
 
 namespace relay::egress {
@@ -56,6 +61,24 @@ TEST(OwnAddresses, OfIPv4AreThereForWhateverTarget) {
     if (!address.is_v4()) continue;
     EXPECT_THAT(*own, Contains(address));
   }
+}
+
+TEST(OwnAddresses, NamesExhaustedDescriptorsAndNeedsOneAtATime) {
+  const std::vector<ip::address> targets{ip::make_address("127.0.0.1")};
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  rlimit tight = before;
+  UniqueFd lowest_free(::dup(STDOUT_FILENO));
+  tight.rlim_cur = static_cast<rlim_t>(lowest_free.get()) + 1;
+  ::setrlimit(RLIMIT_NOFILE, &tight);
+  const auto with_none = own_addresses(targets);
+  lowest_free.reset();
+  const auto with_one = own_addresses(targets);
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  ASSERT_FALSE(with_none);
+  EXPECT_EQ(number_of(with_none.error(), "errno"), EMFILE);
+  ASSERT_TRUE(with_one);
+  EXPECT_THAT(*with_one, Contains(targets.front()));
 }
 
 TEST(OwnAddresses, AreNotThoseOfOthers) {

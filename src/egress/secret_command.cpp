@@ -112,12 +112,15 @@ Result<std::string> run_secret_command(const std::vector<std::string>& command,
   std::string text;
   const auto deadline = Clock::now() + limit;
   const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  bool in_time = read_all(reading.get(), deadline, text);
+  const int failure = process ? 0 : errno;
+  bool in_time = failure == 0 && read_all(reading.get(), deadline, text);
   const bool is_secret = text.size() <= kMaxSecretBytes;
   if (in_time && is_secret) in_time = wait_until(process.get(), deadline);
   ::kill(-pid, SIGKILL);  // also what it has started
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
+  if (failure != 0)
+    return no_credential(program, "its end cannot be waited for: " + reason(failure));
   if (!in_time) {
     return no_credential(program, "it took longer than " + std::to_string(limit.count()) + " ms");
   }

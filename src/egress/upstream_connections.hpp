@@ -20,8 +20,11 @@ class UpstreamConnections {
  public:
   using Clock = std::chrono::steady_clock;
   struct Release {
-    void operator()(const http::ClientConnection* connection) const { delete connection; }
-    std::shared_ptr<void> slot;  // one of those there are; free again when this is destroyed
+    void operator()(const http::ClientConnection* connection) {
+      delete connection;
+      slot.reset();
+    }
+    std::shared_ptr<void> slot;  // one of those there are; free again without the connection
   };
   using Connection = std::unique_ptr<http::ClientConnection, Release>;
 

@@ -1,8 +1,9 @@
 #include "egress/usage_reader.hpp"
 
+#include "egress/counts.hpp"
+
 #include <algorithm>
 #include <charconv>
-#include <limits>
 #include <system_error>
 
 namespace relay::egress {
@@ -12,6 +13,8 @@ namespace {
 constexpr std::string_view kSign = "oken";
 // A name with its quotes, a colon, spaces and a number.
 constexpr std::size_t kLongest = 80;
+// In one count: an upstream may say what it likes.
+constexpr std::uint64_t kMostTokens = 1'000'000'000'000;
 
 std::size_t find_sign(std::string_view text, std::size_t from) {
   // By its rarest letter, which is found many bytes at a time.
@@ -21,12 +24,6 @@ std::size_t find_sign(std::string_view text, std::size_t from) {
     if (text.substr(at - kRarest).starts_with(kSign)) return at - kRarest;
   }
   return std::string_view::npos;
-}
-
-// An upstream may say what it likes.
-std::uint64_t plus(std::uint64_t one, std::uint64_t other) {
-  const std::uint64_t sum = one + other;
-  return sum < one ? std::numeric_limits<std::uint64_t>::max() : sum;
 }
 
 }  // namespace
@@ -76,8 +73,9 @@ void UsageReader::note(std::string_view name, std::uint64_t count) {
   const auto known = std::ranges::find(kNames, name);
   if (known == kNames.end()) return;
   std::uint64_t& noted = counts_.at(static_cast<std::size_t>(known - kNames.begin()));
+  const std::uint64_t said = std::min(count, kMostTokens);
   const bool adds = what_ == Of::kManyAnswers;
-  noted = adds ? plus(noted, count) : std::max(noted, count);
+  noted = adds ? counted(noted, said) : std::max(noted, said);
 }
 
 // What a model writes may stand in an answer as JSON of its own (the input of a tool), so a name
@@ -87,7 +85,7 @@ std::uint64_t UsageReader::tokens() const {
   std::size_t first = 0;
   for (const std::size_t length : kGroups) {
     std::uint64_t sum = 0;
-    for (std::size_t i = first; i < first + length; ++i) sum = plus(sum, counts_.at(i));
+    for (std::size_t i = first; i < first + length; ++i) sum = counted(sum, counts_.at(i));
     most = std::max(most, sum);
     first += length;
   }

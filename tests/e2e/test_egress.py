@@ -166,6 +166,21 @@ def test_agents_are_served_again_when_the_relay_is_back(make_egress_relay, upstr
     assert (used["requests"], used["tokens"], used["failed"]) == (2, 6, 1)
 
 
+def test_an_agent_of_before_whose_upstreams_were_taken_away_is_told_and_harms_nobody(make_egress_relay, upstream, carrier):
+    relay = make_egress_relay(carrier=carrier)
+    session = relay.websocket().new("/workspace")
+    relay.process.kill()
+    relay.process.wait()
+    relay.config["agent"]["upstreams"] = []
+    relay.config_file.write_text(json.dumps(relay.config), "utf-8")
+    relay.start()
+    client = relay.websocket()
+    # Often enough that one would meet a way that is made meanwhile.
+    script = f"for i in $(seq 100); do {GET}/own/v1 2>&1; done"
+    assert containers.shell(client, script, session)[1].count("HTTP/1.1 502 ") == 100
+    assert upstream.seen == [] and relay.running()
+
+
 def test_a_carrier_that_is_killed_is_made_again(make_egress_relay, upstream):
     relay = make_egress_relay(carrier="stdio")
     client = relay.websocket()

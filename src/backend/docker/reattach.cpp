@@ -51,7 +51,9 @@ Task<Result<Reattachment>> DockerBackend::reattach(SessionId session, OutputPosi
     co_return container.error();
   }
   const auto directories = session_directories(context_.options->workspace_base_dir, session);
-  if (has_way_out(directories)) {
+  // An earlier run may have given it one where this one has none to give.
+  const bool has_reach = !context_.options->egress.reach.empty() && context_.host.broker != nullptr;
+  if (has_reach && has_way_out(directories)) {
     const EgressCarrier carrier = carrier_of(**facts);
     const auto opened = co_await context_.open_way_out(session, *context_.options, carrier);
     if (!opened) {

@@ -77,7 +77,7 @@ StdioCarrier::StdioCarrier(DockerContext& context, SessionId session, std::size_
                     [this](std::string_view bytes) { return write(bytes); }, [this] { close(); }},
                    max_connections,
                    [broker = context.host.broker, session](http::Transport::Socket socket) {
-                     broker->admit(session, std::move(socket));
+                     if (broker != nullptr) broker->admit(session, std::move(socket));
                    }) {}
 
 Task<std::string> StdioCarrier::run() {

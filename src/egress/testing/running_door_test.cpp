@@ -9,9 +9,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <future>
 #include <new>
+#include <sys/socket.h>
 #include <utility>
 
 namespace relay::egress::testing {
@@ -131,6 +133,21 @@ std::size_t RunningDoor::refusals() {
 
 void RunningDoor::fail_when_refused() {
   on_loop([this] { fails_ = true; });
+}
+
+std::unique_ptr<http::testing::RawClient> RunningDoor::deaf_agent() {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) std::abort();
+  const std::string before(64u << 10, 'x');
+  for (const std::size_t bytes : {before.size(), std::size_t{1}}) {
+    while (::send(ends[0], before.data(), bytes, MSG_DONTWAIT | MSG_NOSIGNAL) > 0) continue;
+  }
+  on_loop([&] {
+    http::Transport::Socket socket(loop_);
+    socket.assign(asio::generic::stream_protocol(AF_UNIX, 0), ends[0]);
+    door_->admit(std::move(socket));
+  });
+  return std::make_unique<http::testing::RawClient>(UniqueFd(ends[1]));
 }
 
 Spent RunningDoor::spent() {
