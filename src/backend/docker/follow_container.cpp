@@ -103,6 +103,26 @@ Task<Result<ContainerStreams>> open_again(AttachedContainer& container, OutputRo
   }
 }
 
+// Another wait call, over an Engine that goes away once more meanwhile. False: there is nothing to
+// wait for, or the Engine refuses.
+Task<bool> watch_again(AttachedContainer& container) {
+  auto pause = kFirstLook;
+  while (true) {
+    const bool runs = co_await still_runs(container);
+    if (!runs || container.stopping) co_return false;
+    auto watch = co_await container.context.engine.watch_exit(
+        container.id, engine::EngineClient::Until::kNotRunning);
+    if (container.stopping) co_return false;
+    if (watch) {
+      container.watch = std::move(*watch);
+      co_return true;
+    }
+    if (watch.error().type != ErrorType::kDockerNotAvailable) co_return false;
+    co_await pause_for(container, pause);
+    pause = std::min(pause * 2, kLongestLook);
+  }
+}
+
 }  // namespace
 
 Task<bool> still_runs(AttachedContainer& container) {
@@ -166,12 +186,8 @@ Task<void> watch_exit(std::shared_ptr<AttachedContainer> container) {
     // The Engine has gone with all streams, though a write may not tell so.
     if (!container->context.host.is_podman()) container->cut_input();
     container->watch_changed.notify();
-    const bool runs = co_await still_runs(*container);
-    if (!runs || container->stopping) break;
-    auto watch = co_await container->context.engine.watch_exit(
-        container->id, engine::EngineClient::Until::kNotRunning);
-    if (!watch || container->stopping) break;
-    container->watch = std::move(*watch);
+    const bool watched = co_await watch_again(*container);
+    if (!watched) break;
     container->engine_is_away = false;
     container->watch_changed.notify();
   }

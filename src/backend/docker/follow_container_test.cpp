@@ -52,6 +52,21 @@ TEST_F(FollowContainerTest, ClosesAnInputThatTheEngineHasTakenWithIt) {
   EXPECT_TRUE(container_->input_is_cut) << "send() makes another";
 }
 
+TEST_F(FollowContainerTest, WaitsAgainWhereTheEngineHasDroppedTheCall) {
+  answer_once("/wait", {"", true});
+  answer("/wait", {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"});
+  auto watching = asio::co_spawn(io_, watch_exit(container_), asio::use_future);
+  run_until([this] {
+    const bool is_watched = times_asked("/wait") == 2 && !container_->engine_is_away;
+    return is_watched || container_->exited.happened();
+  });
+  EXPECT_EQ(times_asked("/wait"), 2);
+  EXPECT_FALSE(container_->exited.happened()) << "it runs";
+  container_->stopping = true;
+  container_->watch.close();
+  run_until([this] { return container_->exited.happened(); });
+}
+
 TEST_F(FollowContainerTest, KeepsAnInputThatWasMadeSinceTheEngineWent) {
   answer("/logs?follow=1", log({"2026-01-01T00:00:00.000000001Z {1}\n"}));
   container_->watch_was_cut = true;

@@ -9,7 +9,9 @@
 #include <boost/asio/use_future.hpp>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <functional>
 #include <future>
 #include <string>
@@ -26,7 +28,11 @@ class ContainerTest : public testing::Test {
 
   // To requests with this text in their first line; others find nothing. Before anything is asked.
   void answer(std::string text, ScriptedEngine::Answer with) {
-    answers_.emplace_back(std::move(text), std::move(with));
+    answers_.push_back({std::move(text), std::move(with), false});
+  }
+  // The same, and to the first of them alone; later answers are for the others.
+  void answer_once(std::string text, ScriptedEngine::Answer with) {
+    answers_.push_back({std::move(text), std::move(with), true});
   }
   void answer_state(const std::string& state) {
     answer("/containers/container/json",
@@ -54,12 +60,12 @@ class ContainerTest : public testing::Test {
     return {frames.empty() ? head : head + size + frames + "\r\n"};
   }
 
-  bool was_asked(const std::string& text) {
-    for (const std::string& line : engine_.lines()) {
-      if (line.find(text) != std::string::npos) return true;
-    }
-    return false;
+  std::ptrdiff_t times_asked(const std::string& text) {
+    return std::ranges::count_if(engine_.lines(), [&text](const std::string& line) {
+      return line.find(text) != std::string::npos;
+    });
   }
+  bool was_asked(const std::string& text) { return times_asked(text) > 0; }
 
   void run_until(const std::function<bool()>& happened) {
     const auto deadline = std::chrono::steady_clock::now() + kHangs;
@@ -84,13 +90,21 @@ class ContainerTest : public testing::Test {
     return made;
   }
 
-  std::vector<std::pair<std::string, ScriptedEngine::Answer>> answers_;
+  struct Scripted {
+    std::string text;
+    ScriptedEngine::Answer answer;
+    bool once;
+  };
+  std::vector<Scripted> answers_;  // the Engine's, once something was asked
   std::atomic<bool> holds_removals_ = false;
   ScriptedEngine engine_{[this](const std::string& line) {
     if (line.starts_with("GET /version ")) return ScriptedEngine::version("1.41", "1.12");
     if (line.starts_with("DELETE ")) holds_removals_.wait(true);
-    for (const auto& [text, answer] : answers_) {
-      if (line.find(text) != std::string::npos) return answer;
+    for (auto one = answers_.begin(); one != answers_.end(); ++one) {
+      if (line.find(one->text) == std::string::npos) continue;
+      ScriptedEngine::Answer given = one->answer;
+      if (one->once) answers_.erase(one);
+      return given;
     }
     return ScriptedEngine::json(404, R"({"message":"no such container"})");
   }};
