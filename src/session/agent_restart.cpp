@@ -5,9 +5,11 @@
 #include "session/trace_log.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <utility>
 
 namespace relay {
@@ -38,6 +40,13 @@ NewSession restart_request(const storage::SessionRecord& closed, const std::stri
                       .raw("params", JsonObject().text("sessionId", closed.id.value()).take())
                       .take());
   return request;
+}
+
+Error no_agent_started(const std::exception& failure) {
+  return make_error(ErrorType::kInternalError, "no other agent was started for the session")
+      .because(failure.what())
+      .suggest("send the prompt again")
+      .retryable();
 }
 
 }  // namespace
@@ -112,7 +121,7 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::restart(storage::Sessio
     restarting->done.happen();
   });
   using namespace asio::experimental::awaitable_operators;
-  auto starting = restart_now(std::move(closed), std::move(trace));
+  auto starting = try_restart(std::move(closed), std::move(trace));
   auto giving_up = restarting->given_up.wait();
   auto first = co_await (std::move(starting) || std::move(giving_up));
   if (restarting->failure) co_return *restarting->failure;
@@ -121,6 +130,19 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::restart(storage::Sessio
   const bool has_left = !session && session.error().type == ErrorType::kShuttingDown;
   if (!session && !has_left) restarting->failure = session.error();
   co_return session;
+}
+
+// Two are waited for until one of them has a result: what is thrown would be none.
+Task<Result<std::shared_ptr<Session>>> SessionDirectory::try_restart(storage::SessionRecord closed,
+                                                                     std::string trace) {
+  try {
+    auto session = co_await restart_now(std::move(closed), std::move(trace));
+    co_return session;
+  } catch (const boost::system::system_error&) {
+    throw;  // who asked has left
+  } catch (const std::exception& failure) {
+    co_return no_agent_started(failure);
+  }
 }
 
 Task<Result<std::shared_ptr<Session>>> SessionDirectory::restart_now(storage::SessionRecord closed,

@@ -1,5 +1,5 @@
 // Prompts to sessions whose agents ended by themselves.
-#include "session/session_fixture.hpp"
+#include "session/staged_backend.hpp"
 
 #include <gmock/gmock.h>
 
@@ -12,7 +12,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-class AgentRestart : public SessionFixture {
+class AgentRestart : public StagedFixture {
  protected:
   // A session whose agent has exited by itself, as the log has it.
   storage::SessionRecord ended() {
@@ -20,9 +20,7 @@ class AgentRestart : public SessionFixture {
     return end(session);
   }
   storage::SessionRecord end(const std::shared_ptr<Session>& session) {
-    prompt(*session, reading(attach(*session)), "7", "/exit 3");
-    run_void(session->wait_closed());
-    run_until([&] { return sessions().find(session->id()) == nullptr; });
+    StagedFixture::end(session);
     return *record(session->id());
   }
   // A session whose next restart waits longer than any test.
@@ -245,6 +243,18 @@ TEST_F(AgentRestart, IsNotForASessionThatIsClosedWhileItsEndIsTold) {
   ask(known);
   expect_no_agent(known, ErrorType::kSessionClosed);
   EXPECT_THAT(record(known.id)->cause, StartsWith("closed: agent_exited"));
+}
+
+TEST_F(AgentRestart, ThatThrowsIsToldToAllWhoWait) {
+  limits_.restart_pause = std::chrono::milliseconds(0);
+  use_stage();
+  const auto closed = ended();
+  stage_.is_out_of_memory = true;
+  ask(closed);
+  ask(closed);
+  expect_no_agent(closed, ErrorType::kInternalError);
+  stage_.is_out_of_memory = false;
+  EXPECT_TRUE(run(sessions().restart(closed)));
 }
 
 TEST_F(AgentRestart, IsBounded) {

@@ -1,4 +1,5 @@
 // Sessions that are closed for good, live or not, and what is left of them.
+#include "base/finally.hpp"
 #include "session/session_directory.hpp"
 #include "session/unfinished.hpp"
 
@@ -32,38 +33,57 @@ Task<void> SessionDirectory::release(storage::SessionRecord session) {
 }
 
 Task<void> SessionDirectory::give_up(SessionId id, Error why, std::string cause) {
-  auto left = co_await end_for_good(std::move(id), std::move(why), std::move(cause));
-  if (left) co_await release(std::move(*left));
-}
-
-// What there was of a live one goes with it; of one that is closed it is left to be released.
-Task<std::optional<storage::SessionRecord>> SessionDirectory::end_for_good(SessionId id, Error why,
-                                                                           std::string cause) {
-  end_restart(id, closed_meanwhile(id));
-  const auto session = find(id);
-  if (session) {
-    session->close(std::move(why), cause);
-    co_await session->wait_closed();
-  }
-  auto record = co_await context_.log.find(id);
-  if (!record || !*record) co_return std::nullopt;
-  storage::SessionRecord& closed = **record;
-  const bool may_go_on = closed.closed_at && ended_by_itself(closed.cause);
-  if (session && !may_go_on) co_return std::nullopt;
-  if (may_go_on) {
-    closed.cause = cause + ": " + closed.cause;
-    context_.log.session_created(closed);
-  }
-  co_return std::move(closed);
+  const auto ended =
+      co_await end_for_good(std::move(id), std::move(why), std::move(cause), Record::kStays);
+  static_cast<void>(ended);
 }
 
 Task<Result<void>> SessionDirectory::erase(SessionId id) {
-  if (is_held(id)) co_return being_imported(id);
   Error why = make_error(ErrorType::kSessionClosed, "the session was deleted");
-  auto left = co_await end_for_good(id, std::move(why), "deleted");
-  auto erased = co_await context_.log.erase(id);
-  if (erased && left) co_await release(std::move(*left));
-  co_return erased;
+  const auto ended = co_await end_for_good(std::move(id), std::move(why), "deleted", Record::kGoes);
+  co_return ended;
+}
+
+// What there was of a live one goes with it.
+Task<Result<void>> SessionDirectory::end_for_good(SessionId id, Error why, std::string cause,
+                                                  Record record) {
+  bool was_live = false;
+  while (true) {
+    if (is_held(id)) co_return being_imported(id);
+    if (const auto ending = ending_.find(id); ending != ending_.end()) {
+      const auto ended = ending->second;
+      co_await ended->wait();
+      if (!ended->happened()) co_return shutting_down();  // who asked has left
+      continue;
+    }
+    end_restart(id, closed_meanwhile(id));
+    const auto session = find(id);
+    if (!session) break;
+    was_live = true;
+    session->close(why, cause);
+    co_await session->wait_closed();
+  }
+  const auto ended = std::make_shared<Event>(context_.executor);
+  ending_[id] = ended;
+  const Finally end([this, id, ended] {
+    ending_.erase(id);
+    ended->happen();
+  });
+
+  // Whoever asked the log before has its answer before this one, and waits then.
+  auto found = co_await context_.log.find(id);
+  const bool is_known = found && *found;
+  const bool may_go_on = is_known && (*found)->closed_at && ended_by_itself((*found)->cause);
+  if (may_go_on) {
+    (*found)->cause = cause + ": " + (*found)->cause;
+    context_.log.session_created(**found);
+  }
+  if (record == Record::kGoes) {
+    auto erased = co_await context_.log.erase(id);
+    if (!erased) co_return erased;
+  }
+  if (is_known && (may_go_on || !was_live)) co_await release(std::move(**found));
+  co_return Result<void>();
 }
 
 }  // namespace relay

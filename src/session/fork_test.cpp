@@ -151,6 +151,27 @@ TEST_F(SessionFork, ThatTheAgentRefusesLeavesNothing) {
   EXPECT_EQ(sessions_in_log(), 1U);
 }
 
+TEST_F(SessionFork, ThatIsClosedWhileItsPastIsCopiedLeavesNothing) {
+  const auto parent = said("one");
+  std::optional<Result<std::shared_ptr<Session>>> answer;
+  asio::co_spawn(
+      io_, sessions().fork(parent->record(), fork_request()),
+      [&](std::exception_ptr, Result<std::shared_ptr<Session>> made) { answer = std::move(made); });
+  std::shared_ptr<Session> child;
+  run_until([&] {
+    for (const auto& one : sessions().all()) {
+      if (one->record().cause == kUnfinishedFork) child = one;
+    }
+    return child != nullptr;
+  });
+  ASSERT_EQ(child->state(), SessionState::kStarting);
+  child->close(make_error(ErrorType::kSessionClosed, "closed"), "closed");
+  run_until([&] { return answer.has_value(); });
+  ASSERT_FALSE(*answer);
+  EXPECT_EQ(answer->error().type, ErrorType::kSessionClosed);
+  EXPECT_EQ(sessions_in_log(), 1U);
+}
+
 TEST_F(SessionFork, NeedsAnAgentThatCan) {
   agent_.args.clear();
   const auto refused = try_fork(said("one")->record());

@@ -1,5 +1,7 @@
 #include "session/outbox.hpp"
 
+#include "base/finally.hpp"
+
 #include <utility>
 
 namespace relay {
@@ -80,6 +82,8 @@ std::vector<Delivery> Outbox::take_all() {
 
 Task<Outbox::Room> Outbox::room() {
   const auto place = waiting_for_room_.emplace(waiting_for_room_.end());
+  // One that is cancelled when it has been woken in vain throws where it waits again.
+  const Finally leave([this, place] { waiting_for_room_.erase(place); });
   const auto is_free = [&] {
     return !above_half() && !room_is_taken_ && place == waiting_for_room_.begin();
   };
@@ -87,7 +91,6 @@ Task<Outbox::Room> Outbox::room() {
     const bool woken = co_await drained_.wait();
     if (!woken) break;
   }
-  waiting_for_room_.erase(place);
   if (std::exchange(room_is_taken_, true)) co_return Room(nullptr);  // closed, or cancelled
   co_return Room(this);
 }

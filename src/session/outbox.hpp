@@ -73,6 +73,7 @@ class Outbox {
 
   // Everything that is queued now, without waiting.
   std::vector<Delivery> take_all();
+  const std::vector<Delivery>& queued() const { return items_; }
 
   // The right to add a page of history; ends with its life. The outbox outlives it.
   class Room {
@@ -114,6 +115,8 @@ class Outbox {
   void end_timing();
   void note_taken(const std::vector<Delivery>& taken);
 
+  // A place in the queue for each, the next in front. Outlives those who wait.
+  std::list<char> waiting_for_room_;
   Wakeup ready_;
   Wakeup drained_;
   std::vector<Delivery> items_;
@@ -121,7 +124,6 @@ class Outbox {
   std::int64_t last_taken_ = 0;
   OutboxLimits limits_;
   End end_ = End::kOpen;
-  std::list<char> waiting_for_room_;  // a place in the queue for each, the next in front
   bool room_is_taken_ = false;
   bool poked_ = false;
   std::optional<Timing> timing_;  // of what is queued, or was taken last

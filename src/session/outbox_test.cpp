@@ -233,6 +233,34 @@ TEST_F(OutboxRoom, IsGivenToOneAtATimeInTurn) {
   EXPECT_EQ(outbox_->end(), Outbox::End::kOpen);
 }
 
+TEST_F(OutboxRoom, IsGivenToTheNextWhenOneIsCancelledAsItIsWoken) {
+  make(10, 100);
+  std::optional<Outbox::Room> taken;
+  const auto take = [&]() -> Task<void> {
+    Outbox::Room room = co_await outbox_->room();
+    taken.emplace(std::move(room));
+  };
+  asio::co_spawn(loop_, take(), asio::detached);
+  turn();
+  ASSERT_TRUE(taken);
+  wait_for_room();
+  bool next_has_room = false;
+  const auto wait = [&]() -> Task<void> {
+    const Outbox::Room room = co_await outbox_->room();
+    next_has_room = true;
+  };
+  asio::co_spawn(loop_, wait(), asio::detached);
+  turn();
+  outbox_->take_all();  // wakes both, in vain
+  stop_room_.emit(asio::cancellation_type::terminal);
+  turn();
+  EXPECT_TRUE(has_room_) << "it has left";
+  EXPECT_FALSE(next_has_room);
+  taken.reset();
+  turn();
+  EXPECT_TRUE(next_has_room);
+}
+
 TEST_F(OutboxRoom, StopsWaitingWhenClosed) {
   make(2, 100);
   outbox_->push(bytes("ab"));

@@ -143,6 +143,10 @@ class Session final : public std::enable_shared_from_this<Session> {
   Task<void> run();
 
   Result<ClientId> attach(Attachment attachment);
+  // The client's outbox is lost to it: it goes on in another one, with everything after a number.
+  // `answers`: what the replay leaves out, answers to it in their order. False: it has left.
+  bool replay(ClientId client, std::shared_ptr<Outbox> outbox, storage::Sequence after,
+              const std::vector<Delivery>& answers);
   void detach(ClientId client);
   // False: it has left, or was too slow.
   bool has_client(ClientId client) const;
@@ -246,6 +250,11 @@ class Session final : public std::enable_shared_from_this<Session> {
     storage::Sequence replayed = 0;  // up to here it has the stream from the log
     storage::Sequence cursor = 0;    // the same, while it catches up
     ByteBudget held_bytes{0};        // of `held`
+    unsigned replays = 0;            // that were begun: only the last one goes on
+  };
+  struct Replay {
+    ClientId client;
+    unsigned number;
   };
 
   // session_start.cpp
@@ -304,17 +313,20 @@ class Session final : public std::enable_shared_from_this<Session> {
   void log_refusals(const std::optional<TraceContext>& trace, const Effects& effects) const;
 
   // session_clients.cpp
-  Task<void> catch_up(ClientId client, storage::Sequence after);
+  void start_replay(Watcher& watcher, storage::Sequence after);
+  Task<void> catch_up(Replay replay, storage::Sequence after);
   void release_held(Watcher& watcher, storage::Sequence before);
-  bool replay_page(ClientId client, const storage::HistoryPage& page, storage::Sequence& cursor);
+  bool replay_page(Replay replay, const storage::HistoryPage& page, storage::Sequence& cursor);
   bool agent_is_stuck(ClientId client, const Frame& frame);
   Watcher* watcher(ClientId id);
+  Watcher* watcher(Replay replay);  // null also where another one has begun since
   void audit(const storage::Actor& actor, std::string_view action, std::string detail = {}) const;
   void audit_answers(const storage::Actor& actor);
 
   SessionContext& context_;
   storage::SessionRecord record_;
-  const bool was_closed_;  // before it was made to go on
+  const bool was_closed_;                           // before it was made to go on
+  const std::string cause_before_ = record_.cause;  // why it was
   Logger log_;
   TaskScope scope_;
   SessionState state_ = SessionState::kStarting;
@@ -330,6 +342,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   storage::Sequence opening_end_ = 0;
   storage::Sequence opened_at_ = 0;
   storage::Sequence forked_at_ = 0;
+  bool half_in_log_ = false;  // a fork, until all that it begins with is there
   bool agent_remembers_ = true;
   bool agent_ended_ = false;  // as its output says
   std::string new_result_;

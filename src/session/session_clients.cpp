@@ -16,6 +16,11 @@ Session::Watcher* Session::watcher(ClientId id) {
   return found != watchers_.end() ? &*found : nullptr;
 }
 
+Session::Watcher* Session::watcher(Replay replay) {
+  Watcher* const one = watcher(replay.client);
+  return one != nullptr && one->replays == replay.number ? one : nullptr;
+}
+
 Result<ClientId> Session::attach(Attachment attachment) {
   if (state_ == SessionState::kStarting) {
     return make_error(ErrorType::kInvalidRequest, "the session is still starting")
@@ -51,7 +56,7 @@ Result<ClientId> Session::attach(Attachment attachment) {
                        {},
                        {},
                        replay ? 0 : last_sequence(),
-                       replay ? std::min(*attachment.after, last_sequence()) : 0,
+                       0,
                        ByteBudget(context_.options.router.max_pending_bytes)});
   router_->add_client(id, attachment.traits);
   if (!attachment.aside) {
@@ -68,8 +73,7 @@ Result<ClientId> Session::attach(Attachment attachment) {
     }
   }
   if (replay) {
-    const storage::Sequence after = *attachment.after;
-    scope_.spawn("replay", [this, id, after] { return catch_up(id, after); });
+    start_replay(watchers_.back(), *attachment.after);
   } else {
     if (attachment.tell_state) tell_state(watchers_.back());
     advance_clock();
@@ -79,6 +83,30 @@ Result<ClientId> Session::attach(Attachment attachment) {
   }
   update_idle();
   return id;
+}
+
+bool Session::replay(ClientId client, std::shared_ptr<Outbox> outbox, storage::Sequence after,
+                     const std::vector<Delivery>& answers) {
+  Watcher* const one = watcher(client);
+  if (one == nullptr) return false;
+  one->outbox = std::move(outbox);
+  one->live = false;
+  one->warned = false;
+  for (const Delivery& answer : answers) {
+    const bool is_in_replay = one->feed && answer.sequence > 0;
+    if (!is_in_replay) hold(*one, answer);
+  }
+  std::ranges::stable_sort(one->held, {}, &Held::place);
+  start_replay(*one, after);
+  if (someone_overflowed_) drop_overflowed();
+  return true;
+}
+
+void Session::start_replay(Watcher& one, storage::Sequence after) {
+  one.replayed = 0;
+  one.cursor = std::min(after, last_sequence());
+  const Replay replay{one.id, ++one.replays};
+  scope_.spawn("replay", [this, replay, after] { return catch_up(replay, after); });
 }
 
 // Not in the stream: they are there already, where they came.
@@ -112,19 +140,19 @@ void Session::detach(ClientId client) {
 // Reads the log page by page until it has seen the last message there is; from then on the client
 // is live. Nothing can come between: reading sees all that was recorded before, and the last step
 // does not wait.
-Task<void> Session::catch_up(ClientId client, storage::Sequence after) {
+Task<void> Session::catch_up(Replay replay, storage::Sequence after) {
   co_await asio::post(context_.executor,
                       asio::use_awaitable);  // who attached answers its caller first
   storage::Sequence cursor = after;
   if (cursor > last_sequence()) {
-    Watcher* const one = watcher(client);
+    Watcher* const one = watcher(replay);
     if (one != nullptr) {
       const storage::Gap gap{last_sequence() + 1, cursor};
       deliver(*one, {gap_notice(record_.id, gap), 0, DeliveryKind::kNotification});
     }
     cursor = last_sequence();
   }
-  if (Watcher* const one = watcher(client); one != nullptr && cursor == 0 && !one->feed) {
+  if (Watcher* const one = watcher(replay); one != nullptr && cursor == 0 && !one->feed) {
     for (const Delivery& delivery : opening_) {
       release_held(*one, delivery.sequence);
       deliver(*one, delivery);
@@ -134,7 +162,7 @@ Task<void> Session::catch_up(ClientId client, storage::Sequence after) {
   }
   int failures = 0;
   while (cursor < last_sequence()) {
-    const Watcher* const waiting = watcher(client);
+    const Watcher* const waiting = watcher(replay);
     if (waiting == nullptr) co_return;
     const auto outbox = waiting->outbox;
     Outbox::Room given = co_await outbox->room();
@@ -150,16 +178,16 @@ Task<void> Session::catch_up(ClientId client, storage::Sequence after) {
     if (!page) {
       log_.error("history can't be read", {{"error", page.error().explanation}});
       const storage::Gap gap{cursor + 1, last_sequence()};
-      Watcher* const one = watcher(client);
+      Watcher* const one = watcher(replay);
       if (one != nullptr) {
         deliver(*one, {gap_notice(record_.id, gap), gap.to, DeliveryKind::kNotification});
       }
       break;
     }
     failures = 0;
-    if (!replay_page(client, *page, cursor)) co_return;
+    if (!replay_page(replay, *page, cursor)) co_return;
   }
-  Watcher* const one = watcher(client);
+  Watcher* const one = watcher(replay);
   if (one == nullptr) co_return;
   release_held(*one, Attachment::kAfterReplay);
   one->live = true;
@@ -167,7 +195,7 @@ Task<void> Session::catch_up(ClientId client, storage::Sequence after) {
   one->not_for_it.clear();
   advance_clock();
   effects_.clear();
-  router_->show_pending(client, effects_);
+  router_->show_pending(replay.client, effects_);
   perform(effects_);
 }
 
@@ -184,9 +212,9 @@ void Session::release_held(Watcher& one, storage::Sequence before) {
 }
 
 // False: the client has gone. Moves the cursor past everything that the page speaks of.
-bool Session::replay_page(ClientId client, const storage::HistoryPage& page,
+bool Session::replay_page(Replay replay, const storage::HistoryPage& page,
                           storage::Sequence& cursor) {
-  Watcher* const one = watcher(client);
+  Watcher* const one = watcher(replay);
   if (one == nullptr) return false;
   const storage::Sequence before = cursor;
   const auto tell_gap = [&](const storage::Gap& gap) {
@@ -206,7 +234,7 @@ bool Session::replay_page(ClientId client, const storage::HistoryPage& page,
   one->cursor = cursor;
   if (!someone_overflowed_) return true;
   drop_overflowed();
-  return watcher(client) != nullptr;
+  return watcher(replay) != nullptr;
 }
 
 void Session::submit(ClientId client, Frame frame) {

@@ -166,12 +166,19 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::reopen(SessionId id, Ne
       if (session->state() == SessionState::kReady) co_return session;
       co_await session->wait_closed();
     }
+    if (const auto ending = ending_.find(id); ending != ending_.end()) {
+      const auto ended = ending->second;
+      co_await ended->wait();
+      if (!ended->happened()) co_return shutting_down();  // who asked has left
+      continue;
+    }
     // Read behind the last message of its life before: numbering goes on from there.
     auto record = co_await context_.log.find(id);
     if (!record) co_return record.error();
     if (!*record) co_return session_not_found(id.value());
     // Somebody was faster.
-    if (starting_.contains(id) || sessions_.contains(id) || is_held(id)) continue;
+    if (starting_.contains(id) || sessions_.contains(id)) continue;
+    if (is_held(id) || ending_.contains(id)) continue;
     if (auto refused = import_is_unfinished(**record)) co_return *refused;
     if (request.is_restart && !ended_by_itself((*record)->cause)) {
       co_return stays_closed(**record, {});
@@ -279,26 +286,30 @@ void SessionDirectory::audit(SessionId session, std::string_view action,
 Task<Result<std::string>> SessionDirectory::agent_profile(std::string agent) {
   if (agents_.find(agent) == nullptr) co_return unknown_agent(agent, agents_);
   if (const auto known = profiles_.find(agent); known != profiles_.end()) co_return known->second;
-  std::shared_ptr<Introduction>& learning = learning_[agent];
-  if (!learning) {
+  auto introduction = learning_[agent];
+  if (!introduction) {
     SessionContext& context = context_of(agent);
-    learning = std::make_shared<Introduction>(
+    introduction = std::make_shared<Introduction>(
         context, Greeting{context.options.client_capabilities, {}, {}});
+    learning_[agent] = introduction;
     scope_.spawn("learn what the agent can do",
-                 [this, introduction = learning] { return introduce_agent(introduction); });
+                 [this, agent, introduction] { return learn_profile(agent, introduction); });
   }
-  const auto introduction = learning;
   co_await introduction->done.wait();
   if (!introduction->done.happened()) co_return shutting_down();  // who asked has left
-  const auto learned = learning_.find(agent);
-  if (learned != learning_.end() && learned->second == introduction) {  // and it was not forgotten
-    learning_.erase(learned);
-    if (introduction->result) profiles_[agent] = *introduction->result;
-  }
   if (introduction->result) co_return introduction->result;
   const auto earlier = earlier_profiles_.find(agent);
   if (earlier != earlier_profiles_.end()) co_return earlier->second;
   co_return introduction->result;
+}
+
+Task<void> SessionDirectory::learn_profile(std::string agent,
+                                           std::shared_ptr<Introduction> introduction) {
+  co_await introduce_agent(introduction);
+  const auto learned = learning_.find(agent);
+  if (learned == learning_.end() || learned->second != introduction) co_return;  // forgotten
+  learning_.erase(learned);
+  if (introduction->result) profiles_[agent] = *introduction->result;
 }
 
 Task<Result<void>> SessionDirectory::try_login(std::string agent, Greeting greeting) {
@@ -441,7 +452,7 @@ Task<void> SessionDirectory::close_all() {
   introductions_end_.happen();
   for (const auto& session : all()) {
     // One that ended by itself may be gone on with by the next run.
-    if (session->state() == SessionState::kClosed) continue;
+    if (session->state() == SessionState::kClosed || session->is_ending()) continue;
     session->close(shutting_down(), "relay_shutdown");
   }
   for (const auto& session : all()) co_await session->wait_closed();

@@ -77,11 +77,14 @@ class SessionDirectory {
   Task<void> restarted(SessionId session);
 
   // Closes the session for good, live or not: no agent goes on with it by itself any more, and what
-  // an earlier one left behind goes. `why` is told to its clients, `cause` is in the log.
+  // an earlier one left behind goes. `why` is told to its clients, `cause` is in the log. Who wants
+  // to open or erase it meanwhile waits.
   Task<void> give_up(SessionId id, Error why, std::string cause);
 
   // Nobody opens, erases or imports the session until it is let go. False: somebody has it.
-  bool hold(const SessionId& id) { return !find(id) && held_.insert(id).second; }
+  bool hold(const SessionId& id) {
+    return !find(id) && !ending_.contains(id) && held_.insert(id).second;
+  }
   void let_go(const SessionId& id) { held_.erase(id); }
   bool is_held(const SessionId& id) const { return held_.contains(id); }
 
@@ -167,14 +170,18 @@ class SessionDirectory {
   // agent_restart.cpp
   Task<Result<std::shared_ptr<Session>>> restart_now(storage::SessionRecord closed,
                                                      std::string trace);
-  Task<std::optional<storage::SessionRecord>> end_for_good(SessionId id, Error why,
-                                                           std::string cause);
+  Task<Result<std::shared_ptr<Session>>> try_restart(storage::SessionRecord closed,
+                                                     std::string trace);
+  // directory_closing.cpp
+  enum class Record { kStays, kGoes };
+  Task<Result<void>> end_for_good(SessionId id, Error why, std::string cause, Record record);
   void end_restart(const SessionId& session, const Error& why);
   Task<void> live(std::shared_ptr<Session> session, std::shared_ptr<Starting> starting);
   Task<void> erase_unfinished(storage::SessionRecord record, std::shared_ptr<Recovery> recovery);
   Task<void> revive(storage::SessionRecord record, std::shared_ptr<Recovery> recovery);
   static Task<void> leave(std::shared_ptr<Session> session, std::shared_ptr<Recovery> leaving);
   Task<void> introduce_agent(std::shared_ptr<Introduction> introduction);
+  Task<void> learn_profile(std::string agent, std::shared_ptr<Introduction> introduction);
   void forget(const Session& session);
   std::optional<Error> makes_none() const;
   std::optional<Error> log_is_needed() const;
@@ -190,8 +197,10 @@ class SessionDirectory {
   std::map<SessionId, std::shared_ptr<Starting>> starting_;
   std::map<SessionId, Restarts> restarts_;  // of sessions whose agents ended lately
   std::map<SessionId, std::shared_ptr<Restarting>> restarting_;
-  // By agent: how one introduced itself, and who is asked to do so.
   std::set<SessionId> held_;  // they are being imported
+  // They are not live any more, and are being closed for good or deleted.
+  std::map<SessionId, std::shared_ptr<Event>> ending_;
+  // By agent: how one introduced itself, and who is asked to do so.
   std::map<std::string, std::string> profiles_;
   // Of sessions that go on from an earlier run: another program may stand behind the agent by now,
   // so they are told only where it can't be asked.

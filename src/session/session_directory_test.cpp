@@ -1,7 +1,7 @@
 // Making and ending sessions: limits, failures of agents to start, idle ones, and nothing left.
 #include "session/session_directory.hpp"
 
-#include "session/session_fixture.hpp"
+#include "session/staged_backend.hpp"
 #include "session/unfinished.hpp"
 
 #include <gmock/gmock.h>
@@ -14,7 +14,7 @@ using ::testing::HasSubstr;
 using ::testing::Pair;
 using ::testing::VariantWith;
 
-using SessionDirectoryTest = SessionFixture;
+using SessionDirectoryTest = StagedFixture;
 
 TEST_F(SessionDirectoryTest, FindsLiveSessionsOnly) {
   const auto session = create();
@@ -130,6 +130,24 @@ TEST_F(SessionDirectoryTest, AsksAnAgentOnceWhatItCanDo) {
   }
   run_until([&] { return answered == 3; });
   EXPECT_EQ(sessions().size(), 0u);
+}
+
+TEST_F(SessionDirectoryTest, AsksAnAgentAgainThatFailedWhenNobodyWaitedAnyMore) {
+  use_stage();
+  stage_.launching = event();
+  stage_.refusal = make_error(ErrorType::kAgentStartFailed, "not yet");
+  asio::cancellation_signal leave;
+  bool has_left = false;
+  asio::co_spawn(
+      io_, sessions().agent_profile({}),
+      asio::bind_cancellation_slot(
+          leave.slot(), [&](std::exception_ptr, const Result<std::string>&) { has_left = true; }));
+  run_until([&] { return stage_.launches == 1; });
+  leave.emit(asio::cancellation_type::terminal);
+  run_until([&] { return has_left; });
+  stage_.launching->happen();
+  run_until([&] { return !stage_.released.empty(); });
+  EXPECT_TRUE(run(sessions().agent_profile({})));
 }
 
 TEST_F(SessionDirectoryTest, LeavesASessionAloneOfWhichAPartIsImported) {

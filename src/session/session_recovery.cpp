@@ -86,14 +86,15 @@ void Session::close_unrecovered(storage::OpenCalls calls, Error why) {
 
 Task<bool> Session::leave() {
   const auto self = shared_from_this();
-  if (state_ != SessionState::kReady || !outlives_relay()) co_return false;
+  const auto has_agent = [this] { return state_ == SessionState::kReady && !agent_ended_; };
+  if (!has_agent() || !outlives_relay()) co_return false;
   // What clients have said goes to the agent first; one that does not read must do without.
   const auto patience = std::chrono::steady_clock::now() + context_.options.cancel_grace;
   while (inbox_bytes_ > 0 && std::chrono::steady_clock::now() < patience) {
     const bool slept = co_await sleep_for(std::chrono::milliseconds(5));
-    if (!slept || state_ != SessionState::kReady) co_return false;
+    if (!slept || !has_agent()) co_return false;
   }
-  if (state_ != SessionState::kReady || !agent_->leave()) co_return false;
+  if (!agent_->leave()) co_return false;
   save_progress();
   left_ = true;
   state_ = SessionState::kClosing;

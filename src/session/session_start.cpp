@@ -7,6 +7,7 @@
 #include "session/fork.hpp"
 #include "session/replay_view.hpp"
 #include "session/session.hpp"
+#include "session/session_directory.hpp"
 #include "session/trace_log.hpp"
 #include "session/unfinished.hpp"
 
@@ -116,6 +117,7 @@ Task<Result<void>> Session::shake_hands(const StartRequest& request) {
 // Until all is there, and the agent's id with it, the log has the session as unfinished.
 Task<Result<void>> Session::copy_past(ForkPoint from) {
   record_.cause = kUnfinishedFork;
+  half_in_log_ = true;
   context_.log.session_created(record_);
   forked_at_ = context_.log.instance_id().empty() ? 0 : from.until;
   from.until = forked_at_;
@@ -146,6 +148,7 @@ void Session::become_ready(Handshake& handshake, const StartRequest& request) {
   if (was_closed_ || request.fork) {
     record_.closed_at.reset();
     record_.cause.clear();
+    half_in_log_ = false;
     context_.log.session_reopened(record_);
   } else {
     context_.log.session_created(record_);
@@ -186,16 +189,17 @@ void Session::keep_opening(const Effects& effects) {
 }
 
 // A session that never became ready is not in the log: nobody has seen its id. One that was closed
-// before stays as it was, its directories too; what is there of a fork goes.
+// before stays as it was, its directories too if it had any; what is there of a fork goes.
 Task<void> Session::abandon_start(Error error, Logger log) {
   if (agent_) co_await agent_->stop(context_.options.stop_grace);
   agent_.reset();
-  if (record_.cause == kUnfinishedFork) {
-    context_.log.session_closed(record_.id, record_.cause, wall_now());
+  if (half_in_log_) {
+    context_.log.session_closed(record_.id, std::string(kUnfinishedFork), wall_now());
     const auto erased = co_await context_.log.erase(record_.id);
     if (!erased) log.warn("a part of a fork is left", {{"error", erased.error().explanation}});
   }
-  if (!was_closed_) co_await context_.backend.release(record_.id);
+  const bool was_given_up = !cause_before_.empty() && !ended_by_itself(cause_before_);
+  if (!was_closed_ || was_given_up) co_await context_.backend.release(record_.id);
   state_ = SessionState::kClosed;
   if (is_service_failure(error.type) &&
       (error.agent_error.empty() || is_agents_failure(error.agent_error))) {

@@ -192,6 +192,43 @@ TEST_F(SessionTest, AnswersInOrderAlsoWhoCatchesUp) {
   }
 }
 
+// What was in its outbox never arrived, in the middle of a turn that is still its own.
+TEST_F(SessionTest, GoesOnInAnotherOutboxWithEverythingAfterANumberAndItsAnswers) {
+  const auto session = create();
+  Client& lost = reading(attach(*session));
+  prompt(*session, lost, "1", "/chunks 50 8");
+  wait_for(lost, R"("id":1)");
+  const Delivery answer = lost.got[lost.find(R"("id":1)")];
+  const storage::Sequence after = lost.got[10].sequence;
+  prompt(*session, lost, "2", "/chunks 2000 8");
+  run_until([&] { return lost.got.size() > 300; });
+  const auto move_on = [&](const std::vector<Delivery>& answers) -> Client& {
+    Client& one = clients_.emplace_back();
+    one.id = lost.id;
+    one.outbox = std::make_shared<Outbox>(io_.get_executor(), OutboxLimits{});
+    EXPECT_TRUE(session->replay(one.id, one.outbox, after, answers));
+    return reading(one);
+  };
+  const Client& short_lived = move_on({answer});
+  Client& client = move_on({});
+  wait_for(client, R"("id":2)");
+  EXPECT_TRUE(short_lived.got.empty());
+  EXPECT_EQ(session->client_count(), 1u);
+  std::vector<std::int64_t> expected;
+  for (const std::int64_t sequence : shown_to_everyone(session->id(), after)) {
+    const bool is_its_own_turns_end = sequence == session->last_sequence();
+    if (!is_its_own_turns_end) expected.push_back(sequence);
+  }
+  EXPECT_THAT(sequences(client), ElementsAreArray(expected));
+  const std::size_t at = client.find(R"("id":1)");
+  ASSERT_GT(at, 0u);
+  ASSERT_LT(at + 1, client.got.size());
+  EXPECT_LT(client.got[at - 1].sequence, answer.sequence) << "in its place";
+  EXPECT_GT(client.got[at + 1].sequence, answer.sequence) << "in its place";
+  session->detach(lost.id);
+  EXPECT_FALSE(session->replay(lost.id, client.outbox, after, {}));
+}
+
 TEST_F(SessionTest, HoldsAnswersOfWhoCatchesUpUpToTheirBound) {
   options_.router.max_pending_bytes = 4'000;
   const auto session = create();
