@@ -97,7 +97,6 @@ Task<Result<void>> Application::open() {
                      session_options(config_, agents_.standard().isolation()), redactor_},
       directory_options(config_), agents_.others(config_));
   egress_watch_->sessions_are(*sessions_);
-  co_await sessions_->recover();
   api_ = std::make_unique<frontend::RelayApi>(*sessions_,
                                               frontend::ApiOptions{config_.sessions.shared});
   metrics_.before_text([this](Metrics& metrics) {
@@ -113,6 +112,9 @@ Task<Result<void>> Application::open() {
     metrics.sessions_forgotten = status.forgotten_sessions;
     metrics.log_lines = log_.counts();
   });
+  const auto bound = bind();
+  if (!bound) co_return bound.error();
+  co_await sessions_->recover();
   co_return listen();
 }
 
@@ -162,7 +164,9 @@ Task<Keep> Application::is_to_be_kept(SessionId session) {
   co_return ended_by_itself((*record)->cause) ? Keep::kDirectories : Keep::kNothing;
 }
 
-Result<void> Application::listen() {
+// Makes what answers, and takes its addresses. Where one is not to be had, nothing has been done to
+// the agents of an earlier run.
+Result<void> Application::bind() {
   change_settings();
   frontend::HttpOptions http_options;
   http_options.access = http_access_;
@@ -201,7 +205,7 @@ Result<void> Application::listen() {
   management_ = std::make_unique<management::ManagementApi>(std::move(context));
 
   body_budget_ = std::make_shared<http::BodyBudget>(config_.server.max_bodies_bytes);
-  auto opened = open_server(
+  auto bound = bind_server(
       Listener::kHttp, http_server_,
       [this](const http::Request& head) {
         return acp_->serves(head.path) ? acp_->judge(head, *http_access_)
@@ -211,8 +215,8 @@ Result<void> Application::listen() {
         return acp_->serves(exchange.request().path) ? acp_->handle(exchange, *http_access_)
                                                      : relay_http_->handle(exchange);
       });
-  if (!opened) return opened;
-  opened = open_server(
+  if (!bound) return bound;
+  bound = bind_server(
       Listener::kWebSocket, websocket_server_,
       [this](const http::Request& head) {
         return acp_->serves(head.path) ? acp_->judge(head, *websocket_access_)
@@ -222,22 +226,30 @@ Result<void> Application::listen() {
         return acp_->serves(exchange.request().path) ? acp_->handle(exchange, *websocket_access_)
                                                      : relay_websocket_->handle(exchange);
       });
-  if (!opened) return opened;
-  return open_server(
+  if (!bound) return bound;
+  return bind_server(
       Listener::kManagement, management_server_,
       [this](const http::Request& head) { return management_->judge(head); },
       [this](http::Exchange& exchange) { return management_->handle(exchange); });
 }
 
-Result<void> Application::open_server(
+Result<void> Application::bind_server(
     Listener listener, std::unique_ptr<http::Server>& server,
     std::function<http::HeadVerdict(const http::Request&)> judge_head, http::Handler handler) {
   http::ServerOptions options = server_options(config_, listener);
   options.judge_head = std::move(judge_head);
   options.body_budget = body_budget_;
-  auto opened = http::Server::listen(executor_, std::move(options), std::move(handler), log_);
-  if (!opened) return cannot_listen(config_, opened.error());
-  server = std::move(*opened);
+  auto bound = http::Server::bind(executor_, std::move(options), std::move(handler), log_);
+  if (!bound) return cannot_listen(config_, bound.error());
+  server = std::move(*bound);
+  return {};
+}
+
+Result<void> Application::listen() {
+  for (const auto* const server : {&http_server_, &websocket_server_, &management_server_}) {
+    const auto listens = (*server)->listen();
+    if (!listens) return cannot_listen(config_, listens.error());
+  }
   return {};
 }
 

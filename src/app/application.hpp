@@ -70,8 +70,9 @@ class Application {
   Task<Result<void>> open_agents();
   Task<Keep> is_to_be_kept(SessionId session);
   Task<Result<egress::SpentByUpstream>> spent_before(SessionId session);
+  Result<void> bind();
   Result<void> listen();
-  Result<void> open_server(Listener listener, std::unique_ptr<http::Server>& server,
+  Result<void> bind_server(Listener listener, std::unique_ptr<http::Server>& server,
                            std::function<http::HeadVerdict(const http::Request&)> judge_head,
                            http::Handler handler);
   // application_reload.cpp

@@ -468,11 +468,11 @@ TEST_F(TlsTest, NamesTheFileThatCannotBeUsed) {
   asio::io_context loop;
   ServerOptions wrong = options();
   wrong.tls->private_key = directory_ + "/missing.pem";
-  const auto missing = Server::listen(loop.get_executor(), wrong, serve, Logger::silent());
+  const auto missing = Server::bind(loop.get_executor(), wrong, serve, Logger::silent());
   ASSERT_FALSE(missing);
   EXPECT_THAT(missing.error().explanation, HasSubstr("missing.pem"));
   wrong.tls->private_key = certificate();
-  const auto swapped = Server::listen(loop.get_executor(), wrong, serve, Logger::silent());
+  const auto swapped = Server::bind(loop.get_executor(), wrong, serve, Logger::silent());
   ASSERT_FALSE(swapped);
   EXPECT_THAT(swapped.error().explanation, HasSubstr("private key"));
 }

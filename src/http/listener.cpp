@@ -58,10 +58,16 @@ Result<asio::ip::tcp::acceptor> bind_listener(const asio::any_io_executor& execu
   if (!code) acceptor.open(endpoint.protocol(), code);
   if (!code) acceptor.set_option(asio::socket_base::reuse_address(true), code);
   if (!code) acceptor.bind(endpoint, code);
-  if (!code) acceptor.listen(asio::socket_base::max_listen_connections, code);
   if (!code) acceptor.non_blocking(true, code);
   if (code) return bind_error(options, code);
   return acceptor;
+}
+
+Result<void> start_listening(asio::ip::tcp::acceptor& acceptor, const ServerOptions& options) {
+  error_code code;
+  acceptor.listen(asio::socket_base::max_listen_connections, code);
+  if (code) return bind_error(options, code);
+  return {};
 }
 
 }  // namespace relay::http

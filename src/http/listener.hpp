@@ -12,4 +12,7 @@ namespace relay::http {
 Result<asio::ip::tcp::acceptor> bind_listener(const asio::any_io_executor& executor,
                                               const ServerOptions& options);
 
+// Fails where another one that had bound the address as well was faster.
+Result<void> start_listening(asio::ip::tcp::acceptor& acceptor, const ServerOptions& options);
+
 }  // namespace relay::http

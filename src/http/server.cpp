@@ -55,6 +55,7 @@ class TcpServer final : public Server {
     port_ = acceptor_.local_endpoint(ignored).port();
   }
 
+  Result<void> listen() override { return start_listening(acceptor_, core_.options); }
   Task<void> run() override;
   void stop_accepting() override;
   Task<void> stop(milliseconds deadline) override;
@@ -197,8 +198,8 @@ Task<void> peer_gone(Exchange& exchange, HalfClosed half_closed) {
   co_await until_gone.async_wait(kNoThrow);
 }
 
-Result<std::unique_ptr<Server>> Server::listen(asio::any_io_executor executor,
-                                               ServerOptions options, Handler handler, Logger log) {
+Result<std::unique_ptr<Server>> Server::bind(asio::any_io_executor executor, ServerOptions options,
+                                             Handler handler, Logger log) {
   std::shared_ptr<TlsContext> tls;
   if (options.tls) {
     Result<std::shared_ptr<TlsContext>> loaded =

@@ -120,9 +120,13 @@ class Server {
  public:
   virtual ~Server() = default;
 
-  // Binds and listens. Errors name the key to change (host_key, port_key).
-  static Result<std::unique_ptr<Server>> listen(asio::any_io_executor executor,
-                                                ServerOptions options, Handler handler, Logger log);
+  // Takes the address; nobody can connect before listen(). Errors of both name the key to change
+  // (host_key, port_key).
+  static Result<std::unique_ptr<Server>> bind(asio::any_io_executor executor, ServerOptions options,
+                                              Handler handler, Logger log);
+
+  // Clients can connect; they are answered from run() on.
+  virtual Result<void> listen() = 0;
 
   // Accepts until stop(). Descriptor exhaustion pauses accepting, it never spins and never ends the
   // server.

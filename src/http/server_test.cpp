@@ -2,6 +2,7 @@
 
 #include "http/testing/running_server.hpp"
 
+#include <boost/asio/ip/tcp.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -420,6 +421,19 @@ TEST(Server, StopCancelsWhatDoesNotEnd) {
   EXPECT_EQ(client.read_all(), "");
 }
 
+TEST(Server, LetsNobodyConnectBeforeItListens) {
+  asio::io_context loop;
+  auto server = Server::bind(loop.get_executor(), quick(), echo_body, Logger::silent());
+  ASSERT_TRUE(server);
+  const asio::ip::tcp::endpoint address(asio::ip::address_v4::loopback(), (*server)->port());
+  boost::system::error_code failure;
+  asio::ip::tcp::socket(loop).connect(address, failure);
+  EXPECT_EQ(failure, asio::error::connection_refused);
+  ASSERT_TRUE((*server)->listen());
+  asio::ip::tcp::socket(loop).connect(address, failure);
+  EXPECT_FALSE(failure);
+}
+
 TEST(Server, ExplainsWhyItCannotListen) {
   RunningServer taken(quick(), echo_body);
   asio::io_context loop;
@@ -427,13 +441,13 @@ TEST(Server, ExplainsWhyItCannotListen) {
   options.host_key = "server.http_host";
   options.port_key = "server.http_port";
   options.port = taken.port();
-  auto in_use = Server::listen(loop.get_executor(), options, echo_body, Logger::silent());
+  auto in_use = Server::bind(loop.get_executor(), options, echo_body, Logger::silent());
   ASSERT_FALSE(in_use);
   EXPECT_THAT(in_use.error().explanation, HasSubstr("server.http_port"));
   EXPECT_THAT(in_use.error().suggested_actions.at(0), HasSubstr("another port"));
   options.port = 0;
   options.host = "192.0.2.1";
-  auto elsewhere = Server::listen(loop.get_executor(), options, echo_body, Logger::silent());
+  auto elsewhere = Server::bind(loop.get_executor(), options, echo_body, Logger::silent());
   ASSERT_FALSE(elsewhere);
   EXPECT_THAT(elsewhere.error().suggested_actions.at(0), HasSubstr("server.http_host"));
 }

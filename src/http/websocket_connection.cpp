@@ -5,6 +5,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <system_error>
 #include <utility>
 
@@ -20,6 +21,17 @@ constexpr std::size_t kMaxPumpedBytes = 4u << 20;  // then other connections get
 constexpr std::size_t kMaxPumpedMessages = 1024;
 
 Error closed_error() { return make_error(ErrorType::kInternalError, "the WebSocket is closed"); }
+
+class Raised {
+ public:
+  explicit Raised(bool& flag) : flag_(flag) { flag_ = true; }
+  Raised(const Raised&) = delete;
+  Raised& operator=(const Raised&) = delete;
+  ~Raised() { flag_ = false; }
+
+ private:
+  bool& flag_;
+};
 
 }  // namespace
 
@@ -43,6 +55,7 @@ void WebSocketConnection::feed(std::span<char> bytes) {
 }
 
 Task<std::vector<std::string>> WebSocketConnection::receive() {
+  const Raised reading(reading_);
   for (;;) {
     if (!decoded_.messages.empty()) {
       std::vector<std::string> messages = std::move(decoded_.messages);
@@ -88,7 +101,6 @@ void WebSocketConnection::pump() {
   }
   if (total > 0) {
     heard_ = true;
-    ping_due_answer_ = false;
     settle();
   }
 }
@@ -190,16 +202,9 @@ std::size_t WebSocketConnection::encode(std::span<const std::string_view> messag
 
 Task<Result<void>> WebSocketConnection::send(std::span<const std::string_view> messages) {
   if (lost_ || close_queued_ || writing_) co_return closed_error();
-  struct Writing {
-    explicit Writing(bool& to_hold) : flag(to_hold) { flag = true; }
-    Writing(const Writing&) = delete;
-    Writing& operator=(const Writing&) = delete;
-    ~Writing() { flag = false; }
-    bool& flag;
-  };
   bool sent = true;
   {
-    const Writing writing(writing_);
+    const Raised writing(writing_);
     while (sent && !messages.empty()) {
       if (close_queued_) {
         sent = false;
@@ -232,7 +237,7 @@ Task<Result<void>> WebSocketConnection::send(std::span<const std::string_view> m
           lose();
           co_return closed_error();
         }
-        heard_at_ = Clock::now();
+        heard_ = true;
       }
     }
   }
@@ -256,7 +261,12 @@ void WebSocketConnection::begin_close(CloseCode code, std::string_view reason) {
 
 void WebSocketConnection::tick(Clock::time_point now) {
   if (lost_) return;
-  if (std::exchange(heard_, false)) heard_at_ = now;
+  if (std::exchange(heard_, false)) {
+    heard_at_ = now;
+    ping_due_answer_ = false;
+  } else if (!reading_ && !writing_) {
+    ping_due_answer_ = false;  // it may have come, and nobody has looked
+  }
   flush_control();
   if (!close_queued_ && now >= message_deadline()) {
     give_up_message(CloseCode::kPolicy, "the message came too slowly");
@@ -265,7 +275,8 @@ void WebSocketConnection::tick(Clock::time_point now) {
     if (now >= close_deadline_) lose(WebSocketEnd::Kind::kSilent);
   } else if (ping_due_answer_) {
     if (now - pinged_at_ >= options_.pong_deadline) lose(WebSocketEnd::Kind::kSilent);
-  } else if (options_.ping_interval.count() > 0 && now - heard_at_ >= options_.ping_interval) {
+  } else if (options_.ping_interval.count() > 0 &&
+             now - std::max(heard_at_, pinged_at_) >= options_.ping_interval) {
     ping_due_answer_ = true;
     pinged_at_ = now;
     queue_control(Opcode::kPing, "");

@@ -62,7 +62,8 @@ class WebSocketConnection final : public WebSocket {
 
   // Bytes that came together with the upgrade request.
   void feed(std::span<char> bytes);
-  // Sends pings, notices missed pongs and closes that are not answered.
+  // Sends pings, notices missed pongs and closes that are not answered. While nobody reads, and
+  // nothing is being written, the peer's silence is not counted.
   void tick(Clock::time_point now);
   // close() without a coroutine; nothing when the connection is closing already.
   void begin_close(CloseCode code, std::string_view reason);
@@ -101,13 +102,14 @@ class WebSocketConnection final : public WebSocket {
   std::string control_;  // encoded control frames that have not been written
   IoState wait_for_ = IoState::kWaitRead;
   bool more_;  // has come than was read; the socket need not tell of it
+  bool reading_ = false;
   bool writing_ = false;
   bool close_queued_ = false;  // our close frame is in control_ or written
   bool peer_closed_ = false;   // the peer's close frame, or nonsense, ended its messages
   bool lost_ = false;          // no more I/O
   bool ping_due_answer_ = false;
   Clock::time_point heard_at_;  // bytes came, or a blocked write went on
-  bool heard_ = false;          // bytes came since the last tick
+  bool heard_ = false;          // the same, since the last tick
   Clock::time_point pinged_at_;
   Clock::time_point close_deadline_;
 };

@@ -255,6 +255,43 @@ TEST_F(WebSocketTest, DropsAPeerThatDoesNotAnswerPings) {
   EXPECT_TRUE(eventually([&] { return server_->connections() == 0; }));
 }
 
+TEST_F(WebSocketTest, KeepsAPeerWhoseAnswersToPingsNobodyReads) {
+  options_.websocket.ping_interval = 30ms;
+  options_.websocket.pong_deadline = 30ms;
+  std::atomic<bool> busy = true;
+  start([&](Exchange& exchange) -> Task<void> {
+    const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", kNoHeaders);
+    while (busy) co_await sleep_for(1ms);
+    const std::vector<std::string> messages = co_await (*accepted)->receive();
+    const std::vector<std::string_view> views(messages.begin(), messages.end());
+    const Result<void> sent = co_await (*accepted)->send(views);
+  });
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(client_->read_exactly(2), plain("", Opcode::kPing));
+    client_->send(masked("", Opcode::kPong));
+  }
+  client_->send(masked("still here"));
+  busy = false;
+  EXPECT_THAT(client_->read_until("still here"), HasSubstr("still here"));
+}
+
+TEST_F(WebSocketTest, CountsTheSilenceOfAPeerFromWhenSomebodyReads) {
+  options_.websocket.ping_interval = 30ms;
+  options_.websocket.pong_deadline = 30ms;
+  std::atomic<bool> busy = true;
+  start([&](Exchange& exchange) -> Task<void> {
+    const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", kNoHeaders);
+    while (busy) co_await sleep_for(1ms);
+    const std::vector<std::string> none = co_await (*accepted)->receive();
+  });
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(client_->read_exactly(2), plain("", Opcode::kPing));
+  }
+  EXPECT_EQ(server_->connections(), 1U);
+  busy = false;
+  EXPECT_TRUE(eventually([&] { return server_->connections() == 0; }));
+}
+
 TEST_F(WebSocketTest, ClosesInGoodOrder) {
   std::atomic<bool> ended = false;
   start([&](Exchange& exchange) -> Task<void> {

@@ -1,6 +1,7 @@
 """A relay that was killed, and everything that its next start finds."""
 import json
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -36,6 +37,27 @@ def test_a_killed_relay_leaves_its_agents_running_and_the_next_start_goes_on(mak
     relay.http().result("session/close", sessionId=session)
     relay.wait_until_empty()
     relay.assert_serves()
+
+
+def test_a_start_whose_port_is_taken_leaves_the_agents_of_the_run_before_alone(make_container_relay):
+    relay = make_container_relay()
+    client = relay.websocket()
+    session = client.new("/workspace")
+    kill(relay)
+    began = relay.container(session)["State"]["StartedAt"]
+    with socket.create_server(("127.0.0.1", relay.config["server"]["management_port"])):
+        relay.launch()
+        assert relay.wait() == 1
+    assert "server.management_port" in relay.log_text()
+    assert "sessions of an earlier run" not in relay.log_text(), "it did not begin with them"
+    relay.start()
+    relay.may_leave_open_rows = False
+    again = relay.websocket()
+    again.result("session/resume", sessionId=session)
+    assert again.prompt("still here", session)[1] == "still here"
+    assert relay.container(session)["State"]["StartedAt"] == began
+    again.result("session/close", sessionId=session)
+    relay.wait_until_empty()
 
 
 def test_a_relay_that_is_full_after_a_kill_lets_clients_in_to_its_sessions(make_container_relay):

@@ -40,12 +40,12 @@ std::vector<PortFacts> port_facts(const asio::any_io_executor& executor,
     facts.port = options.port;
     facts.key = options.port_key;
     const http::Handler nobody_comes = [](http::Exchange&) -> Task<void> { co_return; };
-    auto server =
-        http::Server::listen(executor, std::move(options), nobody_comes, Logger::silent());
-    if (server) {
+    auto server = http::Server::bind(executor, std::move(options), nobody_comes, Logger::silent());
+    const Result<void> listens = server ? (*server)->listen() : server.error();
+    if (listens) {
       listening.push_back(std::move(*server));
     } else {
-      facts.failure = app::cannot_listen(config, server.error());
+      facts.failure = app::cannot_listen(config, listens.error());
     }
     ports.push_back(std::move(facts));
   }

@@ -17,13 +17,14 @@
 namespace relay::http::testing {
 
 RunningServer::RunningServer(ServerOptions options, Handler handler) {
-  auto made = Server::listen(loop_.get_executor(), std::move(options), std::move(handler),
-                             Logger::silent());
+  auto made =
+      Server::bind(loop_.get_executor(), std::move(options), std::move(handler), Logger::silent());
   if (!made) {
     ADD_FAILURE() << made.error().explanation;
     std::abort();
   }
   server_ = std::move(*made);
+  EXPECT_TRUE(server_->listen());
   port_ = server_->port();
   asio::co_spawn(loop_, server_->run(), asio::detached);
   thread_ = std::thread([this] { loop_.run(); });
