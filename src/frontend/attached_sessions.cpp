@@ -6,6 +6,13 @@
 #include <charconv>
 
 namespace relay::frontend {
+namespace {
+
+bool is_closed(const AttachedSessions::One& one) {
+  return one.session->state() == SessionState::kClosed;
+}
+
+}  // namespace
 
 Result<ClientId> AttachedSessions::attach(const std::shared_ptr<Session>& session,
                                           Attachment attachment, Chosen chosen) {
@@ -13,6 +20,10 @@ Result<ClientId> AttachedSessions::attach(const std::shared_ptr<Session>& sessio
   if (const One* before = find(id)) session->detach(before->client);
   auto client = session->attach(std::move(attachment));
   if (!client) return client.error();
+  // The current one may go on with the next prompt that names none.
+  std::erase_if(sessions_, [this](const auto& entry) {
+    return entry.first != current_ && is_closed(entry.second);
+  });
   sessions_[id] = {session, *client};
   if (chosen == Chosen::kYes) current_ = id;
   return *client;
@@ -25,9 +36,7 @@ void AttachedSessions::detach_all() {
 }
 
 void AttachedSessions::forget_closed() {
-  std::erase_if(sessions_, [](const auto& entry) {
-    return entry.second.session->state() == SessionState::kClosed;
-  });
+  std::erase_if(sessions_, [](const auto& entry) { return is_closed(entry.second); });
   if (!sessions_.contains(current_)) current_.clear();
 }
 

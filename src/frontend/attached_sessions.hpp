@@ -21,7 +21,8 @@ class AttachedSessions {
   // one. Who only names it in a message has not chosen it.
   enum class Chosen : bool { kNo, kYes };
 
-  // In place of an earlier attachment to the same session.
+  // In place of an earlier attachment to the same session. Lets go of closed ones, but not of the
+  // current one.
   Result<ClientId> attach(const std::shared_ptr<Session>& session, Attachment attachment,
                           Chosen chosen);
   std::size_t size() const { return sessions_.size(); }

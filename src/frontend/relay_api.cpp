@@ -91,8 +91,14 @@ Task<Result<std::shared_ptr<Session>>> RelayApi::fork(http::Principal principal,
   session.stored_request = SharedBytes(without_request_secrets(session.method, request.bytes()));
   auto parent = co_await find_record(std::move(principal), std::move(wanted.session_id));
   if (!parent) co_return parent.error();
+  // The login of another agent is not for this one.
+  if (session.greeting && parent->agent != session.agent) session.greeting->authenticate.clear();
   auto forked = co_await sessions_.fork(std::move(*parent), std::move(session));
   co_return forked;
+}
+
+void RelayApi::undo(Session& session) {
+  session.close(make_error(ErrorType::kSessionClosed, "nobody learned of the session"), "closed");
 }
 
 std::shared_ptr<Session> RelayApi::find_live(const http::Principal& principal,

@@ -32,6 +32,9 @@ class RelayApi {
   Task<Result<std::shared_ptr<Session>>> fork(http::Principal principal, ForkRequest wanted,
                                               const Frame& request);
 
+  // Ends a session that was made for a client who left before it learned of it.
+  static void undo(Session& session);
+
   // The live session with this id, or whose child has it, that the principal may use.
   // session_closed tells a session that was from one that never was. What comes for one that is
   // given another agent waits for that, behind the prompt that asked for it.

@@ -184,21 +184,24 @@ Task<void> RelayHttp::post(http::Exchange& exchange, http::Principal principal, 
   co_await answer(exchange, std::move(response));
 }
 
-// Nobody knows the id of a session whose asker left before the answer, so it is undone.
+// Nobody knows the id of a session whose asker left before the answer, so it is undone, also when
+// it was made in the same turn of the loop.
 Task<void> RelayHttp::new_session(http::Exchange& exchange, http::Principal principal,
                                   Frame frame) {
   using namespace asio::experimental::awaitable_operators;
-  auto creating = api_.create(std::move(principal), frame);
+  Result<std::shared_ptr<Session>> session = shutting_down();
+  const auto create = [&]() -> Task<void> {
+    auto created = co_await api_.create(std::move(principal), frame);
+    session = std::move(created);
+  };
+  auto creating = create();
   auto leaving = http::peer_gone(exchange, http::HalfClosed::kListensOn);
-  auto first = co_await (std::move(creating) || std::move(leaving));
-  if (first.index() == 1) {
-    auto response = left_response(frame.id());
-    co_await answer(exchange, std::move(response));
-    co_return;
-  }
-  const auto& session = std::get<0>(first);
+  const auto first = co_await (std::move(creating) || std::move(leaving));
+  const bool has_left = first.index() == 1;
   http::Response response;
-  if (session) {
+  if (has_left) {
+    response = left_response(frame.id());
+  } else if (session) {
     response =
         json_response(200, rpc::result(frame.id(), RelayApi::describe(**session, ClientId())));
   } else {
@@ -206,9 +209,8 @@ Task<void> RelayHttp::new_session(http::Exchange& exchange, http::Principal prin
   }
   http::add_cors_headers(exchange.request(), response);
   const auto sent = co_await exchange.respond(std::move(response));
-  if (sent || !session) co_return;
-  (*session)->close(make_error(ErrorType::kSessionClosed, "nobody learned of the session"),
-                    "closed");
+  if (!session || (sent && !has_left)) co_return;
+  RelayApi::undo(**session);
 }
 
 Task<http::Response> RelayHttp::answer_call(http::Principal principal, std::string method,

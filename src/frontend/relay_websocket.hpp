@@ -6,6 +6,7 @@
 
 #include "base/live.hpp"
 #include "frontend/attached_sessions.hpp"
+#include "frontend/call_budget.hpp"
 #include "frontend/relay_api.hpp"
 #include "http/access.hpp"
 #include "http/server.hpp"
@@ -84,7 +85,7 @@ class WebSocketClient {
   TaskScope scope_;
   std::shared_ptr<Outbox> outbox_;
   AttachedSessions sessions_;  // messages without a sessionId mean the current one
-  std::size_t running_calls_ = 0;
+  CallBudget budget_;          // of calls to the relay itself
 };
 
 }  // namespace relay::frontend

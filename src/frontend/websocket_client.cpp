@@ -45,7 +45,8 @@ WebSocketClient::WebSocketClient(RelayApi& api, Metrics& metrics,
       socket_(socket),
       principal_(std::move(principal)),
       scope_(executor, ignore_failure),
-      outbox_(std::make_shared<Outbox>(executor, options.outbox)) {
+      outbox_(std::make_shared<Outbox>(executor, options.outbox)),
+      budget_(options.max_running_calls, options.outbox.bytes) {
   outbox_->when_overflowing([this] {
     metrics_.count_error(fell_behind());
     std::string reason = "slow_client";
@@ -78,6 +79,7 @@ Task<void> WebSocketClient::run() {
   sessions_.detach_all();
   scope_.cancel();
   co_await scope_.join();
+  sessions_.detach_all();  // a call that was ending may have attached once more
 }
 
 Task<void> WebSocketClient::write() {
@@ -141,13 +143,12 @@ void WebSocketClient::to_session(std::string_view id, Frame frame) {
   if (const auto* one = sessions_.find_for(frame, id)) {
     return one->session->submit(one->client, std::move(frame));
   }
-  if (running_calls_ >= options_.max_running_calls) {
+  if (!budget_.take(frame.bytes().size())) {
     if (frame.kind() == FrameKind::kRequest) {
       refuse(frame.id(), too_many_calls(options_.max_running_calls));
     }
     return;
   }
-  ++running_calls_;
   auto kept = std::make_shared<Frame>(std::move(frame));
   scope_.spawn("attach",
                [this, name = std::string(id), kept] { return attach_and_route(name, kept); });
@@ -159,7 +160,7 @@ Task<void> WebSocketClient::attach_and_route(std::string id, std::shared_ptr<Fra
   const bool prompts = frame->method() == acp::kPrompt && !is_observer();
   auto finding = prompts ? api_.find_for_prompt(principal_, id, *frame) : api_.find(principal_, id);
   const auto session = co_await std::move(finding);
-  --running_calls_;
+  budget_.give(frame->bytes().size());
   if (!session) {
     refused = session.error();
   } else if (sessions_.find(id) == nullptr) {
@@ -176,10 +177,9 @@ Task<void> WebSocketClient::attach_and_route(std::string id, std::shared_ptr<Fra
 }
 
 void WebSocketClient::start_call(Frame frame) {
-  if (running_calls_ >= options_.max_running_calls) {
+  if (!budget_.take(frame.bytes().size())) {
     return refuse(frame.id(), too_many_calls(options_.max_running_calls));
   }
-  ++running_calls_;
   auto kept = std::make_shared<Frame>(std::move(frame));
   scope_.spawn("call", [this, kept] { return call(kept); });
 }
@@ -198,7 +198,7 @@ Task<void> WebSocketClient::call(std::shared_ptr<Frame> frame) {
       refuse(frame->id(), result.error());
     }
   }
-  --running_calls_;
+  budget_.give(frame->bytes().size());
 }
 
 Task<Result<std::string>> WebSocketClient::perform(const Frame& frame) {
@@ -260,7 +260,10 @@ Task<void> WebSocketClient::open_session(const Frame& frame) {
     refuse(frame.id(), session.error());
     co_return;
   }
-  sessions_.forget_closed();
+  if (outbox_->end() != Outbox::End::kOpen) {
+    RelayApi::undo(**session);
+    co_return;
+  }
   const auto client =
       attach(*session, false, (*session)->forked_at(), AttachedSessions::Chosen::kYes);
   if (!client) {
@@ -281,7 +284,6 @@ Task<void> WebSocketClient::resume_session(const Frame& frame) {
     refuse(frame.id(), session.error());
     co_return;
   }
-  sessions_.forget_closed();
   const auto client =
       attach(*session, request->observe, request->after, AttachedSessions::Chosen::kYes);
   if (!client) {

@@ -107,6 +107,21 @@ def test_a_closed_session_goes_on_with_its_agent(relay, connect, transport):
     assert (item["id"], item["agent"]) == (session, "ada")
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_fork_gets_no_login_of_another_agent(make_relay, tmp_path, transport):
+    read = tmp_path / "read"
+    program = f"tee -a {read} | {DEMO_AGENT} --state {tmp_path}/state"
+    relay = make_relay({"agents": {**AGENTS, "forker": {"command": "/bin/sh", "args": ["-c", program]}}})
+    with contextlib.ExitStack() as stack:
+        forker, ada = (stack.enter_context(contextlib.closing(open_client(
+            transport, acp_url(relay, transport, path=f"/agents/{name}/acp")))) for name in ("forker", "ada"))
+        parent = forker.new(relay.workspace)
+        assert ada.result("authenticate", methodId="demo", _meta={"key": "canary-of-a-login"}) == {}
+        fork = ada.result("session/fork", sessionId=parent, cwd=str(relay.workspace), mcpServers=[])["sessionId"]
+        assert ada.prompt("hello", fork)[1] == "hello"
+    assert "canary-of-a-login" not in read.read_text()
+
+
 def test_a_session_whose_agent_is_not_configured_any_more_is_readable_only(make_relay):
     relay = make_relay({"agents": {"ada": AGENTS["ada"]}})
     session = relay.http().new(relay.workspace, agent="ada")

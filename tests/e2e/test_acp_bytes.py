@@ -34,6 +34,20 @@ def talk(request, make_relay, tmp_path):
     client.close()
 
 
+def test_every_notification_to_a_session_that_was_made_elsewhere_arrives(make_relay, tmp_path):
+    record = tmp_path / "lines"
+    relay = make_relay({"agent": scripted("bytes", record)})
+    first, second = (open_client("ws", acp_url(relay, "ws")) for _ in range(2))
+    session = first.new(relay.workspace)
+    names = [f"_demo/note{number}" for number in range(3)]
+    second.send_text("\n".join(json.dumps({"jsonrpc": "2.0", "method": name, "params": {"sessionId": session}})
+                               for name in names))
+    wait_until(lambda: [name for line in record.read_text("utf-8").split("\n") for name in names if name in line]
+               == names, "each of them, in their order")
+    for client in (first, second):
+        client.close()
+
+
 def encode(text):
     return base64.b64encode(text.encode()).decode()
 

@@ -246,6 +246,25 @@ def test_a_dropped_stream_is_resumed_by_the_number_of_the_last_event(client, ses
     assert later == sorted(set(later)) and later[0] > numbers[position]
 
 
+def test_a_place_that_only_the_log_has_costs_no_answer(client, session):
+    client.open(session)
+    first = stream_of(client, session)
+    earlier = client.start_prompt("/chunks 1500 8", session)
+    client.answer(earlier)
+    place = next(number for number, _ in first.events if number)
+    turn = client.start_prompt("/permission", session)
+    client.incoming("session/request_permission")
+    first.close()
+    seen = client.count()
+    second = client.open(session, {"Last-Event-ID": place})
+    asked = client.incoming("session/request_permission", start=seen)
+    client.respond(asked, {"outcome": {"outcome": "selected", "optionId": "allow"}})
+    assert client.answer(turn)["result"]["stopReason"] == "end_turn"
+    numbers = [int(number) for number, _ in second.events if number]
+    assert numbers == sorted(set(numbers)) and numbers[0] > int(place)
+    assert [message["id"] for message in texts(second) if "result" in message] == [earlier, turn]
+
+
 # Which stream.
 @pytest.mark.parametrize("method, params, stream", [
     ("session/list", {}, "connection"), ("authenticate", {"methodId": "demo"}, "connection"),

@@ -9,8 +9,11 @@ import time
 import pytest
 
 from harness import processes, raw, schema
+from harness.acp_client import AcpHttp
+from harness.acp_endpoint import acp_url
 from harness.deadline import wait_until
 from harness.http_client import RelayError, text_of
+from harness.relay import scripted
 
 LIMIT = 65536
 
@@ -23,6 +26,23 @@ def padded(method, params, size):
     text = json.dumps(message)
     assert len(text) == size
     return text
+
+
+def test_streams_that_nobody_reads_any_more_are_kept_up_to_one_clients_bound(make_relay):
+    relay = make_relay({"server": {"max_message_bytes": "1M", "max_outbox_bytes": "2M"}})
+    client = AcpHttp(acp_url(relay, "http"), streams=False)
+    client.open()
+    sessions = []
+    for _ in range(4):  # each has 0.8 MB that are not read
+        sessions.append(client.new(relay.workspace))
+        client.start_prompt("/chunks 100 8000", sessions[-1])
+        wait_until(lambda: relay.http().prompt_text(sessions[-1], "done") == "done", "the turns are over")
+        relay.http().result("session/close", sessionId=sessions[-1])
+    client.new(relay.workspace)
+    streams = [client.open(session) for session in sessions]
+    wait_until(lambda: sum(len(stream.events) > 100 for stream in streams) == 2, "two of them are still there")
+    assert sum(len(stream.events) > 0 for stream in streams) == 2
+    client.close()
 
 
 @pytest.fixture
@@ -137,6 +157,30 @@ def test_a_peer_that_does_not_answer_pings_is_dropped(make_relay):
     client = relay.websocket()
     client.new(relay.workspace)
     assert client.prompt("/sleep 4")[1] == "Slept.", "who answers pings stays"
+
+
+def test_a_peer_that_answers_pings_stays_while_its_agent_starts(make_relay, tmp_path):
+    go, plain = tmp_path / "go", scripted("plain")
+    late = {"command": "/bin/sh", "args": ["-c", 'until test -e "$0"; do sleep 0.01; done; exec "$@"',
+                                           str(go), plain["command"], *plain["args"]]}
+    relay = make_relay({"agent": late, "server": {"ping_interval": "100ms", "pong_timeout": "1s"}})
+    connection, received = raw.upgrade(relay.config["server"]["websocket_port"], path=b"/acp")
+
+    def receive():
+        piece = connection.recv(65536)
+        assert piece, f"closed after {received!r}"
+        return piece
+
+    with connection:
+        connection.sendall(raw.frame(b'{"jsonrpc":"2.0","id":"first","method":"initialize",'
+                                     b'"params":{"protocolVersion":1}}'))
+        for pings in range(1, 16):
+            while received.count(b"\x89\0") < pings:
+                received += receive()
+            connection.sendall(raw.frame(b"", opcode=10))
+        go.touch()
+        while b'"result"' not in received:
+            received += receive()
 
 
 def test_the_session_limit_is_named_with_a_time_to_come_back(make_relay):

@@ -5,8 +5,10 @@ import signal
 
 import pytest
 
+from harness.acp_client import AcpHttp
+from harness.acp_endpoint import acp_url
 from harness.deadline import wait_until
-from harness.http_client import RelayError
+from harness.http_client import RelayError, text_block
 from harness.relay import DEMO_AGENT, change, reload, run_cli
 
 ROOT = {"name": "root", "role": "operator", "token": "root-token-0123456789"}
@@ -55,6 +57,22 @@ def test_tokens_come_and_go_and_secrets_stay_secret(make_relay):
         assert token not in relay.log_text()
     code, _, _ = run_cli("reload", relay=relay, env={"ACP_RELAY_TOKEN": EVE["token"]})
     assert code == 4
+
+
+def test_a_connection_of_a_role_that_its_token_has_no_more_is_over(make_relay):
+    relay = make_relay({"auth": {"mode": "token", "tokens": [ROOT, ADA]}})
+    client = AcpHttp(acp_url(relay, "http"), token=ADA["token"])
+    session = client.new(relay.workspace)
+    change(relay, {"auth": {"tokens": [ROOT, {**ADA, "role": "observer"}]}})
+    assert run_cli("reload", relay=relay, env={"ACP_RELAY_TOKEN": ROOT["token"]})[0] == 0
+    asked = {"jsonrpc": "2.0", "id": "late", "method": "session/prompt",
+             "params": {"sessionId": session, "prompt": text_block("hello")}}
+    answer = client.post(asked, session)
+    assert (answer.status, answer.json()["error"]["message"]) == (404, "Unknown Acp-Connection-Id")
+    client.abort()
+    again = AcpHttp(acp_url(relay, "http"), token=ADA["token"])
+    assert again.error("session/new", cwd="/tmp", mcpServers=[]).type == "forbidden"
+    again.close()
 
 
 def test_tokens_are_asked_for_from_when_the_mode_says_so(make_relay):

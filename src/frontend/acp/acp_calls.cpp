@@ -23,14 +23,9 @@ std::string json_list(const std::vector<std::string>& texts) {
 
 void AcpConnection::start_call(Frame frame) {
   if (frame.method() == "initialize") return refuse(frame, initialized_already());
-  if (running_.size() >= options_.max_running_calls) {
-    return refuse(frame, too_many_calls(options_.max_running_calls));
-  }
-  if (!running_.emplace(frame.id()).second) {
-    return refuse(frame, id_is_in_use(frame.id()));
-  }
-  auto kept = std::make_shared<Frame>(std::move(frame));
-  scope_.spawn("call", [this, kept] { return call(kept); });
+  std::string id(frame.id());
+  start(std::move(id), std::move(frame), {},
+        [this](std::shared_ptr<Frame> kept) { return call(std::move(kept)); });
 }
 
 Task<void> AcpConnection::call(std::shared_ptr<Frame> frame) {
@@ -46,7 +41,6 @@ Task<void> AcpConnection::call(std::shared_ptr<Frame> frame) {
     const bool of_session = method == "session/close" || method == "session/delete";
     answer(*frame, result, of_session ? frame->session_id() : std::string_view());
   }
-  running_.erase(std::string(frame->id()));
 }
 
 Task<Result<std::string>> AcpConnection::perform(const Frame& frame) {
@@ -122,6 +116,7 @@ Task<void> AcpConnection::fork_session(const Frame& frame) {
     co_return;
   }
   wanted->session.greeting = greeting();
+  wanted->session.agent = agent_;
   const auto session = co_await api_.fork(principal_, std::move(*wanted), frame);
   if (!session) {
     refuse(frame, session.error(), frame.session_id());
@@ -134,7 +129,6 @@ Task<void> AcpConnection::fork_session(const Frame& frame) {
 // the request is about.
 void AcpConnection::present(const std::shared_ptr<Session>& session, const Frame& frame,
                             std::string_view asked) {
-  forget_closed();
   const std::string result = acp_session_result(*session);
   Attachment attachment;
   attachment.after = session->forked_at();
@@ -189,7 +183,6 @@ Task<void> AcpConnection::return_to_session(const Frame& frame) {
     refuse(frame, result.error());
     co_return;
   }
-  forget_closed();
   const std::string text = response(frame.id(), *result);
   Attachment attachment;
   attachment.after = loads ? std::optional<storage::Sequence>(0) : request->after;

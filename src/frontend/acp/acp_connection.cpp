@@ -1,5 +1,6 @@
 #include "frontend/acp/acp_connection.hpp"
 
+#include "base/random_id.hpp"
 #include "frontend/acp/acp_errors.hpp"
 #include "protocol/acp.hpp"
 #include "protocol/relay_ids.hpp"
@@ -31,14 +32,20 @@ AcpConnection::AcpConnection(RelayApi& api, Metrics& metrics, const AcpOptions& 
       streams_(streams),
       principal_(std::move(caller.principal)),
       agent_(std::move(caller.agent)),
-      scope_(std::move(executor), ignore_failure) {}
+      scope_(std::move(executor), ignore_failure),
+      budget_(options.max_running_calls, options.outbox.bytes) {}
 
 Task<void> AcpConnection::end() {
   co_await asio::this_coro::throw_if_cancelled(false);
-  sessions_.detach_all();
-  aside_.detach_all();
+  detach_all();
   scope_.cancel();
   co_await scope_.join();
+  detach_all();  // what a call has attached that was done in the moment of the end
+}
+
+void AcpConnection::detach_all() {
+  sessions_.detach_all();
+  aside_.detach_all();
 }
 
 // Errors
@@ -103,14 +110,13 @@ void AcpConnection::take(Frame frame, std::string_view session) {
     if (!taken && frame.kind() == FrameKind::kRequest) answer(frame, std::string("{}"));
     return;
   }
-  const bool logs_in = frame.method() == "authenticate";
   const auto current = sessions_.session(sessions_.current());
-  if (logs_in && current == nullptr) {
-    if (frame.kind() == FrameKind::kRequest) start_call(std::move(frame));
-    return;
-  }
-  if (logs_in && current->record().agent == agent_) {
-    login_ = frame.params();  // later agents are logged in likewise
+  if (frame.method() == "authenticate") {
+    const bool asks = frame.kind() == FrameKind::kRequest;
+    if (frame.params().size() > kMostOfClient) return refuse(frame, too_large("authenticate"));
+    if (current == nullptr) return asks ? start_call(std::move(frame)) : void();
+    // Later agents are logged in likewise.
+    if (asks && !is_observer() && current->record().agent == agent_) login_ = frame.params();
   }
   std::string id(owning_session(frame.session_id().empty() ? session : frame.session_id()));
   if (id.empty() && current != nullptr && !frame.method().starts_with("session/")) {
@@ -145,15 +151,27 @@ void AcpConnection::to_session(std::string id, Frame frame) {
   if (const auto* one = sessions_.find_for(frame, id)) {
     return one->session->submit(one->client, std::move(frame));
   }
-  if (running_.size() >= options_.max_running_calls) {
-    return refuse(frame, too_many_calls(options_.max_running_calls), id);
+  // Notifications have no id, and each of them is one more.
+  const bool asks = frame.kind() == FrameKind::kRequest;
+  const std::string name = "to " + id + " " + (asks ? std::string(frame.id()) : random_uuid());
+  start(name, std::move(frame), id,
+        [this, id](std::shared_ptr<Frame> kept) { return attach_and_route(id, std::move(kept)); });
+}
+
+// What the relay has to do before a message is answered or passed on. `asked` is the session that
+// it is about.
+void AcpConnection::start(std::string name, Frame frame, std::string_view asked, Call call) {
+  const std::size_t size = frame.bytes().size();
+  if (!budget_.take(size)) return refuse(frame, too_many_calls(options_.max_running_calls), asked);
+  if (!running_.insert(name).second) {
+    budget_.give(size);
+    return refuse(frame, id_is_in_use(frame.id()), asked);
   }
-  const std::string name = "to " + id + " " + std::string(frame.id());
-  if (!running_.insert(name).second) return refuse(frame, id_is_in_use(frame.id()), id);
   auto kept = std::make_shared<Frame>(std::move(frame));
-  scope_.spawn("attach", [this, id, name, kept]() -> Task<void> {
-    co_await attach_and_route(id, kept);
+  scope_.spawn("call", [this, name, size, kept, call = std::move(call)]() -> Task<void> {
+    co_await call(kept);
     running_.erase(name);
+    budget_.give(size);
   });
 }
 
@@ -184,17 +202,27 @@ Result<void> AcpConnection::attach(const std::shared_ptr<Session>& session, Atta
   attachment.actor = actor_of(principal_);
   attachment.outbox = streams_.of_session(session->id().value(), AcpStreams::Claim::kUsed);
   if (!attachment.outbox) return too_many_streams(options_.max_streams);
+  aside_.forget_closed();
   const auto client = sessions_.attach(session, std::move(attachment), chosen);
   if (!client) return client.error();
   return Result<void>();
 }
 
-Result<void> AcpConnection::replay(const std::string& id, storage::Sequence after) {
+Result<void> AcpConnection::replay(const std::string& id, storage::Sequence after,
+                                   const std::vector<Delivery>& answers) {
   const auto session = sessions_.session(id);
   if (session == nullptr) return session_not_found(id);
+  const auto outbox = streams_.of_session(id, AcpStreams::Claim::kUsed);
+  if (!outbox) return too_many_streams(options_.max_streams);
+  if (const auto* const one = sessions_.find(id)) {
+    session->replay(one->client, outbox, after, answers);
+    return Result<void>();
+  }
   Attachment attachment;
   attachment.after = after;
-  return attach(session, std::move(attachment), AttachedSessions::Chosen::kYes);
+  auto attached = attach(session, std::move(attachment), AttachedSessions::Chosen::kNo);
+  if (attached) std::ranges::for_each(answers, [&](const Delivery& one) { outbox->push(one); });
+  return attached;
 }
 
 bool AcpConnection::uses(std::string_view session) const {

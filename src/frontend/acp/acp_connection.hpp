@@ -9,10 +9,12 @@
 
 #include "frontend/acp/acp_params.hpp"
 #include "frontend/attached_sessions.hpp"
+#include "frontend/call_budget.hpp"
 #include "frontend/relay_api.hpp"
 #include "metrics/metrics.hpp"
 #include "session/outbox.hpp"
 
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -79,8 +81,10 @@ class AcpConnection {
   // Whether its messages come to this connection now.
   bool is_attached(std::string_view session) const { return sessions_.find(session) != nullptr; }
 
-  // Attaches to a session that it uses once more, with everything after a number.
-  Result<void> replay(const std::string& session, storage::Sequence after);
+  // The stream of a session that it uses was lost: everything after a number comes again, on the
+  // stream of now. `answers`: those that the replay leaves out, see Session::replay().
+  Result<void> replay(const std::string& session, storage::Sequence after,
+                      const std::vector<Delivery>& answers);
 
   const http::Principal& principal() const { return principal_; }
   const std::string& agent() const { return agent_; }
@@ -90,7 +94,9 @@ class AcpConnection {
 
  private:
   using Answer = Task<Result<std::string>>;
+  using Call = std::function<Task<void>(std::shared_ptr<Frame>)>;
 
+  void start(std::string name, Frame frame, std::string_view asked, Call call);
   void start_call(Frame frame);
   Task<void> call(std::shared_ptr<Frame> frame);
   Answer perform(const Frame& frame);
@@ -111,6 +117,7 @@ class AcpConnection {
                       AttachedSessions::Chosen chosen);
   Greeting greeting() const;
   void forget_closed();
+  void detach_all();
 
   void reply(std::string text);
   void refuse(const Frame& frame, const Error& error, std::string_view session = {});
@@ -128,8 +135,9 @@ class AcpConnection {
   AttachedSessions sessions_;
   AttachedSessions aside_;  // the same sessions, for requests that name none
   AcpInitialize client_;
-  std::string login_;  // params of the last `authenticate` that was accepted
+  std::string login_;  // params of the last `authenticate`, for later agents
   std::set<std::string, std::less<>> running_;  // ids of calls to the relay, JSON texts
+  CallBudget budget_;                           // of these
   bool asked_ = false;
   bool initialized_ = false;
 };

@@ -1,5 +1,6 @@
 #include "frontend/acp/acp_endpoint.hpp"
 
+#include "base/finally.hpp"
 #include "base/random_id.hpp"
 #include "frontend/acp/acp_errors.hpp"
 #include "frontend/acp/acp_rules.hpp"
@@ -124,9 +125,13 @@ tl::expected<AcpEndpoint::Connection, http::Response> AcpEndpoint::find(
                                     "send the header that the answer to initialize had"));
   }
   const auto found = connections_.find(id);
-  // A connection of another principal, or of another agent's path, does not exist here.
-  if (found == connections_.end() || found->second->principal().name != principal.name ||
-      found->second->agent() != agent_of(request.path)) {
+  // A connection of another principal, or of another agent's path, does not exist here; nor does
+  // one of a role that its principal has no more.
+  const bool is_there = found != connections_.end() &&
+                        found->second->principal().name == principal.name &&
+                        found->second->principal().role == principal.role &&
+                        found->second->agent() == agent_of(request.path);
+  if (!is_there) {
     return refused(404, bad_request("Unknown Acp-Connection-Id",
                                     "send initialize again, and load your sessions"));
   }
@@ -159,9 +164,11 @@ Task<http::Response> AcpEndpoint::post(http::Exchange& exchange, AcpCaller calle
 
 Task<http::Response> AcpEndpoint::first_message(http::Exchange& exchange, AcpCaller caller,
                                                 Frame frame) {
-  if (connections_.size() >= options_.max_connections) {
+  if (connections_.size() + initializing_ >= options_.max_connections) {
     co_return refusal(503, too_many_connections(options_.max_connections), frame.id());
   }
+  ++initializing_;
+  const Finally done([this] { --initializing_; });
   const auto connection = std::make_shared<AcpHttpConnection>(
       api_, metrics_, options_, random_uuid(), std::move(caller), exchange.executor());
   std::string text = co_await connection->initialize(frame);
@@ -253,6 +260,7 @@ Task<void> AcpEndpoint::sweep() {
       if (connection->expired(now)) over.push_back(connection);
     }
     for (const Connection& connection : over) {
+      if (!connection->expired(now)) continue;  // it was used while another one ended
       connections_.erase(connection->id());
       co_await connection->end();
     }

@@ -63,6 +63,7 @@ class AcpEndpoint {
   Metrics& metrics_;
   AcpOptions options_;
   std::map<std::string, Connection, std::less<>> connections_;
+  std::size_t initializing_ = 0;  // connections that are not in there yet
 };
 
 }  // namespace relay::frontend

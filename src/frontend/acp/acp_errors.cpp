@@ -29,6 +29,13 @@ Error no_session_named(std::string_view method) {
       .suggest("call session/new, session/load or session/resume first");
 }
 
+Error too_large(std::string_view what) {
+  return make_error(ErrorType::kInvalidParams, std::string(what) + " is larger than " +
+                                                   std::to_string(kMostOfClient) + " bytes")
+      .because("the connection keeps it for the agents of its sessions")
+      .with("limit", static_cast<std::int64_t>(kMostOfClient));
+}
+
 Error too_many_streams(std::size_t limit) {
   return make_error(ErrorType::kSessionLimitReached,
                     "the connection has " + std::to_string(limit) + " session streams already")

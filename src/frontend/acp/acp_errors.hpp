@@ -8,9 +8,14 @@
 
 namespace relay::frontend {
 
+// Of what a client says of itself, and of its login: a connection keeps them.
+constexpr std::size_t kMostOfClient = 64u << 10;
+
 Error initialized_already();
 Error not_initialized(std::string_view method);
 Error no_session_named(std::string_view method);
+// Over kMostOfClient.
+Error too_large(std::string_view what);
 Error too_many_streams(std::size_t limit);
 // Of sessions that the connection does not use.
 Error too_many_unknown_streams(std::size_t limit);

@@ -72,7 +72,25 @@ std::optional<Error> AcpHttpConnection::make_room(Claim claim) {
   }
   const auto any = [](const auto&) { return true; };
   if (!make(any, options_.max_streams)) return too_many_streams(options_.max_streams);
+  shed(is_unused);
   return std::nullopt;
+}
+
+// What nobody reads any more is kept up to the bound of one client; the largest go first.
+void AcpHttpConnection::shed(const std::function<bool(const Streams::value_type&)>& is_unused) {
+  std::vector<std::pair<std::size_t, Streams::iterator>> unused;
+  std::size_t bytes = 0;
+  for (auto at = streams_.begin(); at != streams_.end(); ++at) {
+    if (!is_unused(*at)) continue;
+    unused.emplace_back(at->second.stream->held_bytes(), at);
+    bytes += unused.back().first;
+  }
+  std::ranges::sort(unused, std::greater<>(), [](const auto& one) { return one.first; });
+  for (const auto& [held, at] : unused) {
+    if (bytes <= options_.outbox.bytes) return;
+    bytes -= held;
+    streams_.erase(at);
+  }
 }
 
 std::shared_ptr<Outbox> AcpHttpConnection::of_session(const std::string& id, Claim claim) {
@@ -96,7 +114,7 @@ Result<std::shared_ptr<AcpStream>> AcpHttpConnection::stream(const std::string& 
   return session_stream(session, connection_.uses(session) ? Claim::kUsed : Claim::kNamed);
 }
 
-// Answers that wait in the old stream are not in a replay.
+// Answers are not in a replay: they come from the stream before.
 Result<std::shared_ptr<AcpStream>> AcpHttpConnection::stream_from_log(const std::string& session,
                                                                       std::int64_t last_event) {
   if (session.empty()) {
@@ -109,12 +127,12 @@ Result<std::shared_ptr<AcpStream>> AcpHttpConnection::stream_from_log(const std:
   if (!claimed) return claimed.error();
   const auto found = *claimed;
   const auto fresh = streams_[session].stream = make_stream();
-  const auto replayed = connection_.replay(session, last_event);
+  const auto replayed = connection_.replay(session, last_event, found->answers_behind(last_event));
   if (!replayed) {
     streams_[session].stream = found;
     return replayed.error();
   }
-  found->move_answers_to(*fresh);
+  found->abandon();
   return fresh;
 }
 

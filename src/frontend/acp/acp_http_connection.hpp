@@ -5,6 +5,7 @@
 #include "frontend/acp/acp_connection.hpp"
 #include "frontend/acp/acp_stream.hpp"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -54,8 +55,11 @@ class AcpHttpConnection final : public std::enable_shared_from_this<AcpHttpConne
     Claim claim = Claim::kNamed;
   };
 
+  using Streams = std::map<std::string, SessionStream>;
+
   Result<std::shared_ptr<AcpStream>> session_stream(const std::string& id, Claim claim);
   std::optional<Error> make_room(Claim claim);
+  void shed(const std::function<bool(const Streams::value_type&)>& is_unused);
   std::shared_ptr<AcpStream> make_stream();
 
   const AcpOptions& options_;
@@ -63,7 +67,7 @@ class AcpHttpConnection final : public std::enable_shared_from_this<AcpHttpConne
   asio::any_io_executor executor_;
   TaskScope scope_;
   std::shared_ptr<AcpStream> own_;
-  std::map<std::string, SessionStream> streams_;  // by session
+  Streams streams_;  // by session
   AcpConnection connection_;
   std::chrono::steady_clock::time_point used_at_;
 };

@@ -1,5 +1,6 @@
 #include "frontend/acp/acp_params.hpp"
 
+#include "frontend/acp/acp_errors.hpp"
 #include "frontend/json_params.hpp"
 #include "protocol/acp.hpp"
 #include "protocol/json_scan.hpp"
@@ -29,6 +30,9 @@ Result<AcpInitialize> read_acp_initialize(std::string_view text) {
   if (version > 65'535) params.fail("protocolVersion must be at most 65535");
   if (params.error()) return *params.error();
   AcpInitialize request;
+  for (const std::string_view key : {"clientCapabilities", "clientInfo"}) {
+    if (member(text, key, "").size() > kMostOfClient) return too_large(key);
+  }
   const std::string_view capabilities = member(text, "clientCapabilities", "{}");
   if (capabilities.starts_with('{')) request.client_capabilities = capabilities;
   const std::string_view info = member(text, "clientInfo", "");

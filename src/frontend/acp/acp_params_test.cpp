@@ -37,6 +37,20 @@ TEST(AcpInitialize, WantsAVersion) {
   }
 }
 
+TEST(AcpInitialize, IsBoundedInBytes) {
+  for (const std::string key : {"clientCapabilities", "clientInfo"}) {
+    const auto read = [&](std::size_t size) {
+      const std::string frame = R"({"x":""})";
+      const std::string value = R"({"x":")" + std::string(size - frame.size(), 'x') + R"("})";
+      return read_acp_initialize(R"({"protocolVersion":1,")" + key + "\":" + value + "}");
+    };
+    EXPECT_TRUE(read(64u << 10)) << key;
+    const auto over = read((64u << 10) + 1);
+    ASSERT_FALSE(over) << key;
+    EXPECT_THAT(over.error().explanation, HasSubstr(key + " is larger than 65536 bytes"));
+  }
+}
+
 TEST(AcpInitialize, TakesMalformedOptionalsForMissing) {
   const auto request =
       read_acp_initialize(R"({"protocolVersion":1,"clientCapabilities":7,"clientInfo":"x"})");

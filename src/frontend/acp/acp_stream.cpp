@@ -12,6 +12,10 @@ namespace {
 constexpr std::size_t kKeptBytes = 1u << 20;
 constexpr std::size_t kKeptEvents = 1000;
 
+bool is_answer(const Delivery& delivery) {
+  return delivery.kind == DeliveryKind::kResponse || delivery.kind == DeliveryKind::kAttachResponse;
+}
+
 }  // namespace
 
 AcpStream::Reader::Reader(asio::any_io_executor executor)
@@ -25,9 +29,26 @@ AcpStream::AcpStream(asio::any_io_executor executor, OutboxLimits limits, Number
 void AcpStream::note_written() {
   unsure_ = 0;
   while (written_.size() > kKeptEvents || (written_.size() > 1 && written_bytes_ > kKeptBytes)) {
-    written_bytes_ -= written_.front().delivery.bytes.size();
+    Written first = std::move(written_.front());
     written_.pop_front();
+    written_bytes_ -= first.delivery.bytes.size();
+    if (is_answer(first.delivery)) keep_answer(std::move(first));
   }
+}
+
+void AcpStream::keep_answer(Written answer) {
+  answers_bytes_ += answer.delivery.bytes.size();
+  answers_.push_back(std::move(answer));
+  while (answers_.size() > kKeptEvents || answers_bytes_ > kKeptBytes) {
+    answers_bytes_ -= answers_.front().delivery.bytes.size();
+    answers_.pop_front();
+  }
+}
+
+std::size_t AcpStream::held_bytes() const {
+  std::size_t bytes = outbox_->queued_bytes() + written_bytes_ + answers_bytes_;
+  for (const Delivery& delivery : waiting_) bytes += delivery.bytes.size();
+  return bytes;
 }
 
 bool AcpStream::rewind(std::optional<std::int64_t> last) {
@@ -78,11 +99,8 @@ Task<bool> AcpStream::serve(http::Exchange& exchange, http::Response head,
     co_return false;
   }
   const auto reader = co_await take_over();
-  bool known = true;
-  if (reader_ == reader) {
-    known = rewind(last);
-    if (known) co_await serve_as(reader, exchange, std::move(head), keep_alive);
-  }
+  const bool known = reader_ != reader || rewind(last);
+  if (known) co_await serve_as(reader, exchange, std::move(head), keep_alive);
   co_await leave(reader);
   if (!known) co_return false;
   [[maybe_unused]] const auto finished = co_await exchange.finish();
@@ -156,15 +174,27 @@ Task<bool> AcpStream::fetch() {
   co_return open;
 }
 
-void AcpStream::move_answers_to(AcpStream& other) {
-  rewind(std::nullopt);
-  for (Delivery& delivery : outbox_->take_all()) waiting_.push_back(std::move(delivery));
-  for (Delivery& delivery : waiting_) {
-    const bool in_replay =
-        delivery.kind == DeliveryKind::kUpdate || delivery.kind == DeliveryKind::kNotification;
-    if (!in_replay) other.outbox_->push(std::move(delivery));
+std::vector<Delivery> AcpStream::answers_behind(std::int64_t event) const {
+  std::vector<Delivery> answers;
+  const auto add = [&](const Delivery& delivery) {
+    if (is_answer(delivery)) answers.push_back(delivery);
+  };
+  // What has no number has its place behind what was written before it.
+  bool is_behind = false;
+  for (const auto* const written : {&answers_, &written_}) {
+    for (const Written& one : *written) {
+      if (one.event > 0) is_behind = one.event > event;
+      if (is_behind) add(one.delivery);
+    }
   }
+  std::ranges::for_each(waiting_, add);
+  std::ranges::for_each(outbox_->queued(), add);
+  return answers;
+}
+
+void AcpStream::abandon() {
   waiting_.clear();
+  outbox_->take_all();
   close();
 }
 

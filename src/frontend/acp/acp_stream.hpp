@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace relay::frontend {
 
@@ -27,6 +28,8 @@ class AcpStream : public std::enable_shared_from_this<AcpStream> {
 
   const std::shared_ptr<Outbox>& outbox() const { return outbox_; }
   bool has_reader() const { return reader_ != nullptr; }
+  // Of what waits, and of what is kept of the rest.
+  std::size_t held_bytes() const;
   // A peer reads it; what it holds is not just forwarded.
   bool is_read() const { return reader_ != nullptr && reader_->is_peer; }
   bool is_idle() const {
@@ -43,8 +46,12 @@ class AcpStream : public std::enable_shared_from_this<AcpStream> {
   // kAttachResponse to another one.
   Task<void> forward_until_response(std::shared_ptr<Outbox> to);
 
-  // Moves responses and requests that nobody has read.
-  void move_answers_to(AcpStream& other);
+  // Responses that a reader lacks which has read up to an event: those of the last ones that were
+  // written, and all that wait.
+  std::vector<Delivery> answers_behind(std::int64_t event) const;
+
+  // What it holds goes elsewhere: its reader is told good-bye.
+  void abandon();
 
   // What is queued is still written; then readers are told good-bye.
   void close() { outbox_->close(); }
@@ -72,6 +79,7 @@ class AcpStream : public std::enable_shared_from_this<AcpStream> {
   Task<bool> fetch();
   std::string take_batch();
   void note_written();
+  void keep_answer(Written answer);
   bool forward_some(Outbox& to);
   // False: `last` is not known. Nothing named: to before what may not have arrived.
   bool rewind(std::optional<std::int64_t> last);
@@ -83,6 +91,8 @@ class AcpStream : public std::enable_shared_from_this<AcpStream> {
   std::deque<Written> written_;   // the last ones
   std::size_t unsure_ = 0;        // the last so many of these: their write has not succeeded (yet)
   std::size_t written_bytes_ = 0;
+  std::deque<Written> answers_;  // the last responses before these: the log does not replay them
+  std::size_t answers_bytes_ = 0;
   std::int64_t counted_ = 0;
   std::shared_ptr<Reader> reader_;
 };
