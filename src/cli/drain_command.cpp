@@ -2,12 +2,14 @@
 #include "cli/drain_view.hpp"
 #include "cli/json_access.hpp"
 #include "cli/output.hpp"
+#include "cli/terminal_text.hpp"
 #include "cli/with_relay.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <fstream>
@@ -24,6 +26,8 @@ using namespace asio::experimental::awaitable_operators;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kDrainPause(250);
+// For an answer, also when --timeout is over.
+constexpr std::chrono::seconds kDrainAnswer(2);
 // A relay ends itself at server.shutdown_timeout; then it writes what its log still has.
 constexpr std::chrono::seconds kAfterShutdown(5);
 
@@ -40,10 +44,15 @@ bool relay_runs_here(std::int64_t pid) {
 
 class Drain {
  public:
-  Drain(RelayClient& client, const DrainCommand& command) : client_(client), command_(command) {}
+  Drain(RelayClient& client, const DrainCommand& command)
+      : client_(client),
+        command_(command),
+        until_(command.timeout_seconds > 0
+                   ? Clock::now() + std::chrono::seconds(command.timeout_seconds)
+                   : Clock::time_point::max()) {}
 
   Task<ExitCode> undo() {
-    const auto answer = co_await client_.ask("DELETE", "/api/drain");
+    const auto answer = co_await ask("DELETE", "/api/drain", answer_due());
     if (!answer) co_return report(answer.error());
     co_return say("the relay makes sessions again");
   }
@@ -62,60 +71,74 @@ class Drain {
 
  private:
   Task<ExitCode> drain() {
-    Outcome<json::object> state = co_await client_.ask("POST", "/api/drain");
-    if (!state) co_return report(state.error());
-    const auto began = Clock::now();
-    say("the relay makes no new sessions");
-    while (true) {
+    Outcome<json::object> state = co_await ask("POST", "/api/drain", answer_due());
+    if (state) say("the relay makes no new sessions");
+    while (state) {
       show(drain_progress(*state));
       if (is_over(*state)) {
         if (!command_.stop) co_return say("nothing is under way; the relay goes on draining");
-        const std::optional<ExitCode> ended = co_await stop(*state, "/api/stop?ifQuiet=true");
+        const std::optional<ExitCode> ended = co_await stop(Stop::kIfQuiet);
         if (ended) co_return *ended;  // otherwise a prompt was faster
-      } else if (is_late(began)) {
-        co_return co_await give_up(*state);
+      } else if (is_late()) {
+        Failure late{ExitCode::kError, waited() + ", " + drain_progress(*state) + "\n" +
+                                           kHowToUndo +
+                                           "; --force stops the relay at the end of --timeout"};
+        co_return co_await give_up(std::move(late));
       }
       const bool slept = co_await sleep_for(kDrainPause);
       if (!slept) co_return ExitCode::kCancelled;
-      state = co_await client_.ask("GET", "/api/drain");
-      if (!state) co_return report(state.error());
-      if (!bool_at(*state, "draining")) {
+      state = co_await ask("GET", "/api/drain", answer_due());
+      if (state && !bool_at(*state, "draining")) {
         co_return report({ExitCode::kError, "somebody else has ended the draining"});
       }
     }
+    co_return co_await give_up(state.error());
   }
+
+  // Fails also when there is no answer until then.
+  Task<Outcome<json::object>> ask(std::string method, std::string target, Clock::time_point until) {
+    auto answer = client_.ask(std::move(method), std::move(target));
+    auto clock = sleep_for(until - Clock::now());
+    auto first = co_await (std::move(answer) || std::move(clock));
+    if (first.index() == 0) co_return std::get<0>(std::move(first));
+    co_return Failure{ExitCode::kError,
+                      waited() + ", and " + visible(command_.relay.management_url) +
+                          " does not answer\nsee its log; it may be draining when it answers "
+                          "again: 'acp-relay drain --undo' ends that"};
+  }
+
+  Clock::time_point answer_due() const { return std::max(until_, Clock::now() + kDrainAnswer); }
 
   bool is_over(const json::object& state) const {
     return command_.until_no_session ? number_at(state, "sessions") == 0 : bool_at(state, "quiet");
   }
 
-  bool is_late(Clock::time_point began) const {
-    return command_.timeout_seconds > 0 &&
-           Clock::now() - began >= std::chrono::seconds(command_.timeout_seconds);
+  bool is_late() const { return Clock::now() >= until_; }
+
+  std::string waited() const { return std::to_string(command_.timeout_seconds) + " s are over"; }
+
+  Task<ExitCode> give_up(Failure failure) {
+    if (!command_.force || !is_late()) co_return report(failure);
+    say(waited() + ": the relay stops all the same");
+    const std::optional<ExitCode> ended = co_await stop(Stop::kWhateverRuns);
+    co_return ended.value_or(ExitCode::kError);
   }
 
-  Task<ExitCode> give_up(json::object state) {
-    const std::string waited = std::to_string(command_.timeout_seconds) + " s are over";
-    if (command_.force) {
-      say(waited + ": the relay stops all the same");
-      const std::optional<ExitCode> ended = co_await stop(std::move(state), "/api/stop");
-      co_return ended.value_or(ExitCode::kError);
-    }
-    co_return report({ExitCode::kError, waited + ", " + drain_progress(state) + "\n" + kHowToUndo +
-                                            "; --force stops the relay at the end of --timeout"});
-  }
+  enum class Stop { kIfQuiet, kWhateverRuns };
 
   // Nothing: turns are under way again.
-  Task<std::optional<ExitCode>> stop(json::object state, std::string target) {
-    const auto stopping = co_await client_.ask("POST", std::move(target));
-    if (!stopping) {
-      const auto again = co_await client_.ask("GET", "/api/drain");
+  Task<std::optional<ExitCode>> stop(Stop when) {
+    const bool if_quiet = when == Stop::kIfQuiet;
+    std::string target = if_quiet ? "/api/stop?ifQuiet=true" : "/api/stop";
+    const auto stopping = co_await ask("POST", std::move(target), answer_due());
+    if (!stopping && if_quiet) {
+      const auto again = co_await ask("GET", "/api/drain", answer_due());
       if (again && !bool_at(*again, "quiet")) co_return std::nullopt;
-      co_return report(stopping.error());
     }
+    if (!stopping) co_return report(stopping.error());
     is_stopping_ = true;
     if (const std::string losses = drain_losses(*stopping); !losses.empty()) say(losses);
-    co_return co_await wait_for_end(std::move(state));
+    co_return co_await wait_for_end(*stopping);
   }
 
   // The ports, and the database, are free for the next one then.
@@ -123,8 +146,9 @@ class Drain {
     const auto patience =
         std::chrono::milliseconds(number_at(state, "shutdownTimeoutMs")) + kAfterShutdown;
     const auto until = Clock::now() + patience;
-    while (Clock::now() < until) {
-      const auto answer = co_await client_.ask("GET", "/api/drain");
+    while (true) {
+      const auto answer = co_await ask("GET", "/api/drain", until);
+      if (Clock::now() >= until) break;
       const bool is_gone = answer ? number_at(*answer, "pid") != number_at(state, "pid")
                                   : !relay_runs_here(number_at(state, "pid"));
       if (is_gone) co_return say("the relay has stopped");
@@ -147,6 +171,7 @@ class Drain {
 
   RelayClient& client_;
   const DrainCommand& command_;
+  Clock::time_point until_;  // of --timeout
   Output out_{STDOUT_FILENO};
   std::string shown_;
   bool is_stopping_ = false;

@@ -114,6 +114,15 @@ def test_when_the_time_is_over_only_force_stops_the_relay(relay):
     assert relay.wait() == 0
 
 
+def test_a_relay_that_does_not_answer_is_given_up_when_the_time_is_over(relay):
+    relay.send_signal(signal.SIGSTOP)
+    try:
+        code, _, err = run_cli("drain", "--timeout", "1", relay=relay)
+    finally:
+        relay.send_signal(signal.SIGCONT)
+    assert code == 1 and "1 s are over" in err and f"{relay.management_url} does not answer" in err, err
+
+
 def test_no_stop_leaves_it_running_and_sessions_can_be_waited_for(relay):
     client = relay.http()
     session = client.new(relay.workspace)
