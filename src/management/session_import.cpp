@@ -171,6 +171,8 @@ Task<Result<ImportedSession>> import_session(storage::MessageLog& log, std::stri
   storage::SessionRecord unfinished = record;
   unfinished.cause = kUnfinishedImport;
   unfinished.last_sequence = 0;  // numbers that it had would be missed
+  // Retention would take it for one that may go before its first messages are there.
+  unfinished.closed_at = wall_now();
   log.session_created(std::move(unfinished));
   Import import(log, file, options.max_line_bytes);
   const auto written = co_await import.write(from, id);
