@@ -276,7 +276,7 @@ if step "build, second compiler (gcc)" scripts/build.sh gcc; then
   step "unit tests, gcc" unit_tests gcc || true
 fi
 if step "build, ASan and UBSan" scripts/build.sh asan; then
-  # The sanitizers themselves need a free descriptor to look at memory, so the three tests that leave none run
+  # The sanitizers themselves need a free descriptor to look at memory, so the tests that leave none run
   # with the other builds only; and their allocator asks the clock before a preloaded one is ready.
   unit_without='GoesOnAfterDescriptorsRanOut|NamesExhaustedDescriptors' step "unit tests, ASan and UBSan" unit_tests asan || true
   step "end-to-end tests, ASan and UBSan" end_to_end_tests asan 4 \

@@ -21,7 +21,8 @@ void add_sessions(Families& out, const Metrics& metrics) {
   out.histogram("acp_relay_session_start_seconds", "Time from session/new to its answer.",
                 metrics.session_start);
   out.histograms("acp_relay_session_start_phase_seconds",
-                 "Phases of starts that worked, also where a later one failed.", "phase", metrics.start_phases);
+                 "Phases of starts that worked, also where a later one failed.", "phase",
+                 metrics.start_phases);
   out.counters("acp_relay_sessions_closed_total", "Sessions that were closed, by cause.", "cause",
                metrics.sessions_closed);
   out.counter("acp_relay_sessions_forgotten_total",
