@@ -53,9 +53,10 @@ void Credential::refused(std::string_view secret) {
 
 Task<void> Credential::read() {
   co_await asio::this_coro::throw_if_cancelled(false);
-  const Finally done([this] {
+  const bool was_refused = is_refused_;
+  const Finally done([this, was_refused] {
     tried_at_ = Clock::now();
-    is_refused_ = false;
+    if (was_refused) is_refused_ = false;
     reading_ = false;
     done_.notify();
   });
@@ -71,15 +72,17 @@ Task<void> Credential::read() {
   if (cancellation.cancelled() == asio::cancellation_type::none) take(std::move(read));
 }
 
-// A store of secrets that is away for a while takes no secret away that is still good.
+// A store of secrets that is away for a while takes no secret away. Nor does an upstream that
+// refuses one: agents choose what they ask, and may not be allowed something.
 void Credential::take(Result<std::string> read) {
-  const bool has_failed_before = std::exchange(has_failed_, !read);
-  if (read || !read_ || is_refused_) {
-    read_ = std::move(read);
-  } else if (!has_failed_before) {
+  const bool had_failed = std::exchange(has_failed_, !read);
+  const bool is_kept = !read && read_;
+  if (is_kept && !had_failed) {
     log_.warn("a credential cannot be read again, the last one is used until it can",
               {{"reason", read.error().explanation}});
   }
+  if (read && read_ && had_failed) log_.info("a credential can be read again", {});
+  if (!is_kept) read_ = std::move(read);
 }
 
 Task<void> Credential::close() {

@@ -3,8 +3,7 @@
 //
 // Files are read and programs run on a thread of their own, once for all that ask meanwhile, and
 // not again at once because that failed or because an upstream does not take the secret: agents
-// ask as often as they like. A secret stands until there is another one, or an upstream refuses it
-// and there is none. It is in no error.
+// ask as often as they like. A secret stands until there is another one. It is in no error.
 #pragma once
 
 #include "base/async.hpp"
@@ -57,7 +56,7 @@ class Credential {
   static constexpr std::chrono::seconds kForAThread{1};
 
   bool is_due() const;
-  bool is_kept() const { return has_failed_ && !is_refused_ && read_; }
+  bool is_kept() const { return has_failed_ && read_; }
   Task<void> read();
   void take(Result<std::string> read);
 

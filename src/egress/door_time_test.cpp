@@ -78,15 +78,14 @@ TEST_F(DoorTimeTest, EndsAConnectionWhoseAgentDoesNotReadWhyItIsDenied) {
         "POST /own/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n"
         "Expect: 100-continue\r\n\r\n"}) {
     RunningDoor door(own(), {}, quickly_idle());
-    const auto agent = door.deaf_agent();
-    agent->send(request);
+    const auto agent = door.deaf_agent(request);
     door.accounts(1);
     EXPECT_TRUE(eventually([&] { return door.connections() == 0; })) << request;
   }
   DoorOptions none;
   none.max_connections = 0;
   RunningDoor full(own(), none, quickly_idle());
-  const auto one_too_many = full.deaf_agent();
+  const auto one_too_many = full.deaf_agent({});
   EXPECT_TRUE(eventually([&] { return full.connections() == 0; }));
 }
 
@@ -94,8 +93,10 @@ TEST_F(DoorTimeTest, LeavesNoPlaceAtTheUpstreamToAnAgentThatDoesNotReadItsDenial
   Around around = quickly_idle();
   around.to_upstream.max_open = 1;
   RunningDoor door(own(), {}, around);
-  const auto deaf = door.deaf_agent();
-  ask(*deaf)->send("this is no answer\r\n\r\n");
+  const auto deaf = door.deaf_agent(kGet);
+  const auto asked = upstream_.accept();
+  asked->read_until("\r\n\r\n");
+  asked->send("this is no answer\r\n\r\n");
   door.accounts(1);
   EXPECT_TRUE(eventually([&] { return door.connections() == 0; }));
   RawClient agent(door.port());

@@ -243,7 +243,7 @@ void Exchange::tick(Clock::time_point now) {
   } else if (is_tunnel_) {
     cut({Refusal::kTimedOut, 504, "nothing was said in a connection to " + name + " for too long",
          key, remedy});
-  } else if (waits_for_body_) {
+  } else if (waits_for_body_ && !is_answering_) {
     cut({Refusal::kTimedOut, 504, "the agent has sent nothing more of its request for too long",
          "egress.silence", "Send it faster, or grant it more time."});
   } else {

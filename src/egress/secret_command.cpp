@@ -119,8 +119,9 @@ Result<std::string> run_secret_command(const std::vector<std::string>& command,
   ::kill(-pid, SIGKILL);  // also what it has started
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
-  if (failure != 0)
+  if (failure != 0) {
     return no_credential(program, "its end cannot be waited for: " + reason(failure));
+  }
   if (!in_time) {
     return no_credential(program, "it took longer than " + std::to_string(limit.count()) + " ms");
   }

@@ -50,8 +50,9 @@ class RunningDoor {
   // Has the door end what has waited for too long by then.
   void tick(AgentConnection::Clock::time_point now);
   Spent spent();  // of "own"
-  // An agent that has not read what it was told before: nothing more can be written to it.
-  std::unique_ptr<http::testing::RawClient> deaf_agent();
+  // An agent that asks this, and has not read what it was told before: nothing more can be written
+  // to it.
+  std::unique_ptr<http::testing::RawClient> deaf_agent(std::string_view asks);
   // From here on the loop looks between all that it does how much "own" has answered, and how many
   // requests are over; the most that came at once.
   void watch_turns();

@@ -135,19 +135,21 @@ void RunningDoor::fail_when_refused() {
   on_loop([this] { fails_ = true; });
 }
 
-std::unique_ptr<http::testing::RawClient> RunningDoor::deaf_agent() {
+std::unique_ptr<http::testing::RawClient> RunningDoor::deaf_agent(std::string_view asks) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) std::abort();
   const std::string before(64u << 10, 'x');
   for (const std::size_t bytes : {before.size(), std::size_t{1}}) {
     while (::send(ends[0], before.data(), bytes, MSG_DONTWAIT | MSG_NOSIGNAL) > 0) continue;
   }
+  auto agent = std::make_unique<http::testing::RawClient>(UniqueFd(ends[1]));
+  agent->send(asks);
   on_loop([&] {
     http::Transport::Socket socket(loop_);
     socket.assign(asio::generic::stream_protocol(AF_UNIX, 0), ends[0]);
     door_->admit(std::move(socket));
   });
-  return std::make_unique<http::testing::RawClient>(UniqueFd(ends[1]));
+  return agent;
 }
 
 Spent RunningDoor::spent() {
