@@ -1,5 +1,6 @@
 #include "frontend/relay_http.hpp"
 
+#include "base/as_result.hpp"
 #include "frontend/answer.hpp"
 #include "frontend/http_replies.hpp"
 #include "frontend/prompt_answer.hpp"
@@ -191,7 +192,8 @@ Task<void> RelayHttp::new_session(http::Exchange& exchange, http::Principal prin
   using namespace asio::experimental::awaitable_operators;
   Result<std::shared_ptr<Session>> session = shutting_down();
   const auto create = [&]() -> Task<void> {
-    auto created = co_await api_.create(std::move(principal), frame);
+    auto creating = as_result(api_.create(std::move(principal), frame));
+    auto created = co_await std::move(creating);
     session = std::move(created);
   };
   auto creating = create();

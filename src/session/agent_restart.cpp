@@ -1,15 +1,14 @@
 // SessionDirectory giving a session another agent when the first one ended by itself.
+#include "base/as_result.hpp"
 #include "base/finally.hpp"
 #include "protocol/json_text.hpp"
 #include "session/session_directory.hpp"
 #include "session/trace_log.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/system/system_error.hpp>
 
 #include <algorithm>
 #include <array>
-#include <exception>
 #include <utility>
 
 namespace relay {
@@ -42,13 +41,6 @@ NewSession restart_request(const storage::SessionRecord& closed, const std::stri
   return request;
 }
 
-Error no_agent_started(const std::exception& failure) {
-  return make_error(ErrorType::kInternalError, "no other agent was started for the session")
-      .because(failure.what())
-      .suggest("send the prompt again")
-      .retryable();
-}
-
 }  // namespace
 
 Error stays_closed(const storage::SessionRecord& record, std::string_view because) {
@@ -73,8 +65,9 @@ struct SessionDirectory::Restarting {
 };
 
 bool ended_by_itself(std::string_view cause) {
-  static constexpr std::array kCauses = {"agent_exited", "container_resource_exceeded",
-                                         "relay_restarted", "docker_not_available"};
+  static constexpr std::array kCauses = {
+      "agent_exited",         "agent_protocol_error", "container_resource_exceeded",
+      "docker_not_available", "internal_error",       "relay_restarted"};
   return std::ranges::any_of(kCauses,
                              [&](std::string_view begin) { return cause.starts_with(begin); });
 }
@@ -121,7 +114,7 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::restart(storage::Sessio
     restarting->done.happen();
   });
   using namespace asio::experimental::awaitable_operators;
-  auto starting = try_restart(std::move(closed), std::move(trace));
+  auto starting = as_result(restart_now(std::move(closed), std::move(trace)));
   auto giving_up = restarting->given_up.wait();
   auto first = co_await (std::move(starting) || std::move(giving_up));
   if (restarting->failure) co_return *restarting->failure;
@@ -130,19 +123,6 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::restart(storage::Sessio
   const bool has_left = !session && session.error().type == ErrorType::kShuttingDown;
   if (!session && !has_left) restarting->failure = session.error();
   co_return session;
-}
-
-// Two are waited for until one of them has a result: what is thrown would be none.
-Task<Result<std::shared_ptr<Session>>> SessionDirectory::try_restart(storage::SessionRecord closed,
-                                                                     std::string trace) {
-  try {
-    auto session = co_await restart_now(std::move(closed), std::move(trace));
-    co_return session;
-  } catch (const boost::system::system_error&) {
-    throw;  // who asked has left
-  } catch (const std::exception& failure) {
-    co_return no_agent_started(failure);
-  }
 }
 
 Task<Result<std::shared_ptr<Session>>> SessionDirectory::restart_now(storage::SessionRecord closed,

@@ -31,8 +31,8 @@ class AgentRestart : public StagedFixture {
     return end(*first);
   }
   void give_up(const storage::SessionRecord& session) {
-    run_void(
-        sessions().give_up(session.id, make_error(ErrorType::kSessionClosed, "test"), "closed"));
+    EXPECT_TRUE(run(
+        sessions().give_up(session.id, make_error(ErrorType::kSessionClosed, "test"), "closed")));
   }
   void ask(const storage::SessionRecord& closed) {
     const auto answer = [this](std::exception_ptr, Result<std::shared_ptr<Session>> given) {

@@ -32,10 +32,10 @@ Task<void> SessionDirectory::release(storage::SessionRecord session) {
   if (agent != nullptr) co_await agent->backend.release(std::move(session.id));
 }
 
-Task<void> SessionDirectory::give_up(SessionId id, Error why, std::string cause) {
+Task<Result<void>> SessionDirectory::give_up(SessionId id, Error why, std::string cause) {
   const auto ended =
       co_await end_for_good(std::move(id), std::move(why), std::move(cause), Record::kStays);
-  static_cast<void>(ended);
+  co_return ended;
 }
 
 Task<Result<void>> SessionDirectory::erase(SessionId id) {
@@ -72,7 +72,8 @@ Task<Result<void>> SessionDirectory::end_for_good(SessionId id, Error why, std::
 
   // Whoever asked the log before has its answer before this one, and waits then.
   auto found = co_await context_.log.find(id);
-  const bool is_known = found && *found;
+  if (!found) co_return found.error();
+  const bool is_known = found->has_value();
   const bool may_go_on = is_known && (*found)->closed_at && ended_by_itself((*found)->cause);
   if (may_go_on) {
     (*found)->cause = cause + ": " + (*found)->cause;

@@ -23,7 +23,10 @@ class DirectoryClosing : public StagedFixture {
   void give_up(const SessionId& id, bool& ended) {
     asio::co_spawn(io_,
                    sessions().give_up(id, make_error(ErrorType::kSessionClosed, "test"), "closed"),
-                   [&ended](std::exception_ptr) { ended = true; });
+                   [&ended](std::exception_ptr, const Result<void>& given) {
+                     EXPECT_TRUE(given);
+                     ended = true;
+                   });
   }
   void erase(const SessionId& id, std::optional<Result<void>>& answer) {
     asio::co_spawn(io_, sessions().erase(id), [&answer](std::exception_ptr, Result<void> given) {
@@ -144,10 +147,18 @@ TEST_F(DirectoryClosing, LeavesDirectoriesToAFailedStartOnlyWhereTheyWereBefore)
   close(closed);
   const auto ended = create();
   end(ended);
+  const auto stuck = create();  // and was ended for that
+  auto record_of_stuck = stuck->record();
+  close(stuck);
+  record_of_stuck.cause = "agent_protocol_error: the agent does not read its input";
+  record_of_stuck.closed_at = wall_now();
+  log_->session_created(record_of_stuck);
   stage_.released.clear();
   const Error refusal = make_error(ErrorType::kAgentStartFailed, "not now");
   stage_.refusal = refusal;
   EXPECT_FALSE(run(sessions().reopen(ended->id(), wanted())));
+  stage_.refusal = refusal;
+  EXPECT_FALSE(run(sessions().reopen(stuck->id(), wanted())));
   EXPECT_THAT(stage_.released, IsEmpty());
   stage_.refusal = refusal;
   EXPECT_FALSE(run(sessions().reopen(closed->id(), wanted())));

@@ -46,10 +46,11 @@ void MessageRouter::show_pending(ClientId id, Effects& effects) {
   if (watcher == nullptr) return;
   watcher->caught_up = true;
   const ClientTraits& traits = watcher->traits;
-  if (!traits.may_act || !traits.can_answer || traits.own_turns_only) return;
+  const bool may_answer = traits.may_act && traits.can_answer && !traits.own_turns_only;
   for (auto& [request, call] : agent_calls_.all()) {
-    if (call.kind != acp::ReverseKind::kPermission) continue;
-    call.asked.push_back(id);
+    const bool was_asked = std::ranges::count(call.asked, id) > 0;
+    if (!was_asked && (!may_answer || call.kind != acp::ReverseKind::kPermission)) continue;
+    if (!was_asked) call.asked.push_back(id);
     call.deadline.reset();
     send(id, call.to_client, call.sequence, DeliveryKind::kRequest, effects);
   }

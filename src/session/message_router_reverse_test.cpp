@@ -348,6 +348,25 @@ TEST_F(ReverseRequests, ElicitationGoesToWhoPrompted) {
   EXPECT_THAT(session_.take(b), SizeIs(1));
 }
 
+// Its stream was lost, and with it what it was asked.
+TEST_F(ReverseRequests, OfEveryKindAreShownAgainToWhoComesBack) {
+  const ClientId a = session_.join();
+  const ClientId b = session_.join();
+  session_.prompt(b, "1");
+  session_.take(a);
+  session_.agent(rpc::request("4", "elicitation/create", "{}"));
+  session_.agent(permission("5"));
+  const auto asked = session_.take(b);
+  ASSERT_THAT(asked, SizeIs(2));
+  session_.take(a);
+  session_.catch_up(b);
+  EXPECT_EQ(session_.take(b), asked);
+  EXPECT_THAT(session_.take(a), IsEmpty());
+  session_.leave(a);
+  session_.client(b, rpc::result("3", selected("yes")));
+  EXPECT_THAT(session_.take(b), IsEmpty()) << "it was asked once, so nothing is withdrawn";
+}
+
 TEST_F(ReverseRequests, ElicitationWithoutItsClientIsCancelled) {
   const ClientId a = session_.join();
   session_.join();

@@ -313,7 +313,8 @@ void Session::deliver(const ToClients& message) {
 // A client that replays so slowly that its answers fill a bound is too slow.
 void Session::hold(Watcher& one, const Delivery& delivery) {
   if (one.held_bytes.take(delivery.bytes.size())) {
-    one.held.push_back({delivery.sequence, delivery});
+    const bool ends_replay = delivery.kind == DeliveryKind::kAttachResponse;
+    one.held.push_back({ends_replay ? Attachment::kAfterReplay : delivery.sequence, delivery});
   } else {
     one.outbox->overflow();
     someone_overflowed_ = true;

@@ -316,6 +316,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   void start_replay(Watcher& watcher, storage::Sequence after);
   Task<void> catch_up(Replay replay, storage::Sequence after);
   void release_held(Watcher& watcher, storage::Sequence before);
+  void drop_held(Watcher& watcher, storage::Sequence place);
   bool replay_page(Replay replay, const storage::HistoryPage& page, storage::Sequence& cursor);
   bool agent_is_stuck(ClientId client, const Frame& frame);
   Watcher* watcher(ClientId id);

@@ -92,10 +92,7 @@ bool Session::replay(ClientId client, std::shared_ptr<Outbox> outbox, storage::S
   one->outbox = std::move(outbox);
   one->live = false;
   one->warned = false;
-  for (const Delivery& answer : answers) {
-    const bool is_in_replay = one->feed && answer.sequence > 0;
-    if (!is_in_replay) hold(*one, answer);
-  }
+  for (const Delivery& answer : answers) hold(*one, answer);
   std::ranges::stable_sort(one->held, {}, &Held::place);
   start_replay(*one, after);
   if (someone_overflowed_) drop_overflowed();
@@ -211,6 +208,15 @@ void Session::release_held(Watcher& one, storage::Sequence before) {
   std::erase_if(one.held, due);
 }
 
+// The log had it, too: it shows a feed all answers.
+void Session::drop_held(Watcher& one, storage::Sequence place) {
+  std::erase_if(one.held, [&](const Held& held) {
+    if (held.place != place) return false;
+    one.held_bytes.give(held.delivery.bytes.size());
+    return true;
+  });
+}
+
 // False: the client has gone. Moves the cursor past everything that the page speaks of.
 bool Session::replay_page(Replay replay, const storage::HistoryPage& page,
                           storage::Sequence& cursor) {
@@ -225,9 +231,9 @@ bool Session::replay_page(Replay replay, const storage::HistoryPage& page,
     release_held(*one, message.sequence);
     cursor = message.sequence;
     const bool its_own = std::ranges::count(one->not_for_it, message.sequence) > 0;
-    if (!its_own && is_replayed(message, one->feed)) {
-      deliver(*one, {message.body, message.sequence, delivery_kind(message)});
-    }
+    if (its_own || !is_replayed(message, one->feed)) return;
+    deliver(*one, {message.body, message.sequence, delivery_kind(message)});
+    drop_held(*one, message.sequence);
   };
   storage::in_order(page, tell_gap, show);
   if (cursor == before) cursor = last_sequence();  // a log that keeps nothing

@@ -1,5 +1,7 @@
 #include "session/session_directory.hpp"
 
+#include "base/as_result.hpp"
+#include "base/finally.hpp"
 #include "protocol/relay_ids.hpp"
 #include "session/agent_event.hpp"
 #include "session/conversation.hpp"
@@ -256,7 +258,8 @@ void SessionDirectory::refuse_new() {
 
 Task<void> SessionDirectory::live(std::shared_ptr<Session> session,
                                   std::shared_ptr<Starting> starting) {
-  const auto started = co_await session->start(std::move(starting->request));
+  auto begin = as_result(session->start(std::move(starting->request)));
+  const auto started = co_await std::move(begin);
   starting_.erase(session->id());
   if (!started) {
     starting->failure = started.error();
@@ -329,9 +332,10 @@ Task<void> SessionDirectory::introduce_agent(std::shared_ptr<Introduction> intro
     introduction->result = limit_reached(options_.max_sessions);
   } else {
     ++introductions_;
-    introduction->result =
-        co_await introduce(introduction->context, introduction->greeting, introductions_end_);
-    --introductions_;
+    const Finally end([this] { --introductions_; });
+    auto introducing =
+        as_result(introduce(introduction->context, introduction->greeting, introductions_end_));
+    introduction->result = co_await std::move(introducing);
   }
   introduction->done.happen();
 }

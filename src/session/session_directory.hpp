@@ -79,7 +79,7 @@ class SessionDirectory {
   // Closes the session for good, live or not: no agent goes on with it by itself any more, and what
   // an earlier one left behind goes. `why` is told to its clients, `cause` is in the log. Who wants
   // to open or erase it meanwhile waits.
-  Task<void> give_up(SessionId id, Error why, std::string cause);
+  Task<Result<void>> give_up(SessionId id, Error why, std::string cause);
 
   // Nobody opens, erases or imports the session until it is let go. False: somebody has it.
   bool hold(const SessionId& id) {
@@ -169,8 +169,6 @@ class SessionDirectory {
   Task<Result<std::shared_ptr<Session>>> start(storage::SessionRecord record, NewSession request);
   // agent_restart.cpp
   Task<Result<std::shared_ptr<Session>>> restart_now(storage::SessionRecord closed,
-                                                     std::string trace);
-  Task<Result<std::shared_ptr<Session>>> try_restart(storage::SessionRecord closed,
                                                      std::string trace);
   // directory_closing.cpp
   enum class Record { kStays, kGoes };

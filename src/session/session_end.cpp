@@ -62,7 +62,9 @@ void Session::abandon() {
   if (left_) return;
   if (agent_) agent_->kill();
   if (router_ && state_ != SessionState::kClosed) {
-    context_.log.session_closed(record_.id, "relay_shutdown", wall_now());
+    const char* const cause =
+        is_ending() ? "agent_exited: the relay ended before it knew how" : "relay_shutdown";
+    context_.log.session_closed(record_.id, cause, wall_now());
   }
 }
 

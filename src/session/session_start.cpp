@@ -1,4 +1,5 @@
 // Starting a session: launch, handshake, and undoing both when something fails.
+#include "base/as_result.hpp"
 #include "protocol/json_text.hpp"
 #include "protocol/splice.hpp"
 #include "session/agent_event.hpp"
@@ -33,7 +34,7 @@ void count_launch(Metrics& metrics, const LaunchTimes& times) {
 Task<Result<void>> Session::start(StartRequest request) {
   const auto began = std::chrono::steady_clock::now();
   const Logger log = traced(log_, trace_of_params(request.session_params));
-  auto launching = launch(request.launch);
+  auto launching = as_result(launch(request.launch));
   auto aborted = start_aborted_.wait();
   const auto launched = co_await (std::move(launching) || std::move(aborted));
   if (state_ == SessionState::kClosing || !std::get<0>(launched)) {

@@ -192,6 +192,25 @@ TEST_F(SessionTest, AnswersInOrderAlsoWhoCatchesUp) {
   }
 }
 
+TEST_F(SessionTest, ShowsAFeedThatCatchesUpEachAnswerOnce) {
+  const auto session = create();
+  Client& a = reading(attach(*session));
+  prompt(*session, a, "\"first\"", "/chunks 3000 8");
+  wait_for(a, R"("id":"first")");
+  Client& feed = reading(attach(*session, 0, {}, true));
+  prompt(*session, feed, "\"own\"", "one two three");
+  wait_for(a, R"("_acp-relay/turn_complete")");
+  run_until([&] { return feed.has("three") && feed.has(R"("id":"own")"); });
+  prompt(*session, a, "2", "the end");
+  wait_for(feed, "the end");
+  for (const std::string_view id : {R"("id":"first",)", R"("id":"own",)"}) {
+    const auto answers = std::ranges::count_if(feed.got, [&](const Delivery& one) {
+      return one.kind == DeliveryKind::kResponse && one.bytes.view().find(id) != std::string::npos;
+    });
+    EXPECT_EQ(answers, 1) << id;
+  }
+}
+
 // What was in its outbox never arrived, in the middle of a turn that is still its own.
 TEST_F(SessionTest, GoesOnInAnotherOutboxWithEverythingAfterANumberAndItsAnswers) {
   const auto session = create();
