@@ -54,6 +54,11 @@ const AttachedSessions::One* AttachedSessions::find(std::string_view id) const {
   return found->has_client(one.client) ? &one : nullptr;
 }
 
+bool AttachedSessions::hears(std::string_view id) const {
+  const auto found = sessions_.find(id);
+  return found != sessions_.end() && found->second.session->has_client(found->second.client);
+}
+
 const AttachedSessions::One* AttachedSessions::find_for(const Frame& frame,
                                                         std::string_view id) const {
   const One* const one = find(id);

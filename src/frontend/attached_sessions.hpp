@@ -38,6 +38,9 @@ class AttachedSessions {
   // another one may answer it.
   const One* find_for(const Frame& frame, std::string_view id) const;
 
+  // What the session says still comes to its client, be it the last words.
+  bool hears(std::string_view id) const;
+
   // The session that was chosen last: what messages without a sessionId may mean. Empty: none.
   const std::string& current() const { return current_; }
 

@@ -43,8 +43,9 @@ Error forbidden_for_observers(std::string_view method) {
 
 Error too_many_calls(std::size_t limit) {
   return make_error(ErrorType::kInvalidRequest,
-                    "more than " + std::to_string(limit) + " requests to the relay are running")
-      .suggest("wait for their answers")
+                    "more than " + std::to_string(limit) +
+                        " requests to the relay are running, or they are too large together")
+      .suggest("wait for their answers, or raise server.max_outbox_bytes")
       .retryable();
 }
 
@@ -208,7 +209,8 @@ Task<Result<std::string>> RelayApi::close(http::Principal principal, std::string
   sessions_.audit(record->id, session ? "closed" : "released", actor);
   Error why = make_error(ErrorType::kSessionClosed, "a client closed the session")
                   .suggest("make another with session/new");
-  co_await sessions_.give_up(record->id, std::move(why), "closed");
+  const auto closed = co_await sessions_.give_up(record->id, std::move(why), "closed");
+  if (!closed) co_return closed.error();
   co_return std::string("{}");
 }
 

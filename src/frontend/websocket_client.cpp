@@ -1,3 +1,4 @@
+#include "base/finally.hpp"
 #include "frontend/relay_websocket.hpp"
 #include "protocol/acp.hpp"
 #include "protocol/frames.hpp"
@@ -156,11 +157,11 @@ void WebSocketClient::to_session(std::string_view id, Frame frame) {
 
 // A session that was made elsewhere may be used without resuming it first.
 Task<void> WebSocketClient::attach_and_route(std::string id, std::shared_ptr<Frame> frame) {
+  const Finally done([this, size = frame->bytes().size()] { budget_.give(size); });
   std::optional<Error> refused;
   const bool prompts = frame->method() == acp::kPrompt && !is_observer();
   auto finding = prompts ? api_.find_for_prompt(principal_, id, *frame) : api_.find(principal_, id);
   const auto session = co_await std::move(finding);
-  budget_.give(frame->bytes().size());
   if (!session) {
     refused = session.error();
   } else if (sessions_.find(id) == nullptr) {
@@ -185,6 +186,7 @@ void WebSocketClient::start_call(Frame frame) {
 }
 
 Task<void> WebSocketClient::call(std::shared_ptr<Frame> frame) {
+  const Finally done([this, size = frame->bytes().size()] { budget_.give(size); });
   const std::string_view method = frame->method();
   if (method == "session/new" || method == "session/fork") {
     co_await open_session(*frame);
@@ -198,7 +200,6 @@ Task<void> WebSocketClient::call(std::shared_ptr<Frame> frame) {
       refuse(frame->id(), result.error());
     }
   }
-  budget_.give(frame->bytes().size());
 }
 
 Task<Result<std::string>> WebSocketClient::perform(const Frame& frame) {

@@ -129,6 +129,7 @@ Task<void> AcpConnection::fork_session(const Frame& frame) {
 // the request is about.
 void AcpConnection::present(const std::shared_ptr<Session>& session, const Frame& frame,
                             std::string_view asked) {
+  if (has_ended_) return RelayApi::undo(*session);
   const std::string result = acp_session_result(*session);
   Attachment attachment;
   attachment.after = session->forked_at();

@@ -1,5 +1,6 @@
 #include "frontend/acp/acp_connection.hpp"
 
+#include "base/finally.hpp"
 #include "base/random_id.hpp"
 #include "frontend/acp/acp_errors.hpp"
 #include "protocol/acp.hpp"
@@ -37,6 +38,7 @@ AcpConnection::AcpConnection(RelayApi& api, Metrics& metrics, const AcpOptions& 
 
 Task<void> AcpConnection::end() {
   co_await asio::this_coro::throw_if_cancelled(false);
+  has_ended_ = true;
   detach_all();
   scope_.cancel();
   co_await scope_.join();
@@ -169,9 +171,11 @@ void AcpConnection::start(std::string name, Frame frame, std::string_view asked,
   }
   auto kept = std::make_shared<Frame>(std::move(frame));
   scope_.spawn("call", [this, name, size, kept, call = std::move(call)]() -> Task<void> {
+    const Finally done([this, name, size] {
+      running_.erase(name);
+      budget_.give(size);
+    });
     co_await call(kept);
-    running_.erase(name);
-    budget_.give(size);
   });
 }
 

@@ -79,7 +79,7 @@ class AcpConnection {
   // Whether it attached to the session, or to the one whose child it is.
   bool uses(std::string_view session) const;
   // Whether its messages come to this connection now.
-  bool is_attached(std::string_view session) const { return sessions_.find(session) != nullptr; }
+  bool is_attached(std::string_view session) const { return sessions_.hears(session); }
 
   // The stream of a session that it uses was lost: everything after a number comes again, on the
   // stream of now. `answers`: those that the replay leaves out, see Session::replay().
@@ -140,6 +140,7 @@ class AcpConnection {
   CallBudget budget_;                           // of these
   bool asked_ = false;
   bool initialized_ = false;
+  bool has_ended_ = false;
 };
 
 }  // namespace relay::frontend

@@ -76,7 +76,8 @@ std::optional<Error> AcpHttpConnection::make_room(Claim claim) {
   return std::nullopt;
 }
 
-// What nobody reads any more is kept up to the bound of one client; the largest go first.
+// What nobody reads any more is kept up to the bound of one client, or one stream that has more;
+// the largest go first.
 void AcpHttpConnection::shed(const std::function<bool(const Streams::value_type&)>& is_unused) {
   std::vector<std::pair<std::size_t, Streams::iterator>> unused;
   std::size_t bytes = 0;
@@ -87,7 +88,7 @@ void AcpHttpConnection::shed(const std::function<bool(const Streams::value_type&
   }
   std::ranges::sort(unused, std::greater<>(), [](const auto& one) { return one.first; });
   for (const auto& [held, at] : unused) {
-    if (bytes <= options_.outbox.bytes) return;
+    if (bytes <= options_.outbox.bytes || bytes == held) return;
     bytes -= held;
     streams_.erase(at);
   }

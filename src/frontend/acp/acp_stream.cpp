@@ -159,8 +159,9 @@ std::string AcpStream::take_batch() {
     waiting_.pop_front();
     const std::int64_t event = numbering_ == Numbering::kCounted ? ++counted_ : delivery.sequence;
     text += http::sse_event(delivery.bytes.view(), event > 0 ? std::optional(event) : std::nullopt);
+    if (event > 0) last_number_ = event;
     written_bytes_ += delivery.bytes.size();
-    written_.push_back({event, std::move(delivery)});
+    written_.push_back({event, last_number_, std::move(delivery)});
     ++unsure_;
   }
   return text;
@@ -179,12 +180,10 @@ std::vector<Delivery> AcpStream::answers_behind(std::int64_t event) const {
   const auto add = [&](const Delivery& delivery) {
     if (is_answer(delivery)) answers.push_back(delivery);
   };
-  // What has no number has its place behind what was written before it.
-  bool is_behind = false;
   for (const auto* const written : {&answers_, &written_}) {
     for (const Written& one : *written) {
-      if (one.event > 0) is_behind = one.event > event;
-      if (is_behind) add(one.delivery);
+      // Whether one without a number was read with the event before it, nobody knows.
+      if (one.event > 0 ? one.event > event : one.place >= event) add(one.delivery);
     }
   }
   std::ranges::for_each(waiting_, add);

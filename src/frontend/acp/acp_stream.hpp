@@ -58,7 +58,8 @@ class AcpStream : public std::enable_shared_from_this<AcpStream> {
 
  private:
   struct Written {
-    std::int64_t event;
+    std::int64_t event;  // 0: it has no number
+    std::int64_t place;  // that, or the last one before it
     Delivery delivery;
   };
   struct Reader {
@@ -94,6 +95,7 @@ class AcpStream : public std::enable_shared_from_this<AcpStream> {
   std::deque<Written> answers_;  // the last responses before these: the log does not replay them
   std::size_t answers_bytes_ = 0;
   std::int64_t counted_ = 0;
+  std::int64_t last_number_ = 0;  // that was written
   std::shared_ptr<Reader> reader_;
 };
 

@@ -115,12 +115,13 @@ TEST_F(AcpStreamTest, HasTheAnswersBehindAnEventWhereverTheyAre) {
   const auto stream = make_stream(AcpStream::Numbering::kSequence);
   HeldExchange& peer = serve(*stream);
   go_on();
-  push(*stream, 1, "read", DeliveryKind::kResponse);
   push(*stream, 0, "read, without a number", DeliveryKind::kResponse);
+  push(*stream, 1, "read", DeliveryKind::kResponse);
   push(*stream, 2, "kept", DeliveryKind::kResponse);
+  push(*stream, 3, "an update");
   push(*stream, 0, "kept, without a number", DeliveryKind::kResponse);
   go_on();
-  for (int number = 3; number < 1100; ++number) push(*stream, number, "an update");
+  for (int number = 4; number < 1100; ++number) push(*stream, number, "an update");
   go_on();
   push(*stream, 1100, "written", DeliveryKind::kResponse);
   go_on();
@@ -135,6 +136,8 @@ TEST_F(AcpStreamTest, HasTheAnswersBehindAnEventWhereverTheyAre) {
   };
   EXPECT_THAT(answers(1),
               ElementsAre("kept", "kept, without a number", "written", "being written", "waiting"));
+  EXPECT_THAT(answers(3),
+              ElementsAre("kept, without a number", "written", "being written", "waiting"));
   EXPECT_THAT(answers(1100), ElementsAre("being written", "waiting"));
   stream->abandon();
   peer.release();
