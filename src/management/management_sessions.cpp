@@ -151,14 +151,14 @@ Task<http::Response> ManagementApi::remove(std::string id, http::Principal princ
   if (!known) co_return refusal(known.error());
   const bool closes = known->session != nullptr;
   context_.log.audit(audit_row(known->record.id, closes ? "closed" : "erased", principal));
-  if (closes) {
-    co_await context_.sessions.give_up(SessionId(id), closed_by_the_operator(), kOperator);
-  } else {
-    const auto erased = co_await context_.sessions.erase(SessionId(id));
-    if (!erased) {
-      context_.log.audit(audit_row(known->record.id, "not_erased", principal));
-      co_return refusal(erased.error());
-    }
+  auto removing =
+      closes ? context_.sessions.give_up(SessionId(id), closed_by_the_operator(), kOperator)
+             : context_.sessions.erase(SessionId(id));
+  const auto removed = co_await std::move(removing);
+  if (!removed) {
+    const char* const why = closes ? "not_closed" : "not_erased";
+    context_.log.audit(audit_row(known->record.id, why, principal));
+    co_return refusal(removed.error());
   }
   const char* const outcome = closes ? "closed" : "erased";
   context_.logger.info("session removed over the management API",
