@@ -115,7 +115,9 @@ Task<Result<void>> Application::open() {
   const auto bound = bind();
   if (!bound) co_return bound.error();
   co_await sessions_->recover();
-  co_return listen();
+  auto listening = listen();
+  if (!listening) co_await sessions_->leave_all();
+  co_return listening;
 }
 
 Task<Result<void>> Application::open_agents() {
@@ -164,8 +166,8 @@ Task<Keep> Application::is_to_be_kept(SessionId session) {
   co_return ended_by_itself((*record)->cause) ? Keep::kDirectories : Keep::kNothing;
 }
 
-// Makes what answers, and takes its addresses. Where one is not to be had, nothing has been done to
-// the agents of an earlier run.
+// Makes what answers, and takes its addresses: before the agents of an earlier run that still have
+// their sessions are touched.
 Result<void> Application::bind() {
   change_settings();
   frontend::HttpOptions http_options;

@@ -103,8 +103,8 @@ class Drain {
     if (first.index() == 0) co_return std::get<0>(std::move(first));
     co_return Failure{ExitCode::kError,
                       waited() + ", and " + visible(command_.relay.management_url) +
-                          " does not answer\nsee its log; it may be draining when it answers "
-                          "again: 'acp-relay drain --undo' ends that"};
+                          " does not answer\nsee its log; it may be draining, or stop, when it "
+                          "answers again: 'acp-relay drain --undo' ends the former"};
   }
 
   Clock::time_point answer_due() const { return std::max(until_, Clock::now() + kDrainAnswer); }
@@ -134,6 +134,7 @@ class Drain {
     if (!stopping && if_quiet) {
       const auto again = co_await ask("GET", "/api/drain", answer_due());
       if (again && !bool_at(*again, "quiet")) co_return std::nullopt;
+      co_return co_await give_up(stopping.error());
     }
     if (!stopping) co_return report(stopping.error());
     is_stopping_ = true;

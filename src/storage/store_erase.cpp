@@ -12,6 +12,7 @@ namespace {
 constexpr std::int64_t kMaxRowsOfErasure = 2000;
 constexpr std::int64_t kMaxRunsOfStep = 256;
 constexpr std::size_t kMaxStretchesOfStep = 2000;
+constexpr std::size_t kMostFailuresOfRow = 4;
 
 }  // namespace
 
@@ -114,9 +115,13 @@ Result<bool> MessageStore::erase_unused() {
 Result<void> MessageStore::erase_extents(std::uint32_t segment,
                                          const std::vector<Extent>& extents) {
   Result<void> all;
+  std::size_t failures = 0;
   for (const Extent extent : extents) {
     auto one = files_.erase(segment, extent);
-    if (!one) all = std::move(one);
+    if (one) continue;
+    all = std::move(one);
+    // A disk that is dying takes seconds for each.
+    if (++failures == kMostFailuresOfRow) break;
   }
   return all;
 }

@@ -118,6 +118,10 @@ Task<bool> watch_again(AttachedContainer& container) {
       co_return true;
     }
     if (watch.error().type != ErrorType::kDockerNotAvailable) co_return false;
+    if (pause == kFirstLook) {
+      container.log.warn("the Engine does not tell of the container's end, it is asked again",
+                         {{"reason", watch.error().explanation}});
+    }
     co_await pause_for(container, pause);
     pause = std::min(pause * 2, kLongestLook);
   }
