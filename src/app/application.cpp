@@ -8,6 +8,7 @@
 #include "backend/stderr_tail.hpp"
 #include "base/random_id.hpp"
 #include "config/print.hpp"
+#include "session/end_cause.hpp"
 #include "session/unfinished.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>

@@ -6,6 +6,7 @@
 #include "base/result.hpp"
 
 #include <boost/asio/error.hpp>
+#include <boost/asio/multiple_exceptions.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <exception>
@@ -25,6 +26,8 @@ Task<Result<T>> as_result(Task<Result<T>> task) {
   try {
     auto result = co_await std::move(task);
     co_return result;
+  } catch (const asio::multiple_exceptions&) {
+    throw;  // two that were waited for were cancelled
   } catch (const boost::system::system_error& failure) {
     if (failure.code() == asio::error::operation_aborted) throw;
     co_return thrown_error(failure);

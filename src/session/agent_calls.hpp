@@ -21,6 +21,9 @@ struct AgentCall {
   acp::ReverseKind kind = acp::ReverseKind::kOther;
   SharedBytes to_client;  // the request as clients get it
   std::int64_t sequence = 0;
+  // A client that has the stream up to here has read it: its number, or a higher one when it was
+  // shown again since.
+  std::int64_t place = 0;
   std::vector<ClientId> asked;  // who has it and has not answered
   // Set while nobody is there to answer: when the policy answers instead.
   std::optional<std::chrono::steady_clock::time_point> deadline;

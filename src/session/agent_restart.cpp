@@ -2,13 +2,12 @@
 #include "base/as_result.hpp"
 #include "base/finally.hpp"
 #include "protocol/json_text.hpp"
+#include "session/end_cause.hpp"
 #include "session/session_directory.hpp"
 #include "session/trace_log.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
-#include <algorithm>
-#include <array>
 #include <utility>
 
 namespace relay {
@@ -63,14 +62,6 @@ struct SessionDirectory::Restarting {
   Event given_up;  // nobody wants it any more, as `failure` says
   Event done;
 };
-
-bool ended_by_itself(std::string_view cause) {
-  static constexpr std::array kCauses = {
-      "agent_exited",         "agent_protocol_error", "container_resource_exceeded",
-      "docker_not_available", "internal_error",       "relay_restarted"};
-  return std::ranges::any_of(kCauses,
-                             [&](std::string_view begin) { return cause.starts_with(begin); });
-}
 
 bool SessionDirectory::is_restarting(const SessionId& session) const {
   return restarting_.contains(session);

@@ -1,5 +1,6 @@
 // Sessions that are closed for good, live or not, and what is left of them.
 #include "base/finally.hpp"
+#include "session/end_cause.hpp"
 #include "session/session_directory.hpp"
 #include "session/unfinished.hpp"
 
@@ -72,8 +73,8 @@ Task<Result<void>> SessionDirectory::end_for_good(SessionId id, Error why, std::
 
   // Whoever asked the log before has its answer before this one, and waits then.
   auto found = co_await context_.log.find(id);
-  if (!found) co_return found.error();
-  const bool is_known = found->has_value();
+  if (!found && (record == Record::kGoes || !was_live)) co_return found.error();
+  const bool is_known = found && *found;
   const bool may_go_on = is_known && (*found)->closed_at && ended_by_itself((*found)->cause);
   if (may_go_on) {
     (*found)->cause = cause + ": " + (*found)->cause;

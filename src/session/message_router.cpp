@@ -41,17 +41,21 @@ void MessageRouter::add_client(ClientId id, ClientTraits traits) {
   clients_[id] = Client{traits, false};
 }
 
-void MessageRouter::show_pending(ClientId id, Effects& effects) {
+void MessageRouter::show_pending(ClientId id, Effects& effects, storage::Sequence after) {
   Client* const watcher = client(id);
   if (watcher == nullptr) return;
   watcher->caught_up = true;
   const ClientTraits& traits = watcher->traits;
   const bool may_answer = traits.may_act && traits.can_answer && !traits.own_turns_only;
   for (auto& [request, call] : agent_calls_.all()) {
+    const bool is_permission = call.kind == acp::ReverseKind::kPermission;
     const bool was_asked = std::ranges::count(call.asked, id) > 0;
-    if (!was_asked && (!may_answer || call.kind != acp::ReverseKind::kPermission)) continue;
+    // To ask for permission twice is no harm; a terminal would be made twice.
+    const bool is_due = is_permission ? was_asked || may_answer : was_asked && call.place > after;
+    if (!is_due) continue;
     if (!was_asked) call.asked.push_back(id);
     call.deadline.reset();
+    call.place = sequence_ + 1;
     send(id, call.to_client, call.sequence, DeliveryKind::kRequest, effects);
   }
 }

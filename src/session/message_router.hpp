@@ -87,7 +87,7 @@ class MessageRouter {
 
   void add_client(ClientId client, ClientTraits traits);
   // Sends the requests that wait for an answer to a client that has caught up.
-  void show_pending(ClientId client, Effects& effects);
+  void show_pending(ClientId client, Effects& effects, storage::Sequence after = 0);
   void remove_client(ClientId client, Effects& effects);
 
   void from_client(ClientId client, Frame frame, Effects& effects);

@@ -362,6 +362,13 @@ TEST_F(ReverseRequests, OfEveryKindAreShownAgainToWhoComesBack) {
   session_.catch_up(b);
   EXPECT_EQ(session_.take(b), asked);
   EXPECT_THAT(session_.take(a), IsEmpty());
+  session_.catch_up(b, session_.router.last_sequence());
+  EXPECT_EQ(session_.take(b), asked) << "they came behind that";
+  session_.agent(rpc::notification("_x", "{}"));
+  session_.take(b);
+  session_.catch_up(b, session_.router.last_sequence());
+  EXPECT_THAT(session_.take(b), ElementsAre(asked[1]))
+      << "it has read what is more than a question";
   session_.leave(a);
   session_.client(b, rpc::result("3", selected("yes")));
   EXPECT_THAT(session_.take(b), IsEmpty()) << "it was asked once, so nothing is withdrawn";

@@ -31,8 +31,8 @@ class RoutedSession {
     router.add_client(id, traits);
     return id;
   }
-  void catch_up(ClientId id) {
-    router.show_pending(id, effects_);
+  void catch_up(ClientId id, storage::Sequence after = 0) {
+    router.show_pending(id, effects_, after);
     perform();
   }
   ClientId join(ClientTraits traits = {}) {

@@ -223,6 +223,7 @@ void MessageRouter::agent_request(Frame frame, Effects& effects) {
   call.to_client = SharedBytes(splice(frame.bytes(), std::move(edits)));
   call.sequence = note(Origin::kAgent, MessageKind::kRequest, true, frame.method(), id_text,
                        call.to_client, effects, {id, call.agent_id});
+  call.place = call.sequence;
   if (call.kind == acp::ReverseKind::kElicitation && !call.asked.empty()) {
     elicited_ = call.asked.front();
   }

@@ -120,6 +120,7 @@ void MessageRouter::restore_question(const MessageRecord& request, Effects& effe
   call.kind = acp::reverse_kind(request.method);
   call.to_client = request.body;
   call.sequence = request.sequence;
+  call.place = request.sequence;
   agent_calls_.add(request.call, std::move(call));
   settle_without_clients(request.call, effects);
 }

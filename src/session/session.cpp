@@ -30,7 +30,7 @@ metrics::SkipReason skip_reason(FrameError::Kind kind) {
 Error reads_nothing(std::size_t waiting, std::size_t limit) {
   return make_error(ErrorType::kAgentProtocolError, "the agent does not read its input")
       .because("it asks on and on and takes no answer")
-      .suggest("make a new session with session/new")
+      .suggest("send another prompt: it starts another agent where sessions can be loaded")
       .suggest("raise agent.max_inbox_bytes if it is only slow")
       .with("waiting_bytes", static_cast<std::int64_t>(waiting))
       .with("limit", static_cast<std::int64_t>(limit));
@@ -57,12 +57,7 @@ Session::Session(SessionContext& context, storage::SessionRecord record)
       was_closed_(record_.closed_at.has_value()),
       log_(context.logger.with("session", record_.id.value())),
       scope_(context.executor,
-             [this](const std::string& task, std::exception_ptr) {
-               log_.error("a task of the session failed", {{"task", task}});
-               close(make_error(ErrorType::kInternalError, "a task of the session failed: " + task)
-                         .suggest("read the relay's log and report it"),
-                     "internal_error");
-             }),
+             [this](const std::string& task, std::exception_ptr) { task_failed(task); }),
       network_(context.options.network),
       upstreams_(context.options.upstreams),
       connect_(context.options.connect),
@@ -71,6 +66,17 @@ Session::Session(SessionContext& context, storage::SessionRecord record)
       deadline_(context.executor),
       start_aborted_(context.executor),
       closed_(context.executor) {}
+
+// The agent is not to blame, and ends as one that has ended by itself.
+void Session::task_failed(const std::string& task) {
+  log_.error("a task of the session failed", {{"task", task}});
+  Error failure = make_error(ErrorType::kInternalError, "a task of the session failed: " + task)
+                      .suggest("read the relay's log and report it");
+  if (state_ == SessionState::kStarting) return close(std::move(failure), "internal_error");
+  if (state_ != SessionState::kReady || agent_failure_) return;
+  agent_failure_ = std::move(failure);
+  scope_.spawn("end agent", [this] { return end_failed_agent(); });
+}
 
 Task<void> Session::run() {
   const auto self = shared_from_this();
@@ -293,7 +299,8 @@ void Session::set_title(std::string title) {
 
 void Session::deliver(const ToClients& message) {
   for (Watcher& one : watchers_) {
-    const Receiver receiver{one.id, one.traits.own_turns_only, one.feed, one.live, one.replayed};
+    const storage::Sequence read = one.live ? one.replayed : one.cursor;
+    const Receiver receiver{one.id, one.traits.own_turns_only, one.feed, one.live, read};
     switch (share_of(message.audience, message.delivery, receiver)) {
       case Share::kNothing:
         break;

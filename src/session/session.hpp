@@ -270,6 +270,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   void close_unrecovered(storage::OpenCalls calls, Error why);
 
   // session.cpp
+  void task_failed(const std::string& task);
   Task<void> write_to_agent();
   void take_output(AgentOutput output);
   void from_agent(std::string line, Effects& effects);

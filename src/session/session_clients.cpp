@@ -192,7 +192,7 @@ Task<void> Session::catch_up(Replay replay, storage::Sequence after) {
   one->not_for_it.clear();
   advance_clock();
   effects_.clear();
-  router_->show_pending(replay.client, effects_);
+  router_->show_pending(replay.client, effects_, after);
   perform(effects_);
 }
 

@@ -5,6 +5,7 @@
 #include "protocol/relay_ids.hpp"
 #include "session/agent_event.hpp"
 #include "session/conversation.hpp"
+#include "session/end_cause.hpp"
 #include "session/unfinished.hpp"
 
 #include <algorithm>

@@ -214,10 +214,6 @@ class SessionDirectory {
 Error session_not_found(std::string_view id);
 Error shutting_down();
 
-// Whether a closed session was ended by its agent, or by what befell that, and by nobody's wish: it
-// has not been given up, and can go on.
-bool ended_by_itself(std::string_view cause);
-
 // Why a prompt starts no other agent for it.
 Error stays_closed(const storage::SessionRecord& record, std::string_view because);
 

@@ -1,5 +1,6 @@
 // A session whose agent outlives the relay: leaving it, and going on with it.
 #include "protocol/acp.hpp"
+#include "session/end_cause.hpp"
 #include "session/session.hpp"
 
 #include <limits>
@@ -66,6 +67,8 @@ void Session::close_unrecovered(storage::OpenCalls calls, Error why) {
   state_ = SessionState::kClosed;
   close_error_ = context_.redactor->redacted(std::move(why));
   close_cause_ = std::string(to_string(close_error_.type)) + ": " + close_error_.explanation;
+  // Whatever the Engine refuses, nobody has given the session up.
+  if (!ended_by_itself(close_cause_)) close_cause_.insert(0, "relay_restarted: ");
   record_.cause = close_cause_;
   constexpr auto kAll = std::numeric_limits<std::int64_t>::max();
   advance_clock();

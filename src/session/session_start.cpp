@@ -5,10 +5,10 @@
 #include "session/agent_event.hpp"
 #include "session/agent_failure.hpp"
 #include "session/conversation.hpp"
+#include "session/end_cause.hpp"
 #include "session/fork.hpp"
 #include "session/replay_view.hpp"
 #include "session/session.hpp"
-#include "session/session_directory.hpp"
 #include "session/trace_log.hpp"
 #include "session/unfinished.hpp"
 
@@ -43,7 +43,8 @@ Task<Result<void>> Session::start(StartRequest request) {
     co_await abandon_start(why, log);
     co_return close_error_;
   }
-  const auto shaken = co_await shake_hands(request);
+  auto shaking = as_result(shake_hands(request));
+  const auto shaken = co_await std::move(shaking);
   if (!shaken) {
     ++context_.metrics.agent_exits[label_of(isolation())][metrics::ExitCause::kNotStarted];
     if (state_ == SessionState::kStarting) {

@@ -13,7 +13,7 @@ Error ignores_cancellation(std::int64_t limit) {
                     "the turn took longer than sessions.prompt_timeout, and the agent went on with "
                     "it after it was cancelled")
       .because("the agent hangs, or does not know session/cancel")
-      .suggest("make a new session with session/new")
+      .suggest("send another prompt: it starts another agent where sessions can be loaded")
       .suggest(
           "raise sessions.prompt_timeout, or agent.stop_grace for an agent that is slow to stop")
       .with("limit_ms", limit);
