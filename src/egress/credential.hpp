@@ -56,7 +56,7 @@ class Credential {
   static constexpr std::chrono::seconds kForAThread{1};
 
   bool is_due() const;
-  bool is_kept() const { return has_failed_ && read_; }
+  bool is_kept() const { return has_failed_ && !is_refused_ && read_; }
   Task<void> read();
   void take(Result<std::string> read);
 
