@@ -210,7 +210,10 @@ Task<Result<std::string>> RelayApi::close(http::Principal principal, std::string
   Error why = make_error(ErrorType::kSessionClosed, "a client closed the session")
                   .suggest("make another with session/new");
   const auto closed = co_await sessions_.give_up(record->id, std::move(why), "closed");
-  if (!closed) co_return closed.error();
+  if (!closed) {
+    sessions_.audit(record->id, "not_closed", actor);
+    co_return closed.error();
+  }
   co_return std::string("{}");
 }
 

@@ -66,6 +66,7 @@ bool AcpStream::rewind(std::optional<std::int64_t> last) {
     waiting_.push_front(std::move(delivery));
   }
   unsure_ = 0;
+  if (!written_.empty()) last_number_ = written_.back().place;
   return true;
 }
 
@@ -159,7 +160,7 @@ std::string AcpStream::take_batch() {
     waiting_.pop_front();
     const std::int64_t event = numbering_ == Numbering::kCounted ? ++counted_ : delivery.sequence;
     text += http::sse_event(delivery.bytes.view(), event > 0 ? std::optional(event) : std::nullopt);
-    if (event > 0) last_number_ = event;
+    last_number_ = std::max(last_number_, event);
     written_bytes_ += delivery.bytes.size();
     written_.push_back({event, last_number_, std::move(delivery)});
     ++unsure_;
