@@ -66,6 +66,37 @@ TEST_F(DirectoryClosing, KeepsWhatIsLeftOfAnAgentThatEndsAsTheRelayClosesItsSess
   EXPECT_THAT(stage_.released, IsEmpty());
 }
 
+TEST_F(DirectoryClosing, KeepsWhatIsLeftOfAnAgentThatEndsAsTheRelayHasNoTimeLeft) {
+  const auto session = ending();
+  sessions().abandon_all();
+  EXPECT_THAT(record(session->id())->cause, StartsWith("agent_exited"));
+  stop_relay(sessions().close_all());
+  EXPECT_THAT(stage_.released, IsEmpty());
+}
+
+TEST_F(DirectoryClosing, KeepsWhatIsLeftWhenATaskOfTheSessionFails) {
+  use_stage();
+  const auto session = create();
+  stage_.loses_input = true;
+  prompt(*session, reading(attach(*session)), "7", "hello");
+  wait_until_gone(session->id());
+  EXPECT_THAT(record(session->id())->cause, StartsWith("internal_error: a task of the session"));
+  EXPECT_THAT(stage_.released, IsEmpty());
+}
+
+TEST_F(DirectoryClosing, KeepsWhatIsLeftOfASessionThatTheEngineRefusesToGoOnWith) {
+  use_stage();
+  sessions();
+  storage::SessionRecord open;
+  open.id = SessionId("sess_open");
+  log_->session_created(open);
+  stage_.refusal = make_error(ErrorType::kContainerStartFailed, "the Engine refuses to attach");
+  run_void(sessions().recover());
+  EXPECT_EQ(record(open.id)->cause,
+            "relay_restarted: container_start_failed: the Engine refuses to attach");
+  EXPECT_THAT(stage_.released, IsEmpty());
+}
+
 TEST_F(DirectoryClosing, OfASessionThatSomebodyIsAboutToRestartIsForGood) {
   use_stage();
   for (const bool restart_is_first : {true, false}) {

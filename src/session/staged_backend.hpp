@@ -11,7 +11,8 @@ namespace relay {
 
 struct Stage {
   std::shared_ptr<Event> launching, stopping;  // waited for; null: nobody waits
-  std::optional<Error> refusal;                // of the next launch
+  std::optional<Error> refusal;                // of the next launch or reattachment
+  bool loses_input = false;                    // sending throws
   bool is_out_of_memory = false;               // when it is asked what kind of backend it is
   Isolation isolation = Isolation::kProcess;
   std::size_t launches = 0;
@@ -24,6 +25,7 @@ class StagedAgent final : public Agent {
       : agent_(std::move(agent)), stage_(stage) {}
 
   Task<Result<void>> send(std::span<const SharedBytes> messages) override {
+    if (stage_.loses_input) throw std::bad_alloc();
     return agent_->send(messages);
   }
   Task<std::optional<AgentOutput>> receive() override { return agent_->receive(); }
@@ -65,7 +67,9 @@ class StagedBackend final : public AgentBackend {
     co_return agent;
   }
   Task<Result<Reattachment>> reattach(SessionId session, OutputPosition position) override {
-    return backend_.reattach(std::move(session), position);
+    if (const auto refusal = std::exchange(stage_.refusal, std::nullopt)) co_return *refusal;
+    auto reattached = co_await backend_.reattach(std::move(session), position);
+    co_return reattached;
   }
   Task<void> release(SessionId session) override {
     stage_.released.push_back(std::move(session));
