@@ -146,6 +146,26 @@ TEST_F(AcpStreamTest, HasTheAnswersBehindAnEventWhereverTheyAre) {
   EXPECT_THAT(peer.got, Not(HasSubstr("waiting")));
 }
 
+TEST_F(AcpStreamTest, KeepsABoundedNumberOfAnswersAndOfTheirBytes) {
+  const auto many = make_stream(AcpStream::Numbering::kSequence);
+  serve(*many);
+  for (int number = 1; number <= 2500; ++number) {
+    push(*many, number, std::to_string(number), DeliveryKind::kResponse);
+  }
+  go_on();
+  const auto kept = many->answers_behind(0);
+  ASSERT_EQ(kept.size(), 2000U) << "1,000 of what was written last, and 1,000 answers before";
+  EXPECT_EQ(kept.front().sequence, 501);
+  const auto large = make_stream(AcpStream::Numbering::kSequence);
+  serve(*large);
+  for (const int number : {1, 2, 3}) {
+    push(*large, number, std::string(600'000, 'x'), DeliveryKind::kResponse);
+    go_on();
+  }
+  EXPECT_EQ(large->answers_behind(0).size(), 2U);
+  EXPECT_EQ(large->held_bytes(), 1'200'000U);
+}
+
 TEST_F(AcpStreamTest, KnowsAnEventOfAWriteThatWasCut) {
   const auto stream = make_stream(AcpStream::Numbering::kCounted);
   HeldExchange& cut = serve(*stream);
