@@ -45,7 +45,7 @@ lint: ## Layers, includes, coroutine forms, texts, format, shell scripts
 	@$(PYTHON) tools/lint_coroutines.py
 	@$(PYTHON) tools/check_text.py
 	@tools/format.sh --check
-	@shellcheck -x scripts/*.sh tools/*.sh docker/*.sh docker/agent/agent-health deploy/debian/p* .ci/run
+	@tools/check_shell.sh
 
 tidy: debug ## clang-tidy over src and agents (minutes)
 	@run-clang-tidy-16 -quiet -p build/debug '$(CURDIR)/(src|agents)/.*\.cpp'

@@ -40,6 +40,13 @@ if command -v dpkg-query >/dev/null; then
   [[ ${#missing[@]} -eq 0 ]] || fail "missing packages: ${missing[*]}" "scripts/install.sh ${groups[*]}"
 fi
 
+# What another checkout of the same files has compiled is found in the cache. Not so for a debugger and gcov, which
+# would look for the sources over there.
+case $preset in
+  debug | coverage) ;;
+  *) export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1 CCACHE_ABSSTDERR=1 ;;
+esac
+
 directory=build/$preset
 configured() {
   [[ -f $directory/build.ninja && ! CMakePresets.json -nt $directory/build.ninja ]] &&
@@ -68,7 +75,8 @@ show_progress() {
   while IFS= read -r line; do
     if [[ $line =~ ^\[([0-9]+)/([0-9]+)\]\  ]]; then
       built=${BASH_REMATCH[1]} all=${BASH_REMATCH[2]}
-      [[ $((SECONDS - started)) -ge $((shown + step)) && $built -lt $all ]] || continue
+      # [0/1]: ninja looks whether there is anything to build.
+      [[ $((SECONDS - started)) -ge $((shown + step)) && $built -gt 0 && $built -lt $all ]] || continue
       shown=$((SECONDS - started))
       printf -v text '[%3d/%d] building %s' "$built" "$all" "$directory"
       [[ $shown -lt 5 ]] || text+=", about $((shown * (all - built) / built)) s left"

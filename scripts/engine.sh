@@ -14,7 +14,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly default_directory=/tmp/acp-relay-engine
 readonly marker=.acp-relay-engine
-readonly ready_seconds=60 stop_seconds=20
+readonly ready_seconds=180 stop_seconds=20
 
 say() { printf '%s\n' "$*" >&2; }
 

@@ -35,9 +35,14 @@ apt() {
   return 1
 }
 
+# Debian's npm is a package of its own, with which a Node.js that brings one would be in conflict.
+missing_of_groups() {
+  [[ -z $(packages "${groups[@]}") ]] || missing_packages "${groups[@]}"
+  [[ ! " ${groups[*]} " =~ \ (test|agents)\  ]] || command -v npm >/dev/null || echo npm
+}
+
 install_packages() {
-  [[ -n $(packages "${groups[@]}") ]] || return 0
-  mapfile -t missing < <(missing_packages "${groups[@]}")
+  mapfile -t missing < <(missing_of_groups)
   [[ ${#missing[@]} -gt 0 ]] || return 0
   as_root=()
   if [[ $(id -u) -ne 0 ]]; then
@@ -51,7 +56,7 @@ install_packages() {
   apt install -y --no-install-recommends "${missing[@]}" ||
     fail "apt-get could not install the packages above" "read apt's message above" \
       "apt-get install ${missing[*]}"
-  mapfile -t missing < <(missing_packages "${groups[@]}")
+  mapfile -t missing < <(missing_of_groups)
   [[ ${#missing[@]} -eq 0 ]] || fail "still missing after the installation: ${missing[*]}"
   echo "Packages installed in ${SECONDS} s."
 }
@@ -85,9 +90,6 @@ install_modules() {
   shift 2
   stamp=$(sha256sum "$directory/package-lock.json" | cut -d' ' -f1)
   [[ $(cat "$directory/node_modules/.installed" 2>/dev/null) != "$stamp" ]] || return 0
-  command -v npm >/dev/null ||
-    fail "npm is missing; it fetches the ${what,} ($folder/README.md)" \
-      "apt-get install npm, or install Node.js with its npm; scripts/build.sh does without"
   for attempt in 1 2 3; do
     if (cd "$directory" && npm "$@" --ignore-scripts --no-audit --no-fund --loglevel=error) >"$log" 2>&1 </dev/null; then
       echo "$stamp" >"$directory/node_modules/.installed"

@@ -25,15 +25,16 @@ esac
 readonly python=/usr/bin/python3
 results=$root/build/results
 readonly fuzz_seconds=${FUZZ_SECONDS:-20}
-# Sessions that are watched while everything is cut (tests/e2e/test_reliability_views.py).
-[[ $scope == full ]] && watched=80 || watched=24
-export ACP_RELIABILITY_ROUNDS=${ACP_RELIABILITY_ROUNDS:-$watched}
+# Sessions that are watched while everything is cut, sessions whose relay is killed, and MiB that one turn says
+# (docs/reliability.md).
+[[ $scope == full ]] && watched=80 kills=50 written=2048 || watched=24 kills=15 written=256
+export ACP_RELIABILITY_ROUNDS=${ACP_RELIABILITY_ROUNDS:-$watched} ACP_RELIABILITY_KILLS=${ACP_RELIABILITY_KILLS:-$kills} \
+  ACP_RELIABILITY_MIB=${ACP_RELIABILITY_MIB:-$written}
 jobs=$(nproc)
 failed=()
 shown=()  # options for the closing lines
 
 export RELAY_BUILD_QUIET=yes
-export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
 export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=second_deadlock_stack=1:history_size=4
@@ -94,7 +95,7 @@ lints() {
   lint coroutines "$python" tools/lint_coroutines.py || bad=1
   lint text "$python" tools/check_text.py || bad=1
   lint format tools/format.sh --check || bad=1
-  lint shell shellcheck -x scripts/*.sh tools/*.sh docker/*.sh docker/relay/*.sh docker/agent/agent-health deploy/debian/p* .ci/run || bad=1
+  lint shell tools/check_shell.sh || bad=1
   return "$bad"
 }
 
@@ -142,9 +143,11 @@ unit_tests() {
   ctest_of "$preset" "$name.again" "$@"
 }
 
-# end_to_end_tests PRESET TIMES_SLOWER [LEFT_OUT...]: many at a time, for most of their time they wait.
+# end_to_end_tests PRESET TIMES_SLOWER [LEFT_OUT...]: many at a time, for most of their time they wait; not more than
+# have ports of their own beside another run (tests/e2e/harness/ports.py).
+readonly most_workers=16
 end_to_end_tests() {
-  local preset=$1 slower=$2 left_out=()
+  local preset=$1 slower=$2 left_out=() workers=$((2 * jobs < most_workers ? 2 * jobs : most_workers))
   shift 2
   [[ $# -eq 0 ]] || left_out=("${@/#/--deselect=tests/e2e/}")
   [[ -n $(find tests/e2e -maxdepth 1 -name 'test_*.py' -print -quit) ]] || {
@@ -153,7 +156,7 @@ end_to_end_tests() {
   }
   export ACP_TEST_TIME_SCALE=$slower ACP_RELAY_BIN=$root/build/$preset/acp-relay \
     ACP_DEMO_AGENT=$root/build/$preset/acp-demo-agent
-  pytest "e2e-$preset" -n "$((2 * jobs))" --dist loadgroup "${left_out[@]}" tests/e2e
+  pytest "e2e-$preset" -n "$workers" --dist loadgroup "${left_out[@]}" tests/e2e
 }
 
 # The path of a socket has to be short, so this is not below build/.

@@ -13,7 +13,7 @@ import re
 import sys
 
 # Each with folders whose headers know each other.
-PROGRAMS = (("src", "bench"), ("agents/demo",), ("agent_init",))
+PROGRAMS = (("src", "bench"), ("agents/demo",), ("agent_init",), ("workspace_helper",))
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.M)
 IGNORED = re.compile(r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:[^"\\\n]|\\.)*"|^[ \t]*#[^\n]*', re.S | re.M)

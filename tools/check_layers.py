@@ -3,8 +3,9 @@
 
     tools/check_layers.py [SOURCE_ROOT]       default: the project this script lies in
 
-Checked are the includes of every C++ file below src/, agents/, agent_init/ and bench/, and the DEPENDS lists of the
-modules' CMake files. The tables below are the rules; ARCHITECTURE.md says why they are what they are.
+Checked are the includes of every C++ file below src/, agents/, agent_init/, bench/ and workspace_helper/, and the
+DEPENDS lists of the modules' CMake files. The tables below are the rules; ARCHITECTURE.md says why they are what they
+are.
 """
 import dataclasses
 import pathlib
@@ -137,7 +138,7 @@ def check_tree(root):
             yield f"src/{problem}"
     for path in sorted(source.rglob("CMakeLists.txt")):
         yield from check_cmake(path.relative_to(root).as_posix(), path.read_text("utf-8"))
-    for folder in ("agents", "agent_init", "bench"):
+    for folder in ("agents", "agent_init", "bench", "workspace_helper"):
         for path in sorted((root / folder).rglob("*.[ch]pp")):
             yield from check_outside(path.relative_to(root).as_posix(), path.read_text("utf-8"))
 

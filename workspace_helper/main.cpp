@@ -4,8 +4,8 @@
 //   acp-workspace-helper make UID GID DIRECTORY...   each mode 0700, owned by UID:GID; those above
 //                                                    a directory stand before it
 //   acp-workspace-helper remove DIRECTORY...         with all that is in them
-//   acp-workspace-helper copy BYTES FROM TO ...      what is in each FROM, into the TO behind it; not
-//                                                    more than BYTES together (tree_copy.hpp)
+//   acp-workspace-helper copy BYTES FROM TO ...      what is in each FROM, into the TO behind it;
+//                                                    not more than BYTES together (tree_copy.hpp)
 //
 // The relay runs it as a child process, or as root in a container of its own with nothing but the
 // session's directory mounted; therefore it is one static program without libraries beside it. It
@@ -48,8 +48,8 @@ std::optional<std::uint32_t> id(std::string_view text) {
   return value ? std::optional(static_cast<std::uint32_t>(*value)) : std::nullopt;
 }
 
-// Nobody but the caller can reach into a directory before those above it are given away: whoever has
-// the user's uid already could put a link in the place of one, and have the next made elsewhere.
+// Nobody but the caller can reach into a directory before those above it are given away: whoever
+// has the user's uid already could put a link in the place of one and have the next made elsewhere.
 int make(uid_t uid, gid_t gid, char** directories) {
   char** end = directories;
   for (; *end != nullptr; ++end) {

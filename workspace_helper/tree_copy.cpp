@@ -185,9 +185,8 @@ class TreeCopy {
 
   static int dress_by_name(int to, const char* name, const struct stat& facts) {
     const std::array times{facts.st_atim, facts.st_mtim};
-    const bool done =
-        ::fchownat(to, name, facts.st_uid, facts.st_gid, AT_SYMLINK_NOFOLLOW) == 0 &&
-        ::utimensat(to, name, times.data(), AT_SYMLINK_NOFOLLOW) == 0;
+    const bool done = ::fchownat(to, name, facts.st_uid, facts.st_gid, AT_SYMLINK_NOFOLLOW) == 0 &&
+                      ::utimensat(to, name, times.data(), AT_SYMLINK_NOFOLLOW) == 0;
     return done ? 0 : errno;
   }
 

@@ -163,7 +163,7 @@ def test_a_peer_that_answers_pings_stays_while_its_agent_starts(make_relay, tmp_
     go, plain = tmp_path / "go", scripted("plain")
     late = {"command": "/bin/sh", "args": ["-c", 'until test -e "$0"; do sleep 0.01; done; exec "$@"',
                                            str(go), plain["command"], *plain["args"]]}
-    relay = make_relay({"agent": late, "server": {"ping_interval": "100ms", "pong_timeout": "1s"}})
+    relay = make_relay({"agent": late, "server": {"ping_interval": "100ms", "pong_timeout": "5s"}})
     connection, received = raw.upgrade(relay.config["server"]["websocket_port"], path=b"/acp")
 
     def receive():

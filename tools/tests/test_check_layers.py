@@ -83,5 +83,14 @@ def test_exit_code_tells(tmp_path, capsys):
     assert "src/base/a.cpp:2:" in capsys.readouterr().out
 
 
+def test_programs_beside_src_are_looked_at(tmp_path, capsys):
+    for folder in ("src/base", "workspace_helper"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "src/base/a.cpp").write_text('#include "base/a.hpp"\n')
+    (tmp_path / "workspace_helper/main.cpp").write_text("#include <sqlite3.h>\n")
+    assert check_layers.main([str(tmp_path)]) == 1
+    assert capsys.readouterr().out.startswith("workspace_helper/main.cpp:1: sqlite3.h belongs below src/")
+
+
 def test_an_empty_tree_is_a_mistake(tmp_path):
     assert check_layers.main([str(tmp_path)]) == 1

@@ -37,6 +37,40 @@ def test_tests_on_an_engine_are_counted_apart(tmp_path, monkeypatch, capsys):
         "3 tests ran against a Docker Engine, 1 of them failed", "3 passed, 1 failed"])
 
 
+def test_a_test_on_an_engine_that_is_skipped_is_no_success(tmp_path, monkeypatch, capsys):
+    skipped = ON_ENGINE.replace("failure", "skipped")
+    (tmp_path / "e2e.xml").write_text(skipped)
+    assert run(monkeypatch, capsys, tmp_path) == (1, [
+        "2 tests ran against a Docker Engine, 0 of them failed, 1 more did not run: not complete",
+        "3 passed, 0 failed, 1 skipped"])
+    (tmp_path / "e2e.xml").write_text(skipped.replace("test_container_limits", "test_limits"))
+    assert run(monkeypatch, capsys, tmp_path)[0] == 0
+
+
+CTEST = """<testsuite>
+<testcase name="Good.Runs" classname="Good.Runs" status="run"><system-out>fine</system-out></testcase>
+<testcase name="Left.Out" classname="Left.Out" status="notrun"><skipped message="SKIP_REGULAR_EXPRESSION_MATCHED"/>
+<system-out>[  SKIPPED ] Left.Out (0 ms)</system-out></testcase>
+<testcase name="Off.Now" classname="Off.Now" status="disabled"><system-out>Disabled</system-out></testcase>
+</testsuite>"""
+NOT_RUN = """<testcase name="No.Program" classname="No.Program" status="notrun">
+<skipped message="Unable to find executable"/><system-out>Unable to find executable: x_test</system-out></testcase>
+"""
+
+
+def test_what_ctest_could_not_run_failed(tmp_path, monkeypatch, capsys):
+    report = tmp_path / "unit.xml"
+    report.write_text(CTEST)
+    assert run(monkeypatch, capsys, tmp_path) == (0, ["1 passed, 0 failed, 2 skipped"])
+    report.write_text(CTEST.replace("</testsuite>", NOT_RUN + "</testsuite>"))
+    code, lines = run(monkeypatch, capsys, tmp_path, "--show")
+    assert code == 1 and lines[-1] == "1 passed, 1 failed, 2 skipped"
+    assert "    Unable to find executable: x_test" in lines
+    assert run(monkeypatch, capsys, "--failed-in", report, "--as-pattern") == (0, [r"^(No\.Program)$"])
+    report.write_text(CTEST.replace('<skipped message="SKIP_REGULAR_EXPRESSION_MATCHED"/>', ""))
+    assert run(monkeypatch, capsys, tmp_path) == (1, ["1 passed, 1 failed, 1 skipped"])
+
+
 FIRST = """<testsuites><testsuite>
 <testcase classname="tests.e2e.test_http" name="test_a[x.y]@group"><failure message="x"/></testcase>
 <testcase classname="tests.e2e.test_http" name="test_b"><error message="x"/></testcase>

@@ -4,10 +4,14 @@ Each process that runs tests has a block of ports of its own, of which no other 
 lives, and gives none out again soon: a relay that is killed and started again finds its ports as it left them.
 """
 import functools
+import itertools
 import os
 import socket
 
-FIRST, END, BLOCK = 20000, 32000, 600
+from .deadline import wait_until
+
+# Blocks for two runs of scripts/test.sh side by side, with at most 16 workers each, and some more.
+FIRST, END, BLOCK = 20000, 32000, 300
 
 
 _claims = []  # sockets that are open as long as this process
@@ -38,11 +42,16 @@ def _one_after_another():
 _ports = _one_after_another()
 
 
-def free_port():
-    for port in _ports:
+def _next_free():
+    for port in itertools.islice(_ports, BLOCK):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
                 return port
             except OSError:
                 continue
+    return None
+
+
+def free_port():
+    return wait_until(_next_free, "one of this process's ports is free")
