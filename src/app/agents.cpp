@@ -108,7 +108,8 @@ void Agents::open_broker(const config::Config& config) {
   if (!needs_broker(config)) return;
   egress::BrokerOptions options = broker_options(config);
   options.token_start = random_hex(kTokenStartBytes);
-  if (context_->keep_secret) context_->keep_secret(options.token_start);
+  if (context_->keep_secret) context_->keep_secret("tokens of agents", options.token_start);
+  options.keep_secret = context_->keep_secret;
   options.spent_before = context_->spent_before;
   broker_ = std::make_unique<egress::Broker>(context_->executor, std::move(options),
                                              context_->observe_requests, context_->log);

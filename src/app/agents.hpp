@@ -35,9 +35,10 @@ struct AgentsContext {
   std::function<std::string(std::string)> redact;
   Logger log;
   engine::CallObserver observe_engine = {};  // told of every call to the Engine; may be empty
-  std::function<void(std::string)> keep_secret = {};  // takes one more to redact; may be empty
-  egress::Broker::Observer observe_requests = {};     // of agents to upstreams; may be empty
-  egress::SpentBefore spent_before = {};              // may be empty
+  // Takes one to redact, the next one of its place; may be empty.
+  std::function<void(const std::string& place, const std::string& secret)> keep_secret = {};
+  egress::Broker::Observer observe_requests = {};  // of agents to upstreams; may be empty
+  egress::SpentBefore spent_before = {};           // may be empty
 };
 
 // An agent that is started in another way when take() has been called.

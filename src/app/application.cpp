@@ -8,6 +8,7 @@
 #include "backend/stderr_tail.hpp"
 #include "base/random_id.hpp"
 #include "config/print.hpp"
+#include "config/secret_names.hpp"
 #include "session/end_cause.hpp"
 #include "session/unfinished.hpp"
 
@@ -124,8 +125,10 @@ Task<Result<void>> Application::open() {
 Task<Result<void>> Application::open_agents() {
   AgentsContext context{executor_, message_log_->instance_id(), {}, {},
                         log_,      count_engine_calls(metrics_)};
-  context.keep_secret = [redactor = redactor_](std::string secret) {
-    redactor->learn({std::move(secret)});
+  context.keep_secret = [redactor = redactor_](const std::string& place,
+                                               const std::string& secret) {
+    // A shorter one is found in any text.
+    if (secret.size() >= config::kShortestSecret) redactor->learn_next(place, secret);
   };
   if (context.instance.empty()) {
     context.instance = random_hex(16);

@@ -17,9 +17,10 @@ constexpr std::size_t kTokenBytes = 16;
 
 struct Broker::Way {
   Way(const asio::any_io_executor& executor, const Upstream& upstream, CredentialSource source,
-      const UpstreamConnections::Limits& limits, const Logger& log)
+      Credential::Keep keep, const UpstreamConnections::Limits& limits, const Logger& log)
       : connections(executor, upstream.endpoint, limits),
-        credential(executor, std::move(source), log.with("upstream", upstream.name)) {}
+        credential(executor, std::move(source), std::move(keep),
+                   log.with("upstream", upstream.name)) {}
 
   UpstreamConnections connections;
   Credential credential;
@@ -49,9 +50,15 @@ Broker::Broker(asio::any_io_executor executor, BrokerOptions options, Observer o
       }) {
   for (const Upstream& upstream : options_.upstreams) {
     const auto source = options_.credentials.find(upstream.name);
+    Credential::Keep keep;
+    if (options_.keep_secret) {
+      keep = [this, name = upstream.name](const std::string& secret) {
+        options_.keep_secret(name, secret);
+      };
+    }
     ways_[upstream.name] = std::make_unique<Way>(
         executor_, upstream,
-        source == options_.credentials.end() ? CredentialSource() : source->second,
+        source == options_.credentials.end() ? CredentialSource() : source->second, std::move(keep),
         options_.to_upstream, log_);
   }
 }

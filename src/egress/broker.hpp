@@ -41,7 +41,10 @@ struct BrokerOptions {
   UpstreamConnections::Limits to_upstream;  // of each
   Tunnels::Admits tunnels_admit = is_elsewhere;
   SpentBefore spent_before;  // empty: nothing
-  std::string token_start;   // begins every token, so that no log shows one that knows this
+  // Told of every credential that is read from a file or a program, by its upstream's name; may be
+  // empty.
+  std::function<void(const std::string& upstream, const std::string& secret)> keep_secret;
+  std::string token_start;  // begins every token, so that no log shows one that knows this
 };
 
 // A way out by a port of 127.0.0.1, which is there as long as `open` is.

@@ -75,6 +75,7 @@ Task<void> Credential::read() {
 // A store of secrets that is away for a while takes no secret away. Nor does an upstream that
 // refuses one: agents choose what they ask, and may not be allowed something.
 void Credential::take(Result<std::string> read) {
+  if (read && keep_) keep_(*read);
   const bool had_failed = std::exchange(has_failed_, !read);
   const bool is_kept = !read && read_;
   if (is_kept && !had_failed) {

@@ -12,6 +12,7 @@
 #include "base/result.hpp"
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,9 +31,14 @@ struct CredentialSource {
 
 class Credential {
  public:
-  Credential(const asio::any_io_executor& executor, CredentialSource source,
+  // Told of every secret that is read, before anybody has it.
+  using Keep = std::function<void(const std::string& secret)>;
+
+  // `keep` may be empty.
+  Credential(const asio::any_io_executor& executor, CredentialSource source, Keep keep = {},
              Logger log = Logger::silent())
       : source_(std::move(source)),
+        keep_(std::move(keep)),
         log_(std::move(log)),
         calls_(executor, 1, kLongest + kForAThread),
         done_(executor),
@@ -61,6 +67,7 @@ class Credential {
   void take(Result<std::string> read);
 
   const CredentialSource source_;
+  const Keep keep_;
   const Logger log_;
   BlockingCalls calls_;
   bool reading_ = false;

@@ -113,6 +113,21 @@ TEST_F(CredentialTest, IsHadOnceForAllThatAskAndAgainWhenItIsRefused) {
   });
 }
 
+TEST_F(CredentialTest, TellsEverySecretThatIsReadBeforeAnybodyHasIt) {
+  run([this]() -> Task<void> {
+    std::vector<std::string> told;
+    const auto executor = co_await asio::this_coro::executor;
+    Credential credential(executor, counting(),
+                          [&told](const std::string& secret) { told.push_back(secret); });
+    const auto first = co_await credential.get();
+    EXPECT_EQ(told, std::vector<std::string>{"1"});
+    credential.refused(*first);
+    const auto second = co_await credential.get();
+    EXPECT_EQ(told, (std::vector<std::string>{"1", *second}));
+    co_await credential.close();
+  });
+}
+
 TEST_F(CredentialTest, IsReadOnThoughTheOneWhoAskedFirstHasLeft) {
   run([this]() -> Task<void> {
     const auto executor = co_await asio::this_coro::executor;

@@ -166,14 +166,39 @@ SecretRedactor::SecretRedactor() = default;
 SecretRedactor::SecretRedactor(std::vector<std::string> secrets) { learn(std::move(secrets)); }
 SecretRedactor::~SecretRedactor() = default;
 
+std::shared_ptr<const SecretRedactor::Known> SecretRedactor::known() const {
+  const std::lock_guard lock(mutex_);
+  return known_;
+}
+
 void SecretRedactor::learn(std::vector<std::string> secrets) {
-  auto known = std::make_unique<Known>();
-  const Known* const before = known_.load(std::memory_order_acquire);
-  if (before != nullptr) known->needles = before->needles;
-  known->add(std::move(secrets));
-  if (before != nullptr && known->needles == before->needles) return;
-  known_.store(known.get(), std::memory_order_release);
-  kept_.push_back(std::move(known));
+  const std::lock_guard lock(mutex_);
+  const std::size_t before = lasting_.size();
+  for (std::string& secret : secrets) {
+    const bool is_new = std::ranges::find(lasting_, secret) == lasting_.end();
+    if (is_new && !secret.empty()) lasting_.push_back(std::move(secret));
+  }
+  if (lasting_.size() > before) know_all();
+}
+
+void SecretRedactor::learn_next(const std::string& place, std::string secret) {
+  if (secret.empty()) return;
+  const std::lock_guard lock(mutex_);
+  std::deque<std::string>& of_place = changing_[place];
+  if (std::ranges::find(of_place, secret) != of_place.end()) return;
+  of_place.push_back(std::move(secret));
+  if (of_place.size() > kKeptOfEach) of_place.pop_front();
+  know_all();
+}
+
+void SecretRedactor::know_all() {
+  auto all = std::make_shared<Known>();
+  std::vector<std::string> secrets = lasting_;
+  for (const auto& [place, last] : changing_) {
+    secrets.insert(secrets.end(), last.begin(), last.end());
+  }
+  all->add(std::move(secrets));
+  known_ = std::move(all);
 }
 
 void SecretRedactor::Known::add(std::vector<std::string> secrets) {
@@ -251,18 +276,19 @@ std::vector<ByteRange> SecretRedactor::Known::all_in(std::string_view text) cons
 }
 
 std::optional<std::string> SecretRedactor::redact(std::string_view text) const {
-  const Known* const known = known_.load(std::memory_order_acquire);
-  if (!known || text.empty()) return std::nullopt;
-  std::vector<ByteRange> ranges = known->all_in(text);
+  if (text.empty()) return std::nullopt;
+  const std::shared_ptr<const Known> all = known();
+  if (!all) return std::nullopt;
+  std::vector<ByteRange> ranges = all->all_in(text);
   if (ranges.empty()) return std::nullopt;
   return starred(text, std::move(ranges));
 }
 
 std::string SecretRedactor::redacted_piece(std::string_view text) const {
-  const Known* const known = known_.load(std::memory_order_acquire);
-  if (!known) return std::string(text);
-  std::vector<ByteRange> ranges = known->all_in(text);
-  for (const std::string& needle : known->needles) {
+  const std::shared_ptr<const Known> all = known();
+  if (!all) return std::string(text);
+  std::vector<ByteRange> ranges = all->all_in(text);
+  for (const std::string& needle : all->needles) {
     const std::size_t most = std::min(text.size(), needle.size());
     for (std::size_t size = most; size >= kShortestPiece; --size) {
       if (text.ends_with(std::string_view(needle).substr(0, size))) {

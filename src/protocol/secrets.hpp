@@ -4,9 +4,12 @@
 #include "base/error.hpp"
 #include "protocol/json_spelling.hpp"
 
-#include <atomic>
+#include <cstddef>
+#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,8 +29,12 @@ class SecretRedactor {
 
   ~SecretRedactor();
 
-  // Further ones, beside those that it knows. One thread at a time.
+  // Further ones, beside those that it knows.
   void learn(std::vector<std::string> secrets);
+  // The next one of a place whose secret changes from time to time: the last kKeptOfEach of it are
+  // known.
+  void learn_next(const std::string& place, std::string secret);
+  static constexpr std::size_t kKeptOfEach = 8;
 
   // Empty result: there was nothing to replace.
   std::optional<std::string> redact(std::string_view text) const;
@@ -39,10 +46,13 @@ class SecretRedactor {
  private:
   struct Known;
 
-  // Readers may still use an earlier one: all are kept, one for each time that there was anything
-  // new.
-  std::vector<std::unique_ptr<const Known>> kept_;
-  std::atomic<const Known*> known_ = nullptr;
+  std::shared_ptr<const Known> known() const;
+  void know_all();
+
+  mutable std::mutex mutex_;  // of what follows
+  std::vector<std::string> lasting_;
+  std::map<std::string, std::deque<std::string>> changing_;  // by place; the newest last
+  std::shared_ptr<const Known> known_;                       // readers may still use an earlier one
 };
 
 // The stored copy of a request that carries secrets by its nature: values of mcpServers[].env and

@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdio>
 #include <random>
+#include <string>
+#include <thread>
 
 namespace relay {
 namespace {
@@ -21,6 +24,28 @@ TEST(SecretRedactor, LearnsFurtherSecretsAndKeepsThoseThatItKnew) {
   redactor.learn({"first"});
   redactor.learn({"second"});
   EXPECT_EQ(redactor.redacted("first second"), "*** ***");
+}
+
+TEST(SecretRedactor, KeepsTheLastOnesOfAPlaceWhoseSecretChanges) {
+  SecretRedactor redactor({"lasting"});
+  redactor.learn_next("other", "secret-of-other");
+  for (std::size_t i = 0; i <= SecretRedactor::kKeptOfEach; ++i) {
+    redactor.learn_next("place", "secret-" + std::to_string(i) + ".");
+    redactor.learn_next("place", "secret-" + std::to_string(i) + ".");
+  }
+  EXPECT_EQ(redactor.redacted("secret-0. secret-1. secret-8."), "secret-0. *** ***");
+  EXPECT_EQ(redactor.redacted("secret-of-other lasting"), "*** ***");
+}
+
+TEST(SecretRedactor, LearnsWhileOthersRead) {
+  SecretRedactor redactor({"lasting"});
+  std::atomic<bool> over = false;
+  std::thread reader([&] {
+    while (!over) EXPECT_EQ(redactor.redacted("lasting"), "***");
+  });
+  for (int i = 0; i < 200; ++i) redactor.learn_next("place", "secret-" + std::to_string(i));
+  over = true;
+  reader.join();
 }
 
 TEST(SecretRedactor, PrefersTheLongerOfTwoThatOverlap) {
