@@ -165,7 +165,8 @@ void add_session_keys(std::vector<Key>& keys) {
   at("max_prompt_blocks", &S::max_prompt_blocks, count<std::size_t>(1, 1'000'000),
      "Content blocks of one prompt; everybody who watches gets a message for each.");
   at("permission_timeout", &S::permission_timeout, duration(kNone),
-     "Time for an answer to a permission request before permission_default is given; 0: no limit.");
+     "How long a permission request or an elicitation waits for a client to attach that can answer "
+     "it; then permission_default, or cancel, is the answer. 0: at once.");
   at("permission_default", &S::permission_default,
      choice<PermissionDefault>({{"cancelled", PermissionDefault::kCancelled},
                                 {"reject", PermissionDefault::kReject},

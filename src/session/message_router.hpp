@@ -211,13 +211,15 @@ class MessageRouter {
   void unasked_response(const Frame& frame, Effects& effects);
   void tell_of_setting(const ClientCall& call, std::string_view result, Effects& effects);
   std::vector<ClientId> recipients(const Frame& frame, acp::ReverseKind kind) const;
+  std::vector<ClientId> able_to_answer(acp::ReverseKind kind) const;
   ClientId originator(const Frame& frame) const;
   bool someone_may_come() const;
+  void show(ClientId id, AgentCall& call, Effects& effects);
   void settle_without_clients(std::int64_t id, Effects& effects);
   void settle_by_policy(std::int64_t id, Effects& effects);
   void settle(std::int64_t id, storage::Origin origin, std::string_view member,
               std::string_view json, ClientId by, Effects& effects, SharedBytes as_sent = {});
-  void cancel_permissions(std::string_view child_json, Effects& effects);
+  void cancel_questions(std::string_view child_json, Effects& effects);
   void bind_child(const Frame& notification, Effects& effects);
 
   // What an earlier relay left (router_recovery.cpp).

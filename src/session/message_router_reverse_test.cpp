@@ -14,6 +14,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 using std::chrono::milliseconds;
@@ -281,7 +282,7 @@ TEST(Permission, TheResultTellsWhatThePolicyAnswered) {
   EXPECT_THAT(got.back(), HasSubstr(R"(],"acp-relay/more_permissions":1},"stopReason":)"));
   session.prompt(caller, "2");
   session.agent(rpc::result("35", R"({"stopReason":"end_turn"})"));
-  EXPECT_THAT(session.take(caller), testing::Each(testing::Not(HasSubstr("permissions"))));
+  EXPECT_THAT(session.take(caller), testing::Each(Not(HasSubstr("permissions"))));
 }
 
 TEST(Permission, WithoutATimeoutThePolicyAnswersAtOnce) {
@@ -374,16 +375,57 @@ TEST_F(ReverseRequests, OfEveryKindAreShownAgainToWhoComesBack) {
   EXPECT_THAT(session_.take(b), IsEmpty()) << "it was asked once, so nothing is withdrawn";
 }
 
-TEST_F(ReverseRequests, ElicitationWithoutItsClientIsCancelled) {
+TEST_F(ReverseRequests, AnElicitationWhoseClientLeavesGoesToAnother) {
   const ClientId a = session_.join();
-  session_.join();
   session_.prompt(a, "1");
   session_.agent(rpc::request("4", "elicitation/create", "{}"));
+  const auto asked = session_.take(a);
+  const ClientId b = session_.join();
+  session_.join(kObserver);
+  EXPECT_THAT(session_.take(b), Not(Contains(HasSubstr("elicitation")))) << "one person is asked";
   session_.take_agent();
   session_.leave(a);
+  EXPECT_THAT(session_.take(b), ElementsAre(asked.back()));
+  session_.agent(rpc::notification("elicitation/complete", R"({"elicitationId":"e"})"));
+  EXPECT_THAT(session_.take(b), SizeIs(1));
+  session_.client(b, rpc::result("2", R"({"action":"accept"})"));
+  EXPECT_THAT(session_.take_agent(), ElementsAre(rpc::result("4", R"({"action":"accept"})")));
+}
+
+TEST_F(ReverseRequests, AnElicitationWaitsForAClientAndIsThenCancelled) {
+  const ClientId a = session_.join();
+  session_.prompt(a, "1");
+  session_.agent(rpc::request("4", "elicitation/create", "{}"));
+  const auto asked = session_.take(a);
+  session_.take_agent();
+  session_.leave(a);
+  EXPECT_THAT(session_.take_agent(), IsEmpty());
+  const ClientId b = session_.join();
+  EXPECT_THAT(session_.take(b), ElementsAre(asked.back()));
+  EXPECT_EQ(session_.router.next_deadline(), std::nullopt);
+  session_.leave(b);
+  session_.pass(RouterLimits().permission_timeout);
   EXPECT_THAT(session_.take_agent(), ElementsAre(rpc::result("4", R"({"action":"cancel"})")));
-  session_.agent(rpc::request("5", "elicitation/create", "{}"));
-  EXPECT_THAT(session_.take_agent(), ElementsAre(rpc::result("5", R"({"action":"cancel"})")));
+}
+
+TEST_F(ReverseRequests, ACancelledTurnCancelsAnElicitationThatNobodyHas) {
+  const ClientId a = session_.join();
+  session_.prompt(a, "1");
+  session_.agent(rpc::request("4", "elicitation/create", "{}"));
+  session_.cancel(a);
+  EXPECT_THAT(session_.take_agent(), Not(Contains(HasSubstr("action")))) << "its client has it";
+  session_.leave(a);
+  EXPECT_THAT(session_.take_agent(), IsEmpty());
+  session_.cancel({});
+  EXPECT_THAT(session_.take_agent(), Contains(rpc::result("4", R"({"action":"cancel"})")));
+}
+
+TEST_F(ReverseRequests, AnElicitationForACallerThatCannotAnswerIsCancelled) {
+  const ClientId caller = session_.join(kDeaf);
+  session_.prompt(caller, "1");
+  session_.take_agent();
+  session_.agent(rpc::request("4", "elicitation/create", "{}"));
+  EXPECT_THAT(session_.take_agent(), ElementsAre(rpc::result("4", R"({"action":"cancel"})")));
 }
 
 TEST_F(ReverseRequests, ClientsDisksAndTerminalsAreNotOffered) {

@@ -21,6 +21,8 @@ using storage::Origin;
 constexpr std::size_t kQuotedId = 64;
 constexpr std::size_t kMostToldOfPolicy = 32;  // in the result of one turn
 
+constexpr std::string_view kNothingElicited = R"({"action":"cancel"})";
+
 // One of the protocol's stop reasons; anything else is "other", so that the set stays bounded.
 std::string_view stop_reason(const Frame& response) {
   if (response.kind() == FrameKind::kError) return "error";
@@ -239,33 +241,28 @@ void MessageRouter::agent_request(Frame frame, Effects& effects) {
 }
 
 std::vector<ClientId> MessageRouter::recipients(const Frame& frame, acp::ReverseKind kind) const {
-  std::vector<ClientId> chosen;
-  if (agent_calls_.all().size() >= limits_.max_pending_requests) return chosen;
-  if (kind == acp::ReverseKind::kClientDisk && limits_.strip_client_disk) return chosen;
-  const bool is_extension = kind == acp::ReverseKind::kOther;
-  const auto can_answer = [&](ClientId id, const Client& one) {
-    return one.caught_up && one.traits.may_act && one.traits.can_answer &&
-           (one.traits.knows_extensions || !is_extension) &&
-           (!one.traits.own_turns_only || (turn_ && turn_->client == id));
-  };
-  if (kind == acp::ReverseKind::kPermission) {
-    for (const auto& [id, one] : clients_) {
-      if (can_answer(id, one)) chosen.push_back(id);
-    }
-    return chosen;
-  }
+  if (agent_calls_.all().size() >= limits_.max_pending_requests) return {};
+  if (kind == acp::ReverseKind::kClientDisk && limits_.strip_client_disk) return {};
+  std::vector<ClientId> able = able_to_answer(kind);
+  if (kind == acp::ReverseKind::kPermission) return able;
   const ClientId first_choice = originator(frame);
-  const auto found = clients_.find(first_choice);
-  if (found != clients_.end() && can_answer(found->first, found->second)) {
-    chosen.push_back(first_choice);
-  } else if (is_extension) {
-    for (const auto& [id, one] : clients_) {
-      if (!can_answer(id, one)) continue;
-      chosen.push_back(id);
-      break;
+  if (std::ranges::find(able, first_choice) != able.end()) return {first_choice};
+  if (kind == acp::ReverseKind::kClientDisk) return {};
+  if (able.size() > 1) able.resize(1);
+  return able;
+}
+
+std::vector<ClientId> MessageRouter::able_to_answer(acp::ReverseKind kind) const {
+  std::vector<ClientId> able;
+  for (const auto& [id, one] : clients_) {
+    const ClientTraits& traits = one.traits;
+    if (one.caught_up && traits.may_act && traits.can_answer &&
+        (traits.knows_extensions || kind != acp::ReverseKind::kOther) &&
+        (!traits.own_turns_only || (turn_ && turn_->client == id))) {
+      able.push_back(id);
     }
   }
-  return chosen;
+  return able;
 }
 
 ClientId MessageRouter::originator(const Frame& frame) const {
@@ -277,7 +274,7 @@ ClientId MessageRouter::originator(const Frame& frame) const {
   return clients_.size() == 1 ? clients_.begin()->first : ClientId();
 }
 
-// A permission request waits for someone to attach, unless its turn belongs to a caller that can
+// A question to a person waits for someone to attach, unless its turn belongs to a caller that can
 // only wait for the answer.
 bool MessageRouter::someone_may_come() const {
   if (!turn_) return true;
@@ -296,14 +293,17 @@ void MessageRouter::settle_without_clients(std::int64_t id, Effects& effects) {
                   {}, effects);
   }
   switch (call->kind) {
+    case acp::ReverseKind::kElicitation:
+      if (const auto able = able_to_answer(call->kind); !able.empty()) {
+        return show(able.front(), *call, effects);
+      }
+      [[fallthrough]];
     case acp::ReverseKind::kPermission:
       if (someone_may_come() && limits_.permission_timeout.count() > 0) {
         call->deadline = moment_.steady + limits_.permission_timeout;
         return;
       }
       return settle_by_policy(id, effects);
-    case acp::ReverseKind::kElicitation:
-      return settle(id, Origin::kRelay, "result", R"({"action":"cancel"})", {}, effects);
     case acp::ReverseKind::kClientDisk:
       if (limits_.strip_client_disk) {
         return settle(id, Origin::kRelay, "error",
@@ -323,6 +323,9 @@ void MessageRouter::settle_without_clients(std::int64_t id, Effects& effects) {
 // Whoever waits for the turn's result is told: nothing else shows that nobody was asked.
 void MessageRouter::settle_by_policy(std::int64_t id, Effects& effects) {
   const AgentCall* const call = agent_calls_.find(id);
+  if (call->kind == acp::ReverseKind::kElicitation) {
+    return settle(id, Origin::kRelay, "result", kNothingElicited, {}, effects);
+  }
   const std::string answer = policy_answer(call->params(), limits_.permission_default);
   if (turn_ && turn_->by_policy.size() < kMostToldOfPolicy) {
     turn_->by_policy.push_back(policy_decision(call->params(), answer));
@@ -371,17 +374,19 @@ void MessageRouter::settle(std::int64_t id, storage::Origin origin, std::string_
 }
 
 // A client that cancels a turn owes `cancelled` to each permission request of it; the relay pays
-// for all. A child session's are those that name it.
-void MessageRouter::cancel_permissions(std::string_view child_json, Effects& effects) {
-  std::vector<std::int64_t> open;
+// for all, and for what nobody has been asked yet. A child session's are those that name it.
+void MessageRouter::cancel_questions(std::string_view child_json, Effects& effects) {
+  std::vector<std::pair<std::int64_t, std::string_view>> answers;
   for (const auto& [id, call] : agent_calls_.all()) {
-    if (call.kind != acp::ReverseKind::kPermission) continue;
-    if (child_json.empty() || object_member(call.params(), "sessionId") == child_json) {
-      open.push_back(id);
+    if (!child_json.empty() && object_member(call.params(), "sessionId") != child_json) continue;
+    if (call.kind == acp::ReverseKind::kPermission) {
+      answers.emplace_back(id, acp::kCancelledOutcome);
+    } else if (call.kind == acp::ReverseKind::kElicitation && call.asked.empty()) {
+      answers.emplace_back(id, kNothingElicited);
     }
   }
-  for (const std::int64_t id : open) {
-    settle(id, Origin::kRelay, "result", acp::kCancelledOutcome, {}, effects);
+  for (const auto& [id, answer] : answers) {
+    settle(id, Origin::kRelay, "result", answer, {}, effects);
   }
 }
 

@@ -260,13 +260,13 @@ void MessageRouter::interrupt_agent(Effects& effects) {
         rpc::notification(acp::kCancel, R"({"sessionId":)" + session_ids_.agent() + "}"));
     if (turn_->output_lost && !turn_->doubtful_until) doubt_end_of_turn();
   }
-  cancel_permissions({}, effects);
+  cancel_questions({}, effects);
 }
 
 void MessageRouter::cancel_child(std::string_view id, Effects& effects) {
   effects.to_agent.emplace_back(
       rpc::notification(acp::kCancel, R"({"sessionId":)" + session_ids_.child_for_agent(id) + "}"));
-  cancel_permissions('"' + std::string(id) + '"', effects);
+  cancel_questions('"' + std::string(id) + '"', effects);
 }
 
 void MessageRouter::cancel_because(std::string_view reason, Cancelled extent, Effects& effects) {

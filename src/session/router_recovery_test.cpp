@@ -216,13 +216,27 @@ TEST_F(Recovery, SendsAnAnswerThatWasNotWritten) {
   EXPECT_EQ(after_.router.permission_waits(), 0u);
 }
 
-TEST_F(Recovery, AnswersWhatOnlyTheClientThatIsGoneCouldDo) {
+TEST_F(Recovery, AsksAnElicitationAgain) {
   before_.prompt(client_, "7");
   before_.agent(R"({"jsonrpc":"2.0","id":5,"method":"elicitation/create","params":)"
                 R"({"sessionId":"agent-session-0001"}})");
+  const std::string asked = before_.take(client_).back();
+  restart();
+  EXPECT_THAT(after_.take_agent(), IsEmpty());
+  const ClientId again = after_.join();
+  EXPECT_THAT(after_.take(again), ElementsAre(asked));
+  after_.client(again, rpc::result(id_of(asked), R"({"action":"decline"})"));
+  EXPECT_THAT(after_.take_agent(),
+              ElementsAre(AllOf(HasSubstr(R"("id":5,)"), HasSubstr("decline"))));
+}
+
+TEST_F(Recovery, AnswersWhatOnlyTheClientThatIsGoneCouldDo) {
+  before_.prompt(client_, "7");
+  before_.agent(R"({"jsonrpc":"2.0","id":5,"method":"_x/ask","params":)"
+                R"({"sessionId":"agent-session-0001"}})");
   restart();
   EXPECT_THAT(after_.take_agent(),
-              ElementsAre(AllOf(HasSubstr(R"("id":5,)"), HasSubstr("cancel"))));
+              ElementsAre(AllOf(HasSubstr(R"("id":5,)"), HasSubstr("-32601"))));
 }
 
 TEST_F(Recovery, WaitsForAnswersToOtherRequests) {
