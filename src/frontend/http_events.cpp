@@ -46,6 +46,14 @@ std::string events_of(const SessionId& id, const storage::HistoryPage& page,
   return text;
 }
 
+// A place ahead of the session's end is moved back there, and the reader is told.
+std::string end_of(const storage::SessionRecord& record, storage::Sequence& after) {
+  if (after <= record.last_sequence) return {};
+  const storage::Gap gap{record.last_sequence + 1, after};
+  after = record.last_sequence;
+  return stream_text(StreamFormat::kEvents, {gap_notice(record.id, gap), after, {}});
+}
+
 }  // namespace
 
 Task<void> RelayHttp::events(http::Exchange& exchange, http::Principal principal, std::string id) {
@@ -110,6 +118,7 @@ Task<void> RelayHttp::past_events(http::Exchange& exchange, storage::SessionReco
                                   storage::Sequence after) {
   bool started = false;
   bool more = true;
+  std::string text = end_of(record, after);
   while (more) {
     const auto page =
         co_await api_.sessions().history(record.id, after, kEventPageMessages, kEventPageBytes);
@@ -119,7 +128,7 @@ Task<void> RelayHttp::past_events(http::Exchange& exchange, storage::SessionReco
       co_return;
     }
     if (!page) co_return;  // cut off, which no reader takes for the end
-    const std::string text = events_of(record.id, *page, after);
+    text += events_of(record.id, *page, after);
     more = !page->complete;
     if (!started) {
       const bool has_all = text.empty() && !more && record.closed_at;
@@ -137,6 +146,7 @@ Task<void> RelayHttp::past_events(http::Exchange& exchange, storage::SessionReco
     if (text.empty()) continue;
     const auto written = co_await exchange.write(text);
     if (!written) co_return;
+    text.clear();
   }
   [[maybe_unused]] const auto finished = co_await exchange.finish();
 }

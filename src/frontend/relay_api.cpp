@@ -1,5 +1,6 @@
 #include "frontend/relay_api.hpp"
 
+#include "frontend/session_facts.hpp"
 #include "protocol/json_scan.hpp"
 #include "protocol/json_text.hpp"
 #include "protocol/relay_ids.hpp"
@@ -182,9 +183,11 @@ Task<Result<std::string>> RelayApi::history(http::Principal principal, std::stri
   if (!request) co_return request.error();
   const auto record = co_await find_record(std::move(principal), request->session_id);
   if (!record) co_return record.error();
-  const auto page =
-      co_await sessions_.history(record->id, request->after, request->limit, kHistoryBytes);
+  auto page = co_await sessions_.history(record->id, request->after, request->limit, kHistoryBytes);
   if (!page) co_return page.error();
+  const auto live = sessions_.find(record->id);
+  const storage::Sequence last = live ? live->last_sequence() : record->last_sequence;
+  if (request->after > last) page->gaps.push_back({last + 1, request->after});
   JsonObject result;
   result.text("sessionId", record->id.value())
       .raw("messages", json_list(page->messages, history_item));
@@ -249,13 +252,7 @@ std::string RelayApi::describe(const Session& session, ClientId client) {
       .text("isolation", record.isolation);
   if (!record.image.empty()) known.text("image", record.image).text("imageId", record.image_id);
   if (!session.network().empty()) known.text("network", session.network());
-  if (!session.upstreams().empty() || !session.connect().empty()) {
-    JsonObject egress;
-    egress.raw("upstreams", json_array(session.upstreams()));
-    if (!session.carrier().empty()) egress.text("carrier", session.carrier());
-    if (!session.connect().empty()) egress.raw("connect", json_array(session.connect()));
-    known.raw("egress", egress.take());
-  }
+  if (const std::string egress = egress_of(session); !egress.empty()) known.raw("egress", egress);
   known.number("lastSequence", session.last_sequence())
       .text("events", "/session/" + record.id.value() + "/events");
   const std::string& result = session.current_result();

@@ -93,6 +93,10 @@ Task<void> stream_outbox(http::Exchange& exchange, std::shared_ptr<Outbox> outbo
   co_await asio::this_coro::throw_if_cancelled(false);
   scope.cancel();
   co_await scope.join();
+  if (format == StreamFormat::kEvents && outbox->end() == Outbox::End::kOverflow) {
+    const std::string why = http::sse_comment("slow_client: the stream was not read");
+    [[maybe_unused]] const auto told = co_await exchange.write(why);
+  }
   [[maybe_unused]] const auto finished = co_await exchange.finish();
 }
 

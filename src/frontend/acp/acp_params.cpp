@@ -2,6 +2,7 @@
 
 #include "frontend/acp/acp_errors.hpp"
 #include "frontend/json_params.hpp"
+#include "frontend/session_facts.hpp"
 #include "protocol/acp.hpp"
 #include "protocol/json_scan.hpp"
 #include "protocol/json_text.hpp"
@@ -165,6 +166,12 @@ std::string acp_session_result(const Session& session) {
   if (!record.image.empty()) {
     facts += R"(,"acp-relay/image":)" + json_string(record.image) + R"(,"acp-relay/imageId":)" +
              json_string(record.image_id);
+  }
+  if (!session.network().empty()) {
+    facts += R"(,"acp-relay/network":)" + json_string(session.network());
+  }
+  if (const std::string egress = egress_of(session); !egress.empty()) {
+    facts += R"(,"acp-relay/egress":)" + egress;
   }
   if (!session.agent_remembers()) facts += R"(,"acp-relay/agentRemembers":false)";
   return with_meta(result, facts);
