@@ -117,6 +117,7 @@ Error denial_notice(const egress::Account& account) {
   if (why.size() < denial.explanation.size()) why += "...";
   Error notice =
       make_error(ErrorType::kUpstreamDenied, "a request of the agent did not go through: " + why);
+  if (denial.refusal == egress::Refusal::kUnreachable) notice = std::move(notice).retryable();
   if (!denial.remedy.empty()) notice.suggested_actions.push_back(denial.remedy);
   if (!denial.key.empty()) notice.suggested_actions.push_back("look at " + denial.key);
   notice.state.emplace_back("code", std::string(egress::name_of(denial.refusal)));

@@ -68,6 +68,9 @@ TEST(DenialNotice, SaysWhatAndWhyAndTheKey) {
   EXPECT_THAT(notice.state, Contains(Pair("key", StateValue("egress.upstreams.own.allow"))));
   EXPECT_THAT(notice.state, Contains(Pair("status", StateValue(std::int64_t{403}))));
 
+  EXPECT_FALSE(notice.recoverable);
+  EXPECT_TRUE(denial_notice(account(502, egress::Refusal::kUnreachable)).recoverable);
+
   egress::Account long_one = account(403, egress::Refusal::kNotAllowed);
   long_one.denial->explanation = std::string(100'000, 'x');
   EXPECT_LT(denial_notice(long_one).explanation.size(), 500u);

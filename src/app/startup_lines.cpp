@@ -49,7 +49,7 @@ std::string isolation(const config::Config& config, const Running& running) {
            "rights (" +
            running.no_containers_because + ")";
   }
-  return "process: agents run as child processes with this user's rights "
+  return "process: agents run as child processes with this user's rights, and end with the relay "
          "(container.enabled: false)";
 }
 

@@ -253,6 +253,9 @@ void check_names(const ContainerConfig& c, Checks& checks) {
     checks.refuse("runtime", "not the name of a runtime", "write it as docker info lists it");
   if (!is_word(c.log_driver))
     checks.refuse("log_driver", "not the name of a log driver", "write json-file, local or none");
+  if (c.enabled && c.log_driver == "none")
+    checks.warn("log_driver", "what an agent writes while no relay runs is lost with none",
+                "write json-file or local, or accept gaps after a relay that was killed");
   for (const auto& [name, value] : c.labels) {
     if (name.empty() || name.starts_with("acp."))
       checks.refuse("labels." + name, "names that begin with acp. are the relay's own",

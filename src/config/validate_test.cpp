@@ -218,6 +218,7 @@ TEST(Validate, WarnsOfWhatWorksButIsHardlyMeant) {
       {"agent: {command: npx, args: [foo]}", "agent.args: npx asks"},
       {"agents: {a: {command: /usr/bin/npx, args: [foo]}}", "put \"--yes\" in front"},
       {"container: {required: true}", "no effect while container.enabled is false"},
+      {"container: {enabled: true, log_driver: none}", "while no relay runs is lost"},
   };
   for (const Row& row : rows) {
     const LoadResult result = load_text(row.text, "c.yaml", {});
