@@ -1,7 +1,9 @@
 """Fixtures: a relay for one test, and the check that nothing of it is left afterwards."""
 import pathlib
+import re
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -10,6 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from harness import containers, relay_container, sdk  # noqa: E402  the path above must come first
 from harness.engine import Engine  # noqa: E402
 from harness.relay import Relay  # noqa: E402
+from harness.upstream import KEY, Upstream  # noqa: E402
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -38,7 +41,20 @@ def _passed(request):
     return report is not None and report.passed
 
 
+def _seeds(terminalreporter):
+    """{seed: names} of the tests that printed one, those that passed included."""
+    seeds = {}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", None) == "call":
+                for seed in re.findall(r"\w+_SEED=\d+", report.capstdout):
+                    seeds.setdefault(seed, {})[report.nodeid.partition("::")[2].partition("[")[0]] = None
+    return seeds
+
+
 def pytest_terminal_summary(terminalreporter):
+    for seed, names in _seeds(terminalreporter).items():
+        terminalreporter.write_line(f"{seed}: {' '.join(names)}")
     if sdk.played:
         terminalreporter.section("clients of others")
         terminalreporter.write_line(sdk.versions())
@@ -150,4 +166,30 @@ def make_shell_relay(make_container_relay, tools_image):
     def make(container=None, config=None, **options):
         return make_container_relay({"image": tools_image, "command": containers.SHELL, **(container or {})}, config,
                                     **options)
+    return make
+
+
+@pytest.fixture
+def upstream(certificate):
+    with Upstream(certificate) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.gate.set()
+        server.shutdown()
+
+
+@pytest.fixture(params=["unix", "stdio"])
+def carrier(request):
+    return request.param
+
+
+@pytest.fixture
+def make_egress_relay(make_shell_relay, upstream, certificate):
+    """The same with agents that may use one upstream, called own."""
+    def make(container=None, config=None, carrier="auto", egress=None, **of_upstream):
+        own = {"url": upstream.url, "ca_file": certificate["cert"],
+               "credential": {"header": "x-api-key", "value": KEY}, **of_upstream}
+        return make_shell_relay(container, {
+            "agent": {"upstreams": ["own"]},
+            "egress": {"carrier": carrier, "upstreams": {"own": own}, **(egress or {})}, **(config or {})})
     return make

@@ -1,76 +1,21 @@
 """Agents without a network that reach their model through the relay, and nothing else."""
 import contextlib
-import http.server
+import hashlib
 import json
 import pathlib
-import ssl
-import threading
+import re
 import urllib.request
 
 import pytest
 
 from harness import containers
+from harness.acp_client import open_client
+from harness.acp_endpoint import TRANSPORTS, acp_url
 from harness.deadline import wait_until
 from harness.engine_proxy import EngineProxy
 from harness.http_client import RelayError
-
-KEY = "sk-upstream-7f3c9a51"
-GET = "wget -q -O - http://127.0.0.1:9180"
-
-
-class Upstream(http.server.ThreadingHTTPServer):
-    """Answers with what it was asked, over TLS."""
-
-    def __init__(self, certificate):
-        super().__init__(("127.0.0.1", 0), Answer)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate["cert"], certificate["key"])
-        self.socket = context.wrap_socket(self.socket, server_side=True)
-        self.seen = []
-        self.url = f"https://localhost:{self.server_port}"
-
-
-class Answer(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()
-        self.server.seen.append((self.command, self.path, dict(self.headers), body))
-        answer = json.dumps({"path": self.path, "body": body, "usage": {"total_tokens": 3}}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    do_GET = do_POST
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def upstream(certificate):
-    with contextlib.closing(Upstream(certificate)) as server:
-        server.close = server.server_close
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
-
-
-@pytest.fixture(params=["unix", "stdio"])
-def carrier(request):
-    return request.param
-
-
-@pytest.fixture
-def make_egress_relay(make_shell_relay, upstream, certificate):
-    def make(container=None, config=None, carrier="auto", **of_upstream):
-        own = {"url": upstream.url, "ca_file": certificate["cert"],
-               "credential": {"header": "x-api-key", "value": KEY}, **of_upstream}
-        return make_shell_relay(container, {
-            "agent": {"upstreams": ["own"]}, "egress": {"carrier": carrier, "upstreams": {"own": own}},
-            **(config or {})})
-    return make
+from harness.relay import run_cli
+from harness.upstream import GET, KEY, raw
 
 
 def test_an_agent_without_a_network_reaches_its_upstream_and_nothing_else(make_egress_relay, upstream, carrier):
@@ -217,10 +162,26 @@ def test_an_engine_that_runs_no_other_command_is_told(make_egress_relay, engine,
 def test_many_bytes_are_carried_both_ways(make_egress_relay, upstream, carrier):
     relay = make_egress_relay(carrier=carrier)
     client = relay.websocket()
-    script = ("head -c 8000000 /dev/zero | tr '\\0' x > /tmp/body; "
-              f"wget -q -O /tmp/answer --post-file /tmp/body http://127.0.0.1:9180/own/v1 && tr -dc x < /tmp/answer | wc -c")
-    code, out = containers.shell(client, script, client.new("/workspace"))
-    assert code == 0 and int(out) >= 8_000_000, out
+    session = client.new("/workspace")
+    size = 20 << 20
+    script = (f"head -c {size // 4 * 3} /dev/urandom | base64 | tr -d '\\n' > /tmp/body; "
+              "wget -q -O /tmp/answer --post-file /tmp/body http://127.0.0.1:9180/own/echo && "
+              "cmp /tmp/body /tmp/answer && sha256sum < /tmp/body")
+    code, out = containers.shell(client, script, session)
+    body = upstream.seen.pop()[3].encode()
+    assert code == 0 and len(body) == size and out.split()[0] == hashlib.sha256(body).hexdigest(), out
+    used = relay.management(f"/api/sessions/{session}").json()["upstreamUse"]["own"]
+    assert (used["sentBytes"], used["receivedBytes"]) == (size, size)
+    code, shown, _ = run_cli("sessions", "show", session, relay=relay)
+    assert code == 0 and json.loads(re.search("^upstreamUse +(.*)$", shown, re.M)[1]) == {"own": used}
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_client_of_acp_is_told_the_way_out(make_egress_relay, upstream, transport):
+    relay = make_egress_relay(carrier="stdio", config={"agent": {"upstreams": ["own"], "connect": ["example.com"]}})
+    with contextlib.closing(open_client(transport, acp_url(relay, transport))) as client:
+        told = client.result("session/new", cwd="/workspace", mcpServers=[])["_meta"]["acp-relay/egress"]
+    assert told == {"upstreams": ["own"], "carrier": "stdio", "connect": ["example.com"]}
 
 
 def test_a_session_can_use_what_its_budget_says(make_egress_relay, upstream):
@@ -243,12 +204,10 @@ def test_an_agent_reaches_hosts_by_connect_but_not_this_machine(make_egress_rela
     assert made["egress"]["connect"] == [f"localhost:{upstream.server_port}"]
     session = made["sessionId"]
     assert "HTTPS_PROXY=http://127.0.0.1:9180" in containers.shell(client, "env", session)[1]
-    # Who ends its side of the connection has left, as nc does when its input ends.
-    ask = ("mkfifo /tmp/to-$$; nc 127.0.0.1 9180 < /tmp/to-$$ & exec 3> /tmp/to-$$; "
-           "printf 'CONNECT %s HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n' >&3; wait")
-    out = containers.shell(client, ask % f"localhost:{upstream.server_port}", session)[1]
+    ask = "CONNECT %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    out = containers.shell(client, raw(ask % f"localhost:{upstream.server_port}"), session)[1]
     assert "403" in out and "localhost stands for this machine" in out
-    assert "is no host that the agent may reach" in containers.shell(client, ask % "127.0.0.1:80", session)[1]
+    assert "is no host that the agent may reach" in containers.shell(client, raw(ask % "127.0.0.1:80"), session)[1]
     assert upstream.seen == []
 
 
