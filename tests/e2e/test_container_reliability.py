@@ -10,12 +10,14 @@ import signal
 import threading
 import time
 
+import httpx
 import pytest
 
 from harness.chaos import Chaos, container_leftovers, history, said
 from harness.deadline import PATIENCE, Late, wait_until
 from harness.editor import Editor
 from harness.engine import EngineError, demultiplexed
+from harness.engine_proxy import EngineProxy
 from harness.http_client import RelayError, text_of
 from harness.viewers import CHUNK, DIALECTS, END, GAP, HttpConnection, RelayEvents
 
@@ -98,21 +100,32 @@ def close_all(relay):
     relay.wait_until_empty()
 
 
-def test_every_chunk_comes_once_whenever_the_relay_is_killed(make_container_relay):
-    relay = make_container_relay(config={"log": {"level": "info"}})
+def run_rounds(relay, count, others=()):
     chaos = Chaos(relay, container_leftovers(relay))
     dialects = sorted(DIALECTS)
     print(f"ACP_RELIABILITY_KILLS={KILLS} ACP_RELIABILITY_SEED={SEED}")
 
     async def rounds():
         outcomes = []
-        for number in range(KILLS):
-            outcomes.append(await chaos.round(SEED + number, [dialects[number % len(dialects)]]))
+        for number in range(count):
+            outcomes.append(await chaos.round(SEED + number, [dialects[number % len(dialects)]], others))
             print(outcomes[-1].line(number + 1))
         return outcomes
 
-    assert [one.line(0) for one in asyncio.run(rounds()) if one.bad()] == []
+    outcomes = asyncio.run(rounds())
+    assert [one.line(0) for one in outcomes if one.bad()] == []
     relay.wait_until_empty()
+    return outcomes
+
+
+def test_every_chunk_comes_once_whenever_the_relay_is_killed(make_container_relay):
+    run_rounds(make_container_relay(config={"log": {"level": "info"}}), KILLS)
+
+
+def test_every_view_is_exact_whenever_the_relay_is_killed_and_whoever_is_cut(make_container_relay):
+    """Over every dialect at once, each cut at random."""
+    outcomes = run_rounds(make_container_relay(config={"log": {"level": "info"}}), -(-KILLS // 5), sorted(DIALECTS))
+    assert sum(one.cuts for one in outcomes) > 5 * len(outcomes)
 
 
 def test_idle_sessions_live_through_a_killed_relay(make_container_relay):
@@ -202,7 +215,7 @@ def test_a_line_that_was_half_written_when_the_relay_died_is_whole(slow_relay):
 
 def test_without_a_log_driver_the_turn_goes_on_behind_a_gap(slow_relay):
     relay = slow_relay(log_driver="none")
-    relay.wait_logged("log_driver")  # what that costs
+    relay.wait_logged("what an agent writes while no relay runs is lost")
     session = relay.http().new("/workspace")
     viewer = viewer_of(relay, session)
     through_a_dead_relay(relay, session, viewer)
@@ -237,6 +250,24 @@ def test_a_question_that_is_open_when_the_relay_dies_is_asked_again_once(make_co
     assert viewer.texts(END) == ["end_turn"]
     with pytest.raises(RelayError):
         relay.http().respond(session, question["id"], answer)
+    assert again.prompt("on")[1] == "on"
+    close_all(relay)
+
+
+def test_an_elicitation_that_is_open_when_the_relay_dies_is_asked_again(make_container_relay):
+    relay = make_container_relay()
+    client = relay.websocket()
+    session = client.new("/workspace")
+    client.start_prompt('/call elicitation/create {"sessionId":"$SESSION","mode":"form","message":"Which?",'
+                        '"requestedSchema":{"type":"object","properties":{}}}')
+    client.incoming("elicitation/create")
+    kill(relay)
+    relay.start()
+    again = relay.websocket()
+    again.result("session/resume", sessionId=session, after=0)
+    again.respond(again.incoming("elicitation/create"), {"action": "decline"})
+    again.wait_for(lambda m: "decline" in text_of([m]), "what the agent makes of it")
+    assert len(again.all("elicitation/create")) == 1
     assert again.prompt("on")[1] == "on"
     close_all(relay)
 
@@ -364,6 +395,35 @@ def test_a_relay_that_is_killed_within_a_call_leaves_nothing_behind(make_contain
         for session in alive:
             assert relay.http().prompt_text(session, "alive") == "alive"
         close_all(relay)
+
+
+def test_a_relay_that_is_killed_behind_any_call_of_close_leaves_nothing_behind(make_container_relay, engine, tmp_path):
+    """Once in each round, in place of the answer to another one of the calls to the Engine."""
+    with EngineProxy(engine.socket, tmp_path / "engine.sock") as proxy:
+        relay = make_container_relay({"docker_host": f"unix://{proxy.path}"}, {"log": {"level": "info"}})
+        number = 0
+        while True:
+            number += 1
+            client = relay.http()
+            session = client.new("/workspace")
+            proxy.stop_behind(number, relay.process.kill)
+            try:
+                client.result("session/close", sessionId=session)
+            except httpx.TransportError:
+                pass
+            call = proxy.stopped()
+            if call is None:
+                break
+            print(f"killed behind {call}")
+            relay.wait()
+            relay.start()
+            client = relay.http()
+            for one in client.result("session/list", activeOnly=True)["sessions"]:
+                assert client.prompt_text(one["id"], "alive") == "alive"
+            close_all(relay)
+        relay.wait_until_empty()
+        assert number > 3, "the container is stopped and removed by calls"
+        relay.stop()
 
 
 def test_two_relays_on_one_engine_leave_each_other_alone(make_container_relay):

@@ -3,6 +3,7 @@
 A round is one session: a watcher over one dialect follows its turns, the relay gets SIGKILL at random points of them
 and is started again on the same database, and the watcher goes on with the last number that it has. Afterwards the
 agent's output is compared with what the watcher saw, with what the relay replays, and with the numbers of the log.
+Others may watch, too, each of them cut at random between two messages all the while.
 """
 import asyncio
 import collections
@@ -38,6 +39,7 @@ class Outcome:
     dialect: str
     plan: str
     kills: int = 0
+    cuts: int = 0         # of the other watchers
     chunks: int = 0
     lost: int = 0
     doubled: int = 0
@@ -54,6 +56,8 @@ class Outcome:
     def line(self, number):
         text = (f"round {number:3d}  seed {self.seed}  {self.dialect:13s}  {self.plan:34s}  {self.kills} kills  "
                 f"lost {self.lost}  doubled {self.doubled}  left over {self.left_over}  {self.seconds:.1f} s")
+        if self.cuts:
+            text += f"  {self.cuts} cuts"
         if self.asked_again:
             text += f"  asked {self.asked_again + 1} times"
         if self.disordered:
@@ -121,7 +125,8 @@ class Chaos:
     async def start(self):
         await asyncio.to_thread(self.relay.start)
 
-    async def round(self, seed, dialects=None):
+    async def round(self, seed, dialects=None, others=()):
+        """`others`: dialects of further watchers, which are cut at random."""
         draw = random.Random(seed)
         dialect = draw.choice(sorted(dialects or DIALECTS))
         count, size = int(10 ** draw.uniform(1.5, 4.3)), int(10 ** draw.uniform(1, 2.7))
@@ -131,14 +136,19 @@ class Chaos:
                         for _ in range(kills))
         outcome = Outcome(seed, dialect, f"{count} of {size} B, killed at {','.join(map(str, points))}")
         begun = time.monotonic()
-        watcher = None
+        watcher, further, tasks = None, [], []
         try:
             session = (await call(self.ports["http_port"], "session/new",
                                   workingDirectory=str(self.relay.workspace)))["sessionId"]
             watcher = DIALECTS[dialect](self.ports, session)
-            await asyncio.wait_for(self.turn(outcome, watcher, draw, f"/chunks {count} {size}", points), TURN_SECONDS)
+            further = [DIALECTS[one](self.ports, session) for one in others]
+            turn = self.turn(outcome, watcher, draw, f"/chunks {count} {size}", points)
+            views = [self.follow_cut(outcome, one, random.Random(f"{seed} {one.dialect}"), count) for one in further]
+            tasks = [asyncio.create_task(one) for one in (turn, *views)]
+            await asyncio.wait_for(asyncio.gather(*tasks), TURN_SECONDS)
             wanted = said(count, size) + [LAST_WORDS]
             await self.check(outcome, watcher, session, wanted)
+            self.check_others(outcome, further, wanted)
         except (Refused, AssertionError, OSError, Cut, asyncio.TimeoutError) as problem:
             outcome.problems.append(f"{type(problem).__name__}: {str(problem)[:1000]}")
             if watcher is not None:
@@ -147,6 +157,11 @@ class Chaos:
             if not self.relay.running():
                 await self.start()
         finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for one in further:
+                await one.stop()
             if watcher is not None:
                 await watcher.stop()
                 outcome.left_over = await self.close(outcome, watcher.session)
@@ -205,6 +220,24 @@ class Chaos:
                 if known and not known["isActive"]:
                     raise Refused(f"the session is closed: {known['cause']}") from problem
                 await asyncio.sleep(0.02)
+
+    async def follow_cut(self, outcome, watcher, draw, count):
+        """Reads to the last words, over connections that are each cut behind a random number of messages."""
+        typical = count / draw.uniform(2, 10)
+        while True:
+            try:
+                if await watcher.watch(int(draw.expovariate(1 / typical)), lambda v: v.shows(LAST_WORDS)):
+                    return
+                outcome.cuts += 1
+            except (Cut, OSError):
+                await asyncio.sleep(0.02)
+
+    def check_others(self, outcome, watchers, wanted):
+        for one in watchers:
+            found = loss(one.texts(), wanted)
+            if found != (0, 0, 0) or one.problems or one.texts(GAP):
+                outcome.problems.append(f"{one.dialect}: (lost, doubled, out of order) {found}, "
+                                        f"gaps {one.texts(GAP)}, {one.problems[:5]}")
 
     async def check(self, outcome, watcher, session, wanted):
         outcome.chunks = len(wanted)
