@@ -8,6 +8,8 @@
 #include "protocol/trace_context.hpp"
 #include "session/history_view.hpp"
 
+#include <algorithm>
+
 namespace relay::frontend {
 namespace {
 
@@ -144,7 +146,9 @@ Task<Result<storage::SessionRecord>> RelayApi::find_record(http::Principal princ
   const auto session = sessions_.find(SessionId(id));
   if (session && session->state() != SessionState::kStarting) {
     if (!may_use(principal, session->record())) co_return session_not_found(id);
-    co_return session->record();
+    storage::SessionRecord record = session->record();
+    record.last_sequence = std::max(record.last_sequence, session->last_sequence());
+    co_return record;
   }
   auto found = co_await sessions_.find_record(SessionId(id));
   if (!found) co_return found.error();
@@ -185,9 +189,9 @@ Task<Result<std::string>> RelayApi::history(http::Principal principal, std::stri
   if (!record) co_return record.error();
   auto page = co_await sessions_.history(record->id, request->after, request->limit, kHistoryBytes);
   if (!page) co_return page.error();
-  const auto live = sessions_.find(record->id);
-  const storage::Sequence last = live ? live->last_sequence() : record->last_sequence;
-  if (request->after > last) page->gaps.push_back({last + 1, request->after});
+  if (request->after > record->last_sequence) {
+    page->gaps.push_back({record->last_sequence + 1, request->after});
+  }
   JsonObject result;
   result.text("sessionId", record->id.value())
       .raw("messages", json_list(page->messages, history_item));

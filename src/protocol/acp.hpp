@@ -13,7 +13,7 @@ inline constexpr int kProtocolVersion = 1;
 enum class ReverseKind {
   kPermission,   // session/request_permission: goes to all who may answer, first valid answer wins
   kClientDisk,   // fs/*, terminal/*: only a client that offered the capability
-  kElicitation,  // elicitation/create: only whoever prompted
+  kElicitation,  // elicitation/create: whoever prompted; when that leaves, as a permission
   kOther,
 };
 
@@ -22,6 +22,11 @@ constexpr ReverseKind reverse_kind(std::string_view method) {
   if (method.starts_with("fs/") || method.starts_with("terminal/")) return ReverseKind::kClientDisk;
   if (method == "elicitation/create") return ReverseKind::kElicitation;
   return ReverseKind::kOther;
+}
+
+// An elicitation may be about a request of its client, which other clients do not know.
+constexpr bool is_of_request(ReverseKind kind, bool names_a_request) {
+  return kind == ReverseKind::kElicitation && names_a_request;
 }
 
 inline constexpr std::string_view kPrompt = "session/prompt";

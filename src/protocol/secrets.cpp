@@ -185,10 +185,10 @@ void SecretRedactor::learn_next(const std::string& place, std::string secret) {
   if (secret.empty()) return;
   const std::lock_guard lock(mutex_);
   std::deque<std::string>& of_place = changing_[place];
-  if (std::ranges::find(of_place, secret) != of_place.end()) return;
+  const bool is_known = std::erase(of_place, secret) > 0;
   of_place.push_back(std::move(secret));
   if (of_place.size() > kKeptOfEach) of_place.pop_front();
-  know_all();
+  if (!is_known) know_all();
 }
 
 void SecretRedactor::know_all() {

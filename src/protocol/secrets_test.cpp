@@ -35,6 +35,10 @@ TEST(SecretRedactor, KeepsTheLastOnesOfAPlaceWhoseSecretChanges) {
   }
   EXPECT_EQ(redactor.redacted("secret-0. secret-1. secret-8."), "secret-0. *** ***");
   EXPECT_EQ(redactor.redacted("secret-of-other lasting"), "*** ***");
+  redactor.learn_next("place", "secret-1.");
+  redactor.learn_next("place", "secret-9.");
+  EXPECT_EQ(redactor.redacted("secret-1. secret-2. secret-9."), "*** secret-2. ***")
+      << "what is in use again counts as new";
 }
 
 TEST(SecretRedactor, LearnsWhileOthersRead) {

@@ -28,7 +28,15 @@ struct AgentCall {
   // Set while nobody is there to answer: when the policy answers instead.
   std::optional<std::chrono::steady_clock::time_point> deadline;
 
-  bool has_room = true;  // its bytes are counted; false: the agent gets an error at once
+  std::int64_t turn = 0;      // the turn in which it was asked; 0: none ran
+  bool of_request = false;    // asked about a request of its client, which the others do not know
+  bool is_open = false;       // the one who was asked has left: whoever can answer it may
+  bool is_withdrawn = false;  // the agent does not want to know any more
+  bool has_room = true;       // its bytes are counted; false: the agent gets an error at once
+
+  bool is_anybodys() const {
+    return !is_withdrawn && (kind == acp::ReverseKind::kPermission || is_open);
+  }
 
   // JSON text, with the relay's session id.
   std::string_view params() const;

@@ -50,18 +50,15 @@ void MessageRouter::show_pending(ClientId id, Effects& effects, storage::Sequenc
   for (auto& [request, call] : agent_calls_.all()) {
     const bool is_permission = call.kind == acp::ReverseKind::kPermission;
     const bool was_asked = std::ranges::count(call.asked, id) > 0;
-    const bool is_anybodys =
-        is_permission || (call.kind == acp::ReverseKind::kElicitation && call.asked.empty());
     // To ask for permission twice is no harm; a terminal would be made twice.
     const bool is_due =
-        (is_anybodys && may_answer) || (was_asked && (is_permission || call.place > after));
+        (call.is_anybodys() && may_answer) || (was_asked && (is_permission || call.place > after));
     if (is_due) show(id, call, effects);
   }
 }
 
 void MessageRouter::show(ClientId id, AgentCall& call, Effects& effects) {
   if (std::ranges::find(call.asked, id) == call.asked.end()) call.asked.push_back(id);
-  if (call.kind == acp::ReverseKind::kElicitation) elicited_ = id;
   call.deadline.reset();
   call.place = sequence_ + 1;
   send(id, call.to_client, call.sequence, DeliveryKind::kRequest, effects);

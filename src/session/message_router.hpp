@@ -215,6 +215,9 @@ class MessageRouter {
   ClientId originator(const Frame& frame) const;
   bool someone_may_come() const;
   void show(ClientId id, AgentCall& call, Effects& effects);
+  bool is_over(const AgentCall& elicitation) const;
+  void cancel_unseen(Effects& effects);
+  void open_to_all(AgentCall& elicitation, Effects& effects);
   void settle_without_clients(std::int64_t id, Effects& effects);
   void settle_by_policy(std::int64_t id, Effects& effects);
   void settle(std::int64_t id, storage::Origin origin, std::string_view member,
@@ -256,7 +259,7 @@ class MessageRouter {
   PromptQueue prompts_;
   std::optional<Turn> turn_;
   std::int64_t given_up_ = 0;  // the last of the calls that were not waited for to their end
-  ClientId elicited_;          // who got the last elicitation
+  ClientId elicited_;          // who got the last elicitation; nobody: all of them
   Error doubt_error_;          // why a doubtful turn ends
 };
 

@@ -408,16 +408,73 @@ TEST_F(ReverseRequests, AnElicitationWaitsForAClientAndIsThenCancelled) {
   EXPECT_THAT(session_.take_agent(), ElementsAre(rpc::result("4", R"({"action":"cancel"})")));
 }
 
-TEST_F(ReverseRequests, ACancelledTurnCancelsAnElicitationThatNobodyHas) {
+TEST_F(ReverseRequests, AnElicitationWithoutItsClientIsAskedLikeAPermission) {
+  const ClientId a = session_.join();
+  const ClientId b = session_.join();
+  const ClientId c = session_.join();
+  session_.prompt(a, "1");
+  session_.agent(rpc::request("4", "elicitation/create", "{}"));
+  session_.take_agent();
+  session_.leave(a);
+  const ClientId again = session_.join();
+  for (const ClientId one : {b, c, again}) {
+    EXPECT_THAT(session_.take(one), Contains(HasSubstr("elicitation/create")));
+  }
+  session_.client(b, rpc::plain_error("2", -32601, "unknown"));
+  EXPECT_THAT(session_.take_agent(), IsEmpty()) << "an error of one of several is no answer";
+  session_.client(again, rpc::result("2", "{}"));
+  EXPECT_THAT(session_.take_agent(), ElementsAre(rpc::result("4", "{}")));
+  EXPECT_THAT(session_.take(c), ElementsAre(withdrawn("2")));
+}
+
+TEST_F(ReverseRequests, AnElicitationEndsWithItsTurn) {
+  const std::string cancelled = rpc::result("4", R"({"action":"cancel"})");
+  const std::string ask = rpc::request("4", "elicitation/create", "{}");
+  const ClientId a = session_.join();
+  session_.prompt(a, "1");
+  session_.agent(ask);
+  session_.cancel(a);
+  EXPECT_THAT(session_.take_agent(), Not(Contains(cancelled))) << "its client has it";
+  session_.leave(a);
+  EXPECT_THAT(session_.take_agent(), ElementsAre(cancelled));
+  session_.agent(ask);
+  EXPECT_THAT(session_.take_agent(), ElementsAre(cancelled)) << "it crossed the cancel";
+  session_.agent(rpc::result("1", R"({"stopReason":"cancelled"})"));
+
+  const ClientId b = session_.join();
+  session_.prompt(b, "2");
+  session_.take_agent();
+  session_.agent(ask);
+  session_.leave(b);
+  EXPECT_THAT(session_.take_agent(), IsEmpty());
+  session_.agent(rpc::result("4", R"({"stopReason":"end_turn"})"));
+  EXPECT_THAT(session_.take_agent(), ElementsAre(cancelled)) << "nobody was shown it";
+}
+
+TEST_F(ReverseRequests, AnElicitationAboutARequestIsItsClientsAlone) {
+  const ClientId a = session_.join();
+  const ClientId b = session_.join();
+  session_.prompt(a, "1");
+  session_.take(b);
+  session_.agent(rpc::request("4", "elicitation/create", R"({"requestId":1})"));
+  session_.take_agent();
+  session_.leave(a);
+  EXPECT_THAT(session_.take_agent(), ElementsAre(rpc::result("4", R"({"action":"cancel"})")));
+  EXPECT_THAT(session_.take(b), IsEmpty());
+}
+
+TEST_F(ReverseRequests, WhatTheAgentHasWithdrawnIsNotShownToAnother) {
   const ClientId a = session_.join();
   session_.prompt(a, "1");
   session_.agent(rpc::request("4", "elicitation/create", "{}"));
-  session_.cancel(a);
-  EXPECT_THAT(session_.take_agent(), Not(Contains(HasSubstr("action")))) << "its client has it";
+  session_.agent(permission("5"));
+  session_.agent(rpc::notification("$/cancel_request", R"({"requestId":4})"));
+  session_.agent(rpc::notification("$/cancel_request", R"({"requestId":5})"));
+  session_.take_agent();
+  const ClientId b = session_.join();
   session_.leave(a);
-  EXPECT_THAT(session_.take_agent(), IsEmpty());
-  session_.cancel({});
-  EXPECT_THAT(session_.take_agent(), Contains(rpc::result("4", R"({"action":"cancel"})")));
+  EXPECT_THAT(session_.take_agent(), ElementsAre(HasSubstr("-32800"), HasSubstr("-32800")));
+  EXPECT_THAT(session_.take(b), Not(Contains(HasSubstr("create"))));
 }
 
 TEST_F(ReverseRequests, AnElicitationForACallerThatCannotAnswerIsCancelled) {

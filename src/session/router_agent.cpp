@@ -51,6 +51,17 @@ Frame with_told(Frame response, std::string_view members, std::string_view watch
   return changed ? std::move(*changed) : std::move(response);
 }
 
+// Of the turn to a person.
+bool is_question(const AgentCall& call) {
+  return call.kind == acp::ReverseKind::kPermission ||
+         (call.kind == acp::ReverseKind::kElicitation && !call.of_request);
+}
+
+std::string_view cancelled_answer(acp::ReverseKind kind) {
+  return kind == acp::ReverseKind::kPermission ? std::string_view(acp::kCancelledOutcome)
+                                               : kNothingElicited;
+}
+
 std::string error_json(int code, std::string_view message) {
   return JsonObject().number("code", code).text("message", message).take();
 }
@@ -171,6 +182,7 @@ void MessageRouter::agent_notification(Frame frame, Effects& effects) {
     }
     request = std::to_string(*id);
     edits.push_back({frame.envelope().request_id, request});
+    agent_calls_.find(*id)->is_withdrawn = true;
   } else if (method == "elicitation/complete") {
     to = elicited_;
   }
@@ -204,7 +216,9 @@ void MessageRouter::agent_request(Frame frame, Effects& effects) {
   AgentCall call;
   call.agent_id = frame.id();
   call.kind = acp::reverse_kind(frame.method());
-  const bool is_late = call.kind == acp::ReverseKind::kPermission && turn_ && turn_->cancelled;
+  call.turn = turn_ ? turn_->relay_id : 0;
+  call.of_request = acp::is_of_request(call.kind, frame.envelope().request_id.present());
+  const bool is_late = is_question(call) && turn_ && turn_->cancelled;
   if (!is_late) call.asked = recipients(frame, call.kind);
   if (call.kind == acp::ReverseKind::kPermission) ++effects.permissions_asked;
 
@@ -213,7 +227,7 @@ void MessageRouter::agent_request(Frame frame, Effects& effects) {
   std::string owner_id;
   Edits edits;
   edits.push_back({frame.envelope().id, id_text});
-  if (call.kind == acp::ReverseKind::kElicitation && frame.envelope().request_id.present()) {
+  if (call.of_request) {
     // The request during which it is asked is known to its client by the client's own id.
     const auto relay_id = own_id(frame.request_id());
     if (const ClientCall* owner = relay_id ? client_calls_.find(*relay_id) : nullptr) {
@@ -235,7 +249,7 @@ void MessageRouter::agent_request(Frame frame, Effects& effects) {
     send(asked, kept.to_client, kept.sequence, DeliveryKind::kRequest, effects);
   }
   if (is_late) {  // it crossed the client's cancel
-    return settle(id, Origin::kRelay, "result", acp::kCancelledOutcome, {}, effects);
+    return settle(id, Origin::kRelay, "result", cancelled_answer(kept.kind), {}, effects);
   }
   if (kept.asked.empty()) settle_without_clients(id, effects);
 }
@@ -247,7 +261,7 @@ std::vector<ClientId> MessageRouter::recipients(const Frame& frame, acp::Reverse
   if (kind == acp::ReverseKind::kPermission) return able;
   const ClientId first_choice = originator(frame);
   if (std::ranges::find(able, first_choice) != able.end()) return {first_choice};
-  if (kind == acp::ReverseKind::kClientDisk) return {};
+  if (kind != acp::ReverseKind::kOther) return {};
   if (able.size() > 1) able.resize(1);
   return able;
 }
@@ -282,6 +296,28 @@ bool MessageRouter::someone_may_come() const {
   return found == clients_.end() || found->second.traits.can_answer;
 }
 
+bool MessageRouter::is_over(const AgentCall& elicitation) const {
+  if (elicitation.of_request) return true;
+  const bool is_in_its_turn = turn_ && turn_->relay_id == elicitation.turn && !turn_->cancelled;
+  return elicitation.turn != 0 && !is_in_its_turn;
+}
+
+// What nobody has been shown when its turn ends.
+void MessageRouter::cancel_unseen(Effects& effects) {
+  std::vector<std::int64_t> over;
+  for (const auto& [id, call] : agent_calls_.all()) {
+    if (call.is_open && call.asked.empty() && is_over(call)) over.push_back(id);
+  }
+  for (const std::int64_t id : over) settle_without_clients(id, effects);
+}
+
+// Whose it was is not there: from here on it is asked like a permission.
+void MessageRouter::open_to_all(AgentCall& elicitation, Effects& effects) {
+  elicitation.is_open = true;
+  elicited_ = {};
+  for (const ClientId id : able_to_answer(elicitation.kind)) show(id, elicitation, effects);
+}
+
 void MessageRouter::settle_without_clients(std::int64_t id, Effects& effects) {
   AgentCall* const call = agent_calls_.find(id);
   if (!call->has_room || agent_calls_.all().size() > limits_.max_pending_requests) {
@@ -292,11 +328,17 @@ void MessageRouter::settle_without_clients(std::int64_t id, Effects& effects) {
                                          " bytes of them, wait for an answer"),
                   {}, effects);
   }
+  if (call->is_withdrawn) {
+    return settle(id, Origin::kRelay, "error",
+                  error_json(acp::kRequestCancelled, "the request was cancelled"), {}, effects);
+  }
   switch (call->kind) {
     case acp::ReverseKind::kElicitation:
-      if (const auto able = able_to_answer(call->kind); !able.empty()) {
-        return show(able.front(), *call, effects);
+      if (is_over(*call)) {
+        return settle(id, Origin::kRelay, "result", kNothingElicited, {}, effects);
       }
+      if (someone_may_come()) open_to_all(*call, effects);
+      if (!call->asked.empty()) return;
       [[fallthrough]];
     case acp::ReverseKind::kPermission:
       if (someone_may_come() && limits_.permission_timeout.count() > 0) {
@@ -339,8 +381,10 @@ bool MessageRouter::accepts(std::int64_t request_id, std::string_view member,
                             std::string_view json) {
   const AgentCall* const call = agent_calls_.find(request_id);
   if (call == nullptr) return false;
-  if (call->kind != acp::ReverseKind::kPermission) return true;
-  return member == "result" && is_decision(json, call->params());
+  if (call->kind == acp::ReverseKind::kPermission) {
+    return member == "result" && is_decision(json, call->params());
+  }
+  return !call->is_open || member == "result";
 }
 
 bool MessageRouter::answer(std::int64_t request_id, std::string_view member, std::string_view json,
@@ -374,14 +418,15 @@ void MessageRouter::settle(std::int64_t id, storage::Origin origin, std::string_
 }
 
 // A client that cancels a turn owes `cancelled` to each permission request of it; the relay pays
-// for all, and for what nobody has been asked yet. A child session's are those that name it.
+// for all, and for elicitations that nobody has been shown. A child session's are those that name
+// it.
 void MessageRouter::cancel_questions(std::string_view child_json, Effects& effects) {
   std::vector<std::pair<std::int64_t, std::string_view>> answers;
   for (const auto& [id, call] : agent_calls_.all()) {
     if (!child_json.empty() && object_member(call.params(), "sessionId") != child_json) continue;
     if (call.kind == acp::ReverseKind::kPermission) {
       answers.emplace_back(id, acp::kCancelledOutcome);
-    } else if (call.kind == acp::ReverseKind::kElicitation && call.asked.empty()) {
+    } else if (is_question(call) && call.asked.empty()) {
       answers.emplace_back(id, kNothingElicited);
     }
   }

@@ -229,6 +229,7 @@ void MessageRouter::echo_prompt(ClientId from, const std::vector<std::string_vie
 void MessageRouter::end_turn(const Frame* response, const Error* error, Effects& effects) {
   const ClientId prompted_by = turn_->client;
   turn_.reset();
+  if (response != nullptr) cancel_unseen(effects);
   std::string params = R"({"sessionId":)" + session_ids_.relay();
   if (response != nullptr) {
     params += response->kind() == FrameKind::kResult ? R"(,"result":)" : R"(,"error":)";
@@ -292,8 +293,8 @@ bool MessageRouter::was_asked(std::int64_t request_id, ClientId id) const {
   if (found == clients_.end() || found->second.caught_up) return false;
   const ClientTraits& traits = found->second.traits;
   const AgentCall* const call = agent_calls_.find(request_id);
-  return call != nullptr && call->kind == acp::ReverseKind::kPermission && traits.may_act &&
-         traits.can_answer && !traits.own_turns_only;
+  return call != nullptr && call->is_anybodys() && traits.may_act && traits.can_answer &&
+         !traits.own_turns_only;
 }
 
 void MessageRouter::client_response(ClientId id, Frame frame, Effects& effects) {

@@ -121,6 +121,8 @@ void MessageRouter::restore_question(const MessageRecord& request, Effects& effe
   call.to_client = request.body;
   call.sequence = request.sequence;
   call.place = request.sequence;
+  call.turn = turn_ ? turn_->relay_id : 0;
+  call.of_request = acp::is_of_request(call.kind, frame->envelope().request_id.present());
   agent_calls_.add(request.call, std::move(call));
   settle_without_clients(request.call, effects);
 }
