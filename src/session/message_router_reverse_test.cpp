@@ -335,20 +335,6 @@ TEST_F(ReverseRequests, AnAnswerCanComeByAnotherWay) {
   EXPECT_THAT(session_.take(a), ElementsAre(withdrawn("1")));
 }
 
-TEST_F(ReverseRequests, ElicitationGoesToWhoPrompted) {
-  const ClientId a = session_.join();
-  const ClientId b = session_.join();
-  session_.prompt(b, "\"mine\"");
-  session_.take(a);
-  session_.agent(rpc::request("4", "elicitation/create", R"({"requestId":1,"message":"m"})"));
-  EXPECT_THAT(session_.take(a), IsEmpty());
-  EXPECT_THAT(session_.take(b), ElementsAre(rpc::request("2", "elicitation/create",
-                                                         R"({"requestId":"mine","message":"m"})")));
-  session_.agent(rpc::notification("elicitation/complete", R"({"elicitationId":"e"})"));
-  EXPECT_THAT(session_.take(a), IsEmpty());
-  EXPECT_THAT(session_.take(b), SizeIs(1));
-}
-
 // Its stream was lost, and with it what it was asked.
 TEST_F(ReverseRequests, OfEveryKindAreShownAgainToWhoComesBack) {
   const ClientId a = session_.join();
@@ -373,116 +359,6 @@ TEST_F(ReverseRequests, OfEveryKindAreShownAgainToWhoComesBack) {
   session_.leave(a);
   session_.client(b, rpc::result("3", selected("yes")));
   EXPECT_THAT(session_.take(b), IsEmpty()) << "it was asked once, so nothing is withdrawn";
-}
-
-TEST_F(ReverseRequests, AnElicitationWhoseClientLeavesGoesToAnother) {
-  const ClientId a = session_.join();
-  session_.prompt(a, "1");
-  session_.agent(rpc::request("4", "elicitation/create", "{}"));
-  const auto asked = session_.take(a);
-  const ClientId b = session_.join();
-  session_.join(kObserver);
-  EXPECT_THAT(session_.take(b), Not(Contains(HasSubstr("elicitation")))) << "one person is asked";
-  session_.take_agent();
-  session_.leave(a);
-  EXPECT_THAT(session_.take(b), ElementsAre(asked.back()));
-  session_.agent(rpc::notification("elicitation/complete", R"({"elicitationId":"e"})"));
-  EXPECT_THAT(session_.take(b), SizeIs(1));
-  session_.client(b, rpc::result("2", R"({"action":"accept"})"));
-  EXPECT_THAT(session_.take_agent(), ElementsAre(rpc::result("4", R"({"action":"accept"})")));
-}
-
-TEST_F(ReverseRequests, AnElicitationWaitsForAClientAndIsThenCancelled) {
-  const ClientId a = session_.join();
-  session_.prompt(a, "1");
-  session_.agent(rpc::request("4", "elicitation/create", "{}"));
-  const auto asked = session_.take(a);
-  session_.take_agent();
-  session_.leave(a);
-  EXPECT_THAT(session_.take_agent(), IsEmpty());
-  const ClientId b = session_.join();
-  EXPECT_THAT(session_.take(b), ElementsAre(asked.back()));
-  EXPECT_EQ(session_.router.next_deadline(), std::nullopt);
-  session_.leave(b);
-  session_.pass(RouterLimits().permission_timeout);
-  EXPECT_THAT(session_.take_agent(), ElementsAre(rpc::result("4", R"({"action":"cancel"})")));
-}
-
-TEST_F(ReverseRequests, AnElicitationWithoutItsClientIsAskedLikeAPermission) {
-  const ClientId a = session_.join();
-  const ClientId b = session_.join();
-  const ClientId c = session_.join();
-  session_.prompt(a, "1");
-  session_.agent(rpc::request("4", "elicitation/create", "{}"));
-  session_.take_agent();
-  session_.leave(a);
-  const ClientId again = session_.join();
-  for (const ClientId one : {b, c, again}) {
-    EXPECT_THAT(session_.take(one), Contains(HasSubstr("elicitation/create")));
-  }
-  session_.client(b, rpc::plain_error("2", -32601, "unknown"));
-  EXPECT_THAT(session_.take_agent(), IsEmpty()) << "an error of one of several is no answer";
-  session_.client(again, rpc::result("2", "{}"));
-  EXPECT_THAT(session_.take_agent(), ElementsAre(rpc::result("4", "{}")));
-  EXPECT_THAT(session_.take(c), ElementsAre(withdrawn("2")));
-}
-
-TEST_F(ReverseRequests, AnElicitationEndsWithItsTurn) {
-  const std::string cancelled = rpc::result("4", R"({"action":"cancel"})");
-  const std::string ask = rpc::request("4", "elicitation/create", "{}");
-  const ClientId a = session_.join();
-  session_.prompt(a, "1");
-  session_.agent(ask);
-  session_.cancel(a);
-  EXPECT_THAT(session_.take_agent(), Not(Contains(cancelled))) << "its client has it";
-  session_.leave(a);
-  EXPECT_THAT(session_.take_agent(), ElementsAre(cancelled));
-  session_.agent(ask);
-  EXPECT_THAT(session_.take_agent(), ElementsAre(cancelled)) << "it crossed the cancel";
-  session_.agent(rpc::result("1", R"({"stopReason":"cancelled"})"));
-
-  const ClientId b = session_.join();
-  session_.prompt(b, "2");
-  session_.take_agent();
-  session_.agent(ask);
-  session_.leave(b);
-  EXPECT_THAT(session_.take_agent(), IsEmpty());
-  session_.agent(rpc::result("4", R"({"stopReason":"end_turn"})"));
-  EXPECT_THAT(session_.take_agent(), ElementsAre(cancelled)) << "nobody was shown it";
-}
-
-TEST_F(ReverseRequests, AnElicitationAboutARequestIsItsClientsAlone) {
-  const ClientId a = session_.join();
-  const ClientId b = session_.join();
-  session_.prompt(a, "1");
-  session_.take(b);
-  session_.agent(rpc::request("4", "elicitation/create", R"({"requestId":1})"));
-  session_.take_agent();
-  session_.leave(a);
-  EXPECT_THAT(session_.take_agent(), ElementsAre(rpc::result("4", R"({"action":"cancel"})")));
-  EXPECT_THAT(session_.take(b), IsEmpty());
-}
-
-TEST_F(ReverseRequests, WhatTheAgentHasWithdrawnIsNotShownToAnother) {
-  const ClientId a = session_.join();
-  session_.prompt(a, "1");
-  session_.agent(rpc::request("4", "elicitation/create", "{}"));
-  session_.agent(permission("5"));
-  session_.agent(rpc::notification("$/cancel_request", R"({"requestId":4})"));
-  session_.agent(rpc::notification("$/cancel_request", R"({"requestId":5})"));
-  session_.take_agent();
-  const ClientId b = session_.join();
-  session_.leave(a);
-  EXPECT_THAT(session_.take_agent(), ElementsAre(HasSubstr("-32800"), HasSubstr("-32800")));
-  EXPECT_THAT(session_.take(b), Not(Contains(HasSubstr("create"))));
-}
-
-TEST_F(ReverseRequests, AnElicitationForACallerThatCannotAnswerIsCancelled) {
-  const ClientId caller = session_.join(kDeaf);
-  session_.prompt(caller, "1");
-  session_.take_agent();
-  session_.agent(rpc::request("4", "elicitation/create", "{}"));
-  EXPECT_THAT(session_.take_agent(), ElementsAre(rpc::result("4", R"({"action":"cancel"})")));
 }
 
 TEST_F(ReverseRequests, ClientsDisksAndTerminalsAreNotOffered) {
