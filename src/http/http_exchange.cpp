@@ -168,6 +168,8 @@ Task<Result<WebSocket*>> HttpExchange::accept_websocket(std::string subprotocol,
     co_return peer_lost();
   }
   state_ = State::kWebSocket;
+  request_.headers = {};  // for as long as the connection lasts nobody needs them
+  request_.body = {};
   co_return &connection_.upgrade();
 }
 

@@ -210,7 +210,8 @@ class MessageRouter {
   std::string told_of_turn() const;
   void unasked_response(const Frame& frame, Effects& effects);
   void tell_of_setting(const ClientCall& call, std::string_view result, Effects& effects);
-  std::vector<ClientId> recipients(const Frame& frame, acp::ReverseKind kind) const;
+  std::vector<ClientId> recipients(const Frame& frame, const AgentCall& call) const;
+  std::vector<ClientId> elicited_by(const Frame& frame, const AgentCall& call) const;
   std::vector<ClientId> able_to_answer(acp::ReverseKind kind) const;
   ClientId originator(const Frame& frame) const;
   bool someone_may_come() const;

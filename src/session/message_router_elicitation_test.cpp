@@ -152,5 +152,56 @@ TEST_F(Elicitations, AnElicitationForACallerThatCannotAnswerIsCancelled) {
   EXPECT_THAT(session_.take_agent(), ElementsAre(rpc::result("4", R"({"action":"cancel"})")));
 }
 
+TEST_F(Elicitations, OfAClientThatCatchesUpAreShownAtTheEndOfThat) {
+  const ClientId a = session_.arrive();
+  const ClientId b = session_.join();
+  session_.prompt(a, "1");
+  session_.take(b);
+  session_.agent(rpc::request("4", "elicitation/create", "{}"));
+  EXPECT_THAT(session_.take(a), Not(Contains(HasSubstr("elicitation"))));
+  EXPECT_THAT(session_.take(b), IsEmpty());
+  session_.catch_up(a);
+  EXPECT_THAT(session_.take(a), Contains(HasSubstr("elicitation/create")));
+}
+
+TEST_F(Elicitations, WithoutATurnAreAskedOfWhoeverAttaches) {
+  const ClientId a = session_.join();
+  session_.agent(rpc::request("4", "elicitation/create", "{}"));
+  EXPECT_THAT(session_.take(a), SizeIs(1));
+  const ClientId b = session_.join();
+  EXPECT_THAT(session_.take(b), SizeIs(1));
+}
+
+TEST_F(Elicitations, ThatOneCouldNotAnswerWaitForAnotherWhenTheRestHasLeft) {
+  const ClientId a = session_.join();
+  const ClientId b = session_.join();
+  session_.agent(rpc::request("4", "elicitation/create", "{}"));
+  session_.take(a);
+  session_.client(a, rpc::plain_error("1", -32601, "unknown"));
+  session_.leave(b);
+  EXPECT_THAT(session_.take(a), IsEmpty()) << "it has said that it can't";
+  EXPECT_THAT(session_.take_agent(), IsEmpty());
+  EXPECT_TRUE(session_.router.next_deadline());
+}
+
+TEST_F(Elicitations, ThatAreWithdrawnAreAnsweredByTheFirstWord) {
+  const ClientId a = session_.join();
+  session_.join();
+  session_.agent(rpc::request("4", "elicitation/create", "{}"));
+  session_.agent(rpc::notification("$/cancel_request", R"({"requestId":4})"));
+  session_.client(a, rpc::plain_error("1", -32800, "cancelled"));
+  EXPECT_THAT(session_.take_agent(), ElementsAre(HasSubstr("-32800")));
+}
+
+TEST_F(Elicitations, AboutARequestThatIsOverAreNobodys) {
+  const ClientId a = session_.join();
+  session_.prompt(a, "1");
+  session_.take(a);
+  session_.take_agent();
+  session_.agent(rpc::request("4", "elicitation/create", R"({"requestId":99})"));
+  EXPECT_THAT(session_.take_agent(), ElementsAre(rpc::result("4", R"({"action":"cancel"})")));
+  EXPECT_THAT(session_.take(a), IsEmpty());
+}
+
 }  // namespace
 }  // namespace relay

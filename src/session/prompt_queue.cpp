@@ -29,7 +29,7 @@ bool PromptQueue::remove(std::int64_t relay_id) {
 
 std::vector<QueuedPrompt> PromptQueue::take_of(ClientId client) {
   std::vector<QueuedPrompt> taken;
-  std::deque<QueuedPrompt> kept;
+  std::list<QueuedPrompt> kept;
   for (QueuedPrompt& prompt : prompts_) {
     if (client != ClientId() && prompt.client != client) {
       kept.push_back(std::move(prompt));

@@ -8,7 +8,7 @@
 #include "session/client.hpp"
 
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <optional>
 #include <vector>
 
@@ -42,7 +42,7 @@ class PromptQueue {
  private:
   std::size_t max_prompts_;
   ByteBudget bytes_;
-  std::deque<QueuedPrompt> prompts_;
+  std::list<QueuedPrompt> prompts_;  // mostly empty, and then without memory
 };
 
 }  // namespace relay

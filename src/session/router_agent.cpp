@@ -219,7 +219,7 @@ void MessageRouter::agent_request(Frame frame, Effects& effects) {
   call.turn = turn_ ? turn_->relay_id : 0;
   call.of_request = acp::is_of_request(call.kind, frame.envelope().request_id.present());
   const bool is_late = is_question(call) && turn_ && turn_->cancelled;
-  if (!is_late) call.asked = recipients(frame, call.kind);
+  if (!is_late) call.asked = recipients(frame, call);
   if (call.kind == acp::ReverseKind::kPermission) ++effects.permissions_asked;
 
   const std::int64_t id = ids_.next();
@@ -246,6 +246,7 @@ void MessageRouter::agent_request(Frame frame, Effects& effects) {
   AgentCall& kept = agent_calls_.add(id, std::move(call));
   if (!kept.has_room) kept.asked.clear();
   for (const ClientId asked : kept.asked) {
+    if (!clients_.at(asked).caught_up) continue;
     send(asked, kept.to_client, kept.sequence, DeliveryKind::kRequest, effects);
   }
   if (is_late) {  // it crossed the client's cancel
@@ -254,16 +255,32 @@ void MessageRouter::agent_request(Frame frame, Effects& effects) {
   if (kept.asked.empty()) settle_without_clients(id, effects);
 }
 
-std::vector<ClientId> MessageRouter::recipients(const Frame& frame, acp::ReverseKind kind) const {
+std::vector<ClientId> MessageRouter::recipients(const Frame& frame, const AgentCall& call) const {
   if (agent_calls_.all().size() >= limits_.max_pending_requests) return {};
-  if (kind == acp::ReverseKind::kClientDisk && limits_.strip_client_disk) return {};
-  std::vector<ClientId> able = able_to_answer(kind);
-  if (kind == acp::ReverseKind::kPermission) return able;
+  if (call.kind == acp::ReverseKind::kClientDisk && limits_.strip_client_disk) return {};
+  if (call.kind == acp::ReverseKind::kElicitation) return elicited_by(frame, call);
+  std::vector<ClientId> able = able_to_answer(call.kind);
+  if (call.kind == acp::ReverseKind::kPermission) return able;
   const ClientId first_choice = originator(frame);
   if (std::ranges::find(able, first_choice) != able.end()) return {first_choice};
-  if (kind != acp::ReverseKind::kOther) return {};
+  if (call.kind != acp::ReverseKind::kOther) return {};
   if (able.size() > 1) able.resize(1);
   return able;
+}
+
+// The client whose turn or request it is, also one that catches up: it is shown it at the end of
+// that.
+std::vector<ClientId> MessageRouter::elicited_by(const Frame& frame, const AgentCall& call) const {
+  ClientId owner = turn_ ? turn_->client : ClientId();
+  if (call.of_request) {
+    const auto relay_id = own_id(frame.request_id());
+    const ClientCall* const asked_by = relay_id ? client_calls_.find(*relay_id) : nullptr;
+    owner = asked_by != nullptr ? asked_by->client : ClientId();
+  }
+  const auto found = clients_.find(owner);
+  if (found == clients_.end()) return {};
+  const ClientTraits& traits = found->second.traits;
+  return traits.may_act && traits.can_answer ? std::vector{owner} : std::vector<ClientId>();
 }
 
 std::vector<ClientId> MessageRouter::able_to_answer(acp::ReverseKind kind) const {
@@ -337,7 +354,7 @@ void MessageRouter::settle_without_clients(std::int64_t id, Effects& effects) {
       if (is_over(*call)) {
         return settle(id, Origin::kRelay, "result", kNothingElicited, {}, effects);
       }
-      if (someone_may_come()) open_to_all(*call, effects);
+      if (!call->is_open && someone_may_come()) open_to_all(*call, effects);
       if (!call->asked.empty()) return;
       [[fallthrough]];
     case acp::ReverseKind::kPermission:

@@ -308,7 +308,7 @@ void MessageRouter::client_response(ClientId id, Frame frame, Effects& effects) 
   const std::string_view member = frame.kind() == FrameKind::kResult ? "result" : "error";
   const bool others_remain =
       std::ranges::any_of(call->asked, [id](ClientId one) { return one != id; });
-  if (others_remain && !accepts(request, member, frame.result())) {
+  if (others_remain && !call->is_withdrawn && !accepts(request, member, frame.result())) {
     std::erase(call->asked, id);  // an error of one of several is no decision
     return;
   }

@@ -371,6 +371,7 @@ Task<void> Session::write_to_agent() {
           std::chrono::steady_clock::now() - *timed);
     }
     for (const SharedBytes& message : batch) inbox_bytes_ -= message.size();
+    batch.clear();  // the next ones may be long in coming
     if (!sent) {
       co_await end_deaf_agent(sent.error());
       co_return;
