@@ -168,8 +168,7 @@ Task<Result<WebSocket*>> HttpExchange::accept_websocket(std::string subprotocol,
     co_return peer_lost();
   }
   state_ = State::kWebSocket;
-  request_.headers = {};  // for as long as the connection lasts nobody needs them
-  request_.body = {};
+  request_.headers = Headers();  // nobody needs them, and the connection may last
   co_return &connection_.upgrade();
 }
 

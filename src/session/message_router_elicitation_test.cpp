@@ -15,13 +15,6 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
 
-const ClientTraits kOnlyWatches{.may_act = false};
-const ClientTraits kCannotAnswer{.can_answer = false, .own_turns_only = true};
-
-std::string withdrawn_question(const std::string& id) {
-  return rpc::notification("$/cancel_request", R"({"requestId":)" + id + "}");
-}
-
 class Elicitations : public testing::Test {
  protected:
   ~Elicitations() override { EXPECT_THAT(session_.broken(), IsEmpty()); }
@@ -48,7 +41,7 @@ TEST_F(Elicitations, AnElicitationWhoseClientLeavesGoesToAnother) {
   session_.agent(rpc::request("4", "elicitation/create", "{}"));
   const auto asked = session_.take(a);
   const ClientId b = session_.join();
-  session_.join(kOnlyWatches);
+  session_.join(kObserver);
   EXPECT_THAT(session_.take(b), Not(Contains(HasSubstr("elicitation")))) << "one person is asked";
   session_.take_agent();
   session_.leave(a);
@@ -91,7 +84,7 @@ TEST_F(Elicitations, AnElicitationWithoutItsClientIsAskedLikeAPermission) {
   EXPECT_THAT(session_.take_agent(), IsEmpty()) << "an error of one of several is no answer";
   session_.client(again, rpc::result("2", "{}"));
   EXPECT_THAT(session_.take_agent(), ElementsAre(rpc::result("4", "{}")));
-  EXPECT_THAT(session_.take(c), ElementsAre(withdrawn_question("2")));
+  EXPECT_THAT(session_.take(c), ElementsAre(withdrawn("2")));
 }
 
 TEST_F(Elicitations, AnElicitationEndsWithItsTurn) {
@@ -145,7 +138,7 @@ TEST_F(Elicitations, WhatTheAgentHasWithdrawnIsNotShownToAnother) {
 }
 
 TEST_F(Elicitations, AnElicitationForACallerThatCannotAnswerIsCancelled) {
-  const ClientId caller = session_.join(kCannotAnswer);
+  const ClientId caller = session_.join(kDeaf);
   session_.prompt(caller, "1");
   session_.take_agent();
   session_.agent(rpc::request("4", "elicitation/create", "{}"));

@@ -31,12 +31,6 @@ std::string permission(const std::string& id) {
   return rpc::request(id, "session/request_permission", kOptions);
 }
 
-std::string withdrawn(const std::string& id) {
-  return rpc::notification("$/cancel_request", R"({"requestId":)" + id + "}");
-}
-
-const ClientTraits kObserver{.may_act = false};
-const ClientTraits kDeaf{.can_answer = false, .own_turns_only = true};
 const ClientTraits kCaller{.own_turns_only = true};
 
 class ReverseRequests : public testing::Test {

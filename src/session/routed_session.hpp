@@ -3,6 +3,8 @@
 // Included by tests only.
 #pragma once
 
+#include "protocol/acp.hpp"
+#include "protocol/rpc.hpp"
 #include "session/message_router.hpp"
 
 #include <map>
@@ -11,6 +13,14 @@
 #include <vector>
 
 namespace relay {
+
+inline constexpr ClientTraits kObserver{.may_act = false};
+inline constexpr ClientTraits kDeaf{.can_answer = false, .own_turns_only = true};
+
+// What clients get when a request that they were asked is settled.
+inline std::string withdrawn(const std::string& id) {
+  return rpc::notification(acp::kCancelRequest, R"({"requestId":)" + id + "}");
+}
 
 class RoutedSession {
  public:

@@ -214,6 +214,7 @@ def test_a_killed_relay_has_told_already(relay):
 
 def test_a_backup_has_it(relay, tmp_path):
     session = relay.http(token=ADA).new(relay.workspace)
+    wait_until(lambda: relay.query("SELECT 1 FROM audit"), "the database has followed the journal")
     code, _, err = run_cli("backup", str(tmp_path / "copy.db"), "--config", str(relay.config_file))
     assert code == 0, err
     with contextlib.closing(sqlite3.connect(tmp_path / "copy.db")) as copy:

@@ -3,6 +3,7 @@ import shutil
 import stat
 import threading
 
+from harness.deadline import wait_until
 from harness.relay import run_cli
 
 
@@ -25,6 +26,7 @@ def test_a_backup_of_a_running_relay_is_what_another_one_starts_with(make_relay,
     busy = client.new(relay.workspace)
     turn = threading.Thread(target=client.prompt_text, args=(busy, "/chunks 20000 100"))
     turn.start()
+    wait_until(lambda: len(relay.query("SELECT 1 FROM sessions")) == 2, "the database has followed the journal")
     file = tmp_path / "backup.db"
     out = relay.back_up(file)
     turn.join()
