@@ -69,7 +69,9 @@ TEST(DenialNotice, SaysWhatAndWhyAndTheKey) {
   EXPECT_THAT(notice.state, Contains(Pair("status", StateValue(std::int64_t{403}))));
 
   EXPECT_FALSE(notice.recoverable);
-  EXPECT_TRUE(denial_notice(account(502, egress::Refusal::kUnreachable)).recoverable);
+  const Error broken = denial_notice(account(502, egress::Refusal::kUnreachable));
+  EXPECT_TRUE(broken.recoverable);
+  EXPECT_EQ(broken.explanation, notice.explanation);
 
   egress::Account long_one = account(403, egress::Refusal::kNotAllowed);
   long_one.denial->explanation = std::string(100'000, 'x');

@@ -2,10 +2,9 @@
 
 #include "app/egress_broker.hpp"
 #include "config/agent_presets.hpp"
+#include "config/validate.hpp"
 #include "frontend/http_replies.hpp"
 #include "management/session_import.hpp"
-
-#include <boost/asio/ip/address.hpp>
 
 #include <algorithm>
 
@@ -85,15 +84,7 @@ ImagePull pull(config::PullPolicy policy) {
 }
 
 bool token_required(const config::Config& config, Listener listener) {
-  switch (config.auth.mode) {
-    case config::AuthMode::kNone:
-      return false;
-    case config::AuthMode::kToken:
-      return true;
-    case config::AuthMode::kAuto:
-      break;
-  }
-  return !is_loopback(host_of(config.server, listener));
+  return config::token_needed(config.auth.mode, host_of(config.server, listener));
 }
 
 constexpr std::chrono::milliseconds kNeverPing = std::chrono::hours(24 * 365);
@@ -101,13 +92,6 @@ constexpr std::chrono::milliseconds kNeverPing = std::chrono::hours(24 * 365);
 constexpr Listener kListeners[] = {Listener::kHttp, Listener::kWebSocket, Listener::kManagement};
 
 }  // namespace
-
-bool is_loopback(const std::string& host) {
-  if (host == "localhost") return true;
-  boost::system::error_code failure;
-  const auto address = boost::asio::ip::make_address(host, failure);
-  return !failure && address.is_loopback();
-}
 
 http::ServerOptions server_options(const config::Config& config, Listener listener) {
   const config::ServerConfig& server = config.server;
@@ -160,7 +144,7 @@ http::AccessRules access_rules(const config::Config& config, Listener listener,
   const std::string& host = host_of(config.server, listener);
   http::AccessRules rules;
   rules.token_required = token_required(config, listener);
-  rules.loopback_bind = is_loopback(host);
+  rules.loopback_bind = config::is_loopback(host);
   rules.tokens_in_use = std::any_of(std::begin(kListeners), std::end(kListeners),
                                     [&](Listener any) { return token_required(config, any); });
   rules.operator_only = listener == Listener::kManagement && !rules.loopback_bind;
@@ -321,7 +305,6 @@ ContainerOptions container_options(const config::Config& config, const std::stri
   options.log_opts = from.log_opts;
   options.docker_host = from.docker_host;
   options.labels = from.labels;
-  options.allow_unsafe = from.allow_unsafe;
   options.max_line_bytes = config.server.max_message_bytes;
   options.max_stderr_bytes = config.agent.max_stderr_bytes;
   options.helper_program = helper;

@@ -19,8 +19,6 @@ namespace relay::app {
 
 enum class Listener { kHttp, kWebSocket, kManagement };
 
-bool is_loopback(const std::string& host);
-
 http::ServerOptions server_options(const config::Config& config, Listener listener);
 // What failed when a server with these options was to listen, with the keys of the configuration.
 Error cannot_listen(const config::Config& config, Error error);

@@ -33,16 +33,6 @@ TEST(ContainerOptions, HaveWhatThePresetOfTheAgentSets) {
   EXPECT_TRUE(options.readonly_rootfs);
 }
 
-TEST(Loopback, IsThisMachineOnly) {
-  for (const char* host : {"localhost", "127.0.0.1", "127.8.9.1", "::1"}) {
-    EXPECT_TRUE(is_loopback(host)) << host;
-  }
-  for (const char* host :
-       {"0.0.0.0", "::", "192.168.1.1", "example.org", "localhost.example", ""}) {
-    EXPECT_FALSE(is_loopback(host)) << host;
-  }
-}
-
 config::TokenConfig token(std::string name, std::string secret, config::Role role) {
   config::TokenConfig made;
   made.name = std::move(name);
@@ -373,7 +363,6 @@ TEST(ContainerOptions, CarryTheBlock) {
   block.extra_volumes = {"/data:/data:z", "cache:/cache:rw"};
   block.selinux_label = config::SelinuxLabel::kPrivate;
   block.pids_limit = 3;
-  block.allow_unsafe = true;
   const ContainerOptions options = container_options(config, "/bin/helper");
   EXPECT_EQ(options.environment, config.agent.env);
   EXPECT_EQ(options.max_stderr_bytes, 1u);
@@ -391,7 +380,6 @@ TEST(ContainerOptions, CarryTheBlock) {
   EXPECT_EQ(options.extra_volumes[1].source, "cache");
   EXPECT_FALSE(options.extra_volumes[1].read_only);
   EXPECT_EQ(options.pids_limit, 3);
-  EXPECT_TRUE(options.allow_unsafe);
   EXPECT_EQ(options.helper_program, "/bin/helper");
 }
 

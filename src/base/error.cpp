@@ -76,22 +76,22 @@ bool is_service_failure(ErrorType type) {
   }
 }
 
-Error&& Error::because(std::string cause) && {
+Error Error::because(std::string cause) && {
   possible_causes.push_back(std::move(cause));
   return std::move(*this);
 }
 
-Error&& Error::suggest(std::string action) && {
+Error Error::suggest(std::string action) && {
   suggested_actions.push_back(std::move(action));
   return std::move(*this);
 }
 
-Error&& Error::with(std::string key, StateValue value) && {
+Error Error::with(std::string key, StateValue value) && {
   state.emplace_back(std::move(key), std::move(value));
   return std::move(*this);
 }
 
-Error&& Error::retryable() && {
+Error Error::retryable() && {
   recoverable = true;
   return std::move(*this);
 }

@@ -72,10 +72,10 @@ struct Error {
   std::string agent_error;
 
   // Chainable, for building at the place of the failure.
-  Error&& because(std::string cause) &&;
-  Error&& suggest(std::string action) &&;
-  Error&& with(std::string key, StateValue value) &&;
-  Error&& retryable() &&;
+  Error because(std::string cause) &&;
+  Error suggest(std::string action) &&;
+  Error with(std::string key, StateValue value) &&;
+  Error retryable() &&;
 };
 
 Error make_error(ErrorType type, std::string explanation);

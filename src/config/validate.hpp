@@ -39,7 +39,7 @@ void validate_upstreams_of(const AgentConfig& agent, const ContainerConfig& cont
                            const std::vector<UpstreamConfig>& upstreams, const std::string& section,
                            const std::string& container_section, std::vector<Finding>& findings);
 
-// True for "localhost" and addresses in 127.0.0.0/8 and ::1 (also in brackets).
+// "localhost", an address in 127.0.0.0/8, or ::1, also in brackets.
 bool is_loopback(std::string_view host);
 
 // Whether a listener on `host` asks its clients for a token.

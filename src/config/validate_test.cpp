@@ -229,13 +229,14 @@ TEST(Validate, WarnsOfWhatWorksButIsHardlyMeant) {
 }
 
 TEST(Validate, NeedsATokenOffLoopback) {
-  for (const char* host : {"127.0.0.1", "127.8.9.1", "localhost", "::1", "[::1]"}) {
+  for (const char* host :
+       {"127.0.0.1", "127.8.9.1", "localhost", "::1", "[::1]", "0:0:0:0:0:0:0:1"}) {
     EXPECT_TRUE(is_loopback(host)) << host;
     EXPECT_FALSE(token_needed(AuthMode::kAuto, host)) << host;
     EXPECT_TRUE(token_needed(AuthMode::kToken, host)) << host;
   }
-  for (const char* host :
-       {"0.0.0.0", "::", "192.168.1.1", "127.0.0.1.example.org", "example.org", ""}) {
+  for (const char* host : {"0.0.0.0", "::", "192.168.1.1", "127.1", "127.0.0.256",
+                           "localhost.example", "127.0.0.1.example.org", "[]", "example.org", ""}) {
     EXPECT_FALSE(is_loopback(host)) << host;
     EXPECT_TRUE(token_needed(AuthMode::kAuto, host)) << host;
     EXPECT_FALSE(token_needed(AuthMode::kNone, host)) << host;

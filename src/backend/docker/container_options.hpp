@@ -93,7 +93,6 @@ struct ContainerOptions {
   NameValues log_opts;
   std::string docker_host;  // empty: DOCKER_HOST, then the default socket
   NameValues labels;
-  bool allow_unsafe = false;
   ContainerEgress egress;
 
   std::size_t max_line_bytes = 32u << 20;
