@@ -246,7 +246,7 @@ Task<Result<std::string>> RelayHttp::perform(http::Principal principal, std::str
     co_return co_await resume(std::move(principal), std::move(params));
   }
   if (method == "session/cancel") {
-    co_return co_await cancel(std::move(principal), std::move(params));
+    co_return co_await cancel(std::move(principal), frame);
   }
   co_return co_await respond_to_agent(std::move(principal), std::move(params));
 }
@@ -260,14 +260,15 @@ Task<Result<std::string>> RelayHttp::resume(http::Principal principal, std::stri
   co_return RelayApi::describe(**session, ClientId());
 }
 
-Task<Result<std::string>> RelayHttp::cancel(http::Principal principal, std::string params) {
-  const auto request = read_resume(params);
+// A child's id goes on to the agent as it is spelled.
+Task<Result<std::string>> RelayHttp::cancel(http::Principal principal, const Frame& frame) {
+  const auto request = read_resume(frame.params());
   if (!request) co_return request.error();
   if (principal.role == http::Role::kObserver) co_return forbidden_for_observers("session/cancel");
-  const auto session = co_await api_.find(std::move(principal), request->session_id);
+  const auto session = co_await api_.find(std::move(principal), std::string(frame.session_id()));
   if (!session) co_return session.error();
-  if (is_child_session_id(request->session_id)) {
-    (*session)->cancel_child(request->session_id);
+  if (is_child_session_id(frame.session_id())) {
+    (*session)->cancel_child(frame.session_id());
   } else {
     (*session)->cancel();
   }

@@ -43,7 +43,7 @@ class RelayHttp {
   Task<Result<std::string>> perform(http::Principal principal, std::string method,
                                     const Frame& frame);
   Task<Result<std::string>> respond_to_agent(http::Principal principal, std::string params);
-  Task<Result<std::string>> cancel(http::Principal principal, std::string params);
+  Task<Result<std::string>> cancel(http::Principal principal, const Frame& frame);
   Task<Result<std::string>> resume(http::Principal principal, std::string params);
 
   // Whoever waits for the agent's answer to a request: attached for it alone.

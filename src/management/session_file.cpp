@@ -3,6 +3,7 @@
 #include "base/wall_time.hpp"
 #include "protocol/json_scan.hpp"
 #include "protocol/relay_ids.hpp"
+#include "protocol/scalar_grammar.hpp"
 
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
@@ -110,6 +111,9 @@ Result<storage::SessionRecord> read_head(const json::object& object) {
       {"cause", &session.cause}};
   for (const auto& [key, into] : texts) {
     if (auto problem = take(key, *into)) return std::move(*problem);
+  }
+  if (!is_string_content(session.agent_session_id)) {
+    return Members::wrong("agentSessionId", "an id as it is spelled in JSON, without its quotes");
   }
   if (!session.working_directory.starts_with('/')) {
     return Members::wrong("workingDirectory", "an absolute path");

@@ -137,6 +137,8 @@ TEST(SessionFileReader, SaysWhatIsWrongAndWhere) {
       {{changed(head, "\"version\":1", "\"version\":2")}, "this version of the format"},
       {{changed(head, "\"version\":1", "\"version\":\"1\"")}, "this version of the format"},
       {{changed(head, "sess_00", "sess_x0")}, "\"id\" must be"},
+      {{changed(head, "inner", R"(a\"b)")}, "\"agentSessionId\" must be an id as it is spelled"},
+      {{changed(head, "inner", R"(a\nb)")}, "\"agentSessionId\" must be an id as it is spelled"},
       {{changed(head, "\"/srv\"", "\"srv\"")}, "\"workingDirectory\" must be"},
       {{changed(head, "\"process\"", "\"vm\"")}, "\"isolation\" must be"},
       {{changed(head, "\"2026-01-31T08:15:30.123Z\"", "7")}, "\"createdAt\" must be a time"},

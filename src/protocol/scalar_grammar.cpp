@@ -71,6 +71,18 @@ bool escapes_are_valid(std::string_view text) {
   return true;
 }
 
+bool is_string_content(std::string_view text) {
+  if (!escapes_are_valid(text)) return false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '\\') {
+      ++at;  // with what it makes of the next character
+    } else if (text[at] == '"' || static_cast<unsigned char>(text[at]) < 0x20) {
+      return false;
+    }
+  }
+  return true;
+}
+
 namespace {
 
 enum class Surrogate { kNone, kHigh, kLow };

@@ -13,6 +13,9 @@ bool is_json_literal(std::string_view token);  // true, false, null
 // all.)
 bool escapes_are_valid(std::string_view text);
 
+// Whether `text` between two quotes is a string of JSON. That it is UTF-8 is not looked at.
+bool is_string_content(std::string_view text);
+
 // Replaces every escape of one half of a surrogate pair that stands without the other (RFC 8259
 // section 8.2: such text is "unpredictable" to others) by \ufffd, which is as long.
 void mend_surrogates(std::string& text);
