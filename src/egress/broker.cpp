@@ -183,7 +183,14 @@ void Broker::close(const SessionId& session) {
   const std::shared_ptr<Session> closing = std::move(found->second);
   sessions_.erase(found);
   closing->door->stop();
-  tasks_.spawn("close", [closing] { return closing->door->close(); });
+  tasks_.spawn("close", [this, session, closing] { return end(session, closing); });
+}
+
+Task<void> Broker::end(SessionId session, std::shared_ptr<Session> closing) {
+  co_await closing->door->close();
+  const auto found = ledgers_.find(session);
+  const bool is_its_own = found != ledgers_.end() && found->second == closing->ledger;
+  if (is_its_own && !sessions_.contains(session)) ledgers_.erase(found);
 }
 
 void Broker::forget(const SessionId& session) { ledgers_.erase(session); }

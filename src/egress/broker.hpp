@@ -73,14 +73,15 @@ class Broker {
   void admit(const SessionId& session, http::Transport::Socket socket);
   // The same for an agent that is a process of this host: the port is its own, and so is the key.
   Result<LoopbackWay> open_loopback(const SessionId& session, const Reach& reach);
-  // Ends what is under way. What the session has used is still known.
+  // Ends what is under way. What the session has used is known until that has been told of; from
+  // then on it is recalled.
   void close(const SessionId& session);
   // No session of this id comes back.
   void forget(const SessionId& session);
   SpentByUpstream spent(const SessionId& session) const;
   // What the session used under an earlier relay. What is known of it already stands.
   void restore(const SessionId& session, const SpentByUpstream& spent);
-  // The same, as BrokerOptions::spent_before says it; to be called before a door is opened.
+  // The same, as BrokerOptions::spent_before says it; to be called right before a door is opened.
   Task<Result<void>> recall(SessionId session);
 
   // Open ones of all agents.
@@ -91,11 +92,12 @@ class Broker {
  private:
   struct Way;  // one upstream: its connections and its credential
   struct Session;
-  struct Ledger;  // what a session has used, as long as its id is in use
+  struct Ledger;  // what a session has used, as long as it has a door
 
   std::shared_ptr<Session> without_door(const SessionId& session, const Reach& reach);
   Surroundings surroundings(const Session& session);
   void run(const SessionId& session, const std::shared_ptr<Session>& opened);
+  Task<void> end(SessionId session, std::shared_ptr<Session> closing);
   Meter& meter_of(Ledger& ledger, const std::string& upstream);
   static SpentByUpstream spent_of(const Ledger& ledger);
   void tell(Ledger& ledger, const Account& account);

@@ -182,6 +182,43 @@ TEST_F(BrokerTest, GoesOnWithWhatASessionUsedBefore) {
   });
 }
 
+// So that sessions whose agents have ended take nothing.
+TEST_F(BrokerTest, RecallsWhatASessionUsedBeforeItsDoorWasClosed) {
+  run([this]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    SpentByUpstream told;
+    std::size_t recalled = 0;
+    BrokerOptions limited = options();
+    limited.budgets["one"].requests = 1;
+    limited.spent_before = [&](const SessionId&) -> Task<Result<SpentByUpstream>> {
+      ++recalled;
+      co_return told;
+    };
+    Broker broker(
+        executor, limited,
+        [&told](const SessionId&, const Account&, const SpentByUpstream& spent) { told = spent; },
+        Logger::silent());
+    const auto none = co_await broker.recall(session_);
+    EXPECT_TRUE(none && broker.open(session_, socket_, Reach{{"one"}, {}}));
+    const auto first = co_await get(socket_, "/one/");
+    EXPECT_EQ(first->status, 200);
+    broker.close(session_);
+    const auto at_once = co_await broker.recall(session_);
+    EXPECT_TRUE(at_once && broker.open(session_, socket_, Reach{{"one"}, {}}));
+    EXPECT_EQ(recalled, 1U) << "it is known still";
+    broker.close(session_);
+    while (!broker.spent(session_).empty()) {
+      [[maybe_unused]] const bool passed = co_await sleep_for(std::chrono::milliseconds(1));
+    }
+    const auto later = co_await broker.recall(session_);
+    EXPECT_TRUE(later && broker.open(session_, socket_, Reach{{"one"}, {}}));
+    const auto second = co_await get(socket_, "/one/");
+    EXPECT_EQ(second->status, 429);
+    EXPECT_EQ(recalled, 2U);
+    co_await broker.shut_down();
+  });
+}
+
 TEST_F(BrokerTest, AsksOnceMoreWithASecretThatHasBeenRenewed) {
   write_key("old\n");
   run([this]() -> Task<void> {
@@ -232,12 +269,12 @@ TEST_F(BrokerTest, ServesConnectionsThatAreBroughtToIt) {
     const std::string before = co_await status_of_one();
     broker.open(session_, Reach{{"one"}, {}});
     const std::string open = co_await status_of_one();
+    EXPECT_EQ(broker.spent(session_).at("one").requests, 1U);
     broker.close(session_);
     const std::string after = co_await status_of_one();
     EXPECT_EQ(before, "");
     EXPECT_EQ(open, "HTTP/1.1 200 OK");
     EXPECT_EQ(after, "");
-    EXPECT_EQ(broker.spent(session_).at("one").requests, 1U);
     co_await broker.shut_down();
   });
 }
