@@ -22,6 +22,16 @@ const AgentEntry* AgentCatalogue::find(std::string_view name) const {
   return found != entries_.end() ? &*found : nullptr;
 }
 
+const AgentEntry* AgentCatalogue::for_record(const storage::SessionRecord& session) const {
+  const auto runs_alike = [&session](const AgentEntry& agent) {
+    return to_string(agent.backend.isolation()) == session.isolation;
+  };
+  const AgentEntry* const own = find(session.agent);
+  if (own != nullptr && runs_alike(*own)) return own;
+  const auto other = std::ranges::find_if(entries_, runs_alike);
+  return other != entries_.end() ? &*other : nullptr;
+}
+
 void AgentCatalogue::change(std::string_view name, SessionOptions options) {
   const auto found = std::ranges::find(entries_, name, &AgentEntry::name);
   if (found != entries_.end()) found->options = std::move(options);

@@ -25,6 +25,9 @@ class AgentCatalogue {
 
   // Null: there is none with this name.
   const AgentEntry* find(std::string_view name) const;
+  // Whose backend has what there is of the session: its agent, or, where that is not configured any
+  // more or runs in another way now, one that runs as it did. Null: none does.
+  const AgentEntry* for_record(const storage::SessionRecord& session) const;
   // The agent's settings from here on; none of this name: nothing happens.
   void change(std::string_view name, SessionOptions options);
   const std::vector<AgentEntry>& all() const { return entries_; }  // the default agent is first

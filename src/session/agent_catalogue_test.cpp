@@ -24,6 +24,7 @@ class NotingBackend final : public AgentBackend {
     return backend_.launch(std::move(spec));
   }
   Task<Result<Reattachment>> reattach(SessionId session, OutputPosition position) override {
+    reattached.push_back(session);
     return backend_.reattach(std::move(session), position);
   }
   Task<void> release(SessionId session) override {
@@ -35,6 +36,7 @@ class NotingBackend final : public AgentBackend {
   Isolation isolation() const override { return isolation_; }
 
   std::vector<LaunchSpec> launched;
+  std::vector<SessionId> reattached;
   std::vector<SessionId> released;
 
  private:
@@ -187,6 +189,18 @@ TEST_F(SeveralAgents, AreToldWhenTheirSessionsAreGivenUp) {
   record.isolation = "elsewhere";
   run_void(sessions().release(record));
   EXPECT_EQ(contained_.released.size(), 2u);
+}
+
+TEST_F(SeveralAgents, GoOnWithSessionsOfOneThatIsNotConfiguredAnyMore) {
+  sessions();
+  storage::SessionRecord open;
+  open.id = SessionId("sess_open");
+  open.agent = "gone";
+  open.isolation = "container";
+  log_->session_created(open);
+  run_void(sessions().recover());
+  EXPECT_THAT(contained_.reattached, ElementsAre(open.id));
+  EXPECT_THAT(plain_.reattached, IsEmpty());
 }
 
 }  // namespace

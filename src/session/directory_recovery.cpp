@@ -1,4 +1,5 @@
 // SessionDirectory between two runs of the relay: taking sessions up, and leaving them.
+#include "base/as_result.hpp"
 #include "session/session_directory.hpp"
 #include "session/unfinished.hpp"
 
@@ -52,7 +53,8 @@ Task<void> SessionDirectory::recover() {
 Task<void> SessionDirectory::erase_unfinished(storage::SessionRecord record,
                                               std::shared_ptr<Recovery> recovery) {
   context_.log.session_closed(record.id, record.cause, wall_now());
-  const auto erased = co_await erase(record.id);
+  auto erasing = as_result(erase(record.id));
+  const auto erased = co_await std::move(erasing);
   if (!erased) {
     context_.logger.warn("a part of a fork is left",
                          {{"session", record.id.value()}, {"error", erased.error().explanation}});
@@ -63,11 +65,13 @@ Task<void> SessionDirectory::erase_unfinished(storage::SessionRecord record,
 
 Task<void> SessionDirectory::revive(storage::SessionRecord record,
                                     std::shared_ptr<Recovery> recovery) {
-  SessionContext& context = context_of(record.agent);
+  const AgentEntry* const agent = agents_.for_record(record);
+  SessionContext& context = context_of(agent != nullptr ? agent->name : record.agent);
   const SessionId id = record.id;
   auto session = std::make_shared<Session>(context, std::move(record));
   sessions_[id] = session;
-  const auto recovered = co_await session->recover();
+  auto recovering = as_result(session->recover());
+  const auto recovered = co_await std::move(recovering);
   if (recovered) ++recovery->gone_on;
   --recovery->under_way;
   recovery->done.notify();

@@ -317,11 +317,15 @@ void Session::deliver(const ToClients& message) {
   }
 }
 
-// A client that replays so slowly that its answers fill a bound is too slow.
 void Session::hold(Watcher& one, const Delivery& delivery) {
+  const bool ends_replay = delivery.kind == DeliveryKind::kAttachResponse;
+  hold(one, delivery, ends_replay ? Attachment::kAfterReplay : delivery.sequence);
+}
+
+// A client that replays so slowly that its answers fill a bound is too slow.
+void Session::hold(Watcher& one, const Delivery& delivery, storage::Sequence place) {
   if (one.held_bytes.take(delivery.bytes.size())) {
-    const bool ends_replay = delivery.kind == DeliveryKind::kAttachResponse;
-    one.held.push_back({ends_replay ? Attachment::kAfterReplay : delivery.sequence, delivery});
+    one.held.push_back({place, delivery});
   } else {
     one.outbox->overflow();
     someone_overflowed_ = true;

@@ -289,6 +289,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   void time_deliveries();
   void deliver(Watcher& watcher, const Delivery& delivery);
   void hold(Watcher& watcher, const Delivery& delivery);
+  void hold(Watcher& watcher, const Delivery& delivery, storage::Sequence place);
   void drop_overflowed();
   void arm_deadline();
   void on_deadline();

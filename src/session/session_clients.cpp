@@ -66,7 +66,7 @@ Result<ClientId> Session::attach(Attachment attachment) {
     audit(watchers_.back().actor, "attached", as);
   }
   if (attachment.answer) {
-    watchers_.back().held.push_back({attachment.answer_at, std::move(*attachment.answer)});
+    hold(watchers_.back(), *attachment.answer, attachment.answer_at);
     watchers_.back().not_for_it.push_back(attachment.answer_at);  // it has it in another form
     if (!replay || attachment.answer_at <= *attachment.after) {
       release_held(watchers_.back(), Attachment::kAfterReplay);

@@ -271,6 +271,7 @@ Task<void> SessionDirectory::live(std::shared_ptr<Session> session,
   const std::string& agent = session->record().agent;
   if (starting->program == programs_[agent]) profiles_[agent] = session->initialize_result();
   starting->done.happen();
+  starting.reset();
   co_await session->run();
   forget(*session);
 }

@@ -172,7 +172,9 @@ void Session::become_ready(Handshake& handshake, const StartRequest& request) {
   for (std::string& line : early_.lines) from_agent(std::move(line), effects_);
   if (!was_closed_ && !request.fork) keep_opening(effects_);
   perform(effects_, early_.position);
+  // Many sessions then wait for long.
   early_ = {};
+  effects_ = Effects();
 }
 
 void Session::keep_opening(const Effects& effects) {
