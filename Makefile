@@ -33,7 +33,8 @@ engine: ## The DOCKER_HOST of a Docker Engine that answers; starts a private one
 	@scripts/engine.sh ensure
 
 e2e: build ## End-to-end tests against the release; some of them: make e2e TESTS=permission
-	@export "$$(scripts/engine.sh ensure)"; ACP_RELAY_BIN=$(CURDIR)/build/release/acp-relay ACP_DEMO_AGENT=$(CURDIR)/build/release/acp-demo-agent \
+	@export "$$(scripts/engine.sh ensure)"; ACP_RELAY_BIN='$(CURDIR)/build/release/acp-relay' \
+	  ACP_DEMO_AGENT='$(CURDIR)/build/release/acp-demo-agent' \
 	  $(PYTHON) -m pytest -q -p no:cacheprovider tests/e2e $(if $(TESTS),-k '$(TESTS)')
 
 format: ## Formats every C++ file

@@ -2,7 +2,7 @@
 """Measures the official SDK's client against the relay's /acp and against the SDK's own server.
 
 One client process talks to all endpoints in turns, so that all meet the same warm client. Ratios are taken
-within a round; medians of the rounds are shown. Needs scripts/build.sh and scripts/install.sh test.
+within a round; medians of the rounds are shown. Needs scripts/build.sh bench and scripts/install.sh test.
 """
 
 import argparse

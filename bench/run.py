@@ -59,7 +59,7 @@ def make_contenders(arguments, pinning):
     if wanted != ["floor"]:
         needed.append(relay)
     if missing := [str(path) for path in needed if not path.exists()]:
-        sys.exit(f"not built: {', '.join(missing)}; run `scripts/build.sh` "
+        sys.exit(f"not built: {', '.join(missing)}; run `scripts/build.sh bench` "
                  "or name another build with --build")
     return [known[name] for name in wanted]
 

@@ -159,13 +159,17 @@ check_answer() {
 megabytes() { awk -v bytes="$1" 'BEGIN {printf "%.1f MB", bytes / 1e6}'; }
 
 say_what_it_adds() {
-  local base=debian:bookworm-slim option size
+  local base=debian:bookworm-slim option size base_size
   for option in "${options[@]}"; do
     [[ $option != *BASE_IMAGE=* ]] || base=${option#*BASE_IMAGE=}
   done
   size=$(image_size "$tag")
-  printf '%s: %s, %s more than %s.\n' "$tag" "$(megabytes "$size")" \
-    "$(megabytes "$((size - $(image_size "$base")))")" "$base"
+  if base_size=$(image_size "$base" 2>/dev/null); then
+    printf '%s: %s, %s more than %s.\n' "$tag" "$(megabytes "$size")" \
+      "$(megabytes $((size - base_size)))" "$base"
+  else  # BuildKit builds on an image that it does not list
+    printf '%s: %s.\n' "$tag" "$(megabytes "$size")"
+  fi
 }
 
 # What Dockerfile.relay copies: the tree without what was made in it, or the programs alone.

@@ -21,7 +21,7 @@ command -v dpkg-query >/dev/null ||
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-# apt ARGUMENT...: quiet unless it fails; one retry, because mirrors have bad moments.
+# apt ARGUMENT...: quiet unless it fails; three attempts, because mirrors have bad moments.
 apt() {
   local attempt
   for attempt in 1 2 3; do

@@ -21,6 +21,9 @@ case $scope in
   steady) [[ $rounds =~ ^[1-9][0-9]*$ ]] || fail "\"$rounds\" is no number of rounds" "scripts/test.sh steady 10" ;;
   *) fail "unknown option \"$1\"" "scripts/test.sh" "scripts/test.sh full" "scripts/test.sh steady 10" ;;
 esac
+[[ $(id -u) -eq 0 ]] || fail \
+  "the end-to-end tests mount, change owners and start an Engine: they need root" \
+  "sudo scripts/test.sh${*:+ $*}" "make unit, which needs none"
 
 readonly python=/usr/bin/python3
 results=$root/build/results
@@ -34,6 +37,7 @@ jobs=$(nproc)
 failed=()
 shown=()  # options for the closing lines
 
+export LC_ALL=C.UTF-8  # tests read what programs say
 export RELAY_BUILD_QUIET=yes
 export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS=print_stacktrace=1
@@ -111,15 +115,16 @@ failed_in() {
   "$python" tools/count_results.py --failed-in "$@"
 }
 
-# pytest REPORT ARGUMENT...
+# pytest REPORT ARGUMENT...: where a test hangs is printed after a quarter of an hour.
 pytest() {
   local report=$results/$1.xml names again code=0
+  local command=("$python" -m pytest -q -p no:cacheprovider -o faulthandler_timeout=900)
   shift
-  PYTHONDONTWRITEBYTECODE=1 "$python" -m pytest -q -p no:cacheprovider --junitxml="$report" "$@" </dev/null || code=$?
+  PYTHONDONTWRITEBYTECODE=1 "${command[@]}" --junitxml="$report" "$@" </dev/null || code=$?
   [[ $code -eq 1 ]] || return "$code"
   names=$(failed_in "$report") || return 1
   mapfile -t again <<<"$names"
-  PYTHONDONTWRITEBYTECODE=1 "$python" -m pytest -q -p no:cacheprovider --junitxml="${report%.xml}.again.xml" "${again[@]}" </dev/null
+  PYTHONDONTWRITEBYTECODE=1 "${command[@]}" --junitxml="${report%.xml}.again.xml" "${again[@]}" </dev/null
 }
 
 ctest_of() {

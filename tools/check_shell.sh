@@ -4,4 +4,4 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 exec shellcheck -x scripts/*.sh tools/*.sh docker/*.sh docker/relay/*.sh docker/agent/agent-health \
-  deploy/debian/p* .ci/run
+  deploy/debian/p* .ci/run tests/e2e/harness/*.sh

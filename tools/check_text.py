@@ -67,8 +67,10 @@ def check_file(name, data):
 def project_files(root):
     listing = subprocess.run(
         ["git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        check=True, capture_output=True).stdout
-    return sorted(name for name in listing.decode("utf-8").split("\0") if name)
+        check=False, capture_output=True)
+    if listing.returncode != 0:
+        sys.exit(f"git can't list the files: {listing.stderr.decode('utf-8', 'replace').strip()}")
+    return sorted(name for name in listing.stdout.decode("utf-8").split("\0") if name)
 
 
 def main(arguments):

@@ -8,8 +8,8 @@ Reads JUnit files (*.xml, of ctest and pytest) and the one-word verdicts of the 
 directory. NAME.again.xml holds the second run of tests that failed in NAME.xml: one that passed there is named as
 unsteady, counted as passed, and to be mended. A step that failed without a failed test in it (a build, a crash)
 counts as one failure. Tests that run against a Docker Engine (tests/e2e/test_container_*.py, GoogleTest suites
-RealEngine*) are also counted on a line of their own; a run without one of them is not complete. What ctest could not
-run (there is no program) failed; only a test that says so is skipped.
+EngineLive and Reattach) are also counted on a line of their own; a run without one of them is not complete. What
+ctest could not run (there is no program) failed; only a test that says so is skipped.
 Ends with 0 when nothing failed, something passed and the run is complete.
 """
 import argparse
@@ -21,12 +21,15 @@ import xml.etree.ElementTree as ElementTree
 
 # How long a failure's output may be on the terminal; all of it is in the report.
 MAX_LINES = 120
+# Of tests/docker.
+ENGINE_SUITES = ("EngineLive", "Reattach")
 
 Case = collections.namedtuple("Case", "report name outcome output needs_engine")
 
 
 def needs_engine(name):
-    return any(part.startswith(("test_container_", "RealEngine")) for part in re.split(r"[./:]+", name))
+    parts = re.split(r"[./:]+", name)
+    return any(part.startswith("test_container_") or part in ENGINE_SUITES for part in parts)
 
 
 def name_of(case):

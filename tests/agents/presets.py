@@ -3,9 +3,8 @@ import contextlib
 import functools
 import json
 import pathlib
-import subprocess
 
-from harness import containers, sdk
+from harness import containers, debian, sdk
 from harness.engine import Engine
 
 KEY = "sk-of-the-model-2b7d94"
@@ -42,11 +41,8 @@ def image():
     files = {**containers.tools_files(), "bin/node": (0o755, 0, sdk.NODE.read_bytes()),
              "bin/bash": (0o755, 0, pathlib.Path("/bin/bash").read_bytes())}
     for program in (sdk.NODE, "/bin/bash", MODULES / OPENCODE, MODULES / CLAUDE):
-        libraries = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
-        for line in libraries.splitlines():
-            path = next((word for word in line.split() if word.startswith("/")), None)
-            if path:
-                files[path.lstrip("/")] = (0o755, 0, pathlib.Path(path).read_bytes())
+        for path in debian.libraries(program):
+            files[path.lstrip("/")] = (0o755, 0, pathlib.Path(path).read_bytes())
     return containers.import_files(Engine.of_environment(), "agents", files, "USER 1000:1000", "WORKDIR /workspace",
                                    "ENV PATH=/bin")
 

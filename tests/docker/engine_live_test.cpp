@@ -1,6 +1,5 @@
 // The Engine client against a real Engine: the one of DOCKER_HOST.
 #include "demo_image.hpp"
-#include "engine/address.hpp"
 #include "engine/client.hpp"
 #include "engine/stream_demuxer.hpp"
 #include "engine/testing/run_task.hpp"
@@ -10,7 +9,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <unistd.h>
 
 namespace relay::engine {
 namespace {
@@ -30,40 +28,13 @@ std::string state_text(const Error& error, std::string_view name) {
   return {};
 }
 
-class EngineLive : public ::testing::Test {
+class EngineLive : public DemoImageTest {
  protected:
-  static void SetUpTestSuite() {
-    const Result<http::Endpoint> endpoint = engine_address(address_sources(""));
-    ASSERT_TRUE(endpoint) << endpoint.error().explanation;
-    endpoint_ = *endpoint;
-    tag_ = "live-" + std::to_string(::getpid());
-    label_ = "relay.engine.test=" + tag_;
-    run([]() -> Task<void> {
-      const auto client = co_await make_client();
-      const Result<EngineVersion> version = co_await client->connect();
-      if (!version) {
-        // Not a failure here: tests of a suite that failed to set up would count as skipped.
-        trouble_ = "these tests need a Docker Engine, and " + version.error().explanation +
-                   ". Start one with scripts/engine.sh and set DOCKER_HOST.";
-        co_return;
-      }
-      co_await import_demo_image(endpoint_, tag_);
-    });
-    is_ready_ = trouble_.empty() && !HasFailure();
-  }
-
-  static void TearDownTestSuite() {
-    if (!is_ready_) return;
-    run([]() -> Task<void> { co_await remove_demo_image(endpoint_, tag_); });
-  }
-
-  void SetUp() override { ASSERT_TRUE(is_ready_) << trouble_; }
-
   void TearDown() override {
-    if (!is_ready_) return;
+    if (!is_ready()) return;
     run([]() -> Task<void> {
       const auto client = co_await make_client();
-      const std::vector<std::string> labels{label_};
+      const std::vector<std::string> labels{label()};
       const auto left = co_await client->list(labels);
       RELAY_NEED(left);
       for (const ContainerSummary& container : *left) {
@@ -78,7 +49,7 @@ class EngineLive : public ::testing::Test {
     co_return std::make_shared<EngineClient>(executor, endpoint_, EngineOptions());
   }
 
-  static std::string image() { return demo_image(tag_); }
+  static std::string label() { return "relay.engine.test=" + tag_; }
   static std::string name(std::string_view what) {
     return "relay-" + tag_ + "-" + std::string(what);
   }
@@ -91,11 +62,6 @@ class EngineLive : public ::testing::Test {
            R"("Labels":{"relay.engine.test":")" + tag_ + R"("},)" +
            R"("HostConfig":{"NetworkMode":"none")" + host_config + "}" + more + "}";
   }
-
-  static inline http::Endpoint endpoint_;
-  static inline std::string tag_, label_;
-  static inline bool is_ready_ = false;
-  static inline std::string trouble_;  // why not
 };
 
 // Reads stdout until it holds `wanted`, for ten seconds at most.
@@ -167,7 +133,7 @@ TEST_F(EngineLive, KnowsAnImageAndMissesAnother) {
 TEST_F(EngineLive, RunsAnAgentFromCreateToRemove) {
   run([]() -> Task<void> {
     const auto client = co_await make_client();
-    Result<EventStream> events = co_await client->events(label_);
+    Result<EventStream> events = co_await client->events(label());
     RELAY_NEED(events);
     const Result<std::string> id = co_await client->create_container(name("whole"), body());
     RELAY_NEED(id);
@@ -239,7 +205,7 @@ TEST_F(EngineLive, FindsContainersByEveryLabel) {
     const auto client = co_await make_client();
     const Result<std::string> id = co_await client->create_container(name("listed"), body());
     RELAY_NEED(id);
-    const std::vector<std::string> own{label_, "relay.engine.test"};
+    const std::vector<std::string> own{label(), "relay.engine.test"};
     const auto found = co_await client->list(own);
     RELAY_NEED(found);
     EXPECT_EQ(found->size(), 1u);
@@ -250,7 +216,7 @@ TEST_F(EngineLive, FindsContainersByEveryLabel) {
       EXPECT_EQ(container.label("relay.engine.test"), tag_);
       EXPECT_EQ(container.label("other"), "");
     }
-    const std::vector<std::string> other{label_, "relay.engine.test=\"x&y\""};
+    const std::vector<std::string> other{label(), "relay.engine.test=\"x&y\""};
     const auto none = co_await client->list(other);
     RELAY_NEED(none);
     EXPECT_TRUE(none->empty());
@@ -290,7 +256,7 @@ TEST_F(EngineLive, RemovesWithoutWaiting) {
     RELAY_NEED(id);
     const Result<void> started = co_await client->start(*id);
     RELAY_NEED(started);
-    Result<EventStream> events = co_await client->events(label_);
+    Result<EventStream> events = co_await client->events(label());
     RELAY_NEED(events);
     EXPECT_TRUE(client->remove_now(*id));
     EngineEvent destroyed;

@@ -3,14 +3,11 @@
 #include "backend/docker/docker_backend.hpp"
 #include "backend/docker/test_directory.hpp"
 #include "demo_image.hpp"
-#include "engine/address.hpp"
 #include "engine/testing/run_task.hpp"
 
 #include <boost/json.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <unistd.h>
 
 namespace relay {
 namespace {
@@ -57,23 +54,11 @@ std::vector<std::string> chunks_of(const std::vector<std::string>& lines) {
   return chunks;
 }
 
-class Reattach : public ::testing::Test {
+class Reattach : public engine::DemoImageTest {
  protected:
-  static void SetUpTestSuite() {
-    const auto endpoint = engine::engine_address(engine::address_sources(""));
-    ASSERT_TRUE(endpoint) << endpoint.error().explanation;
-    endpoint_ = *endpoint;
-    tag_ = "reattach-" + std::to_string(::getpid());
-    run([]() -> Task<void> { co_await engine::import_demo_image(endpoint_, tag_); });
-    is_ready_ = !HasFailure();
-  }
-  static void TearDownTestSuite() {
-    run([]() -> Task<void> { co_await engine::remove_demo_image(endpoint_, tag_); });
-  }
-  void SetUp() override { ASSERT_TRUE(is_ready_) << "no Engine: see scripts/engine.sh"; }
-
   // After a failure too nothing is left.
   void TearDown() override {
+    if (!is_ready()) return;
     run([this]() -> Task<void> {
       const auto executor = co_await asio::this_coro::executor;
       engine::EngineClient client(executor, endpoint_, {});
@@ -84,7 +69,7 @@ class Reattach : public ::testing::Test {
 
   ContainerOptions options() const {
     ContainerOptions made;
-    made.image = engine::demo_image(tag_);
+    made.image = image();
     made.workspace_base_dir = directory_.path();
     made.pull_policy = ImagePull::kNever;
     made.helper_program = RELAY_BINARY_DIR "/acp-workspace-helper";
@@ -179,9 +164,6 @@ class Reattach : public ::testing::Test {
 
   void goes_on_exactly();
 
-  static inline http::Endpoint endpoint_;
-  static inline std::string tag_;
-  static inline bool is_ready_ = false;
   static inline std::string inner_;  // what the agent calls its session
 
   TestDirectory directory_;

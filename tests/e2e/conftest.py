@@ -1,9 +1,11 @@
 """Fixtures: a relay for one test, and the check that nothing of it is left afterwards."""
+import contextlib
 import pathlib
 import re
 import subprocess
 import sys
 import threading
+import uuid
 
 import pytest
 
@@ -66,15 +68,15 @@ def pytest_terminal_summary(terminalreporter):
 def make_relay(request, tmp_path):
     """make_relay(config changes): a relay that is ready. Relays end, checked, with the test."""
     relays = []
+    with contextlib.ExitStack() as killed:
+        def make(config=None, env=None, start=True, directory=None, arguments=(), kind=Relay, **options):
+            name = directory or f"relay{len(relays)}"
+            relay = kind(tmp_path / name, config, env, **options)
+            relays.append(relay)
+            killed.callback(relay.kill)
+            return relay.start(*arguments) if start else relay
 
-    def make(config=None, env=None, start=True, directory=None, arguments=(), kind=Relay, **options):
-        name = directory or f"relay{len(relays)}"
-        relay = kind(tmp_path / name, config, env, **options)
-        relays.append(relay)
-        return relay.start(*arguments) if start else relay
-
-    yield make
-    try:
+        yield make
         for relay in relays:
             if relay.process is None:
                 continue
@@ -82,9 +84,6 @@ def make_relay(request, tmp_path):
                 relay.stop()
             else:
                 print(f"--- log of {relay.directory.name}:\n{relay.log_text()[-8000:]}")
-    finally:
-        for relay in relays:
-            relay.kill()
 
 
 @pytest.fixture
@@ -137,6 +136,14 @@ def settings_image(engine):
 def example_image(engine):
     """The example agent of the official SDK."""
     return containers.import_example(engine)
+
+
+@pytest.fixture
+def own_tag(engine):
+    """A name for an image that the test makes, removed with it. It comes before the relays that use it."""
+    tag = f"acp-relay-test/own:{uuid.uuid4().hex}"
+    yield tag
+    engine.remove_image(tag)
 
 
 @pytest.fixture(scope="session")

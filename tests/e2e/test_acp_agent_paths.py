@@ -1,6 +1,7 @@
 """/agents/<name>/acp: the transport of ACP for one of several agents."""
 import contextlib
 import json
+from shlex import quote
 
 import pytest
 
@@ -110,7 +111,7 @@ def test_a_closed_session_goes_on_with_its_agent(relay, connect, transport):
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_a_fork_gets_no_login_of_another_agent(make_relay, tmp_path, transport):
     read = tmp_path / "read"
-    program = f"tee -a {read} | {DEMO_AGENT} --state {tmp_path}/state"
+    program = f"tee -a {quote(str(read))} | {quote(str(DEMO_AGENT))} --state {quote(str(tmp_path / 'state'))}"
     relay = make_relay({"agents": {**AGENTS, "forker": {"command": "/bin/sh", "args": ["-c", program]}}})
     with contextlib.ExitStack() as stack:
         forker, ada = (stack.enter_context(contextlib.closing(open_client(

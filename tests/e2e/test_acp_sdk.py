@@ -16,12 +16,6 @@ def settings(relay, transport, port=None, **more):
     return {"url": acp_url(relay, transport, port), "cwd": str(relay.workspace), "megabytes": 17, "count": 12, **more}
 
 
-def judge(facts, check):
-    if isinstance(facts, sdk.Failed):
-        raise facts
-    check(facts, "process")
-
-
 @pytest.fixture(scope="module", params=TRANSPORTS)
 def demo(request, tmp_path_factory):
     """The facts of all scenarios with the demo agent, played in one go."""
@@ -35,7 +29,7 @@ def demo(request, tmp_path_factory):
 
 @pytest.mark.parametrize("scenario", sdk_checks.DEMO)
 def test_with_the_demo_agent(demo, scenario):
-    judge(demo[scenario], sdk_checks.DEMO[scenario])
+    sdk_checks.judge(demo[scenario], sdk_checks.DEMO[scenario])
 
 
 @pytest.fixture(scope="module", params=TRANSPORTS)
@@ -50,7 +44,7 @@ def example(request, tmp_path_factory):
 
 @pytest.mark.parametrize("scenario", sdk_checks.EXAMPLE)
 def test_with_the_example_agent(example, scenario):
-    judge(example[scenario], sdk_checks.EXAMPLE[scenario])
+    sdk_checks.judge(example[scenario], sdk_checks.EXAMPLE[scenario])
 
 
 @pytest.mark.parametrize("transport, port", PORTS)

@@ -29,12 +29,6 @@ SCENARIOS = {
 }
 
 
-def judge(facts, check):
-    if isinstance(facts, sdk.Failed):
-        raise facts
-    check(facts, "process")
-
-
 @pytest.fixture(scope="module", params=TRANSPORTS)
 def demo(request, tmp_path_factory):
     """The facts of all scenarios with the demo agent, played in one go."""
@@ -49,7 +43,7 @@ def demo(request, tmp_path_factory):
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_with_the_demo_agent(demo, scenario):
-    judge(demo[scenario], SCENARIOS[scenario])
+    sdk_checks.judge(demo[scenario], SCENARIOS[scenario])
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -62,7 +56,7 @@ def test_a_fork(make_relay, tmp_path, transport):
         assert facts["forked"]["sessionId"] != facts["session"] and facts["forked"]["modes"]["currentModeId"] == "ask"
         assert facts["next"]["text"] == facts["told"] == "remember me\n/recall\n"
 
-    judge(facts, check)
+    sdk_checks.judge(facts, check)
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

@@ -149,9 +149,7 @@ def test_a_message_may_come_in_fragments(server):
         data = INITIALIZE.encode()
         connection.sendall(raw.frame(data[:10], fin=False) + raw.frame(b"ping", opcode=9)
                            + raw.frame(data[10:20], opcode=0, fin=False) + raw.frame(data[20:], opcode=0))
-        received = b""
-        while b'"first"' not in received:
-            received += connection.recv(65536)
+        received = raw.read_until(connection, b'"first"')
         assert b"\x8a\x04ping" in received, "the pong comes in between"
 
 

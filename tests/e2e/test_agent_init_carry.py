@@ -115,7 +115,9 @@ def test_it_gives_credit_for_what_was_taken(carrier):
             carrier.say(frame(1, DATA, MAX_DATA, b"y" * MAX_DATA))
         taken = 0
         while taken < WINDOW:
-            taken += len(client.recv(MAX_DATA))
+            piece = client.recv(MAX_DATA)
+            assert piece, f"closed after {taken} bytes"
+            taken += len(piece)
         head = carrier.read(8)
         assert head == frame(1, CREDIT, int.from_bytes(head[5:], "big")) and head[5:] >= (WINDOW // 2).to_bytes(3, "big")
 

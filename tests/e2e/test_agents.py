@@ -89,7 +89,7 @@ def test_sessions_show_their_agent(relay):
 
 def test_the_configuration_shows_agents_without_their_secrets(relay):
     shown = relay.management("/api/config").json()
-    agents = shown["config"]["agents"] if "config" in shown else shown["agents"]
+    agents = shown["agents"]
     assert agents["ada"]["env"] == {"KEY_OF_ADA": "***"}
     assert agents["ada"]["command"] == [str(DEMO_AGENT)]
     assert agents["scripted"]["stop_grace"] == "100ms"

@@ -114,6 +114,7 @@ def test_an_observer_is_not_asked_and_cannot_answer(shared):
     ada.respond(request, {"outcome": {"outcome": "selected", "optionId": "reject"}})
     ada.answer(turn)
     assert "reject" in text_of(ada.all("session/update"))
+    assert eve.all("session/request_permission") == []
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1.evil.example", "file://"])

@@ -1,7 +1,7 @@
 """'acp-relay backup': the message log as one file, which a relay can be started with."""
+import concurrent.futures
 import shutil
 import stat
-import threading
 
 from harness.deadline import wait_until
 from harness.relay import run_cli
@@ -24,12 +24,13 @@ def test_a_backup_of_a_running_relay_is_what_another_one_starts_with(make_relay,
     client.prompt_text(quiet, "/chunks 300 40000")
     client.result("session/close", sessionId=quiet)
     busy = client.new(relay.workspace)
-    turn = threading.Thread(target=client.prompt_text, args=(busy, "/chunks 20000 100"))
-    turn.start()
-    wait_until(lambda: len(relay.query("SELECT 1 FROM sessions")) == 2, "the database has followed the journal")
     file = tmp_path / "backup.db"
-    out = relay.back_up(file)
-    turn.join()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        turn = pool.submit(client.prompt_text, busy, "/chunks 20000 100")
+        wait_until(lambda: len(relay.query("SELECT 1 FROM sessions")) == 2,
+                   "the database has followed the journal")
+        out = relay.back_up(file)
+        turn.result()
     assert out.startswith(f"{file}: 2 sessions, ") and out.endswith(f"{file.stat().st_size} bytes\n")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert list(tmp_path.glob("backup.db?*")) == []

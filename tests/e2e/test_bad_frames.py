@@ -6,21 +6,30 @@ import pytest
 from harness import schema
 from harness.bad_frames import REFUSED
 from harness.http_client import text_block, text_of
-from harness.relay import scripted
+from harness.relay import Relay, scripted
 
 NAMES = [name for name, _, _ in REFUSED]
 
 
 @pytest.fixture(scope="module")
-def shared(request, tmp_path_factory):
-    """One relay for all cases of this file that only send a frame."""
-    from harness.relay import Relay
+def lasting_relay(tmp_path_factory):
     relay = Relay(tmp_path_factory.mktemp("frames")).start()
     try:
         yield relay
         relay.stop()
     finally:
         relay.kill()
+
+
+@pytest.fixture
+def shared(lasting_relay):
+    """One relay for all cases that only send a frame; none finds what another has left."""
+    yield lasting_relay
+    lasting_relay.close_clients()
+    client = lasting_relay.http()
+    for session in client.result("session/list", activeOnly=True)["sessions"]:
+        client.result("session/close", sessionId=session["id"])
+    lasting_relay.close_clients()
 
 
 @pytest.mark.parametrize("name, text, code", REFUSED, ids=NAMES)
@@ -86,18 +95,19 @@ def test_ids_survive_the_way_to_the_agent_and_back(shared, raw):
 
 
 @pytest.mark.parametrize("method, code", [
-    ("session/nothing", (-32601,)), ("", (-32600, -32601)), ("session/New", (-32601,))])
+    ("session/nothing", -32602), ("", -32600), ("session/New", -32602)])
 def test_unknown_methods_without_a_session(shared, method, code):
+    """An agent might know them; what lacks is a session whose agent to ask."""
     client = shared.websocket()
     answer = client.request(method)
-    assert answer["error"]["code"] in code or answer["error"]["code"] == -32602
+    assert answer["error"]["code"] == code
 
 
 @pytest.mark.parametrize("params", ["[]", "42", '"x"', "[1,2]", "true"])
 def test_params_that_are_no_object(shared, params):
     client = shared.websocket()
     client.send_raw('{"jsonrpc":"2.0","id":1,"method":"session/new","params":%s}' % params)
-    assert client.answer(1)["error"]["code"] in (-32600, -32602)
+    assert client.answer(1)["error"]["code"] == -32602
 
 
 def test_a_notification_is_never_answered(shared):
@@ -116,7 +126,7 @@ def test_a_notification_is_never_answered(shared):
 def test_http_without_an_id_does_not_hang(shared):
     client = shared.http()
     response = client.post("session/new", '{"jsonrpc":"2.0","method":"session/new","params":{"cwd":"/"}}')
-    assert response.status_code in (202, 204, 400)
+    assert response.status_code == 400
     assert shared.agents() == set()
 
 

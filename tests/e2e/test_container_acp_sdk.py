@@ -16,12 +16,6 @@ def _settings(relay, transport, **more):
     return {"url": acp_url(relay, transport), "cwd": "/workspace", "megabytes": 17, **more}
 
 
-def _judge(facts, check):
-    if isinstance(facts, sdk.Failed):
-        raise facts
-    check(facts, "container")
-
-
 @pytest.fixture(scope="module", params=TRANSPORTS)
 def demo(request, engine, demo_image, tmp_path_factory):
     relay = _relay(engine, tmp_path_factory.mktemp("demo"), demo_image)
@@ -34,7 +28,7 @@ def demo(request, engine, demo_image, tmp_path_factory):
 
 @pytest.mark.parametrize("scenario", DEMO)
 def test_with_the_demo_agent(demo, scenario):
-    _judge(demo[scenario], sdk_checks.DEMO[scenario])
+    sdk_checks.judge(demo[scenario], sdk_checks.DEMO[scenario], "container")
 
 
 @pytest.fixture(scope="module", params=TRANSPORTS)
@@ -49,7 +43,7 @@ def example(request, engine, example_image, tmp_path_factory):
 
 @pytest.mark.parametrize("scenario", sdk_checks.EXAMPLE)
 def test_with_the_example_agent(example, scenario):
-    _judge(example[scenario], sdk_checks.EXAMPLE[scenario])
+    sdk_checks.judge(example[scenario], sdk_checks.EXAMPLE[scenario], "container")
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

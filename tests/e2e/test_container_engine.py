@@ -285,7 +285,7 @@ def test_a_socket_that_this_user_may_not_use(make_container_relay, short_directo
         assert "permi" in relay.log_text().lower() and private_engine.socket in relay.log_text()
         assert "group" in relay.log_text(), "the remedy is named"
     finally:
-        relay.process = None
+        relay.kill()
 
 
 def test_without_an_engine_a_relay_with_a_command_uses_processes_and_says_so(make_container_relay, short_directory):

@@ -279,15 +279,15 @@ def test_so_are_those_that_a_killed_relay_has_left(make_container_relay):
     wait_until(lambda: relay.directories() == [], "the directories are gone")
 
 
-def test_a_home_that_gets_only_a_part_of_what_the_image_has_starts_no_agent(make_container_relay, engine, tmp_path):
-    tag = "acp-relay-test/home-of-6-mib:1"
-    engine.import_image(tag, {**demo_files(), "home/agent/large": (0o644, 1000, bytes(6 << 20))}, "USER 1000:1000",
-                        'CMD ["/bin/acp-demo-agent"]')
+def test_a_home_that_gets_only_a_part_of_what_the_image_has_starts_no_agent(
+        own_tag, make_container_relay, engine, tmp_path):
+    files = {**demo_files(), "home/agent/large": (0o644, 1000, bytes(6 << 20))}
+    engine.import_image(own_tag, files, "USER 1000:1000", 'CMD ["/bin/acp-demo-agent"]')
     base = tmp_path / "small"
     base.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", base], check=True)
     try:
-        relay = make_container_relay(base=base, image=tag)
+        relay = make_container_relay(base=base, image=own_tag)
         with pytest.raises(RelayError) as caught:
             relay.http().new("/workspace")
         assert caught.value.type == "container_start_failed"

@@ -44,29 +44,27 @@ def test_a_name_that_no_image_can_have(make_container_relay):
     relay.wait_logged("container.image")
 
 
-def test_an_image_that_is_removed_under_the_relay(make_container_relay, engine):
-    engine.import_image("acp-relay-test/short-lived:1", demo_files(), 'CMD ["/bin/acp-demo-agent"]', "USER 1000:1000")
-    relay = make_container_relay({"image": "acp-relay-test/short-lived:1"})
+def test_an_image_that_is_removed_under_the_relay(own_tag, make_container_relay, engine):
+    engine.import_image(own_tag, demo_files(), 'CMD ["/bin/acp-demo-agent"]', "USER 1000:1000")
+    relay = make_container_relay({"image": own_tag})
     client = relay.http()
     client.result("session/close", sessionId=client.new("/workspace"))
     relay.wait_until_empty()
-    engine.remove_image("acp-relay-test/short-lived:1")
+    engine.remove_image(own_tag)
     with pytest.raises(RelayError) as caught:
         client.new("/workspace")
     assert caught.value.type == "image_not_found"
-    assert "acp-relay-test/short-lived:1" in json.dumps(caught.value.data)
+    assert own_tag in json.dumps(caught.value.data)
     relay.wait_until_empty()
     wait_until(lambda: relay.management("/api/ready").json()["reasons"] == ["image_not_found"], "ready is red")
-    engine.import_image("acp-relay-test/short-lived:1", demo_files(), 'CMD ["/bin/acp-demo-agent"]', "USER 1000:1000")
+    engine.import_image(own_tag, demo_files(), 'CMD ["/bin/acp-demo-agent"]', "USER 1000:1000")
     wait_until(lambda: relay.management("/api/ready").status_code == 200, "ready is green again")
     relay.assert_serves()
-    relay.stop()
-    engine.remove_image("acp-relay-test/short-lived:1")
 
 
-def test_an_image_without_a_command(make_container_relay, engine):
-    engine.import_image("acp-relay-test/no-command:1", demo_files())
-    relay = make_container_relay({"image": "acp-relay-test/no-command:1"}, start=False).launch()
+def test_an_image_without_a_command(own_tag, make_container_relay, engine):
+    engine.import_image(own_tag, demo_files())
+    relay = make_container_relay({"image": own_tag}, start=False).launch()
     if relay.wait_ready_or_end():
         with pytest.raises(RelayError) as caught:
             relay.http().new("/workspace")
@@ -89,22 +87,22 @@ def without_docker_command(tmp_path):
     return str(directory)
 
 
-def test_the_demo_image_needs_neither_registry_nor_docker_command(make_container_relay, engine, demo_image,
-                                                                  without_docker_command):
-    tag = "acp-relay-test/built:1"
-    built = subprocess.run([str(ROOT / "docker/build.sh"), "demo", tag], capture_output=True, text=True, timeout=5 * PATIENCE,
+def test_the_demo_image_needs_neither_registry_nor_docker_command(
+        own_tag, make_container_relay, engine, demo_image, without_docker_command):
+    built = subprocess.run([str(ROOT / "docker/build.sh"), "demo", own_tag], capture_output=True, text=True,
                            env={"PATH": without_docker_command, "DOCKER_HOST": engine.address,
-                                "ACP_DEMO_AGENT": str(ROOT / "build/release/acp-demo-agent")}, check=False)
+                                "ACP_DEMO_AGENT": str(ROOT / "build/release/acp-demo-agent")},
+                           timeout=5 * PATIENCE, check=False)
     assert built.returncode == 0, built.stderr
-    assert tag in built.stdout and "MB" in built.stdout and "answers" in built.stdout
-    facts = engine.image(tag)
+    assert own_tag in built.stdout and "MB" in built.stdout and "answers" in built.stdout
+    facts = engine.image(own_tag)
     assert facts["Config"]["User"] == "1000:1000"
     assert facts["Config"]["Labels"]["org.opencontainers.image.title"] == "acp-demo-agent"
-    relay = make_container_relay({"image": tag})
+    relay = make_container_relay({"image": own_tag})
     client = relay.http()
-    assert client.prompt_text(client.new("/workspace"), "/write hello.txt hi") is not None
-    relay.stop()
-    engine.remove_image(tag)
+    session = client.new("/workspace")
+    client.prompt(session, "/write hello.txt hi")
+    assert (relay.host_workspace(session) / "hello.txt").read_text("utf-8").startswith("hi")
 
 
 DOCKER_THAT_NOTES_BUILDS = """#!/bin/sh
@@ -139,11 +137,10 @@ def test_what_the_images_are_called(tmp_path, arguments, kind, tag, options):
     assert words[:4] == [kind, "build", "--tag", tag] and " ".join(words[6:-1]) == options
 
 
-def test_a_home_that_is_too_much_for_a_copy(make_shell_relay, engine):
-    tag = "acp-relay-test/large-home:1"
-    engine.import_image(tag, {**tools_files(), "home/agent/large": (0o644, 1000, bytes(9 << 20))}, "ENV PATH=/bin",
+def test_a_home_that_is_too_much_for_a_copy(own_tag, make_shell_relay, engine):
+    engine.import_image(own_tag, {**tools_files(), "home/agent/large": (0o644, 1000, bytes(9 << 20))}, "ENV PATH=/bin",
                         "USER agent")
-    relay = make_shell_relay({"image": tag})
+    relay = make_shell_relay({"image": own_tag})
     client = relay.websocket()
     client.new("/workspace")
     assert shell(client, "ls -A ~") == (0, "")
@@ -151,32 +148,30 @@ def test_a_home_that_is_too_much_for_a_copy(make_shell_relay, engine):
     relay.wait_logged("container.home: image")
 
 
-def test_users_of_an_image_whose_account_files_are_links(make_shell_relay, engine, tools_image):
+def test_users_of_an_image_whose_account_files_are_links(own_tag, make_shell_relay, engine):
     """As Nix makes them: into the store, by a path that an archive has no room for in its header."""
     store = f"nix/store/{'h' * 120}-users/etc"
     files = {**tools_files(), f"{store}/passwd": (0o644, 0, PASSWD.replace(b"1000:1000", b"1234:1235")),
              f"{store}/group": (0o644, 0, GROUP),
              "etc/passwd": (0o777, 0, f"/{store}/passwd"), "etc/group": (0o777, 0, "../etc/to-group"),
              "etc/to-group": (0o777, 0, f"../{store}/group")}
-    tag = "acp-relay-test/linked-accounts:1"
-    engine.import_image(tag, files, "ENV PATH=/bin", "USER agent", 'CMD ["/bin/acp-demo-agent"]')
-    client = make_shell_relay({"image": tag}).websocket()
+    engine.import_image(own_tag, files, "ENV PATH=/bin", "USER agent", 'CMD ["/bin/acp-demo-agent"]')
+    client = make_shell_relay({"image": own_tag}).websocket()
     client.new("/workspace")
     assert shell(client, "id -u; id -g; echo x > /workspace/mine; pwd; cd; pwd") == (
         0, "1234\n1235\n/workspace\n/home/agent\n")
 
 
-def test_an_image_whose_user_it_does_not_know_itself(make_container_relay, engine):
-    tag = "acp-relay-test/unknown-user:1"
-    engine.import_image(tag, demo_files(), "USER nobody-knows", 'CMD ["/bin/acp-demo-agent"]')
-    relay = make_container_relay({"image": tag}, start=False).launch()
+def test_an_image_whose_user_it_does_not_know_itself(own_tag, make_container_relay, engine):
+    engine.import_image(own_tag, demo_files(), "USER nobody-knows", 'CMD ["/bin/acp-demo-agent"]')
+    relay = make_container_relay({"image": own_tag}, start=False).launch()
     assert relay.wait() == 1
     relay.wait_logged("set container.user to a number")
     assert "leave it empty" not in relay.log_text(), "it is empty"
 
 
-def test_a_session_keeps_its_image_when_the_tag_moves(make_container_relay, engine):
-    tag = "acp-relay-test/moving:latest"
+def test_a_session_keeps_its_image_when_the_tag_moves(own_tag, make_container_relay, engine):
+    tag = own_tag
 
     def point_at(mark):
         files = {**demo_files(), "etc/mark": (0o644, 0, mark.encode())}
@@ -215,4 +210,4 @@ def test_a_session_keeps_its_image_when_the_tag_moves(make_container_relay, engi
         relay.http().result("session/close", sessionId=session)
     relay.wait_until_empty()
     relay.may_leave_open_rows = False
-    engine.remove_image(tag)
+    engine.remove_image(before)  # it has no name any more

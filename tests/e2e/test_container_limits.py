@@ -105,7 +105,7 @@ def test_a_silent_agent_without_a_network_is_explained(make_container_relay):
         prompt = pool.submit(run_cli, "prompt", "/sleep 30", relay=relay)
 
         def other():
-            open_ones = client.result("session/list", onlyActive=True)["sessions"]
+            open_ones = client.result("session/list", activeOnly=True)["sessions"]
             return next((one["id"] for one in open_ones if one["id"] != made["sessionId"]), None)
         # The agent tells of this, and says no word.
         client.result("session/set_config_option", sessionId=wait_until(other, "the session of the prompt"),

@@ -155,8 +155,6 @@ def logged(engine, session, text):
 
 
 def test_what_is_rotated_out_of_the_log_is_a_gap_and_the_rest_is_exact(make_container_relay, engine):
-    if engine.is_podman:
-        return
     relay = make_container_relay()
     session = relay.http().new("/workspace")
     wanted = said(100_000, 1000)

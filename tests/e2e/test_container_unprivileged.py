@@ -15,10 +15,18 @@ RELAY_UID = 4711
 
 
 @pytest.fixture
-def make_unprivileged(engine, tools_image, make_relay, tmp_path):
+def public_directory():
     """Below /tmp itself, because only root may enter the directories of the test run."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix="acp-e2e-", dir="/tmp"))
     os.chmod(directory, 0o755)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def make_unprivileged(engine, tools_image, public_directory, make_relay):
+    """The directory comes before make_relay, so that it is there when the relay ends and is looked at."""
+    directory = public_directory
     for program in ("acp-relay", "acp-workspace-helper"):  # the build may lie where only root may go
         shutil.copy(BINARY.with_name(program), directory)
     group = os.stat(engine.socket).st_gid
@@ -33,8 +41,7 @@ def make_unprivileged(engine, tools_image, make_relay, tmp_path):
             os.chown(path, RELAY_UID, RELAY_UID)
         return relay.start(prefix=("setpriv", f"--reuid={RELAY_UID}", f"--regid={RELAY_UID}", f"--groups={group}",
                                    "--no-new-privs", "--inh-caps=-all"))
-    yield make
-    shutil.rmtree(directory, ignore_errors=True)
+    return make
 
 
 @pytest.mark.parametrize("user, uid", [("", 1000), ("0", 0), (str(RELAY_UID), RELAY_UID), ("12345:54321", 12345)])

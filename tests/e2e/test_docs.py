@@ -24,8 +24,19 @@ BLOCK = re.compile(r"(?:<!-- (?P<mark>[a-z: ]+)(?P<config>\{[^\n]*\})? ?-->\n)?^
 VOLATILE = ((re.compile(r"sess_[0-9a-f]{32}"), "sess_ID"), (re.compile(r"demo-[0-9a-f]+"), "demo-ID"),
             (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "TIME"), (re.compile(r"\bpid \d+"), "pid N"),
             (re.compile(r"\bclient_\d+"), "client_N"))
-DOCUMENTS = sorted(path for path in ROOT.rglob("*.md")
-                   if not {"build", "node_modules", ".venv", ".git"} & set(path.relative_to(ROOT).parts))
+FOREIGN = {"build", "node_modules", ".venv", ".git"}
+
+
+def documents():
+    """Those that git knows or would add; where there is no git, all but what was installed or built."""
+    command = ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"]
+    listed = subprocess.run(command, capture_output=True, check=False).stdout.decode("utf-8")
+    found = [ROOT / name for name in listed.split("\0") if name] or [
+        path for path in ROOT.rglob("*.md") if not FOREIGN & set(path.relative_to(ROOT).parts)]
+    return sorted(path for path in found if path.is_file())
+
+
+DOCUMENTS = documents()
 
 
 def name_of(path):

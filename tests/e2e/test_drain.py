@@ -2,6 +2,7 @@
 import os
 import signal
 import subprocess
+import threading
 
 import pytest
 
@@ -17,18 +18,25 @@ class Draining:
         self.process = subprocess.Popen(
             [str(BINARY), "drain", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             env={"PATH": os.environ["PATH"], "ACP_RELAY_MANAGEMENT_URL": relay.management_url})
+        self.lines = []
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.append(line)
+
+    def said(self, words):
+        return any(words in line for line in self.lines)
 
     def wait_for(self, words):
-        lines = []
-        for line in self.process.stdout:
-            lines.append(line)
-            if words in line:
-                return
-        raise AssertionError(f"{words!r} was not said: {lines}")
+        wait_until(lambda: self.said(words) or not self.reader.is_alive(),
+                   lambda: f"{words!r} is said: {self.lines}")
+        assert self.said(words), f"{words!r} was not said: {self.lines}"
 
     def end(self):
-        out, _ = self.process.communicate(timeout=2 * PATIENCE)
-        return self.process.returncode, out
+        self.reader.join(2 * PATIENCE)
+        return self.process.wait(PATIENCE), "".join(self.lines)
 
 
 def drain_state(relay, method="GET", **options):

@@ -114,9 +114,9 @@ def test_an_agent_that_ends_its_side_has_left(make_egress_relay, upstream, carri
     relay = make_egress_relay(carrier=carrier)
     client = relay.websocket()
     client.new("/workspace")
-    ask = "printf 'GET /own/held HTTP/1.1\\r\\nHost: x\\r\\n%s' '%s' | nc 127.0.0.1 9180"
-    for whole in ("\r\n", ""):
-        assert shell(client, ask % ("\\r\\n" if whole else "", ""))[1] == "", "nobody waits for an answer"
+    for end in ("\\r\\n", ""):  # a whole request, and a head that breaks off
+        ask = f"printf 'GET /own/held HTTP/1.1\\r\\nHost: x\\r\\n{end}' | nc 127.0.0.1 9180"
+        assert shell(client, ask)[1] == "", "nobody waits for an answer"
     left = {"upstream": "own", "outcome": "agent_left"}
     wait_until(lambda: relay.metric("acp_relay_upstream_requests_total", **left) == 1, "it has left")
     assert client.all("_acp-relay/agent_notice") == []

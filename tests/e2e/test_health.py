@@ -6,6 +6,7 @@ import pty
 import signal
 import subprocess
 import time
+from shlex import quote
 
 import pytest
 
@@ -103,7 +104,7 @@ def test_process_agents(relay):
 
 def test_cpu_of_a_process_that_works(make_relay):
     relay = make_relay({"agent": {"command": "/bin/sh", "args": [
-        "-c", f"(while :; do :; done) & exec {DEMO_AGENT}"]}})
+        "-c", f"(while :; do :; done) & exec {quote(str(DEMO_AGENT))}"]}})
     id = relay.http().new(relay.workspace)
     wait_until(lambda: (agent_of(relay, id)["cpuPercent"] or 0) > 1,
                lambda: f"the agent is seen to work: {agent_of(relay, id)}")
@@ -111,7 +112,7 @@ def test_cpu_of_a_process_that_works(make_relay):
 
 def test_what_an_agent_has_started_counts(make_relay):
     relay = make_relay({"agent": {"command": "/bin/sh", "args": [
-        "-c", f"sleep 600 & exec {DEMO_AGENT}"]}})
+        "-c", f"sleep 600 & exec {quote(str(DEMO_AGENT))}"]}})
     id = relay.http().new(relay.workspace)
     assert measured(relay, id)["processes"] == 2
 

@@ -254,9 +254,7 @@ def test_a_client_that_never_reads_is_closed_and_nobody_else_notices(make_relay)
         lazy.sendall(raw.frame(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "session/resume",
                                            "params": {"sessionId": id}}).encode()))
         client.prompt("hello")
-        received = b""
-        while b"hello" not in received:  # it follows the session live, and then stops reading
-            received += lazy.recv(65536)
+        raw.read_until(lazy, b"hello")  # it follows the session live, and then stops reading
         for _ in range(10):
             result, text = client.prompt("/chunks 300 10000")
             assert (result["stopReason"], len(text)) == ("end_turn", 3_000_000)
@@ -403,6 +401,10 @@ def test_a_body_that_drips_is_cut_off(make_relay, limits):
     connection, status, answer = begin_body(relay, "http_port", b"/session/list", 1000000)
     with connection:
         assert status == 100
-        while not answer and not select.select([connection], [], [], 0.02)[0]:
+
+        def answered():
+            if answer or select.select([connection], [], [], 0)[0]:
+                return True
             connection.sendall(b" ")
+        wait_until(answered, "it is cut off", every=0.02)
         assert (answer + raw.read_until_closed(connection)).startswith(b"HTTP/1.1 408 ")

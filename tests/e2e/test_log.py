@@ -3,6 +3,7 @@ import fcntl
 import json
 import os
 import select
+from shlex import quote
 
 import pytest
 
@@ -39,21 +40,13 @@ def test_a_log_that_nobody_reads_holds_nothing_up(unread):
 
 def test_what_an_agent_writes_is_json_in_a_json_log(make_relay):
     relay = make_relay({"log": {"format": "json"}, "agent": {
-        "command": "/bin/sh", "args": ["-c", f"printf 'bad \\377\\376 bytes\\n' >&2; exec {DEMO_AGENT}"]}})
+        "command": "/bin/sh", "args": ["-c", f"printf 'bad \\377\\376 bytes\\n' >&2; exec {quote(str(DEMO_AGENT))}"]}})
     relay.http().new(relay.workspace)
 
     def lines():
         whole = relay.log_file.read_bytes().split(b"\n")[:-1]
         return [json.loads(line.decode("utf-8")) for line in whole if line.startswith(b"{")]
     wait_until(lambda: "bad \ufffd\ufffd bytes" in [line.get("line") for line in lines()], relay.log_text)
-
-
-def read_until(connection, words):
-    received = b""
-    while words not in received:
-        piece = connection.recv(65536)
-        assert piece, f"closed: {received!r}"
-        received += piece
 
 
 def test_a_client_does_not_write_the_log_at_its_own_pace(make_relay):
@@ -67,11 +60,11 @@ def test_a_client_does_not_write_the_log_at_its_own_pace(make_relay):
     connection, _ = raw.upgrade(relay.config["server"]["websocket_port"])
     with connection:
         connection.sendall(frame("session/resume", id="resumed", params={"sessionId": id}))
-        read_until(connection, b'"id":"resumed",')
+        raw.read_until(connection, b'"id":"resumed",')
         # At once: lines are counted by the second.
         connection.sendall(4 * frame("x/y", params={"sessionId": id, "a": "a" * 60_000})
                            + 3000 * frame("x/y", params={"sessionId": id}) + frame("session/list", id="all read"))
-        read_until(connection, b'"id":"all read",')
+        raw.read_until(connection, b'"id":"all read",')
     wait_until(lambda: "log lines left out" in relay.log_text(), relay.log_text)
     assert relay.log_text().count("a message for it was dropped") < 1000
     assert relay.metric("acp_relay_log_lines_repeated_total") > 0

@@ -45,11 +45,14 @@ class Prometheus:
         file = directory / "prometheus.yml"
         file.write_text("global: {evaluation_interval: 1s}\n" + settings)
         self.url = f"http://127.0.0.1:{free_port()}"
-        self.log = (directory / "prometheus.log").open("w")
+        self.log_file = directory / "prometheus.log"
+        self.log = self.log_file.open("w")
         self.process = subprocess.Popen(
             ["prometheus", f"--config.file={file}", f"--storage.tsdb.path={directory / 'data'}",
              f"--web.listen-address={self.url[7:]}"], stdout=self.log, stderr=self.log)
-        wait_until(self.ready, lambda: (directory / "prometheus.log").read_text("utf-8"))
+
+    def wait_ready(self):
+        wait_until(self.ready, lambda: self.log_file.read_text("utf-8"))
 
     def ready(self):
         try:
@@ -68,15 +71,21 @@ class Prometheus:
 
     def end(self):
         self.process.terminate()
-        self.process.wait(PATIENCE)
-        self.log.close()
+        try:
+            self.process.wait(PATIENCE)
+        finally:
+            self.process.kill()
+            self.log.close()
 
 
 @pytest.fixture
 def prometheus(relay, tmp_path):
     server = Prometheus(tmp_path, relay)
-    yield server
-    server.end()
+    try:
+        server.wait_ready()
+        yield server
+    finally:
+        server.end()
 
 
 def test_a_prometheus_scrapes_the_relay_and_has_what_the_dashboard_and_the_alerts_use(relay, session, prometheus):
@@ -205,9 +214,7 @@ def test_what_waits_for_a_client_that_does_not_read_is_shown(make_relay):
         lazy.sendall(raw.frame(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "session/resume",
                                            "params": {"sessionId": id}}).encode()))
         client.prompt("hello")
-        received = b""
-        while b"hello" not in received:  # it follows the session live, and then stops reading
-            received += lazy.recv(65536)
+        raw.read_until(lazy, b"hello")  # it follows the session live, and then stops reading
         for _ in range(5):
             client.prompt("/chunks 300 10000")
         wait_until(lambda: outboxes(relay)["frames"] > 10, "messages wait for it")

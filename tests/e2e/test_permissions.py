@@ -61,21 +61,33 @@ def test_an_error_of_one_client_is_no_decision(relay):
     assert selected(copies[0])["outcome"]["optionId"] in said(first)
 
 
-@pytest.mark.parametrize("nonsense", [
-    {"outcome": {"outcome": "selected", "optionId": "no such option"}},
-    {"outcome": "allow_once"},
-    {},
-    None,
-])
-def test_an_invalid_answer_does_not_decide_or_hang(relay, nonsense):
+NONSENSE = [{"outcome": {"outcome": "selected", "optionId": "no such option"}},
+            {"outcome": "allow_once"}, {}, None]
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE)
+def test_an_invalid_answer_of_one_client_is_no_decision(relay, nonsense):
+    first, second, _ = two_clients(relay)
+    turn = first.start_prompt("/permission")
+    copies = [client.incoming(ASK) for client in (first, second)]
+    second.respond(copies[1], nonsense)
+    second.result("session/list")  # the answer has been read
+    first.respond(copies[0], selected(copies[0]))
+    assert first.answer(turn)["result"]["stopReason"] == "end_turn"
+    assert selected(copies[0])["outcome"]["optionId"] in said(first)
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE)
+def test_an_invalid_answer_of_the_only_client_holds_nothing_up(relay, nonsense):
+    """The agent is given it."""
     client = relay.websocket()
     client.new(relay.workspace)
     turn = client.start_prompt("/permission")
     request = client.incoming(ASK)
     client.respond(request, nonsense)
     client.respond(request, selected(request))
-    client.notify("session/cancel", sessionId=client.session)
     client.answer(turn)
+    assert client.prompt("still fine")[1] == "still fine"
 
 
 def test_someone_who_comes_later_is_asked_too(relay):

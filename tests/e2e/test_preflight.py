@@ -1,4 +1,5 @@
 """`acp-relay preflight`: what would keep a relay from serving, told before it does, with a remedy; and nothing is left."""
+import contextlib
 import json
 import os
 import pty
@@ -7,7 +8,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import uuid
 from pathlib import Path
 
 import pytest
@@ -67,13 +67,11 @@ def make(make_relay, engine, demo_image):
 
 
 @pytest.fixture
-def own_image(engine):
+def own_image(engine, own_tag):
     """The tools under a name of the test's own, so that whatever is made of it is known."""
-    tag = f"acp-relay-test/preflight:{uuid.uuid4().hex}"
-    engine.import_image(tag, tools_files(), "USER 1000:1000", "WORKDIR /workspace", "ENV PATH=/bin",
+    engine.import_image(own_tag, tools_files(), "USER 1000:1000", "WORKDIR /workspace", "ENV PATH=/bin",
                         'CMD ["/bin/acp-demo-agent"]')
-    yield tag
-    engine.remove_image(tag)
+    return own_tag
 
 
 def containers_of(engine, image):
@@ -332,19 +330,29 @@ def test_a_user_without_rights(unprivileged, engine):
     base.rmdir()
 
 
+@contextlib.contextmanager
+def running_preflight(relay):
+    process = subprocess.Popen([str(BINARY), "preflight", "--config", str(relay.config_file)], env=relay.env,
+                               cwd=relay.directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 @pytest.mark.parametrize("number, when", [(signal.SIGINT, "first"), (signal.SIGINT, "agent"),
                                           (signal.SIGTERM, "agent"), (signal.SIGHUP, "agent")])
 def test_an_interruption_leaves_nothing(make, engine, own_image, number, when):
     relay = make({"image": own_image, "command": ["/bin/sleep", "600"], "startup_timeout": "1h"},
                  {"agents": {"next": {"isolation": "container"}}})
-    process = subprocess.Popen([str(BINARY), "preflight", "--config", str(relay.config_file)], env=relay.env,
-                               cwd=relay.directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    if when == "first":  # while the image is looked at, or the container is made
-        wait_until(lambda: containers_of(engine, own_image), "a container is made")
-    else:
-        wait_until(lambda: engine.mounting(relay.base, running_only=True), "the agent runs")
-    process.send_signal(number)
-    out, err = process.communicate(timeout=2 * PATIENCE)
+    with running_preflight(relay) as process:
+        if when == "first":  # while the image is looked at, or the container is made
+            wait_until(lambda: containers_of(engine, own_image), "a container is made")
+        else:
+            wait_until(lambda: engine.mounting(relay.base, running_only=True), "the agent runs")
+        process.send_signal(number)
+        out, err = process.communicate(timeout=2 * PATIENCE)
     assert process.returncode == 5, out + err
     assert err == "acp-relay: interrupted\n"
     assert "agent:" not in out
@@ -360,12 +368,11 @@ def private_engine():
 def test_what_a_frozen_engine_keeps_is_named(make_relay, private_engine):
     relay = make_relay({"container": {"command": ["/bin/sleep", "600"], "startup_timeout": "60s"}}, start=False,
                        kind=ContainerRelay, engine=private_engine, image=containers.import_tools(private_engine))
-    process = subprocess.Popen([str(BINARY), "preflight", "--config", str(relay.config_file)], env=relay.env,
-                                   cwd=relay.directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: private_engine.mounting(relay.base, running_only=True), "the agent runs")
-    with private_engine.frozen():
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=2 * PATIENCE)
+    with running_preflight(relay) as process:
+        wait_until(lambda: private_engine.mounting(relay.base, running_only=True), "the agent runs")
+        with private_engine.frozen():
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=2 * PATIENCE)
     assert process.returncode == 5, out + err
     label = out.split("--filter label=")[1].split(",")[0]
     assert "its container may be left" in out

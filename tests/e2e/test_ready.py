@@ -1,6 +1,7 @@
 """/api/ready turns red for each reason, says what to do, and turns back."""
 import resource
 import subprocess
+from shlex import quote
 
 import pytest
 
@@ -28,7 +29,8 @@ def unsteady(tmp_path):
     class Agent:
         broken = tmp_path / "broken"
         command = tmp_path / "agent.sh"
-    Agent.command.write_text(f"#!/bin/sh\n[ ! -e {Agent.broken} ] || exit 3\nexec {DEMO_AGENT}\n")
+    Agent.command.write_text(f"#!/bin/sh\n[ ! -e {quote(str(Agent.broken))} ] || exit 3\n"
+                             f"exec {quote(str(DEMO_AGENT))}\n")
     Agent.command.chmod(0o755)
     return Agent
 

@@ -11,8 +11,11 @@ from harness.relay import Relay, run_cli, scripted
 def relay(tmp_path_factory):
     relay = Relay(tmp_path_factory.mktemp("real"), {"agent": scripted("real"),
                                                     "sessions": {"permission_default": "reject"}})
-    yield relay.start()
-    relay.stop()
+    try:
+        yield relay.start()
+        relay.stop()
+    finally:
+        relay.kill()
 
 
 @pytest.fixture

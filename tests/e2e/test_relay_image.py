@@ -15,14 +15,27 @@ from harness.relay import BINARY, ROOT
 MOST_BYTES = 40_000_000
 
 
-def test_the_image_adds_little_to_its_base_and_says_how_much(engine, debian_base):
-    tag = "acp-relay-test/relay-size:1"
-    said = relay_container.build_relay(engine, debian_base, tag)
-    added = engine.image(tag)["Size"] - engine.image(debian_base)["Size"]
+def test_the_image_adds_little_to_its_base_and_says_how_much(engine, debian_base, own_tag):
+    said = relay_container.build_relay(engine, debian_base, own_tag)
+    added = engine.image(own_tag)["Size"] - engine.image(debian_base)["Size"]
     print(said)
     assert 5_000_000 < added <= MOST_BYTES
-    assert re.fullmatch(rf"{tag}: [\d.]+ MB, {added / 1e6:.1f} MB more than {debian_base}\.", said.splitlines()[-1])
-    engine.remove_image(tag)
+    assert re.fullmatch(rf"{own_tag}: [\d.]+ MB, {added / 1e6:.1f} MB more than {debian_base}\.", said.splitlines()[-1])
+
+
+DOCKER_THAT_LISTS_NO_BASE = """#!/bin/sh
+[ "$1" != image ] || { [ "$5" = mine:1 ] && echo 41000000; }
+"""
+
+
+def test_a_base_that_is_not_listed_leaves_its_size_out(engine, tmp_path, monkeypatch):
+    """As with BuildKit, which keeps what it builds on to itself."""
+    docker = tmp_path / "docker"
+    docker.write_text(DOCKER_THAT_LISTS_NO_BASE)
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    said = relay_container.build_relay(engine, "not/listed:1", "mine:1")
+    assert said.splitlines()[-1] == "mine:1: 41.0 MB."
 
 
 def test_what_the_image_is(engine, relay_image):

@@ -15,7 +15,7 @@ from harness.chaos import LAST_WORDS, said
 from harness.deadline import PATIENCE
 from harness.viewers import GAP, USER, Cut, HttpConnection, call
 
-ROUNDS = int(os.environ.get("ACP_RELIABILITY_ROUNDS", "80"))
+ROUNDS = int(os.environ.get("ACP_RELIABILITY_ROUNDS", "24"))
 SEED = int(os.environ.get("ACP_RELIABILITY_SEED", random.SystemRandom().randrange(1 << 32)))
 AT_ONCE = 4
 TIME_FOR_A_ROUND = PATIENCE * 6

@@ -9,6 +9,7 @@ from harness.acp_client import AcpHttp
 from harness.acp_endpoint import acp_url
 from harness.deadline import wait_until
 from harness.http_client import RelayError, text_block
+from harness.quiet_log import never_logged
 from harness.relay import DEMO_AGENT, change, reload, run_cli
 
 ROOT = {"name": "root", "role": "operator", "token": "root-token-0123456789"}
@@ -27,9 +28,9 @@ def test_a_limit_and_the_level_of_the_log_are_in_force_at_once(make_relay):
     assert refused.value.type == "session_limit_reached"
     change(relay, {"agent": {"max_concurrent_sessions": 2}, "log": {"level": "debug"}})
     assert reload(relay) == "changed: agent.max_concurrent_sessions, log.level\n"
-    assert "debug agent started" not in relay.log_text()
     client.new(relay.workspace)
     relay.wait_logged("debug agent started")
+    assert relay.log_text().count("debug agent started") == 1, "that of the second one alone"
     assert client.prompt_text(first, "still here") == "still here"
     assert relay.management("/api/config").json()["agent"]["max_concurrent_sessions"] == 2
     assert relay.management("/api/ready").json()["sessionLimit"] == 2
@@ -54,9 +55,9 @@ def test_tokens_come_and_go_and_secrets_stay_secret(make_relay):
                "the log has the prompt")
     for token in (EVE["token"], ADA["token"]):
         assert relay.query("SELECT count(*) FROM messages WHERE body LIKE ?", f"%{token}%") == [(0,)]
-        assert token not in relay.log_text()
     code, _, _ = run_cli("reload", relay=relay, env={"ACP_RELAY_TOKEN": EVE["token"]})
     assert code == 4
+    never_logged(relay, EVE["token"], ADA["token"])
 
 
 def test_a_connection_of_a_role_that_its_token_has_no_more_is_over(make_relay):

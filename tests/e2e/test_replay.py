@@ -92,9 +92,13 @@ def test_an_agent_that_does_otherwise_is_1(relay, recorded, change, turn, agent)
 def test_a_cancel_over_http_is_played_too(relay, tmp_path):
     process = subprocess.Popen([str(BINARY), "prompt", "--close", "/sleep 600"], env={"ACP_RELAY_URL": relay.http_url},
                                cwd=relay.directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    relay.wait_for_prompts()
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=PATIENCE)
+    try:
+        relay.wait_for_prompts()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+        process.wait()
     [item] = relay.http().result("session/list")["sessions"]
     file = tmp_path / "cancelled.jsonl"
     assert run_cli("sessions", "export", item["id"], "--output", str(file), relay=relay)[0] == 0

@@ -15,8 +15,10 @@ from harness.relay import ROOT
 def proxied(engine, tmp_path_factory, relay_image, demo_image):
     made = relay_container.RelayInContainer(engine, tmp_path_factory.mktemp("proxied"), relay_image, demo_image,
                                             relay_container.import_socket_proxy(engine))
-    yield made.up("socket-proxy", "relay")
-    made.down()
+    try:
+        yield made.up("socket-proxy", "relay")
+    finally:
+        made.down()
 
 
 def refused_calls(proxied):

@@ -45,3 +45,9 @@ def test_wants_utf8():
 
 def test_leaves_foreign_material_alone():
     assert list(check_text.check_file("tests/fuzz/corpus/frame/x", b"\xff\t")) == []
+
+
+def test_a_git_that_fails_is_told_in_its_own_words(tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    with pytest.raises(SystemExit, match="not a git repository"):
+        check_text.project_files(tmp_path)

@@ -1,6 +1,10 @@
 import collections
+import pathlib
+import re
 
 import count_results
+
+LIVE_TESTS = pathlib.Path(__file__).resolve().parents[2] / "tests/docker"
 
 SUITE = """<testsuites><testsuite>
 <testcase name="good" status="run"/>
@@ -26,7 +30,9 @@ def test_adds_up_reports_and_lints(tmp_path):
 ON_ENGINE = """<testsuites><testsuite>
 <testcase classname="tests.e2e.test_container_limits" name="test_memory"/>
 <testcase classname="tests.e2e.test_container_limits" name="test_cpu"><failure message="x"/></testcase>
-<testcase classname="RealEngineStart.IsFast" name="RealEngineStart.IsFast" status="run"/>
+<testcase classname="EngineLive.Starts" name="EngineLive.Starts" status="run"/>
+<testcase classname="Reattach.GoesOn" name="Reattach.GoesOn" status="run"/>
+<testcase classname="ReattachPlan.IsPure" name="ReattachPlan.IsPure" status="run"/>
 <testcase classname="tests.e2e.test_http" name="test_a_word_about_test_container_names"/>
 </testsuite></testsuites>"""
 
@@ -34,15 +40,21 @@ ON_ENGINE = """<testsuites><testsuite>
 def test_tests_on_an_engine_are_counted_apart(tmp_path, monkeypatch, capsys):
     (tmp_path / "e2e.xml").write_text(ON_ENGINE)
     assert run(monkeypatch, capsys, tmp_path) == (1, [
-        "3 tests ran against a Docker Engine, 1 of them failed", "3 passed, 1 failed"])
+        "4 tests ran against a Docker Engine, 1 of them failed", "5 passed, 1 failed"])
+
+
+def test_every_live_suite_counts_as_one_on_an_engine():
+    tests = [test for file in LIVE_TESTS.glob("*.cpp")
+             for test in re.findall(r"^TEST(?:_[FP])?\((\w+), (\w+)\)", file.read_text("utf-8"), re.MULTILINE)]
+    assert tests and all(count_results.needs_engine(".".join(test)) for test in tests), tests
 
 
 def test_a_test_on_an_engine_that_is_skipped_is_no_success(tmp_path, monkeypatch, capsys):
     skipped = ON_ENGINE.replace("failure", "skipped")
     (tmp_path / "e2e.xml").write_text(skipped)
     assert run(monkeypatch, capsys, tmp_path) == (1, [
-        "2 tests ran against a Docker Engine, 0 of them failed, 1 more did not run: not complete",
-        "3 passed, 0 failed, 1 skipped"])
+        "3 tests ran against a Docker Engine, 0 of them failed, 1 more did not run: not complete",
+        "5 passed, 0 failed, 1 skipped"])
     (tmp_path / "e2e.xml").write_text(skipped.replace("test_container_limits", "test_limits"))
     assert run(monkeypatch, capsys, tmp_path)[0] == 0
 

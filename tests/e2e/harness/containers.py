@@ -7,6 +7,7 @@ import base64
 import contextlib
 import fcntl
 import hashlib
+import http.client
 import os
 import pathlib
 import shutil
@@ -15,6 +16,7 @@ import tempfile
 
 from . import sdk
 from .deadline import wait_until
+from .engine import EngineError
 from .relay import DEMO_AGENT, ROOT, Relay
 
 BUSYBOX = pathlib.Path("/bin/busybox")
@@ -22,6 +24,8 @@ SHELL_AGENT = pathlib.Path(__file__).parent / "shell_agent.sh"
 SHELL = ["/bin/shell-agent"]  # container.command of the tools image for shell()
 PASSWD = b"root:x:0:0::/root:/bin/sh\nagent:x:1000:1000::/home/agent:/bin/sh\n"
 GROUP = b"root:x:0:\nagent:x:1000:\n"
+# What calls of an Engine come to that was ended, or is a bad one.
+NO_ENGINE = (OSError, EngineError, http.client.HTTPException)
 IMAGES = pathlib.Path(tempfile.gettempdir()) / f"acp-relay-test-images-{os.getuid()}.lock"  # held to make one
 
 
@@ -148,9 +152,14 @@ class ContainerRelay(Relay):
         self.wait_until_empty()
         super().check_nothing_left()
 
+    def _containers_left(self):
+        with contextlib.suppress(*NO_ENGINE):
+            return self.containers()
+        return []
+
     def kill(self):
         super().kill()
-        with contextlib.suppress(OSError):
-            for left in self.containers():
+        for left in self._containers_left():
+            with contextlib.suppress(*NO_ENGINE):
                 self.engine.remove(left["Id"])
         shutil.rmtree(self.base, ignore_errors=True)

@@ -22,20 +22,25 @@ def _add(files, path):
         files[str(place).lstrip("/")] = (0o777, 0, os.path.relpath(real, place.parent))
 
 
+def libraries(program):
+    """Paths of all that a program loads, as it asks for them."""
+    listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+    found = []
+    for line in listed.splitlines():
+        found += [word for word in line.split() if word.startswith("/")][:1]
+    return found
+
+
 def programs(*paths):
     """{path: entry} of programs of this machine and of all that they load."""
     files = {}
     for path in paths:
-        _add(files, path)
-        for line in subprocess.run(["ldd", path], capture_output=True, text=True, check=True).stdout.splitlines():
-            words = line.split()
-            found = words[2] if "=>" in words else words[0]
-            if found.startswith("/"):
-                _add(files, found)
+        for needed in (path, *libraries(path)):
+            _add(files, needed)
     return files
 
 
-def _libraries(package):
+def _libraries_of_package(package):
     listed = subprocess.run(["dpkg-query", "--listfiles", package], capture_output=True, text=True, check=True).stdout
     return [path for path in listed.splitlines() if ".so" in path and os.path.isfile(path)]
 
@@ -46,7 +51,7 @@ def base_files():
              "var/run": (0o777, 0, "/run")}
     files.update(programs(*(f"/usr/bin/{name}" for name in PROGRAMS)))
     for package in LIBRARIES:
-        for path in _libraries(package):
+        for path in _libraries_of_package(package):
             _add(files, path)
     # Directories and links first, so that what lies in them finds its place.
     return dict(sorted(files.items(), key=lambda item: (item[0] not in USR_LINKS, item[0])))

@@ -1,6 +1,7 @@
 """What processes there are, from /proc."""
 import os
 import pathlib
+import re
 
 
 def _stat(pid):
@@ -40,6 +41,15 @@ def alive(identity):
     return stat is not None and stat[1] == identity[1]
 
 
+def _is_within(path, directory):
+    return path == directory or path.startswith(directory + "/")
+
+
+def _names(command, directory):
+    """Whether a command line names the directory or what lies in it, not one of a longer name."""
+    return re.search(re.escape(directory) + rb"(?![\w.-])", command) is not None
+
+
 def touching(directory):
     """Processes, other than this one, that work in a directory or name it on their command line."""
     found = []
@@ -51,7 +61,7 @@ def touching(directory):
             cwd = os.readlink(f"/proc/{pid}/cwd")
         except OSError:
             continue
-        if os.fsencode(str(directory)) in command or cwd.startswith(str(directory)):
+        if _is_within(cwd, str(directory)) or _names(command, os.fsencode(str(directory))):
             found.append((pid, command.replace(b"\0", b" ").decode("utf-8", "replace")))
     return found
 

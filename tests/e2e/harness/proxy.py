@@ -23,6 +23,7 @@ class Proxy:
 
     def __exit__(self, *unused):
         self._closed = True
+        self.listener.shutdown(socket.SHUT_RDWR)  # close() alone wakes nobody in accept()
         self.listener.close()
         self.cut()
 

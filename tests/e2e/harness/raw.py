@@ -24,13 +24,18 @@ def read_until_closed(connection):
         received += piece
 
 
-def read_head(connection):
+def read_until(connection, words):
+    """Everything up to the piece that completes these words. Fails when the relay closes before."""
     received = b""
-    while b"\r\n\r\n" not in received:
+    while words not in received:
         piece = connection.recv(65536)
-        assert piece, f"closed in the head: {received!r}"
+        assert piece, f"closed without {words!r}: {received[-1000:]!r}"
         received += piece
     return received
+
+
+def read_head(connection):
+    return read_until(connection, b"\r\n\r\n")
 
 
 def upgrade(port, extra=b"", host="127.0.0.1", path=b"/"):
@@ -62,20 +67,20 @@ def frame(payload, opcode=1, fin=True, masked=True, reserved=0, length=None, mas
     return head + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
 
 
+def frames(received):
+    """(opcode, payload) of the frames that the relay sent; the last one may be cut off."""
+    at = 0
+    while at + 2 <= len(received):
+        opcode, size, at = received[at] & 15, received[at + 1] & 127, at + 2
+        if size >= 126:
+            width = 2 if size == 126 else 8
+            size, at = int.from_bytes(received[at:at + width], "big"), at + width
+        yield opcode, received[at:at + size]
+        at += size
+
+
 def close_code(received):
-    """The code of the close frame at the end of what the relay sent, or None."""
-    position, code = 0, None
-    while position + 2 <= len(received):
-        opcode, size = received[position] & 15, received[position + 1] & 127
-        position += 2
-        if size == 126:
-            size = struct.unpack(">H", received[position:position + 2])[0]
-            position += 2
-        elif size == 127:
-            size = struct.unpack(">Q", received[position:position + 8])[0]
-            position += 8
-        payload = received[position:position + size]
-        position += size
-        if opcode == 8 and len(payload) >= 2:
-            code = struct.unpack(">H", payload[:2])[0]
-    return code
+    """The code of the last close frame in what the relay sent, or None."""
+    codes = [int.from_bytes(payload[:2], "big") for opcode, payload in frames(received)
+             if opcode == 8 and len(payload) >= 2]
+    return codes[-1] if codes else None

@@ -25,6 +25,10 @@ DEMO_AGENT = pathlib.Path(os.environ.get("ACP_DEMO_AGENT", ROOT / "build/release
 SCRIPTED_AGENT = pathlib.Path(__file__).parent / "scripted_agent.py"
 
 
+# What only a fault of the relay ends it with: tests kill it by other signals.
+CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
+
+
 def deep_update(target, changes):
     for key, value in changes.items():
         if isinstance(value, dict) and isinstance(target.get(key), dict):
@@ -101,6 +105,7 @@ class Relay:
     # Life.
     def launch(self, *arguments, prefix=()):
         """Starts the process without waiting for anything."""
+        self.check_no_crash()
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 [*prefix, str(self.binary), "serve", "--config", str(self.config_file), *arguments],
@@ -141,9 +146,8 @@ class Relay:
 
     def stop(self):
         """Ends the relay in order and checks that nothing is left."""
-        for client in self._clients:
-            client.close()
-        self._clients.clear()
+        self.close_clients()
+        self.check_no_crash()
         if self.running():
             self.send_signal(signal.SIGTERM)
             code = self.wait()
@@ -152,9 +156,7 @@ class Relay:
 
     def kill(self):
         """For teardown after a failure: no questions asked."""
-        for client in self._clients:
-            client.close()
-        self._clients.clear()
+        self.close_clients()
         if self.process is None:
             return
         self.remember_children()
@@ -167,6 +169,11 @@ class Relay:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
                     pass
+
+    def check_no_crash(self):
+        """Of a relay that has ended: not by a fault of its own."""
+        code = self.process.poll() if self.process else None
+        assert code is None or -code not in CRASHES, f"crashed, {code}:\n{self.log_text()[-6000:]}"
 
     def check_nothing_left(self):
         wait_until(lambda: not any(map(processes.alive, self.seen)),
@@ -239,6 +246,11 @@ class Relay:
         return total
 
     # Clients; closed with the relay.
+    def close_clients(self):
+        for client in self._clients:
+            client.close()
+        self._clients.clear()
+
     def http(self, **options):
         client = HttpClient(self.http_url, **options)
         self._clients.append(client)

@@ -430,9 +430,7 @@ def what_is_no_json_is_a_parse_error(agent):
 def what_is_no_message_is_an_invalid_request(agent):
     agent.initialize()
     for text in ("{}", "42", "null"):
-        before = len([m for m in agent.messages if "error" in m])
         agent.refuses_raw(text, -32600)
-        agent.wait_for(lambda m: len([one for one in agent.messages if "error" in one]) > before)
 
 
 @requirement

@@ -12,6 +12,7 @@ import pathlib
 import subprocess
 import threading
 
+from . import debian
 from .deadline import PATIENCE, wait_until
 from .ports import free_port
 from .relay import ROOT
@@ -127,12 +128,9 @@ def example_agent():
 def example_agent_files():
     """{path: (mode, owner, content)} of an image with that agent, Node.js and its libraries."""
     installed()
-    libraries = subprocess.run(["ldd", NODE], capture_output=True, text=True, check=True).stdout
     files = {"bin/node": (0o755, 0, NODE.read_bytes())}
-    for line in libraries.splitlines():
-        path = next((word for word in line.split() if word.startswith("/")), None)
-        if path:
-            files[path.lstrip("/")] = (0o755, 0, pathlib.Path(path).read_bytes())
+    for path in debian.libraries(NODE):
+        files[path.lstrip("/")] = (0o755, 0, pathlib.Path(path).read_bytes())
     for package in ("acp-sdk-examples", "zod"):
         for path in sorted((MODULES / package).rglob("*")):
             if path.is_file() and path.suffix in (".js", ".cjs", ".json"):

@@ -4,7 +4,16 @@ DEMO and EXAMPLE map a scenario to its check; a check gets the facts and what th
 """
 import re
 
+from .sdk import Failed
+
 SESSION_ID = re.compile(r"sess_[0-9a-f]{32}")
+
+
+def judge(facts, check, isolation="process"):
+    """What a scenario came to: its facts by their check, or why it has none."""
+    if isinstance(facts, Failed):
+        raise facts
+    check(facts, isolation)
 
 
 def error(facts, code, type=None):

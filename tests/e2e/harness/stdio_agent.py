@@ -73,8 +73,8 @@ class Agent(Inbox):
     def capability(self, *path):
         value = self.initialize()["agentCapabilities"]
         for name in path:
-            value = value.get(name) or {}
-        if not value and value != {}:
+            value = value.get(name) if isinstance(value, dict) else None
+        if value is None or value is False:
             raise NotApplicable
 
     def refused(self, method, code, **params):
@@ -86,15 +86,17 @@ class Agent(Inbox):
 
     def says_nothing_to(self, *texts):
         """None of the messages is answered, and the agent goes on."""
+        before = self.count()
         for text in texts:
             self.send_raw(text)
-        before = len(self.messages)
         self.still_works()
-        assert [m for m in self.messages[before:] if "error" in m] == []
+        answers = [m for m in self.messages[before:] if "method" not in m]
+        assert len(answers) == 1, answers
 
     def refuses_raw(self, text, *codes, id=None):
+        before = self.count()
         self.send_raw(text)
-        answer = self.wait_for(lambda m: "error" in m and m.get("id") == id)
+        answer = self.wait_for(lambda m: "error" in m and m.get("id") == id, start=before)
         assert answer["error"]["code"] in codes, answer
         self.still_works()
 
