@@ -42,7 +42,8 @@ void EgressWatch::over(const SessionId& session, const egress::Account& account,
     rows.push_back(std::move(*row));
   }
   write(session, rows);
-  followed.unsaved = spent;
+  followed.spent = spent;
+  followed.is_saved = false;
   if (now - followed.saved_at >= kSavePeriod) save(session, followed, now);
   if (is_denied(account)) tell_clients(session, account, followed);
   if (std::exchange(looks_after_, true)) return;
@@ -86,10 +87,11 @@ void EgressWatch::write(const SessionId& session, const std::vector<RequestRow>&
 }
 
 void EgressWatch::save(const SessionId& session, Followed& followed, Clock::time_point now) {
-  if (!followed.unsaved) return;
+  if (followed.is_saved) return;
   const auto live = sessions_ != nullptr ? sessions_->find(session) : nullptr;
   if (live && live->state() == SessionState::kStarting) return;  // it may have no row yet
-  log_.session_used(session, use_text(*std::exchange(followed.unsaved, std::nullopt)));
+  log_.session_used(session, use_text(followed.spent));
+  followed.is_saved = true;
   followed.saved_at = now;
 }
 
@@ -103,14 +105,22 @@ Task<void> EgressWatch::look_after() {
       save(session, followed, now);
       write(session, followed.trail.due(now));
     }
-    std::erase_if(followed_, [](const auto& entry) { return entry.second.trail.is_idle(); });
+    std::erase_if(followed_, [](const auto& entry) {
+      return entry.second.trail.is_idle() && entry.second.is_saved;
+    });
   }
   looks_after_ = false;
 }
 
 std::optional<egress::SpentByUpstream> EgressWatch::unsaved(const SessionId& session) const {
   const auto found = followed_.find(session);
-  return found == followed_.end() ? std::nullopt : found->second.unsaved;
+  if (found == followed_.end() || found->second.is_saved) return std::nullopt;
+  return found->second.spent;
+}
+
+const egress::SpentByUpstream* EgressWatch::lately(const SessionId& session) const {
+  const auto found = followed_.find(session);
+  return found == followed_.end() ? nullptr : &found->second.spent;
 }
 
 void EgressWatch::write_all() {

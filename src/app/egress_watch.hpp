@@ -38,6 +38,8 @@ class EgressWatch {
 
   // The sums of a session that are not in the log yet, if there are any.
   std::optional<egress::SpentByUpstream> unsaved(const SessionId& session) const;
+  // The sums of a session that asked lately, also when its door is closed. Null: it did not.
+  const egress::SpentByUpstream* lately(const SessionId& session) const;
 
   // What is not in the log yet.
   void write_all();
@@ -50,7 +52,8 @@ class EgressWatch {
   struct Followed {
     RequestTrail trail;
     std::map<std::string, Clock::time_point> told;  // when, by kind_of_notice()
-    std::optional<egress::SpentByUpstream> unsaved;
+    egress::SpentByUpstream spent;
+    bool is_saved = true;
     Clock::time_point saved_at{};
   };
 

@@ -30,6 +30,7 @@ struct Broker::Ledger {
   SessionId session;
   std::map<std::string, Meter> meters;  // by the name of the upstream
   LogPace pace;
+  std::size_t doors = 0;  // also those that are about to be closed
 };
 
 struct Broker::Session {
@@ -118,17 +119,18 @@ void Broker::log_denial(Ledger& ledger, const Denial& denial) {
 
 std::shared_ptr<Broker::Session> Broker::without_door(const SessionId& session,
                                                       const Reach& reach) {
-  close(session);
+  std::shared_ptr<Ledger>& ledger = ledgers_[session];
+  if (!ledger) ledger = std::make_shared<Ledger>(Ledger{session, {}, {}});
   auto opened = std::make_shared<Session>();
+  opened->ledger = ledger;
+  ++ledger->doors;
+  close(session);
   opened->tunnels = reach.tunnels;
   for (const Upstream& upstream : options_.upstreams) {
     if (std::ranges::find(reach.upstreams, upstream.name) != reach.upstreams.end()) {
       opened->upstreams.push_back(upstream);
     }
   }
-  std::shared_ptr<Ledger>& ledger = ledgers_[session];
-  if (!ledger) ledger = std::make_shared<Ledger>(Ledger{session, {}, {}});
-  opened->ledger = ledger;
   return opened;
 }
 
@@ -140,7 +142,10 @@ void Broker::run(const SessionId& session, const std::shared_ptr<Session>& opene
 Result<void> Broker::open(const SessionId& session, const std::string& path, const Reach& reach) {
   const std::shared_ptr<Session> opened = without_door(session, reach);
   auto door = Door::at_path(executor_, path, options_.door, surroundings(*opened), log_);
-  if (!door) return door.error();
+  if (!door) {
+    leave(opened->ledger);
+    return door.error();
+  }
   opened->door = std::move(*door);
   run(session, opened);
   return {};
@@ -164,7 +169,10 @@ Result<LoopbackWay> Broker::open_loopback(const SessionId& session, const Reach&
   around.token = options_.token_start + random_hex(kTokenBytes);
   AgentAddress address{"", around.token};
   auto door = Door::at_loopback(executor_, options_.door, std::move(around), log_);
-  if (!door) return door.error();
+  if (!door) {
+    leave(opened->ledger);
+    return door.error();
+  }
   address.url = "http://127.0.0.1:" + std::to_string((*door)->port());
   opened->door = std::move(*door);
   run(session, opened);
@@ -183,14 +191,18 @@ void Broker::close(const SessionId& session) {
   const std::shared_ptr<Session> closing = std::move(found->second);
   sessions_.erase(found);
   closing->door->stop();
-  tasks_.spawn("close", [this, session, closing] { return end(session, closing); });
+  tasks_.spawn("close", [this, closing] { return end(closing); });
 }
 
-Task<void> Broker::end(SessionId session, std::shared_ptr<Session> closing) {
+Task<void> Broker::end(std::shared_ptr<Session> closing) {
   co_await closing->door->close();
-  const auto found = ledgers_.find(session);
-  const bool is_its_own = found != ledgers_.end() && found->second == closing->ledger;
-  if (is_its_own && !sessions_.contains(session)) ledgers_.erase(found);
+  leave(closing->ledger);
+}
+
+void Broker::leave(const std::shared_ptr<Ledger>& ledger) {
+  if (--ledger->doors > 0) return;
+  const auto found = ledgers_.find(ledger->session);
+  if (found != ledgers_.end() && found->second == ledger) ledgers_.erase(found);
 }
 
 void Broker::forget(const SessionId& session) { ledgers_.erase(session); }

@@ -97,7 +97,8 @@ class Broker {
   std::shared_ptr<Session> without_door(const SessionId& session, const Reach& reach);
   Surroundings surroundings(const Session& session);
   void run(const SessionId& session, const std::shared_ptr<Session>& opened);
-  Task<void> end(SessionId session, std::shared_ptr<Session> closing);
+  Task<void> end(std::shared_ptr<Session> closing);
+  void leave(const std::shared_ptr<Ledger>& ledger);
   Meter& meter_of(Ledger& ledger, const std::string& upstream);
   static SpentByUpstream spent_of(const Ledger& ledger);
   void tell(Ledger& ledger, const Account& account);

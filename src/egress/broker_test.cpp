@@ -182,6 +182,26 @@ TEST_F(BrokerTest, GoesOnWithWhatASessionUsedBefore) {
   });
 }
 
+// As an agent does that takes the place of one which can't be ended.
+TEST_F(BrokerTest, GoesOnWithWhatIsUsedWhereADoorTakesThePlaceOfAnother) {
+  run([this]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    BrokerOptions limited = options();
+    limited.budgets["one"].requests = 1;
+    Broker broker(executor, limited, nullptr, Logger::silent());
+    SpentByUpstream before;
+    before["one"].requests = 1;
+    broker.restore(session_, before);
+    EXPECT_TRUE(broker.open(session_, socket_, Reach{{"one"}, {}}));
+    EXPECT_TRUE(broker.open(session_, socket_, Reach{{"one"}, {}}));
+    const auto answer = co_await get(socket_, "/one/");
+    EXPECT_EQ(answer->status, 429);
+    EXPECT_FALSE(broker.open(session_, "/nowhere/there.sock", Reach{{"one"}, {}}));
+    co_await broker.shut_down();
+    EXPECT_TRUE(broker.spent(session_).empty()) << "no door is left";
+  });
+}
+
 // So that sessions whose agents have ended take nothing.
 TEST_F(BrokerTest, RecallsWhatASessionUsedBeforeItsDoorWasClosed) {
   run([this]() -> Task<void> {

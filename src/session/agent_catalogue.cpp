@@ -22,16 +22,6 @@ const AgentEntry* AgentCatalogue::find(std::string_view name) const {
   return found != entries_.end() ? &*found : nullptr;
 }
 
-const AgentEntry* AgentCatalogue::for_record(const storage::SessionRecord& session) const {
-  const auto runs_alike = [&session](const AgentEntry& agent) {
-    return to_string(agent.backend.isolation()) == session.isolation;
-  };
-  const AgentEntry* const own = find(session.agent);
-  if (own != nullptr && runs_alike(*own)) return own;
-  const auto other = std::ranges::find_if(entries_, runs_alike);
-  return other != entries_.end() ? &*other : nullptr;
-}
-
 void AgentCatalogue::change(std::string_view name, SessionOptions options) {
   const auto found = std::ranges::find(entries_, name, &AgentEntry::name);
   if (found != entries_.end()) found->options = std::move(options);
@@ -50,6 +40,14 @@ Error unknown_agent(std::string_view name, const AgentCatalogue& agents) {
   if (!names.empty()) error.suggested_actions.push_back("choose one of: " + names);
   error.suggested_actions.emplace_back("leave agent out for the default one");
   return error;
+}
+
+Error agent_is_gone(const std::string& name) {
+  return make_error(ErrorType::kAgentStartFailed,
+                    "the session's agent " + name + " is not configured any more")
+      .suggest("add agents." + name + " to the configuration")
+      .suggest("read the session with session/history, or make another with session/new")
+      .with("agent", name);
 }
 
 std::optional<Error> forbidden_environment(

@@ -25,9 +25,6 @@ class AgentCatalogue {
 
   // Null: there is none with this name.
   const AgentEntry* find(std::string_view name) const;
-  // Whose backend has what there is of the session: its agent, or, where that is not configured any
-  // more or runs in another way now, one that runs as it did. Null: none does.
-  const AgentEntry* for_record(const storage::SessionRecord& session) const;
   // The agent's settings from here on; none of this name: nothing happens.
   void change(std::string_view name, SessionOptions options);
   const std::vector<AgentEntry>& all() const { return entries_; }  // the default agent is first
@@ -38,6 +35,9 @@ class AgentCatalogue {
 
 // invalid_params, with the names there are.
 Error unknown_agent(std::string_view name, const AgentCatalogue& agents);
+
+// Why a session can't go on whose agent is none of them.
+Error agent_is_gone(const std::string& name);
 
 // Whether a client may set these variables for a session of this agent; empty: it may.
 std::optional<Error> forbidden_environment(

@@ -191,7 +191,7 @@ TEST_F(SeveralAgents, AreToldWhenTheirSessionsAreGivenUp) {
   EXPECT_EQ(contained_.released.size(), 2u);
 }
 
-TEST_F(SeveralAgents, GoOnWithSessionsOfOneThatIsNotConfiguredAnyMore) {
+TEST_F(SeveralAgents, GoOnWithNoSessionOfOneThatIsNotConfiguredAnyMore) {
   sessions();
   storage::SessionRecord open;
   open.id = SessionId("sess_open");
@@ -199,8 +199,16 @@ TEST_F(SeveralAgents, GoOnWithSessionsOfOneThatIsNotConfiguredAnyMore) {
   open.isolation = "container";
   log_->session_created(open);
   run_void(sessions().recover());
-  EXPECT_THAT(contained_.reattached, ElementsAre(open.id));
+  EXPECT_THAT(contained_.reattached, IsEmpty());
   EXPECT_THAT(plain_.reattached, IsEmpty());
+  EXPECT_THAT(record(open.id)->cause, HasSubstr("agent gone is not configured any more"));
+  EXPECT_EQ(sessions().find(open.id), nullptr);
+
+  open.id = SessionId("sess_own");
+  open.agent = "contained";
+  log_->session_created(open);
+  run_void(sessions().recover());
+  EXPECT_THAT(contained_.reattached, ElementsAre(open.id));
 }
 
 }  // namespace

@@ -65,14 +65,22 @@ Task<void> SessionDirectory::erase_unfinished(storage::SessionRecord record,
 
 Task<void> SessionDirectory::revive(storage::SessionRecord record,
                                     std::shared_ptr<Recovery> recovery) {
-  const AgentEntry* const agent = agents_.for_record(record);
-  SessionContext& context = context_of(agent != nullptr ? agent->name : record.agent);
+  SessionContext& context = context_of(record.agent);
   const SessionId id = record.id;
+  // Another agent would give what runs there its own upstreams and their credentials.
+  std::optional<Error> refusal;
+  if (agents_.find(record.agent) == nullptr) refusal = agent_is_gone(record.agent);
   auto session = std::make_shared<Session>(context, std::move(record));
   sessions_[id] = session;
-  auto recovering = as_result(session->recover());
+  auto recovering = as_result(session->recover(std::move(refusal)));
   const auto recovered = co_await std::move(recovering);
   if (recovered) ++recovery->gone_on;
+  if (!recovered && session->state() != SessionState::kClosed) {  // it was thrown
+    context_.logger.error("a session of an earlier run can't be gone on with",
+                          {{"session", id.value()}, {"reason", recovered.error().explanation}});
+    context_.log.session_closed(id, "relay_restarted: " + recovered.error().explanation,
+                                wall_now());
+  }
   --recovery->under_way;
   recovery->done.notify();
   if (recovered) {

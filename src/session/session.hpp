@@ -136,8 +136,9 @@ class Session final : public std::enable_shared_from_this<Session> {
   Task<Result<void>> start(StartRequest request);
 
   // Instead of start(), for a session that an earlier run of the relay left open: goes on with its
-  // agent, and with the turn that runs. On failure the session is closed, in the log too.
-  Task<Result<void>> recover();
+  // agent, and with the turn that runs. On failure the session is closed, in the log too; so it is
+  // where `refusal` says why its agent is not gone on with.
+  Task<Result<void>> recover(std::optional<Error> refusal = {});
 
   // Reads the agent until it ends; then tears everything down. Returns when nothing is left.
   Task<void> run();

@@ -32,14 +32,6 @@ Error is_draining() {
       .retryable();
 }
 
-Error agent_is_gone(const std::string& name) {
-  return make_error(ErrorType::kAgentStartFailed,
-                    "the session's agent " + name + " is not configured any more")
-      .suggest("add agents." + name + " to the configuration")
-      .suggest("read the session with session/history, or make another with session/new")
-      .with("agent", name);
-}
-
 Error home_is_not_kept() {
   return make_error(ErrorType::kMethodNotFound, "sessions of this agent can't be forked")
       .because("what it knows of them is in its home, which only its container has")
@@ -224,7 +216,7 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::start(storage::SessionR
   starting->program = programs_[session->record().agent];
   starting_[id] = starting;
   scope_.spawn("session " + id.value(),
-               [this, session, starting] { return live(session, starting); });
+               [this, session, starting]() mutable { return live(session, std::move(starting)); });
   co_await starting->done.wait();
   if (!starting->done.happened()) {
     session->close(make_error(ErrorType::kSessionClosed, "the client left while the agent started"),

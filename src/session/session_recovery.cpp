@@ -17,7 +17,7 @@ Error relay_restarted() {
 
 }  // namespace
 
-Task<Result<void>> Session::recover() {
+Task<Result<void>> Session::recover(std::optional<Error> refusal) {
   auto calls = co_await context_.log.open_calls(record_.id);
   for (int failures = 0; !calls && failures < kMostLogFailures; ++failures) {
     const bool slept = co_await sleep_for(kBetweenLogFailures);
@@ -25,7 +25,11 @@ Task<Result<void>> Session::recover() {
     auto again = co_await context_.log.open_calls(record_.id);
     calls = std::move(again);
   }
-  auto reattached = co_await context_.backend.reattach(record_.id, record_.progress.output);
+  Result<Reattachment> reattached = tl::unexpected(refusal.value_or(Error()));
+  if (!refusal) {
+    auto taken_up = co_await context_.backend.reattach(record_.id, record_.progress.output);
+    reattached = std::move(taken_up);
+  }
   router_.emplace(record_.id, record_.agent_session_id, context_.options.router,
                   context_.request_ids, record_.last_sequence);
   if (!reattached) {

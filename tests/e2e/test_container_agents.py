@@ -1,4 +1,5 @@
 """Several agents, some of them in containers: limits, secrets and directories of each are its own."""
+import json
 import signal
 
 import pytest
@@ -90,6 +91,25 @@ def test_sessions_of_every_agent_live_through_a_killed_relay(mixed):
         assert mixed.container(session)["State"]["Running"]
         client.result("session/close", sessionId=session)
     mixed.wait_until_empty()
+
+
+@pytest.mark.parametrize("change", ["taken away", "a process now"])
+def test_an_agent_that_is_not_there_any_more_ends_with_its_container(mixed, change):
+    client = mixed.websocket()
+    session = client.new("/workspace", agent="small")
+    mixed.send_signal(signal.SIGKILL)
+    mixed.wait()
+    if change == "taken away":
+        del mixed.config["agents"]["small"]
+    else:
+        mixed.config["agents"]["small"] = {"isolation": "process", "command": str(DEMO_AGENT)}
+    mixed.config_file.write_text(json.dumps(mixed.config), "utf-8")
+    mixed.start()
+    assert mixed.container(session) is None
+    cause = mixed.management(f"/api/sessions/{session}").json()["cause"]
+    assert cause.startswith("relay_restarted: ")
+    assert ("agent small is not configured any more" in cause) == (change == "taken away")
+    mixed.http().result("session/close", sessionId=session)
 
 
 def test_one_agent_may_need_containers_where_the_default_one_does_not(make_container_relay, tools_image):

@@ -68,7 +68,8 @@ def test_filling_the_memory(relay):
     neighbour, glutton = hostile(relay), hostile(relay)
     attempt(glutton, "for i in 1 2 3 4 5 6; do dd if=/dev/zero of=/dev/null bs=300M count=1 & done; wait")
     wait_told_of_resources(glutton)
-    assert attempt(glutton, "dd if=/dev/zero of=/dev/shm/fill bs=1M count=500") != 0
+    another = hostile(relay)
+    assert attempt(another, "dd if=/dev/zero of=/dev/shm/fill bs=1M count=500") != 0
     neighbour_is_well(relay, neighbour)
 
 
@@ -114,8 +115,8 @@ def test_writing_where_it_may_not(make_shell_relay, user):
 def test_reaching_a_network(make_shell_relay, user):
     relay = make_shell_relay({"user": user})
     agent = hostile(relay)
-    # Also where the Engine itself reaches nothing.
-    assert shell(agent, "ls /sys/class/net") == (0, "lo\n"), "there is no way out"
+    # Also where the Engine itself reaches nothing. Some hosts give every network a tunnel that is down.
+    assert shell(agent, "tail -n +2 /proc/net/route") == (0, ""), "there is no way out"
     with socket.create_server(("0.0.0.0", 0)) as listener:
         port = listener.getsockname()[1]
         for host in ("127.0.0.1", "172.17.0.1", "10.0.0.1", "169.254.169.254", "8.8.8.8", "1.1.1.1"):

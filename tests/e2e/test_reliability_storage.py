@@ -393,7 +393,7 @@ def test_a_torn_file_costs_its_torn_end_alone(make_relay, which, how):
     earlier = []
     for _ in range(3):
         session = start_talking(relay)
-        viewer = watch_until(relay, session, draw.randrange(1, 3000))
+        viewer = watch_until(relay, session, draw.randrange(300, 3000))  # more than is torn off
         kill(relay)
         torn = newest(relay, which)
         assert torn is not None, f"there is no file {relay.database}{which}"
