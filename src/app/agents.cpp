@@ -60,12 +60,6 @@ bool needs_engine(const config::Config& config) {
 
 }  // namespace
 
-bool runs_in_containers(const config::Config& config, std::string_view agent) {
-  if (agent.empty()) return config.container.enabled;
-  const auto found = std::ranges::find(config.agents, agent, &config::NamedAgentConfig::name);
-  return found != config.agents.end() && found->container.enabled;
-}
-
 std::string agent_init() { return beside_the_relay("acp-agent-init").string(); }
 
 std::string workspace_helper() { return beside_the_relay("acp-workspace-helper").string(); }

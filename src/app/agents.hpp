@@ -47,9 +47,6 @@ struct AgentChange {
   std::function<void()> take;
 };
 
-// Whether an agent of that name (empty: the default one) is configured, and runs in containers.
-bool runs_in_containers(const config::Config& config, std::string_view agent);
-
 class Agents {
  public:
   // Looks at the Engine when an agent needs it. Whatever it answers, shut_down() has to be called.

@@ -160,15 +160,13 @@ Task<Result<egress::SpentByUpstream>> Application::spent_before(SessionId sessio
 }
 
 // A session whose agent ended by itself, or could not be gone on with, has been closed, but nobody
-// has given it up. An agent that is configured no more, or otherwise, is not gone on with.
+// has given it up.
 Task<Keep> Application::is_to_be_kept(SessionId session) {
   const auto record = co_await message_log_->find(std::move(session));
   if (!record) co_return Keep::kAgent;  // nothing is removed that may be somebody's
   if (!*record) co_return message_log_->is_backup() ? Keep::kUnknown : Keep::kNothing;
   if ((*record)->cause == kUnfinishedFork) co_return Keep::kNothing;  // nobody was told of it
-  const bool goes_on = !(*record)->closed_at && runs_in_containers(config_, (*record)->agent);
-  if (goes_on) co_return Keep::kAgent;
-  if (!(*record)->closed_at) co_return Keep::kDirectories;
+  if (!(*record)->closed_at) co_return Keep::kAgent;
   co_return ended_by_itself((*record)->cause) ? Keep::kDirectories : Keep::kNothing;
 }
 
@@ -207,8 +205,10 @@ Result<void> Application::bind() {
   context.readiness = readiness_limits_;
   context.max_log_pending_bytes = config_.database.enabled ? config_.database.max_pending_bytes : 0;
   context.upstream_use = [this](const SessionId& id) {
+    auto spent = agents_.spent(id);
     const auto* const lately = egress_watch_->lately(id);
-    return use_text(lately != nullptr ? *lately : agents_.spent(id));
+    if (spent.empty() && lately != nullptr) spent = *lately;  // its door is closed
+    return use_text(spent);
   };
   management_ = std::make_unique<management::ManagementApi>(std::move(context));
 

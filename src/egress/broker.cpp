@@ -205,8 +205,6 @@ void Broker::leave(const std::shared_ptr<Ledger>& ledger) {
   if (found != ledgers_.end() && found->second == ledger) ledgers_.erase(found);
 }
 
-void Broker::forget(const SessionId& session) { ledgers_.erase(session); }
-
 SpentByUpstream Broker::spent(const SessionId& session) const {
   const auto found = ledgers_.find(session);
   return found == ledgers_.end() ? SpentByUpstream() : spent_of(*found->second);

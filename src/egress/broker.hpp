@@ -76,8 +76,6 @@ class Broker {
   // Ends what is under way. What the session has used is known until that has been told of; from
   // then on it is recalled.
   void close(const SessionId& session);
-  // No session of this id comes back.
-  void forget(const SessionId& session);
   SpentByUpstream spent(const SessionId& session) const;
   // What the session used under an earlier relay. What is known of it already stands.
   void restore(const SessionId& session, const SpentByUpstream& spent);

@@ -100,7 +100,7 @@ class BrokerTest : public ::testing::Test {
   RunningServer server_{{}, tell_credential};
 
   // A session is forgotten while its request waits for an upstream that says nothing.
-  void forget_while_it_asks(bool went_out);
+  void close_while_it_asks(bool went_out);
 };
 
 TEST_F(BrokerTest, GivesEachUpstreamItsCredentialAndCountsForTheSession) {
@@ -331,8 +331,8 @@ TEST_F(BrokerTest, GivesAProcessAPortAndAKeyOfItsOwn) {
   });
 }
 
-// Streams are still under way when their session is closed and forgotten.
-void BrokerTest::forget_while_it_asks(bool went_out) {
+// Streams are still under way when their session is closed.
+void BrokerTest::close_while_it_asks(bool went_out) {
   http::testing::RawServer silent;
   run([this, &silent, went_out]() -> Task<void> {
     const auto executor = co_await asio::this_coro::executor;
@@ -364,7 +364,6 @@ void BrokerTest::forget_while_it_asks(bool went_out) {
     }
     EXPECT_EQ(broker.spent(session_).at("one").requests, 1U);
     broker.close(session_);
-    broker.forget(session_);
     co_await asking.join();
     co_await broker.shut_down();
     EXPECT_EQ(told, 1U);
@@ -372,10 +371,10 @@ void BrokerTest::forget_while_it_asks(bool went_out) {
   });
 }
 
-TEST_F(BrokerTest, ForgetsASessionWithWhatItStillDoes) { forget_while_it_asks(true); }
+TEST_F(BrokerTest, ForgetsASessionWhenWhatItDoesIsOver) { close_while_it_asks(true); }
 
 // The upstream's side has taken the connection, of which the broker may not know yet.
-TEST_F(BrokerTest, ForgetsASessionThatIsJustConnected) { forget_while_it_asks(false); }
+TEST_F(BrokerTest, ForgetsASessionThatIsJustConnected) { close_while_it_asks(false); }
 
 }  // namespace
 }  // namespace relay::egress

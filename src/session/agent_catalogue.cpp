@@ -22,6 +22,16 @@ const AgentEntry* AgentCatalogue::find(std::string_view name) const {
   return found != entries_.end() ? &*found : nullptr;
 }
 
+const AgentEntry* AgentCatalogue::for_record(const storage::SessionRecord& session) const {
+  const auto runs_alike = [&session](const AgentEntry& agent) {
+    return to_string(agent.backend.isolation()) == session.isolation;
+  };
+  const AgentEntry* const own = find(session.agent);
+  if (own != nullptr && runs_alike(*own)) return own;
+  const auto other = std::ranges::find_if(entries_, runs_alike);
+  return other != entries_.end() ? &*other : nullptr;
+}
+
 void AgentCatalogue::change(std::string_view name, SessionOptions options) {
   const auto found = std::ranges::find(entries_, name, &AgentEntry::name);
   if (found != entries_.end()) found->options = std::move(options);
@@ -48,6 +58,21 @@ Error agent_is_gone(const std::string& name) {
       .suggest("add agents." + name + " to the configuration")
       .suggest("read the session with session/history, or make another with session/new")
       .with("agent", name);
+}
+
+std::optional<Error> stays_behind(const storage::SessionRecord& session,
+                                  const AgentCatalogue& agents) {
+  const AgentEntry* const own = agents.find(session.agent);
+  if (own == nullptr) return agent_is_gone(session.agent);
+  const Isolation now = own->backend.isolation();
+  if (session.isolation.empty() || session.isolation == to_string(now)) return std::nullopt;
+  const std::string name = own->name.empty() ? "the default agent" : "agent " + own->name;
+  return make_error(ErrorType::kRelayRestarted,
+                    "the relay was restarted, and " + name +
+                        (now == Isolation::kProcess ? " runs as a process now"
+                                                    : " runs in containers now"))
+      .suggest("send another prompt: it starts another agent where sessions can be loaded")
+      .with("agent", session.agent);
 }
 
 std::optional<Error> forbidden_environment(

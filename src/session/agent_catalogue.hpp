@@ -25,6 +25,9 @@ class AgentCatalogue {
 
   // Null: there is none with this name.
   const AgentEntry* find(std::string_view name) const;
+  // Whose backend has what there is of the session: its agent, or, where that is not configured any
+  // more or runs in another way now, one that runs as it did. Null: none does.
+  const AgentEntry* for_record(const storage::SessionRecord& session) const;
   // The agent's settings from here on; none of this name: nothing happens.
   void change(std::string_view name, SessionOptions options);
   const std::vector<AgentEntry>& all() const { return entries_; }  // the default agent is first
@@ -38,6 +41,11 @@ Error unknown_agent(std::string_view name, const AgentCatalogue& agents);
 
 // Why a session can't go on whose agent is none of them.
 Error agent_is_gone(const std::string& name);
+
+// Why a relay that is started does not go on with the agent of an open session; empty: it does.
+// Another agent would give what runs there its own upstreams, and their credentials.
+std::optional<Error> stays_behind(const storage::SessionRecord& session,
+                                  const AgentCatalogue& agents);
 
 // Whether a client may set these variables for a session of this agent; empty: it may.
 std::optional<Error> forbidden_environment(

@@ -27,6 +27,10 @@ class NotingBackend final : public AgentBackend {
     reattached.push_back(session);
     return backend_.reattach(std::move(session), position);
   }
+  Task<void> end_left(SessionId session) override {
+    ended.push_back(session);
+    co_return;
+  }
   Task<void> release(SessionId session) override {
     released.push_back(session);
     co_return;
@@ -37,6 +41,7 @@ class NotingBackend final : public AgentBackend {
 
   std::vector<LaunchSpec> launched;
   std::vector<SessionId> reattached;
+  std::vector<SessionId> ended;
   std::vector<SessionId> released;
 
  private:
@@ -200,15 +205,29 @@ TEST_F(SeveralAgents, GoOnWithNoSessionOfOneThatIsNotConfiguredAnyMore) {
   log_->session_created(open);
   run_void(sessions().recover());
   EXPECT_THAT(contained_.reattached, IsEmpty());
-  EXPECT_THAT(plain_.reattached, IsEmpty());
+  EXPECT_THAT(contained_.ended, ElementsAre(open.id));
   EXPECT_THAT(record(open.id)->cause, HasSubstr("agent gone is not configured any more"));
   EXPECT_EQ(sessions().find(open.id), nullptr);
+}
+
+TEST_F(SeveralAgents, GoOnWithNoSessionOfOneThatRunsInAnotherWay) {
+  sessions();
+  storage::SessionRecord open;
+  open.id = SessionId("sess_contained");
+  open.agent = "plain";
+  open.isolation = "container";
+  log_->session_created(open);
+  run_void(sessions().recover());
+  EXPECT_THAT(plain_.reattached, IsEmpty());
+  EXPECT_THAT(contained_.ended, ElementsAre(open.id));
+  EXPECT_THAT(record(open.id)->cause, HasSubstr("agent plain runs as a process now"));
 
   open.id = SessionId("sess_own");
   open.agent = "contained";
   log_->session_created(open);
   run_void(sessions().recover());
   EXPECT_THAT(contained_.reattached, ElementsAre(open.id));
+  EXPECT_EQ(contained_.ended.size(), 1u);
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include "session/session_directory.hpp"
 #include "session/unfinished.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace relay {
@@ -19,17 +18,8 @@ Error closed_meanwhile(const SessionId& id) {
 
 }  // namespace
 
-// An agent that is not configured any more leaves its sessions to one that runs in the same way.
 Task<void> SessionDirectory::release(storage::SessionRecord session) {
-  const auto runs_alike = [&session](const AgentEntry& agent) {
-    return to_string(agent.backend.isolation()) == session.isolation;
-  };
-  const AgentEntry* agent = agents_.find(session.agent);
-  if (agent == nullptr || !runs_alike(*agent)) {
-    const auto& all = agents_.all();
-    const auto other = std::find_if(all.begin(), all.end(), runs_alike);
-    agent = other != all.end() ? &*other : nullptr;
-  }
+  const AgentEntry* const agent = agents_.for_record(session);
   if (agent != nullptr) co_await agent->backend.release(std::move(session.id));
 }
 

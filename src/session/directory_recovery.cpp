@@ -67,15 +67,15 @@ Task<void> SessionDirectory::revive(storage::SessionRecord record,
                                     std::shared_ptr<Recovery> recovery) {
   SessionContext& context = context_of(record.agent);
   const SessionId id = record.id;
-  // Another agent would give what runs there its own upstreams and their credentials.
-  std::optional<Error> refusal;
-  if (agents_.find(record.agent) == nullptr) refusal = agent_is_gone(record.agent);
+  std::optional<Error> refusal = stays_behind(record, agents_);
+  const AgentEntry* const alike = agents_.for_record(record);
   auto session = std::make_shared<Session>(context, std::move(record));
   sessions_[id] = session;
+  if (refusal && alike != nullptr) co_await alike->backend.end_left(id);
   auto recovering = as_result(session->recover(std::move(refusal)));
   const auto recovered = co_await std::move(recovering);
   if (recovered) ++recovery->gone_on;
-  if (!recovered && session->state() != SessionState::kClosed) {  // it was thrown
+  if (!recovered && !session->record().closed_at) {  // it was thrown
     context_.logger.error("a session of an earlier run can't be gone on with",
                           {{"session", id.value()}, {"reason", recovered.error().explanation}});
     context_.log.session_closed(id, "relay_restarted: " + recovered.error().explanation,

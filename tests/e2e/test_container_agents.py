@@ -1,10 +1,12 @@
 """Several agents, some of them in containers: limits, secrets and directories of each are its own."""
 import json
 import signal
+import socket
 
 import pytest
 
 from harness.containers import SHELL, shell
+from harness.deadline import wait_until
 from harness.relay import DEMO_AGENT
 
 MIB = 1 << 20
@@ -104,11 +106,17 @@ def test_an_agent_that_is_not_there_any_more_ends_with_its_container(mixed, chan
     else:
         mixed.config["agents"]["small"] = {"isolation": "process", "command": str(DEMO_AGENT)}
     mixed.config_file.write_text(json.dumps(mixed.config), "utf-8")
+    with socket.create_server(("127.0.0.1", mixed.config["server"]["management_port"])):
+        mixed.launch()
+        assert mixed.wait() == 1
+    assert mixed.container(session)["State"]["Running"], "a start that fails ends nothing"
     mixed.start()
-    assert mixed.container(session) is None
+    wait_until(lambda: mixed.container(session) is None, "its container is gone")
+    assert mixed.directories() == [session], "nobody has given it up"
     cause = mixed.management(f"/api/sessions/{session}").json()["cause"]
     assert cause.startswith("relay_restarted: ")
-    assert ("agent small is not configured any more" in cause) == (change == "taken away")
+    assert {"taken away": "agent small is not configured any more",
+            "a process now": "agent small runs as a process now"}[change] in cause
     mixed.http().result("session/close", sessionId=session)
 
 

@@ -25,6 +25,27 @@ EgressCarrier carrier_of(const engine::ContainerFacts& facts) {
 
 }  // namespace
 
+// A container of another relay is left alone.
+bool DockerBackend::is_own(const std::optional<engine::ContainerFacts>& facts,
+                           const SessionId& session) const {
+  return facts && facts->label(kInstanceLabel) == context_.host.instance &&
+         facts->label(kSessionLabel) == session.value();
+}
+
+Task<void> DockerBackend::end_left(SessionId session) {
+  context_.arrive(session);
+  const auto facts = co_await context_.engine.inspect(container_name(session));
+  const bool is_there = facts && is_own(*facts, session);
+  const bool is_kept = is_there && !context_.options->auto_remove && !runs((*facts)->state);
+  if (is_kept || (facts && !is_there)) {
+    context_.depart(session);
+    co_return;
+  }
+  context_.log.info("removes the container of a session that does not go on with its agent",
+                    {{"session", session.value()}});
+  context_.discard(session);
+}
+
 Task<Result<Reattachment>> DockerBackend::reattach(SessionId session, OutputPosition position) {
   const std::string name = container_name(session);
   context_.arrive(session);
@@ -33,9 +54,7 @@ Task<Result<Reattachment>> DockerBackend::reattach(SessionId session, OutputPosi
     context_.discard(session);
     co_return facts.error();
   }
-  // A container of another relay is left alone.
-  if (!*facts || (*facts)->label(kInstanceLabel) != context_.host.instance ||
-      (*facts)->label(kSessionLabel) != session.value()) {
+  if (!is_own(*facts, session)) {
     context_.depart(session);
     co_return no_agent("the relay was restarted, and the agent's container is not there any more");
   }

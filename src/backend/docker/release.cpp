@@ -30,7 +30,6 @@ Task<void> DockerBackend::release(SessionId session) {
 Task<void> DockerBackend::remove_directories(SessionId session, std::shared_ptr<Event> done) {
   co_await context_.departed(session);
   if (context_.is_present(session)) co_return;  // the relay ends
-  if (context_.host.broker != nullptr) context_.host.broker->forget(session);
   if (context_.options->auto_remove) {
     const auto removed = co_await remove_as_present(session);
     if (!removed) {

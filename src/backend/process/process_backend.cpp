@@ -78,11 +78,6 @@ Task<Result<std::unique_ptr<Agent>>> ProcessBackend::launch(LaunchSpec spec) {
   co_return Result<std::unique_ptr<Agent>>(std::move(agent));
 }
 
-Task<void> ProcessBackend::release(SessionId session) {
-  if (options_->broker != nullptr) options_->broker->forget(session);
-  co_return;
-}
-
 Task<Result<std::string>> ProcessBackend::find_program(SharedOptions options) {
   SpawnRequest request;
   request.command = options->command;
