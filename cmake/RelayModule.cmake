@@ -49,8 +49,8 @@ target_compile_options(relay_options INTERFACE
 target_compile_definitions(relay_options INTERFACE
   BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_BEAST_SEPARATE_COMPILATION
   BOOST_ASIO_DISABLE_BOOST_DATE_TIME
-  # Frames of coroutines that are kept for the next ones: a message takes more than the two of the default.
-  BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=8
+  # A frame that lives long would take the block of a large one that was needed for a moment.
+  BOOST_ASIO_DISABLE_AWAITABLE_FRAME_RECYCLING
   RELAY_VERSION="${PROJECT_VERSION}")
 # The root for agent_init/, and for joined sources.
 target_include_directories(relay_options INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})

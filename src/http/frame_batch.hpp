@@ -40,8 +40,7 @@ class FrameBatch {
   std::string& shared_;
   std::string kept_;
   bool is_kept_ = false;
-  // Not many: small messages are one part together, and this lies in a coroutine's frame, which
-  // Asio keeps for the next one up to 1 KiB.
+  // Not many: small messages are one part together, and this lies in a coroutine's frame.
   std::array<iovec, 16> parts_;
   std::size_t count_ = 0;
   std::span<iovec> left_;
