@@ -166,7 +166,9 @@ Task<Keep> Application::is_to_be_kept(SessionId session) {
   if (!record) co_return Keep::kAgent;  // nothing is removed that may be somebody's
   if (!*record) co_return message_log_->is_backup() ? Keep::kUnknown : Keep::kNothing;
   if ((*record)->cause == kUnfinishedFork) co_return Keep::kNothing;  // nobody was told of it
-  if (!(*record)->closed_at) co_return Keep::kAgent;
+  // A container of one that runs as a process is of a life before.
+  const bool is_process = (*record)->isolation == to_string(Isolation::kProcess);
+  if (!(*record)->closed_at) co_return is_process ? Keep::kDirectories : Keep::kAgent;
   co_return ended_by_itself((*record)->cause) ? Keep::kDirectories : Keep::kNothing;
 }
 

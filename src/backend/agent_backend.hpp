@@ -37,8 +37,9 @@ class AgentBackend {
   virtual Task<Result<Reattachment>> reattach(SessionId session, OutputPosition position) = 0;
 
   // Ends the agent that an earlier run of the relay left running for a session which does not go on
-  // with it. Directories stay. What the Engine refuses now is tried again.
-  virtual Task<void> end_left(SessionId session) = 0;
+  // with it. Directories stay. Returns when it has ended, or after some seconds; what the Engine
+  // refuses is tried again.
+  virtual Task<void> end_unwanted(SessionId session) = 0;
 
   // The session is over for good: removes what was its own and not one agent's (directories).
   // Never fails: what can't be removed now is removed later, or named in the log.

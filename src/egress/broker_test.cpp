@@ -99,7 +99,7 @@ class BrokerTest : public ::testing::Test {
   const SessionId session_{"sess_1"};
   RunningServer server_{{}, tell_credential};
 
-  // A session is forgotten while its request waits for an upstream that says nothing.
+  // A session is closed while its request waits for an upstream that says nothing.
   void close_while_it_asks(bool went_out);
 };
 

@@ -85,7 +85,7 @@ class PoliteBackend final : public AgentBackend {
   Task<Result<Reattachment>> reattach(SessionId, OutputPosition) override {
     co_return make_error(ErrorType::kRelayRestarted, "this agent ended with the relay");
   }
-  Task<void> end_left(SessionId) override { co_return; }
+  Task<void> end_unwanted(SessionId) override { co_return; }
   Task<void> release(SessionId) override { co_return; }
   Task<void> shut_down() override { co_return; }
   std::optional<Error> unavailable() const override { return std::nullopt; }

@@ -71,8 +71,10 @@ std::optional<Error> stays_behind(const storage::SessionRecord& session,
                     "the relay was restarted, and " + name +
                         (now == Isolation::kProcess ? " runs as a process now"
                                                     : " runs in containers now"))
-      .suggest("send another prompt: it starts another agent where sessions can be loaded")
-      .with("agent", session.agent);
+      .suggest("read what was said with session/resume")
+      .suggest("make it go on with session/load at /acp, or make another with session/new")
+      .with("agent", session.agent)
+      .retryable();
 }
 
 std::optional<Error> forbidden_environment(

@@ -27,7 +27,7 @@ class NotingBackend final : public AgentBackend {
     reattached.push_back(session);
     return backend_.reattach(std::move(session), position);
   }
-  Task<void> end_left(SessionId session) override {
+  Task<void> end_unwanted(SessionId session) override {
     ended.push_back(session);
     co_return;
   }

@@ -63,6 +63,15 @@ Task<void> SessionDirectory::erase_unfinished(storage::SessionRecord record,
   recovery->done.notify();
 }
 
+// `alike` is where the agent runs that a refusal ends; null: nowhere.
+Task<Result<void>> SessionDirectory::take_up(std::shared_ptr<Session> session,
+                                             const AgentEntry* alike,
+                                             std::optional<Error> refusal) {
+  if (refusal && alike != nullptr) co_await alike->backend.end_unwanted(session->id());
+  const auto recovered = co_await session->recover(std::move(refusal));
+  co_return recovered;
+}
+
 Task<void> SessionDirectory::revive(storage::SessionRecord record,
                                     std::shared_ptr<Recovery> recovery) {
   SessionContext& context = context_of(record.agent);
@@ -71,8 +80,7 @@ Task<void> SessionDirectory::revive(storage::SessionRecord record,
   const AgentEntry* const alike = agents_.for_record(record);
   auto session = std::make_shared<Session>(context, std::move(record));
   sessions_[id] = session;
-  if (refusal && alike != nullptr) co_await alike->backend.end_left(id);
-  auto recovering = as_result(session->recover(std::move(refusal)));
+  auto recovering = as_result(take_up(session, alike, std::move(refusal)));
   const auto recovered = co_await std::move(recovering);
   if (recovered) ++recovery->gone_on;
   if (!recovered && !session->record().closed_at) {  // it was thrown

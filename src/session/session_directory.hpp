@@ -176,6 +176,8 @@ class SessionDirectory {
   void end_restart(const SessionId& session, const Error& why);
   Task<void> live(std::shared_ptr<Session> session, std::shared_ptr<Starting> starting);
   Task<void> erase_unfinished(storage::SessionRecord record, std::shared_ptr<Recovery> recovery);
+  static Task<Result<void>> take_up(std::shared_ptr<Session> session, const AgentEntry* alike,
+                                    std::optional<Error> refusal);
   Task<void> revive(storage::SessionRecord record, std::shared_ptr<Recovery> recovery);
   static Task<void> leave(std::shared_ptr<Session> session, std::shared_ptr<Recovery> leaving);
   Task<void> introduce_agent(std::shared_ptr<Introduction> introduction);

@@ -290,7 +290,7 @@ class EndlessLaunches final : public AgentBackend {
   Task<Result<Reattachment>> reattach(SessionId session, OutputPosition position) override {
     return backend_.reattach(std::move(session), position);
   }
-  Task<void> end_left(SessionId) override { co_return; }
+  Task<void> end_unwanted(SessionId) override { co_return; }
   Task<void> release(SessionId) override { co_return; }
   Task<void> shut_down() override { co_return; }
   std::optional<Error> unavailable() const override { return std::nullopt; }

@@ -71,7 +71,7 @@ class StagedBackend final : public AgentBackend {
     auto reattached = co_await backend_.reattach(std::move(session), position);
     co_return reattached;
   }
-  Task<void> end_left(SessionId) override { co_return; }
+  Task<void> end_unwanted(SessionId) override { co_return; }
   Task<void> release(SessionId session) override {
     stage_.released.push_back(std::move(session));
     co_return;

@@ -32,7 +32,7 @@ class DockerBackend final : public AgentBackend {
 
   Task<Result<std::unique_ptr<Agent>>> launch(LaunchSpec spec) override;
   Task<Result<Reattachment>> reattach(SessionId session, OutputPosition position) override;
-  Task<void> end_left(SessionId session) override;
+  Task<void> end_unwanted(SessionId session) override;
   Task<void> release(SessionId session) override;
   Task<void> shut_down() override;
   std::optional<Error> unavailable() const override;
@@ -98,6 +98,8 @@ class DockerBackend final : public AgentBackend {
 
   // reattach.cpp
   bool is_own(const std::optional<engine::ContainerFacts>& facts, const SessionId& session) const;
+  void discard_own(const SessionId& session);
+  Task<void> discard_when_seen(SessionId session);
   Task<Result<std::shared_ptr<AttachedContainer>>> take_up(engine::ContainerFacts facts,
                                                            OutputPosition position,
                                                            bool& output_lost);

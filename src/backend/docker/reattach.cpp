@@ -4,8 +4,18 @@
 #include "backend/docker/exit_cause.hpp"
 #include "backend/docker/way_out.hpp"
 
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
 namespace relay {
 namespace {
+
+// How long a start waits for an agent to end that is not gone on with.
+constexpr std::chrono::seconds kUnwantedLimit(5);
+// Between two questions to an Engine that does not answer them.
+constexpr std::chrono::milliseconds kFirstInspection(100);
+constexpr std::chrono::milliseconds kLongestWait(10'000);
 
 Error no_agent(std::string explanation) {
   return make_error(ErrorType::kRelayRestarted, std::move(explanation))
@@ -32,12 +42,29 @@ bool DockerBackend::is_own(const std::optional<engine::ContainerFacts>& facts,
          facts->label(kSessionLabel) == session.value();
 }
 
-Task<void> DockerBackend::end_left(SessionId session) {
+Task<void> DockerBackend::end_unwanted(SessionId session) {
   context_.arrive(session);
-  const auto facts = co_await context_.engine.inspect(container_name(session));
-  const bool is_there = facts && is_own(*facts, session);
+  discard_own(session);
+  [[maybe_unused]] const bool gone = co_await context_.departs_within(session, kUnwantedLimit);
+}
+
+void DockerBackend::discard_own(const SessionId& session) {
+  context_.background.spawn("discard a container of an earlier run",
+                            [this, session] { return discard_when_seen(session); });
+}
+
+// Nothing is removed by its name alone.
+Task<void> DockerBackend::discard_when_seen(SessionId session) {
+  auto facts = co_await context_.engine.inspect(container_name(session));
+  for (auto pause = kFirstInspection; !facts; pause = std::min(pause * 2, kLongestWait)) {
+    const bool slept = co_await sleep_for(pause);
+    if (!slept) co_return;
+    auto again = co_await context_.engine.inspect(container_name(session));
+    facts = std::move(again);
+  }
+  const bool is_there = is_own(*facts, session);
   const bool is_kept = is_there && !context_.options->auto_remove && !runs((*facts)->state);
-  if (is_kept || (facts && !is_there)) {
+  if (!is_there || is_kept) {
     context_.depart(session);
     co_return;
   }
@@ -51,7 +78,7 @@ Task<Result<Reattachment>> DockerBackend::reattach(SessionId session, OutputPosi
   context_.arrive(session);
   const auto facts = co_await context_.engine.inspect(name);
   if (!facts) {
-    context_.discard(session);
+    discard_own(session);
     co_return facts.error();
   }
   if (!is_own(*facts, session)) {

@@ -25,7 +25,7 @@ class ProcessBackend final : public AgentBackend {
   Task<Result<std::unique_ptr<Agent>>> launch(LaunchSpec spec) override;
   // Always relay_restarted.
   Task<Result<Reattachment>> reattach(SessionId session, OutputPosition position) override;
-  Task<void> end_left(SessionId) override { co_return; }  // the relay's start has ended it
+  Task<void> end_unwanted(SessionId) override { co_return; }  // the relay's start has ended it
   Task<void> release(SessionId) override { co_return; }
   Task<void> shut_down() override { co_return; }
   std::optional<Error> unavailable() const override { return std::nullopt; }
