@@ -196,38 +196,27 @@ TEST_F(SeveralAgents, AreToldWhenTheirSessionsAreGivenUp) {
   EXPECT_EQ(contained_.released.size(), 2u);
 }
 
-TEST_F(SeveralAgents, GoOnWithNoSessionOfOneThatIsNotConfiguredAnyMore) {
+TEST_F(SeveralAgents, GoOnWithTheirOwnSessionsAloneWhenTheRelayIsBack) {
   sessions();
-  storage::SessionRecord open;
-  open.id = SessionId("sess_open");
-  open.agent = "gone";
-  open.isolation = "container";
-  log_->session_created(open);
-  run_void(sessions().recover());
+  const auto recover = [this](const char* id, const char* agent) {
+    storage::SessionRecord open;
+    open.id = SessionId(id);
+    open.agent = agent;
+    open.isolation = "container";
+    log_->session_created(open);
+    run_void(sessions().recover());
+    EXPECT_EQ(sessions().find(open.id), nullptr);
+    return record(open.id)->cause;
+  };
+  EXPECT_THAT(recover("sess_1", "gone"), HasSubstr("agent gone is not configured any more"));
+  EXPECT_THAT(recover("sess_2", "plain"), HasSubstr("agent plain runs as a process now"));
   EXPECT_THAT(contained_.reattached, IsEmpty());
-  EXPECT_THAT(contained_.ended, ElementsAre(open.id));
-  EXPECT_THAT(record(open.id)->cause, HasSubstr("agent gone is not configured any more"));
-  EXPECT_EQ(sessions().find(open.id), nullptr);
-}
+  EXPECT_THAT(contained_.ended, ElementsAre(SessionId("sess_1"), SessionId("sess_2")));
 
-TEST_F(SeveralAgents, GoOnWithNoSessionOfOneThatRunsInAnotherWay) {
-  sessions();
-  storage::SessionRecord open;
-  open.id = SessionId("sess_contained");
-  open.agent = "plain";
-  open.isolation = "container";
-  log_->session_created(open);
-  run_void(sessions().recover());
+  recover("sess_3", "contained");
+  EXPECT_THAT(contained_.reattached, ElementsAre(SessionId("sess_3")));
+  EXPECT_EQ(contained_.ended.size(), 2u);
   EXPECT_THAT(plain_.reattached, IsEmpty());
-  EXPECT_THAT(contained_.ended, ElementsAre(open.id));
-  EXPECT_THAT(record(open.id)->cause, HasSubstr("agent plain runs as a process now"));
-
-  open.id = SessionId("sess_own");
-  open.agent = "contained";
-  log_->session_created(open);
-  run_void(sessions().recover());
-  EXPECT_THAT(contained_.reattached, ElementsAre(open.id));
-  EXPECT_EQ(contained_.ended.size(), 1u);
 }
 
 }  // namespace

@@ -13,8 +13,11 @@
 #include <atomic>
 #include <functional>
 #include <future>
+#include <mutex>
+#include <string>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <vector>
 
 namespace relay {
 namespace {
@@ -65,6 +68,19 @@ class ReleaseTest : public testing::Test {
     if (line.starts_with("GET /version ")) return ScriptedEngine::version("1.41", "1.12");
     if (line.find("/images/") != std::string::npos) {
       return ScriptedEngine::json(200, R"({"Id":"sha256:1","Config":{"Cmd":["agent"]}})");
+    }
+    if (line.starts_with("DELETE ") && line.find("/acp-agent-") != std::string::npos) {
+      ++removed_;
+      return ScriptedEngine::json(204, "");
+    }
+    if (line.find("/containers/acp-agent-") != std::string::npos) {
+      const std::scoped_lock lock(found_is_used_);
+      if (!found_.empty()) {
+        const std::string body = found_.front();
+        if (found_.size() > 1) found_.erase(found_.begin());
+        if (body.empty()) return ScriptedEngine::json(500, R"({"message":"busy"})");
+        return ScriptedEngine::json(200, body);
+      }
     }
     if (line.find("/containers/json") != std::string::npos) return ScriptedEngine::json(200, "[]");
     if (line.find("?name=acp-relay-probe-") != std::string::npos) {
@@ -126,12 +142,46 @@ class ReleaseTest : public testing::Test {
 
   const TestDirectory directory_;
   std::atomic<int> starts_ = 0;
+  std::atomic<int> removed_ = 0;
+  // What the Engine answers, one after another, to who asks for the container; empty: an error.
+  std::vector<std::string> found_;
+  std::mutex found_is_used_;
   ScriptedEngine engine_;
   asio::io_context io_;
   DockerHost host_;
   ContainerOptions options_;
   std::unique_ptr<DockerBackend> backend_;
 };
+
+std::string container(const char* instance, const char* status) {
+  return R"({"Id":"c1","Config":{"Labels":{"acp.session":"sess_1","acp.relay.instance":")" +
+         std::string(instance) + R"("}},"State":{"Status":")" + status + R"("}})";
+}
+
+TEST_F(ReleaseTest, OfAnAgentThatIsNotWantedAnyMoreRemovesItsOwnContainerAlone) {
+  struct Row {
+    std::vector<std::string> found;
+    bool auto_remove;
+    int removed;
+  };
+  for (const Row& row : {Row{{container("instance", "running")}, true, 1},
+                         Row{{"", container("instance", "running")}, true, 1},
+                         Row{{container("another", "running")}, true, 0},
+                         Row{{"", container("another", "running")}, true, 0},
+                         Row{{container("instance", "running")}, false, 1},
+                         Row{{container("instance", "exited")}, false, 0}}) {
+    ContainerOptions options = options_;
+    options.auto_remove = row.auto_remove;
+    backend_->take(std::make_shared<const ContainerOptions>(options));
+    removed_ = 0;
+    {
+      const std::scoped_lock lock(found_is_used_);
+      found_ = row.found;
+    }
+    run([this] { return backend_->end_unwanted(SessionId("sess_1")); });
+    EXPECT_EQ(removed_, row.removed) << row.found.back() << row.auto_remove;
+  }
+}
 
 TEST_F(ReleaseTest, IsWaitedForByAnAgentThatIsToGoOn) {
   make("sess_1");
