@@ -87,17 +87,22 @@ Task<Result<bool>> EngineClient::kill(std::string id, std::string signal) {
   co_return call_failed(address(), "send a signal to a container", answer->status, message);
 }
 
+// One that ends by itself just before it is killed is refused, and there is nothing to kill the
+// next time.
 Task<Result<void>> EngineClient::remove(std::string id) {
   if (!is_container_name(id)) co_return bad_name(id);
-  http::Request request = request_of("DELETE", path_of(id) + "?force=1&v=1");
-  const Result<http::Response> answer = co_await call(Call::kRemove, std::move(request));
-  if (!answer) co_return answer.error();
-  if (answer->status / 100 == 2 || answer->status == 404) co_return Result<void>();
-  const std::string message = refusal(answer->body);
-  if (answer->status == 409 && contains_ignoring_case(message, "in progress")) {
-    co_return co_await wait_until_removed(id);
+  for (bool is_first = true;; is_first = false) {
+    http::Request request = request_of("DELETE", path_of(id) + "?force=1&v=1");
+    const Result<http::Response> answer = co_await call(Call::kRemove, std::move(request));
+    if (!answer) co_return answer.error();
+    if (answer->status / 100 == 2 || answer->status == 404) co_return Result<void>();
+    const std::string message = refusal(answer->body);
+    if (answer->status == 409 && contains_ignoring_case(message, "in progress")) {
+      co_return co_await wait_until_removed(id);
+    }
+    if (is_first && contains_ignoring_case(message, "is not running")) continue;
+    co_return call_failed(address(), "remove a container", answer->status, message);
   }
-  co_return call_failed(address(), "remove a container", answer->status, message);
 }
 
 Task<Result<void>> EngineClient::wait_until_removed(std::string id) {

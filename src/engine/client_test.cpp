@@ -286,23 +286,6 @@ TEST(EngineClient, RunsAnotherCommandInAContainer) {
   });
 }
 
-TEST(EngineClient, WaitsForARemovalThatIsInProgress) {
-  ScriptedEngine engine([](const std::string& line) {
-    if (asks_version(line)) return ScriptedEngine::version("1.41", "1.12");
-    if (line.starts_with("DELETE")) {
-      return ScriptedEngine::json(409,
-                                  R"({"message":"removal of container x is already in progress"})");
-    }
-    return ScriptedEngine::json(200, R"({"StatusCode":0})");
-  });
-  run([&]() -> Task<void> {
-    const auto client = co_await make_client(at(engine.path()));
-    const Result<void> removed = co_await client->remove("x");
-    RELAY_NEED(removed);
-  });
-  EXPECT_THAT(engine.lines().back(), HasSubstr("wait?condition=removed"));
-}
-
 struct Pull {
   const char* lines;
   bool succeeds;

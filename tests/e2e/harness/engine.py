@@ -116,8 +116,15 @@ class Engine:
 
     def remove(self, container):
         """By force; one that is gone, or going, is fine."""
+        path = f"/containers/{container}"
         try:
-            self.request("DELETE", f"/containers/{container}", force="1", v="1")
+            try:
+                self.request("DELETE", path, force="1", v="1")
+            except EngineError as failure:
+                # It ended by itself before it was killed: there is nothing to kill the next time.
+                if "is not running" not in str(failure.message):
+                    raise
+                self.request("DELETE", path, force="1", v="1")
         except EngineError as failure:
             if failure.status not in (404, 409):
                 raise
