@@ -3,6 +3,7 @@
 #include "cli/json_access.hpp"
 #include "cli/rpc.hpp"
 #include "cli/terminal_text.hpp"
+#include "protocol/rpc.hpp"
 
 #include <boost/json/array.hpp>
 
@@ -185,7 +186,7 @@ Task<json::object> Turn::answer_to(json::object request) {
   const std::string_view method = string_at(request, "method");
   if (method != "session/request_permission") {
     json::object error;
-    error["code"] = -32601;
+    error["code"] = rpc::kMethodNotFound;
     error["message"] = "acp-relay prompt does not offer " + std::string(method);
     params["error"] = std::move(error);
     co_return params;

@@ -63,19 +63,19 @@ std::string result(std::string_view id, std::string_view result) {
 int error_code(ErrorType type, Dialect dialect) {
   switch (type) {
     case ErrorType::kParseError:
-      return -32700;
+      return kParseError;
     case ErrorType::kInvalidRequest:
-      return -32600;
+      return kInvalidRequest;
     case ErrorType::kMethodNotFound:
-      return -32601;
+      return kMethodNotFound;
     case ErrorType::kInvalidParams:
-      return -32602;
+      return kInvalidParams;
     case ErrorType::kInternalError:
-      return -32603;
+      return kInternalError;
     case ErrorType::kSessionNotFound:
       return dialect == Dialect::kAcp ? -32002 : -32000;
     default:
-      return dialect == Dialect::kAcp ? -32603 : -32000;
+      return dialect == Dialect::kAcp ? kInternalError : -32000;
   }
 }
 

@@ -9,6 +9,13 @@
 
 namespace relay::rpc {
 
+// JSON-RPC 2.0, section 5.1.
+inline constexpr int kParseError = -32700;
+inline constexpr int kInvalidRequest = -32600;
+inline constexpr int kMethodNotFound = -32601;
+inline constexpr int kInvalidParams = -32602;
+inline constexpr int kInternalError = -32603;
+
 std::string request(std::string_view id, std::string_view method, std::string_view params);
 std::string notification(std::string_view method, std::string_view params);
 std::string result(std::string_view id, std::string_view result);

@@ -3,6 +3,7 @@
 #include "protocol/json_scan.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace relay {
 
@@ -25,9 +26,9 @@ std::optional<AgentCall> AgentCalls::take(std::int64_t id) {
   return call;
 }
 
-void AgentCalls::clear() {
-  calls_.clear();
+std::map<std::int64_t, AgentCall> AgentCalls::take_all() {
   bytes_.give(bytes_.used());
+  return std::exchange(calls_, {});
 }
 
 AgentCall* AgentCalls::find(std::int64_t id) {

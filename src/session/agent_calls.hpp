@@ -55,7 +55,7 @@ class AgentCalls {
   std::optional<std::int64_t> id_of(std::string_view agent_id) const;
   std::optional<AgentCall> take(std::int64_t id);
   void remove(std::int64_t id) { take(id); }
-  void clear();
+  std::map<std::int64_t, AgentCall> take_all();
 
   bool was_asked(std::int64_t id, ClientId client) const;
   std::optional<std::chrono::steady_clock::time_point> next_deadline() const;

@@ -3,6 +3,7 @@
 #include "protocol/acp.hpp"
 #include "protocol/json_scan.hpp"
 #include "protocol/json_text.hpp"
+#include "protocol/rpc.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -33,7 +34,8 @@ void add_stderr(Error& error, std::string_view text) {
 bool is_agents_failure(std::string_view error_json) {
   const auto code = object_member(error_json, "code");
   if (!code) return true;
-  for (const int others : {-32600, -32601, -32602, acp::kAuthRequired, acp::kRequestCancelled}) {
+  for (const int others : {rpc::kInvalidRequest, rpc::kMethodNotFound, rpc::kInvalidParams,
+                           acp::kAuthRequired, acp::kRequestCancelled}) {
     if (*code == std::to_string(others)) return false;
   }
   return true;

@@ -1,5 +1,6 @@
 #include "session/message_router.hpp"
 
+#include "protocol/acp.hpp"
 #include "protocol/rpc.hpp"
 #include "protocol/splice.hpp"
 
@@ -104,16 +105,12 @@ void MessageRouter::from_agent(Frame frame, Effects& effects) {
 
 void MessageRouter::agent_ended(const Error& error, Effects& effects) {
   prompts_.take_of({});  // their calls are answered below, with all others
-  const bool in_turn = turn_running();
+  const auto unanswered = agent_calls_.take_all();
   for (const ClientCall& call : client_calls_.take_all()) {
     refuse(call.client, call.id, error, effects, {call.relay_id});
   }
-  if (in_turn) {
-    effects.turns_ended.push_back(
-        {"error", moment_.steady - turn_->started, is_service_failure(error.type), turn_->trace});
-    end_turn(nullptr, &error, effects);
-  }
-  for (const auto& [request, call] : agent_calls_.all()) {
+  if (turn_) fail_turn(error, is_service_failure(error.type), effects);
+  for (const auto& [request, call] : unanswered) {
     // Nobody's answer: it closes the call in the log.
     const std::string id = std::to_string(request);
     note(storage::Origin::kRelay, storage::MessageKind::kResponse, false, {}, id,
@@ -124,7 +121,6 @@ void MessageRouter::agent_ended(const Error& error, Effects& effects) {
       send(asked, bytes, 0, DeliveryKind::kNotification, effects);
     }
   }
-  agent_calls_.clear();
 }
 
 void MessageRouter::tick(Effects& effects) {
@@ -139,10 +135,7 @@ void MessageRouter::tick(Effects& effects) {
 }
 
 void MessageRouter::announce(std::string_view method, std::string_view params, Effects& effects) {
-  const SharedBytes bytes(rpc::notification(method, params));
-  const auto sequence = note(storage::Origin::kRelay, storage::MessageKind::kNotification, true,
-                             method, {}, bytes, effects);
-  send({}, bytes, sequence, DeliveryKind::kNotification, effects);
+  notify(storage::Origin::kRelay, method, SharedBytes(rpc::notification(method, params)), effects);
 }
 
 void MessageRouter::record(storage::Origin origin, storage::MessageKind kind, bool to_client,
@@ -165,10 +158,23 @@ void MessageRouter::refuse(ClientId to, std::string_view id, const Error& error,
   effects.refused.push_back(error);
   const Client* const asker = client(to);
   const auto dialect = asker != nullptr ? asker->traits.dialect : rpc::Dialect::kRelay;
-  const SharedBytes bytes(rpc::error(id, error, dialect));
-  const auto sequence = note(storage::Origin::kRelay, storage::MessageKind::kResponse, true, {}, id,
-                             bytes, effects, call);
-  send(to, bytes, sequence, DeliveryKind::kResponse, effects);
+  respond(storage::Origin::kRelay, to, id, SharedBytes(rpc::error(id, error, dialect)), effects,
+          call);
+}
+
+void MessageRouter::respond(storage::Origin origin, ClientId to, std::string_view id,
+                            SharedBytes bytes, Effects& effects, CallMark call) {
+  const auto sequence =
+      note(origin, storage::MessageKind::kResponse, true, {}, id, bytes, effects, call);
+  send(to, std::move(bytes), sequence, DeliveryKind::kResponse, effects);
+}
+
+void MessageRouter::notify(storage::Origin origin, std::string_view method, SharedBytes bytes,
+                           Effects& effects, ClientId only, ClientId except) {
+  const auto sequence =
+      note(origin, storage::MessageKind::kNotification, true, method, {}, bytes, effects);
+  const auto kind = method == acp::kUpdate ? DeliveryKind::kUpdate : DeliveryKind::kNotification;
+  send(only, std::move(bytes), sequence, kind, effects, except);
 }
 
 storage::Sequence MessageRouter::note(storage::Origin origin, storage::MessageKind kind,

@@ -188,6 +188,21 @@ class MessageRouter {
     std::optional<TraceContext> trace{};  // that its prompt is part of
   };
 
+  struct TurnOutcome {
+    std::string_view stop_reason;  // see TurnEnd
+    bool failed;
+    std::string_view member;  // "result" or "error", as clients are told it
+    std::string_view json;
+  };
+  // To a request of the agent.
+  struct Answer {
+    std::string_view member;  // "result" or "error"
+    std::string_view json;
+    storage::Origin origin = storage::Origin::kRelay;
+    ClientId by{};
+    SharedBytes as_sent{};  // the whole message, where the client's own spelling is kept
+  };
+
   // Clients' side (router_clients.cpp).
   void client_request(ClientId client, Frame frame, Effects& effects);
   void client_notification(ClientId client, Frame frame, Effects& effects);
@@ -197,7 +212,8 @@ class MessageRouter {
   void start_turn(QueuedPrompt prompt, const std::vector<std::string_view>& blocks,
                   Effects& effects);
   void echo_prompt(ClientId client, const std::vector<std::string_view>& blocks, Effects& effects);
-  void end_turn(const Frame* response, const Error* error, Effects& effects);
+  void end_turn(const TurnOutcome& outcome, Effects& effects);
+  void fail_turn(const Error& error, bool is_service_failure, Effects& effects);
   void end_queued(ClientId client, Effects& effects);
   void interrupt_agent(Effects& effects);
   std::string to_agent_bytes(const Frame& frame, std::optional<std::int64_t> relay_id) const;
@@ -221,8 +237,9 @@ class MessageRouter {
   void open_to_all(AgentCall& elicitation, Effects& effects);
   void settle_without_clients(std::int64_t id, Effects& effects);
   void settle_by_policy(std::int64_t id, Effects& effects);
-  void settle(std::int64_t id, storage::Origin origin, std::string_view member,
-              std::string_view json, ClientId by, Effects& effects, SharedBytes as_sent = {});
+  void settle(std::int64_t id, Answer answer, Effects& effects);
+  void settle_with(std::int64_t id, std::string_view result, Effects& effects);
+  void settle_with_error(std::int64_t id, int code, std::string_view message, Effects& effects);
   void cancel_questions(std::string_view child_json, Effects& effects);
   void bind_child(const Frame& notification, Effects& effects);
 
@@ -237,6 +254,12 @@ class MessageRouter {
 
   void refuse(ClientId client, std::string_view id, const Error& error, Effects& effects,
               CallMark call = {});
+  // Into the stream, and to the client whose request `id` is answered.
+  void respond(storage::Origin origin, ClientId to, std::string_view id, SharedBytes bytes,
+               Effects& effects, CallMark call = {});
+  // Into the stream, and to one client or (nobody) to all who watch, but one.
+  void notify(storage::Origin origin, std::string_view method, SharedBytes bytes, Effects& effects,
+              ClientId only = {}, ClientId except = {});
   storage::Sequence note(storage::Origin origin, storage::MessageKind kind, bool to_client,
                          std::string_view method, std::string_view id, SharedBytes body,
                          Effects& effects, CallMark call = {});

@@ -62,10 +62,6 @@ std::string_view cancelled_answer(acp::ReverseKind kind) {
                                                : kNothingElicited;
 }
 
-std::string error_json(int code, std::string_view message) {
-  return JsonObject().number("code", code).text("message", message).take();
-}
-
 std::string answer_to_agent(std::string_view id, std::string_view member, std::string_view json) {
   std::string out = R"({"jsonrpc":"2.0","id":)";
   out.append(id).append(",\"").append(member).append("\":").append(json).append("}");
@@ -131,16 +127,13 @@ void MessageRouter::agent_response(Frame frame, Effects& effects) {
   Edits edits;
   edits.push_back({frame.envelope().id, call->id});
   session_ids_.to_clients(frame, edits);
-  const SharedBytes bytes(splice(frame.bytes(), std::move(edits)));
-  const auto sequence =
-      note(Origin::kAgent, MessageKind::kResponse, true, {}, call->id, bytes, effects, {*relay_id});
-  send(call->client, bytes, sequence, DeliveryKind::kResponse, effects);
-  if (frame.kind() == FrameKind::kResult) tell_of_setting(*call, frame.result(), effects);
+  respond(Origin::kAgent, call->client, call->id,
+          SharedBytes(splice(frame.bytes(), std::move(edits))), effects, {*relay_id});
+  const bool is_error = frame.kind() == FrameKind::kError;
+  if (!is_error) tell_of_setting(*call, frame.result(), effects);
   if (ends_turn) {
-    effects.turns_ended.push_back(
-        {std::string(stop_reason(frame)), moment_.steady - turn_->started,
-         frame.kind() == FrameKind::kError && is_agents_failure(frame.result()), turn_->trace});
-    end_turn(&frame, nullptr, effects);
+    const bool failed = is_error && is_agents_failure(frame.result());
+    end_turn({stop_reason(frame), failed, is_error ? "error" : "result", frame.result()}, effects);
   }
 }
 
@@ -161,10 +154,8 @@ void MessageRouter::tell_of_setting(const ClientCall& call, std::string_view res
   const SharedBytes bytes(
       rpc::notification(acp::kUpdate, R"({"sessionId":)" + session_ids_.relay() +
                                           R"(,"update":{"sessionUpdate":)" + update + "}}"));
-  const auto sequence =
-      note(Origin::kRelay, MessageKind::kNotification, true, acp::kUpdate, {}, bytes, effects);
   effects.states.push_back(bytes);
-  send({}, bytes, sequence, DeliveryKind::kUpdate, effects, call.client);
+  notify(Origin::kRelay, acp::kUpdate, bytes, effects, {}, call.client);
 }
 
 void MessageRouter::agent_notification(Frame frame, Effects& effects) {
@@ -177,8 +168,7 @@ void MessageRouter::agent_notification(Frame frame, Effects& effects) {
     const auto id = agent_calls_.id_of(frame.request_id());
     if (!id) return;  // finished or unknown: ignored, as the protocol says
     if (agent_calls_.find(*id)->asked.empty()) {  // nobody can answer any more, so the relay does
-      return settle(*id, Origin::kRelay, "error",
-                    error_json(acp::kRequestCancelled, "the request was cancelled"), {}, effects);
+      return settle_with_error(*id, acp::kRequestCancelled, "the request was cancelled", effects);
     }
     request = std::to_string(*id);
     edits.push_back({frame.envelope().request_id, request});
@@ -187,14 +177,10 @@ void MessageRouter::agent_notification(Frame frame, Effects& effects) {
     to = elicited_;
   }
   session_ids_.to_clients(frame, edits);
-  const bool is_update = method == acp::kUpdate;
-  const bool is_state = is_update && AgentState::tells(frame.update_kind());
-  const SharedBytes bytes(splice(std::move(frame), std::move(edits)));
-  const auto sequence =
-      note(Origin::kAgent, MessageKind::kNotification, true, method, {}, bytes, effects);
+  const bool is_state = method == acp::kUpdate && AgentState::tells(frame.update_kind());
+  SharedBytes bytes(splice(std::move(frame), std::move(edits)));
   if (is_state) effects.states.push_back(bytes);
-  send(to, bytes, sequence, is_update ? DeliveryKind::kUpdate : DeliveryKind::kNotification,
-       effects);
+  notify(Origin::kAgent, method, std::move(bytes), effects, to);
 }
 
 void MessageRouter::bind_child(const Frame& notification, Effects& effects) {
@@ -250,7 +236,7 @@ void MessageRouter::agent_request(Frame frame, Effects& effects) {
     send(asked, kept.to_client, kept.sequence, DeliveryKind::kRequest, effects);
   }
   if (is_late) {  // it crossed the client's cancel
-    return settle(id, Origin::kRelay, "result", cancelled_answer(kept.kind), {}, effects);
+    return settle_with(id, cancelled_answer(kept.kind), effects);
   }
   if (kept.asked.empty()) settle_without_clients(id, effects);
 }
@@ -338,22 +324,19 @@ void MessageRouter::open_to_all(AgentCall& elicitation, Effects& effects) {
 void MessageRouter::settle_without_clients(std::int64_t id, Effects& effects) {
   AgentCall* const call = agent_calls_.find(id);
   if (!call->has_room || agent_calls_.all().size() > limits_.max_pending_requests) {
-    return settle(id, Origin::kRelay, "error",
-                  error_json(-32603, "more than " + std::to_string(limits_.max_pending_requests) +
-                                         " requests of the agent, or " +
-                                         std::to_string(limits_.max_pending_bytes) +
-                                         " bytes of them, wait for an answer"),
-                  {}, effects);
+    return settle_with_error(id, rpc::kInternalError,
+                             "more than " + std::to_string(limits_.max_pending_requests) +
+                                 " requests of the agent, or " +
+                                 std::to_string(limits_.max_pending_bytes) +
+                                 " bytes of them, wait for an answer",
+                             effects);
   }
   if (call->is_withdrawn) {
-    return settle(id, Origin::kRelay, "error",
-                  error_json(acp::kRequestCancelled, "the request was cancelled"), {}, effects);
+    return settle_with_error(id, acp::kRequestCancelled, "the request was cancelled", effects);
   }
   switch (call->kind) {
     case acp::ReverseKind::kElicitation:
-      if (is_over(*call)) {
-        return settle(id, Origin::kRelay, "result", kNothingElicited, {}, effects);
-      }
+      if (is_over(*call)) return settle_with(id, kNothingElicited, effects);
       if (!call->is_open && someone_may_come()) open_to_all(*call, effects);
       if (!call->asked.empty()) return;
       [[fallthrough]];
@@ -365,17 +348,14 @@ void MessageRouter::settle_without_clients(std::int64_t id, Effects& effects) {
       return settle_by_policy(id, effects);
     case acp::ReverseKind::kClientDisk:
       if (limits_.strip_client_disk) {
-        return settle(id, Origin::kRelay, "error",
-                      error_json(-32601, "clients of this relay offer no files and no terminals"),
-                      {}, effects);
+        return settle_with_error(id, rpc::kMethodNotFound,
+                                 "clients of this relay offer no files and no terminals", effects);
       }
-      return settle(id, Origin::kRelay, "error",
-                    error_json(-32603, "the client that could answer is not connected"), {},
-                    effects);
+      return settle_with_error(id, rpc::kInternalError,
+                               "the client that could answer is not connected", effects);
     case acp::ReverseKind::kOther:
-      return settle(id, Origin::kRelay, "error",
-                    error_json(-32601, "no client is connected that could know this request"), {},
-                    effects);
+      return settle_with_error(id, rpc::kMethodNotFound,
+                               "no client is connected that could know this request", effects);
   }
 }
 
@@ -383,7 +363,7 @@ void MessageRouter::settle_without_clients(std::int64_t id, Effects& effects) {
 void MessageRouter::settle_by_policy(std::int64_t id, Effects& effects) {
   const AgentCall* const call = agent_calls_.find(id);
   if (call->kind == acp::ReverseKind::kElicitation) {
-    return settle(id, Origin::kRelay, "result", kNothingElicited, {}, effects);
+    return settle_with(id, kNothingElicited, effects);
   }
   const std::string answer = policy_answer(call->params(), limits_.permission_default);
   if (turn_ && turn_->by_policy.size() < kMostToldOfPolicy) {
@@ -391,7 +371,7 @@ void MessageRouter::settle_by_policy(std::int64_t id, Effects& effects) {
   } else if (turn_) {
     ++turn_->more_by_policy;
   }
-  settle(id, Origin::kRelay, "result", answer, {}, effects);
+  settle_with(id, answer, effects);
 }
 
 bool MessageRouter::accepts(std::int64_t request_id, std::string_view member,
@@ -407,30 +387,39 @@ bool MessageRouter::accepts(std::int64_t request_id, std::string_view member,
 bool MessageRouter::answer(std::int64_t request_id, std::string_view member, std::string_view json,
                            Effects& effects) {
   if (agent_calls_.find(request_id) == nullptr) return false;
-  settle(request_id, Origin::kClient, member, json, {}, effects);
+  settle(request_id, {member, json, Origin::kClient}, effects);
   return true;
 }
 
+void MessageRouter::settle_with(std::int64_t id, std::string_view result, Effects& effects) {
+  settle(id, {"result", result}, effects);
+}
+
+void MessageRouter::settle_with_error(std::int64_t id, int code, std::string_view message,
+                                      Effects& effects) {
+  const std::string json = JsonObject().number("code", code).text("message", message).take();
+  settle(id, {"error", json}, effects);
+}
+
 // Answers the agent and tells the clients that were asked too and did not answer.
-void MessageRouter::settle(std::int64_t id, storage::Origin origin, std::string_view member,
-                           std::string_view json, ClientId by, Effects& effects,
-                           SharedBytes as_sent) {
+void MessageRouter::settle(std::int64_t id, Answer answer, Effects& effects) {
   const AgentCall call = *agent_calls_.take(id);
   const std::string id_text = std::to_string(id);
-  if (origin == Origin::kClient) {
-    if (auto words = audit_words_of_answer(call.kind, member, json)) {
-      effects.answered.push_back({by, std::move(*words)});
+  if (answer.origin == Origin::kClient) {
+    if (auto words = audit_words_of_answer(call.kind, answer.member, answer.json)) {
+      effects.answered.push_back({answer.by, std::move(*words)});
     }
   }
-  note(origin, MessageKind::kResponse, false, {}, id_text,
-       SharedBytes(answer_to_agent(id_text, member, json)), effects, {id});
-  effects.to_agent.push_back(as_sent.size() > 0
-                                 ? std::move(as_sent)
-                                 : SharedBytes(answer_to_agent(call.agent_id, member, json)));
+  note(answer.origin, MessageKind::kResponse, false, {}, id_text,
+       SharedBytes(answer_to_agent(id_text, answer.member, answer.json)), effects, {id});
+  effects.to_agent.push_back(
+      answer.as_sent.size() > 0
+          ? std::move(answer.as_sent)
+          : SharedBytes(answer_to_agent(call.agent_id, answer.member, answer.json)));
   const SharedBytes bytes(
       rpc::notification(acp::kCancelRequest, R"({"requestId":)" + id_text + "}"));
   for (const ClientId asked : call.asked) {
-    if (asked != by) send(asked, bytes, 0, DeliveryKind::kNotification, effects);
+    if (asked != answer.by) send(asked, bytes, 0, DeliveryKind::kNotification, effects);
   }
 }
 
@@ -447,9 +436,7 @@ void MessageRouter::cancel_questions(std::string_view child_json, Effects& effec
       answers.emplace_back(id, kNothingElicited);
     }
   }
-  for (const auto& [id, answer] : answers) {
-    settle(id, Origin::kRelay, "result", answer, {}, effects);
-  }
+  for (const auto& [id, answer] : answers) settle_with(id, answer, effects);
 }
 
 }  // namespace relay

@@ -126,10 +126,8 @@ void MessageRouter::client_request(ClientId id, Frame frame, Effects& effects) {
     } else {
       cancel_request(id, frame, effects);
     }
-    const SharedBytes bytes(rpc::result(frame.id(), "{}"));
-    const auto sequence =
-        note(Origin::kRelay, MessageKind::kResponse, true, {}, frame.id(), bytes, effects);
-    return send(id, bytes, sequence, DeliveryKind::kResponse, effects);
+    return respond(Origin::kRelay, id, frame.id(), SharedBytes(rpc::result(frame.id(), "{}")),
+                   effects);
   }
   const std::int64_t relay_id = ids_.next();
   note(Origin::kClient, MessageKind::kRequest, false, frame.method(), frame.id(),
@@ -157,11 +155,10 @@ void MessageRouter::cancel_request(ClientId id, const Frame& frame, Effects& eff
   if (!relay_id) return;
   if (prompts_.remove(*relay_id)) {
     client_calls_.take(*relay_id);
-    const SharedBytes bytes(
+    SharedBytes cancelled(
         rpc::plain_error(frame.request_id(), acp::kRequestCancelled, "the request was cancelled"));
-    const auto sequence = note(Origin::kRelay, MessageKind::kResponse, true, {}, frame.request_id(),
-                               bytes, effects, {*relay_id});
-    return send(id, bytes, sequence, DeliveryKind::kResponse, effects);
+    return respond(Origin::kRelay, id, frame.request_id(), std::move(cancelled), effects,
+                   {*relay_id});
   }
   const std::string spelled = std::to_string(*relay_id);
   if (frame.kind() == FrameKind::kRequest) {
@@ -217,31 +214,28 @@ void MessageRouter::echo_prompt(ClientId from, const std::vector<std::string_vie
     std::string params = R"({"sessionId":)" + session_ids_.relay() +
                          R"(,"update":{"sessionUpdate":"user_message_chunk","content":)";
     params.append(block).append("}}");
-    const SharedBytes bytes(rpc::notification(acp::kUpdate, params));
-    const auto sequence =
-        note(Origin::kRelay, MessageKind::kNotification, true, acp::kUpdate, {}, bytes, effects);
-    send({}, bytes, sequence, DeliveryKind::kUpdate, effects, from);
+    notify(Origin::kRelay, acp::kUpdate, SharedBytes(rpc::notification(acp::kUpdate, params)),
+           effects, {}, from);
   };
   for (const std::string_view block : blocks) echo(block);
 }
 
+void MessageRouter::fail_turn(const Error& error, bool is_service_failure, Effects& effects) {
+  const std::string json = rpc::error_object(error, rpc::Dialect::kRelay);
+  end_turn({"error", is_service_failure, "error", json}, effects);
+}
+
 // Tells everyone but the one who prompted (that one gets the response), and starts the next prompt.
-void MessageRouter::end_turn(const Frame* response, const Error* error, Effects& effects) {
+void MessageRouter::end_turn(const TurnOutcome& outcome, Effects& effects) {
   const ClientId prompted_by = turn_->client;
+  effects.turns_ended.push_back({std::string(outcome.stop_reason), moment_.steady - turn_->started,
+                                 outcome.failed, turn_->trace});
   turn_.reset();
-  if (response != nullptr) cancel_unseen(effects);
+  cancel_unseen(effects);
   std::string params = R"({"sessionId":)" + session_ids_.relay();
-  if (response != nullptr) {
-    params += response->kind() == FrameKind::kResult ? R"(,"result":)" : R"(,"error":)";
-    params += response->result();
-  } else {
-    params += R"(,"error":)" + rpc::error_object(*error, rpc::Dialect::kRelay);
-  }
-  params += '}';
-  const SharedBytes bytes(rpc::notification(acp::kTurnComplete, params));
-  const auto sequence = note(Origin::kRelay, MessageKind::kNotification, true, acp::kTurnComplete,
-                             {}, bytes, effects);
-  send({}, bytes, sequence, DeliveryKind::kNotification, effects, prompted_by);
+  params.append(",\"").append(outcome.member).append("\":").append(outcome.json).append("}");
+  notify(Origin::kRelay, acp::kTurnComplete,
+         SharedBytes(rpc::notification(acp::kTurnComplete, params)), effects, {}, prompted_by);
   if (auto next = prompts_.pop()) {
     const SharedBytes kept = next->to_agent;
     start_turn(std::move(*next), prompt_blocks(kept.view()), effects);
@@ -280,10 +274,9 @@ void MessageRouter::cancel_because(std::string_view reason, Cancelled extent, Ef
 void MessageRouter::end_queued(ClientId id, Effects& effects) {
   for (const QueuedPrompt& queued : prompts_.take_of(id)) {
     const auto call = client_calls_.take(queued.relay_id);
-    const SharedBytes bytes(rpc::result(call->id, R"({"stopReason":"cancelled"})"));
-    const auto sequence = note(Origin::kRelay, MessageKind::kResponse, true, {}, call->id, bytes,
-                               effects, {queued.relay_id});
-    send(call->client, bytes, sequence, DeliveryKind::kResponse, effects);
+    SharedBytes cancelled(rpc::result(call->id, R"({"stopReason":"cancelled"})"));
+    respond(Origin::kRelay, call->client, call->id, std::move(cancelled), effects,
+            {queued.relay_id});
   }
 }
 
@@ -317,8 +310,8 @@ void MessageRouter::client_response(ClientId id, Frame frame, Effects& effects) 
   Edits edits;
   edits.push_back({frame.envelope().id, agent_id});
   session_ids_.to_agent(frame, edits);
-  const SharedBytes to_agent(splice(frame.bytes(), std::move(edits)));
-  settle(request, Origin::kClient, member, frame.result(), id, effects, to_agent);
+  SharedBytes to_agent(splice(frame.bytes(), std::move(edits)));
+  settle(request, {member, frame.result(), Origin::kClient, id, std::move(to_agent)}, effects);
 }
 
 std::string MessageRouter::to_agent_bytes(const Frame& frame,

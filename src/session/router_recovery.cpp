@@ -99,9 +99,8 @@ void MessageRouter::settle_doubt(const Frame& from_agent) {
 void MessageRouter::give_up_doubtful_turn(Effects& effects) {
   const auto call = client_calls_.take(turn_->relay_id);
   if (call) refuse(call->client, call->id, doubt_error_, effects, {turn_->relay_id});
-  effects.turns_ended.push_back({"error", moment_.steady - turn_->started, true, turn_->trace});
   interrupt_agent(effects);
-  end_turn(nullptr, &doubt_error_, effects);
+  fail_turn(doubt_error_, true, effects);
 }
 
 std::optional<std::chrono::steady_clock::time_point> MessageRouter::next_deadline() const {

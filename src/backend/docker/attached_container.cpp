@@ -19,16 +19,14 @@ constexpr std::chrono::milliseconds kEndWouldFollow(1'000);
 
 AttachedContainer::AttachedContainer(DockerContext& shared_context,
                                      SharedContainerOptions options_it_has, SessionId session_id,
-                                     std::string container_id, ContainerStreams streams,
+                                     std::string container_id, std::string its_log_driver,
                                      engine::ExitWatch exit_watch)
     : context(shared_context),
       options(std::move(options_it_has)),
       session(std::move(session_id)),
       id(std::move(container_id)),
       log(context.log.with("session", session.value()).with("container", id.substr(0, 12))),
-      log_driver(options->log_driver),
-      input_stream(std::move(streams.input)),
-      output_stream(std::move(streams.output)),
+      log_driver(std::move(its_log_driver)),
       watch(std::move(exit_watch)),
       output_ready(context.executor),
       room(context.executor),
@@ -42,25 +40,22 @@ AttachedContainer::AttachedContainer(DockerContext& shared_context,
       stderr_lines_(options->stderr_lines_per_second) {}
 
 AttachedContainer::AttachedContainer(DockerContext& shared_context,
+                                     const SharedContainerOptions& options_it_has,
+                                     SessionId session_id, std::string container_id,
+                                     ContainerStreams streams, engine::ExitWatch exit_watch)
+    : AttachedContainer(shared_context, options_it_has, std::move(session_id),
+                        std::move(container_id), options_it_has->log_driver,
+                        std::move(exit_watch)) {
+  input_stream = std::move(streams.input);
+  output_stream = std::move(streams.output);
+}
+
+AttachedContainer::AttachedContainer(DockerContext& shared_context,
                                      const engine::ContainerFacts& facts, ContainerStreams streams,
                                      engine::ExitWatch exit_watch)
-    : context(shared_context),
-      options(context.options),
-      session(facts.label(kSessionLabel)),
-      id(facts.id),
-      log(context.log.with("session", session.value()).with("container", id.substr(0, 12))),
-      log_driver(facts.log_driver),
-      watch(std::move(exit_watch)),
-      output_ready(context.executor),
-      room(context.executor),
-      output_ended(context.executor),
-      exited(context.executor),
-      watch_changed(context.executor),
-      over(context.executor),
-      finished(context.executor),
-      splitter_(options->max_line_bytes),
-      tail_(options->max_stderr_bytes),
-      stderr_lines_(options->stderr_lines_per_second) {
+    : AttachedContainer(shared_context, shared_context.options,
+                        SessionId(facts.label(kSessionLabel)), facts.id, facts.log_driver,
+                        std::move(exit_watch)) {
   tail_.append(streams.stderr_before);
   go_on_with(std::move(streams));
 }

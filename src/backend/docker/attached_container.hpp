@@ -34,7 +34,7 @@ class AttachedContainer {
   static constexpr std::size_t kMaxNotices = 16;
 
   // Made with `options_it_has`.
-  AttachedContainer(DockerContext& shared_context, SharedContainerOptions options_it_has,
+  AttachedContainer(DockerContext& shared_context, const SharedContainerOptions& options_it_has,
                     SessionId session_id, std::string container_id, ContainerStreams streams,
                     engine::ExitWatch exit_watch);
   // Of a container that an earlier run has started.
@@ -102,6 +102,10 @@ class AttachedContainer {
   std::optional<AgentExit> exit;  // known before the container is removed
 
  private:
+  AttachedContainer(DockerContext& shared_context, SharedContainerOptions options_it_has,
+                    SessionId session_id, std::string container_id, std::string its_log_driver,
+                    engine::ExitWatch exit_watch);
+
   void take_stdout(std::string_view bytes);
   void log_lines(const StderrLines::Output& output) const;
 

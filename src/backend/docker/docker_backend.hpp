@@ -23,6 +23,8 @@
 
 namespace relay {
 
+struct ContainerStart;
+
 class DockerBackend final : public AgentBackend {
  public:
   // `host` outlives the backend. Nothing is left running on failure.
@@ -49,7 +51,6 @@ class DockerBackend final : public AgentBackend {
   void take(SharedContainerOptions options) { context_.options = std::move(options); }
 
  private:
-  struct Start;
   // What is read from the files of an image, once.
   struct ImageInside {
     std::string id;
@@ -78,14 +79,19 @@ class DockerBackend final : public AgentBackend {
                                                              ContainerUser user);
 
   // docker_backend.cpp
-  Task<void> run_start(std::shared_ptr<Start> start);
-  Task<void> run_out_of_time(std::shared_ptr<Start> start);
-  Task<void> run_next_start(std::shared_ptr<Start> start);
+  Task<void> run_start(std::shared_ptr<ContainerStart> start);
+  Task<void> run_out_of_time(std::shared_ptr<ContainerStart> start);
+  Task<void> run_next_start(std::shared_ptr<ContainerStart> start);
   // Why a start can't begin yet.
   Error in_the_way(const SessionId& session) const;
-  Task<Result<std::unique_ptr<Agent>>> start_container(std::shared_ptr<Start> start);
+  // Takes away what a start that failed has made.
+  void undo(const ContainerStart& start);
+
+  // start_container.cpp
+  Task<Result<std::unique_ptr<Agent>>> start_container(std::shared_ptr<ContainerStart> start);
+  Task<StartLimiter::Slot> wait_for_place(std::shared_ptr<ContainerStart> start);
   Task<Result<void>> make_directories(LaunchSpec spec, ContainerUser user, WorkingDirectory where);
-  Task<Result<void>> copy_directories(std::shared_ptr<Start> start);
+  Task<Result<void>> copy_directories(std::shared_ptr<ContainerStart> start);
   Task<Result<ContainerPlan>> plan(LaunchSpec spec, SharedContainerOptions options);
   Task<Result<std::shared_ptr<AttachedContainer>>> create_and_start(SharedContainerOptions options,
                                                                     const ContainerPlan& plan);
@@ -100,6 +106,7 @@ class DockerBackend final : public AgentBackend {
   bool is_own(const std::optional<engine::ContainerFacts>& facts, const SessionId& session) const;
   void discard_own(const SessionId& session);
   Task<void> discard_when_seen(SessionId session);
+  void discard_unless_kept(const SessionId& session, const engine::ContainerState& state);
   Task<Result<std::shared_ptr<AttachedContainer>>> take_up(engine::ContainerFacts facts,
                                                            OutputPosition position,
                                                            bool& output_lost);

@@ -62,12 +62,17 @@ Task<void> DockerBackend::discard_when_seen(SessionId session) {
     auto again = co_await context_.engine.inspect(container_name(session));
     facts = std::move(again);
   }
-  const bool is_there = is_own(*facts, session);
-  const bool is_kept = is_there && !context_.options->auto_remove && !runs((*facts)->state);
-  if (!is_there || is_kept) {
+  if (is_own(*facts, session)) {
+    discard_unless_kept(session, (*facts)->state);
+  } else {
     context_.depart(session);
-    co_return;
   }
+}
+
+// One that has ended may be kept for whoever wants to know why.
+void DockerBackend::discard_unless_kept(const SessionId& session,
+                                        const engine::ContainerState& state) {
+  if (!context_.options->auto_remove && !runs(state)) return context_.depart(session);
   context_.log.info("removes the container of a session that does not go on with its agent",
                     {{"session", session.value()}});
   context_.discard(session);
@@ -88,12 +93,7 @@ Task<Result<Reattachment>> DockerBackend::reattach(SessionId session, OutputPosi
   Reattachment reattached;
   auto container = co_await take_up(**facts, position, reattached.output_lost);
   if (!container) {
-    const bool is_kept = !context_.options->auto_remove && !runs((*facts)->state);
-    if (is_kept) {
-      context_.depart(session);
-    } else {
-      context_.discard(session);
-    }
+    discard_unless_kept(session, (*facts)->state);
     co_return container.error();
   }
   const auto directories = session_directories(context_.options->workspace_base_dir, session);

@@ -2,6 +2,7 @@
 
 #include "cli/json_access.hpp"
 #include "cli/permission.hpp"
+#include "protocol/rpc.hpp"
 
 namespace relay::cli {
 namespace {
@@ -63,7 +64,7 @@ ReplayAnswer RecordedAnswers::answer(std::string_view method, const json::object
   if (method == kPermission) return cancelled(note);
   ReplayAnswer answer;
   json::object error;
-  error["code"] = -32601;
+  error["code"] = rpc::kMethodNotFound;
   error["message"] = note;
   answer.member["error"] = std::move(error);
   answer.note = note;
