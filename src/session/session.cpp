@@ -117,19 +117,18 @@ void Session::take_output(AgentOutput output) {
     turn_log().warn("agent printed lines over server.max_message_bytes, skipped",
                     {{"lines", output.oversized_lines}});
   }
-  advance_clock();
-  effects_.clear();
-  for (std::string& line : output.lines) from_agent(std::move(line), effects_);
+  Effects& effects = fresh_effects();
+  for (std::string& line : output.lines) from_agent(std::move(line), effects);
   if (output.is_incomplete) router_->output_lost();
   for (const Error& notice : output.notices) {
-    announce(acp::kAgentNotice, notice, {}, effects_);
+    announce(acp::kAgentNotice, notice, {}, effects);
     const auto event = killed_for_memory(record_, notice);
     if (event) context_.metrics.recent.note(*event);
   }
   const bool is_timed =
-      !effects_.to_clients.empty() && context_.metrics.is_sampled(metrics::Route::kAgentToClient);
+      !effects.to_clients.empty() && context_.metrics.is_sampled(metrics::Route::kAgentToClient);
   if (is_timed && !timed_output_) timed_output_ = read_at_;
-  perform(effects_, output.position);
+  perform(effects, output.position);
   if (!context_.options.durable_first) time_deliveries();
 }
 
@@ -397,10 +396,9 @@ void Session::announce(std::string_view method, const Error& error, std::string_
 
 bool Session::tell_notice(const Error& notice) {
   if (state_ != SessionState::kReady) return false;
-  advance_clock();
-  effects_.clear();
-  announce(acp::kAgentNotice, notice, {}, effects_);
-  perform(effects_);
+  Effects& effects = fresh_effects();
+  announce(acp::kAgentNotice, notice, {}, effects);
+  perform(effects);
   return true;
 }
 

@@ -296,11 +296,13 @@ class Session final : public std::enable_shared_from_this<Session> {
   void on_deadline();
   // When the time limit of the turn does its next step.
   std::optional<std::chrono::steady_clock::time_point> time_limit_at() const;
-  void enforce_time_limit();
+  void enforce_time_limit(Effects& effects);
   void update_idle();
   void announce(std::string_view method, const Error& error, std::string_view cause,
                 Effects& effects);
   void advance_clock();
+  // It is now, and nothing is decided yet: for what the router is asked next, then for perform().
+  Effects& fresh_effects();
 
   // session_end.cpp
   Task<void> stop_agent();
@@ -325,7 +327,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   Watcher* watcher(ClientId id);
   Watcher* watcher(Replay replay);  // null also where another one has begun since
   void audit(const storage::Actor& actor, std::string_view action, std::string detail = {}) const;
-  void audit_answers(const storage::Actor& actor);
+  void audit_answers(const storage::Actor& actor, Effects& effects) const;
 
   SessionContext& context_;
   storage::SessionRecord record_;

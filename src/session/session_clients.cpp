@@ -76,10 +76,9 @@ Result<ClientId> Session::attach(Attachment attachment) {
     start_replay(watchers_.back(), *attachment.after);
   } else {
     if (attachment.tell_state) tell_state(watchers_.back());
-    advance_clock();
-    effects_.clear();
-    router_->show_pending(id, effects_);
-    perform(effects_);
+    Effects& effects = fresh_effects();
+    router_->show_pending(id, effects);
+    perform(effects);
   }
   update_idle();
   return id;
@@ -190,10 +189,9 @@ Task<void> Session::catch_up(Replay replay, storage::Sequence after) {
   one->live = true;
   one->replayed = last_sequence();
   one->not_for_it.clear();
-  advance_clock();
-  effects_.clear();
-  router_->show_pending(replay.client, effects_, after);
-  perform(effects_);
+  Effects& effects = fresh_effects();
+  router_->show_pending(replay.client, effects, after);
+  perform(effects);
 }
 
 // What has its place before this one; at the end of the replay everything.
@@ -247,20 +245,19 @@ void Session::submit(ClientId client, Frame frame) {
   if (state_ == SessionState::kClosed || !router_) return;
   context_.metrics.count_message(metrics::Direction::kClientToRelay, frame.bytes().size());
   if (inbox_bytes_ > context_.options.max_inbox_bytes && agent_is_stuck(client, frame)) return;
-  advance_clock();
-  effects_.clear();
+  Effects& effects = fresh_effects();
   const auto setting = audit_words_of_request(frame);
   const auto trace = trace_of(frame);
-  router_->from_client(client, std::move(frame), effects_);
+  router_->from_client(client, std::move(frame), effects);
   const bool is_timed =
-      !effects_.to_agent.empty() && context_.metrics.is_sampled(metrics::Route::kClientToAgent);
+      !effects.to_agent.empty() && context_.metrics.is_sampled(metrics::Route::kClientToAgent);
   if (is_timed && !timed_input_) timed_input_ = read_at_;
   if (const Watcher* const one = watcher(client)) {
-    if (setting && !effects_.to_agent.empty()) audit(one->actor, setting->action, setting->detail);
-    audit_answers(one->actor);
+    if (setting && !effects.to_agent.empty()) audit(one->actor, setting->action, setting->detail);
+    audit_answers(one->actor, effects);
   }
-  log_refusals(trace, effects_);
-  perform(effects_);
+  log_refusals(trace, effects);
+  perform(effects);
 }
 
 void Session::audit(const storage::Actor& actor, std::string_view action,
@@ -268,11 +265,11 @@ void Session::audit(const storage::Actor& actor, std::string_view action,
   context_.log.audit({0, wall_now(), record_.id, std::string(action), std::move(detail), actor});
 }
 
-void Session::audit_answers(const storage::Actor& actor) {
-  for (AnsweredCall& answered : effects_.answered) {
+void Session::audit_answers(const storage::Actor& actor, Effects& effects) const {
+  for (AnsweredCall& answered : effects.answered) {
     audit(actor, answered.words.action, std::move(answered.words.detail));
   }
-  effects_.answered.clear();
+  effects.answered.clear();
 }
 
 bool Session::has_client(ClientId client) const {
@@ -325,11 +322,10 @@ Result<void> Session::answer(std::int64_t request, std::string_view member, std:
                  R"( or {"outcome":{"outcome":"cancelled"}})")
         .retryable();
   }
-  advance_clock();
-  effects_.clear();
-  router_->answer(request, member, json, effects_);
-  audit_answers(actor);
-  perform(effects_);
+  Effects& effects = fresh_effects();
+  router_->answer(request, member, json, effects);
+  audit_answers(actor, effects);
+  perform(effects);
   return Result<void>();
 }
 
@@ -339,18 +335,16 @@ bool Session::was_asked(std::int64_t request, ClientId client) const {
 
 void Session::cancel_child(std::string_view id) {
   if (state_ == SessionState::kClosed || !router_) return;
-  advance_clock();
-  effects_.clear();
-  router_->cancel_child(id, effects_);
-  perform(effects_);
+  Effects& effects = fresh_effects();
+  router_->cancel_child(id, effects);
+  perform(effects);
 }
 
 void Session::cancel() {
   if (state_ == SessionState::kClosed || !router_) return;
-  advance_clock();
-  effects_.clear();
-  router_->cancel({}, effects_);
-  perform(effects_);
+  Effects& effects = fresh_effects();
+  router_->cancel({}, effects);
+  perform(effects);
 }
 
 }  // namespace relay

@@ -39,10 +39,9 @@ void Session::close(Error why, std::string cause) {
   // From here on it is given up, whatever happens to the relay meanwhile.
   context_.log.session_closed(record_.id, close_cause_, wall_now());
   if (router_->turn_running()) {
-    advance_clock();
-    effects_.clear();
-    router_->cancel_because(close_cause_, MessageRouter::Cancelled::kAll, effects_);
-    perform(effects_);
+    Effects& effects = fresh_effects();
+    router_->cancel_because(close_cause_, MessageRouter::Cancelled::kAll, effects);
+    perform(effects);
   }
   scope_.spawn("stop agent", [this] { return stop_agent(); });
 }
@@ -88,12 +87,11 @@ Task<void> Session::finish(AgentExit exit) {
   ++context_.metrics.sessions_closed[metrics::close_cause(close_cause_)];
   turn_log().info("session closed", {{"cause", close_cause_}, {"agent_exit", describe_exit(exit)}});
 
-  advance_clock();
-  effects_.clear();
-  router_->agent_ended(close_error_, effects_);
-  announce(acp::kSessionClosed, close_error_, close_cause_, effects_);
-  Delivery closed = effects_.to_clients.back().delivery;
-  perform(effects_);
+  Effects& effects = fresh_effects();
+  router_->agent_ended(close_error_, effects);
+  announce(acp::kSessionClosed, close_error_, close_cause_, effects);
+  Delivery closed = effects.to_clients.back().delivery;
+  perform(effects);
   deadline_.cancel();
   const bool is_safe = co_await end_delivery();
   if (!is_safe) closed.sequence = 0;

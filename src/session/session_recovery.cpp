@@ -48,18 +48,17 @@ Task<Result<void>> Session::recover(std::optional<Error> refusal) {
   agent_state_ = AgentState(record_.id.value(), new_result_);
   for (const std::string& child : agent_state_.children()) router_->restore_child(child);
   inbox_end_ = {{}, record_.progress.input, record_.progress.prompt};
-  advance_clock();
-  effects_.clear();
+  Effects& effects = fresh_effects();
   if (reattached->output_lost) {
     const storage::Gap lost{router_->skip(), router_->last_sequence()};
     context_.log.gap(record_.id, lost);
     log_.warn("what the agent wrote while no relay ran can't be read any more",
               {{"sequence", lost.from}, {"key", "container.log_opts"}});
   }
-  router_->restore(std::move(*calls), record_.progress, relay_restarted(), effects_);
+  router_->restore(std::move(*calls), record_.progress, relay_restarted(), effects);
   if (reattached->output_lost) router_->output_lost();
   state_ = SessionState::kReady;
-  perform(effects_);
+  perform(effects);
   log_.info("session of an earlier run goes on", {{"agent", agent_->description()},
                                                   {"sequence", last_sequence()},
                                                   {"turn", router_->turn_running()}});
@@ -75,13 +74,12 @@ void Session::close_unrecovered(storage::OpenCalls calls, Error why) {
   if (!ended_by_itself(close_cause_)) close_cause_.insert(0, "relay_restarted: ");
   record_.cause = close_cause_;
   constexpr auto kAll = std::numeric_limits<std::int64_t>::max();
-  advance_clock();
-  effects_.clear();
-  router_->restore(std::move(calls), {{}, kAll, kAll}, close_error_, effects_);
-  router_->agent_ended(close_error_, effects_);
-  announce(acp::kSessionClosed, close_error_, close_cause_, effects_);
-  effects_.to_agent.clear();
-  perform(effects_);
+  Effects& effects = fresh_effects();
+  router_->restore(std::move(calls), {{}, kAll, kAll}, close_error_, effects);
+  router_->agent_ended(close_error_, effects);
+  announce(acp::kSessionClosed, close_error_, close_cause_, effects);
+  effects.to_agent.clear();
+  perform(effects);
   deadline_.cancel();
   record_.last_sequence = router_->last_sequence();
   record_.closed_at = wall_now();

@@ -160,21 +160,20 @@ void Session::become_ready(Handshake& handshake, const StartRequest& request) {
   } else if (request.actor) {
     audit(*request.actor, was_closed_ ? "reopened" : "created");
   }
-  effects_.clear();
+  Effects effects;
   router_->at({std::chrono::steady_clock::now(), request.came});
   router_->record(storage::Origin::kClient, storage::MessageKind::kRequest, false, request.method,
-                  request.request_id, request.stored_request, effects_);
+                  request.request_id, request.stored_request, effects);
   advance_clock();
-  for (Frame& early : handshake.take_early()) router_->from_agent(std::move(early), effects_);
+  for (Frame& early : handshake.take_early()) router_->from_agent(std::move(early), effects);
   router_->record(storage::Origin::kAgent, storage::MessageKind::kResponse, true, {},
-                  request.request_id, SharedBytes(translated), effects_);
+                  request.request_id, SharedBytes(translated), effects);
   opened_at_ = router_->last_sequence();
-  for (std::string& line : early_.lines) from_agent(std::move(line), effects_);
-  if (!was_closed_ && !request.fork) keep_opening(effects_);
-  perform(effects_, early_.position);
+  for (std::string& line : early_.lines) from_agent(std::move(line), effects);
+  if (!was_closed_ && !request.fork) keep_opening(effects);
+  perform(effects, early_.position);
   // Many sessions then wait for long.
   early_ = {};
-  effects_ = Effects();
 }
 
 void Session::keep_opening(const Effects& effects) {

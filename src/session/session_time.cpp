@@ -26,6 +26,12 @@ void Session::advance_clock() {
   router_->at({read_at_, wall_now()});
 }
 
+Effects& Session::fresh_effects() {
+  advance_clock();
+  effects_.clear();
+  return effects_;
+}
+
 // One timer for what is due next: a permission request that nobody answers, a turn that takes too
 // long.
 void Session::arm_deadline() {
@@ -50,13 +56,12 @@ void Session::arm_deadline() {
 void Session::on_deadline() {
   armed_for_.reset();
   if (state_ == SessionState::kClosed || !router_) return;
-  advance_clock();
-  effects_.clear();
-  router_->tick(effects_);
+  Effects& effects = fresh_effects();
+  router_->tick(effects);
   if (const auto limit = time_limit_at(); limit && std::chrono::steady_clock::now() >= *limit) {
-    enforce_time_limit();
+    enforce_time_limit(effects);
   }
-  perform(effects_);
+  perform(effects);
 }
 
 std::optional<std::chrono::steady_clock::time_point> Session::time_limit_at() const {
@@ -71,13 +76,13 @@ std::optional<std::chrono::steady_clock::time_point> Session::time_limit_at() co
                        : std::chrono::milliseconds(0));
 }
 
-void Session::enforce_time_limit() {
+void Session::enforce_time_limit(Effects& effects) {
   const std::int64_t limit = context_.options.prompt_timeout.count();
   if (time_limit_ == TimeLimit::kNotReached) {
     time_limit_ = TimeLimit::kCancelled;
     turn_log().info("turn takes longer than sessions.prompt_timeout, cancelling it",
                     {{"limit_ms", limit}});
-    router_->cancel_because("prompt_timeout", MessageRouter::Cancelled::kTurn, effects_);
+    router_->cancel_because("prompt_timeout", MessageRouter::Cancelled::kTurn, effects);
     return;
   }
   time_limit_ = TimeLimit::kAgentEnded;
