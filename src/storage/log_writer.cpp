@@ -17,13 +17,8 @@ constexpr std::size_t kGroupRows = 2000;
 constexpr std::size_t kGroupBytes = 1u << 20;
 constexpr auto kFirstPause = 100ms;
 constexpr auto kLongestPause = 5s;
-// Between two looks at what may be deleted, and between the steps of one.
-constexpr auto kRetentionPeriod = 2s;
-constexpr auto kRetentionStepPause = 5ms;
 // Also between two looks at the files while there is nothing to write.
 constexpr auto kLongestSleep = 10s;
-// Between two looks at all closed sessions, while the log is not too large.
-constexpr auto kForgetPeriod = 60s;
 
 }  // namespace
 
@@ -34,11 +29,10 @@ LogWriter::LogWriter(std::unique_ptr<MessageStore> store, std::unique_ptr<Databa
       group_commit_(options.group_commit),
       look_period_(options.look_period),
       log_(std::move(log)),
-      has_more_(options.has_more),
       order_(store->written_order()),
       place_(std::move(place)),
       store_(std::move(store)),
-      limits_(limits_of(options)) {
+      housekeeping_(limits_of(options), options.has_more, log_) {
   if (place_) measure();
 }
 
@@ -119,8 +113,8 @@ LogStatus LogWriter::status() const {
   LogStatus status;
   status.lost_messages = lost_;
   status.written_messages = written_;
-  status.deleted_messages = deleted_messages_;
-  status.forgotten_sessions = forgotten_sessions_;
+  status.deleted_messages = housekeeping_.deleted_messages();
+  status.forgotten_sessions = housekeeping_.forgotten_sessions();
   status.wal_bytes = wal_bytes_;
   status.disk_free_bytes = disk_free_bytes_;
   const std::lock_guard lock(mutex_);
@@ -147,9 +141,7 @@ void LogWriter::run() {
     commit_held(stopping);
     run_jobs(stopping);
     tell_lost();
-    retain();
-    forget_audit();
-    erase_unused();
+    if (!failing_) housekeeping_.work(*store_);
   }
   if (!held_.empty()) {
     log_.error("messages could not be written before the end",
@@ -175,7 +167,7 @@ bool LogWriter::wait_and_take() {
   jobs_.insert(jobs_.end(), std::make_move_iterator(queued_jobs_.begin()),
                std::make_move_iterator(queued_jobs_.end()));
   queued_jobs_.clear();
-  if (queued_limits_) take(*std::exchange(queued_limits_, std::nullopt));
+  if (queued_limits_) housekeeping_.take(*std::exchange(queued_limits_, std::nullopt));
   // What is beyond the bound is given up at once, by this thread: new messages get that room
   // already.
   const std::size_t bytes = held_.bytes() + taken_.bytes();
@@ -191,13 +183,9 @@ bool LogWriter::wait_and_take() {
 }
 
 LogWriter::Clock::time_point LogWriter::next_turn() const {
-  auto turn = Clock::now() + kLongestSleep;
-  // Nothing is deleted or erased until then.
-  if (failing_) return std::min(turn, retry_at_);
-  if (limits_.messages.any()) turn = std::min(turn, retain_at_);
-  if (limits_.audit.any()) turn = std::min(turn, forget_audit_at_);
-  if (store_->has_unused()) turn = std::min(turn, erase_at_);
-  return turn;
+  const auto latest = Clock::now() + kLongestSleep;
+  // Nothing is deleted or erased while nothing can be written.
+  return failing_ ? std::min(latest, retry_at_) : housekeeping_.next_turn(*store_, latest);
 }
 
 void LogWriter::commit_held(bool stopping) {
@@ -214,7 +202,7 @@ void LogWriter::commit_held(bool stopping) {
     const bool closes = std::ranges::any_of(group, [](const auto& entry) {
       return std::holds_alternative<std::unique_ptr<SessionClose>>(entry.write);
     });
-    if (closes) retain_at_ = {};
+    if (closes) housekeeping_.look_soon();
     end_segments(group);
     held_.pop(group.size());
     written_ += count->written;
@@ -302,75 +290,6 @@ void LogWriter::run_jobs(bool stopping) {
     }
   }
   jobs_ = std::move(still_waiting);
-}
-
-// All of it is looked at by them, from the beginning.
-void LogWriter::take(const LogLimits& limits) {
-  limits_ = limits;
-  retain_place_ = 0;
-  forgetting_ = true;
-  was_too_large_ = false;
-  retain_at_ = {};
-  forget_audit_at_ = {};
-}
-
-void LogWriter::retain() {
-  if (!limits_.messages.any() || failing_ || Clock::now() < retain_at_) return;
-  const bool too_large =
-      limits_.messages.bytes > 0 && store_->size().bytes > limits_.messages.bytes;
-  if (too_large && !was_too_large_) {
-    // Sessions that could stay until now go first, the oldest before others.
-    forgetting_ = true;
-    retain_place_ = 0;
-  }
-  was_too_large_ = too_large;
-  const auto step =
-      forgetting_ ? store_->forget_empty(limits_.messages, wall_now(), retain_place_, has_more_)
-                  : store_->retain(limits_.messages, wall_now(), retain_place_);
-  if (!step) {
-    // Deleting may fail where nothing is broken (a full disk has its own report); it comes round
-    // again.
-    log_.debug("old messages could not be deleted", {{"reason", step.error().explanation}});
-  }
-  if (step) {
-    (forgetting_ ? forgotten_sessions_ : deleted_messages_) +=
-        static_cast<std::uint64_t>(step->deleted);
-  }
-  const bool done = !step || step->done;
-  retain_place_ = done ? 0 : step->place;
-  retain_at_ = Clock::now();
-  if (done && !forgetting_) {
-    forgetting_ = too_large || Clock::now() >= forget_at_;
-    retain_at_ += kRetentionPeriod;
-    return;
-  }
-  if (done) {
-    // Messages go when there are no sessions left that could go instead.
-    forgetting_ = false;
-    forget_at_ = Clock::now() + kForgetPeriod;
-  }
-  retain_at_ += kRetentionStepPause;
-}
-
-void LogWriter::forget_audit() {
-  if (!limits_.audit.any() || failing_ || Clock::now() < forget_audit_at_) return;
-  const auto done = store_->forget_audit(limits_.audit, wall_now());
-  if (!done) {
-    log_.debug("the audit trail could not be shortened", {{"reason", done.error().explanation}});
-  }
-  forget_audit_at_ = Clock::now() + (!done || *done ? kForgetPeriod : kRetentionStepPause);
-}
-
-void LogWriter::erase_unused() {
-  if (!store_->has_unused() || failing_ || Clock::now() < erase_at_) return;
-  const auto more = store_->erase_unused();
-  erase_at_ = Clock::now() + (more ? kRetentionStepPause : kRetentionPeriod);
-  if (!more && !erasing_fails_) {
-    log_.warn("what was deleted can't be taken off the disk yet, it is tried again",
-              {{"reason", more.error().explanation}});
-  }
-  // While there are more, it is not known of those that failed.
-  if (!more || !*more) erasing_fails_ = !more;
 }
 
 void LogWriter::tell_lost() {

@@ -8,6 +8,7 @@
 
 #include "base/log.hpp"
 #include "storage/database_place.hpp"
+#include "storage/housekeeping.hpp"
 #include "storage/journal.hpp"
 #include "storage/message_store.hpp"
 
@@ -86,10 +87,6 @@ class LogWriter {
   Result<void> put_back(bool database_is_there);
   void back_in_place();
   void run_jobs(bool stopping);
-  void take(const LogLimits& limits);
-  void retain();
-  void forget_audit();
-  void erase_unused();
   void tell_lost();
   Clock::time_point next_turn() const;
   void failed(const Error& why);
@@ -105,7 +102,6 @@ class LogWriter {
   const std::chrono::milliseconds group_commit_;
   const std::chrono::milliseconds look_period_;
   const Logger log_;
-  const HasMore has_more_;
   std::function<void(JournalSegment)> segment_ended_;
   std::function<void()> moved_;
 
@@ -126,8 +122,6 @@ class LogWriter {
 
   std::atomic<std::uint64_t> lost_{0};
   std::atomic<std::uint64_t> written_{0};
-  std::atomic<std::uint64_t> deleted_messages_{0};
-  std::atomic<std::uint64_t> forgotten_sessions_{0};
   // When the files were last looked at.
   std::atomic<std::uint64_t> wal_bytes_{0};
   std::atomic<std::int64_t> disk_free_bytes_{-1};
@@ -137,7 +131,7 @@ class LogWriter {
   // Of the storage thread:
   const std::unique_ptr<DatabasePlace> place_;
   std::unique_ptr<MessageStore> store_;
-  LogLimits limits_;
+  Housekeeping housekeeping_;
   bool misplaced_ = false;
   Clock::time_point look_at_{};
   PendingWrites taken_;  // on the way from the loop, not looked at yet
@@ -146,14 +140,6 @@ class LogWriter {
   bool failing_ = false;
   Clock::time_point retry_at_{};
   Clock::duration pause_{};
-  Clock::time_point retain_at_{};
-  std::int64_t retain_place_ = 0;
-  Clock::time_point forget_audit_at_{};
-  Clock::time_point erase_at_{};
-  bool erasing_fails_ = false;
-  bool forgetting_ = true;  // sessions; then messages
-  bool was_too_large_ = false;
-  Clock::time_point forget_at_{};
 
   std::thread thread_;
 };

@@ -166,8 +166,16 @@ class MessageStore {
 
   Result<void> load();
   // False: the transaction has to be undone.
-  bool apply_session_write(const Write& write);
-  bool create_session(const SessionCreate& write);
+  bool apply(const SessionCreate& write);
+  bool apply(const SessionChange& write);
+  bool apply(const SessionClose& write);
+  bool apply(const UseWrite& write);
+  bool apply(const GapWrite& write);
+  bool apply(const ProgressWrite& write);
+  bool apply(const SegmentEnd& write);
+  // By insert_messages() and insert_audit().
+  bool apply(const MessagesWrite&) { return true; }
+  bool apply(const AuditWrite&) { return true; }
   bool note_entries(const SessionId& session, const std::vector<EntryPlace>& places);
   bool note_entries(std::int64_t session, const std::vector<EntryPlace>& places);
   bool note_unused(const std::vector<EntryPlace>& places);

@@ -7,6 +7,20 @@
 #include <utility>
 
 namespace relay::storage {
+namespace {
+
+template <typename T>
+const T& contents(const T& write) {
+  return write;
+}
+
+template <typename T>
+const T& contents(const std::unique_ptr<T>& write) {
+  return *write;
+}
+
+}  // namespace
+
 Result<WriteCount> MessageStore::write(HeldWrites writes) {
   if (writes.empty()) return WriteCount();
   const std::int64_t rows_before = rows_;
@@ -19,10 +33,11 @@ Result<WriteCount> MessageStore::write(HeldWrites writes) {
   WriteCount count;
   progress_.clear();
   if (statements_->begin.run() != Step::kDone) return failure("cannot begin to write");
+  const auto apply_one = [this](const auto& write) { return apply(contents(write)); };
   // Sessions first: their rows have to be there for the messages, whatever the order in the group.
   const bool applied =
       std::all_of(writes.begin(), writes.end(),
-                  [this](const auto& entry) { return apply_session_write(entry.write); }) &&
+                  [&](const auto& entry) { return std::visit(apply_one, entry.write); }) &&
       insert_messages(writes, count) && write_progress() && insert_audit(writes) &&
       (unread_segment_ == unread_before || set_property("unread_segment", unread_segment_)) &&
       set_property("written_order", static_cast<std::int64_t>(order));
@@ -58,51 +73,49 @@ Result<void> MessageStore::undone(std::string what) {
   return error;
 }
 
-bool MessageStore::apply_session_write(const Write& write) {
-  if (std::holds_alternative<MessagesWrite>(write)) return true;
-  if (std::holds_alternative<std::unique_ptr<AuditWrite>>(write)) return true;
-  if (const auto* create = std::get_if<std::unique_ptr<SessionCreate>>(&write)) {
-    return create_session(**create);
-  }
-  if (const auto* gap = std::get_if<GapWrite>(&write)) {
-    const auto number = number_of(gap->session);
-    return number && note_unused(gap->places) && (!*number || insert_gap(**number, gap->gap));
-  }
-  if (const auto* progress = std::get_if<ProgressWrite>(&write)) {
-    progress_[progress->session].advance(progress->progress);
-    return true;
-  }
-  if (const auto* end = std::get_if<std::unique_ptr<SegmentEnd>>(&write)) {
-    unread_segment_ = std::max(unread_segment_, (*end)->segment.number() + 1);
-    return true;
-  }
-  if (const auto* use = std::get_if<std::unique_ptr<UseWrite>>(&write)) {
-    return statements_->use_upstreams.bind(1, (*use)->id.value())
-               .bind(2, (*use)->upstream_use)
-               .run() == Step::kDone;
-  }
-  if (const auto* change = std::get_if<std::unique_ptr<SessionChange>>(&write)) {
-    const SessionRecord& record = (*change)->record;
-    return statements_->change_session.bind(1, record.id.value())
-                   .bind(2, record.agent_session_id)
-                   .bind(3, record.working_directory)
-                   .bind(4, record.title)
-                   .bind(5, record.last_sequence)
-                   .bind(6, milliseconds(record.updated_at))
-                   .bind(7, record.agent_profile)
-                   .bind(8, record.agent_settings)
-                   .bind(9, record.image)
-                   .bind(10, record.image_id)
-                   .run() == Step::kDone &&
-           note_entries(record.id, (*change)->places);
-  }
-  const SessionClose& close = *std::get<std::unique_ptr<SessionClose>>(write);
-  if (reopened_.contains(close.number)) closed_.push_back(close.number);
-  return statements_->close_session.bind(1, close.id.value())
-                 .bind(2, milliseconds(close.at))
-                 .bind(3, close.cause)
+bool MessageStore::apply(const GapWrite& write) {
+  const auto number = number_of(write.session);
+  return number && note_unused(write.places) && (!*number || insert_gap(**number, write.gap));
+}
+
+bool MessageStore::apply(const ProgressWrite& write) {
+  progress_[write.session].advance(write.progress);
+  return true;
+}
+
+bool MessageStore::apply(const SegmentEnd& write) {
+  unread_segment_ = std::max(unread_segment_, write.segment.number() + 1);
+  return true;
+}
+
+bool MessageStore::apply(const UseWrite& write) {
+  return statements_->use_upstreams.bind(1, write.id.value()).bind(2, write.upstream_use).run() ==
+         Step::kDone;
+}
+
+bool MessageStore::apply(const SessionChange& write) {
+  const SessionRecord& record = write.record;
+  return statements_->change_session.bind(1, record.id.value())
+                 .bind(2, record.agent_session_id)
+                 .bind(3, record.working_directory)
+                 .bind(4, record.title)
+                 .bind(5, record.last_sequence)
+                 .bind(6, milliseconds(record.updated_at))
+                 .bind(7, record.agent_profile)
+                 .bind(8, record.agent_settings)
+                 .bind(9, record.image)
+                 .bind(10, record.image_id)
                  .run() == Step::kDone &&
-         note_entries(close.id, close.places);
+         note_entries(record.id, write.places);
+}
+
+bool MessageStore::apply(const SessionClose& write) {
+  if (reopened_.contains(write.number)) closed_.push_back(write.number);
+  return statements_->close_session.bind(1, write.id.value())
+                 .bind(2, milliseconds(write.at))
+                 .bind(3, write.cause)
+                 .run() == Step::kDone &&
+         note_entries(write.id, write.places);
 }
 
 bool MessageStore::note_entries(const SessionId& session, const std::vector<EntryPlace>& places) {
@@ -128,7 +141,7 @@ bool MessageStore::note_unused(const std::vector<EntryPlace>& places) {
   });
 }
 
-bool MessageStore::create_session(const SessionCreate& write) {
+bool MessageStore::apply(const SessionCreate& write) {
   const SessionRecord& record = write.record;
   Statement& statement = statements_->create_session;
   const ResetAtExit reset(statement);
