@@ -1,20 +1,20 @@
 // Calls something at the end of a scope, also when that is left by an exception or a cancellation.
 #pragma once
 
-#include <functional>
 #include <utility>
 
 namespace relay {
 
+template <typename Call>
 class Finally {
  public:
-  explicit Finally(std::function<void()> call) : call_(std::move(call)) {}
+  explicit Finally(Call call) : call_(std::move(call)) {}
   Finally(const Finally&) = delete;
   Finally& operator=(const Finally&) = delete;
   ~Finally() { call_(); }
 
  private:
-  std::function<void()> call_;
+  Call call_;
 };
 
 }  // namespace relay

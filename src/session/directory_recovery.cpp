@@ -93,7 +93,7 @@ Task<void> SessionDirectory::revive(storage::SessionRecord record,
   recovery->done.notify();
   if (recovered) {
     const std::string& profile = session->initialize_result();
-    if (!profile.empty()) earlier_profiles_[session->record().agent] = profile;
+    if (!profile.empty()) profiles_.learn_of_before(session->record().agent, profile);
     co_await session->run();
   }
   forget(*session);

@@ -37,7 +37,6 @@ class PromptQueue {
   bool holds(std::int64_t relay_id) const;
   std::size_t size() const { return prompts_.size(); }
   std::size_t bytes() const { return bytes_.used(); }
-  std::size_t max_bytes() const { return bytes_.most(); }
 
  private:
   std::size_t max_prompts_;

@@ -1,10 +1,8 @@
 #include "session/session_directory.hpp"
 
 #include "base/as_result.hpp"
-#include "base/finally.hpp"
 #include "protocol/relay_ids.hpp"
 #include "session/agent_event.hpp"
-#include "session/conversation.hpp"
 #include "session/end_cause.hpp"
 #include "session/unfinished.hpp"
 
@@ -13,16 +11,6 @@
 
 namespace relay {
 namespace {
-
-Error limit_reached(std::size_t limit) {
-  return make_error(ErrorType::kSessionLimitReached,
-                    "all " + std::to_string(limit) + " sessions are in use")
-      .because("sessions stay open until they are closed or idle for sessions.idle_timeout")
-      .suggest("close one with session/close; session/list shows them")
-      .suggest("raise agent.max_concurrent_sessions")
-      .with("limit", static_cast<std::int64_t>(limit))
-      .retryable();
-}
 
 Error is_draining() {
   return make_error(ErrorType::kShuttingDown, "the relay is draining: it makes no new sessions")
@@ -39,6 +27,16 @@ Error home_is_not_kept() {
 }
 
 }  // namespace
+
+Error limit_reached(std::size_t limit) {
+  return make_error(ErrorType::kSessionLimitReached,
+                    "all " + std::to_string(limit) + " sessions are in use")
+      .because("sessions stay open until they are closed or idle for sessions.idle_timeout")
+      .suggest("close one with session/close; session/list shows them")
+      .suggest("raise agent.max_concurrent_sessions")
+      .with("limit", static_cast<std::int64_t>(limit))
+      .retryable();
+}
 
 Error shutting_down() {
   return make_error(ErrorType::kShuttingDown, "the relay is shutting down")
@@ -59,19 +57,8 @@ struct SessionDirectory::Starting {
       : request(std::move(to_do)), done(std::move(executor)) {}
 
   StartRequest request;
-  unsigned program = 0;  // of the agent, as programs_ counts
+  unsigned program = 0;  // of the agent, see AgentProfiles
   std::optional<Error> failure;
-  Event done;
-};
-
-// What those who ask an agent to introduce itself wait for.
-struct SessionDirectory::Introduction {
-  Introduction(SessionContext& of_agent, Greeting words)
-      : context(of_agent), greeting(std::move(words)), done(of_agent.executor) {}
-
-  SessionContext& context;
-  Greeting greeting;
-  Result<std::string> result = shutting_down();
   Event done;
 };
 
@@ -213,7 +200,7 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::start(storage::SessionR
   to_do.actor = std::move(request.actor);
   to_do.fork = std::move(request.fork);
   const auto starting = std::make_shared<Starting>(context_.executor, std::move(to_do));
-  starting->program = programs_[session->record().agent];
+  starting->program = profiles_.program(session->record().agent);
   starting_[id] = starting;
   scope_.spawn("session " + id.value(),
                [this, session, starting]() mutable { return live(session, std::move(starting)); });
@@ -260,8 +247,7 @@ Task<void> SessionDirectory::live(std::shared_ptr<Session> session,
     starting->done.happen();
     co_return;
   }
-  const std::string& agent = session->record().agent;
-  if (starting->program == programs_[agent]) profiles_[agent] = session->initialize_result();
+  profiles_.learn(session->record().agent, starting->program, session->initialize_result());
   starting->done.happen();
   starting.reset();
   co_await session->run();
@@ -280,70 +266,9 @@ void SessionDirectory::audit(SessionId session, std::string_view action,
       {0, wall_now(), std::move(session), std::string(action), std::move(detail), actor});
 }
 
-Task<Result<std::string>> SessionDirectory::agent_profile(std::string agent) {
-  if (agents_.find(agent) == nullptr) co_return unknown_agent(agent, agents_);
-  if (const auto known = profiles_.find(agent); known != profiles_.end()) co_return known->second;
-  auto introduction = learning_[agent];
-  if (!introduction) {
-    SessionContext& context = context_of(agent);
-    introduction = std::make_shared<Introduction>(
-        context, Greeting{context.options.client_capabilities, {}, {}});
-    learning_[agent] = introduction;
-    scope_.spawn("learn what the agent can do",
-                 [this, agent, introduction] { return learn_profile(agent, introduction); });
-  }
-  co_await introduction->done.wait();
-  if (!introduction->done.happened()) co_return shutting_down();  // who asked has left
-  if (introduction->result) co_return introduction->result;
-  const auto earlier = earlier_profiles_.find(agent);
-  if (earlier != earlier_profiles_.end()) co_return earlier->second;
-  co_return introduction->result;
-}
-
-Task<void> SessionDirectory::learn_profile(std::string agent,
-                                           std::shared_ptr<Introduction> introduction) {
-  co_await introduce_agent(introduction);
-  const auto learned = learning_.find(agent);
-  if (learned == learning_.end() || learned->second != introduction) co_return;  // forgotten
-  learning_.erase(learned);
-  if (introduction->result) profiles_[agent] = *introduction->result;
-}
-
-Task<Result<void>> SessionDirectory::try_login(std::string agent, Greeting greeting) {
-  if (agents_.find(agent) == nullptr) co_return unknown_agent(agent, agents_);
-  const auto introduction = std::make_shared<Introduction>(context_of(agent), std::move(greeting));
-  scope_.spawn("try a login", [this, introduction] { return introduce_agent(introduction); });
-  co_await introduction->done.wait();
-  if (!introduction->result) co_return introduction->result.error();
-  co_return Result<void>();
-}
-
-// Whoever asked may leave: the agent is ended all the same.
-Task<void> SessionDirectory::introduce_agent(std::shared_ptr<Introduction> introduction) {
-  if (stopping_) {
-    introduction->result = shutting_down();
-  } else if (sessions_.size() + introductions_ >= options_.max_sessions) {
-    introduction->result = limit_reached(options_.max_sessions);
-  } else {
-    ++introductions_;
-    const Finally end([this] { --introductions_; });
-    auto introducing =
-        as_result(introduce(introduction->context, introduction->greeting, introductions_end_));
-    introduction->result = co_await std::move(introducing);
-  }
-  introduction->done.happen();
-}
-
 void SessionDirectory::change(const std::string& agent, SessionOptions options) {
   agents_.change(agent, options);
   context_of(agent).options = std::move(options);
-}
-
-void SessionDirectory::forget_profile(const std::string& agent) {
-  profiles_.erase(agent);
-  earlier_profiles_.erase(agent);
-  learning_.erase(agent);
-  ++programs_[agent];
 }
 
 Task<void> SessionDirectory::sweep() {

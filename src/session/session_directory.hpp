@@ -2,6 +2,7 @@
 #pragma once
 
 #include "session/agent_catalogue.hpp"
+#include "session/agent_profiles.hpp"
 #include "session/session.hpp"
 
 #include <map>
@@ -174,14 +175,15 @@ class SessionDirectory {
   enum class Record { kStays, kGoes };
   Task<Result<void>> end_for_good(SessionId id, Error why, std::string cause, Record record);
   void end_restart(const SessionId& session, const Error& why);
+  // directory_introductions.cpp
+  Task<void> introduce_agent(std::shared_ptr<Introduction> introduction);
+  Task<void> learn_profile(std::string agent, std::shared_ptr<Introduction> introduction);
   Task<void> live(std::shared_ptr<Session> session, std::shared_ptr<Starting> starting);
   Task<void> erase_unfinished(storage::SessionRecord record, std::shared_ptr<Recovery> recovery);
   static Task<Result<void>> take_up(std::shared_ptr<Session> session, const AgentEntry* alike,
                                     std::optional<Error> refusal);
   Task<void> revive(storage::SessionRecord record, std::shared_ptr<Recovery> recovery);
   static Task<void> leave(std::shared_ptr<Session> session, std::shared_ptr<Recovery> leaving);
-  Task<void> introduce_agent(std::shared_ptr<Introduction> introduction);
-  Task<void> learn_profile(std::string agent, std::shared_ptr<Introduction> introduction);
   void forget(const Session& session);
   std::optional<Error> makes_none() const;
   std::optional<Error> log_is_needed() const;
@@ -200,14 +202,9 @@ class SessionDirectory {
   std::set<SessionId> held_;  // they are being imported
   // They are not live any more, and are being closed for good or deleted.
   std::map<SessionId, std::shared_ptr<Event>> ending_;
-  // By agent: how one introduced itself, and who is asked to do so.
-  std::map<std::string, std::string> profiles_;
-  // Of sessions that go on from an earlier run: another program may stand behind the agent by now,
-  // so they are told only where it can't be asked.
-  std::map<std::string, std::string> earlier_profiles_;
-  std::map<std::string, unsigned> programs_;  // how often an agent's profile was forgotten
-  std::map<std::string, std::shared_ptr<Introduction>> learning_;
-  Event introductions_end_;        // those under way give up
+  AgentProfiles profiles_;
+  std::map<std::string, std::shared_ptr<Introduction>> learning_;  // who is asked, by agent
+  Event introductions_end_;                                        // those under way give up
   std::size_t introductions_ = 0;  // under way; they count as sessions
   bool stopping_ = false;
   bool draining_ = false;
@@ -215,6 +212,7 @@ class SessionDirectory {
 
 Error session_not_found(std::string_view id);
 Error shutting_down();
+Error limit_reached(std::size_t limit);
 
 // Why a prompt starts no other agent for it.
 Error stays_closed(const storage::SessionRecord& record, std::string_view because);
