@@ -200,7 +200,7 @@ Task<bool> Exchange::refuse(Denial denial) {
   const AnswerParts alone{out, {}, {}};
   const bool written = co_await write_answer(alone);
   if (written && !complete_) co_await agent_.linger();
-  co_return written&& stays;
+  co_return (written && stays);
 }
 
 std::chrono::microseconds Exchange::since_beginning() const {

@@ -48,7 +48,7 @@ Task<bool> Exchange::answer(ParseState state) {
     const AnswerParts alone{head, {}, {}};
     is_passed_ = co_await write_answer(alone);
     lingers_ = is_passed_ && !complete_;
-    co_return is_passed_&& may_go_on;
+    co_return (is_passed_ && may_go_on);
   }
   const BodyFraming body = framing.chunked ? BodyFraming::kChunked : BodyFraming::kPlain;
   // What has come of the body goes with the head.
@@ -56,7 +56,7 @@ Task<bool> Exchange::answer(ParseState state) {
   if (state != ParseState::kDone) begun = upstream_->feed_unread(*response_).value_or(state);
   const bool stays = co_await answer_body(std::move(head), begun, body);
   lingers_ = is_passed_ && !complete_;
-  co_return stays&& may_go_on;
+  co_return (stays && may_go_on);
 }
 
 // `ahead` is the answer's head.

@@ -9,7 +9,6 @@
 #include "http/media_type.hpp"
 #include "protocol/acp.hpp"
 #include "protocol/json_text.hpp"
-#include "protocol/relay_ids.hpp"
 #include "protocol/rpc.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -260,18 +259,13 @@ Task<Result<std::string>> RelayHttp::resume(http::Principal principal, std::stri
   co_return RelayApi::describe(**session, ClientId());
 }
 
-// A child's id goes on to the agent as it is spelled.
 Task<Result<std::string>> RelayHttp::cancel(http::Principal principal, const Frame& frame) {
   const auto request = read_resume(frame.params());
   if (!request) co_return request.error();
   if (principal.role == http::Role::kObserver) co_return forbidden_for_observers("session/cancel");
   const auto session = co_await api_.find(std::move(principal), std::string(frame.session_id()));
   if (!session) co_return session.error();
-  if (is_child_session_id(frame.session_id())) {
-    (*session)->cancel_child(frame.session_id());
-  } else {
-    (*session)->cancel();
-  }
+  (*session)->cancel(frame.session_id());
   co_return std::string("{}");
 }
 

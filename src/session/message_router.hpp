@@ -101,12 +101,9 @@ class MessageRouter {
   // decides.
   bool accepts(std::int64_t request_id, std::string_view member, std::string_view json);
 
-  // Asks the agent to end the turn, answers its permission requests with `cancelled`, ends queued
-  // prompts of `client` (nobody: all). Does nothing harmful when no turn runs.
-  void cancel(ClientId client, Effects& effects);
-
-  // Asks the agent to end what one of its child sessions does; the id as clients spell it.
-  void cancel_child(std::string_view id, Effects& effects);
+  // A client without a connection of its own asks the agent to end the turn, or what one of its
+  // child sessions does; the id as it spells it in JSON. All queued prompts end, too.
+  void cancel_for(std::string_view id, Effects& effects);
 
   // The relay itself ends the turn; its answer says why in _meta["acp-relay/cancelled"]. kAll: and
   // whatever waits behind it.
@@ -214,8 +211,10 @@ class MessageRouter {
   void echo_prompt(ClientId client, const std::vector<std::string_view>& blocks, Effects& effects);
   void end_turn(const TurnOutcome& outcome, Effects& effects);
   void fail_turn(const Error& error, bool is_service_failure, Effects& effects);
+  void cancel_child(std::string_view id, Effects& effects);
   void end_queued(ClientId client, Effects& effects);
   void interrupt_agent(Effects& effects);
+  void cancel(ClientId client, Effects& effects);
   std::string to_agent_bytes(const Frame& frame, std::optional<std::int64_t> relay_id) const;
 
   // The agent's side (router_agent.cpp).

@@ -117,6 +117,10 @@ TEST_F(MessageRouterChildren, AreCancelledWithoutTheTurn) {
                           rpc::result("5", R"({"outcome":{"outcome":"cancelled"}})")));
   EXPECT_TRUE(session_.router.turn_running());
   EXPECT_EQ(session_.router.permission_waits(), 1u);
+  session_.cancel_for(kChild);
+  EXPECT_THAT(session_.take_agent(),
+              ElementsAre(rpc::notification("session/cancel", R"({"sessionId":"kid-1"})")));
+  EXPECT_TRUE(session_.router.turn_running());
 }
 
 TEST_F(MessageRouterChildren, TakeOtherRequestsButNoPrompts) {

@@ -159,7 +159,7 @@ TEST_F(MessageRouterTurns, CancelEndsOwnQueuedPromptsAndTellsTheAgent) {
   EXPECT_THAT(session_.take_agent(), ElementsAre(prompt_to_agent("2")));
 }
 
-TEST_F(MessageRouterTurns, CancelByTheRelayEndsAllQueuedPrompts) {
+TEST_F(MessageRouterTurns, CancelWithoutAConnectionEndsAllQueuedPromptsAndIsInTheLog) {
   const ClientId a = session_.join();
   const ClientId b = session_.join();
   session_.prompt(a, "1");
@@ -167,9 +167,17 @@ TEST_F(MessageRouterTurns, CancelByTheRelayEndsAllQueuedPrompts) {
   session_.prompt(b, "2");
   session_.take(a);
   session_.take(b);
-  session_.cancel({});
+  session_.take_agent();
+  session_.cancel_for(kRelayId);
   EXPECT_THAT(session_.take(a), ElementsAre(rpc::result("2", kCancelled)));
   EXPECT_THAT(session_.take(b), ElementsAre(rpc::result("2", kCancelled)));
+  EXPECT_THAT(session_.take_agent(), ElementsAre(cancel_to_agent()));
+  const auto& records = session_.records();
+  const auto logged = std::ranges::find(records, "session/cancel", &storage::MessageRecord::method);
+  ASSERT_NE(logged, records.end());
+  EXPECT_EQ(logged->origin, storage::Origin::kClient);
+  EXPECT_EQ(logged->body.view(),
+            rpc::notification("session/cancel", R"({"sessionId":")" + kRelayId + "\"}"));
 }
 
 TEST_F(MessageRouterTurns, CancelAsARequestIsAnswered) {

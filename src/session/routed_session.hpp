@@ -78,7 +78,12 @@ class RoutedSession {
                    R"(,"method":"session/prompt","params":{"prompt":)" + std::string(kText) + "}}");
   }
   void cancel(ClientId id) {
-    router.cancel(id, effects_);
+    client(id,
+           rpc::notification(acp::kCancel, R"({"sessionId":")" + std::string(kRelayId) + "\"}"));
+  }
+  // By somebody without a connection.
+  void cancel_for(std::string_view session) {
+    router.cancel_for(session, effects_);
     perform();
   }
   void cancel_because(std::string_view reason, MessageRouter::Cancelled extent) {

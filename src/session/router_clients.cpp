@@ -242,9 +242,20 @@ void MessageRouter::end_turn(const TurnOutcome& outcome, Effects& effects) {
   }
 }
 
+// Asks the agent to end the turn, answers its permission requests with `cancelled`, ends queued
+// prompts of the client (nobody: all). Does nothing harmful when no turn runs.
 void MessageRouter::cancel(ClientId id, Effects& effects) {
   end_queued(id, effects);
   interrupt_agent(effects);
+}
+
+// What others have from their connections, the log has of this one, too.
+void MessageRouter::cancel_for(std::string_view id, Effects& effects) {
+  const std::string params = R"({"sessionId":")" + std::string(id) + "\"}";
+  note(Origin::kClient, MessageKind::kNotification, false, acp::kCancel, {},
+       SharedBytes(rpc::notification(acp::kCancel, params)), effects);
+  if (is_child_session_id(id)) return cancel_child(id, effects);
+  cancel({}, effects);
 }
 
 // A cancel that comes when the turn is over is not for the next one: the agent does not hear of it.

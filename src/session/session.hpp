@@ -169,9 +169,9 @@ class Session final : public std::enable_shared_from_this<Session> {
   // in the stream. False: the session is not ready, nobody was told.
   bool tell_notice(const Error& notice);
 
-  void cancel();
-  // The same for what one of its child sessions does; the id as clients know it.
-  void cancel_child(std::string_view id);
+  // Asks the agent to end the turn, or what one of its child sessions does: the id as it is spelled
+  // in JSON. For a client that has no connection of its own.
+  void cancel(std::string_view id);
 
   // Asks the session to end, for the reason that clients are told and the log keeps; one that is
   // starting gives up, and start() fails with the reason. wait_closed() tells when it has ended.

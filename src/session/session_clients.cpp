@@ -333,17 +333,10 @@ bool Session::was_asked(std::int64_t request, ClientId client) const {
   return router_ && router_->was_asked(request, client);
 }
 
-void Session::cancel_child(std::string_view id) {
+void Session::cancel(std::string_view id) {
   if (state_ == SessionState::kClosed || !router_) return;
   Effects& effects = fresh_effects();
-  router_->cancel_child(id, effects);
-  perform(effects);
-}
-
-void Session::cancel() {
-  if (state_ == SessionState::kClosed || !router_) return;
-  Effects& effects = fresh_effects();
-  router_->cancel({}, effects);
+  router_->cancel_for(id, effects);
   perform(effects);
 }
 

@@ -407,7 +407,7 @@ TEST_F(SessionTest, EndsATurnProperlyWhenItIsClosed) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().type, ErrorType::kSessionClosed);
   prompt(*session, a, "3", "late");  // goes nowhere
-  session->cancel();
+  session->cancel(session->id().value());
   session->detach(a.id);
 }
 

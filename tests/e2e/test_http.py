@@ -140,6 +140,8 @@ def test_cancel_ends_the_running_turn(relay, session):
         assert relay.http().result("session/cancel", sessionId=id) is not None
         last = list(read_events(response))[-1].data
     assert last["result"]["stopReason"] == "cancelled"
+    history = client.result("session/history", sessionId=id)["messages"]
+    assert [item["direction"] for item in history if item["method"] == "session/cancel"] == ["client_to_relay"]
     assert client.prompt_text(id, "next") == "next"
 
 
