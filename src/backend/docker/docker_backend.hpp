@@ -59,6 +59,13 @@ class DockerBackend final : public AgentBackend {
     std::shared_ptr<const std::string> home;  // ContainerPlan::image_home
   };
 
+  struct Pull {
+    explicit Pull(asio::any_io_executor executor) : over(std::move(executor)) {}
+    Event over;
+    // Whether one that was broken off has worked shows when the image is looked for.
+    Result<void> pulled;
+  };
+
   DockerBackend(DockerHost& host, ContainerOptions options, Logger log);
 
   // startup_checks.cpp
@@ -121,9 +128,9 @@ class DockerBackend final : public AgentBackend {
   DockerContext context_;
   // Of the image that was used last: an image does not change under its id.
   std::optional<ImageInside> inside_;
-  StartLimiter probing_;                                   // one at a time
-  StartLimiter copying_;                                   // directories of forks
-  std::map<std::string, std::shared_ptr<Event>> pulling_;  // by image
+  StartLimiter probing_;                                  // one at a time
+  StartLimiter copying_;                                  // directories of forks
+  std::map<std::string, std::shared_ptr<Pull>> pulling_;  // by image
   // Sessions whose directories could not be removed: tried again until they are gone. An agent that
   // is to go on with one of them removes them as well: Workspaces::is_going() tells.
   std::set<SessionId> left_;

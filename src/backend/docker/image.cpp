@@ -30,16 +30,20 @@ Task<Result<engine::ImageFacts>> DockerBackend::find_image(SharedContainerOption
   co_return found;
 }
 
-// Sessions that need the same image wait for one pull.
+// Sessions that need the same image wait for one pull, and are told the same of it.
 Task<Result<void>> DockerBackend::pull(SharedContainerOptions options) {
   const std::string& image = options->image;
   if (const auto found = pulling_.find(image); found != pulling_.end()) {
-    const std::shared_ptr<Event> other = found->second;
-    co_await other->wait();
-    co_return Result<void>();  // whether it worked shows when the image is looked for
+    const std::shared_ptr<Pull> other = found->second;
+    co_await other->over.wait();
+    co_return other->pulled;
   }
-  pulling_[image] = std::make_shared<Event>(context_.executor);
-  const Finally over([this, image] { pulling_.extract(image).mapped()->happen(); });
+  const auto own = std::make_shared<Pull>(context_.executor);
+  pulling_[image] = own;
+  const Finally over([this, image, own] {
+    pulling_.erase(image);
+    own->over.happen();
+  });
   context_.log.info("pulling the image",
                     {{"image", image}, {"limit_s", options->pull_timeout.count() / 1000}});
   PullProgress progress;
@@ -47,8 +51,9 @@ Task<Result<void>> DockerBackend::pull(SharedContainerOptions options) {
     const auto text = progress.take(line, std::chrono::steady_clock::now());
     if (text) context_.log.info("pulling the image", {{"progress", *text}});
   };
-  auto pulled = co_await context_.engine.pull(image, options->pull_timeout, show);
+  const auto pulled = co_await context_.engine.pull(image, options->pull_timeout, show);
   if (pulled) context_.log.info("the image is here", {{"image", image}});
+  own->pulled = pulled;
   co_return pulled;
 }
 
