@@ -121,6 +121,20 @@ TEST_F(SeveralAgents, IntroduceThemselvesEach) {
   EXPECT_EQ(contained_.launched.size(), 2u) << "another program may stand behind it";
 }
 
+TEST_F(SeveralAgents, AreNotKnownByAProgramThatWasChangedWhileItIntroducedItself) {
+  bool is_known = false;
+  asio::co_spawn(io_, sessions().agent_profile("contained"),
+                 [&](std::exception_ptr, const Result<std::string>& profile) {
+                   EXPECT_TRUE(profile);
+                   is_known = true;
+                 });
+  run_until([&] { return contained_.launched.size() == 1; });
+  sessions().forget_profile("contained");
+  run_until([&] { return is_known; });
+  EXPECT_TRUE(run(sessions().agent_profile("contained")));
+  EXPECT_EQ(contained_.launched.size(), 2u) << "the one before says nothing of this one";
+}
+
 TEST_F(SeveralAgents, AreNotKnownByAProgramThatWasChangedWhileItStarted) {
   bool is_there = false;
   NewSession request = wanted();

@@ -26,8 +26,8 @@ unsigned AgentProfiles::program(const std::string& agent) const {
   return found != programs_.end() ? found->second : 0;
 }
 
-void AgentProfiles::learn(const std::string& agent, unsigned program_then, std::string profile) {
-  if (program_then == program(agent)) now_[agent] = std::move(profile);
+void AgentProfiles::learn(const std::string& agent, unsigned program, std::string profile) {
+  if (program == this->program(agent)) now_[agent] = std::move(profile);
 }
 
 void AgentProfiles::learn_of_before(const std::string& agent, std::string profile) {

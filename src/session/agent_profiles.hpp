@@ -18,7 +18,7 @@ class AgentProfiles {
   // of now can't be asked.
   const std::string* before(const std::string& agent) const;
 
-  // Tells programs apart: to be asked for before one is started that is to be learned of.
+  // A number of the program of now: taken before what is learned from is started.
   unsigned program(const std::string& agent) const;
   void learn(const std::string& agent, unsigned program, std::string profile);
   void learn_of_before(const std::string& agent, std::string profile);

@@ -4,6 +4,9 @@
 #include "session/conversation.hpp"
 #include "session/session_directory.hpp"
 
+#include <memory>
+#include <utility>
+
 namespace relay {
 
 // What those who ask an agent to introduce itself wait for.
@@ -13,6 +16,7 @@ struct SessionDirectory::Introduction {
 
   SessionContext& context;
   Greeting greeting;
+  unsigned program = 0;  // of the agent, see AgentProfiles
   Result<std::string> result = shutting_down();
   Event done;
 };
@@ -25,6 +29,7 @@ Task<Result<std::string>> SessionDirectory::agent_profile(std::string agent) {
     SessionContext& context = context_of(agent);
     introduction = std::make_shared<Introduction>(
         context, Greeting{context.options.client_capabilities, {}, {}});
+    introduction->program = profiles_.program(agent);
     learning_[agent] = introduction;
     scope_.spawn("learn what the agent can do",
                  [this, agent, introduction] { return learn_profile(agent, introduction); });
@@ -38,9 +43,8 @@ Task<Result<std::string>> SessionDirectory::agent_profile(std::string agent) {
 
 Task<void> SessionDirectory::learn_profile(std::string agent,
                                            std::shared_ptr<Introduction> introduction) {
-  const unsigned program = profiles_.program(agent);
   co_await introduce_agent(introduction);
-  if (introduction->result) profiles_.learn(agent, program, *introduction->result);
+  if (introduction->result) profiles_.learn(agent, introduction->program, *introduction->result);
   const auto learned = learning_.find(agent);
   if (learned != learning_.end() && learned->second == introduction) learning_.erase(learned);
 }
@@ -59,7 +63,7 @@ Task<void> SessionDirectory::introduce_agent(std::shared_ptr<Introduction> intro
   if (stopping_) {
     introduction->result = shutting_down();
   } else if (sessions_.size() + introductions_ >= options_.max_sessions) {
-    introduction->result = limit_reached(options_.max_sessions);
+    introduction->result = session_limit_reached(options_.max_sessions);
   } else {
     ++introductions_;
     const Finally end([this] { --introductions_; });

@@ -105,6 +105,7 @@ void MessageRouter::from_agent(Frame frame, Effects& effects) {
 
 void MessageRouter::agent_ended(const Error& error, Effects& effects) {
   prompts_.take_of({});  // their calls are answered below, with all others
+  // First: the end of the turn would settle some of them as if the agent lived.
   const auto unanswered = agent_calls_.take_all();
   for (const ClientCall& call : client_calls_.take_all()) {
     refuse(call.client, call.id, error, effects, {call.relay_id});
@@ -170,11 +171,11 @@ void MessageRouter::respond(storage::Origin origin, ClientId to, std::string_vie
 }
 
 void MessageRouter::notify(storage::Origin origin, std::string_view method, SharedBytes bytes,
-                           Effects& effects, ClientId only, ClientId except) {
+                           Effects& effects, Whom whom) {
   const auto sequence =
       note(origin, storage::MessageKind::kNotification, true, method, {}, bytes, effects);
   const auto kind = method == acp::kUpdate ? DeliveryKind::kUpdate : DeliveryKind::kNotification;
-  send(only, std::move(bytes), sequence, kind, effects, except);
+  send(whom.only, std::move(bytes), sequence, kind, effects, whom.except);
 }
 
 storage::Sequence MessageRouter::note(storage::Origin origin, storage::MessageKind kind,

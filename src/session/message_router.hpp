@@ -76,6 +76,12 @@ struct CallMark {
   std::string_view peer_id{};
 };
 
+// One client or (nobody) all who watch, but one.
+struct Whom {
+  ClientId only{};
+  ClientId except{};
+};
+
 class MessageRouter {
  public:
   // Ids without quotes; the agent's as it spelled it.
@@ -101,8 +107,9 @@ class MessageRouter {
   // decides.
   bool accepts(std::int64_t request_id, std::string_view member, std::string_view json);
 
-  // A client without a connection of its own asks the agent to end the turn, or what one of its
-  // child sessions does; the id as it spells it in JSON. All queued prompts end, too.
+  // A client without a connection of its own asks the agent to end the turn, and all queued prompts
+  // end; or what a child session does. The id is as it spells it in JSON. In the log this is a
+  // notification like that of others.
   void cancel_for(std::string_view id, Effects& effects);
 
   // The relay itself ends the turn; its answer says why in _meta["acp-relay/cancelled"]. kAll: and
@@ -188,8 +195,8 @@ class MessageRouter {
   struct TurnOutcome {
     std::string_view stop_reason;  // see TurnEnd
     bool failed;
-    std::string_view member;  // "result" or "error", as clients are told it
-    std::string_view json;
+    bool is_error;
+    std::string_view json;  // the result, or the error
   };
   // To a request of the agent.
   struct Answer {
@@ -210,7 +217,7 @@ class MessageRouter {
                   Effects& effects);
   void echo_prompt(ClientId client, const std::vector<std::string_view>& blocks, Effects& effects);
   void end_turn(const TurnOutcome& outcome, Effects& effects);
-  void fail_turn(const Error& error, bool is_service_failure, Effects& effects);
+  void fail_turn(const Error& error, bool failed, Effects& effects);
   void cancel_child(std::string_view id, Effects& effects);
   void end_queued(ClientId client, Effects& effects);
   void interrupt_agent(Effects& effects);
@@ -256,9 +263,9 @@ class MessageRouter {
   // Into the stream, and to the client whose request `id` is answered.
   void respond(storage::Origin origin, ClientId to, std::string_view id, SharedBytes bytes,
                Effects& effects, CallMark call = {});
-  // Into the stream, and to one client or (nobody) to all who watch, but one.
+  // Into the stream, and to all whom it may concern.
   void notify(storage::Origin origin, std::string_view method, SharedBytes bytes, Effects& effects,
-              ClientId only = {}, ClientId except = {});
+              Whom whom = {});
   storage::Sequence note(storage::Origin origin, storage::MessageKind kind, bool to_client,
                          std::string_view method, std::string_view id, SharedBytes body,
                          Effects& effects, CallMark call = {});

@@ -87,6 +87,18 @@ TEST_F(Elicitations, AnElicitationWithoutItsClientIsAskedLikeAPermission) {
   EXPECT_THAT(session_.take(c), ElementsAre(withdrawn("2")));
 }
 
+TEST_F(Elicitations, OneThatNobodyHasSeenIsNoOnesWhenTheAgentEnds) {
+  const ClientId a = session_.join();
+  session_.prompt(a, "1");
+  session_.agent(rpc::request("4", "elicitation/create", "{}"));
+  session_.leave(a);
+  session_.take_agent();
+  session_.agent_ended(make_error(ErrorType::kAgentExited, "gone"));
+  EXPECT_THAT(session_.take_agent(), IsEmpty()) << "nobody reads it";
+  EXPECT_THAT(std::string(session_.records().back().body.view()), HasSubstr("agent_exited"))
+      << "in the log it has not answered";
+}
+
 TEST_F(Elicitations, AnElicitationEndsWithItsTurn) {
   const std::string cancelled = rpc::result("4", R"({"action":"cancel"})");
   const std::string ask = rpc::request("4", "elicitation/create", "{}");

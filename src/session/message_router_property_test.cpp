@@ -105,8 +105,11 @@ class Traffic {
       case 9:
         return agent_notification();
       case 10:
-        if (below(4) == 0)
+        if (below(4) == 0) {
           session_.client(any(clients_), rpc::notification("session/cancel", "{}"));
+        } else if (below(8) == 0) {
+          session_.cancel_for(RoutedSession::kRelayId);
+        }
         return;
       default:
         return come_and_go();

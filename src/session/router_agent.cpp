@@ -133,7 +133,7 @@ void MessageRouter::agent_response(Frame frame, Effects& effects) {
   if (!is_error) tell_of_setting(*call, frame.result(), effects);
   if (ends_turn) {
     const bool failed = is_error && is_agents_failure(frame.result());
-    end_turn({stop_reason(frame), failed, is_error ? "error" : "result", frame.result()}, effects);
+    end_turn({stop_reason(frame), failed, is_error, frame.result()}, effects);
   }
 }
 
@@ -155,7 +155,7 @@ void MessageRouter::tell_of_setting(const ClientCall& call, std::string_view res
       rpc::notification(acp::kUpdate, R"({"sessionId":)" + session_ids_.relay() +
                                           R"(,"update":{"sessionUpdate":)" + update + "}}"));
   effects.states.push_back(bytes);
-  notify(Origin::kRelay, acp::kUpdate, bytes, effects, {}, call.client);
+  notify(Origin::kRelay, acp::kUpdate, bytes, effects, {.except = call.client});
 }
 
 void MessageRouter::agent_notification(Frame frame, Effects& effects) {
@@ -180,7 +180,7 @@ void MessageRouter::agent_notification(Frame frame, Effects& effects) {
   const bool is_state = method == acp::kUpdate && AgentState::tells(frame.update_kind());
   SharedBytes bytes(splice(std::move(frame), std::move(edits)));
   if (is_state) effects.states.push_back(bytes);
-  notify(Origin::kAgent, method, std::move(bytes), effects, to);
+  notify(Origin::kAgent, method, std::move(bytes), effects, {.only = to});
 }
 
 void MessageRouter::bind_child(const Frame& notification, Effects& effects) {

@@ -215,14 +215,14 @@ void MessageRouter::echo_prompt(ClientId from, const std::vector<std::string_vie
                          R"(,"update":{"sessionUpdate":"user_message_chunk","content":)";
     params.append(block).append("}}");
     notify(Origin::kRelay, acp::kUpdate, SharedBytes(rpc::notification(acp::kUpdate, params)),
-           effects, {}, from);
+           effects, {.except = from});
   };
   for (const std::string_view block : blocks) echo(block);
 }
 
-void MessageRouter::fail_turn(const Error& error, bool is_service_failure, Effects& effects) {
+void MessageRouter::fail_turn(const Error& error, bool failed, Effects& effects) {
   const std::string json = rpc::error_object(error, rpc::Dialect::kRelay);
-  end_turn({"error", is_service_failure, "error", json}, effects);
+  end_turn({"error", failed, true, json}, effects);
 }
 
 // Tells everyone but the one who prompted (that one gets the response), and starts the next prompt.
@@ -233,9 +233,11 @@ void MessageRouter::end_turn(const TurnOutcome& outcome, Effects& effects) {
   turn_.reset();
   cancel_unseen(effects);
   std::string params = R"({"sessionId":)" + session_ids_.relay();
-  params.append(",\"").append(outcome.member).append("\":").append(outcome.json).append("}");
+  params += outcome.is_error ? R"(,"error":)" : R"(,"result":)";
+  params.append(outcome.json).append("}");
   notify(Origin::kRelay, acp::kTurnComplete,
-         SharedBytes(rpc::notification(acp::kTurnComplete, params)), effects, {}, prompted_by);
+         SharedBytes(rpc::notification(acp::kTurnComplete, params)), effects,
+         {.except = prompted_by});
   if (auto next = prompts_.pop()) {
     const SharedBytes kept = next->to_agent;
     start_turn(std::move(*next), prompt_blocks(kept.view()), effects);
@@ -249,7 +251,7 @@ void MessageRouter::cancel(ClientId id, Effects& effects) {
   interrupt_agent(effects);
 }
 
-// What others have from their connections, the log has of this one, too.
+// It has no frame that could be recorded, so one is made.
 void MessageRouter::cancel_for(std::string_view id, Effects& effects) {
   const std::string params = R"({"sessionId":")" + std::string(id) + "\"}";
   note(Origin::kClient, MessageKind::kNotification, false, acp::kCancel, {},

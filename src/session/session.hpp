@@ -301,7 +301,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   void announce(std::string_view method, const Error& error, std::string_view cause,
                 Effects& effects);
   void advance_clock();
-  // It is now, and nothing is decided yet: for what the router is asked next, then for perform().
+  // For what the router is asked at this moment, then for perform(). There is one of them: it is
+  // not kept over a co_await, and who may be called by perform() has its own.
   Effects& fresh_effects();
 
   // session_end.cpp

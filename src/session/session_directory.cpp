@@ -28,7 +28,7 @@ Error home_is_not_kept() {
 
 }  // namespace
 
-Error limit_reached(std::size_t limit) {
+Error session_limit_reached(std::size_t limit) {
   return make_error(ErrorType::kSessionLimitReached,
                     "all " + std::to_string(limit) + " sessions are in use")
       .because("sessions stay open until they are closed or idle for sessions.idle_timeout")
@@ -177,7 +177,8 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::reopen(SessionId id, Ne
 Task<Result<std::shared_ptr<Session>>> SessionDirectory::start(storage::SessionRecord record,
                                                                NewSession request) {
   if (const auto refused = makes_none()) co_return *refused;
-  if (sessions_.size() >= options_.max_sessions) co_return limit_reached(options_.max_sessions);
+  if (sessions_.size() >= options_.max_sessions)
+    co_return session_limit_reached(options_.max_sessions);
   if (const auto failure = log_is_needed()) co_return *failure;
   const SessionId id = record.id;
   SessionContext& context = context_of(record.agent);

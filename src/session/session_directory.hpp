@@ -167,7 +167,6 @@ class SessionDirectory {
     std::chrono::steady_clock::time_point last;
   };
 
-  Task<Result<std::shared_ptr<Session>>> start(storage::SessionRecord record, NewSession request);
   // agent_restart.cpp
   Task<Result<std::shared_ptr<Session>>> restart_now(storage::SessionRecord closed,
                                                      std::string trace);
@@ -178,12 +177,15 @@ class SessionDirectory {
   // directory_introductions.cpp
   Task<void> introduce_agent(std::shared_ptr<Introduction> introduction);
   Task<void> learn_profile(std::string agent, std::shared_ptr<Introduction> introduction);
-  Task<void> live(std::shared_ptr<Session> session, std::shared_ptr<Starting> starting);
+  // directory_recovery.cpp
   Task<void> erase_unfinished(storage::SessionRecord record, std::shared_ptr<Recovery> recovery);
   static Task<Result<void>> take_up(std::shared_ptr<Session> session, const AgentEntry* alike,
                                     std::optional<Error> refusal);
   Task<void> revive(storage::SessionRecord record, std::shared_ptr<Recovery> recovery);
   static Task<void> leave(std::shared_ptr<Session> session, std::shared_ptr<Recovery> leaving);
+  // session_directory.cpp
+  Task<Result<std::shared_ptr<Session>>> start(storage::SessionRecord record, NewSession request);
+  Task<void> live(std::shared_ptr<Session> session, std::shared_ptr<Starting> starting);
   void forget(const Session& session);
   std::optional<Error> makes_none() const;
   std::optional<Error> log_is_needed() const;
@@ -212,7 +214,7 @@ class SessionDirectory {
 
 Error session_not_found(std::string_view id);
 Error shutting_down();
-Error limit_reached(std::size_t limit);
+Error session_limit_reached(std::size_t limit);
 
 // Why a prompt starts no other agent for it.
 Error stays_closed(const storage::SessionRecord& record, std::string_view because);

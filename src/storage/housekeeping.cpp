@@ -1,5 +1,7 @@
 #include "storage/housekeeping.hpp"
 
+#include "base/time.hpp"
+
 #include <algorithm>
 #include <utility>
 

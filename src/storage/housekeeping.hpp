@@ -24,7 +24,7 @@ class Housekeeping {
   void take(const LogLimits& limits);
   // Sessions were closed: messages of theirs may go.
   void look_soon() { retain_at_ = {}; }
-  // When something is to be done next, at `latest`.
+  // When something is to be done next, not later than `latest`.
   Clock::time_point next_turn(const MessageStore& store, Clock::time_point latest) const;
   // Does a step of all that is due.
   void work(MessageStore& store);

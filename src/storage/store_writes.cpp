@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <iterator>
+#include <memory>
 #include <utility>
+#include <variant>
 
 namespace relay::storage {
 namespace {

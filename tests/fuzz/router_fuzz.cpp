@@ -47,7 +47,11 @@ class Driver {
         leave(who);
         break;
       case 'x':
-        session_.cancel(clients_.empty() ? relay::ClientId() : client(who));
+        if (clients_.empty() || who % 4 == 0) {
+          session_.cancel_for(relay::RoutedSession::kRelayId);
+        } else {
+          session_.cancel(client(who));
+        }
         break;
       case 'r':
         session_.cancel_because("reason", who % 2 == 0 ? relay::MessageRouter::Cancelled::kAll

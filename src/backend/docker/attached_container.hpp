@@ -102,6 +102,7 @@ class AttachedContainer {
   std::optional<AgentExit> exit;  // known before the container is removed
 
  private:
+  // What both have in common.
   AttachedContainer(DockerContext& shared_context, SharedContainerOptions options_it_has,
                     SessionId session_id, std::string container_id, std::string its_log_driver,
                     engine::ExitWatch exit_watch);

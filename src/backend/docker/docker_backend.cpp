@@ -1,7 +1,7 @@
 #include "backend/docker/docker_backend.hpp"
 
-#include "backend/docker/container_start.hpp"
 #include "backend/docker/engine_abilities.hpp"
+#include "backend/docker/pending_start.hpp"
 #include "backend/docker/security_profile.hpp"
 #include "backend/docker/way_out.hpp"
 
@@ -148,7 +148,7 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::launch(LaunchSpec spec) {
   const bool is_first = !context_.is_present(spec.session);
   if (is_first) context_.arrive(spec.session);
   const auto start =
-      std::make_shared<ContainerStart>(context_.executor, std::move(spec), context_.options);
+      std::make_shared<PendingStart>(context_.executor, std::move(spec), context_.options);
   context_.background.spawn("start container", [this, start, is_first] {
     return is_first ? run_start(start) : run_next_start(start);
   });
@@ -165,7 +165,7 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::launch(LaunchSpec spec) {
 
 // Its time runs while the Engine works for it, and not while an image is pulled, others start, or
 // a fork's directories are copied.
-Task<void> DockerBackend::run_out_of_time(std::shared_ptr<ContainerStart> start) {
+Task<void> DockerBackend::run_out_of_time(std::shared_ptr<PendingStart> start) {
   std::chrono::milliseconds left = start->options->startup_timeout;
   while (left.count() > 0) {
     const auto step = std::min(left, kStepOfTime);
@@ -178,7 +178,7 @@ Task<void> DockerBackend::run_out_of_time(std::shared_ptr<ContainerStart> start)
 
 // The container of the agent before has the name that this one is to have, and who removes
 // directories would take away what this one works in.
-Task<void> DockerBackend::run_next_start(std::shared_ptr<ContainerStart> start) {
+Task<void> DockerBackend::run_next_start(std::shared_ptr<PendingStart> start) {
   const SessionId& session = start->spec.session;
   const bool gone = co_await context_.departs_within(session, kPredecessorLimit);
   if (!gone || start->abandoned) {
@@ -195,7 +195,7 @@ Error DockerBackend::in_the_way(const SessionId& session) const {
                                                : predecessor_is_left(session);
 }
 
-Task<void> DockerBackend::run_start(std::shared_ptr<ContainerStart> start) {
+Task<void> DockerBackend::run_start(std::shared_ptr<PendingStart> start) {
   const SessionId& session = start->spec.session;
   try {
     start->result = co_await start_container(start);
@@ -210,7 +210,7 @@ Task<void> DockerBackend::run_start(std::shared_ptr<ContainerStart> start) {
   start->done.happen();
 }
 
-void DockerBackend::undo(const ContainerStart& start) {
+void DockerBackend::undo(const PendingStart& start) {
   if (start.has_made) {
     context_.discard(start.spec.session);
   } else {

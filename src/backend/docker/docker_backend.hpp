@@ -23,7 +23,7 @@
 
 namespace relay {
 
-struct ContainerStart;
+struct PendingStart;
 
 class DockerBackend final : public AgentBackend {
  public:
@@ -62,7 +62,8 @@ class DockerBackend final : public AgentBackend {
   struct Pull {
     explicit Pull(asio::any_io_executor executor) : over(std::move(executor)) {}
     Event over;
-    // Whether one that was broken off has worked shows when the image is looked for.
+    // Success until it is over: what one that is broken off has done shows when the image is looked
+    // for.
     Result<void> pulled;
   };
 
@@ -86,19 +87,19 @@ class DockerBackend final : public AgentBackend {
                                                              ContainerUser user);
 
   // docker_backend.cpp
-  Task<void> run_start(std::shared_ptr<ContainerStart> start);
-  Task<void> run_out_of_time(std::shared_ptr<ContainerStart> start);
-  Task<void> run_next_start(std::shared_ptr<ContainerStart> start);
+  Task<void> run_start(std::shared_ptr<PendingStart> start);
+  Task<void> run_out_of_time(std::shared_ptr<PendingStart> start);
+  Task<void> run_next_start(std::shared_ptr<PendingStart> start);
   // Why a start can't begin yet.
   Error in_the_way(const SessionId& session) const;
-  // Takes away what a start that failed has made.
-  void undo(const ContainerStart& start);
+  // Of one that failed: departs, behind the removal of a container that may be there.
+  void undo(const PendingStart& start);
 
   // start_container.cpp
-  Task<Result<std::unique_ptr<Agent>>> start_container(std::shared_ptr<ContainerStart> start);
-  Task<StartLimiter::Slot> wait_for_place(std::shared_ptr<ContainerStart> start);
+  Task<Result<std::unique_ptr<Agent>>> start_container(std::shared_ptr<PendingStart> start);
+  Task<StartLimiter::Slot> wait_for_place(std::shared_ptr<PendingStart> start);
   Task<Result<void>> make_directories(LaunchSpec spec, ContainerUser user, WorkingDirectory where);
-  Task<Result<void>> copy_directories(std::shared_ptr<ContainerStart> start);
+  Task<Result<void>> copy_directories(std::shared_ptr<PendingStart> start);
   Task<Result<ContainerPlan>> plan(LaunchSpec spec, SharedContainerOptions options);
   Task<Result<std::shared_ptr<AttachedContainer>>> create_and_start(SharedContainerOptions options,
                                                                     const ContainerPlan& plan);

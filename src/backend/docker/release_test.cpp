@@ -63,6 +63,39 @@ TEST_F(ReleaseTest, OfAnAgentThatIsNotWantedAnyMoreRemovesItsOwnContainerAlone) 
   }
 }
 
+TEST_F(ReleaseTest, OfAnAgentThatEndedMeanwhileRemovesItsContainerUnlessItIsToBeKept) {
+  for (const bool auto_remove : {true, false}) {
+    ContainerOptions options = options_;
+    options.auto_remove = auto_remove;
+    backend_->take(std::make_shared<const ContainerOptions>(options));
+    removed_ = 0;
+    {
+      const std::scoped_lock lock(found_is_used_);
+      found_ = {container("instance", "exited")};
+    }
+    const SessionId session("sess_1");
+    run([this, session]() -> Task<void> {
+      const OutputPosition from_the_beginning;
+      const auto reattached = co_await backend_->reattach(session, from_the_beginning);
+      EXPECT_FALSE(reattached);
+    });
+    release("sess_1");  // which waits for it
+    EXPECT_EQ(removed_, auto_remove ? 1 : 0);
+  }
+}
+
+TEST_F(ReleaseTest, OfAContainerThatDidNotStartRemovesIt) {
+  make("sess_1");
+  release("sess_1");
+  EXPECT_EQ(removed_, 1) << "the Engine may have made it";
+  make("sess_2");
+  directory_.write("stuck.sess_2", "");
+  release("sess_2");
+  EXPECT_EQ(removed_, 2);
+  EXPECT_NE(launch("sess_2"), ErrorType::kContainerStartFailed);
+  EXPECT_EQ(removed_, 2) << "none was asked for";
+}
+
 TEST_F(ReleaseTest, IsWaitedForByAnAgentThatIsToGoOn) {
   make("sess_1");
   directory_.write("held", "");

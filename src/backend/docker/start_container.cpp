@@ -1,15 +1,18 @@
 // How the container of a session comes to run: its directories, its way out, its streams.
-#include "backend/docker/container_start.hpp"
 #include "backend/docker/docker_agent.hpp"
 #include "backend/docker/docker_backend.hpp"
 #include "backend/docker/exit_cause.hpp"
 #include "backend/docker/home_files.hpp"
+#include "backend/docker/pending_start.hpp"
 #include "backend/docker/stdio_carrier.hpp"
 #include "base/time.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
+#include <chrono>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <utility>
 
 namespace relay {
@@ -17,7 +20,7 @@ namespace relay {
 using namespace boost::asio::experimental::awaitable_operators;
 
 Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(
-    std::shared_ptr<ContainerStart> start) {
+    std::shared_ptr<PendingStart> start) {
   const SessionId session = start->spec.session;
   // No agent works in what is removed in part: what could not be removed goes now, or it says why.
   if (context_.workspaces.is_going(session)) {
@@ -27,7 +30,8 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(
   start->has_begun = true;
   auto planned = co_await plan(start->spec, start->options);
   if (!planned) co_return planned.error();
-  std::optional<StartLimiter::Slot> place = co_await wait_for_place(start);
+  auto first = co_await wait_for_place(start);
+  std::optional<StartLimiter::Slot> place(std::move(first));
   if (start->abandoned) co_return nobody_waits();
   if (!context_.workspaces.answers()) {
     co_return does_not_answer(start->options->workspace_base_dir);
@@ -39,6 +43,7 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(
   start->has_made = true;
   if (start->spec.copy_of) {  // which may take long: others start meanwhile
     place.reset();
+    start->is_held_up = true;
     const auto copied = co_await copy_directories(start);
     if (!copied) co_return copied.error();
     auto another = co_await wait_for_place(start);
@@ -61,7 +66,7 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(
   co_return std::move(agent);
 }
 
-Task<StartLimiter::Slot> DockerBackend::wait_for_place(std::shared_ptr<ContainerStart> start) {
+Task<StartLimiter::Slot> DockerBackend::wait_for_place(std::shared_ptr<PendingStart> start) {
   start->is_held_up = true;
   auto place = co_await context_.host.starts.take();
   start->is_held_up = false;
@@ -69,8 +74,7 @@ Task<StartLimiter::Slot> DockerBackend::wait_for_place(std::shared_ptr<Container
   co_return std::move(place);
 }
 
-Task<Result<void>> DockerBackend::copy_directories(std::shared_ptr<ContainerStart> start) {
-  start->is_held_up = true;
+Task<Result<void>> DockerBackend::copy_directories(std::shared_ptr<PendingStart> start) {
   const StartLimiter::Slot slot = co_await copying_.take();
   if (start->abandoned) co_return nobody_waits();
   const auto copied = co_await context_.workspaces.copy(*start->spec.copy_of, start->spec.session);

@@ -4,6 +4,8 @@
 #include "cli/json_access.hpp"
 #include "cli/rpc.hpp"
 #include "management/session_file.hpp"
+#include "protocol/acp.hpp"
+#include "protocol/relay_ids.hpp"
 
 #include <algorithm>
 #include <array>
@@ -23,7 +25,6 @@ constexpr std::array<std::string_view, 12> kNotPlayed = {
     "initialize",    "authenticate",   "logout",         "session/new",
     "session/load",  "session/list",   "session/resume", "session/history",
     "session/close", "session/delete", "session/fork",   "session/respond"};
-constexpr std::int64_t kRequestCancelled = -32800;
 
 bool is_played(std::string_view method) {
   return std::find(kNotPlayed.begin(), kNotPlayed.end(), method) == kNotPlayed.end();
@@ -75,6 +76,7 @@ class Reader {
       return;
     }
     if (!is_played(record.method)) return;
+    if (record.method == "session/cancel" && !ends_turn(params)) return;
     RecordedStep step;
     step.method = record.method;
     // In the relay's own dialects cancelling is a request, too.
@@ -106,6 +108,11 @@ class Reader {
     recording_.transcript.request(message);
     asked_[record.rpc_id] = recording_.questions.size();
     recording_.questions.push_back({record.method, params_of(message), {}, true});
+  }
+
+  // Not one that came too late, nor that of a sub-agent, whose turn goes on.
+  bool ends_turn(const json::object& cancel) const {
+    return running_turn() && !is_child_session_id(string_at(cancel, "sessionId"));
   }
 
   // The answer to a request of the agent.
@@ -142,7 +149,7 @@ class Reader {
     step.pause = pause_;
     const json::object* error = object_at(message, "error");
     const json::value* code = error != nullptr ? error->if_contains("code") : nullptr;
-    if (code != nullptr && code->is_int64() && code->get_int64() == kRequestCancelled) {
+    if (code != nullptr && code->is_int64() && code->get_int64() == acp::kRequestCancelled) {
       step.method = "$/cancel_request";
       step.cancels = prompt;
     } else if (stop_of(message) == "cancelled") {

@@ -1,8 +1,9 @@
 // An exported session as something to be played: what the client did, in order, what it answered,
 // and what the agent said. Pure.
 //
-// A cancellation that is not in the log (the relay's own, by a time limit) is inferred from a turn
-// that ended as cancelled. Requests that concern the relay and not the agent (list, resume, close,
+// A cancellation that is not in the log (the relay's own, of a time limit or a closed session; one
+// over HTTP in exports of earlier relays) is inferred from a turn that ended as cancelled. Requests
+// that concern the relay and not the agent (list, resume, close,
 // ...) are left out, and so are loads of the session: its agent stays the same one here.
 #pragma once
 

@@ -61,6 +61,23 @@ TEST(ReadRecording, PlacesACancelAfterAsManyMessages) {
               ElementsAre("session/prompt", "+2 session/cancel", "session/prompt"));
 }
 
+TEST(ReadRecording, LeavesOutACancelThatEndedNoTurn) {
+  constexpr const char* kOfASubAgent =
+      R"({"sessionId":"sess_00112233445566778899aabbccddeeff.kid"})";
+  const Recording recording = ExportText()
+                                  .prompt("1", "long")
+                                  .chunk("a")
+                                  .client("session/cancel", kOfASubAgent)
+                                  .chunk("b")
+                                  .end("1", "cancelled")
+                                  .client("session/cancel", "{}")
+                                  .prompt("2", "next")
+                                  .end("2", "end_turn")
+                                  .read();
+  EXPECT_THAT(shown(recording),
+              ElementsAre("session/prompt", "+2 session/cancel", "session/prompt"));
+}
+
 TEST(ReadRecording, InfersACancelThatTheLogDoesNotHave) {
   const Recording recording =
       ExportText()

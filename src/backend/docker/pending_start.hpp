@@ -18,19 +18,18 @@ inline Error nobody_waits() {
   return make_error(ErrorType::kSessionClosed, "nobody waits for the agent any more");
 }
 
-struct ContainerStart {
-  ContainerStart(asio::any_io_executor executor, LaunchSpec to_do,
-                 SharedContainerOptions as_it_says)
+struct PendingStart {
+  PendingStart(asio::any_io_executor executor, LaunchSpec to_do, SharedContainerOptions as_it_says)
       : spec(std::move(to_do)), options(std::move(as_it_says)), done(std::move(executor)) {}
 
   LaunchSpec spec;
   const SharedContainerOptions options;
   bool has_begun = false;   // nothing of the session's life before is in the way any more
   bool is_held_up = false;  // not by the Engine: it waits for a place, or copies directories
-  bool has_made = false;    // the session's directories: a failure removes what may be there
+  bool has_made = false;    // directories: from here on there may be a container, too
   bool late = false;        // its time has run out
   bool abandoned = false;
-  std::chrono::steady_clock::time_point began;  // got the place that it has
+  std::chrono::steady_clock::time_point began;  // when it got the place that it has
   std::optional<Result<std::unique_ptr<Agent>>> result;
   Event done;
 };
