@@ -9,11 +9,16 @@
 #include <set>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 namespace relay {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// How long a thread that has nothing to do waits for another call: to start one takes longer than
+// most calls do.
+constexpr std::chrono::seconds kIdle(10);
 
 // Signals are for the loop's thread. False: the system has no more threads.
 bool start_thread(std::function<void()> body) {
@@ -62,8 +67,30 @@ struct BlockingCalls::Door {
   Door(asio::any_io_executor loop, std::weak_ptr<Waiting> behind)
       : executor(std::move(loop)), waiting(std::move(behind)) {}
 
+  // For the thread that waits for a call, one at most. Null: none came, or none is wanted.
+  std::shared_ptr<Call> wait_for_call() {
+    std::unique_lock lock(mutex);
+    if (closed || is_idle) return nullptr;
+    is_idle = true;
+    handed_over.wait_for(lock, kIdle, [this] { return next != nullptr || closed; });
+    is_idle = false;
+    return std::exchange(next, nullptr);
+  }
+  // False: no thread waits for one.
+  bool hand_over(const std::shared_ptr<Call>& call) {
+    const std::lock_guard lock(mutex);
+    if (!is_idle || next != nullptr) return false;
+    next = call;
+    handed_over.notify_one();
+    return true;
+  }
+
   std::mutex mutex;
-  bool closed = false;  // under the mutex: the loop may be gone
+  // Under the mutex:
+  bool closed = false;  // the loop may be gone
+  bool is_idle = false;
+  std::shared_ptr<Call> next;
+  std::condition_variable handed_over;
   asio::any_io_executor executor;
   std::weak_ptr<Waiting> waiting;
 };
@@ -78,26 +105,37 @@ BlockingCalls::BlockingCalls(asio::any_io_executor executor, std::size_t most,
 BlockingCalls::~BlockingCalls() {
   const std::lock_guard lock(door_->mutex);
   door_->closed = true;
+  door_->handed_over.notify_one();
 }
 
-bool BlockingCalls::start(const std::shared_ptr<Door>& door, const std::shared_ptr<Call>& call) {
-  return start_thread([door, call] {
-    try {
-      call->body();
-    } catch (const std::exception& thrown) {
-      call->failure = thrown.what();
-    } catch (...) {
-      call->failure = "unknown exception";
+// On the thread.
+void BlockingCalls::make(const std::shared_ptr<Door>& door, const std::shared_ptr<Call>& call) {
+  try {
+    call->body();
+  } catch (const std::exception& thrown) {
+    call->failure = thrown.what();
+  } catch (...) {
+    call->failure = "unknown exception";
+  }
+  const std::lock_guard lock(door->mutex);
+  if (door->closed) return;
+  asio::post(door->executor, [door, call] {
+    if (call->done != nullptr) call->done->happen();
+    const std::shared_ptr<Waiting> waiting = door->waiting.lock();
+    if (!waiting) return;
+    waiting->running.erase(waiting->running.find(call->deadline));
+    waiting->freed.notify();
+  });
+}
+
+bool BlockingCalls::start(const std::shared_ptr<Door>& door, std::shared_ptr<Call> call) {
+  if (door->hand_over(call)) return true;
+  return start_thread([door, call = std::move(call)]() mutable {
+    while (call) {
+      make(door, call);
+      call.reset();  // whoever asked may wait for what it owns to go
+      call = door->wait_for_call();
     }
-    const std::lock_guard lock(door->mutex);
-    if (door->closed) return;
-    asio::post(door->executor, [door, call] {
-      if (call->done != nullptr) call->done->happen();
-      const std::shared_ptr<Waiting> waiting = door->waiting.lock();
-      if (!waiting) return;
-      waiting->running.erase(waiting->running.find(call->deadline));
-      waiting->freed.notify();
-    });
   });
 }
 

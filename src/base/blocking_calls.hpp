@@ -50,7 +50,8 @@ class BlockingCalls {
   struct Call;
 
   Task<Result<void>> run_until_limit(std::string path, std::function<void()> body);
-  static bool start(const std::shared_ptr<Door>& door, const std::shared_ptr<Call>& call);
+  static void make(const std::shared_ptr<Door>& door, const std::shared_ptr<Call>& call);
+  static bool start(const std::shared_ptr<Door>& door, std::shared_ptr<Call> call);
 
   std::shared_ptr<Waiting> waiting_;
   std::shared_ptr<Door> door_;

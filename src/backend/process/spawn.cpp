@@ -42,9 +42,8 @@ int open_pipe(Pipe& pipe) {
   return failure != 0 ? failure : lift(pipe.write);
 }
 
-void make_non_blocking(const UniqueFd& fd) {
-  ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
-}
+// Of a new pipe, which has no other flags.
+void make_non_blocking(const UniqueFd& fd) { ::fcntl(fd.get(), F_SETFL, O_NONBLOCK); }
 
 Error start_failed(std::string explanation, const std::string& file) {
   return make_error(ErrorType::kAgentStartFailed, std::move(explanation))
