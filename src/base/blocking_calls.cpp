@@ -1,5 +1,7 @@
 #include "base/blocking_calls.hpp"
 
+#include "base/finally.hpp"
+
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include <algorithm>
@@ -7,7 +9,6 @@
 #include <csignal>
 #include <exception>
 #include <set>
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -16,8 +17,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// How long a thread that has nothing to do waits for another call: to start one takes longer than
-// most calls do.
+// How long a thread that has nothing to do waits for another call.
 constexpr std::chrono::seconds kIdle(10);
 
 // Signals are for the loop's thread. False: the system has no more threads.
@@ -26,14 +26,13 @@ bool start_thread(std::function<void()> body) {
   sigset_t before;
   sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  bool started = true;
+  const Finally restore([&before] { ::pthread_sigmask(SIG_SETMASK, &before, nullptr); });
   try {
     std::thread(std::move(body)).detach();
-  } catch (const std::system_error&) {
-    started = false;
+  } catch (const std::exception&) {
+    return false;
   }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return started;
+  return true;
 }
 
 }  // namespace
@@ -67,11 +66,13 @@ struct BlockingCalls::Door {
   Door(asio::any_io_executor loop, std::weak_ptr<Waiting> behind)
       : executor(std::move(loop)), waiting(std::move(behind)) {}
 
-  // For the thread that waits for a call, one at most. Null: none came, or none is wanted.
-  std::shared_ptr<Call> wait_for_call() {
+  // What the thread does next. Null: it ends, for another one waits already, or no call came.
+  std::shared_ptr<Call> tell(std::shared_ptr<Call> ended) {
     std::unique_lock lock(mutex);
-    if (closed || is_idle) return nullptr;
-    is_idle = true;
+    if (closed) return nullptr;
+    post_end(std::move(ended));
+    if (is_idle) return nullptr;
+    is_idle = true;  // before the asker can know: its next call finds this thread
     handed_over.wait_for(lock, kIdle, [this] { return next != nullptr || closed; });
     is_idle = false;
     return std::exchange(next, nullptr);
@@ -85,14 +86,24 @@ struct BlockingCalls::Door {
     return true;
   }
 
+  void post_end(std::shared_ptr<Call> ended) const {
+    asio::post(executor, [behind = waiting, ended = std::move(ended)] {
+      if (ended->done != nullptr) ended->done->happen();
+      const std::shared_ptr<Waiting> alive = behind.lock();
+      if (!alive) return;
+      alive->running.erase(alive->running.find(ended->deadline));
+      alive->freed.notify();
+    });
+  }
+
+  const asio::any_io_executor executor;
+  const std::weak_ptr<Waiting> waiting;
   std::mutex mutex;
-  // Under the mutex:
-  bool closed = false;  // the loop may be gone
-  bool is_idle = false;
-  std::shared_ptr<Call> next;
   std::condition_variable handed_over;
-  asio::any_io_executor executor;
-  std::weak_ptr<Waiting> waiting;
+  // Under the mutex:
+  bool closed = false;   // the loop may be gone
+  bool is_idle = false;  // a thread waits for a call, one at most
+  std::shared_ptr<Call> next;
 };
 
 BlockingCalls::BlockingCalls(asio::any_io_executor executor, std::size_t most,
@@ -108,33 +119,24 @@ BlockingCalls::~BlockingCalls() {
   door_->handed_over.notify_one();
 }
 
-// On the thread.
-void BlockingCalls::make(const std::shared_ptr<Door>& door, const std::shared_ptr<Call>& call) {
+// On the thread. What the call owns goes there as well, before anybody is told that it has ended.
+void BlockingCalls::make(Call& call) {
   try {
-    call->body();
+    call.body();
   } catch (const std::exception& thrown) {
-    call->failure = thrown.what();
+    call.failure = thrown.what();
   } catch (...) {
-    call->failure = "unknown exception";
+    call.failure = "unknown exception";
   }
-  const std::lock_guard lock(door->mutex);
-  if (door->closed) return;
-  asio::post(door->executor, [door, call] {
-    if (call->done != nullptr) call->done->happen();
-    const std::shared_ptr<Waiting> waiting = door->waiting.lock();
-    if (!waiting) return;
-    waiting->running.erase(waiting->running.find(call->deadline));
-    waiting->freed.notify();
-  });
+  call.body = nullptr;
 }
 
 bool BlockingCalls::start(const std::shared_ptr<Door>& door, std::shared_ptr<Call> call) {
   if (door->hand_over(call)) return true;
   return start_thread([door, call = std::move(call)]() mutable {
     while (call) {
-      make(door, call);
-      call.reset();  // whoever asked may wait for what it owns to go
-      call = door->wait_for_call();
+      make(*call);
+      call = door->tell(std::move(call));
     }
   });
 }
@@ -143,8 +145,9 @@ Task<Result<void>> BlockingCalls::run_until_limit(std::string path, std::functio
   using namespace boost::asio::experimental::awaitable_operators;
   const auto waiting = waiting_;
   const auto door = door_;
+  const auto most = most_;
   const auto deadline = Clock::now() + limit_;
-  while (waiting->running.size() >= most_) {
+  while (waiting->running.size() >= most) {
     const auto now = Clock::now();
     const auto all_are_late = *waiting->running.rbegin();
     if (now >= std::min(deadline, all_are_late)) {

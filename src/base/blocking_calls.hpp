@@ -1,9 +1,10 @@
-// Calls on file systems that may never answer (a directory on a dead network mount), made on
-// threads of their own, so that the loop goes on.
+// Calls that may never answer (of a directory on a dead network mount above all), made on other
+// threads, so that the loop goes on.
 //
 // Belongs to the loop, but for the calls themselves: those run on another thread, and may touch
 // nothing but what they own. A call that outlives its asker, or the whole object, is forgotten; its
-// thread ends when the file system answers. Errors name the path: workspace_unavailable, it takes
+// thread ends when it is answered. One thread that has nothing to do stays for the next call: for
+// 10 s, and no longer than the object. Errors name the path: workspace_unavailable, it takes
 // too long; internal_error, there can be no thread for it, or it threw.
 #pragma once
 
@@ -50,7 +51,7 @@ class BlockingCalls {
   struct Call;
 
   Task<Result<void>> run_until_limit(std::string path, std::function<void()> body);
-  static void make(const std::shared_ptr<Door>& door, const std::shared_ptr<Call>& call);
+  static void make(Call& call);
   static bool start(const std::shared_ptr<Door>& door, std::shared_ptr<Call> call);
 
   std::shared_ptr<Waiting> waiting_;

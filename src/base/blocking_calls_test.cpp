@@ -5,8 +5,11 @@
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <future>
 #include <stdexcept>
+#include <string>
+#include <thread>
 #include <unistd.h>
 
 namespace relay {
@@ -69,17 +72,61 @@ TEST_F(BlockingCallsTest, AnswerWhatTheCallReturns) {
 
 TEST_F(BlockingCallsTest, OneAfterAnotherShareAThread) {
   BlockingCalls calls(loop_.get_executor(), 8, hours(1));
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  int before = 0;
-  bool is_shared = false;
-  // One may come so fast that the thread is not free yet.
-  while (!is_shared && std::chrono::steady_clock::now() < deadline) {
-    const auto thread = ask(calls, [] { return Result<int>(::gettid()); });
-    run_until_ended(ended_ + 1);
-    is_shared = **thread == before;
-    before = ***thread;
-  }
-  EXPECT_TRUE(is_shared);
+  const auto first = ask(calls, [] { return Result<int>(::gettid()); });
+  ASSERT_NO_FATAL_FAILURE(run_until_ended(1));
+  const auto second = ask(calls, [] { return Result<int>(::gettid()); });
+  ASSERT_NO_FATAL_FAILURE(run_until_ended(2));
+  ASSERT_TRUE(**first && **second);
+  EXPECT_EQ(***first, ***second);
+}
+
+// Neither the ones that nothing waits for, nor the idle one when the object goes.
+TEST_F(BlockingCallsTest, LeaveNoThreadBehind) {
+  auto calls = std::make_unique<BlockingCalls>(loop_.get_executor(), 8, hours(1));
+  DeadMount mount;
+  const std::function<Result<int>()> wait = [alive = mount.alive] {
+    alive.wait();
+    return Result<int>(::gettid());
+  };
+  const auto first = ask(*calls, wait);
+  const auto second = ask(*calls, wait);
+  loop_.poll();
+  mount.revived.set_value();
+  ASSERT_NO_FATAL_FAILURE(run_until_ended(2));
+  ASSERT_TRUE(**first && **second);
+  ASSERT_NE(***first, ***second) << "one for each that hangs";
+  const auto are_left = [&first, &second](int most) {
+    const auto lives = [](int thread) {
+      return std::filesystem::exists("/proc/self/task/" + std::to_string(thread));
+    };
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    int left = 2;
+    while (left > most && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::yield();
+      left = static_cast<int>(lives(***first)) + static_cast<int>(lives(***second));
+    }
+    return left;
+  };
+  EXPECT_EQ(are_left(1), 1);
+  calls.reset();
+  EXPECT_EQ(are_left(0), 0);
+}
+
+TEST_F(BlockingCallsTest, WhatACallOwnsIsGoneWhenItsAskerIsTold) {
+  BlockingCalls calls(loop_.get_executor(), 1, hours(1));
+  auto owned = std::make_shared<int>(7);
+  const std::weak_ptr<int> left = owned;
+  bool was_left = true;
+  asio::co_spawn(
+      loop_,
+      [&]() -> Task<void> {
+        std::function<Result<int>()> call = [own = std::move(owned)] { return Result<int>(*own); };
+        const auto value = co_await calls.run("/mnt/x", std::move(call));
+        was_left = !left.expired();
+      },
+      [this](std::exception_ptr) { ++ended_; });
+  run_until_ended(1);
+  EXPECT_FALSE(was_left);
 }
 
 TEST_F(BlockingCallsTest, GiveUpNameThePathAndRefuseWhileEveryThreadHangs) {

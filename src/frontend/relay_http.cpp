@@ -266,6 +266,7 @@ Task<Result<std::string>> RelayHttp::cancel(http::Principal principal, const Fra
   const auto session = co_await api_.find(std::move(principal), std::string(frame.session_id()));
   if (!session) co_return session.error();
   (*session)->cancel(frame.session_id());
+  if (api_.sessions().log_is_behind()) co_await api_.sessions().log_room();
   co_return std::string("{}");
 }
 

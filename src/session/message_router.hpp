@@ -107,9 +107,9 @@ class MessageRouter {
   // decides.
   bool accepts(std::int64_t request_id, std::string_view member, std::string_view json);
 
-  // A client without a connection of its own asks the agent to end the turn, and all queued prompts
-  // end; or what a child session does. The id is as it spells it in JSON. In the log this is a
-  // notification like that of others.
+  // A client without a connection of its own cancels: the turn and all queued prompts, or what a
+  // child session does. `id` is the session's, without the quotes of its JSON. In the log this is a
+  // notification with the id alone, whatever else the client has sent.
   void cancel_for(std::string_view id, Effects& effects);
 
   // The relay itself ends the turn; its answer says why in _meta["acp-relay/cancelled"]. kAll: and

@@ -117,9 +117,19 @@ TEST_F(MessageRouterChildren, AreCancelledWithoutTheTurn) {
                           rpc::result("5", R"({"outcome":{"outcome":"cancelled"}})")));
   EXPECT_TRUE(session_.router.turn_running());
   EXPECT_EQ(session_.router.permission_waits(), 1u);
+  session_.agent(
+      rpc::request("7", "session/request_permission", R"({"sessionId":"kid-1","options":[]})"));
   session_.cancel_for(kChild);
   EXPECT_THAT(session_.take_agent(),
-              ElementsAre(rpc::notification("session/cancel", R"({"sessionId":"kid-1"})")));
+              ElementsAre(rpc::notification("session/cancel", R"({"sessionId":"kid-1"})"),
+                          rpc::result("7", R"({"outcome":{"outcome":"cancelled"}})")));
+  const auto& records = session_.records();
+  const auto logged = std::find_if(records.rbegin(), records.rend(), [](const auto& record) {
+    return record.method == "session/cancel";
+  });
+  ASSERT_NE(logged, records.rend());
+  EXPECT_EQ(logged->body.view(),
+            rpc::notification("session/cancel", R"({"sessionId":)" + in_quotes(kChild) + "}"));
   EXPECT_TRUE(session_.router.turn_running());
 }
 

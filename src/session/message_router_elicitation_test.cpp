@@ -87,16 +87,19 @@ TEST_F(Elicitations, AnElicitationWithoutItsClientIsAskedLikeAPermission) {
   EXPECT_THAT(session_.take(c), ElementsAre(withdrawn("2")));
 }
 
-TEST_F(Elicitations, OneThatNobodyHasSeenIsNoOnesWhenTheAgentEnds) {
+TEST_F(Elicitations, OneThatNobodyIsAskedIsNoOnesWhenTheAgentEnds) {
   const ClientId a = session_.join();
   session_.prompt(a, "1");
   session_.agent(rpc::request("4", "elicitation/create", "{}"));
-  session_.leave(a);
   session_.take_agent();
+  session_.leave(a);
+  EXPECT_THAT(session_.take_agent(), IsEmpty()) << "it waits for the next client";
   session_.agent_ended(make_error(ErrorType::kAgentExited, "gone"));
   EXPECT_THAT(session_.take_agent(), IsEmpty()) << "nobody reads it";
-  EXPECT_THAT(std::string(session_.records().back().body.view()), HasSubstr("agent_exited"))
-      << "in the log it has not answered";
+  const storage::MessageRecord& last = session_.records().back();
+  EXPECT_EQ(last.kind, storage::MessageKind::kResponse);
+  EXPECT_EQ(last.rpc_id, "2");
+  EXPECT_THAT(std::string(last.body.view()), HasSubstr("agent_exited"));
 }
 
 TEST_F(Elicitations, AnElicitationEndsWithItsTurn) {

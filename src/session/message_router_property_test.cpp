@@ -108,7 +108,8 @@ class Traffic {
         if (below(4) == 0) {
           session_.client(any(clients_), rpc::notification("session/cancel", "{}"));
         } else if (below(8) == 0) {
-          session_.cancel_for(RoutedSession::kRelayId);
+          const std::string id(RoutedSession::kRelayId);
+          session_.cancel_for(below(4) == 0 ? id + ".kid" : id);
         }
         return;
       default:

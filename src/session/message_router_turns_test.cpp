@@ -178,6 +178,14 @@ TEST_F(MessageRouterTurns, CancelWithoutAConnectionEndsAllQueuedPromptsAndIsInTh
   const auto logged = std::ranges::find(records, "session/cancel", &storage::MessageRecord::method);
   ASSERT_NE(logged, records.end());
   EXPECT_EQ(logged->origin, storage::Origin::kClient);
+  EXPECT_EQ(logged->kind, storage::MessageKind::kNotification);
+  EXPECT_FALSE(logged->to_client);
+  const auto answered = std::ranges::find(records, "2", &storage::MessageRecord::rpc_id);
+  EXPECT_LT(logged, std::find_if(answered, records.end(),
+                                 [](const auto& record) {
+                                   return record.kind == storage::MessageKind::kResponse;
+                                 }))
+      << "before what it ends";
   EXPECT_EQ(logged->body.view(),
             rpc::notification("session/cancel", R"({"sessionId":")" + kRelayId + "\"}"));
 }

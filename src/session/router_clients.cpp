@@ -251,7 +251,7 @@ void MessageRouter::cancel(ClientId id, Effects& effects) {
   interrupt_agent(effects);
 }
 
-// It has no frame that could be recorded, so one is made.
+// Of what such a client sends, the id is all that matters; the log gets it as any other cancel.
 void MessageRouter::cancel_for(std::string_view id, Effects& effects) {
   const std::string params = R"({"sessionId":")" + std::string(id) + "\"}";
   note(Origin::kClient, MessageKind::kNotification, false, acp::kCancel, {},

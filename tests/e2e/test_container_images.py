@@ -121,7 +121,7 @@ esac
 @pytest.mark.parametrize("arguments, kind, tag, options", [
     ([], "agent", "acp-agent:latest", ""), (["mine:1"], "agent", "mine:1", ""),
     (["agent"], "agent", "acp-agent:latest", ""), (["agent", "demo"], "agent", "demo", ""),
-    (["demo"], "demo", "acp-demo-agent:latest", ""), (["demo", "mine:1"], "demo", "mine:1", ""),
+    (["demo"], "demo", "acp-demo-agent:latest", "--no-cache"), (["demo", "mine:1"], "demo", "mine:1", "--no-cache"),
     (["mine:1", "--build-arg", "A=b c"], "agent", "mine:1", "--build-arg A=b c"),
     (["agent", "--network", "host"], "agent", "acp-agent:latest", "--network host"),
     (["--network", "host"], "agent", "acp-agent:latest", "--network host")])

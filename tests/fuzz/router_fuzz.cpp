@@ -47,8 +47,9 @@ class Driver {
         leave(who);
         break;
       case 'x':
-        if (clients_.empty() || who % 4 == 0) {
-          session_.cancel_for(relay::RoutedSession::kRelayId);
+        if (clients_.empty() || (who & 0x40) != 0) {
+          const std::string id(relay::RoutedSession::kRelayId);
+          session_.cancel_for((who & 0x20) != 0 ? id + ".kid" : id);
         } else {
           session_.cancel(client(who));
         }

@@ -20,7 +20,7 @@ class AttachedContainerTest : public testing::Test {
   AttachedContainerTest()
       : host_(io_.get_executor(), {}, "instance", 1, Logger::silent()),
         context_(host_, options(), Logger::silent()),
-        container_(context_, context_.options, SessionId("sess_1"), "container", {},
+        container_(context_, context_.options, SessionId("sess_1"), "container", ContainerStreams{},
                    engine::ExitWatch(nullptr)) {}
 
   static ContainerOptions options() {

@@ -112,8 +112,9 @@ class DockerBackendTest : public testing::Test {
 
   void run(std::function<Task<void>()> body) {
     auto done = asio::co_spawn(io_, std::move(body), asio::use_future);
-    run_until(
-        [&done] { return done.wait_for(std::chrono::seconds(0)) == std::future_status::ready; });
+    ASSERT_NO_FATAL_FAILURE(run_until(
+        [&done] { return done.wait_for(std::chrono::seconds(0)) == std::future_status::ready; }));
+    done.get();  // throws what it threw
   }
   void run_until(const std::function<bool()>& happened) {
     io_.restart();

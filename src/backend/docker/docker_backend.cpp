@@ -4,6 +4,7 @@
 #include "backend/docker/pending_start.hpp"
 #include "backend/docker/security_profile.hpp"
 #include "backend/docker/way_out.hpp"
+#include "base/as_result.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -198,7 +199,8 @@ Error DockerBackend::in_the_way(const SessionId& session) const {
 Task<void> DockerBackend::run_start(std::shared_ptr<PendingStart> start) {
   const SessionId& session = start->spec.session;
   try {
-    start->result = co_await start_container(start);
+    auto starting = as_result(start_container(start));
+    start->result = co_await std::move(starting);
     if (!*start->result) undo(*start);
   } catch (...) {  // the relay ends: what is cut off here is found by its next start
     start->result = nobody_waits();

@@ -60,11 +60,11 @@ class DockerBackend final : public AgentBackend {
   };
 
   struct Pull {
-    explicit Pull(asio::any_io_executor executor) : over(std::move(executor)) {}
+    Pull(asio::any_io_executor executor, std::chrono::milliseconds longest)
+        : limit(longest), over(std::move(executor)) {}
+    const std::chrono::milliseconds limit;
     Event over;
-    // Success until it is over: what one that is broken off has done shows when the image is looked
-    // for.
-    Result<void> pulled;
+    std::optional<Result<void>> pulled;  // empty when it is over: it was broken off
   };
 
   DockerBackend(DockerHost& host, ContainerOptions options, Logger log);
@@ -77,6 +77,7 @@ class DockerBackend final : public AgentBackend {
   // image.cpp
   Task<Result<engine::ImageFacts>> find_image(SharedContainerOptions options, bool is_new);
   Task<Result<void>> pull(SharedContainerOptions options);
+  std::shared_ptr<Pull> pull_under_way(const std::string& image) const;  // null: none
   bool is_known(const ContainerOptions& options, const engine::ImageFacts& image) const;
   Task<Result<ImageInside>> look_inside(SharedContainerOptions options, engine::ImageFacts image);
   Task<Result<ImageInside>> probe(SharedContainerOptions options, engine::ImageFacts image);

@@ -30,15 +30,16 @@ Task<Result<engine::ImageFacts>> DockerBackend::find_image(SharedContainerOption
   co_return found;
 }
 
-// Sessions that need the same image wait for one pull, and are told the same of it.
+// Sessions that need the same image wait for one pull, and are told the same of it; who may wait
+// longer than that one did pulls again.
 Task<Result<void>> DockerBackend::pull(SharedContainerOptions options) {
   const std::string& image = options->image;
-  if (const auto found = pulling_.find(image); found != pulling_.end()) {
-    const std::shared_ptr<Pull> other = found->second;
+  while (const std::shared_ptr<Pull> other = pull_under_way(image)) {
     co_await other->over.wait();
-    co_return other->pulled;
+    const bool is_told = other->pulled && (*other->pulled || options->pull_timeout <= other->limit);
+    if (is_told) co_return *other->pulled;
   }
-  const auto own = std::make_shared<Pull>(context_.executor);
+  const auto own = std::make_shared<Pull>(context_.executor, options->pull_timeout);
   pulling_[image] = own;
   const Finally over([this, image, own] {
     pulling_.erase(image);
@@ -55,6 +56,11 @@ Task<Result<void>> DockerBackend::pull(SharedContainerOptions options) {
   if (pulled) context_.log.info("the image is here", {{"image", image}});
   own->pulled = pulled;
   co_return pulled;
+}
+
+std::shared_ptr<DockerBackend::Pull> DockerBackend::pull_under_way(const std::string& image) const {
+  const auto found = pulling_.find(image);
+  return found == pulling_.end() ? nullptr : found->second;
 }
 
 bool DockerBackend::is_known(const ContainerOptions& options,

@@ -48,6 +48,7 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(
     if (!copied) co_return copied.error();
     auto another = co_await wait_for_place(start);
     place.emplace(std::move(another));
+    if (start->abandoned) co_return nobody_waits();
   }
   // What an agent has made of it stays.
   if (has_worked || start->spec.copy_of) planned->image_home = nullptr;

@@ -13,7 +13,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <vector>
 
 namespace relay {
 namespace {
@@ -22,24 +21,7 @@ struct Handover {
   const ChildPlan& plan;
   pid_t parent;
   int failed;  // the end of a pipe to which an errno is written; closed when the program runs
-  const std::vector<int>& signals;
 };
-
-// Signals that the relay ignores or handles: asked for once, for that does not change as long as it
-// starts agents.
-const std::vector<int>& changed_signals() {
-  static const std::vector<int> changed = [] {
-    std::vector<int> found;
-    for (int signal = 1; signal < NSIG; ++signal) {
-      struct sigaction now = {};
-      if (::sigaction(signal, nullptr, &now) == 0 && now.sa_handler != SIG_DFL) {
-        found.push_back(signal);
-      }
-    }
-    return found;
-  }();
-  return changed;
-}
 
 // Marks every descriptor but the first three, so that the program has no others.
 void close_others_at_exec() {
@@ -52,12 +34,11 @@ void close_others_at_exec() {
   for (int fd = kFirst; fd < end; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
-// Signals that the relay ignores or blocks (SIGPIPE above all) would be inherited otherwise, and a
-// handler could run before the program does.
-void reset_signals(const std::vector<int>& changed) {
+// Signals that the relay ignores or blocks (SIGPIPE above all) would be inherited otherwise.
+void reset_signals() {
   struct sigaction standard = {};
   standard.sa_handler = SIG_DFL;
-  for (const int signal : changed) ::sigaction(signal, &standard, nullptr);
+  for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &standard, nullptr);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -73,7 +54,7 @@ void reset_signals(const std::vector<int>& changed) {
   if (ready && ::getppid() == handover.parent) {  // else it was killed before the kernel was told
     close_others_at_exec();
     ::setrlimit(RLIMIT_NOFILE, &plan.open_files);
-    reset_signals(handover.signals);
+    reset_signals();
     ::execve(plan.file, plan.arguments, plan.environment);
   }
   const int failure = errno;
@@ -99,13 +80,12 @@ int start_child(const ChildPlan& plan, pid_t& pid) {
     telling.reset(::fcntl(telling.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
     if (!telling) return errno;
   }
-  const std::vector<int>& signals = changed_signals();
   // A handler of the relay's must not run in the child, which has its memory.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  const Handover handover{plan, ::getpid(), telling.get(), signals};
+  const Handover handover{plan, ::getpid(), telling.get()};
   pid = divide(handover);
   const int not_divided = errno;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);

@@ -29,7 +29,7 @@ ReplayAnswer permission(const RecordedQuestion& recorded, const json::object& pa
   const json::object* result = object_at(recorded.answer, "result");
   const json::object* outcome = result != nullptr ? object_at(*result, "outcome") : nullptr;
   const std::string_view id = outcome != nullptr ? string_at(*outcome, "optionId") : "";
-  if (id.empty()) return {recorded.answer, recorded.by_client, {}};
+  if (id.empty()) return {recorded.answer, recorded.at_cancel, {}};
   std::string kind;
   for (const PermissionOption& option : options_of(recorded.params)) {
     if (option.id == id) kind = option.kind;
@@ -45,7 +45,7 @@ ReplayAnswer permission(const RecordedQuestion& recorded, const json::object& pa
                      "\" is offered");
   }
   ReplayAnswer answer;
-  answer.by_client = recorded.by_client;
+  answer.at_cancel = recorded.at_cancel;
   answer.member["result"] = permission_result(*found);
   return answer;
 }
@@ -58,7 +58,7 @@ ReplayAnswer RecordedAnswers::answer(std::string_view method, const json::object
     used_[i] = true;
     if (questions_[i].answer.empty()) break;
     if (method == kPermission) return permission(questions_[i], params);
-    return {questions_[i].answer, questions_[i].by_client, {}};
+    return {questions_[i].answer, questions_[i].at_cancel, {}};
   }
   const std::string note = "the recording has no answer to this " + std::string(method);
   if (method == kPermission) return cancelled(note);

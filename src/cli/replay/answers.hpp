@@ -13,7 +13,7 @@ namespace relay::cli {
 
 struct ReplayAnswer {
   boost::json::object member;  // {"result":...} or {"error":...}
-  bool by_client = true;
+  bool at_cancel = false;
   std::string note;  // for the person, when the recording has no such answer
 };
 

@@ -142,7 +142,7 @@ void Player::question(const json::object& message) {
       answers_.answer(string_at(message, "method"), params != nullptr ? *params : json::object());
   if (!answer.note.empty()) notes_.push_back(answer.note);
   // What the relay answered for a client that cancelled is answered by the one that cancels here.
-  if (!answer.by_client && cancel_is_due()) {
+  if (answer.at_cancel && cancel_is_due()) {
     held_.emplace_back(id, std::move(answer.member));
     return advance();
   }

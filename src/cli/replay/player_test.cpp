@@ -137,6 +137,26 @@ TEST(Player, WhatTheRelayAnsweredAtACancelIsAnsweredBehindIt) {
               ElementsAre(HasSubstr("session/cancel"), HasSubstr(R"("outcome":"cancelled")")));
 }
 
+TEST(Player, WhatTheRelayAnsweredForASubAgentWaitsForNoCancelOfTheTurn) {
+  const std::string of_child =
+      R"({"sessionId":"sess_00112233445566778899aabbccddeeff.kid","options":[]})";
+  const std::string cancelled = R"("result":{"outcome":{"outcome":"cancelled"}})";
+  Player player = ready(
+      ExportText()
+          .prompt("1", "a")
+          .agent("session/request_permission", of_child, "5")
+          .client("session/cancel", R"({"sessionId":"sess_00112233445566778899aabbccddeeff.kid"})")
+          .response("relay_to_agent", "5", cancelled)
+          .chunk("goes on")
+          .client("session/cancel", "{}")
+          .end("1", "cancelled"));
+  player.take_lines();
+  player.take(permission(R"({"sessionId":"kid","options":[]})"));
+  EXPECT_THAT(player.take_lines(), ElementsAre(HasSubstr(R"("outcome":"cancelled")")));
+  player.take(kChunk);
+  EXPECT_THAT(player.take_lines(), ElementsAre(HasSubstr("session/cancel")));
+}
+
 TEST(Player, AnswersOtherQuestionsAsRecordedAndRefusesMore) {
   Player player = ready(ExportText()
                             .prompt("1", "a")

@@ -11,6 +11,8 @@
 #include <array>
 #include <limits>
 #include <map>
+#include <set>
+#include <string>
 
 namespace relay::cli {
 namespace {
@@ -21,13 +23,22 @@ using storage::Origin;
 // Not cli::MessageKind, which is about messages of this client.
 using Kind = storage::MessageKind;
 
-constexpr std::array<std::string_view, 12> kNotPlayed = {
-    "initialize",    "authenticate",   "logout",         "session/new",
-    "session/load",  "session/list",   "session/resume", "session/history",
-    "session/close", "session/delete", "session/fork",   "session/respond"};
+// $/cancel_request is in the log only as a request: infer_cancel() has it in either form.
+constexpr std::array<std::string_view, 13> kNotPlayed = {
+    "initialize",   "authenticate",    "logout",          "session/new",   "session/load",
+    "session/list", "session/resume",  "session/history", "session/close", "session/delete",
+    "session/fork", "session/respond", "$/cancel_request"};
 
 bool is_played(std::string_view method) {
   return std::find(kNotPlayed.begin(), kNotPlayed.end(), method) == kNotPlayed.end();
+}
+
+bool is_cancelled(const json::object& answer) {
+  const json::object* result = object_at(answer, "result");
+  if (result == nullptr) return false;
+  const json::object* outcome = object_at(*result, "outcome");
+  return string_at(*result, "action") == "cancel" ||
+         (outcome != nullptr && string_at(*outcome, "outcome") == "cancelled");
 }
 
 json::object params_of(const json::object& message) {
@@ -76,7 +87,14 @@ class Reader {
       return;
     }
     if (!is_played(record.method)) return;
-    if (record.method == "session/cancel" && !ends_turn(params)) return;
+    if (record.method == "session/cancel") {
+      if (!running_turn()) return;  // it came too late
+      const std::string id(string_at(params, "sessionId"));
+      if (is_child_session_id(id)) {  // a sub-agent's turn ends, and this one goes on
+        cancelled_children_.insert(id);
+        return;
+      }
+    }
     RecordedStep step;
     step.method = record.method;
     // In the relay's own dialects cancelling is a request, too.
@@ -107,12 +125,7 @@ class Reader {
     if (record.kind == Kind::kNotification) return recording_.transcript.notification(message);
     recording_.transcript.request(message);
     asked_[record.rpc_id] = recording_.questions.size();
-    recording_.questions.push_back({record.method, params_of(message), {}, true});
-  }
-
-  // Not one that came too late, nor that of a sub-agent, whose turn goes on.
-  bool ends_turn(const json::object& cancel) const {
-    return running_turn() && !is_child_session_id(string_at(cancel, "sessionId"));
+    recording_.questions.push_back({record.method, params_of(message), {}, false});
   }
 
   // The answer to a request of the agent.
@@ -121,7 +134,9 @@ class Reader {
     if (found == asked_.end()) return;
     RecordedQuestion& question = recording_.questions[found->second];
     asked_.erase(found);
-    question.by_client = record.origin == Origin::kClient;
+    const std::string asker(string_at(question.params, "sessionId"));
+    question.at_cancel = record.origin != Origin::kClient && is_cancelled(message) &&
+                         !cancelled_children_.contains(asker);
     for (const char* member : {"result", "error"}) {
       if (const json::value* value = message.if_contains(member)) question.answer[member] = *value;
     }
@@ -134,7 +149,10 @@ class Reader {
     if (found == open_.end()) return;
     const std::size_t step = found->step;
     const std::string method = recording_.steps[step].method;
-    if (method == "session/prompt") infer_cancel(step, message);
+    if (method == "session/prompt") {
+      infer_cancel(step, message);
+      cancelled_children_.clear();
+    }
     // Steps may have moved.
     std::erase_if(open_,
                   [&](const Open& open) { return open.id == record.rpc_id && open.step == step; });
@@ -189,6 +207,7 @@ class Reader {
   Recording recording_;
   std::vector<Open> open_;  // requests of the client without an answer, in their order
   std::map<std::string, std::size_t> asked_;  // questions without an answer, by id
+  std::set<std::string> cancelled_children_;  // in this turn
   std::optional<WallTime> time_;
   std::chrono::milliseconds pause_{0};
 };

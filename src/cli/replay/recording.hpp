@@ -1,10 +1,10 @@
 // An exported session as something to be played: what the client did, in order, what it answered,
 // and what the agent said. Pure.
 //
-// A cancellation that is not in the log (the relay's own, of a time limit or a closed session; one
-// over HTTP in exports of earlier relays) is inferred from a turn that ended as cancelled. Requests
-// that concern the relay and not the agent (list, resume, close,
-// ...) are left out, and so are loads of the session: its agent stays the same one here.
+// A cancellation that is not in the log (the relay's own, of a time limit or a closed session;
+// `$/cancel_request`; one over HTTP in exports of earlier relays) is inferred from a turn that
+// ended as cancelled. Requests that concern the relay and not the agent (list, resume, close, ...)
+// are left out, and so are loads of the session: its agent stays the same one here.
 #pragma once
 
 #include "cli/failure.hpp"
@@ -39,7 +39,7 @@ struct RecordedQuestion {
   std::string method;
   boost::json::object params;
   boost::json::object answer;  // {"result":...} or {"error":...}; empty: none was recorded
-  bool by_client = true;       // false: the relay answered, e.g. when the turn was cancelled
+  bool at_cancel = false;      // the relay answered, for the turn was cancelled
 };
 
 struct Recording {

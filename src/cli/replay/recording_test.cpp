@@ -78,6 +78,20 @@ TEST(ReadRecording, LeavesOutACancelThatEndedNoTurn) {
               ElementsAre("session/prompt", "+2 session/cancel", "session/prompt"));
 }
 
+// In the log it is only as a request.
+TEST(ReadRecording, InfersACancelOfARequest) {
+  const Recording recording =
+      ExportText()
+          .prompt("1", "long")
+          .chunk("a")
+          .client("$/cancel_request", R"({"requestId":1})", "2")
+          .response("relay_to_client", "2", R"("result":{})")
+          .response("agent_to_relay", "1", R"("error":{"code":-32800,"message":"m"})")
+          .read();
+  EXPECT_THAT(shown(recording), ElementsAre("session/prompt", "+1 $/cancel_request"));
+  EXPECT_EQ(recording.steps[1].cancels, 0u);
+}
+
 TEST(ReadRecording, InfersACancelThatTheLogDoesNotHave) {
   const Recording recording =
       ExportText()
@@ -95,21 +109,25 @@ TEST(ReadRecording, InfersACancelThatTheLogDoesNotHave) {
 }
 
 TEST(ReadRecording, KeepsQuestionsWithTheirAnswers) {
-  const Recording recording = ExportText()
-                                  .prompt("1", "x")
-                                  .agent("session/request_permission", R"({"options":[]})", "7")
-                                  .response("client_to_relay", "7", R"("result":{"outcome":{}})")
-                                  .agent("fs/read_text_file", "{}", "8")
-                                  .response("relay_to_agent", "8", R"("error":{"code":-32601})")
-                                  .agent("fs/read_text_file", "{}", "9")
-                                  .end("1", "end_turn")
-                                  .read();
-  ASSERT_EQ(recording.questions.size(), 3u);
-  EXPECT_TRUE(recording.questions[0].by_client);
+  const Recording recording =
+      ExportText()
+          .prompt("1", "x")
+          .agent("session/request_permission", R"({"options":[]})", "7")
+          .response("client_to_relay", "7", R"("result":{"outcome":{}})")
+          .agent("fs/read_text_file", "{}", "8")
+          .response("relay_to_agent", "8", R"("error":{"code":-32601})")
+          .agent("fs/read_text_file", "{}", "9")
+          .agent("elicitation/create", "{}", "10")
+          .response("relay_to_agent", "10", R"("result":{"action":"cancel"})")
+          .end("1", "cancelled")
+          .read();
+  ASSERT_EQ(recording.questions.size(), 4u);
+  EXPECT_FALSE(recording.questions[0].at_cancel);
   EXPECT_TRUE(recording.questions[0].answer.contains("result"));
-  EXPECT_FALSE(recording.questions[1].by_client);
+  EXPECT_FALSE(recording.questions[1].at_cancel) << "the relay says that nobody can";
   EXPECT_TRUE(recording.questions[1].answer.contains("error"));
   EXPECT_TRUE(recording.questions[2].answer.empty());
+  EXPECT_TRUE(recording.questions[3].at_cancel);
 }
 
 TEST(ReadRecording, LeavesOutWhatTheRelaySaid) {
