@@ -8,7 +8,7 @@ def test_a_backup_that_is_started_beside_its_relay_leaves_its_sessions_alone(mak
     known, newer = relay.websocket(), relay.websocket()
     sessions = [known.new("/workspace")]
     file = tmp_path / "backup.db"
-    relay.back_up(file)
+    relay.back_up(file, *sessions)
     sessions.append(newer.new("/workspace"))
     other = make_container_relay({"workspace_base_dir": str(relay.base)}, start=False)
     shutil.move(file, other.database)
@@ -29,7 +29,7 @@ def test_a_backup_in_its_relays_place_leaves_the_work_of_newer_sessions_to_the_o
     known, newer = relay.websocket(), relay.websocket()
     known_session = known.new("/workspace")
     file = tmp_path / "backup.db"
-    relay.back_up(file)
+    relay.back_up(file, known_session)
     newer_session = newer.new("/workspace")
     newer.prompt("/write work.txt x")
     relay.process.send_signal(signal.SIGKILL)

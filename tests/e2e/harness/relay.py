@@ -222,8 +222,10 @@ class Relay:
         wait_until(lambda: len(self.query("SELECT 1 FROM messages WHERE method = 'session/prompt'")) >= count,
                    f"{count} prompts are taken")
 
-    def back_up(self, file):
-        """What the command printed."""
+    def back_up(self, file, *sessions):
+        """What the command printed. It copies what the database has, so that must have these sessions."""
+        wait_until(lambda: {row[0] for row in self.query("SELECT id FROM sessions")} >= set(sessions),
+                   "the database has followed the journal")
         code, out, err = run_cli("backup", str(file), "--config", str(self.config_file))
         assert code == 0, err
         return out
