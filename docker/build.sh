@@ -67,13 +67,13 @@ api() {
 # The Engine's own words about what it refused.
 message() { grep -oE '"(message|error)":"([^"\\]|\\.)*"' <<<"$1" | tail -n 1 | cut -d: -f2- || true; }
 
-# What takes a second to build gains nothing from earlier steps, and to look for them costs the classic builder the
+# Such a build gains nothing from earlier steps, and to look for them costs the classic builder the
 # whole build where another image goes away at that moment: "FROM scratch" looks at every image of the Engine.
-from_nothing() { [[ $kind == demo || $prebuilt == yes ]]; }
+takes_a_second() { [[ $kind == demo || $prebuilt == yes ]]; }
 
 build_with_command() {
   docker buildx version >/dev/null 2>&1 || export DOCKER_BUILDKIT=0
-  if from_nothing; then options=(--no-cache "${options[@]}"); fi
+  if takes_a_second; then options=(--no-cache "${options[@]}"); fi
   docker build --tag "$tag" --build-arg REVISION="$revision" "${options[@]}" "$work/context" >"$work/log" 2>&1 && return
   tail -n 30 "$work/log" >&2
   fail "docker build failed (the end of its output is above)" \
@@ -95,7 +95,7 @@ build_arguments() {
 build_with_api() {
   local answer arguments nocache=
   arguments=$(build_arguments "${options[@]}")
-  if from_nothing; then nocache='&nocache=1'; fi
+  if takes_a_second; then nocache='&nocache=1'; fi
   if ! answer=$(tar -C "$work/context" -c . |
     api POST "/build?t=$tag&rm=1&forcerm=1$nocache&buildargs=$arguments" \
       -H 'Content-Type: application/x-tar' --data-binary @-) || [[ $answer == *'"errorDetail"'* ]]; then

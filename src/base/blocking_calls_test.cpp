@@ -5,12 +5,11 @@
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <future>
+#include <memory>
 #include <stdexcept>
-#include <string>
-#include <thread>
 #include <unistd.h>
+#include <utility>
 
 namespace relay {
 namespace {
@@ -80,36 +79,38 @@ TEST_F(BlockingCallsTest, OneAfterAnotherShareAThread) {
   EXPECT_EQ(***first, ***second);
 }
 
-// Neither the ones that nothing waits for, nor the idle one when the object goes.
+// Neither one that nothing waits for, nor the idle one when the object goes.
 TEST_F(BlockingCallsTest, LeaveNoThreadBehind) {
+  struct UntilTheThreadEnds {
+    std::promise<void> ended;
+    ~UntilTheThreadEnds() { ended.set_value(); }
+  };
   auto calls = std::make_unique<BlockingCalls>(loop_.get_executor(), 8, hours(1));
-  DeadMount mount;
-  const std::function<Result<int>()> wait = [alive = mount.alive] {
-    alive.wait();
-    return Result<int>(::gettid());
+  const auto ask_for_thread = [&](const DeadMount& mount) {
+    auto mark = std::make_shared<UntilTheThreadEnds>();
+    auto ended = mark->ended.get_future();
+    ask(*calls, [alive = mount.alive, mark = std::move(mark)] {
+      thread_local std::shared_ptr<UntilTheThreadEnds> kept;
+      kept = mark;
+      alive.wait();
+      return Result<int>(1);
+    });
+    return ended;
   };
-  const auto first = ask(*calls, wait);
-  const auto second = ask(*calls, wait);
+  DeadMount first_mount;
+  DeadMount second_mount;
+  const auto first = ask_for_thread(first_mount);
+  const auto second = ask_for_thread(second_mount);
   loop_.poll();
-  mount.revived.set_value();
+  first_mount.revived.set_value();
+  ASSERT_NO_FATAL_FAILURE(run_until_ended(1));  // its thread is idle
+  second_mount.revived.set_value();
   ASSERT_NO_FATAL_FAILURE(run_until_ended(2));
-  ASSERT_TRUE(**first && **second);
-  ASSERT_NE(***first, ***second) << "one for each that hangs";
-  const auto are_left = [&first, &second](int most) {
-    const auto lives = [](int thread) {
-      return std::filesystem::exists("/proc/self/task/" + std::to_string(thread));
-    };
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    int left = 2;
-    while (left > most && std::chrono::steady_clock::now() < deadline) {
-      std::this_thread::yield();
-      left = static_cast<int>(lives(***first)) + static_cast<int>(lives(***second));
-    }
-    return left;
-  };
-  EXPECT_EQ(are_left(1), 1);
+  constexpr std::chrono::seconds kHangs(20);
+  EXPECT_EQ(second.wait_for(kHangs), std::future_status::ready);
+  EXPECT_EQ(first.wait_for(milliseconds(0)), std::future_status::timeout);
   calls.reset();
-  EXPECT_EQ(are_left(0), 0);
+  EXPECT_EQ(first.wait_for(kHangs), std::future_status::ready);
 }
 
 TEST_F(BlockingCallsTest, WhatACallOwnsIsGoneWhenItsAskerIsTold) {

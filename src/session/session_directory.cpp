@@ -177,8 +177,9 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::reopen(SessionId id, Ne
 Task<Result<std::shared_ptr<Session>>> SessionDirectory::start(storage::SessionRecord record,
                                                                NewSession request) {
   if (const auto refused = makes_none()) co_return *refused;
-  if (sessions_.size() >= options_.max_sessions)
+  if (sessions_.size() >= options_.max_sessions) {
     co_return session_limit_reached(options_.max_sessions);
+  }
   if (const auto failure = log_is_needed()) co_return *failure;
   const SessionId id = record.id;
   SessionContext& context = context_of(record.agent);

@@ -36,6 +36,7 @@ Task<Result<void>> DockerBackend::pull(SharedContainerOptions options) {
   const std::string& image = options->image;
   while (const std::shared_ptr<Pull> other = pull_under_way(image)) {
     co_await other->over.wait();
+    if (!other->over.happened()) throw_cancelled();
     const bool is_told = other->pulled && (*other->pulled || options->pull_timeout <= other->limit);
     if (is_told) co_return *other->pulled;
   }
