@@ -192,17 +192,19 @@ int serve(const ServeOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of its write
   raise_open_files();
-  // A copy: it is read again on another thread.
-  const auto load = [options, environment = config::process_environment()] {
-    return load_configuration(options, environment);
-  };
-  const config::LoadResult loaded = load();
+  const config::Environment environment = config::process_environment();
+  const config::LoadResult loaded = load_configuration(options, environment);
   for (const auto& warning : loaded.warnings) say("warning: " + describe(warning) + "\n");
   if (!loaded.ok()) {
     for (const auto& problem : loaded.problems) say(describe(problem) + "\n");
     return kFailed;
   }
-  return run(loaded.config, load);
+  // A file that was read and has gone is no wish for the defaults, which may ask for no token.
+  ServeOptions again = options;
+  again.config_given = options.config_given || !loaded.config.file.empty();
+  // Copies: it is read again on another thread.
+  return run(loaded.config,
+             [again, environment] { return load_configuration(again, environment); });
 }
 
 }  // namespace relay::app

@@ -4,15 +4,24 @@
 #include "cli/run_task.hpp"
 #include "config/load.hpp"
 
+#include <algorithm>
 #include <string>
 #include <unistd.h>
 
 namespace relay::cli {
 namespace {
 
+// A relay that was told of a file that is wrong goes on as before; where it listens is all that
+// counts.
+bool is_of_the_server(const config::Problem& problem) {
+  return problem.key.empty() || problem.key.starts_with("server.");
+}
+
 Outcome<http::Endpoint> target_of(const std::string& file, const Environment& environment) {
   const config::LoadResult loaded = config::load(file, environment);
-  if (loaded.ok()) return alive_target(loaded.config.server);
+  if (std::ranges::none_of(loaded.problems, is_of_the_server)) {
+    return alive_target(loaded.config.server);
+  }
   std::string text = "the configuration " + file + " can't be used";
   for (const config::Problem& problem : loaded.problems) text += "\n" + config::describe(problem);
   return Failure{ExitCode::kError, text};

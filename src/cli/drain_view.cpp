@@ -46,4 +46,8 @@ std::string drain_losses(const json::object& state) {
   return text;
 }
 
+bool is_another_relay(const json::object& answer, const json::object& stopping) {
+  return !bool_at(answer, "draining") || number_at(answer, "pid") != number_at(stopping, "pid");
+}
+
 }  // namespace relay::cli

@@ -27,5 +27,12 @@ TEST(DrainView, NamesSessionsThatEndAndSaysHowManyAreNotNamed) {
       "5 sessions end with the relay: sess_a sess_? and 3 more");
 }
 
+TEST(DrainView, KnowsTheNextRelayByItsPidOrByThatItMakesSessions) {
+  const auto stopping = drain_state(R"({"draining":true,"pid":7})");
+  EXPECT_FALSE(is_another_relay(stopping, stopping));
+  EXPECT_TRUE(is_another_relay(drain_state(R"({"draining":true,"pid":8})"), stopping));
+  EXPECT_TRUE(is_another_relay(drain_state(R"({"draining":false,"pid":7})"), stopping));
+}
+
 }  // namespace
 }  // namespace relay::cli

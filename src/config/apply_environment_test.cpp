@@ -87,6 +87,7 @@ TEST(EnvironmentOverride, WarnsOfVariablesThatLookLikeKeysAndAreNone) {
                                        {"ACP_RELAY_XYZ", "1"},
                                        {"ACP_RELAY_TOKEN", "s3cret"},
                                        {"ACP_RELAY_URL", "ws://x"},
+                                       {"ACP_RELAY_MANAGEMENT_URL", "http://x"},
                                        {"PATH", "/bin"}});
   EXPECT_TRUE(result.ok());
   EXPECT_EQ(result.config, Config{});

@@ -44,8 +44,13 @@ bool is_of_an_agent(const Key& key) {
   return key.path.starts_with("agent.") || key.path.starts_with("container.");
 }
 
-// Gives `target` what may be changed of the agent. What is inherited changes with the default agent
-// and is named there.
+// Whether it changes now, for an agent whose way out stays as it is or waits for the restart.
+bool takes(const Key& key, bool waits) {
+  return key.reload == Reloading::kAtOnce && !(waits && is_of_an_agent(key));
+}
+
+// Gives `target` what may be changed of the agent. What is inherited, and becomes of it what
+// becomes of it for the default agent, is named there.
 void compare_agent(const Config& running, const NamedAgentConfig& before, const Config& loaded,
                    const NamedAgentConfig& after, NamedAgentConfig& target, Reload& reload) {
   if (before.isolation != after.isolation) {
@@ -56,14 +61,15 @@ void compare_agent(const Config& running, const NamedAgentConfig& before, const 
   const Config own_after = seen_by(after);
   Config result = own_before;
   const bool waits = has_another_way_out(before.agent, after.agent);
+  const bool default_waits = has_another_way_out(running.agent, loaded.agent);
   for (const Key& key : all_keys()) {
     if (!is_of_an_agent(key)) continue;
     if (key.is_same(own_before, own_after)) continue;
-    const bool takes = key.reload == Reloading::kAtOnce && !waits;
-    if (takes) key.copy(own_after, result);
+    const bool changes = takes(key, waits);
+    if (changes) key.copy(own_after, result);
     const bool inherited = key.is_same(running, own_before) && key.is_same(loaded, own_after);
-    if (inherited) continue;
-    add_once(takes ? reload.changed : reload.need_restart,
+    if (inherited && changes == takes(key, default_waits)) continue;
+    add_once(changes ? reload.changed : reload.need_restart,
              agent_path(before.name, name_for_agents(key)));
   }
   target.agent = std::move(result.agent);
@@ -100,7 +106,7 @@ Reload plan_reload(const Config& running, const Config& loaded) {
   const bool agent_waits = has_another_way_out(running.agent, loaded.agent);
   for (const Key& key : all_keys()) {
     if (key.is_same(running, loaded)) continue;
-    if (key.reload == Reloading::kNeedsRestart || (agent_waits && is_of_an_agent(key))) {
+    if (!takes(key, agent_waits)) {
       reload.need_restart.push_back(key.path);
       continue;
     }

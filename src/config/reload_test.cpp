@@ -133,6 +133,22 @@ TEST(Reload, NamesWhatAFurtherAgentInheritsOnlyOnce) {
   EXPECT_EQ(reload.config.agents[0], expected);
 }
 
+TEST(Reload, NamesWhatAFurtherAgentInheritsWhereOneOfThemWaitsForTheRestart) {
+  for (const bool default_waits : {true, false}) {
+    Config running, loaded;
+    running.agents.push_back(named(running, AgentIsolation::kContainer));
+    loaded.container.memory_limit = 1;
+    loaded.agents.push_back(named(loaded, AgentIsolation::kContainer));
+    (default_waits ? loaded.agent : loaded.agents[0].agent).upstreams = {"a"};
+    const Reload reload = plan_reload(running, loaded);
+    const Strings of_default = {"agent.upstreams", "container.memory_limit"};
+    const Strings of_other = {"agents.other.upstreams", "agents.other.memory_limit"};
+    EXPECT_EQ(reload.need_restart, default_waits ? of_default : of_other);
+    EXPECT_EQ(reload.changed,
+              Strings{default_waits ? "agents.other.memory_limit" : "container.memory_limit"});
+  }
+}
+
 TEST(Reload, LeavesAnAgentThatRunsElsewhereFromNowOnAsItIs) {
   Config running, loaded;
   running.agents.push_back(named(running, AgentIsolation::kProcess));

@@ -40,7 +40,7 @@ Result<RelayHttp::Caller> RelayHttp::attach(asio::any_io_executor executor,
                                             std::shared_ptr<Session> session, std::string_view id,
                                             bool can_answer, storage::Actor actor) {
   Caller caller{std::move(session), ClientId(), std::string(id), nullptr};
-  caller.outbox = std::make_shared<Outbox>(std::move(executor), options_.outbox);
+  caller.outbox = std::make_shared<Outbox>(std::move(executor), options_.outbox, metrics_.slow_clients);
   Attachment attachment;
   attachment.traits.own_turns_only = true;
   attachment.traits.can_answer = can_answer;

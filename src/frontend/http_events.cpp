@@ -91,7 +91,7 @@ Task<void> RelayHttp::events(http::Exchange& exchange, http::Principal principal
 Task<void> RelayHttp::live_events(http::Exchange& exchange, std::shared_ptr<Session> session,
                                   ClientTraits traits, storage::Sequence after,
                                   storage::Actor actor) {
-  auto outbox = std::make_shared<Outbox>(exchange.executor(), options_.outbox);
+  auto outbox = std::make_shared<Outbox>(exchange.executor(), options_.outbox, metrics_.slow_clients);
   Attachment attachment;
   attachment.traits = traits;
   attachment.outbox = outbox;

@@ -46,7 +46,7 @@ WebSocketClient::WebSocketClient(RelayApi& api, Metrics& metrics,
       socket_(socket),
       principal_(std::move(principal)),
       scope_(executor, ignore_failure),
-      outbox_(std::make_shared<Outbox>(executor, options.outbox)),
+      outbox_(std::make_shared<Outbox>(executor, options.outbox, metrics.slow_clients)),
       budget_(options.max_running_calls, options.outbox.bytes) {
   outbox_->when_overflowing([this] {
     metrics_.count_error(fell_behind());

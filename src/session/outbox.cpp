@@ -6,8 +6,8 @@
 
 namespace relay {
 
-Outbox::Outbox(asio::any_io_executor executor, OutboxLimits limits)
-    : ready_(executor), drained_(std::move(executor)), limits_(limits) {}
+Outbox::Outbox(asio::any_io_executor executor, OutboxLimits limits, std::uint64_t& overflows)
+    : ready_(executor), drained_(std::move(executor)), limits_(limits), overflows_(overflows) {}
 
 bool Outbox::push(Delivery delivery) {
   if (end_ != End::kOpen) return false;
@@ -24,6 +24,7 @@ bool Outbox::push(Delivery delivery) {
 void Outbox::overflow() {
   if (end_ != End::kOpen) return;
   end_ = End::kOverflow;
+  ++overflows_;
   timing_.reset();
   timing_taken_ = false;
   items_.clear();

@@ -48,7 +48,8 @@ class Outbox {
  public:
   enum class End { kOpen, kClosed, kOverflow };
 
-  Outbox(asio::any_io_executor executor, OutboxLimits limits);
+  // `overflows` is raised when it does, and outlives it.
+  Outbox(asio::any_io_executor executor, OutboxLimits limits, std::uint64_t& overflows);
 
   // False: the outbox is closed, by close() or by this message being one too many.
   bool push(Delivery delivery);
@@ -123,6 +124,7 @@ class Outbox {
   std::size_t bytes_ = 0;
   std::int64_t last_taken_ = 0;
   OutboxLimits limits_;
+  std::uint64_t& overflows_;
   End end_ = End::kOpen;
   bool room_is_taken_ = false;
   bool poked_ = false;

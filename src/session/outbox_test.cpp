@@ -17,7 +17,7 @@ class OutboxTest : public testing::Test {
   static Delivery bytes(const std::string& text) { return {SharedBytes(text), 0, {}}; }
 
   void make(std::size_t max_bytes, std::size_t max_frames) {
-    outbox_.emplace(loop_.get_executor(), OutboxLimits{max_bytes, max_frames});
+    outbox_.emplace(loop_.get_executor(), OutboxLimits{max_bytes, max_frames}, overflows_);
   }
   void turn() {
     loop_.restart();
@@ -44,6 +44,7 @@ class OutboxTest : public testing::Test {
 
   asio::io_context loop_{1};
   asio::cancellation_signal stop_;
+  std::uint64_t overflows_ = 0;
   std::optional<Outbox> outbox_;
   std::vector<std::string> seen_;
 };
@@ -119,6 +120,7 @@ TEST_F(OutboxTest, OverflowsByBytesAtItsEdge) {
   EXPECT_FALSE(outbox_->push(bytes("")));
   outbox_->close();
   EXPECT_EQ(outbox_->end(), Outbox::End::kOverflow) << "the first end counts";
+  EXPECT_EQ(overflows_, 1u);
   read();
   EXPECT_THAT(seen_, ElementsAre("end"));
 }

@@ -347,7 +347,6 @@ void Session::drop_overflowed() {
     if (one.outbox->end() == Outbox::End::kOpen) continue;
     gone.push_back(one.id);
     if (one.outbox->end() == Outbox::End::kOverflow) {
-      ++context_.metrics.slow_clients;
       log_.warn("client does not take its messages, closed",
                 {{"client", one.id.value()},
                  {"sequence", last_sequence()},

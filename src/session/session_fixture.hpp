@@ -81,7 +81,7 @@ class SessionFixture : public ProcessFixture {
   Client& attach(Session& session, std::optional<storage::Sequence> after = std::nullopt,
                  OutboxLimits limits = {}, bool feed = false) {
     Client& client = clients_.emplace_back();
-    client.outbox = std::make_shared<Outbox>(io_.get_executor(), limits);
+    client.outbox = std::make_shared<Outbox>(io_.get_executor(), limits, metrics_.slow_clients);
     Attachment attachment;
     attachment.outbox = client.outbox;
     attachment.after = after;

@@ -10,7 +10,7 @@ import pytest
 
 from harness.deadline import PATIENCE, wait_until
 from harness.http_client import RelayError, text_of
-from harness.relay import BINARY, ROOT, run_cli, scripted
+from harness.relay import BINARY, ROOT, change, run_cli, scripted
 from harness.terminal import read_rest
 
 SESSION = re.compile(r"sess_[0-9a-f]{32}")
@@ -257,6 +257,8 @@ def test_alive_asks_the_relay_of_a_configuration(make_relay, certificate, server
     scheme = "https" if "tls" in server else "http"
     where = f"{scheme}://127.0.0.1:{relay.config['server']['management_port']}/api/health"
     assert run_cli("alive", "--config", str(relay.config_file)) == (0, f"{where}: the relay answers\n", "")
+    change(relay, {"sessions": {"max_clients": "many"}})  # which a relay does not go by
+    assert run_cli("alive", "--config", str(relay.config_file))[0] == 0
     relay.stop()
     code, out, err = run_cli("alive", "--config", str(relay.config_file))
     assert (code, out) == (3, "") and where in err

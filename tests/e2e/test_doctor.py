@@ -96,6 +96,41 @@ class Web(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class HoldsBack(Web):
+    """As a proxy that gathers an answer before it hands it on."""
+
+    def do_GET(self):
+        if self.headers.get("Acp-Connection-Id"):
+            self.server.released.wait()
+        else:
+            super().do_GET()
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = (b'{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":1,"agentCapabilities":{},'
+                b'"agentInfo":{"name":"a","version":"1"}}}')
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Acp-Connection-Id", "c1")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def test_a_stream_that_is_held_back_is_not_waited_for_without_end():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), HoldsBack)
+    server.status, server.released = 405, threading.Event()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        code, out = doctor(f"http://127.0.0.1:{server.server_port}", "--timeout", "1")
+    finally:
+        server.released.set()
+        server.shutdown()
+        server.server_close()
+    assert code == 1 and marks(out)["HTTP"] == "✓", out
+    assert marks(out)["stream"] == "✗" and marks(out)["WebSocket"] == "✗", out
+
+
 @pytest.mark.parametrize("status, words", [(200, "no JSON-RPC response"), (301, "https://elsewhere.example/acp"),
                                            (502, "502 Bad Gateway"), (405, "not served")])
 def test_a_server_that_is_none(status, words):

@@ -155,6 +155,16 @@ def test_a_configuration_that_is_not_valid_changes_nothing_and_is_explained_as_c
     relay.assert_serves()
 
 
+def test_a_file_that_has_gone_is_no_wish_for_the_defaults(make_relay):
+    # As who starts it in a directory with a config.yaml.
+    relay = make_relay({"auth": {"mode": "token", "tokens": [ROOT]}}, start=False)
+    relay.start(prefix=("/bin/sh", "-c", 'exec "$0"'))
+    relay.config_file.unlink()
+    code, _, err = run_cli("reload", relay=relay, env={"ACP_RELAY_TOKEN": ROOT["token"]})
+    assert code == 1 and "config.yaml: no such file" in err
+    assert relay.management("/api/config").status_code == 401
+
+
 def test_sighup_reloads_a_relay_without_a_terminal(make_relay):
     relay = make_relay(start=False).start(prefix=NO_TERMINAL)
     client = relay.websocket()

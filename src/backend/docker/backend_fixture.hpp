@@ -126,6 +126,26 @@ class DockerBackendTest : public testing::Test {
     ASSERT_TRUE(happened()) << "it hangs";
   }
 
+  // The error that a start ends with: the Engine's own when nothing was in its way.
+  ErrorType launch(const std::string& session) {
+    ErrorType type = ErrorType::kInternalError;
+    run([this, &session, &type]() -> Task<void> {
+      LaunchSpec spec;
+      spec.session = SessionId(session);
+      const auto launched = co_await backend_->launch(std::move(spec));
+      EXPECT_FALSE(launched);
+      if (!launched) type = launched.error().type;
+    });
+    return type;
+  }
+  // A session with something in its workspace, whose agent has ended.
+  void make(const std::string& session) {
+    EXPECT_EQ(launch(session), ErrorType::kContainerStartFailed);
+    directory_.write(work_of(session), "of hours");
+  }
+  static std::string work_of(const std::string& session) {
+    return "base/" + session + "/workspace/work";
+  }
   void remove(const std::string& name) { std::filesystem::remove(directory_ / name); }
 
   const TestDirectory directory_;

@@ -8,28 +8,8 @@ namespace {
 
 class ReleaseTest : public DockerBackendTest {
  protected:
-  // The error that a start ends with: the Engine's own when nothing was in its way.
-  ErrorType launch(const std::string& session) {
-    ErrorType type = ErrorType::kInternalError;
-    run([this, &session, &type]() -> Task<void> {
-      LaunchSpec spec;
-      spec.session = SessionId(session);
-      const auto launched = co_await backend_->launch(std::move(spec));
-      EXPECT_FALSE(launched);
-      if (!launched) type = launched.error().type;
-    });
-    return type;
-  }
   void release(const std::string& session) {
     run([this, &session] { return backend_->release(SessionId(session)); });
-  }
-  // A session with something in its workspace, whose agent has ended.
-  void make(const std::string& session) {
-    EXPECT_EQ(launch(session), ErrorType::kContainerStartFailed);
-    directory_.write(work_of(session), "of hours");
-  }
-  static std::string work_of(const std::string& session) {
-    return "base/" + session + "/workspace/work";
   }
 };
 

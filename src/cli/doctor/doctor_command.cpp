@@ -124,7 +124,9 @@ class Examination {
   }
 
   Task<void> try_stream(std::string connection) {
-    http::Client client(executor_, target_.url.endpoint, options(patience_));
+    http::ClientOptions settings = options(patience_);
+    settings.head_timeout = patience_;
+    http::Client client(executor_, target_.url.endpoint, settings);
     http::Request get = request("GET");
     get.headers.push_back({"Accept", "text/event-stream"});
     get.headers.push_back({"Acp-Connection-Id", connection});

@@ -15,11 +15,13 @@ constexpr std::chrono::seconds kStubTime(30);
 AcpHttpConnection::AcpHttpConnection(RelayApi& api, Metrics& metrics, const AcpOptions& options,
                                      std::string id, AcpCaller caller,
                                      asio::any_io_executor executor)
-    : options_(options),
+    : metrics_(metrics),
+      options_(options),
       id_(std::move(id)),
       executor_(executor),
       scope_(executor, ignore_failure),
-      own_(std::make_shared<AcpStream>(executor, options.outbox, AcpStream::Numbering::kCounted)),
+      own_(std::make_shared<AcpStream>(executor, options.outbox, metrics.slow_clients,
+                                       AcpStream::Numbering::kCounted)),
       connection_(api, metrics, options, *this, std::move(caller), executor),
       used_at_(std::chrono::steady_clock::now()) {}
 
@@ -33,7 +35,8 @@ void AcpHttpConnection::post(Frame frame, std::string_view session) {
 }
 
 std::shared_ptr<AcpStream> AcpHttpConnection::make_stream() {
-  return std::make_shared<AcpStream>(executor_, options_.outbox, AcpStream::Numbering::kSequence);
+  return std::make_shared<AcpStream>(executor_, options_.outbox, metrics_.slow_clients,
+                                     AcpStream::Numbering::kSequence);
 }
 
 Result<std::shared_ptr<AcpStream>> AcpHttpConnection::session_stream(const std::string& id,

@@ -62,6 +62,7 @@ class AcpHttpConnection final : public std::enable_shared_from_this<AcpHttpConne
   void shed(const std::function<bool(const Streams::value_type&)>& is_unused);
   std::shared_ptr<AcpStream> make_stream();
 
+  Metrics& metrics_;
   const AcpOptions& options_;
   std::string id_;
   asio::any_io_executor executor_;

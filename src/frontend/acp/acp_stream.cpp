@@ -21,10 +21,11 @@ bool is_answer(const Delivery& delivery) {
 AcpStream::Reader::Reader(asio::any_io_executor executor)
     : scope(executor, ignore_failure), over(executor), ended(executor) {}
 
-AcpStream::AcpStream(asio::any_io_executor executor, OutboxLimits limits, Numbering numbering)
+AcpStream::AcpStream(asio::any_io_executor executor, OutboxLimits limits, std::uint64_t& overflows,
+                     Numbering numbering)
     : executor_(executor),
       numbering_(numbering),
-      outbox_(std::make_shared<Outbox>(std::move(executor), limits)) {}
+      outbox_(std::make_shared<Outbox>(std::move(executor), limits, overflows)) {}
 
 void AcpStream::note_written() {
   unsure_ = 0;

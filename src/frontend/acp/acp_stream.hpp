@@ -11,6 +11,7 @@
 #include "session/outbox.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -24,7 +25,9 @@ class AcpStream : public std::enable_shared_from_this<AcpStream> {
   // Events are numbered with what is delivered (a session's stream), or one by one.
   enum class Numbering { kSequence, kCounted };
 
-  AcpStream(asio::any_io_executor executor, OutboxLimits limits, Numbering numbering);
+  // `overflows`: see Outbox.
+  AcpStream(asio::any_io_executor executor, OutboxLimits limits, std::uint64_t& overflows,
+            Numbering numbering);
 
   const std::shared_ptr<Outbox>& outbox() const { return outbox_; }
   bool has_reader() const { return reader_ != nullptr; }

@@ -75,7 +75,7 @@ class AcpStreamTest : public ::testing::Test {
   }
 
   std::shared_ptr<AcpStream> make_stream(AcpStream::Numbering numbering) {
-    streams_.push_back(std::make_shared<AcpStream>(io_.get_executor(), OutboxLimits{}, numbering));
+    streams_.push_back(std::make_shared<AcpStream>(io_.get_executor(), OutboxLimits{}, overflows_, numbering));
     return streams_.back();
   }
   HeldExchange& serve(AcpStream& stream, std::optional<std::int64_t> last = {}) {
@@ -105,6 +105,7 @@ class AcpStreamTest : public ::testing::Test {
   }
 
   asio::io_context io_{1};
+  std::uint64_t overflows_ = 0;
   std::vector<std::shared_ptr<AcpStream>> streams_;
   std::vector<std::unique_ptr<HeldExchange>> peers_;
   int running_ = 0;
@@ -225,7 +226,7 @@ TEST_F(AcpStreamTest, AnswersNothingToAReaderWhosePlaceIsNotKnown) {
 
 TEST_F(AcpStreamTest, EndsWhereItForwardsToWhenItsOwnMessagesAreLost) {
   const auto stream = make_stream(AcpStream::Numbering::kSequence);
-  const auto to = std::make_shared<Outbox>(io_.get_executor(), OutboxLimits{1u << 20, 1000});
+  const auto to = std::make_shared<Outbox>(io_.get_executor(), OutboxLimits{1u << 20, 1000}, overflows_);
   start([stream, to] { return stream->forward_until_response(to); });
   go_on();
   stream->outbox()->overflow();
@@ -237,7 +238,7 @@ TEST_F(AcpStreamTest, EndsWhereItForwardsToWhenItsOwnMessagesAreLost) {
 TEST_F(AcpStreamTest, ForwardsNoMoreThanTheOtherOutboxTakes) {
   const auto stream = make_stream(AcpStream::Numbering::kSequence);
   const OutboxLimits limits{1u << 20, 1000};
-  const auto to = std::make_shared<Outbox>(io_.get_executor(), limits);
+  const auto to = std::make_shared<Outbox>(io_.get_executor(), limits, overflows_);
   for (std::int64_t sequence = 1; sequence <= 40; ++sequence) {
     push(*stream, sequence, std::string(100'000, 'h'));
   }

@@ -14,7 +14,7 @@ AcpWebSocket::AcpWebSocket(RelayApi& api, Metrics& metrics, const AcpOptions& op
       options_(options),
       socket_(socket),
       scope_(executor, ignore_failure),
-      outbox_(std::make_shared<Outbox>(executor, options.outbox)),
+      outbox_(std::make_shared<Outbox>(executor, options.outbox, metrics.slow_clients)),
       connection_(api, metrics, options, *this, std::move(caller), executor) {
   outbox_->when_overflowing([this] {
     metrics_.count_error(fell_behind());
