@@ -17,7 +17,7 @@ bool is_closed(const AttachedSessions::One& one) {
 Result<ClientId> AttachedSessions::attach(const std::shared_ptr<Session>& session,
                                           Attachment attachment, Chosen chosen) {
   const std::string& id = session->id().value();
-  if (const One* before = find(id)) session->detach(before->client);
+  if (const One* before = find(id)) attachment.in_place_of = before->client;
   auto client = session->attach(std::move(attachment));
   if (!client) return client.error();
   // The current one may go on with the next prompt that names none.

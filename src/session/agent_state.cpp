@@ -82,13 +82,14 @@ AgentState::Learned AgentState::observe(std::string_view notification) {
     const std::string_view id = member(update, "currentModeId");
     const std::string_view modes = member(result_, "modes");
     if (id.empty() || !modes.starts_with('{')) return Learned::kNothing;
+    if (member(modes, "currentModeId") == id) return Learned::kNothing;
     const std::string changed = with_member(modes, "currentModeId", id);
     result_ = with_member(result_, "modes", changed);
     return Learned::kSettings;
   }
   if (kind == kOptions) {
     const std::string_view all = member(update, "configOptions");
-    if (all.empty()) return Learned::kNothing;
+    if (all.empty() || member(result_, "configOptions") == all) return Learned::kNothing;
     result_ = with_member(result_, "configOptions", std::string(all));
     return Learned::kSettings;
   }
@@ -112,6 +113,7 @@ AgentState::Learned AgentState::keep(std::string_view kind, std::string_view upd
     for (const auto& [key, value] : object_members(update)) now = with_member(now, key, value);
   }
   if (before != updates_.end()) {
+    if (before->second == now) return Learned::kNothing;
     bytes_ -= name.size() + before->second.size();
     updates_.erase(before);
   }

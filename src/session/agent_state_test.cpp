@@ -27,6 +27,17 @@ TEST(AgentState, KnowsTheOptionsOfNow) {
   EXPECT_EQ(state.result(), R"({"configOptions":[2,3]})");
 }
 
+TEST(AgentState, LearnsNothingFromWhatIsInForceAlready) {
+  AgentState state("s", R"({"modes":{"currentModeId":"ask"},"configOptions":[1]})");
+  const auto commands = update(R"("sessionUpdate":"available_commands_update","commands":[1])");
+  EXPECT_EQ(state.observe(commands), AgentState::Learned::kSettings);
+  for (const std::string& same :
+       {update(R"("sessionUpdate":"current_mode_update","currentModeId":"ask")"),
+        update(R"("sessionUpdate":"config_option_update","configOptions":[1])"), commands}) {
+    EXPECT_EQ(state.observe(same), AgentState::Learned::kNothing) << same;
+  }
+}
+
 TEST(AgentState, MakesNoModesWhereThereAreNone) {
   AgentState state("s", "{}");
   state.observe(update(R"("sessionUpdate":"current_mode_update","currentModeId":"code")"));

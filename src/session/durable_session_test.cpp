@@ -1,6 +1,5 @@
 // Sessions whose clients are told only what the log has: database.durability: strict.
-#include "session/session_fixture.hpp"
-#include "storage/sqlite_log.hpp"
+#include "session/staged_backend.hpp"
 
 #include <gmock/gmock.h>
 
@@ -9,29 +8,9 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class DurableSession : public SessionFixture {
+class DurableSession : public StagedFixture {
  protected:
   DurableSession() { options_.durable_first = true; }
-
-  storage::SqliteLog& log() { return dynamic_cast<storage::SqliteLog&>(*log_); }
-  // Fills what is left of the database.
-  void fill() {
-    ASSERT_TRUE(run(log().set_page_limit(1)));
-    const SessionId other("filler");
-    storage::SessionRecord session;
-    session.id = other;
-    log_->session_created(std::move(session));
-    storage::Sequence next = 1;
-    run_until([&] {
-      storage::MessageRecord message;
-      message.sequence = next++;
-      message.body = SharedBytes(std::string(10'000, 'x'));
-      log_->record(other, std::move(message));
-      const auto page = run(log_->history(other, next, 1, 1));
-      EXPECT_TRUE(page);
-      return !log_->status().writable;
-    });
-  }
 };
 
 TEST_F(DurableSession, CarriesTurnsAndReplaysThemOnce) {
@@ -76,6 +55,45 @@ TEST_F(DurableSession, PausesWhileTheLogCanNotBeWritten) {
   ASSERT_TRUE(run(log().set_page_limit(1'000'000)));
   wait_for(client, R"("id":7)");
   EXPECT_TRUE(client.has("hello"));
+}
+
+TEST_F(DurableSession, ReplaysNothingThatTheDiskDoesNotHave) {
+  const auto session = create();
+  Client& client = reading(attach(*session));
+  fill();
+  prompt(*session, client, "7", "hello");
+  run_until([&] { return session->last_sequence() >= 5; });
+  Client& later = reading(attach(*session, 0));
+  const auto read = run(log_->history(session->id(), 0, 100, 1 << 20));  // behind its own
+  ASSERT_TRUE(read);
+  EXPECT_FALSE(later.has("hello"));
+  ASSERT_TRUE(run(log().set_page_limit(1'000'000)));
+  wait_for(later, "hello");
+}
+
+TEST_F(DurableSession, IsTellableWhenTheDiskHasIt) {
+  stage_.launching = event();
+  use_stage();
+  for (const bool client_stays : {true, false}) {
+    std::optional<Result<std::shared_ptr<Session>>> made;
+    asio::co_spawn(io_, sessions().create(wanted()),
+                   [&made](std::exception_ptr, Result<std::shared_ptr<Session>> given) {
+                     made = std::move(given);
+                   });
+    run_until([&] { return stage_.launches == (client_stays ? 1u : 2u); });
+    fill();
+    const std::size_t before = log().backlog();
+    stage_.launching->happen();
+    run_until([&] { return log().backlog() > before; });
+    EXPECT_FALSE(made) << "it has been told";
+    if (!client_stays) {
+      for (const auto& one : sessions().all()) close(one);
+    }
+    ASSERT_TRUE(run(log().set_page_limit(1'000'000)));
+    run_until([&] { return made.has_value(); });
+    EXPECT_EQ(made->has_value(), client_stays);
+    stage_.launching = event();
+  }
 }
 
 TEST_F(DurableSession, EndsWhileTheLogCanNotBeWritten) {

@@ -3,6 +3,7 @@
 #include "protocol/relay_ids.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace relay {
@@ -29,6 +30,11 @@ storage::MessageRecord copy_of(storage::MessageRecord message, const SessionId& 
 Task<Result<void>> copy_messages(const SessionContext& context, ForkPoint from, SessionId to) {
   storage::MessageLog& log = context.log;
   const std::uint64_t lost = log.status().lost_messages;
+  const auto failure = [&log, lost]() -> std::optional<Error> {
+    const storage::LogStatus status = log.status();
+    if (status.writable && status.lost_messages == lost) return std::nullopt;
+    return not_copied(status);
+  };
   storage::Sequence cursor = 0;
   while (cursor < from.until) {
     auto page = co_await log.history(from.session, cursor, kLogPageMessages, kLogPageBytes);
@@ -43,9 +49,10 @@ Task<Result<void>> copy_messages(const SessionContext& context, ForkPoint from, 
       message = copy_of(std::move(message), from.session, to);
     }
     log.record(to, page->messages, {});
+    if (const auto failed = failure())
+      co_return *failed;  // with durability strict: before it waits
     co_await log_room(context);
-    const storage::LogStatus status = log.status();
-    if (!status.writable || status.lost_messages != lost) co_return not_copied(status);
+    if (const auto failed = failure()) co_return *failed;
     if (ended) break;
   }
   co_return Result<void>();

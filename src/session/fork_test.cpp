@@ -2,7 +2,7 @@
 #include "session/fork.hpp"
 
 #include "protocol/relay_ids.hpp"
-#include "session/session_fixture.hpp"
+#include "session/staged_backend.hpp"
 #include "session/unfinished.hpp"
 
 #include <gmock/gmock.h>
@@ -15,7 +15,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class SessionFork : public SessionFixture {
+class SessionFork : public StagedFixture {
  protected:
   SessionFork() {
     state_ = (std::filesystem::temp_directory_path() / "relay-fork-XXXXXX").string();
@@ -92,6 +92,25 @@ TEST_F(SessionFork, HasTheParentsMessagesUnderTheirNumbersAndItsOwnId) {
   EXPECT_EQ(after[before.size()].method, "session/fork");
   EXPECT_EQ(after.back().sequence, static_cast<storage::Sequence>(after.size()))
       << "without a hole";
+}
+
+TEST_F(SessionFork, IsRefusedWhereWhatItBeginsWithCanNotBeWrittenFirst) {
+  options_.durable_first = true;
+  use_stage();
+  const auto parent = said("one");
+  stage_.launching = event();
+  std::optional<Result<std::shared_ptr<Session>>> made;
+  asio::co_spawn(io_, sessions().fork(parent->record(), fork_request()),
+                 [&made](std::exception_ptr, Result<std::shared_ptr<Session>> given) {
+                   made = std::move(given);
+                 });
+  run_until([&] { return stage_.launches == 2; });
+  fill();
+  stage_.launching->happen();
+  run_until([&] { return made.has_value(); });
+  ASSERT_FALSE(*made);
+  EXPECT_THAT(made->error().explanation, HasSubstr("can't be written"));
+  ASSERT_TRUE(run(log().set_page_limit(1'000'000)));
 }
 
 TEST_F(SessionFork, IsReplayedAsAWhole) {

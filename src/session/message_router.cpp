@@ -39,7 +39,7 @@ MessageRouter::Client* MessageRouter::client(ClientId id) {
 }
 
 void MessageRouter::add_client(ClientId id, ClientTraits traits) {
-  clients_[id] = Client{traits, false};
+  clients_[id].traits = traits;
 }
 
 void MessageRouter::show_pending(ClientId id, Effects& effects, storage::Sequence after) {

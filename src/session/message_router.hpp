@@ -91,6 +91,7 @@ class MessageRouter {
   // The time that what follows happens at.
   void at(Moment moment) { moment_ = moment; }
 
+  // One that is there has other traits from here on.
   void add_client(ClientId client, ClientTraits traits);
   // Sends the requests that wait for an answer to a client that has caught up.
   void show_pending(ClientId client, Effects& effects, storage::Sequence after = 0);

@@ -51,6 +51,10 @@ Task<bool> log_room(const SessionContext& context) {
   co_return true;
 }
 
+Task<void> until_durable(const SessionContext& context) {
+  if (context.options.durable_first) co_await context.log.flush();
+}
+
 Session::Session(SessionContext& context, storage::SessionRecord record)
     : context_(context),
       record_(std::move(record)),
@@ -178,8 +182,7 @@ void Session::perform(Effects& effects, const OutputPosition& output) {
   if (!effects.records.empty()) {
     // First: what is learned from them says how many messages the log has.
     context_.log.record(record_.id, effects.records, {output, 0, 0});
-    for (const SharedBytes& update : effects.states) learn_from_update(update.view());
-    if (record_.title.empty()) learn_from_prompts(effects.records);
+    learn(effects);
   }
   if (agent_failure_) effects.to_agent.clear();  // it reads nothing any more
   for (SharedBytes& message : effects.to_agent) {
@@ -252,6 +255,7 @@ void Session::time_deliveries() {
 void Session::save_settings() {
   progress_unsaved_ = false;
   record_.agent_settings = agent_state_.result();
+  record_.last_sequence = last_sequence();
   context_.log.session_changed(record_);
 }
 
@@ -260,40 +264,47 @@ void Session::save_progress() {
   if (progress_unsaved_) save_settings();
 }
 
-// What lists of sessions and clients that come later are told.
-void Session::learn_from_update(std::string_view update) {
+// What lists of sessions and clients that come later are told. Written once, however much an agent
+// says at a time: all of its settings are, and they may be many.
+void Session::learn(const Effects& effects) {
+  bool is_news = false;
+  for (const SharedBytes& update : effects.states) is_news |= learn_from_update(update.view());
+  if (record_.title.empty()) is_news |= learn_from_prompts(effects.records);
+  if (is_news) save_settings();
+}
+
+// True: it is to be written now.
+bool Session::learn_from_update(std::string_view update) {
   switch (agent_state_.observe(update)) {
     case AgentState::Learned::kNothing:
-      break;
+      return false;
     case AgentState::Learned::kProgress:
       progress_unsaved_ = true;
-      break;
+      return false;
     case AgentState::Learned::kSettings:
-      save_settings();
-      break;
+      return true;
     case AgentState::Learned::kTitle:
       // Before it is cut to its length: half a secret is not known as one.
       if (const auto clean = context_.redactor->redact(update)) agent_state_.observe(*clean);
-      set_title(agent_state_.title());
-      break;
+      return set_title(agent_state_.title());
   }
+  return false;
 }
 
-void Session::learn_from_prompts(std::span<const storage::MessageRecord> records) {
+bool Session::learn_from_prompts(std::span<const storage::MessageRecord> records) {
   const auto prompt = std::ranges::find(records, acp::kPrompt, &storage::MessageRecord::method);
-  if (prompt == records.end()) return;
+  if (prompt == records.end()) return false;
   const std::string body = context_.redactor->redacted(prompt->body.view());
   const auto params = object_member(body, "params");
   auto blocks = params ? object_member(*params, "prompt") : std::nullopt;
   if (params && !blocks) blocks = object_member(*params, "content");
-  if (blocks) set_title(title_of_prompt(*blocks));
+  return blocks && set_title(title_of_prompt(*blocks));
 }
 
-void Session::set_title(std::string title) {
-  if (title.empty() || title == record_.title) return;
+bool Session::set_title(std::string title) {
+  if (title.empty() || title == record_.title) return false;
   record_.title = std::move(title);
-  record_.last_sequence = last_sequence();
-  context_.log.session_changed(record_);
+  return true;
 }
 
 void Session::deliver(const ToClients& message) {

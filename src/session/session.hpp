@@ -84,6 +84,8 @@ struct SessionContext {
 bool log_is_behind(const SessionContext& context);
 // Returns when the log has caught up. False: the waiting coroutine was cancelled.
 Task<bool> log_room(const SessionContext& context);
+// With durability strict: returns when the disk has all that was recorded so far. Elsewise at once.
+Task<void> until_durable(const SessionContext& context);
 
 enum class SessionState { kStarting, kReady, kClosing, kClosed };
 
@@ -98,6 +100,8 @@ struct Attachment {
   bool for_one_request = false;
   // The same connection is attached already: the audit trail does not tell of it again.
   bool aside = false;
+  // The same, as this client, which it stays, with all that it waits for: it begins anew.
+  std::optional<ClientId> in_place_of;
   // Replay what has a higher sequence number first; empty: only what comes from here on.
   std::optional<storage::Sequence> after;
   // The answer to what the client attaches with, and its place in the replay: before everything
@@ -278,9 +282,10 @@ class Session final : public std::enable_shared_from_this<Session> {
   void tell_misunderstood(Effects& effects);
   // `output`: how far the agent's output has been taken in with them.
   void perform(Effects& effects, const OutputPosition& output = {});
-  void learn_from_update(std::string_view update);
-  void learn_from_prompts(std::span<const storage::MessageRecord> records);
-  void set_title(std::string title);
+  void learn(const Effects& effects);
+  bool learn_from_update(std::string_view update);
+  bool learn_from_prompts(std::span<const storage::MessageRecord> records);
+  bool set_title(std::string title);
   void save_settings();
   void save_progress();
   void tell_state(Watcher& one);
@@ -319,8 +324,9 @@ class Session final : public std::enable_shared_from_this<Session> {
   void log_refusals(const std::optional<TraceContext>& trace, const Effects& effects) const;
 
   // session_clients.cpp
-  void start_replay(Watcher& watcher, storage::Sequence after);
-  Task<void> catch_up(Replay replay, storage::Sequence after);
+  // `asked`: requests of the agent that the client was asked up to here it need not be asked again.
+  void start_replay(Watcher& watcher, storage::Sequence after, storage::Sequence asked);
+  Task<void> catch_up(Replay replay, storage::Sequence after, storage::Sequence asked);
   void release_held(Watcher& watcher, storage::Sequence before);
   void drop_held(Watcher& watcher, storage::Sequence place);
   bool replay_page(Replay replay, const storage::HistoryPage& page, storage::Sequence& cursor);

@@ -35,49 +35,52 @@ Result<ClientId> Session::attach(Attachment attachment) {
         .with("session_id", record_.id.value())
         .with("cause", close_cause_);
   }
-  if (watchers_.size() >= context_.options.max_clients) {
+  Watcher* const before = attachment.in_place_of ? watcher(*attachment.in_place_of) : nullptr;
+  if (before == nullptr && watchers_.size() >= context_.options.max_clients) {
     return make_error(ErrorType::kSessionLimitReached,
                       "the session has " + std::to_string(watchers_.size()) + " clients already")
         .suggest("let another client leave, or raise sessions.max_clients")
         .with("limit", static_cast<std::int64_t>(context_.options.max_clients))
         .retryable();
   }
-  const ClientId id(next_client_++);
+  const ClientId id = before != nullptr ? before->id : ClientId(next_client_++);
   const bool replay = attachment.after.has_value();
-  watchers_.push_back({id,
-                       attachment.traits,
-                       std::move(attachment.outbox),
-                       std::move(attachment.actor),
-                       !attachment.for_one_request && !attachment.aside,
-                       attachment.feed,
-                       attachment.closes,
-                       !replay,
-                       false,
-                       {},
-                       {},
-                       replay ? 0 : last_sequence(),
-                       0,
-                       ByteBudget(context_.options.router.max_pending_bytes)});
+  Watcher& one = before != nullptr ? *before : watchers_.emplace_back();
+  if (before == nullptr) one.held_bytes = ByteBudget(context_.options.router.max_pending_bytes);
+  one.id = id;
+  one.traits = attachment.traits;
+  one.outbox = std::move(attachment.outbox);
+  one.actor = std::move(attachment.actor);
+  one.tells_leaving = !attachment.for_one_request && !attachment.aside;
+  one.feed = attachment.feed;
+  one.closes = attachment.closes;
+  one.live = !replay;
+  one.warned = false;
+  one.not_for_it.clear();
+  one.replayed = replay ? 0 : last_sequence();
+  ++one.replays;  // one that is under way ends
   router_->add_client(id, attachment.traits);
-  if (!attachment.aside) {
+  if (before == nullptr && !attachment.aside) {
     const char* const as = attachment.for_one_request   ? "one_request"
                            : !attachment.traits.may_act ? "observer"
                                                         : "";
-    audit(watchers_.back().actor, "attached", as);
+    audit(one.actor, "attached", as);
   }
   if (attachment.answer) {
-    hold(watchers_.back(), *attachment.answer, attachment.answer_at);
-    watchers_.back().not_for_it.push_back(attachment.answer_at);  // it has it in another form
-    if (!replay || attachment.answer_at <= *attachment.after) {
-      release_held(watchers_.back(), Attachment::kAfterReplay);
-    }
+    hold(one, *attachment.answer, attachment.answer_at);
+    one.not_for_it.push_back(attachment.answer_at);  // it has it in another form
   }
+  std::ranges::stable_sort(one.held, {}, &Held::place);
+  release_held(one, replay ? *attachment.after + 1 : Attachment::kAfterReplay);
+  // What it was asked before, it was asked over this connection.
+  const storage::Sequence asked =
+      before != nullptr ? last_sequence() : attachment.after.value_or(0);
   if (replay) {
-    start_replay(watchers_.back(), *attachment.after);
+    start_replay(one, *attachment.after, asked);
   } else {
-    if (attachment.tell_state) tell_state(watchers_.back());
+    if (attachment.tell_state) tell_state(one);
     Effects& effects = fresh_effects();
-    router_->show_pending(id, effects);
+    router_->show_pending(id, effects, asked);
     perform(effects);
   }
   update_idle();
@@ -93,16 +96,16 @@ bool Session::replay(ClientId client, std::shared_ptr<Outbox> outbox, storage::S
   one->warned = false;
   for (const Delivery& answer : answers) hold(*one, answer);
   std::ranges::stable_sort(one->held, {}, &Held::place);
-  start_replay(*one, after);
+  start_replay(*one, after, after);
   if (someone_overflowed_) drop_overflowed();
   return true;
 }
 
-void Session::start_replay(Watcher& one, storage::Sequence after) {
+void Session::start_replay(Watcher& one, storage::Sequence after, storage::Sequence asked) {
   one.replayed = 0;
   one.cursor = std::min(after, last_sequence());
   const Replay replay{one.id, ++one.replays};
-  scope_.spawn("replay", [this, replay, after] { return catch_up(replay, after); });
+  scope_.spawn("replay", [this, replay, after, asked] { return catch_up(replay, after, asked); });
 }
 
 // Not in the stream: they are there already, where they came.
@@ -135,8 +138,9 @@ void Session::detach(ClientId client) {
 
 // Reads the log page by page until it has seen the last message there is; from then on the client
 // is live. Nothing can come between: reading sees all that was recorded before, and the last step
-// does not wait.
-Task<void> Session::catch_up(Replay replay, storage::Sequence after) {
+// does not wait. With durability strict it waits for the disk before it shows what it has read,
+// which may not be there yet.
+Task<void> Session::catch_up(Replay replay, storage::Sequence after, storage::Sequence asked) {
   co_await asio::post(context_.executor,
                       asio::use_awaitable);  // who attached answers its caller first
   storage::Sequence cursor = after;
@@ -148,6 +152,7 @@ Task<void> Session::catch_up(Replay replay, storage::Sequence after) {
     }
     cursor = last_sequence();
   }
+  if (opening_end_ > 0) co_await until_durable(context_);
   if (Watcher* const one = watcher(replay); one != nullptr && cursor == 0 && !one->feed) {
     for (const Delivery& delivery : opening_) {
       release_held(*one, delivery.sequence);
@@ -181,6 +186,7 @@ Task<void> Session::catch_up(Replay replay, storage::Sequence after) {
       break;
     }
     failures = 0;
+    co_await until_durable(context_);
     if (!replay_page(replay, *page, cursor)) co_return;
   }
   Watcher* const one = watcher(replay);
@@ -190,7 +196,7 @@ Task<void> Session::catch_up(Replay replay, storage::Sequence after) {
   one->replayed = last_sequence();
   one->not_for_it.clear();
   Effects& effects = fresh_effects();
-  router_->show_pending(replay.client, effects, after);
+  router_->show_pending(replay.client, effects, asked);
   perform(effects);
 }
 

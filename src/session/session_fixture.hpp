@@ -5,6 +5,7 @@
 #include "backend/process/process_fixture.hpp"
 #include "protocol/rpc.hpp"
 #include "session/session_directory.hpp"
+#include "storage/sqlite_log.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/detached.hpp>
@@ -76,6 +77,26 @@ class SessionFixture : public ProcessFixture {
     auto made = try_create();
     if (!made) throw std::runtime_error(made.error().explanation);
     return *made;
+  }
+
+  storage::SqliteLog& log() { return dynamic_cast<storage::SqliteLog&>(*log_); }
+  // Fills what is left of the database, so that it can't be written.
+  void fill() {
+    ASSERT_TRUE(run(log().set_page_limit(1)));
+    const SessionId other("filler");
+    storage::SessionRecord session;
+    session.id = other;
+    log_->session_created(std::move(session));
+    storage::Sequence next = 1;
+    run_until([&] {
+      storage::MessageRecord message;
+      message.sequence = next++;
+      message.body = SharedBytes(std::string(10'000, 'x'));
+      log_->record(other, std::move(message));
+      const auto page = run(log_->history(other, next, 1, 1));
+      EXPECT_TRUE(page);
+      return !log_->status().writable;
+    });
   }
 
   Client& attach(Session& session, std::optional<storage::Sequence> after = std::nullopt,

@@ -44,7 +44,14 @@ Task<Result<void>> Session::start(StartRequest request) {
     co_return close_error_;
   }
   auto shaking = as_result(shake_hands(request));
-  const auto shaken = co_await std::move(shaking);
+  auto shaken = co_await std::move(shaking);
+  // Nobody learns of a session that the disk does not have.
+  if (shaken) {
+    auto writing = until_durable(context_);
+    auto leaving = start_aborted_.wait();
+    co_await (std::move(writing) || std::move(leaving));
+    if (state_ == SessionState::kClosing) shaken = close_error_;
+  }
   if (!shaken) {
     ++context_.metrics.agent_exits[label_of(isolation())][metrics::ExitCause::kNotStarted];
     if (state_ == SessionState::kStarting) {
@@ -108,9 +115,11 @@ Task<Result<void>> Session::shake_hands(const StartRequest& request) {
   const std::optional<Error>& failure = std::get<0>(first);
   if (failure) co_return *failure;
   if (request.fork) {
-    const auto copied = co_await copy_past(*request.fork);
+    auto copying = as_result(copy_past(*request.fork));
+    auto leaving = start_aborted_.wait();
+    const auto copied = co_await (std::move(copying) || std::move(leaving));
     if (state_ == SessionState::kClosing) co_return close_error_;
-    if (!copied) co_return copied;
+    if (!std::get<0>(copied)) co_return std::get<0>(copied);
   }
   become_ready(handshake, request);
   co_return Result<void>();
@@ -191,11 +200,13 @@ void Session::keep_opening(const Effects& effects) {
   }
 }
 
-// A session that never became ready is not in the log: nobody has seen its id. One that was closed
-// before stays as it was, its directories too if it had any; what is there of a fork goes.
+// A session that never became ready is not in the log, unless it was left while that wrote it:
+// nobody has seen its id. One that was closed before stays as it was, its directories too if it had
+// any; what is there of a fork goes.
 Task<void> Session::abandon_start(Error error, Logger log) {
   if (agent_) co_await agent_->stop(context_.options.stop_grace);
   agent_.reset();
+  if (router_) context_.log.session_closed(record_.id, close_cause_, wall_now());
   if (half_in_log_) {
     context_.log.session_closed(record_.id, std::string(kUnfinishedFork), wall_now());
     const auto erased = co_await context_.log.erase(record_.id);
