@@ -130,6 +130,7 @@ bool Bridge::may_go(const Message& message) {
   switch (track->state) {
     case SessionTrack::State::kHeardOf:
     case SessionTrack::State::kAttached:
+    case SessionTrack::State::kClosed:
       return true;
     case SessionTrack::State::kDropped:
     case SessionTrack::State::kResuming:
@@ -217,10 +218,15 @@ void Bridge::dropped(const Drop& drop) {
 // A message that was sent on the connection that broke. `unconfirmed_` keeps notifications: a later
 // call that turns out to have been received settles them.
 void Bridge::send_again(Order order, Message& message) {
-  const SessionTrack* track = message.session.empty() ? nullptr : track_of(message.session);
+  SessionTrack* track = message.session.empty() ? nullptr : track_of(message.session);
+  const bool asks = message.kind == Message::Kind::kCall && !may_repeat(message.call);
+  // The call may have made it go on: session/resume tells.
+  if (asks && track != nullptr && track->state == SessionTrack::State::kClosed) {
+    track->state = SessionTrack::State::kAttached;
+  }
   const bool resumable = track != nullptr && track->state != SessionTrack::State::kHeardOf &&
                          track->state != SessionTrack::State::kDetached;
-  if (message.kind == Message::Kind::kCall && !may_repeat(message.call) && !resumable) {
+  if (asks && !resumable) {
     refuse(message.editor_id, unknown_outcome());
     erase(order);
     return;
@@ -242,22 +248,29 @@ void Bridge::fail_largest() {
   Order largest = 0;
   std::size_t bytes = 0;
   for (const auto& [order, message] : messages_) {
-    if (message.state != Message::State::kSent || message.kind == Message::Kind::kAnswer) continue;
-    if (message.bytes.size() <= bytes) continue;
+    if (message.state != Message::State::kSent || message.bytes.size() <= bytes) continue;
     largest = order;
     bytes = message.bytes.size();
   }
   if (largest == 0) return;
   const Message& message = messages_.at(largest);
-  if (message.kind == Message::Kind::kCall) {
-    refuse(message.editor_id,
-           make_error(ErrorType::kMessageTooLarge,
-                      "the relay refuses messages of " + std::to_string(bytes) + " bytes")
-               .suggest("send less at once")
-               .suggest("raise server.max_message_bytes of the relay"));
-  } else {
-    notes_.push_back("a notification of " + std::to_string(bytes) +
-                     " bytes was dropped: it is too big for the relay");
+  const Error error = make_error(ErrorType::kMessageTooLarge, "the relay refuses messages of " +
+                                                                  std::to_string(bytes) + " bytes")
+                          .suggest("send less at once")
+                          .suggest("raise server.max_message_bytes of the relay");
+  switch (message.kind) {
+    case Message::Kind::kCall:
+      refuse(message.editor_id, error);
+      break;
+    case Message::Kind::kAnswer:  // the question may come again, and gets this
+      if (Question* question = questions_.find(message.question)) {
+        question->answer = SharedBytes(rpc::error(question->relay_id, error, rpc::Dialect::kAcp));
+      }
+      break;
+    case Message::Kind::kNotification:
+      notes_.push_back("a notification of " + std::to_string(bytes) +
+                       " bytes was dropped: it is too big for the relay");
+      break;
   }
   erase(largest);
 }

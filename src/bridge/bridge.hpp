@@ -8,7 +8,8 @@
 // After a connection broke: initialize again with the editor's params, authenticate if the editor
 // had, session/resume for every session from the last message that the editor has, then what the
 // relay has not received, then what the editor sent meanwhile. What was shown to the editor once is
-// not shown again. A notification whose arrival is in doubt is sent again.
+// not shown again. A notification whose arrival is in doubt is sent again. A session that the relay
+// closed is not resumed, unless it goes on or the editor has just asked something of it.
 //
 // Bounds: BridgeLimits for what waits or may have to be sent again; a request beyond it is answered
 // with an error. What waits for the editor is the caller's to bound: it takes lines as it can
@@ -113,6 +114,7 @@ class Bridge {
   void resumed(const std::string& session, const Frame& frame);
   void relay_request(const Frame& frame);
   void relay_notification(const Frame& frame);
+  void close_session(const std::string& session);
   void show(const Frame& frame, Edits edits, const std::optional<SequenceMark>& mark);
 
   // What a call's answer changes.
@@ -158,6 +160,7 @@ class Bridge {
   std::vector<SharedBytes> own_messages_;  // sent before the editor's
 
   std::map<std::string, SessionTrack> sessions_;  // by the JSON text of the id
+  std::deque<std::string> closed_;                // those of them that were closed, the latest last
   Questions questions_;
 
   enum class Initialized { kNot, kAsked, kDone };

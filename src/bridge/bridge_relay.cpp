@@ -14,6 +14,8 @@ namespace {
 
 // Sessions of which something is remembered; a relay has fewer.
 constexpr std::size_t kMaxSessions = 10'000;
+// Of them, those that were closed last.
+constexpr std::size_t kMaxClosed = 100;
 
 // As they are spelled.
 constexpr std::string_view kRelayShutdown = "\"relay_shutdown\"";
@@ -262,10 +264,26 @@ void Bridge::relay_notification(const Frame& frame) {
     edits.push_back({frame.envelope().request_id, id});
   }
   if (frame.method() == acp::kSessionClosed && member(frame.params(), "cause") != kRelayShutdown) {
-    sessions_.erase(session);
-    questions_.forget_session(session);
+    close_session(session);
   }
   show(frame, std::move(edits), mark);
+}
+
+// The relay may start another agent for it: then it is resumed as before.
+void Bridge::close_session(const std::string& session) {
+  questions_.forget_session(session);
+  SessionTrack* track = track_of(session);
+  if (track == nullptr) return;
+  track->close();
+  std::erase(closed_, session);
+  closed_.push_back(session);
+  if (closed_.size() <= kMaxClosed) return;
+  track = track_of(closed_.front());
+  if (track != nullptr && (track->state == SessionTrack::State::kClosed ||
+                           track->state == SessionTrack::State::kHeardOf)) {
+    sessions_.erase(closed_.front());
+  }
+  closed_.pop_front();
 }
 
 // The relay repeats prompts to those who have not sent them, which after a reconnect is this side.

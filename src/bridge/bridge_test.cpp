@@ -1,66 +1,17 @@
-#include "bridge/bridge.hpp"
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
+#include "bridge/testing/bridge_fixture.hpp"
 
 namespace relay::bridge {
 namespace {
 
 using ::testing::AllOf;
+using testing::BridgeTest;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::kGreeting;
+using testing::kInitialize;
+using testing::result;
 using ::testing::SizeIs;
-using Lines = std::vector<std::string>;
-
-constexpr const char* kInitialize =
-    R"({"jsonrpc":"2.0","id":"i","method":"initialize","params":{"protocolVersion":1}})";
-constexpr const char* kGreeting = R"({"protocolVersion":1,"_meta":{"acp-relay":{"version":"1"}}})";
-
-std::string result(const std::string& id, const std::string& body) {
-  return R"({"jsonrpc":"2.0","id":)" + id + R"(,"result":)" + body + "}";
-}
-
-class BridgeTest : public ::testing::Test {
- protected:
-  explicit BridgeTest(BridgeLimits limits = {}) : bridge_("p", limits) {}
-
-  Lines sent() {
-    Lines out;
-    const Batch batch = bridge_.take_messages();
-    for (const SharedBytes& message : batch.messages) out.emplace_back(message.view());
-    mark_ = batch.mark;
-    return out;
-  }
-  Lines shown() { return bridge_.take_lines(); }
-
-  void initialize() {
-    bridge_.connected();
-    bridge_.from_editor(kInitialize);
-    ASSERT_THAT(sent(), SizeIs(1));
-    bridge_.from_relay(result(R"("p-1")", kGreeting));
-    ASSERT_THAT(shown(), SizeIs(1));
-  }
-  // The editor has the session "s", made by its call p-2.
-  void make_session() {
-    initialize();
-    bridge_.from_editor(
-        R"({"jsonrpc":"2.0","id":1,"method":"session/new","params":{"cwd":"/w","mcpServers":[{"name":"m"}]}})");
-    ASSERT_THAT(sent(), SizeIs(1));
-    bridge_.from_relay(result(R"("p-2")", R"({"sessionId":"s"})"));
-    ASSERT_THAT(shown(), ElementsAre(result("1", R"({"sessionId":"s"})")));
-  }
-  // A connection after which initialize (p-`id`) has been said and accepted.
-  void reconnect(const std::string& id) {
-    bridge_.dropped({});
-    bridge_.connected();
-    ASSERT_THAT(sent(), ElementsAre(HasSubstr(R"("method":"initialize")")));
-    bridge_.from_relay(result("\"p-" + id + "\"", kGreeting));
-  }
-
-  Bridge bridge_;
-  std::uint64_t mark_ = 0;
-};
 
 TEST_F(BridgeTest, AsksForSequenceNumbersAndKeepsTheRestOfInitialize) {
   bridge_.connected();
@@ -395,6 +346,25 @@ TEST_F(BridgeTest, AnswersTheMessageThatIsTooBigForTheRelay) {
   bridge_.dropped({true});
   EXPECT_THAT(shown(), ElementsAre(HasSubstr("message_too_large")));
   EXPECT_FALSE(bridge_.idle()) << "the other one is sent again";
+}
+
+TEST_F(BridgeTest, AnswersForAnAnswerThatIsTooBigForTheRelay) {
+  make_session();
+  bridge_.from_editor(
+      R"({"jsonrpc":"2.0","id":5,"method":"session/prompt","params":{"sessionId":"s"}})");
+  bridge_.from_relay(kQuestion);
+  bridge_.from_editor(result("1", '"' + std::string(100'000, 'x') + '"'));
+  EXPECT_THAT(sent(), SizeIs(2));
+  shown();
+  bridge_.dropped({true});
+  EXPECT_THAT(shown(), IsEmpty()) << "the prompt is not to blame";
+  reconnect("4");
+  EXPECT_THAT(sent(), ElementsAre(HasSubstr(R"("acp-relay/requests":["p-3"])")));
+  bridge_.from_relay(result(R"("p-5")", R"({"_meta":{"acp-relay/requests":["p-3"]}})"));
+  bridge_.from_relay(kQuestion);
+  EXPECT_THAT(sent(),
+              ElementsAre(AllOf(HasSubstr(R"("id":1,"error")"), HasSubstr("message_too_large"))));
+  EXPECT_THAT(shown(), IsEmpty());
 }
 
 TEST_F(BridgeTest, ReplacesAConnectionThatIsRefused) {

@@ -10,7 +10,12 @@ void SessionTrack::attach(std::optional<std::int64_t> at) {
   if (at) last_ = std::max(*at, last_.value_or(0));
 }
 
+void SessionTrack::close() {
+  if (state != State::kHeardOf) state = State::kClosed;
+}
+
 bool SessionTrack::take(MessageKind kind, std::int64_t number) {
+  if (state == State::kClosed && number > last_.value_or(0)) state = State::kAttached;
   if (kind == MessageKind::kNotification) {
     if (loads_ > 0) {
       // Until the replay begins, what comes is live and above all that came before.

@@ -21,6 +21,7 @@ class SessionTrack {
     kDropped,   // the connection broke; to be resumed
     kResuming,  // session/resume was sent
     kDetached,  // it could not be resumed; the editor's next message to it tries again
+    kClosed,    // the relay ended it; the editor's next prompt may make it go on
   };
 
   State state = State::kHeardOf;
@@ -29,7 +30,9 @@ class SessionTrack {
 
   // The session is the editor's, as of sequence number `at` when it is known.
   void attach(std::optional<std::int64_t> at);
-  // Notes a message; false: the editor has it already.
+  // The relay ended it: it is not to be resumed, unless it goes on.
+  void close();
+  // Notes a message; false: the editor has it already. A new one shows that the session goes on.
   bool take(MessageKind kind, std::int64_t number);
 
   // A session/load is sent; it was answered.

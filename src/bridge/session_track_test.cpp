@@ -110,5 +110,24 @@ TEST(SessionTrack, IsToBeResumedAfterADropOnlyWhenItWasAttached) {
   EXPECT_EQ(track.state, State::kDetached);
 }
 
+TEST(SessionTrack, GoesOnWhenSomethingNewComesAfterItWasClosed) {
+  SessionTrack track;
+  track.close();
+  EXPECT_EQ(track.state, State::kHeardOf) << "it is not the editor's";
+  track.attach(3);
+  track.close();
+  track.drop();
+  EXPECT_EQ(track.state, State::kClosed);
+  EXPECT_FALSE(track.take(kNotification, 3));
+  track.take(MessageKind::kRequest, 2);
+  EXPECT_EQ(track.state, State::kClosed) << "nothing of it is new";
+  for (const MessageKind kind : {kNotification, MessageKind::kRequest, MessageKind::kResponse}) {
+    track.take(kind, *track.last() + 1);
+    EXPECT_EQ(track.state, State::kAttached);
+    track.close();
+  }
+  EXPECT_EQ(track.last(), 6);
+}
+
 }  // namespace
 }  // namespace relay::bridge
