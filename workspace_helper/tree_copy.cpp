@@ -39,10 +39,9 @@ bool is_passed_over(int error) {
   return error == ENOENT || error == ELOOP || error == ENOTDIR || error == EEXIST;
 }
 
-bool spend(CopyBudget& budget, const struct stat& facts) {
-  const auto data = S_ISREG(facts.st_mode) ? static_cast<std::uint64_t>(facts.st_blocks) * 512 : 0;
-  if (data + kEntryBytes > budget.left) return false;
-  budget.left -= data + kEntryBytes;
+bool spend(CopyBudget& budget, std::uint64_t bytes) {
+  if (bytes > budget.left) return false;
+  budget.left -= bytes;
   return true;
 }
 
@@ -87,14 +86,21 @@ int copy_range(int from, int to, off_t begin, off_t end) {
   return 0;
 }
 
-int copy_data(int from, int to, off_t size) {
+// `paid` of its bytes are, for the blocks that it is said to have. It may have more: some file
+// systems are late to say so or don't know holes, and somebody may write to it meanwhile.
+int copy_data(int from, int to, off_t size, std::uint64_t paid, CopyBudget& budget) {
   if (::ioctl(to, FICLONE, from) == 0) return 0;
   for (off_t at = 0; at < size;) {
     off_t data = ::lseek(from, at, SEEK_DATA);
     if (data < 0 && errno == ENXIO) break;  // a hole up to the end
     if (data < 0) data = at;
+    if (data >= size) break;
     off_t hole = ::lseek(from, data, SEEK_HOLE);
     if (hole < 0 || hole > size) hole = size;
+    const auto bytes = static_cast<std::uint64_t>(hole - data);
+    const std::uint64_t from_paid = std::min(bytes, paid);
+    if (!spend(budget, bytes - from_paid)) return EFBIG;
+    paid -= from_paid;
     if (const int error = copy_range(from, to, data, hole)) return error;
     at = hole;
   }
@@ -133,7 +139,7 @@ class TreeCopy {
       error = file(from, to, name);
     } else if (!S_ISDIR(facts.st_mode) && !S_ISLNK(facts.st_mode) && !S_ISFIFO(facts.st_mode)) {
       return 0;
-    } else if (!spend(budget_, facts)) {
+    } else if (!spend(budget_, kEntryBytes)) {
       return EFBIG;
     } else if (S_ISDIR(facts.st_mode)) {
       return below(from, to, name, depth);
@@ -164,11 +170,12 @@ class TreeCopy {
     struct stat facts = {};
     if (::fstat(original.get(), &facts) != 0) return errno;
     if (!S_ISREG(facts.st_mode)) return 0;
-    if (!spend(budget_, facts)) return EFBIG;
+    const auto blocks = static_cast<std::uint64_t>(facts.st_blocks) * 512;
+    if (!spend(budget_, blocks + kEntryBytes)) return EFBIG;
     const Descriptor made(
         ::openat(to, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!made.valid()) return errno;
-    const int error = copy_data(original.get(), made.get(), facts.st_size);
+    const int error = copy_data(original.get(), made.get(), facts.st_size, blocks, budget_);
     return error != 0 ? error : dress(made.get(), facts);
   }
 

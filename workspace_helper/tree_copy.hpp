@@ -3,7 +3,8 @@
 
 #include <cstdint>
 
-// What copies may still take of the disk, in bytes; each entry counts as a block beside its data.
+// What copies may still take of the disk, in bytes; each entry counts as a block beside its data,
+// which is what a file has of the disk, or what is copied of it where that is more.
 struct CopyBudget {
   std::uint64_t left = 0;
 };

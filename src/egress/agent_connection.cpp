@@ -14,7 +14,7 @@ using http::ParseState;
 
 Task<void> AgentConnection::serve() {
   co_await asio::this_coro::throw_if_cancelled(false);
-  for (;;) {
+  while (!closed_) {
     const bool more = co_await serve_one();
     if (!more) break;
     // Requests that come faster than they are answered would be all that the loop has.
@@ -36,8 +36,9 @@ void AgentConnection::set_deadline(std::chrono::milliseconds from_now) {
   expired_ = false;
 }
 
-// A cancellation reaches only what waits at that moment.
+// A cancellation reaches only what waits at that moment, and not what waits for its turn.
 void AgentConnection::close() {
+  closed_ = true;
   link_.transport().close();
   if (exchange_ != nullptr) exchange_->agent_left();
 }

@@ -45,6 +45,7 @@ class AgentConnection {
   Exchange* exchange_ = nullptr;  // that is under way
   Clock::time_point deadline_ = Clock::time_point::max();
   bool expired_ = false;
+  bool closed_ = false;  // nothing begins any more
 };
 
 }  // namespace relay::egress

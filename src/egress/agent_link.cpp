@@ -1,6 +1,10 @@
 #include "egress/agent_link.hpp"
 
+#include "base/turn.hpp"
 #include "http/deadline.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <array>
 #include <chrono>
@@ -113,11 +117,15 @@ Task<void> AgentLink::linger() {
   transport_.shutdown_send();
   const http::Deadline deadline(transport_.executor(), kLingerTime,
                                 [this] { transport_.cancel(); });
+  Turn turn;
   for (std::size_t total = 0; total < kLingerBytes && !deadline.expired();) {
     pending_.clear();
     const Read read = co_await read_more();
     if (read != Read::kData) co_return;
     total += pending_.size();
+    if (turn.is_over(pending_.size())) {
+      co_await asio::post(transport_.executor(), asio::use_awaitable);
+    }
   }
 }
 

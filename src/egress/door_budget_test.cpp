@@ -190,13 +190,18 @@ TEST_F(BudgetedDoorTest, HasAnswersThatCanBeReadWhereTokensAreCounted) {
     RunningDoor door(own(), {}, budgeted({0, 0, counts ? 1U : 0U}));
     RawClient agent(door.port());
     agent.send(
-        "GET /own/v1 HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nConnection: Upgrade\r\n"
+        "GET /own/v1?$fields=candidates&alt=sse HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n"
+        "X-Goog-FieldMask: candidates\r\nConnection: Upgrade\r\n"
         "Upgrade: websocket\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
     const auto peer = upstream_.accept();
     const std::string head = peer->read_until("\r\n\r\n");
     const std::string coding = counts ? "identity" : "gzip";
     EXPECT_THAT(head, HasSubstr("\r\nAccept-Encoding: " + coding + "\r\n"));
-    EXPECT_EQ(head.find("permessage-deflate") == std::string::npos, counts);
+    EXPECT_THAT(head,
+                StartsWith(counts ? "GET /v1?alt=sse " : "GET /v1?$fields=candidates&alt=sse "));
+    for (const char* hiding : {"permessage-deflate", "X-Goog-FieldMask"}) {
+      EXPECT_EQ(head.find(hiding) == std::string::npos, counts) << hiding;
+    }
   }
 }
 

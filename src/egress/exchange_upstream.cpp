@@ -38,6 +38,10 @@ BodyFraming framing_of(const http::RequestParser& parser) {
   return parser.is_chunked() ? BodyFraming::kChunked : BodyFraming::kPlain;
 }
 
+AnswerForm form_for(const Meter& meter) {
+  return meter.counts_tokens() ? AnswerForm::kReadable : AnswerForm::kAsAsked;
+}
+
 // Why is known to the exchange (Exchange::explained).
 Error given_up() {
   return make_error(ErrorType::kInternalError, "the request is given up")
@@ -52,10 +56,10 @@ void Exchange::write_head() {
   framing.chunked = parser_.is_chunked();
   if (const auto length = parser_.content_length()) framing.content_length = *length;
   if (wants_websocket(request.headers)) framing.connection = "Upgrade";
-  const AnswerForm form = meter_->counts_tokens() ? AnswerForm::kReadable : AnswerForm::kAsAsked;
+  const AnswerForm form = form_for(*meter_);
   head_.clear();
   http::append_request_head(
-      head_, request.method, outgoing_target(passage_, credential_),
+      head_, request.method, outgoing_target(passage_, credential_, form),
       outgoing_headers(request.headers, *passage_.upstream, credential_, form), framing);
 }
 
@@ -67,15 +71,17 @@ bool Exchange::take_body() {
   std::optional<Denial> over = meter_->sent(part.size());
   body_ = framed(std::move(part), framing_of(parser_));
   if (complete_) {
-    body_ += end_of_body(
-        outgoing_trailers(parser_.trailers(), parser_.request().headers, *passage_.upstream),
-        framing_of(parser_));
+    body_ += end_of_body(outgoing_trailers(parser_.trailers(), parser_.request().headers,
+                                           *passage_.upstream, form_for(*meter_)),
+                         framing_of(parser_));
   }
   if (over) cut(std::move(*over));
   return !cut_;
 }
 
+// Not for an agent that has left, nor for what has been cut: a credential may be long in coming.
 Task<Result<void>> Exchange::open() {
+  if (cut_ || gone_.happened()) co_return given_up();
   upstream_ = connections_->take_kept();
   was_kept_ = upstream_ != nullptr;
   if (was_kept_) {
@@ -89,8 +95,7 @@ Task<Result<void>> Exchange::open() {
   co_return co_await connect();
 }
 
-// A new connection, and on it what is there of the request. Not for an agent that has left, nor for
-// what has been cut.
+// A new connection, and on it what is there of the request. Under the same conditions.
 Task<Result<void>> Exchange::connect() {
   using namespace boost::asio::experimental::awaitable_operators;
   upstream_.reset();  // one that broke has no place of its own any more

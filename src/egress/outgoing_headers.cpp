@@ -1,6 +1,7 @@
 #include "egress/outgoing_headers.hpp"
 
 #include "egress/hidden_secret.hpp"
+#include "egress/request_target.hpp"
 #include "egress/withheld.hpp"
 #include "http/header_fields.hpp"
 
@@ -37,7 +38,7 @@ std::vector<std::string> nominated(const http::Headers& headers) {
 
 // Those of `from` that may go out with a request whose head is `sent`.
 http::Headers allowed_out(const http::Headers& from, const http::Headers& sent,
-                          const CredentialPlace& place) {
+                          const CredentialPlace& place, AnswerForm form) {
   const std::vector<std::string> ending_here = nominated(sent);
   const bool in_header = place.kind == CredentialPlace::Kind::kHeader;
   const std::string own = in_header ? plain_name(place.name) : std::string();
@@ -45,8 +46,9 @@ http::Headers allowed_out(const http::Headers& from, const http::Headers& sent,
   out.reserve(from.size() + 3);
   for (const http::Header& header : from) {
     const std::string name = plain_name(header.name);
-    const bool ends_here =
-        is_withheld_header(name) || name == own || std::ranges::binary_search(ending_here, name);
+    const bool ends_here = is_withheld_header(name) || name == own ||
+                           std::ranges::binary_search(ending_here, name) ||
+                           (form == AnswerForm::kReadable && is_header_that_hides_usage(name));
     if (!ends_here) out.push_back(header);
   }
   return out;
@@ -65,10 +67,6 @@ std::string without_withheld_items(std::string_view protocols) {
 // `name` is a plain one.
 bool is_called(const http::Header& header, std::string_view name) {
   return header.name.size() == name.size() && plain_name(header.name) == name;
-}
-
-void drop(http::Headers& headers, std::string_view name) {
-  std::erase_if(headers, [name](const auto& header) { return is_called(header, name); });
 }
 
 void clean_protocols(http::Headers& headers) {
@@ -108,14 +106,10 @@ bool wants_websocket(const http::Headers& headers) {
 http::Headers outgoing_headers(const http::Headers& sent, const Upstream& upstream,
                                std::string_view credential, AnswerForm form) {
   const CredentialPlace& place = upstream.credential;
-  http::Headers out = allowed_out(sent, sent, place);
+  http::Headers out = allowed_out(sent, sent, place, form);
   out.insert(out.begin(), http::Header{"Host", upstream.endpoint.authority()});
   clean_protocols(out);
-  if (form == AnswerForm::kReadable) {
-    drop(out, "accept-encoding");
-    drop(out, "sec-websocket-extensions");
-    out.push_back({"Accept-Encoding", "identity"});
-  }
+  if (form == AnswerForm::kReadable) out.push_back({"Accept-Encoding", "identity"});
   if (place.kind == CredentialPlace::Kind::kHeader) {
     out.push_back({place.name, place.prefix + std::string(credential)});
   }
@@ -124,15 +118,17 @@ http::Headers outgoing_headers(const http::Headers& sent, const Upstream& upstre
 }
 
 http::Headers outgoing_trailers(const http::Headers& trailers, const http::Headers& sent,
-                                const Upstream& upstream) {
-  return allowed_out(trailers, sent, upstream.credential);
+                                const Upstream& upstream, AnswerForm form) {
+  return allowed_out(trailers, sent, upstream.credential, form);
 }
 
-std::string outgoing_target(const Passage& passage, std::string_view credential) {
+std::string outgoing_target(const Passage& passage, std::string_view credential, AnswerForm form) {
+  const bool is_readable = form == AnswerForm::kReadable;
+  std::string target = is_readable ? without_hidden_usage(passage.target) : passage.target;
   const CredentialPlace& place = passage.upstream->credential;
-  if (place.kind != CredentialPlace::Kind::kQuery) return passage.target;
-  const char joint = passage.target.find('?') == std::string::npos ? '?' : '&';
-  return passage.target + joint + place.name + "=" + percent_encoded(place.prefix) +
+  if (place.kind != CredentialPlace::Kind::kQuery) return target;
+  const char joint = target.find('?') == std::string::npos ? '?' : '&';
+  return target + joint + place.name + "=" + percent_encoded(place.prefix) +
          percent_encoded(credential);
 }
 

@@ -18,7 +18,8 @@ namespace relay::egress {
 // Whether the request asks for a WebSocket, whose upgrade is passed on.
 bool wants_websocket(const http::Headers& headers);
 
-// kReadable: neither the answer nor a WebSocket is to be compressed.
+// kReadable: the answer, or a WebSocket, is to say what was used so that it is read on its way
+// (withheld.hpp).
 enum class AnswerForm { kAsAsked, kReadable };
 
 http::Headers outgoing_headers(const http::Headers& sent, const Upstream& upstream,
@@ -26,10 +27,10 @@ http::Headers outgoing_headers(const http::Headers& sent, const Upstream& upstre
 
 // Behind a body that went out with `sent`: what may not stand in the head may not stand here.
 http::Headers outgoing_trailers(const http::Headers& trailers, const http::Headers& sent,
-                                const Upstream& upstream);
+                                const Upstream& upstream, AnswerForm form);
 
 // The passage's target with the credential, where it stands there.
-std::string outgoing_target(const Passage& passage, std::string_view credential);
+std::string outgoing_target(const Passage& passage, std::string_view credential, AnswerForm form);
 
 // The same for trailers. In place of the credential, which a redirect may repeat, stands "***"
 // (hidden_secret.hpp).

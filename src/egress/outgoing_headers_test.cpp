@@ -104,6 +104,7 @@ TEST(OutgoingHeaders, LoseTheItemsOfAProtocolThatCarryAKey) {
 TEST(OutgoingHeaders, AskForWhatCanBeRead) {
   const http::Headers sent{{"accept-encoding", "gzip"},
                            {"Accept_Encoding", "br"},
+                           {"X_Goog_FieldMask", "candidates"},
                            {"Sec-WebSocket-Extensions", "permessage-deflate"}};
   EXPECT_EQ(text(outgoing_headers(sent, upstream({}), "", AnswerForm::kReadable)),
             "Host: llm.example.com\nAccept-Encoding: identity\n");
@@ -111,13 +112,24 @@ TEST(OutgoingHeaders, AskForWhatCanBeRead) {
             "Host: llm.example.com\nAccept-Encoding: identity\n");
 }
 
+TEST(OutgoingTarget, AsksForWhatCanBeReadWhereThatIsWanted) {
+  const Upstream none = upstream({});
+  const Upstream gemini = upstream({CredentialPlace::Kind::kQuery, "key", ""});
+  constexpr const char* kTarget = "/v1?alt=proto&a";
+  EXPECT_EQ(outgoing_target({&none, kTarget}, "", kAsAsked), kTarget);
+  EXPECT_EQ(outgoing_target({&none, kTarget}, "", AnswerForm::kReadable), "/v1?a");
+  EXPECT_EQ(outgoing_target({&gemini, "/v1?fields=a"}, "secret", AnswerForm::kReadable),
+            "/v1?key=secret");
+}
+
 TEST(OutgoingTrailers, AreNoMoreThanHeadersMayBe) {
   const http::Headers sent{{"Connection", "X-Hop"}};
-  const http::Headers trailers{
-      {"X-Sum", "1"}, {"x-hop", "1"}, {"Authorization", "b"}, {"Host", "x"}, {"X-Own", "mine"}};
-  EXPECT_EQ(text(outgoing_trailers(trailers, sent,
-                                   upstream({CredentialPlace::Kind::kHeader, "x-own", ""}))),
-            "X-Sum: 1\n");
+  const http::Headers trailers{{"X-Sum", "1"}, {"x-hop", "1"},    {"Authorization", "b"},
+                               {"Host", "x"},  {"X-Own", "mine"}, {"X-Goog-FieldMask", "a"}};
+  const Upstream own = upstream({CredentialPlace::Kind::kHeader, "x-own", ""});
+  EXPECT_EQ(text(outgoing_trailers(trailers, sent, own, kAsAsked)),
+            "X-Sum: 1\nX-Goog-FieldMask: a\n");
+  EXPECT_EQ(text(outgoing_trailers(trailers, sent, own, AnswerForm::kReadable)), "X-Sum: 1\n");
 }
 
 TEST(OutgoingHeaders, HaveNoCredentialWhereNoneIsNeeded) {
@@ -144,10 +156,11 @@ TEST(OutgoingHeaders, KeepTheUpgradeToAWebSocketOnly) {
 
 TEST(OutgoingHeaders, PutTheCredentialIntoTheQuery) {
   const Upstream gemini = upstream({CredentialPlace::Kind::kQuery, "key", ""});
-  EXPECT_EQ(outgoing_target({&gemini, "/v1?alt=sse"}, "a b&c"), "/v1?alt=sse&key=a%20b%26c");
-  EXPECT_EQ(outgoing_target({&gemini, "/v1"}, "secret"), "/v1?key=secret");
+  EXPECT_EQ(outgoing_target({&gemini, "/v1?alt=sse"}, "a b&c", kAsAsked),
+            "/v1?alt=sse&key=a%20b%26c");
+  EXPECT_EQ(outgoing_target({&gemini, "/v1"}, "secret", kAsAsked), "/v1?key=secret");
   const Upstream other = upstream({});
-  EXPECT_EQ(outgoing_target({&other, "/v1"}, "secret"), "/v1");
+  EXPECT_EQ(outgoing_target({&other, "/v1"}, "secret", kAsAsked), "/v1");
 }
 
 TEST(AnsweredHeaders, LoseWhatIsOfTheConnection) {

@@ -24,6 +24,28 @@ bool is_dotted(std::string_view segment) {
   return name == "." || name == "..";
 }
 
+// Without the parameters of which `goes_away` says so, told their plain names and their values.
+template <class GoesAway>
+std::string left_of_query(std::string_view query, const GoesAway& goes_away) {
+  std::string out;
+  bool has_one = false;
+  // Some servers take a semicolon for an ampersand.
+  for (std::size_t begin = 0; begin <= query.size();) {
+    const std::size_t end = std::min(query.find_first_of("&;", begin), query.size());
+    const std::string_view pair = query.substr(begin, end - begin);
+    const std::size_t joint = begin;
+    begin = end + 1;
+    const Result<http::Target> decoded = http::parse_target("/?" + std::string(pair));
+    if (decoded && !decoded->query.empty()) {
+      const auto& [name, value] = decoded->query.front();
+      if (goes_away(plain_parameter(name), value)) continue;
+    }
+    if (std::exchange(has_one, true)) out += query[joint - 1];
+    out += pair;
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<RequestTarget> parse_request_target(std::string_view target) {
@@ -60,23 +82,18 @@ Result<RequestTarget> parse_request_target(std::string_view target) {
 }
 
 std::string without_withheld(std::string_view query, std::string_view own) {
-  const std::string own_name = plain_name(own);
-  std::string out;
-  bool has_one = false;
-  // Some servers take a semicolon for an ampersand.
-  for (std::size_t begin = 0; begin <= query.size();) {
-    const std::size_t end = std::min(query.find_first_of("&;", begin), query.size());
-    const std::string_view pair = query.substr(begin, end - begin);
-    const std::size_t joint = begin;
-    begin = end + 1;
-    const Result<http::Target> decoded = http::parse_target("/?" + std::string(pair));
-    if (decoded && !decoded->query.empty()) {
-      const std::string name = plain_name(decoded->query.front().first);
-      if (is_withheld_parameter(name) || (!own_name.empty() && name == own_name)) continue;
-    }
-    if (std::exchange(has_one, true)) out += query[joint - 1];
-    out += pair;
-  }
+  const std::string own_name = plain_parameter(own);
+  return left_of_query(query, [&own_name](const std::string& name, const std::string&) {
+    return is_withheld_parameter(name) || (!own_name.empty() && name == own_name);
+  });
+}
+
+std::string without_hidden_usage(std::string_view target) {
+  const std::size_t mark = target.find('?');
+  std::string out(target.substr(0, mark));
+  if (mark == std::string_view::npos) return out;
+  const std::string query = left_of_query(target.substr(mark + 1), is_parameter_that_hides_usage);
+  if (!query.empty()) out += "?" + query;
   return out;
 }
 

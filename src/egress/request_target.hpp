@@ -25,4 +25,7 @@ Result<RequestTarget> parse_request_target(std::string_view target);
 // `query` without the parameters that are withheld (withheld.hpp), and those called `own`.
 std::string without_withheld(std::string_view query, std::string_view own);
 
+// `target` without the parameters that keep an answer from saying what was used.
+std::string without_hidden_usage(std::string_view target);
+
 }  // namespace relay::egress

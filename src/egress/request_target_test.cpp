@@ -78,12 +78,35 @@ TEST(RequestTarget, LosesTheParametersThatHoldACredential) {
            Case{"_method=DELETE&X-HTTP-Method-Override=PUT&method=a", "method=a"},
            Case{"keys=1&mykey=2&a", "keys=1&mykey=2&a"},
            Case{"host=1&te=2&cookies=3", "host=1&te=2&cookies=3"},
+           Case{"%24key=1&$key=2&$.key=3&%24%2Ekey=4&a", "a"},
+           Case{"$token=1&oauth_token=2&%24oauth_token=3&$access_token=4&$.xgafv=2", "$.xgafv=2"},
+           Case{"%24httpMethod=DELETE&$httpHeaders=Authorization:a&$_method=PUT&a", "a"},
+           Case{"$=1&$$keys=2&a$key=3", "$=1&$$keys=2&a$key=3"},
            Case{"key", ""},
            Case{"&&a&", "&&a&"},
        }) {
     EXPECT_EQ(without_withheld(row.query, "token"), row.left) << row.query;
   }
   EXPECT_EQ(without_withheld("=1&a", ""), "=1&a");
+  EXPECT_EQ(without_withheld("token=1&%24token=2&a", "$token"), "a");
+}
+
+TEST(RequestTarget, LosesTheParametersThatHideWhatWasUsed) {
+  struct Case {
+    std::string_view target, left;
+  };
+  for (const Case& row : {
+           Case{"/v1", "/v1"},
+           Case{"/v1/fields=a;alt=proto", "/v1/fields=a;alt=proto"},
+           Case{"/v1?fields=candidates", "/v1"},
+           Case{"/v1?alt=sse&fields=candidates&a=%20b", "/v1?alt=sse&a=%20b"},
+           Case{"/v1?$fields=a&%24fields=b&$.fields=c&Fields&%66ields=d&alt=json", "/v1?alt=json"},
+           Case{"/v1?alt=proto&%24alt=media&$alt=%70roto&alt=&alt&a", "/v1?a"},
+           Case{"/v1?$alt=sse;alt=proto&%24alt=json", "/v1?$alt=sse&%24alt=json"},
+           Case{"/v1?field=a&alts=proto&key=b", "/v1?field=a&alts=proto&key=b"},
+       }) {
+    EXPECT_EQ(without_hidden_usage(row.target), row.left) << row.target;
+  }
 }
 
 }  // namespace

@@ -42,8 +42,12 @@ constexpr std::array<std::string_view, 7> kOfTheSender{
     "true-client-ip", "cf-connecting-ip", "fastly-client-ip"};
 constexpr std::string_view kForwarded = "x-forwarded-";
 
-// Where the name of a header would be too short.
-constexpr std::array<std::string_view, 2> kOnlyParameters{"key", "-method"};
+// Where the name of a header would be too short or is another one. The last two are Google's.
+constexpr std::array<std::string_view, 5> kOnlyParameters{"key", "oauth-token", "-method",
+                                                          "httpmethod", "httpheaders"};
+
+constexpr std::array<std::string_view, 3> kHidingUsage{
+    "accept-encoding", "sec-websocket-extensions", "x-goog-fieldmask"};
 
 constexpr std::array<std::string_view, 5> kInProtocols{"api-key", "apikey", "bearer",
                                                        "authorization", "access-token"};
@@ -63,6 +67,11 @@ std::string plain_name(std::string_view name) {
   return plain;
 }
 
+std::string plain_parameter(std::string_view name) {
+  if (name.starts_with('$')) name.remove_prefix(name.starts_with("$.") ? 2 : 1);
+  return plain_name(name);
+}
+
 bool is_withheld_header(std::string_view name) {
   return is_of_the_connection(name) || is_one_of(name, kSaidByTheRelay) ||
          is_one_of(name, kCredentials) || is_one_of(name, kOfAnotherRequest) ||
@@ -75,6 +84,12 @@ bool is_withheld_parameter(std::string_view name) {
 }
 
 bool is_of_the_connection(std::string_view name) { return is_one_of(name, kOfTheConnection); }
+
+bool is_header_that_hides_usage(std::string_view name) { return is_one_of(name, kHidingUsage); }
+
+bool is_parameter_that_hides_usage(std::string_view name, std::string_view value) {
+  return name == "fields" || (name == "alt" && value != "json" && value != "sse");
+}
 
 bool is_withheld_protocol(std::string_view item) {
   const std::string plain = plain_name(item);

@@ -44,6 +44,9 @@ class RunningDoor {
   std::uint16_t port() const { return port_; }
   // Closes the door and returns when every connection has ended.
   void close();
+  // From here on the door is closed in the turn of the loop behind the next such moment.
+  enum class Moment { kNone, kCredentialIsHad, kRequestIsOver };
+  void close_behind(Moment moment);
   // What was told of the requests that are over; waits for so many.
   std::vector<Account> accounts(std::size_t count);
   std::size_t connections();
@@ -73,6 +76,7 @@ class RunningDoor {
  private:
   void on_loop(const std::function<void()>& action);
   void look();
+  bool closes_behind(Moment moment);
 
   asio::io_context loop_{1};
   const std::vector<Upstream> upstreams_;
@@ -91,6 +95,7 @@ class RunningDoor {
   Most most_in_a_turn_;
   bool looks_ = false;
   bool fails_ = false;
+  Moment closes_behind_ = Moment::kNone;
   std::unique_ptr<Door> door_;
   std::uint16_t port_ = 0;
   asio::executor_work_guard<asio::io_context::executor_type> work_ = asio::make_work_guard(loop_);

@@ -5,6 +5,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 #include <gtest/gtest.h>
 
@@ -42,6 +43,7 @@ RunningDoor::RunningDoor(std::vector<Upstream> upstreams, DoorOptions options,
     return pools_.at(upstream.name);
   };
   around.credential = [this](const Upstream&) -> Task<Result<std::string>> {
+    if (closes_behind(Moment::kCredentialIsHad)) co_await asio::post(loop_, asio::use_awaitable);
     if (!no_credential_.empty()) co_return make_error(ErrorType::kInternalError, no_credential_);
     co_return secret_;
   };
@@ -56,6 +58,7 @@ RunningDoor::RunningDoor(std::vector<Upstream> upstreams, DoorOptions options,
   around.tunnel_rules = tunnel_rules_;
   around.tunnels = &tunnels_;
   around.over = [this](const Account& account) {
+    closes_behind(Moment::kRequestIsOver);
     const std::lock_guard lock(mutex_);
     accounts_.push_back(account);
   };
@@ -82,6 +85,17 @@ void RunningDoor::close() {
     door_.reset();
     pools_.clear();
   });
+}
+
+void RunningDoor::close_behind(Moment moment) {
+  on_loop([this, moment] { closes_behind_ = moment; });
+}
+
+bool RunningDoor::closes_behind(Moment moment) {
+  if (moment != closes_behind_) return false;
+  closes_behind_ = Moment::kNone;
+  asio::post(loop_, [this] { asio::co_spawn(loop_, door_->close(), asio::detached); });
+  return true;
 }
 
 void RunningDoor::on_loop(const std::function<void()>& action) {
