@@ -30,11 +30,19 @@ Task<void> SessionDirectory::recover() {
                             {{"reason", page.error().explanation}});
       break;
     }
-    for (storage::SessionRecord& record : page->sessions) {
-      ++found;
+    for (const storage::SessionRecord& listed : page->sessions) {
       while (recovery->under_way >= kAtOnce) co_await recovery->done.wait();
+      // A list leaves out what the agent said of itself.
+      auto record = co_await context_.log.find(listed.id);
+      if (!record) {
+        context_.logger.error(
+            "a session of an earlier run can't be read",
+            {{"session", listed.id.value()}, {"reason", record.error().explanation}});
+      }
+      if (!record || !*record) continue;
+      ++found;
       ++recovery->under_way;
-      scope_.spawn("recover session", [this, record = std::move(record), recovery] {
+      scope_.spawn("recover session", [this, record = std::move(**record), recovery] {
         return record.cause == kUnfinishedFork ? erase_unfinished(record, recovery)
                                                : revive(record, recovery);
       });
@@ -49,10 +57,9 @@ Task<void> SessionDirectory::recover() {
   }
 }
 
-// Nobody was told of it.
+// Nobody was told of it. It stays open until all of it is gone: the next run tries again.
 Task<void> SessionDirectory::erase_unfinished(storage::SessionRecord record,
                                               std::shared_ptr<Recovery> recovery) {
-  context_.log.session_closed(record.id, record.cause, wall_now());
   auto erasing = as_result(erase(record.id));
   const auto erased = co_await std::move(erasing);
   if (!erased) {

@@ -202,13 +202,13 @@ void Session::keep_opening(const Effects& effects) {
 
 // A session that never became ready is not in the log, unless it was left while that wrote it:
 // nobody has seen its id. One that was closed before stays as it was, its directories too if it had
-// any; what is there of a fork goes.
+// any. What is there of a fork goes; it is not closed first: what can't be erased is left to the
+// next run.
 Task<void> Session::abandon_start(Error error, Logger log) {
   if (agent_) co_await agent_->stop(context_.options.stop_grace);
   agent_.reset();
   if (router_) context_.log.session_closed(record_.id, close_cause_, wall_now());
   if (half_in_log_) {
-    context_.log.session_closed(record_.id, std::string(kUnfinishedFork), wall_now());
     const auto erased = co_await context_.log.erase(record_.id);
     if (!erased) log.warn("a part of a fork is left", {{"error", erased.error().explanation}});
   }

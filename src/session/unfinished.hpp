@@ -9,13 +9,15 @@
 
 namespace relay {
 
-// Of a fork: a relay that was killed in between leaves it open, and the next run erases it.
+// Of a fork: a relay that was killed in between, or could not erase what failed, leaves it open,
+// and the next run erases it.
 inline constexpr std::string_view kUnfinishedFork = "fork_unfinished";
 
 // Of an import: a relay that was killed in between leaves it closed, until it is imported again.
 inline constexpr std::string_view kUnfinishedImport = "import_unfinished";
 
-// Why no agent goes on with the session: its import was cut off.
+// Why no agent goes on with the session, or with a fork of it: its import, or its own fork, was cut
+// off.
 std::optional<Error> import_is_unfinished(const storage::SessionRecord& session);
 
 // Nobody else opens, erases or imports a session meanwhile.

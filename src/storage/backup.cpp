@@ -69,8 +69,8 @@ Result<void> copy_database(const std::string& path, const std::string& to) {
 // A run keeps the numbers of messages that are not there any more.
 std::int64_t count_messages(std::string_view entries, Sequence first, Sequence last) {
   std::int64_t count = 0;
-  read_messages(entries, [&](const MessageRecord& message) {
-    if (message.sequence >= first && message.sequence <= last) ++count;
+  read_messages(entries, first, [&](const MessageRecord& message) {
+    if (message.sequence <= last) ++count;
     return message.sequence < last;
   });
   return count;

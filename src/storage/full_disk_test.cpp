@@ -59,10 +59,13 @@ TEST_F(FullDisk, RefusesToDeleteASessionUntilItIsWritten) {
 TEST_F(FullDisk, LetsReadersSeeWhatIsHeldInMemory) {
   const auto log = open_full(1u << 20);
   Sequence next = fill(*log, 2);
-  log->session_created(session_record("later"));
+  SessionRecord later = session_record("later");
+  later.agent_profile = "held profile";
+  log->session_created(later);
   log->record(SessionId("later"), message_record(1, "held"));
   SessionRecord changed = session_record("s");
   changed.title = "held title";
+  changed.agent_settings = "held settings";
   log->session_changed(changed);
   log->session_used(SessionId("s"), "held use");
   log->session_closed(SessionId("s"), "held close", wall_now());
@@ -76,7 +79,13 @@ TEST_F(FullDisk, LetsReadersSeeWhatIsHeldInMemory) {
   EXPECT_EQ(find(*log, "s")->cause, "held close");
   EXPECT_EQ(find(*log, "s")->upstream_use, "held use");
   EXPECT_EQ(find(*log, "later")->last_sequence, 1);
-  EXPECT_THAT(ids(*wait_for(log->list({}))), ElementsAre("later", "s"));
+  EXPECT_EQ(find(*log, "later")->agent_profile, "held profile");
+  EXPECT_EQ(find(*log, "s")->agent_settings, "held settings");
+  const auto all = wait_for(log->list({}));
+  EXPECT_THAT(ids(*all), ElementsAre("later", "s"));
+  for (const SessionRecord& listed : all->sessions) {
+    EXPECT_EQ(listed.agent_profile + listed.agent_settings, "") << listed.id.value();
+  }
   SessionQuery active;
   active.only_active = true;
   EXPECT_THAT(ids(*wait_for(log->list(active))), ElementsAre("later"));

@@ -354,7 +354,8 @@ std::optional<JournalEntry> next_entry(std::string_view& bytes) {
   return result;
 }
 
-void read_messages(std::string_view entries, const std::function<bool(MessageRecord)>& take) {
+void read_messages(std::string_view entries, Sequence from,
+                   const std::function<bool(MessageRecord)>& take) {
   while (const auto payload = take_payload(entries)) {
     EntryReader entry(payload->bytes);
     if (payload->bytes.empty() || static_cast<Kind>(entry.byte()) != Kind::kMessages) continue;
@@ -362,7 +363,7 @@ void read_messages(std::string_view entries, const std::function<bool(MessageRec
     for (Sequence next = read_batch_head(entry).first; !entry.at_end(); ++next) {
       const MessageView message = read_message(entry, next);
       if (!entry.ok()) break;
-      if (!take(record_of(message))) return;
+      if (next >= from && !take(record_of(message))) return;
     }
   }
 }

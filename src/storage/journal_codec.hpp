@@ -53,9 +53,10 @@ std::optional<JournalEntry> next_entry(std::string_view& bytes);
 // What is left behind the last entry is the end, not an entry that was torn.
 bool is_journal_end(std::string_view rest);
 
-// Gives `take` the messages of entries that lie side by side, in order, until it answers false.
-// Those of erased and damaged ones are missing.
-void read_messages(std::string_view entries, const std::function<bool(MessageRecord)>& take);
+// Gives `take` the messages of entries that lie side by side, in order, those with the number
+// `from` and higher, until it answers false. Those of erased and damaged ones are missing.
+void read_messages(std::string_view entries, Sequence from,
+                   const std::function<bool(MessageRecord)>& take);
 
 // What stands in the place of `size` bytes of entries that were erased: its head, which is written
 // at their begin; what is behind it counts no more.

@@ -83,12 +83,18 @@ TEST(JournalCodec, GivesBackEveryPartOfAMessage) {
                  ""};
   const std::string bytes = encoded(MessageBatch{kCoded, messages, {{900, 7, 8}, 2, 3}});
   std::vector<MessageRecord> read;
-  read_messages(bytes + bytes, [&](MessageRecord message) {
+  read_messages(bytes + bytes, 0, [&](MessageRecord message) {
     read.push_back(std::move(message));
     return read.size() < 4;
   });
   ASSERT_EQ(read.size(), 4u);
   EXPECT_EQ(read[3].sequence, 7);
+  std::vector<Sequence> from_eight;
+  read_messages(bytes, 8, [&](const MessageRecord& message) {
+    from_eight.push_back(message.sequence);
+    return true;
+  });
+  EXPECT_THAT(from_eight, ElementsAre(8, 9));
   for (std::size_t index = 0; index < messages.size(); ++index) {
     const MessageRecord &is = read[index], &was = messages[index];
     EXPECT_EQ(is.sequence, was.sequence);

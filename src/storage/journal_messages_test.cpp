@@ -288,16 +288,44 @@ TEST_F(MessagesInTheJournal, AreDividedWhereTheyAreMuchOrHaveAHole) {
   }
   const auto log = open_slow(path_);
   log->session_created(session_record("s"));
-  log->record(kSession, messages, {{900, 7, 8}, 8, 3});
+  log->record(kSession, messages, {});
+  messages = {message_record(9), message_record(11)};
+  log->record(kSession, messages, {{900, 7, 8}, 11, 3});
   const auto again = open(killed(path_));
-  EXPECT_THAT(sequences(history(*again, "s")), ElementsAre(1, 2, 3, 7, 8));
-  EXPECT_EQ(text(history(*again, "s").gaps), "[4,6]");
-  EXPECT_EQ(find(*again, "s")->progress.input, 8);
+  EXPECT_THAT(sequences(history(*again, "s")), ElementsAre(1, 2, 3, 7, 8, 9, 11));
+  EXPECT_EQ(text(history(*again, "s").gaps), "[4,6][10,10]");
+  EXPECT_EQ(find(*again, "s")->progress.input, 11);
   const std::string content = content_of(journal_files(path_).at(0));
   std::string_view rest = std::string_view(content).substr(content.find('\n') + 1);
   std::vector<std::size_t> writes;
   while (const auto entry = next_entry(rest)) writes.push_back(entry->writes.size());
-  EXPECT_THAT(writes, ElementsAre(1, 1, 1, 2)) << "session, 1 to 2, 3, 7 to 8 with the progress";
+  EXPECT_THAT(writes, ElementsAre(1, 1, 1, 1, 1, 2))
+      << "session, 1 to 2, 3, 7 to 8, 9, 11 with the progress";
+}
+
+// Else a start would find some of them, and take them all from the agent once more.
+TEST_F(MessagesInTheJournal, OfOneReadAreThereWithItsEndOrNotAtAll) {
+  const auto log = open_slow(path_);
+  log->session_created(session_record("s"));
+  std::vector<MessageRecord> messages;
+  for (Sequence sequence = 1; sequence <= 24; ++sequence) {
+    messages.push_back(message_record(sequence, std::string(400'000, 'x')));
+  }
+  log->record(kSession, messages, {{9'600'000, 7, 8}, 0, 0});
+  ASSERT_EQ(journal_files(path_).size(), 2u) << "more than a file has room for";
+  const std::size_t whole = entries_in(journal_files(path_).at(1)).size();
+  EXPECT_GT(whole, 9'600'000u);
+  for (std::size_t size = 0; size < whole; size += 1'500'000) {
+    const std::string copy = killed(path_);
+    fs::resize_file(copy + ".journal.2", size);
+    const auto again = open(copy);
+    EXPECT_THAT(sequences(history(*again, "s")), IsEmpty()) << size;
+    EXPECT_EQ(find(*again, "s")->progress.output.bytes, 0u) << size;
+  }
+  const auto again = open(killed(path_));
+  EXPECT_EQ(history(*again, "s").messages.size(), 24u);
+  EXPECT_THAT(sequences(history(*again, "s", 10, 100, 1u << 20)), ElementsAre(11, 12));
+  EXPECT_EQ(find(*again, "s")->progress.output.bytes, 9'600'000u);
 }
 
 // A page that was not written back before a power cut reads as zeros, as the end of a file does.

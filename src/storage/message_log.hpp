@@ -89,7 +89,8 @@ void in_order(const HistoryPage& page, const TakeGap& take_gap, const TakeMessag
 }
 
 struct SessionPage {
-  std::vector<SessionRecord> sessions;  // newest first
+  // The newest first; without agent_profile and agent_settings, which find() has.
+  std::vector<SessionRecord> sessions;
   std::optional<std::string> next_cursor;
 };
 
@@ -166,7 +167,8 @@ class MessageLog {
   // and what it had is a gap.
   virtual void session_reopened(SessionRecord session) = 0;
   // The next messages of a session, and how far its agent has come with them (what is 0 of it stays
-  // as it was). Moves them away. They are in the journal when this returns.
+  // as it was). Moves them away. They are in the journal when this returns. A relay that is killed
+  // before has all of them or none, when they come with a progress and without a hole.
   virtual void record(const SessionId& session, std::span<MessageRecord> messages,
                       const Progress& progress) = 0;
   void record(const SessionId& session, MessageRecord message) {
@@ -182,6 +184,7 @@ class MessageLog {
   virtual Task<Result<HistoryPage>> history(SessionId session, Sequence after, std::size_t limit,
                                             std::size_t max_bytes) = 0;
   virtual Task<Result<std::optional<SessionRecord>>> find(SessionId session) = 0;
+  // About 8 MiB at most, and at least one session: next_cursor says whether there are more.
   virtual Task<Result<SessionPage>> list(SessionQuery query) = 0;
 
   virtual Task<Result<AuditPage>> audit_trail(AuditQuery query) = 0;
@@ -200,9 +203,11 @@ class MessageLog {
   // Of a session that nobody records in at the moment.
   virtual Task<Result<OpenCalls>> open_calls(SessionId session) = 0;
 
-  // Deletes a closed session with all it has. Refused while it is open (session_not_found when
-  // there is none). A large one goes in steps, the oldest messages first, that other reads and
-  // writes come between; when it is cancelled, or fails, what is left stays and the rest is a gap.
+  // Deletes a closed session with all it has, or one that is open with a cause, because it was
+  // never finished: it stays so until all of it is gone. Refused while it is open without one
+  // (session_not_found when there is none). A large one goes in steps, the oldest messages first,
+  // that other reads and writes come between; when it is cancelled, or fails, what is left stays
+  // and the rest is a gap.
   virtual Task<Result<void>> erase(SessionId session) = 0;
 
   // Returns when everything queued so far is in the database or was given up. On a full disk that

@@ -169,6 +169,50 @@ TEST_F(LogTest, ListsTheSessionsOfAnAgentOrADirectory) {
   EXPECT_THAT(ids(*wait_for(log->list(query))), IsEmpty());
 }
 
+TEST_F(LogTest, ListsNoMoreThanAPageOfBytes) {
+  const auto log = open();
+  int number = 0;
+  for (const std::size_t mib : {3u, 3u, 3u, 1u, 9u}) {
+    SessionRecord session = session_record(std::to_string(mib) + "." + std::to_string(++number));
+    session.working_directory = std::string(mib << 20, 'w');
+    log->session_created(session);
+  }
+  SessionQuery query;
+  std::vector<std::vector<std::string>> pages;
+  do {
+    const auto page = wait_for(log->list(query));
+    ASSERT_TRUE(page);
+    pages.push_back(ids(*page));
+    query.cursor = page->next_cursor.value_or("");
+  } while (!query.cursor.empty());
+  EXPECT_THAT(pages,
+              ElementsAre(ElementsAre("9.5"), ElementsAre("1.4", "3.3", "3.2"), ElementsAre("3.1")))
+      << "at least one, however large";
+}
+
+TEST_F(LogTest, ListsSessionsWithoutWhatTheirAgentsSaidOfThemselves) {
+  const auto log = open();
+  SessionRecord session = session_record("s");
+  session.agent_profile = R"({"protocolVersion":1})";
+  session.agent_settings = R"({"modes":1})";
+  session.image = "agent:1";
+  session.image_id = "sha256:1";
+  log->session_created(session);
+  log->session_used(session.id, "used");
+  log->record(session.id, {}, {{900, 7, 8}, 1, 2});
+  const auto page = wait_for(log->list({}));
+  ASSERT_THAT(page->sessions, SizeIs(1));
+  const SessionRecord& listed = page->sessions[0];
+  EXPECT_EQ(listed.agent_profile, "");
+  EXPECT_EQ(listed.agent_settings, "");
+  EXPECT_EQ(listed.image, "agent:1");
+  EXPECT_EQ(listed.image_id, "sha256:1");
+  EXPECT_EQ(listed.upstream_use, "used");
+  EXPECT_EQ(listed.progress.output.bytes, 900u);
+  EXPECT_EQ(find(*log, "s")->agent_profile, session.agent_profile);
+  EXPECT_EQ(find(*log, "s")->agent_settings, session.agent_settings);
+}
+
 TEST_F(LogTest, KeepsUpWhenASessionWasUpdated) {
   const auto log = open();
   const auto updated_at = [&] { return find(*log, "s")->updated_at; };
@@ -248,15 +292,18 @@ class LargeErasure : public LogTest {
   static constexpr int kMessages = 10'000;
 
   LargeErasure() {
-    log_->session_created(session_record("large"));
+    make_large(session_record("large"));
     log_->session_created(session_record("other"));
-    for (int m = 1; m <= kMessages; ++m) log_->record(SessionId("large"), message_record(m));
     log_->session_closed(SessionId("large"), "done", wall_now());
     wait_for(log_->flush());
   }
+  void make_large(const SessionRecord& session) {
+    log_->session_created(session);
+    for (int m = 1; m <= kMessages; ++m) log_->record(session.id, message_record(m));
+  }
   // Begins to erase it; the answer is in `erased_`.
-  void begin(const asio::cancellation_slot& slot = {}) {
-    asio::co_spawn(loop_, log_->erase(SessionId("large")),
+  void begin(const asio::cancellation_slot& slot = {}, const std::string& session = "large") {
+    asio::co_spawn(loop_, log_->erase(SessionId(session)),
                    asio::bind_cancellation_slot(
                        slot, [this](std::exception_ptr failure, const Result<void>& answer) {
                          erased_.push_back(!failure && answer);
@@ -312,6 +359,30 @@ TEST_F(LargeErasure, CanBeCancelledAndDoneAgain) {
   loop_.run();
   EXPECT_THAT(erased_, ElementsAre(false, true, true));
   EXPECT_FALSE(find(*log_, "large"));
+}
+
+// A relay that ends in between knows the rest of it for what it is.
+TEST_F(LargeErasure, OfOneThatWasNeverFinishedLeavesItOpenUntilItIsGone) {
+  SessionRecord half = session_record("half");
+  half.cause = "fork_unfinished";
+  make_large(half);
+  wait_for(log_->flush());
+  asio::cancellation_signal stop;
+  begin(stop.slot(), "half");
+  loop_.restart();
+  for (int turns = 0; turns < 4; ++turns) loop_.run_one();
+  stop.emit(asio::cancellation_type::terminal);
+  loop_.run();
+  EXPECT_THAT(erased_, ElementsAre(false));
+  EXPECT_THAT(history(*log_, "half").gaps, SizeIs(1)) << "a part of it is gone";
+  SessionQuery active;
+  active.only_active = true;
+  const auto left = wait_for(log_->list(active));
+  EXPECT_THAT(ids(*left), ElementsAre("half", "other"));
+  EXPECT_EQ(left->sessions[0].cause, "fork_unfinished");
+  EXPECT_TRUE(wait_for(log_->erase(half.id)));
+  EXPECT_FALSE(find(*log_, "half"));
+  EXPECT_FALSE(wait_for(log_->erase(SessionId("other")))) << "it is open and has no cause";
 }
 
 TEST_F(LogTest, CountsMessagesOfUnknownSessionsAsLost) {

@@ -113,7 +113,7 @@ class MessageStore {
   // One step of it, a few milliseconds.
   Result<RequestSearch> search_requests(RequestSearch search, HeldWrites held);
   // One small transaction, from the oldest messages on; what is deleted of a session that is not
-  // `done` is a gap of it.
+  // `done` is a gap of it. See MessageLog.
   Result<EraseStep> erase(const SessionId& session);
 
   // Whether bytes are left in the journal of what the index had and has no more.

@@ -139,10 +139,10 @@ std::span<const PendingWrites::Entry> PendingWrites::group(std::size_t max_rows,
   const auto all = entries();
   std::size_t count = 0;
   std::size_t bytes = 0;
-  while (count < all.size() && count < max_rows) {
+  for (; count < all.size(); ++count) {
+    if (count > 0 && std::holds_alternative<ProgressWrite>(all[count].write)) continue;
     bytes += cost(all[count].write);
-    if (count > 0 && bytes > max_bytes) break;
-    ++count;
+    if (count >= max_rows || (count > 0 && bytes > max_bytes)) break;
   }
   return all.first(count);
 }

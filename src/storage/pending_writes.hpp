@@ -116,7 +116,8 @@ class PendingWrites {
   std::size_t journal_bytes() const { return journal_bytes_; }  // of their entries there
   std::span<const Entry> entries() const { return std::span(entries_).subspan(first_); }
 
-  // The first entries, as many as `max_rows` and `max_bytes` allow, at least one.
+  // The first entries, as many as `max_rows` and `max_bytes` allow, at least one. With messages
+  // goes how far the agent has come with them.
   std::span<const Entry> group(std::size_t max_rows, std::size_t max_bytes) const;
 
   // Gives up the oldest messages until at most `limit` bytes are held (somewhat less, when anything

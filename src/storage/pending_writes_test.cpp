@@ -136,6 +136,19 @@ TEST(PendingWrites, DropsOutdatedStatesOfSessionsLast) {
   EXPECT_EQ(writes.bytes(), 0u);
 }
 
+// Else a relay that is killed between two groups has the ones without the other.
+TEST(PendingWrites, GroupMessagesWithHowFarTheAgentHasCome) {
+  PendingWrites writes;
+  for (std::uint64_t order = 1; order <= 5; order += 2) {
+    writes.push(message(1, static_cast<Sequence>(order), 1000), order);
+    writes.push(ProgressWrite{{1, {}}, {{900, 7, 8}, 0, 0}}, order + 1);
+  }
+  EXPECT_EQ(writes.group(1, 1u << 20).size(), 2u);
+  EXPECT_EQ(writes.group(3, 1u << 20).size(), 4u);
+  EXPECT_EQ(writes.group(100, 1).size(), 2u);
+  EXPECT_EQ(writes.group(100, 1u << 20).size(), 6u);
+}
+
 TEST(PendingWrites, GroupsByRowsAndBytesWithAtLeastOne) {
   PendingWrites writes;
   for (int count = 1; count <= 5; ++count) writes.push(message(1, count, 1000), 1);

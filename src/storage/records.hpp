@@ -64,7 +64,7 @@ struct SessionRecord {
   WallTime created_at;
   WallTime updated_at;  // of the last message or change; the log keeps it up by itself
   std::optional<WallTime> closed_at;
-  std::string cause;  // why it was closed; empty while open
+  std::string cause;  // why it was closed; of an open one: why it is not finished, else empty
   Sequence last_sequence = 0;
   Progress progress;  // kept up by MessageLog::record()
 };

@@ -14,17 +14,26 @@ namespace relay::storage {
 namespace {
 
 constexpr std::string_view kInMemory = ":memory:";
-// An entry is read as a whole, and its length has 31 bits: larger ones have a single message.
+// An entry is read as a whole: larger ones have a single message, or what has to stay together.
 constexpr std::size_t kMaxEntryBytes = 1u << 20;
+// The length of an entry has 31 bits.
+constexpr std::size_t kMaxWholeEntryBytes = (1u << 31) - (1u << 20);
+
+// In an entry it takes no more.
+std::size_t entry_bytes(const MessageRecord& message) {
+  constexpr std::size_t kNumbersAndLengths = 64;
+  return kNumbersAndLengths + message.method.size() + message.rpc_id.size() +
+         message.peer_id.size() + message.body.size();
+}
 
 // How many of the messages go into one entry, which has no hole between its numbers.
-std::size_t entry_length(std::span<const MessageRecord> messages) {
+std::size_t entry_length(std::span<const MessageRecord> messages, std::size_t max_bytes) {
   std::size_t count = std::min<std::size_t>(messages.size(), 1);
-  std::size_t bytes = count > 0 ? messages[0].body.size() : 0;
+  std::size_t bytes = count > 0 ? entry_bytes(messages[0]) : 0;
   for (; count < messages.size(); ++count) {
-    bytes += messages[count].body.size();
+    bytes += entry_bytes(messages[count]);
     const bool follows = messages[count].sequence == messages[count - 1].sequence + 1;
-    if (!follows || bytes > kMaxEntryBytes) break;
+    if (!follows || bytes > max_bytes) break;
   }
   return count;
 }
@@ -211,8 +220,11 @@ void SqliteLog::record(const SessionId& session, std::span<MessageRecord> messag
     }
   }
   const Progress none;
+  // A relay that is killed between two entries would leave messages of the agent without how far it
+  // has come with them: the next run would take them from it once more.
+  const std::size_t max_bytes = progress.any() ? kMaxWholeEntryBytes : kMaxEntryBytes;
   while (true) {
-    const std::size_t count = entry_length(messages);
+    const std::size_t count = entry_length(messages, max_bytes);
     const bool last = count == messages.size();
     record_run(session, messages.first(count), last ? progress : none);
     if (last) return;
@@ -345,6 +357,7 @@ Task<Result<void>> SqliteLog::erase(SessionId session) {
     if (step->done) break;
     begun = true;
   }
+  numbers_.erase(session);  // of one that was still open
   while (true) {
     auto operation = [](MessageStore& store, HeldWrites) { return store.erase_unused(); };
     const auto more = co_await ask<Result<bool>>(std::move(operation));

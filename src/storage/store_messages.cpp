@@ -31,9 +31,8 @@ Result<void> MessageStore::read(const RunMessages& messages, std::vector<Gap>& g
   Sequence next = messages.first;
   bool enough = false;
   const auto read = [&](std::string_view entries) {
-    read_messages(entries, [&](MessageRecord message) {
+    read_messages(entries, next, [&](MessageRecord message) {
       const Sequence sequence = message.sequence;
-      if (sequence < next) return true;
       if (sequence > messages.last) return false;
       if (sequence > next) add_gap(gaps, {next, sequence - 1});
       next = sequence + 1;

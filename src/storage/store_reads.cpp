@@ -10,6 +10,15 @@ namespace {
 
 constexpr std::size_t kMaxHistoryRows = 10'000;
 constexpr std::size_t kMaxListRows = 1'000;
+constexpr std::size_t kMaxListBytes = 8u << 20;
+
+// Approximately, in a page of a list.
+std::size_t listed_bytes(const SessionRecord& session) {
+  return sizeof(session) + session.id.value().size() + session.agent_session_id.size() +
+         session.owner.size() + session.working_directory.size() + session.isolation.size() +
+         session.title.size() + session.agent.size() + session.image.size() +
+         session.image_id.size() + session.upstream_use.size() + session.cause.size();
+}
 
 void bind_filter(Statement& statement, int parameter, const std::optional<std::string>& value) {
   if (value) {
@@ -142,6 +151,7 @@ Result<SessionPage> MessageStore::list(const SessionQuery& query, HeldWrites hel
   const std::size_t limit = std::clamp<std::size_t>(query.limit, 1, kMaxListRows);
   SessionPage page;
   std::int64_t last = 0;
+  std::size_t bytes = 0;
   const auto add = [&](std::int64_t number, SessionRecord record) {
     if (query.owner && record.owner != *query.owner) return true;
     if (query.only_active && record.closed_at) return true;
@@ -149,10 +159,15 @@ Result<SessionPage> MessageStore::list(const SessionQuery& query, HeldWrites hel
     if (query.working_directory && record.working_directory != *query.working_directory) {
       return true;
     }
-    if (page.sessions.size() == limit) {
+    const bool first = page.sessions.empty();
+    bytes += listed_bytes(record);
+    if (!first && (page.sessions.size() == limit || bytes > kMaxListBytes)) {
       page.next_cursor = encode_cursor(last);
       return false;
     }
+    // What a held write says of them.
+    record.agent_profile = std::string();
+    record.agent_settings = std::string();
     last = number;
     page.sessions.push_back(std::move(record));
     return true;

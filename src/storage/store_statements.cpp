@@ -8,7 +8,10 @@ namespace {
 constexpr std::string_view kColumns =
     "number, id, agent_session_id, owner, working_directory, isolation, title, created_at, "
     "closed_at, "
-    "cause, last_sequence, agent, updated_at, agent_profile, agent_settings, image, image_id";
+    "cause, last_sequence, agent, updated_at";
+// As large as the agent likes.
+constexpr std::string_view kAgentColumns = ", agent_profile, agent_settings";
+constexpr std::string_view kImageColumns = ", image, image_id";
 constexpr std::string_view kKeptUpColumns =
     "output_bytes, output_first_line, output_last_line, input_sequence, input_prompt, upstream_use";
 
@@ -20,8 +23,11 @@ WallTime wall_time(std::int64_t milliseconds) {
 
 Result<std::unique_ptr<MessageStore::Statements>> MessageStore::Statements::prepare(
     Database& database) {
-  const std::string columns(kColumns);
-  const std::string read_columns = columns + ", " + std::string(kKeptUpColumns);
+  const auto columns_with = [](std::string_view of_agent) {
+    return std::string(kColumns).append(of_agent).append(kImageColumns);
+  };
+  const std::string columns = columns_with(kAgentColumns);
+  const std::string kept_up = ", " + std::string(kKeptUpColumns);
   std::optional<Error> failure;
   const auto make = [&](std::string_view sql) -> Statement {
     auto statement = Statement::prepare(database, sql);
@@ -64,8 +70,8 @@ Result<std::unique_ptr<MessageStore::Statements>> MessageStore::Statements::prep
            "WHERE session = ?1 AND from_sequence = ?2"),
       make("INSERT INTO gaps (session, from_sequence, to_sequence) VALUES (?1, ?2, ?3) "
            "ON CONFLICT (session, from_sequence) DO UPDATE SET to_sequence = max(to_sequence, ?3)"),
-      make("SELECT " + read_columns + " FROM sessions WHERE id = ?1"),
-      make("SELECT " + read_columns +
+      make("SELECT " + columns + kept_up + " FROM sessions WHERE id = ?1"),
+      make("SELECT " + columns_with(", '', ''") + kept_up +
            " FROM sessions WHERE number < ?1 AND (?2 IS NULL OR owner = ?2) "
            "AND (?3 = 0 OR closed_at IS NULL) AND (?4 IS NULL OR agent = ?4) "
            "AND (?5 IS NULL OR working_directory = ?5) ORDER BY number DESC"),
