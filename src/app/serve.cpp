@@ -16,6 +16,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -29,6 +30,9 @@ namespace {
 
 // For lines of the log before the relay goes on without them.
 constexpr std::chrono::seconds kLastLines{1};
+
+// For what still runs when the application has stopped: all of it is about to end.
+constexpr std::chrono::seconds kLastTurns{5};
 
 enum ExitCode { kGood = 0, kFailed = 1, kInterrupted = 130 };
 
@@ -166,7 +170,7 @@ int run(const config::Config& config, ReadConfiguration read_again) {
     return kFailed;
   }
   const std::unique_ptr<Application> application = std::move(*started);
-  int code = kGood;
+  ExitCode code = kGood;
   asio::co_spawn(loop, application->run(), [&](std::exception_ptr failure) {
     if (failure) code = kFailed;
     signals.cancel();
@@ -178,10 +182,19 @@ int run(const config::Config& config, ReadConfiguration read_again) {
   asio::co_spawn(loop, end_on_signal(*application, signals, log, config.server.shutdown_timeout),
                  [&](std::exception_ptr failure) {
                    if (failure) code = kFailed;
+                   loop.stop();
                  });
   log.text(startup_lines(config, application->running()));
   log.flush(kLastLines);  // before the first request is answered
   loop.run();
+  // Nobody listens to signals any more: what does not end must not keep the relay.
+  loop.restart();
+  loop.run_for(kLastTurns);
+  if (!loop.stopped()) {
+    log.error("something does not end, leaving it behind", {{"limit_s", kLastTurns.count()}});
+    application->abandon();
+    end_now(log, code);
+  }
   log.info("stopped");
   return code;
 }

@@ -11,7 +11,7 @@
 // A call on the kept connection is sent once more when the Engine has closed that connection before
 // any byte of an answer came (a restart). All those calls may be repeated. The one that may not,
 // create, has a connection of its own and is never repeated: when it fails as docker_not_available,
-// the container may exist or not, and remove() by its name makes sure.
+// the container may exist or not, or be made later, when remove() by its name has found nothing.
 #pragma once
 
 #include "base/async.hpp"

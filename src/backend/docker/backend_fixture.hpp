@@ -66,6 +66,7 @@ class DockerBackendTest : public testing::Test {
   void TearDown() override {
     remove("held");
     if (backend_) run([this] { return backend_->shut_down(); });
+    run([this] { return host_.shut_down(); });
   }
 
   ScriptedEngine::Answer answer(const std::string& line) {
@@ -98,6 +99,7 @@ class DockerBackendTest : public testing::Test {
     }
     if (line.find("?name=acp-agent-") != std::string::npos) {
       ++starts_;
+      if (loses_creations_) return {.bytes = {}, .close = true};
       return ScriptedEngine::json(500, R"({"message":"no container today"})");
     }
     return ScriptedEngine::json(404, R"({"message":"no such container"})");
@@ -151,6 +153,7 @@ class DockerBackendTest : public testing::Test {
   const TestDirectory directory_;
   std::atomic<int> starts_ = 0;
   std::atomic<int> removed_ = 0;
+  std::atomic<bool> loses_creations_ = false;  // the Engine's answers to them
   // What the Engine answers, one after another, to who asks for the container; empty: an error.
   std::vector<std::string> found_;
   std::mutex found_is_used_;

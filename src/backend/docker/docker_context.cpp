@@ -18,7 +18,7 @@ DockerContext::DockerContext(DockerHost& shared_host, ContainerOptions container
       log(std::move(logger)),
       engine(host.engine),
       events(host.events),
-      workspaces(executor, options, engine, host.instance, host.going, log),
+      workspaces(executor, options, engine, host.maker, host.instance, host.going, log),
       calls(executor),
       background(executor, [this](const std::string& task, std::exception_ptr) {
         log.error("a task of the container backend failed", {{"task", task}});

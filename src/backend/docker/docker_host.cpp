@@ -55,6 +55,7 @@ DockerHost::DockerHost(asio::any_io_executor executor_of_all, http::Endpoint end
       instance(std::move(instance_id)),
       log(std::move(logger)),
       engine(executor_of_all, std::move(endpoint), with_observer(std::move(observe))),
+      maker(executor, engine, instance, log),
       events(engine, instance, log),
       starts(executor_of_all, starts_at_once),
       following_(std::move(executor_of_all), [this](const std::string& task, std::exception_ptr) {
@@ -121,6 +122,7 @@ void DockerHost::warn_once(const std::string& warning) {
 Task<void> DockerHost::shut_down() {
   following_.cancel();
   co_await following_.join();
+  co_await maker.shut_down();
 }
 
 }  // namespace relay

@@ -4,6 +4,7 @@
 // Outlives the backends that use it. Call shut_down() before destroying it.
 #pragma once
 
+#include "backend/docker/container_maker.hpp"
 #include "backend/docker/container_options.hpp"
 #include "backend/docker/engine_events.hpp"
 #include "backend/docker/start_limiter.hpp"
@@ -69,6 +70,7 @@ class DockerHost {
   const std::string instance;
   const Logger log;
   engine::EngineClient engine;
+  ContainerMaker maker;
   EngineEvents events;
   StartLimiter starts;
   // Sessions of any backend of which something is there: a container, or what makes or removes one,

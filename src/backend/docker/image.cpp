@@ -98,8 +98,8 @@ Task<Result<DockerBackend::ImageInside>> DockerBackend::probe(SharedContainerOpt
   if (is_known(*options, image)) co_return *inside_;  // by now
   engine::EngineClient& engine = context_.engine;
   const std::string name = "acp-relay-probe-" + random_hex(8);
-  const auto made =
-      co_await engine.create_container(name, probe_spec(options->image, context_.host.instance));
+  const auto made = co_await context_.host.maker.create(
+      name, probe_spec(options->image, context_.host.instance), "");
   Result<ImageInside> inside = ImageInside{};
   if (made) {
     inside = co_await read_inside(options, name, std::move(image));

@@ -142,8 +142,8 @@ Task<Result<std::shared_ptr<AttachedContainer>>> DockerBackend::create_and_start
   const SessionId& session = plan.launch.session;
   using Clock = std::chrono::steady_clock;
   const auto began = Clock::now();
-  const auto id =
-      co_await engine.create_container(container_name(session), container_spec(*options, plan));
+  const auto id = co_await context_.host.maker.create(container_name(session),
+                                                      container_spec(*options, plan), plan.created);
   if (!id) co_return start_failed(*options, id.error(), std::nullopt);
   const auto filled = co_await fill_home(options, *id, plan);
   if (!filled) co_return start_failed(*options, filled.error(), std::nullopt);

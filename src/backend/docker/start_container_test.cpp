@@ -53,5 +53,17 @@ TEST_F(StartContainerTest, OfACopyThatNobodyWaitsForAnyMoreInTheLineStartsNothin
   EXPECT_TRUE(directory_.has(work_of("source")));
 }
 
+// Their containers may still come, and are looked for meanwhile.
+TEST_F(StartContainerTest, ThatHadNoAnswerIsInTheWayOfNoOther) {
+  loses_creations_ = true;
+  EXPECT_EQ(launch("sess_1"), ErrorType::kDockerNotAvailable);
+  EXPECT_FALSE(host_.maker.is_idle());
+  EXPECT_EQ(launch("sess_1"), ErrorType::kDockerNotAvailable);
+  EXPECT_EQ(starts_, 2);
+  run([this] { return backend_->release(SessionId("sess_1")); });
+  EXPECT_FALSE(host_.maker.is_idle());
+  EXPECT_FALSE(directory_.has("base/sess_1"));
+}
+
 }  // namespace
 }  // namespace relay

@@ -130,8 +130,7 @@ Task<Result<Workspaces::HelperEnd>> Workspaces::run_helper_container(HelperTask 
   const std::string program = program_content(options_->helper_program);
   if (program.empty()) co_return helper_failed("cannot read " + options_->helper_program);
   const std::string name = "acp-relay-helper-" + random_hex(8);
-  const auto made =
-      co_await engine_.create_container(name, helper_spec(*options_, instance_, task));
+  const auto made = co_await maker_.create(name, helper_spec(*options_, instance_, task), "");
   if (!made) {
     // It may exist nevertheless.
     const auto undone = co_await engine_.remove(name);

@@ -115,11 +115,12 @@ Result<void> open_workspaces(const ContainerOptions& options) {
 }
 
 Workspaces::Workspaces(asio::any_io_executor executor, const SharedContainerOptions& options,
-                       engine::EngineClient& engine, std::string instance,
+                       engine::EngineClient& engine, ContainerMaker& maker, std::string instance,
                        std::set<SessionId>& going, Logger log)
     : executor_(std::move(executor)),
       options_(options),
       engine_(engine),
+      maker_(maker),
       instance_(std::move(instance)),
       going_(going),
       log_(std::move(log)) {}

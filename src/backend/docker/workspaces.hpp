@@ -8,6 +8,7 @@
 // workspace_unavailable and name container.workspace_base_dir.
 #pragma once
 
+#include "backend/docker/container_maker.hpp"
 #include "backend/docker/container_options.hpp"
 #include "backend/docker/container_spec.hpp"
 #include "backend/docker/container_user.hpp"
@@ -45,8 +46,8 @@ class Workspaces {
   // `options` outlives it and may be replaced, but for its base directory, its kind of home and the
   // helper. So does `going`, which all who share the base directory share: see is_going().
   Workspaces(asio::any_io_executor executor, const SharedContainerOptions& options,
-             engine::EngineClient& engine, std::string instance, std::set<SessionId>& going,
-             Logger log);
+             engine::EngineClient& engine, ContainerMaker& maker, std::string instance,
+             std::set<SessionId>& going, Logger log);
 
   Result<void> open() const { return open_workspaces(*options_); }
 
@@ -116,6 +117,7 @@ class Workspaces {
   asio::any_io_executor executor_;
   const SharedContainerOptions& options_;
   engine::EngineClient& engine_;
+  ContainerMaker& maker_;
   std::string instance_;
   std::set<SessionId>& going_;
   Logger log_;

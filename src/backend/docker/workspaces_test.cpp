@@ -60,6 +60,8 @@ class WorkspacesTest : public testing::Test {
     endpoint_.socket_path = directory_ / "no.sock";
     client_ = std::make_unique<engine::EngineClient>(io_.get_executor(), endpoint_,
                                                      engine::EngineOptions{});
+    maker_ =
+        std::make_unique<ContainerMaker>(io_.get_executor(), *client_, "one", Logger::silent());
     // Root gives the directories to someone else, another user can do that to nobody but himself.
     if (::geteuid() != 0) user_ = {::geteuid(), ::getegid(), "/home/me"};
   }
@@ -68,7 +70,8 @@ class WorkspacesTest : public testing::Test {
   }
 
   Workspaces of(std::string instance) {
-    return {io_.get_executor(), shared_, *client_, std::move(instance), going_, Logger::silent()};
+    return {io_.get_executor(),  shared_, *client_,        *maker_,
+            std::move(instance), going_,  Logger::silent()};
   }
 
   Result<void> run(Task<Result<void>> task) {
@@ -96,6 +99,7 @@ class WorkspacesTest : public testing::Test {
   const SharedContainerOptions shared_ = made_;
   http::Endpoint endpoint_;
   std::unique_ptr<engine::EngineClient> client_;
+  std::unique_ptr<ContainerMaker> maker_;
   std::set<SessionId> going_;
   ContainerUser user_{12345, 23456, "/home/node"};
 };

@@ -16,9 +16,6 @@ using Descriptor = asio::posix::stream_descriptor;
 // and nobody should wait for that for long.
 constexpr int kEndOfInputShare = 4;
 
-// A killed process that does not end within this sleeps in the kernel; waiting longer helps nobody.
-constexpr std::chrono::seconds kKilledChildEnds{5};
-
 // Keeps stdout flowing while the agent ends, so that it never hangs in a write.
 Task<void> discard_output(std::shared_ptr<RunningChild> child) {
   while (!child->stopped && child->output.is_open()) {
@@ -51,7 +48,7 @@ void finish(RunningChild& child) {
   boost::system::error_code ignored;
   child.output.close(ignored);
   child.errors.close(ignored);
-  if (child.exit) child.pidfd.close(ignored);
+  child.pidfd.close(ignored);  // of one that has not ended it would keep the loop for ever
   child.stop_completed->cancel();
 }
 
@@ -62,11 +59,6 @@ Task<void> watch_exit(std::shared_ptr<RunningChild> child) {
   if (failure) co_return;
   child->look_for_exit();
   child->exit_noticed.cancel();
-  if (child->stopped) {
-    // It took longer to die than stop() waited.
-    child->reap();
-    co_return;
-  }
   // A helper may hold stdout open; whoever waits for output is told to take what is there.
   boost::system::error_code ignored;
   child->output.cancel(ignored);
@@ -96,10 +88,16 @@ Task<void> end_child(std::shared_ptr<RunningChild> child, std::chrono::milliseco
   if (!child->exit) {
     child->log.warn("agent did not end on SIGTERM, killing it", {{"pid", child->pid}});
     child->signal_group(SIGKILL);
-    co_await wait_for_exit(child, kKilledChildEnds);
+    co_await wait_for_exit(child, child->options->killed_child_ends);
   }
   if (!child->exit) {
-    child->log.error("agent survives SIGKILL, leaving it behind", {{"pid", child->pid}});
+    child->log.error(
+        "agent survives SIGKILL, leaving it behind",
+        {{"pid", child->pid},
+         {"remedy",
+          "ps -o pid,user,stat,wchan -p PID: in state D it waits for a disk or a mount, "
+          "which must answer or be unmounted (umount -f); of another user, kill it as "
+          "root"}});
   }
   finish(*child);
 }

@@ -6,7 +6,9 @@
 // - A cancelled receive() or send() throws operation_aborted. A send() that is cancelled in the
 //   middle of a message makes the input unusable: what follows must be stop().
 // - send() fails with agent_exited.
-// - A destroyed agent that was not stopped is killed with its group and reaped at once.
+// - A destroyed agent that was not stopped is killed with its group at once.
+// - A process that can't be killed is left behind: nothing waits for it any more. It is reaped when
+//   it has ended and another agent starts or ends.
 #pragma once
 
 #include "backend/agent.hpp"

@@ -5,8 +5,13 @@
 #include <gmock/gmock.h>
 
 #include <fstream>
+#include <optional>
+#include <string_view>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
+#include <utility>
 
 namespace relay {
 
@@ -275,8 +280,100 @@ TEST_F(ProcessAgentTest, KillsWhatWasDestroyedWithoutStop) {
   auto agent = launch_shell("sleep 1000 & echo $!; wait");
   const pid_t helper = std::stoi(read_lines(*agent, 1).at(0));
   agent.reset();
-  EXPECT_FALSE(has_children());
+  run_until([&] { return !has_children(); });
   run_until([&] { return !is_running(helper); });
+}
+
+TEST_F(ProcessAgentTest, KillsAnAgentThatWentIntoTheGroupOfItsChild) {
+  auto agent = launch_shell(
+      "exec perl -e '$| = 1; $SIG{TERM} = \"IGNORE\"; my $child = fork; if (!$child) "
+      "{ setpgrp(0, 0); sleep 1000 } setpgrp($child, $child); setpgrp(0, $child); "
+      "print \"$child\\n\"; sleep 1000'");
+  const pid_t helper = std::stoi(read_lines(*agent, 1).at(0));
+  EXPECT_EQ(run(agent->stop(20ms)).signal, SIGKILL);
+  ::kill(helper, SIGKILL);
+  EXPECT_FALSE(has_children());
+}
+
+// A process that this one can't kill: root's, while this is nobody's.
+class UnkillableAgentTest : public ProcessFixture {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root can become somebody who may not";
+    agent_ = launch_next("trap '' TERM; echo ready; while :; do sleep 60; done");
+    EXPECT_THAT(read_lines(*agent_, 1), ElementsAre("ready"));
+    pid_ = std::stoi(agent_->description().substr(std::string_view("pid ").size()));
+    ASSERT_EQ(::setresuid(kNobody, kNobody, 0), 0);
+    is_nobody_ = true;
+  }
+  void TearDown() override {
+    become_root();
+    if (pid_ > 0) ::kill(-pid_, SIGKILL);
+    agent_.reset();
+    run_until([] { return ::waitpid(-1, nullptr, WNOHANG) < 0; });
+  }
+
+  void become_root() {
+    if (!std::exchange(is_nobody_, false)) return;
+    ASSERT_EQ(::setresuid(0, 0, 0), 0);
+    ::prctl(PR_SET_DUMPABLE, 1);  // which another user is not
+  }
+
+  // All of one backend.
+  std::unique_ptr<Agent> launch_next(std::string script) {
+    if (!backend_) {
+      ProcessOptions options = shell(std::move(script));
+      options.killed_child_ends = 100ms;
+      backend_.emplace(io_.get_executor(), std::move(options), Logger::silent());
+    }
+    auto agent = run(backend_->launch({}));
+    if (!agent) throw std::runtime_error(agent.error().explanation);
+    return std::move(*agent);
+  }
+
+  // Nothing is left for it to wait for.
+  void expect_the_loop_ends() {
+    io_.restart();
+    io_.run_for(30s);
+    EXPECT_TRUE(io_.stopped());
+  }
+
+  // It ends after all, and is reaped by who comes next.
+  void expect_it_is_reaped_later() {
+    EXPECT_TRUE(is_running(pid_));
+    become_root();
+    ::kill(-pid_, SIGKILL);
+    run_until([this] { return !is_running(pid_); });
+    const auto next = launch_next({});
+    errno = 0;
+    EXPECT_EQ(::waitpid(pid_, nullptr, WNOHANG), -1);
+    EXPECT_EQ(errno, ECHILD);
+    pid_ = 0;
+    run(next->stop(0ms));
+  }
+
+  static constexpr uid_t kNobody = 65534;
+
+  std::optional<ProcessBackend> backend_;
+  std::unique_ptr<Agent> agent_;
+  pid_t pid_ = 0;
+  bool is_nobody_ = false;
+};
+
+TEST_F(UnkillableAgentTest, IsLeftBehindAndKeepsNobody) {
+  const AgentExit exit = run(agent_->stop(20ms));
+  EXPECT_FALSE(exit.exit_code);
+  EXPECT_FALSE(exit.signal);
+  expect_the_loop_ends();
+  EXPECT_FALSE(run(agent_->usage())) << "its pid may be a stranger's by now";
+  agent_.reset();
+  expect_it_is_reaped_later();
+}
+
+TEST_F(UnkillableAgentTest, KeepsNobodyWhoDestroysItWithoutStop) {
+  agent_.reset();
+  expect_the_loop_ends();
+  expect_it_is_reaped_later();
 }
 
 TEST_F(ProcessAgentTest, LeavesNoDescriptorsAndNoZombies) {

@@ -44,6 +44,7 @@ ProcessBackend::ProcessBackend(asio::any_io_executor executor, ProcessOptions op
                                                              : options_->working_directory),
       calls_(executor_),
       scratch_(std::make_shared<ScratchBuffer>()),
+      unreaped_(std::make_shared<UnreapedChildren>()),
       log_(std::move(log)) {}
 
 Task<Result<std::unique_ptr<Agent>>> ProcessBackend::launch(LaunchSpec spec) {
@@ -64,6 +65,7 @@ Task<Result<std::unique_ptr<Agent>>> ProcessBackend::launch(LaunchSpec spec) {
   const std::function<Result<std::string>()> check = [request] { return check_request(request); };
   const Result<std::string> file = co_await calls_.run(request.working_directory, check);
   if (!file) co_return file.error();
+  reap_ended(*unreaped_);
   Result<ChildProcess> child = spawn_checked(request, *file);
   if (!child) co_return std::move(child.error());
   const LaunchTimes times{{}, {}, std::chrono::steady_clock::now() - began};
@@ -71,7 +73,7 @@ Task<Result<std::unique_ptr<Agent>>> ProcessBackend::launch(LaunchSpec spec) {
   Logger log = log_.with("session", spec.session.value());
   log.debug("agent started", {{"pid", child->pid}});
   auto running = std::make_shared<RunningChild>(executor_, std::move(*child), options, scratch_,
-                                                std::move(log));
+                                                unreaped_, std::move(log));
   running->way_out = *way_out;
   std::unique_ptr<Agent> agent = std::make_unique<ProcessAgent>(
       std::move(running), std::move(request.working_directory), times);

@@ -48,6 +48,7 @@ class ProcessBackend final : public AgentBackend {
   std::string working_directory_;
   BlockingCalls calls_;
   std::shared_ptr<ScratchBuffer> scratch_;
+  std::shared_ptr<UnreapedChildren> unreaped_;
   Logger log_;
 };
 

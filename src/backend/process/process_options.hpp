@@ -4,6 +4,7 @@
 #include "backend/process/environment.hpp"
 #include "egress/broker.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <string>
@@ -23,6 +24,9 @@ struct ProcessOptions {
   egress::Broker* broker = nullptr;
   std::size_t max_line_bytes = 32 * 1024 * 1024;
   std::size_t max_stderr_bytes = 64 * 1024;
+  // A killed process that does not end within this sleeps in the kernel, or is another user's by
+  // now: waiting longer helps nobody.
+  std::chrono::milliseconds killed_child_ends{5'000};
   unsigned stderr_lines_per_second = 50;  // shown in the log; the rest is counted
   // Takes secrets out of a line of stderr before it is logged or reported. Empty: nothing to take
   // out.

@@ -32,9 +32,14 @@ Read read_now(int fd, ScratchBuffer& scratch) {
 
 }  // namespace
 
+void reap_ended(UnreapedChildren& children) {
+  std::erase_if(children, [](pid_t pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; });
+}
+
 RunningChild::RunningChild(const asio::any_io_executor& executor, ChildProcess child,
                            std::shared_ptr<const ProcessOptions> process_options,
-                           std::shared_ptr<ScratchBuffer> scratch_buffer, Logger logger)
+                           std::shared_ptr<ScratchBuffer> scratch_buffer,
+                           std::shared_ptr<UnreapedChildren> unreaped, Logger logger)
     : pid(child.pid),
       options(std::move(process_options)),
       scratch(std::move(scratch_buffer)),
@@ -45,6 +50,7 @@ RunningChild::RunningChild(const asio::any_io_executor& executor, ChildProcess c
       errors(executor, child.errors.release()),
       exit_noticed(executor),
       splitter(options->max_line_bytes),
+      unreaped_(std::move(unreaped)),
       tail_(options->max_stderr_bytes),
       lines_(options->stderr_lines_per_second) {}
 
@@ -112,14 +118,17 @@ void RunningChild::look_for_exit() {
 }
 
 void RunningChild::signal_group(int signal) const {
-  if (!reaped_) ::kill(-pid, signal);
+  if (reaped_) return;
+  ::kill(-pid, signal);
+  // It may have gone into the group of a child.
+  if (signal == SIGKILL) ::kill(pid, signal);
 }
 
 void RunningChild::reap() {
   if (reaped_) return;
-  while (::waitpid(pid, nullptr, exit ? 0 : WNOHANG) < 0 && errno == EINTR) {
-  }
-  reaped_ = exit.has_value();
+  unreaped_->push_back(pid);
+  reap_ended(*unreaped_);
+  reaped_ = true;
 }
 
 void RunningChild::close_all() {
@@ -127,16 +136,12 @@ void RunningChild::close_all() {
   input.close(ignored);
   output.close(ignored);
   errors.close(ignored);
-  if (reaped_) pidfd.close(ignored);
+  pidfd.close(ignored);
 }
 
 void RunningChild::abandon() {
-  if (!reaped_) {
-    signal_group(SIGKILL);
-    while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-    }
-    reaped_ = true;
-  }
+  signal_group(SIGKILL);
+  reap();
   stopping = true;
   close_all();
 }

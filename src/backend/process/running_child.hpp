@@ -1,8 +1,9 @@
 // One child process with its pipes: what ProcessAgent and its background coroutines share.
 //
-// Held by shared_ptr; the last owner kills and reaps what is still there. The process stays
-// unreaped until end() or the destructor, so that its pid and group id cannot be given to a
-// stranger before the group has been killed. One executor, no locks.
+// Held by shared_ptr; the last owner kills what is still there. The process stays unreaped until it
+// is over with it (reap()), so that its pid and group id cannot be given to a stranger before the
+// group has been killed. Nothing here waits for a process that does not end: it may sleep in the
+// kernel for ever. One executor, no locks.
 #pragma once
 
 #include "backend/agent.hpp"
@@ -23,11 +24,18 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
+#include <vector>
 
 namespace relay {
 
 // Filled and emptied without awaiting in between, so one serves all agents of a backend.
 using ScratchBuffer = std::array<char, 64 * 1024>;
+
+// Children that had not ended when nobody waited for them any longer. One serves all agents of a
+// backend, which reaps those that have ended meanwhile before it starts another.
+using UnreapedChildren = std::vector<pid_t>;
+void reap_ended(UnreapedChildren& children);
 
 enum class ReadResult { kSome, kNothing, kEnd };
 
@@ -35,7 +43,8 @@ class RunningChild {
  public:
   RunningChild(const asio::any_io_executor& executor, ChildProcess child,
                std::shared_ptr<const ProcessOptions> options,
-               std::shared_ptr<ScratchBuffer> scratch_buffer, Logger logger);
+               std::shared_ptr<ScratchBuffer> scratch_buffer,
+               std::shared_ptr<UnreapedChildren> unreaped, Logger logger);
   RunningChild(const RunningChild&) = delete;
   RunningChild& operator=(const RunningChild&) = delete;
   ~RunningChild();
@@ -51,8 +60,9 @@ class RunningChild {
   // Notices that the process has ended, without reaping it.
   void look_for_exit();
   void signal_group(int signal) const;
+  // Of a process that has not ended it is left to UnreapedChildren. Never waits.
   void reap();
-  bool is_reaped() const { return reaped_; }  // its pid may be a stranger's
+  bool is_reaped() const { return reaped_; }  // or will be: its pid may be a stranger's
   // Kills the group, reaps, closes everything. Whoever waits on a descriptor is told.
   void abandon();
 
@@ -85,6 +95,7 @@ class RunningChild {
   void log_lines(const StderrLines::Output& output_lines) const;
   void close_all();
 
+  const std::shared_ptr<UnreapedChildren> unreaped_;
   StderrTail tail_;
   StderrLines lines_;
   bool errors_finished_ = false;
