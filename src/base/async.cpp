@@ -103,6 +103,17 @@ void ignore_failure(const std::string&, std::exception_ptr) {}
 
 void throw_cancelled() { throw boost::system::system_error(asio::error::operation_aborted); }
 
+Task<std::exception_ptr> failure_of(Task<void> body) {
+  std::exception_ptr failure;
+  try {
+    co_await std::move(body);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  co_await asio::this_coro::throw_if_cancelled(false);
+  co_return failure;
+}
+
 TaskScope::TaskScope(asio::any_io_executor executor, OnFailure on_failure)
     : executor_(executor), on_failure_(std::move(on_failure)), idle_(std::move(executor)) {}
 

@@ -126,7 +126,13 @@ void ignore_failure(const std::string& task, std::exception_ptr failure);
 // Ends a coroutine as a cancelled wait does.
 [[noreturn]] void throw_cancelled();
 
-// Owns child coroutines; none of them outlives the scope. Call join() before destroying it.
+// What `body` throws, its cancellation too; null: nothing. For who has to clear up behind it, with
+// waits of its own: from here on no cancellation interrupts the coroutine that asks. Children of a
+// scope are best spawned in `body`: one that is cancelled already does not get there.
+Task<std::exception_ptr> failure_of(Task<void> body);
+
+// Owns child coroutines; none of them outlives the scope. Call join() before destroying it, also
+// where something is thrown: see failure_of().
 class TaskScope {
  public:
   // Told of a child that ended with an exception other than cancellation.

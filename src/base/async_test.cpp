@@ -62,6 +62,7 @@ using WakeupTest = AsyncTest;
 using WakeTogetherTest = AsyncTest;
 using EventTest = AsyncTest;
 using SleepTest = AsyncTest;
+using FailureOfTest = AsyncTest;
 
 TEST_F(WakeupTest, WakesTheWaiterInALaterTurn) {
   Wakeup wakeup(loop_.get_executor());
@@ -241,6 +242,41 @@ TEST_F(SleepTest, TellsWhetherTheTimeHasPassed) {
   cancel();
   finish();
   EXPECT_THAT(seen_, ElementsAre("woken", "ended"));
+}
+
+TEST_F(FailureOfTest, GivesWhatIsThrown) {
+  start([this]() -> Task<void> {
+    const auto bad = []() -> Task<void> {
+      throw std::runtime_error("boom");
+      co_return;
+    };
+    auto asked = failure_of(bad());
+    const auto failure = co_await std::move(asked);
+    EXPECT_THROW(std::rethrow_exception(failure), std::runtime_error);
+    const auto good = []() -> Task<void> { co_return; };
+    auto asked_again = failure_of(good());
+    const auto none = co_await std::move(asked_again);
+    EXPECT_FALSE(none);
+    seen_.push_back("both");
+  });
+  turn();
+  EXPECT_THAT(seen_, ElementsAre("both", "ended"));
+}
+
+TEST_F(FailureOfTest, LetsWhoWasCancelledClearUp) {
+  Wakeup wakeup(loop_.get_executor());
+  start([&]() -> Task<void> {
+    auto asked = failure_of(wait_twice(wakeup));
+    const auto failure = co_await std::move(asked);
+    EXPECT_TRUE(failure);
+    co_await asio::post(loop_.get_executor(), asio::use_awaitable);
+    seen_.push_back("cleared up");
+  });
+  turn();
+  wakeup.notify();
+  cancel();  // comes with the wake-up: the next wait throws
+  turn();
+  EXPECT_THAT(seen_, ElementsAre("notified", "cleared up", "ended"));
 }
 
 class TaskScopeTest : public AsyncTest {

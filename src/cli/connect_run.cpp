@@ -68,6 +68,16 @@ void ConnectRun::say(const std::string& text) {
 }
 
 Task<ExitCode> ConnectRun::run() {
+  auto living = failure_of(live());
+  const auto thrown = co_await std::move(living);
+  tasks_.cancel();
+  co_await tasks_.join();
+  if (thrown) std::rethrow_exception(thrown);
+  if (failure_) co_return failure_->code;
+  co_return output_broken_ && !input_ended_ ? ExitCode::kError : ExitCode::kOk;
+}
+
+Task<void> ConnectRun::live() {
   tasks_.spawn("signals", [this] { return watch_signals(); });
   tasks_.spawn("editor", [this] { return read_editor(); });
   tasks_.spawn("to editor", [this] { return write_editor(); });
@@ -76,10 +86,6 @@ Task<ExitCode> ConnectRun::run() {
     co_await progress_.wait();
   }
   co_await finish();
-  tasks_.cancel();
-  co_await tasks_.join();
-  if (failure_) co_return failure_->code;
-  co_return output_broken_ && !input_ended_ ? ExitCode::kError : ExitCode::kOk;
 }
 
 // What was read is sent and what was asked is answered, within bounds.
@@ -228,25 +234,19 @@ Task<void> ConnectRun::keep_connected() {
 
 // One connection, from its first message to its end.
 Task<void> ConnectRun::serve(http::WebSocketClient& client) {
-  co_await asio::this_coro::throw_if_cancelled(false);
   client_ = &client;
   is_greeted_ = false;
   bridge_.connected();
   if (!was_connected_) say("connected to " + url_);
   was_connected_ = true;
   TaskScope writer(executor_, ignore_failure);
-  writer.spawn("to relay", [this, &client] { return write_relay(client); });
   std::optional<Error> trouble;
-  while (!trouble) {
-    std::vector<std::string> messages = co_await client.receive();
-    if (messages.empty()) break;
-    from_relay(client, std::move(messages));
-    trouble = bridge_.take_trouble();
-    while (unwritten_.size() + in_flight_ > kMaxUnwritten && !output_broken_ && !told_to_end_) {
-      const bool notified = co_await drained_.wait();
-      if (!notified) break;
-    }
-  }
+  const auto talk = [&]() -> Task<void> {
+    writer.spawn("to relay", [this, &client] { return write_relay(client); });
+    co_await read_relay(client, trouble);
+  };
+  auto talking = failure_of(talk());
+  const auto thrown = co_await std::move(talking);
   hear(client);
   const http::WebSocketClient::End end = client.ended();
   client.abandon();
@@ -265,6 +265,22 @@ Task<void> ConnectRun::serve(http::WebSocketClient& client) {
     say(visible(last_failure_->error.explanation));
   }
   spread();
+  co_await asio::this_coro::throw_if_cancelled(true);  // what connects next ends with the run
+  if (thrown) std::rethrow_exception(thrown);
+}
+
+// Until the connection ends, or there is trouble with what it brings.
+Task<void> ConnectRun::read_relay(http::WebSocketClient& client, std::optional<Error>& trouble) {
+  while (!trouble) {
+    std::vector<std::string> messages = co_await client.receive();
+    if (messages.empty()) co_return;
+    from_relay(client, std::move(messages));
+    trouble = bridge_.take_trouble();
+    while (unwritten_.size() + in_flight_ > kMaxUnwritten && !output_broken_ && !told_to_end_) {
+      const bool notified = co_await drained_.wait();
+      if (!notified) break;
+    }
+  }
 }
 
 void ConnectRun::from_relay(http::WebSocketClient& client, std::vector<std::string> messages) {

@@ -39,11 +39,13 @@ class ConnectRun {
  private:
   using Clock = std::chrono::steady_clock;
 
+  Task<void> live();
   Task<void> read_editor();
   Task<void> write_editor();
   Task<void> watch_signals();
   Task<void> keep_connected();
   Task<void> serve(http::WebSocketClient& client);
+  Task<void> read_relay(http::WebSocketClient& client, std::optional<Error>& trouble);
   Task<void> write_relay(http::WebSocketClient& client);
   Task<void> wait_for(std::function<bool()> condition, std::chrono::milliseconds time);
 

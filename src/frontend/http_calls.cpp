@@ -1,5 +1,6 @@
 // Requests whose answer the agent gives: session/set_mode, session/set_config_option, and with
 // session/request any other method.
+#include "base/finally.hpp"
 #include "frontend/answer.hpp"
 #include "frontend/http_replies.hpp"
 #include "frontend/relay_http.hpp"
@@ -40,7 +41,8 @@ Result<RelayHttp::Caller> RelayHttp::attach(asio::any_io_executor executor,
                                             std::shared_ptr<Session> session, std::string_view id,
                                             bool can_answer, storage::Actor actor) {
   Caller caller{std::move(session), ClientId(), std::string(id), nullptr};
-  caller.outbox = std::make_shared<Outbox>(std::move(executor), options_.outbox, metrics_.slow_clients);
+  caller.outbox =
+      std::make_shared<Outbox>(std::move(executor), options_.outbox, metrics_.slow_clients);
   Attachment attachment;
   attachment.traits.own_turns_only = true;
   attachment.traits.can_answer = can_answer;
@@ -101,10 +103,13 @@ Task<void> RelayHttp::ask_agent(http::Exchange& exchange, http::Principal princi
     co_return;
   }
   ++metrics_.clients[metrics::Transport::kRelayHttp];
+  const Finally left([&] {
+    --metrics_.clients[metrics::Transport::kRelayHttp];
+    caller->session->detach(caller->client);
+  });
   wake_together([&] { caller->session->submit(caller->client, std::move(call->frame)); });
   PromptAnswer collected(options_.max_message_bytes);
   co_await collect(exchange, *caller, collected);
-  --metrics_.clients[metrics::Transport::kRelayHttp];
   http::Response response;
   if (collected.complete()) {
     response = json_response(200, collected.take_response());

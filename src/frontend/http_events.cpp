@@ -1,4 +1,5 @@
 // GET /session/{id}/events: everything of a session, from any point on.
+#include "base/finally.hpp"
 #include "frontend/answer.hpp"
 #include "frontend/http_replies.hpp"
 #include "frontend/relay_http.hpp"
@@ -91,7 +92,8 @@ Task<void> RelayHttp::events(http::Exchange& exchange, http::Principal principal
 Task<void> RelayHttp::live_events(http::Exchange& exchange, std::shared_ptr<Session> session,
                                   ClientTraits traits, storage::Sequence after,
                                   storage::Actor actor) {
-  auto outbox = std::make_shared<Outbox>(exchange.executor(), options_.outbox, metrics_.slow_clients);
+  auto outbox =
+      std::make_shared<Outbox>(exchange.executor(), options_.outbox, metrics_.slow_clients);
   Attachment attachment;
   attachment.traits = traits;
   attachment.outbox = outbox;
@@ -108,9 +110,11 @@ Task<void> RelayHttp::live_events(http::Exchange& exchange, std::shared_ptr<Sess
   const auto never = [](const Delivery&) { return false; };
   ++metrics_.clients[metrics::Transport::kRelayHttp];
   const StreamOptions options{StreamFormat::kEvents, http::HalfClosed::kIsGone};
+  const Finally left([&] {
+    --metrics_.clients[metrics::Transport::kRelayHttp];
+    session->detach(*client);
+  });
   co_await stream_outbox(exchange, outbox, options, options_.keep_alive, never);
-  --metrics_.clients[metrics::Transport::kRelayHttp];
-  session->detach(*client);
 }
 
 // A browser's EventSource connects again after every end, but for 204: then it has everything.

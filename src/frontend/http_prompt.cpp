@@ -1,4 +1,5 @@
 // POST /session/prompt: one answer at the end of the turn, or a stream of the turn.
+#include "base/finally.hpp"
 #include "frontend/answer.hpp"
 #include "frontend/http_replies.hpp"
 #include "frontend/prompt_answer.hpp"
@@ -53,9 +54,13 @@ Task<void> RelayHttp::prompt(http::Exchange& exchange, http::Principal principal
     co_return;
   }
   ++metrics_.clients[metrics::Transport::kRelayHttp];
+  const Finally left([&] {
+    --metrics_.clients[metrics::Transport::kRelayHttp];
+    caller->session->detach(caller->client);
+  });
   wake_together([&] { caller->session->submit(caller->client, std::move(frame)); });
   if (form == PromptForm::kAnswer) {
-    co_await blocking_prompt(exchange, std::move(*caller));
+    co_await blocking_prompt(exchange, *caller);
   } else {
     const auto is_answer = [](const Delivery& delivery) {
       return delivery.kind == DeliveryKind::kResponse;
@@ -64,9 +69,7 @@ Task<void> RelayHttp::prompt(http::Exchange& exchange, http::Principal principal
         form == PromptForm::kEvents ? StreamFormat::kEvents : StreamFormat::kLines;
     const StreamOptions options{format, http::HalfClosed::kListensOn};
     co_await stream_outbox(exchange, caller->outbox, options, options_.keep_alive, is_answer);
-    caller->session->detach(caller->client);
   }
-  --metrics_.clients[metrics::Transport::kRelayHttp];
 }
 
 Task<void> RelayHttp::blocking_prompt(http::Exchange& exchange, Caller caller) {

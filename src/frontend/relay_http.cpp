@@ -3,6 +3,7 @@
 #include "base/as_result.hpp"
 #include "frontend/answer.hpp"
 #include "frontend/http_replies.hpp"
+#include "frontend/log_room.hpp"
 #include "frontend/prompt_answer.hpp"
 #include "frontend/trace_headers.hpp"
 #include "http/judged.hpp"
@@ -180,7 +181,7 @@ Task<void> RelayHttp::post(http::Exchange& exchange, http::Principal principal, 
     co_await ask_agent(exchange, std::move(principal), std::move(*frame));
     co_return;
   }
-  auto response = co_await answer_call(std::move(principal), method, std::move(*frame));
+  auto response = co_await answer_call(exchange, std::move(principal), method, std::move(*frame));
   co_await answer(exchange, std::move(response));
 }
 
@@ -214,9 +215,9 @@ Task<void> RelayHttp::new_session(http::Exchange& exchange, http::Principal prin
   RelayApi::undo(**session);
 }
 
-Task<http::Response> RelayHttp::answer_call(http::Principal principal, std::string method,
-                                            Frame frame) {
-  auto result = co_await perform(std::move(principal), std::move(method), frame);
+Task<http::Response> RelayHttp::answer_call(http::Exchange& exchange, http::Principal principal,
+                                            std::string method, Frame frame) {
+  auto result = co_await perform(exchange, std::move(principal), std::move(method), frame);
   if (!frame.envelope().id.present()) {  // a notification: nothing to say
     http::Response accepted;
     accepted.status = 202;
@@ -226,8 +227,8 @@ Task<http::Response> RelayHttp::answer_call(http::Principal principal, std::stri
   co_return json_response(200, rpc::result(frame.id(), *result));
 }
 
-Task<Result<std::string>> RelayHttp::perform(http::Principal principal, std::string method,
-                                             const Frame& frame) {
+Task<Result<std::string>> RelayHttp::perform(http::Exchange& exchange, http::Principal principal,
+                                             std::string method, const Frame& frame) {
   std::string params(frame.params());
   if (method == "session/list") {
     co_return co_await api_.list(std::move(principal), std::move(params));
@@ -245,7 +246,7 @@ Task<Result<std::string>> RelayHttp::perform(http::Principal principal, std::str
     co_return co_await resume(std::move(principal), std::move(params));
   }
   if (method == "session/cancel") {
-    co_return co_await cancel(std::move(principal), frame);
+    co_return co_await cancel(exchange, std::move(principal), frame);
   }
   co_return co_await respond_to_agent(std::move(principal), std::move(params));
 }
@@ -259,14 +260,15 @@ Task<Result<std::string>> RelayHttp::resume(http::Principal principal, std::stri
   co_return RelayApi::describe(**session, ClientId());
 }
 
-Task<Result<std::string>> RelayHttp::cancel(http::Principal principal, const Frame& frame) {
+Task<Result<std::string>> RelayHttp::cancel(http::Exchange& exchange, http::Principal principal,
+                                            const Frame& frame) {
   const auto request = read_resume(frame.params());
   if (!request) co_return request.error();
   if (principal.role == http::Role::kObserver) co_return forbidden_for_observers("session/cancel");
   const auto session = co_await api_.find(std::move(principal), std::string(frame.session_id()));
   if (!session) co_return session.error();
   (*session)->cancel(frame.session_id());
-  if (api_.sessions().log_is_behind()) co_await api_.sessions().log_room();
+  if (api_.sessions().log_is_behind()) co_await log_room(api_.sessions(), exchange);
   co_return std::string("{}");
 }
 

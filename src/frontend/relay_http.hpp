@@ -39,11 +39,13 @@ class RelayHttp {
   tl::expected<http::Principal, http::Response> admit(const http::Request& head);
   Task<void> post(http::Exchange& exchange, http::Principal principal, std::string name);
   Task<void> new_session(http::Exchange& exchange, http::Principal principal, Frame frame);
-  Task<http::Response> answer_call(http::Principal principal, std::string method, Frame frame);
-  Task<Result<std::string>> perform(http::Principal principal, std::string method,
-                                    const Frame& frame);
+  Task<http::Response> answer_call(http::Exchange& exchange, http::Principal principal,
+                                   std::string method, Frame frame);
+  Task<Result<std::string>> perform(http::Exchange& exchange, http::Principal principal,
+                                    std::string method, const Frame& frame);
   Task<Result<std::string>> respond_to_agent(http::Principal principal, std::string params);
-  Task<Result<std::string>> cancel(http::Principal principal, const Frame& frame);
+  Task<Result<std::string>> cancel(http::Exchange& exchange, http::Principal principal,
+                                   const Frame& frame);
   Task<Result<std::string>> resume(http::Principal principal, std::string params);
 
   // Whoever waits for the agent's answer to a request: attached for it alone.

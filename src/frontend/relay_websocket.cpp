@@ -1,5 +1,6 @@
 #include "frontend/relay_websocket.hpp"
 
+#include "base/finally.hpp"
 #include "frontend/answer.hpp"
 #include "frontend/http_replies.hpp"
 #include "http/judged.hpp"
@@ -63,8 +64,8 @@ Task<void> RelayWebSocket::handle(http::Exchange& exchange) {
   const auto client = std::make_unique<WebSocketClient>(api_, metrics_, options_, **accepted,
                                                         std::move(*principal), exchange.executor());
   ++metrics_.clients[metrics::Transport::kRelayWebSocket];
+  const Finally left([this] { --metrics_.clients[metrics::Transport::kRelayWebSocket]; });
   co_await client->run();
-  --metrics_.clients[metrics::Transport::kRelayWebSocket];
 }
 
 }  // namespace relay::frontend

@@ -58,6 +58,7 @@ class WebSocketClient {
   Task<void> run();
 
  private:
+  Task<void> serve();
   Task<void> write();
   void take(tl::expected<Frame, FrameError> frame);
   void route(Frame frame);

@@ -86,13 +86,17 @@ Task<void> stream_outbox(http::Exchange& exchange, std::shared_ptr<Outbox> outbo
   }
   const auto watch = watch_peer(exchange, outbox, options.half_closed);
   TaskScope scope(exchange.executor(), ignore_failure);
-  if (format == StreamFormat::kEvents) {
-    scope.spawn("keep alive", [outbox, keep_alive] { return poke_every(outbox, keep_alive); });
-  }
-  co_await write_all(exchange, *outbox, format, is_last);
-  co_await asio::this_coro::throw_if_cancelled(false);
+  const auto write = [&]() -> Task<void> {
+    if (format == StreamFormat::kEvents) {
+      scope.spawn("keep alive", [outbox, keep_alive] { return poke_every(outbox, keep_alive); });
+    }
+    co_await write_all(exchange, *outbox, format, is_last);
+  };
+  auto writing = failure_of(write());
+  const auto failure = co_await std::move(writing);
   scope.cancel();
   co_await scope.join();
+  if (failure) std::rethrow_exception(failure);
   if (format == StreamFormat::kEvents && outbox->end() == Outbox::End::kOverflow) {
     const std::string why = http::sse_comment("slow_client: the stream was not read");
     [[maybe_unused]] const auto told = co_await exchange.write(why);

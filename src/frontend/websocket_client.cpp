@@ -1,4 +1,5 @@
 #include "base/finally.hpp"
+#include "frontend/log_room.hpp"
 #include "frontend/relay_websocket.hpp"
 #include "protocol/acp.hpp"
 #include "protocol/frames.hpp"
@@ -61,26 +62,31 @@ WebSocketClient::WebSocketClient(RelayApi& api, Metrics& metrics,
 }
 
 Task<void> WebSocketClient::run() {
-  scope_.spawn("write", [this] { return write(); });
-  while (true) {
-    auto texts = co_await socket_.receive();
-    if (texts.empty()) break;
-    wake_together([&] {
-      for (std::string& text : texts) {
-        for (auto& frame : parse_frames(std::move(text), options_.frame)) take(std::move(frame));
-      }
-    });
-    if (!api_.sessions().log_is_behind()) continue;
-    const bool goes_on = co_await api_.sessions().log_room();
-    if (!goes_on) break;
-  }
-  co_await asio::this_coro::throw_if_cancelled(false);
+  auto serving = failure_of(serve());
+  const auto failure = co_await std::move(serving);
   outbox_->when_overflowing({});
   outbox_->close();
   sessions_.detach_all();
   scope_.cancel();
   co_await scope_.join();
   sessions_.detach_all();  // a call that was ending may have attached once more
+  if (failure) std::rethrow_exception(failure);
+}
+
+Task<void> WebSocketClient::serve() {
+  scope_.spawn("write", [this] { return write(); });
+  while (true) {
+    auto texts = co_await socket_.receive();
+    if (texts.empty()) co_return;
+    wake_together([&] {
+      for (std::string& text : texts) {
+        for (auto& frame : parse_frames(std::move(text), options_.frame)) take(std::move(frame));
+      }
+    });
+    if (!api_.sessions().log_is_behind()) continue;
+    const bool goes_on = co_await log_room(api_.sessions(), socket_);
+    if (!goes_on) co_return;
+  }
 }
 
 Task<void> WebSocketClient::write() {

@@ -124,7 +124,14 @@ Task<Result<void>> HttpExchange::finish() {
 
 std::unique_ptr<PeerWatch> HttpExchange::watch_peer(HalfClosed half_closed, PeerEvents events) {
   std::function<bool()> probe;
-  if (half_closed == HalfClosed::kListensOn) probe = [this] { return this->probe(); };
+  if (half_closed == HalfClosed::kListensOn) {
+    probe = [this] { return this->probe(); };
+    // It is lost, or floods the connection: what else it asked for is not answered.
+    events.gone = [this, gone = std::move(events.gone)] {
+      keep_alive_ = false;
+      if (gone) gone();
+    };
+  }
   return std::make_unique<ConnectionWatch>(connection_, std::move(events), std::move(probe));
 }
 

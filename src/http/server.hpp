@@ -67,7 +67,8 @@ enum class HalfClosed { kIsGone, kListensOn };
 // What a handler is told of its peer, in turns of the loop of their own. Either may be empty.
 struct PeerEvents {
   // Nobody waits for the answer any more: the peer has gone away, or floods the connection with
-  // further requests. Once.
+  // further requests. Once. Unless it is one that just ended its side (kIsGone), the connection
+  // ends with the answer.
   std::function<void()> gone;
   // It has ended its sending side, and may listen on. Whether it does shows when something is sent
   // to it, so before an answer has begun that is an interim response (100). Once.

@@ -180,6 +180,19 @@ TEST(ServerPeers, ThatHaveClosedAreGone) {
   EXPECT_TRUE(eventually([&] { return server.connections() == 0; }));
 }
 
+TEST(ServerPeers, ThatFloodTheConnectionGetNoMoreThanTheAnswer) {
+  Waiting waiting;
+  RunningServer server({}, waits_for_the_peer(waiting));
+  RawClient client(server.port());
+  std::string requests;
+  while (requests.size() < 1'000'000) requests += head_of(4) + "body";
+  client.send(requests);
+  const std::string answer = client.read_all();
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(answer, HasSubstr("\r\nConnection: close\r\n"));
+  EXPECT_THAT(answer, EndsWith("\r\n\r\n4"));
+}
+
 TEST(ServerPeers, GetTheirAnswerAfterTheyEndedTheirSide) {
   std::atomic<bool> answer = false;
   RunningServer server({}, [&](Exchange& exchange) -> Task<void> {

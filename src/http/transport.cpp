@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <poll.h>
 #include <sys/socket.h>
 
 namespace relay::http {
@@ -31,6 +32,12 @@ IoStep Transport::try_read(std::span<char> buffer) {
     if (errno == EINTR) continue;
     return {is_temporary(errno) ? IoState::kWaitRead : IoState::kFailed};
   }
+}
+
+bool Transport::has_hung_up() {
+  if (!socket_.is_open()) return true;
+  pollfd one{socket_.native_handle(), POLLRDHUP, 0};
+  return ::poll(&one, 1, 0) == 1;
 }
 
 bool Transport::is_quiet() {

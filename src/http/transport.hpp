@@ -41,6 +41,9 @@ class Transport {
   // Moves as much as the socket takes in one call; `parts` are at most IOV_MAX.
   IoStep try_write(std::span<const iovec> parts);
 
+  // Whether the peer has ended its side, or the connection is broken: also behind what has come
+  // and was not read.
+  bool has_hung_up();
   // Whether nothing has come, not even the end. TLS may have brought tickets, which are read here.
   bool is_quiet();
 

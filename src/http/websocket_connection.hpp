@@ -52,6 +52,7 @@ class WebSocketConnection final : public WebSocket {
   Task<std::vector<std::string>> receive() override;
   Task<Result<void>> send(std::span<const std::string_view> messages) override;
   Task<void> close(CloseCode code, std::string reason) override;
+  bool peer_has_gone() const override { return lost_ || peer_closed_ || hung_up_; }
   const std::string& peer() const override { return peer_; }
 
   // Sends a ping; last_pong() is its payload when everything before it has arrived at the peer.
@@ -63,7 +64,7 @@ class WebSocketConnection final : public WebSocket {
   // Bytes that came together with the upgrade request.
   void feed(std::span<char> bytes);
   // Sends pings, notices missed pongs and closes that are not answered. While nobody reads, and
-  // nothing is being written, the peer's silence is not counted.
+  // nothing is being written, the peer's silence is not counted; that it hangs up is noticed.
   void tick(Clock::time_point now);
   // close() without a coroutine; nothing when the connection is closing already.
   void begin_close(CloseCode code, std::string_view reason);
@@ -106,6 +107,7 @@ class WebSocketConnection final : public WebSocket {
   bool writing_ = false;
   bool close_queued_ = false;  // our close frame is in control_ or written
   bool peer_closed_ = false;   // the peer's close frame, or nonsense, ended its messages
+  bool hung_up_ = false;       // the peer has, and not all that it sent need have been read
   bool lost_ = false;          // no more I/O
   bool ping_due_answer_ = false;
   Clock::time_point heard_at_;  // bytes came, or a blocked write went on

@@ -391,6 +391,27 @@ TEST_F(WebSocketTest, GivesUpAMessageThatComesToAHalt) {
   EXPECT_TRUE(eventually([&] { return server_->connections() == 0; }));
 }
 
+TEST_F(WebSocketTest, NoticesThatThePeerHasGoneWhileNobodyReads) {
+  options_.websocket.pong_deadline = 20ms;  // it is looked at as often
+  std::atomic<bool> asked = false;
+  std::vector<std::string> last_words;
+  start([&](Exchange& exchange) -> Task<void> {
+    const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", kNoHeaders);
+    WebSocket& socket = **accepted;
+    EXPECT_FALSE(socket.peer_has_gone());
+    asked = true;
+    while (!socket.peer_has_gone()) co_await sleep_for(1ms);
+    last_words = co_await socket.receive();
+    const std::vector<std::string> more = co_await socket.receive();
+    EXPECT_TRUE(more.empty());
+  });
+  EXPECT_TRUE(eventually([&] { return asked.load(); }));
+  client_->send(masked("last words"));
+  client_->close();
+  EXPECT_TRUE(eventually([&] { return server_->connections() == 0; }));
+  EXPECT_THAT(last_words, ::testing::ElementsAre("last words"));
+}
+
 TEST_F(WebSocketTest, TakesABoundedNumberOfMessagesAtATime) {
   constexpr std::size_t kFrames = 500'000;
   std::atomic<std::size_t> received = 0;

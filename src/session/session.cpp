@@ -43,8 +43,8 @@ bool log_is_behind(const SessionContext& context) {
   return context.log.backlog() > context.options.max_log_pending_bytes;
 }
 
-Task<bool> log_room(const SessionContext& context) {
-  while (log_is_behind(context)) {
+Task<bool> log_room(const SessionContext& context, std::function<bool()> is_in_vain) {
+  while (log_is_behind(context) && !(is_in_vain && is_in_vain())) {
     const bool slept = co_await sleep_for(kSessionLook);
     if (!slept) co_return false;
   }

@@ -82,8 +82,9 @@ struct SessionContext {
 // A log that is slower than agents and clients holds them back; one that can't be written does so
 // with durable_first only.
 bool log_is_behind(const SessionContext& context);
-// Returns when the log has caught up. False: the waiting coroutine was cancelled.
-Task<bool> log_room(const SessionContext& context);
+// Returns when the log has caught up, or the wait for it is in vain (asked often). False: the
+// waiting coroutine was cancelled.
+Task<bool> log_room(const SessionContext& context, std::function<bool()> is_in_vain = {});
 // With durability strict: returns when the disk has all that was recorded so far. Elsewise at once.
 Task<void> until_durable(const SessionContext& context);
 

@@ -115,7 +115,9 @@ class SessionDirectory {
 
   // For who reads from clients: see log_is_behind() and log_room() of a context.
   bool log_is_behind() const { return relay::log_is_behind(context_); }
-  Task<bool> log_room() { return relay::log_room(context_); }
+  Task<bool> log_room(std::function<bool()> is_in_vain) {
+    return relay::log_room(context_, std::move(is_in_vain));
+  }
 
   // The settings of an agent's sessions (empty name: the default one's) and of the directory, from
   // here on. Sessions that are open keep what they have of the router's limits.

@@ -7,6 +7,7 @@
 #include "frontend/acp/acp_websocket.hpp"
 #include "frontend/answer.hpp"
 #include "frontend/http_replies.hpp"
+#include "frontend/log_room.hpp"
 #include "frontend/params.hpp"
 #include "frontend/trace_headers.hpp"
 #include "http/judged.hpp"
@@ -110,8 +111,8 @@ Task<void> AcpEndpoint::websocket(http::Exchange& exchange, AcpCaller caller) {
   const auto client = std::make_unique<AcpWebSocket>(api_, metrics_, options_, **accepted,
                                                      std::move(caller), exchange.executor());
   ++metrics_.clients[metrics::Transport::kAcpWebSocket];
+  const Finally left([this] { --metrics_.clients[metrics::Transport::kAcpWebSocket]; });
   co_await client->run();
-  --metrics_.clients[metrics::Transport::kAcpWebSocket];
 }
 
 tl::expected<AcpEndpoint::Connection, http::Response> AcpEndpoint::find(
@@ -156,7 +157,7 @@ Task<http::Response> AcpEndpoint::post(http::Exchange& exchange, AcpCaller calle
   if (!connection) co_return std::move(connection.error());
   const std::string_view session = request.header("Acp-Session-Id");
   wake_together([&] { (*connection)->post(std::move(*frame), session); });
-  if (api_.sessions().log_is_behind()) co_await api_.sessions().log_room();
+  if (api_.sessions().log_is_behind()) co_await log_room(api_.sessions(), exchange);
   http::Response accepted;
   accepted.status = 202;
   co_return accepted;

@@ -102,8 +102,13 @@ Task<bool> AcpStream::serve(http::Exchange& exchange, http::Response head,
   }
   const auto reader = co_await take_over();
   const bool known = reader_ != reader || rewind(last);
-  if (known) co_await serve_as(reader, exchange, std::move(head), keep_alive);
+  std::exception_ptr failure;
+  if (known) {
+    auto serving = failure_of(serve_as(reader, exchange, std::move(head), keep_alive));
+    failure = co_await std::move(serving);
+  }
   co_await leave(reader);
+  if (failure) std::rethrow_exception(failure);
   if (!known) co_return false;
   [[maybe_unused]] const auto finished = co_await exchange.finish();
   co_return true;

@@ -1,5 +1,7 @@
 #include "frontend/acp/acp_stream.hpp"
 
+#include "frontend/held_exchange.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <gmock/gmock.h>
@@ -12,59 +14,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-// A peer that keeps what it is sent, and may let a write wait.
-class HeldExchange final : public http::Exchange {
- public:
-  explicit HeldExchange(asio::any_io_executor executor)
-      : executor_(executor), released_(std::move(executor)) {}
-
-  const http::Request& request() const override { return request_; }
-  http::Request& request() override { return request_; }
-  Task<Result<void>> respond(http::Response) override { co_return Result<void>(); }
-  Task<Result<void>> start_stream(http::Response) override {
-    started = true;
-    co_return Result<void>();
-  }
-  Task<Result<void>> write(std::string_view bytes) override {
-    const std::string text(bytes);
-    if (holds) {
-      const bool released = co_await released_.wait();
-      if (!released) co_return make_error(ErrorType::kInternalError, "cancelled");
-    }
-    got += text;
-    co_return Result<void>();
-  }
-  Task<Result<void>> finish() override {
-    finished = true;
-    co_return Result<void>();
-  }
-  std::unique_ptr<http::PeerWatch> watch_peer(http::HalfClosed, http::PeerEvents events) override {
-    gone = std::move(events.gone);
-    return nullptr;
-  }
-  bool wants_websocket() const override { return false; }
-  Task<Result<http::WebSocket*>> accept_websocket(std::string, http::Headers) override {
-    co_return make_error(ErrorType::kInternalError, "no WebSocket here");
-  }
-  asio::any_io_executor executor() const override { return executor_; }
-
-  void release() {
-    holds = false;
-    released_.notify();
-  }
-
-  std::string got;
-  std::function<void()> gone;
-  bool holds = false;
-  bool started = false;
-  bool finished = false;
-
- private:
-  asio::any_io_executor executor_;
-  Wakeup released_;
-  http::Request request_;
-};
-
 class AcpStreamTest : public ::testing::Test {
  protected:
   ~AcpStreamTest() override {
@@ -75,7 +24,8 @@ class AcpStreamTest : public ::testing::Test {
   }
 
   std::shared_ptr<AcpStream> make_stream(AcpStream::Numbering numbering) {
-    streams_.push_back(std::make_shared<AcpStream>(io_.get_executor(), OutboxLimits{}, overflows_, numbering));
+    streams_.push_back(
+        std::make_shared<AcpStream>(io_.get_executor(), OutboxLimits{}, overflows_, numbering));
     return streams_.back();
   }
   HeldExchange& serve(AcpStream& stream, std::optional<std::int64_t> last = {}) {
@@ -167,6 +117,23 @@ TEST_F(AcpStreamTest, KeepsABoundedNumberOfAnswersAndOfTheirBytes) {
   EXPECT_EQ(large->held_bytes(), 1'200'000U);
 }
 
+TEST_F(AcpStreamTest, IsLeftByAReaderWhoseExchangeThrows) {
+  const auto stream = make_stream(AcpStream::Numbering::kCounted);
+  HeldExchange broken(io_.get_executor());
+  broken.breaks = true;
+  std::exception_ptr thrown;
+  http::Response head;
+  asio::co_spawn(io_, stream->serve(broken, head, std::chrono::hours(1)),
+                 [&](std::exception_ptr failure, bool) { thrown = failure; });
+  go_on();
+  EXPECT_THROW(std::rethrow_exception(thrown), std::runtime_error);
+  EXPECT_FALSE(stream->has_reader());
+  push(*stream, 0, "first");
+  const HeldExchange& next = serve(*stream);
+  go_on();
+  EXPECT_THAT(next.got, HasSubstr("data: first"));
+}
+
 TEST_F(AcpStreamTest, KnowsAnEventOfAWriteThatWasCut) {
   const auto stream = make_stream(AcpStream::Numbering::kCounted);
   HeldExchange& cut = serve(*stream);
@@ -226,7 +193,8 @@ TEST_F(AcpStreamTest, AnswersNothingToAReaderWhosePlaceIsNotKnown) {
 
 TEST_F(AcpStreamTest, EndsWhereItForwardsToWhenItsOwnMessagesAreLost) {
   const auto stream = make_stream(AcpStream::Numbering::kSequence);
-  const auto to = std::make_shared<Outbox>(io_.get_executor(), OutboxLimits{1u << 20, 1000}, overflows_);
+  const auto to =
+      std::make_shared<Outbox>(io_.get_executor(), OutboxLimits{1u << 20, 1000}, overflows_);
   start([stream, to] { return stream->forward_until_response(to); });
   go_on();
   stream->outbox()->overflow();

@@ -1,5 +1,6 @@
 #include "frontend/acp/acp_websocket.hpp"
 
+#include "frontend/log_room.hpp"
 #include "protocol/acp.hpp"
 #include "protocol/frames.hpp"
 #include "protocol/rpc.hpp"
@@ -24,18 +25,19 @@ AcpWebSocket::AcpWebSocket(RelayApi& api, Metrics& metrics, const AcpOptions& op
 }
 
 Task<void> AcpWebSocket::run() {
-  scope_.spawn("write", [this] { return write(); });
-  scope_.spawn("wait for initialize", [this] { return give_up_waiting(); });
-  co_await read();
-  co_await asio::this_coro::throw_if_cancelled(false);
+  auto serving = failure_of(serve());
+  const auto failure = co_await std::move(serving);
   outbox_->when_overflowing({});
   outbox_->close();
   co_await connection_.end();
   scope_.cancel();
   co_await scope_.join();
+  if (failure) std::rethrow_exception(failure);
 }
 
-Task<void> AcpWebSocket::read() {
+Task<void> AcpWebSocket::serve() {
+  scope_.spawn("write", [this] { return write(); });
+  scope_.spawn("wait for initialize", [this] { return give_up_waiting(); });
   while (true) {
     auto texts = co_await socket_.receive();
     if (texts.empty()) co_return;
@@ -54,7 +56,7 @@ Task<void> AcpWebSocket::read() {
       }
     }
     if (!api_.sessions().log_is_behind()) continue;
-    const bool goes_on = co_await api_.sessions().log_room();
+    const bool goes_on = co_await log_room(api_.sessions(), socket_);
     if (!goes_on) co_return;
   }
 }

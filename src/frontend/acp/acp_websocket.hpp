@@ -20,7 +20,7 @@ class AcpWebSocket final : private AcpStreams {
   bool are_one() const override { return true; }
   void answer_follows(const std::string&) override {}
 
-  Task<void> read();
+  Task<void> serve();
   Task<void> write();
   Task<void> give_up_waiting();
   void take(tl::expected<Frame, FrameError> frame);
