@@ -130,7 +130,7 @@ class Trial {
     if (!host) co_return host.error();
     host_ = std::move(*host);
     shared_ = std::make_shared<const ContainerOptions>(container_);
-    workspaces_.emplace(executor_, shared_, host_->engine, instance_, host_->going,
+    workspaces_.emplace(executor_, shared_, host_->engine, host_->maker, instance_, host_->going,
                         Logger::silent());
     const KeepOfSession keep = [](SessionId) -> Task<Keep> { co_return Keep::kNothing; };
     const auto left = co_await host_->remove_leftovers(container_, *workspaces_, keep);
