@@ -19,6 +19,7 @@
 #include <boost/container/small_vector.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <exception>
 #include <functional>
 #include <list>
@@ -155,6 +156,7 @@ class TaskScope {
   Task<void> join();
 
   bool empty() const { return children_.empty(); }
+  std::size_t size() const { return children_.size(); }
 
  private:
   asio::any_io_executor executor_;

@@ -150,8 +150,8 @@ class Drain {
     while (true) {
       const auto answer = co_await ask("GET", "/api/drain", until);
       if (Clock::now() >= until) break;
-      const bool is_gone = answer ? is_another_relay(*answer, state)
-                                  : !relay_runs_here(number_at(state, "pid"));
+      const bool is_gone =
+          answer ? is_another_relay(*answer, state) : !relay_runs_here(number_at(state, "pid"));
       if (is_gone) co_return say("the relay has stopped");
       const bool slept = co_await sleep_for(kDrainPause);
       if (!slept) co_return ExitCode::kCancelled;

@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kPrefix = "ACP_RELAY_";
 // Read by the command-line client, not part of the configuration.
 constexpr std::array<std::string_view, 3> kReserved{"ACP_RELAY_TOKEN", "ACP_RELAY_URL",
-                                                   "ACP_RELAY_MANAGEMENT_URL"};
+                                                    "ACP_RELAY_MANAGEMENT_URL"};
 
 const Key* find_by_variable(std::string_view variable) {
   for (const Key& key : all_keys()) {

@@ -43,9 +43,11 @@ class StreamingTest : public ::testing::Test {
 };
 
 TEST_F(StreamingTest, LeavesNothingWhereItIsCancelledAsAMessageComes) {
-  start([](const Delivery&) { return false; });
+  start([this](const Delivery&) {
+    stop_.emit(asio::cancellation_type::terminal);
+    return false;
+  });
   push("too late");
-  stop_.emit(asio::cancellation_type::terminal);
   go_on();
   EXPECT_TRUE(ended_);
   EXPECT_TRUE(failure_);

@@ -25,6 +25,7 @@ class ToldSocket final : public http::WebSocket {
     while (texts.empty() && !gone) {
       const bool notified = co_await said_.wait();
       if (failure) std::rethrow_exception(failure);
+      if (received) received();
       if (!notified) break;
     }
     co_return std::exchange(texts, {});
@@ -52,6 +53,7 @@ class ToldSocket final : public http::WebSocket {
   std::vector<std::string> texts;  // not received yet
   std::vector<std::string> got;
   std::exception_ptr failure;
+  std::function<void()> received;  // a message, which is not handed on yet
   bool gone = false;
   bool holds = false;  // what is sent waits
   bool is_sending = false;
@@ -168,8 +170,8 @@ TEST_P(WebSocketEnd, LeavesNothingWhereItIsCancelledAsAMessageComes) {
   say_nonsense();
   go_on();
   EXPECT_TRUE(socket_.is_sending);
+  socket_.received = [this] { stop_.emit(asio::cancellation_type::terminal); };
   say_nonsense();
-  stop_.emit(asio::cancellation_type::terminal);
   go_on();
   EXPECT_TRUE(ended_);
   EXPECT_TRUE(failure_);

@@ -56,28 +56,50 @@ TEST_F(AttachAgain, GetsTheAnswerOfTheReplayThatItsOwnHasEnded) {
 TEST_F(AttachAgain, IsNotAskedTwiceAndAnswers) {
   const auto session = create();
   Client& client = reading(attach(*session));
-  prompt(*session, client, "7", R"(/call terminal/create {"command":"ls"})");
-  wait_for(client, "terminal/create");
+  prompt(*session, client, "7", "/call _x/ask");
+  wait_for(client, R"("method":"_x/ask")");
   attach_again(*session, client, "8");
   wait_for(client, R"("id":8)");
-  EXPECT_EQ(count(client, R"("method":"terminal/create")"), 1);
-  const std::string question = client.text(client.find(R"("method":"terminal/create")"));
+  EXPECT_EQ(count(client, R"("method":"_x/ask")"), 1);
+  const std::string question = client.text(client.find(R"("method":"_x/ask")"));
   const auto asked = Frame::parse(question, {});
   ASSERT_TRUE(asked);
-  auto answer = Frame::parse(rpc::result(asked->id(), R"({"terminalId":"t"})"), {});
+  auto answer = Frame::parse(rpc::result(asked->id(), R"({"said":"so"})"), {});
   session->submit(client.id, std::move(*answer));
   wait_for(client, R"("id":7)");
-  EXPECT_EQ(count(client, "terminalId"), 1);
+  EXPECT_EQ(count(client, "said"), 1);
 }
 
-// It is asked at the end of the replay, as one that attaches again after it has lost its
-// connection.
-TEST_F(AttachAgain, IsAskedWhatComesWhileItCatchesUp) {
+// It comes behind the replay. The first one waits for room where nobody reads.
+TEST_F(AttachAgain, IsAskedWhatCameWhileTheReplayBeforeWasUnderWay) {
+  const auto session = create();
+  Client& client = attach(*session, std::nullopt, {1u << 20, 20});
+  for (int i = 0; i < 12; ++i) client.outbox->push({SharedBytes("x"), 0, {}});
+  attach_again(*session, client, "8");
+  prompt(*session, client, "7", "/call _x/ask");
+  run_until([&] {
+    return std::ranges::count(history(session->id()).messages, "_x/ask",
+                              &storage::MessageRecord::method) > 0;
+  });
+  attach_again(*session, client, "9");
+  reading(client);
+  wait_for(client, R"("id":9)");
+  wait_for(client, R"("method":"_x/ask")");
+}
+
+// An observer answers nothing: the agent is told so.
+TEST_F(AttachAgain, AsAnObserverIsNotWaitedFor) {
   const auto session = create();
   Client& client = reading(attach(*session));
-  prompt(*session, client, "7", R"(/call terminal/create {"command":"ls"})");
-  attach_again(*session, client, "8");
-  wait_for(client, R"("method":"terminal/create")");
+  prompt(*session, client, "7", "/call _x/ask");
+  wait_for(client, R"("method":"_x/ask")");
+  Attachment observer;
+  observer.outbox = client.outbox;
+  observer.traits.may_act = false;
+  observer.in_place_of = client.id;
+  ASSERT_TRUE(session->attach(std::move(observer)));
+  EXPECT_EQ(session->client_count(), 1u);
+  wait_for(client, "turn_complete");
 }
 
 }  // namespace

@@ -49,9 +49,8 @@ Task<Result<void>> copy_messages(const SessionContext& context, ForkPoint from, 
       message = copy_of(std::move(message), from.session, to);
     }
     log.record(to, page->messages, {});
-    if (const auto failed = failure())
-      co_return *failed;  // with durability strict: before it waits
-    co_await log_room(context);
+    const auto has_failed = [&failure] { return failure().has_value(); };
+    co_await log_room(context, has_failed);
     if (const auto failed = failure()) co_return *failed;
     if (ended) break;
   }

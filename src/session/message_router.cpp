@@ -38,9 +38,7 @@ MessageRouter::Client* MessageRouter::client(ClientId id) {
   return found != clients_.end() ? &found->second : nullptr;
 }
 
-void MessageRouter::add_client(ClientId id, ClientTraits traits) {
-  clients_[id].traits = traits;
-}
+void MessageRouter::add_client(ClientId id, ClientTraits traits) { clients_[id].traits = traits; }
 
 void MessageRouter::show_pending(ClientId id, Effects& effects, storage::Sequence after) {
   Client* const watcher = client(id);

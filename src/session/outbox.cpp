@@ -22,9 +22,13 @@ bool Outbox::push(Delivery delivery) {
 }
 
 void Outbox::overflow() {
+  if (end_ == End::kOpen) ++overflows_;
+  overflow_too();
+}
+
+void Outbox::overflow_too() {
   if (end_ != End::kOpen) return;
   end_ = End::kOverflow;
-  ++overflows_;
   timing_.reset();
   timing_taken_ = false;
   items_.clear();

@@ -63,6 +63,8 @@ class Outbox {
 
   // Closes it as if one message too many had come: what is queued is dropped.
   void overflow();
+  // The same behind another one of the same client, which is counted once.
+  void overflow_too();
 
   // Makes the reader return from pop_all() with what there is, even nothing: time for a sign of
   // life.

@@ -255,6 +255,7 @@ class Session final : public std::enable_shared_from_this<Session> {
     std::vector<storage::Sequence> not_for_it;
     storage::Sequence replayed = 0;  // up to here it has the stream from the log
     storage::Sequence cursor = 0;    // the same, while it catches up
+    storage::Sequence asked = 0;     // requests of the agent up to here have come to it
     ByteBudget held_bytes{0};        // of `held`
     unsigned replays = 0;            // that were begun: only the last one goes on
   };
@@ -325,9 +326,10 @@ class Session final : public std::enable_shared_from_this<Session> {
   void log_refusals(const std::optional<TraceContext>& trace, const Effects& effects) const;
 
   // session_clients.cpp
-  // `asked`: requests of the agent that the client was asked up to here it need not be asked again.
-  void start_replay(Watcher& watcher, storage::Sequence after, storage::Sequence asked);
-  Task<void> catch_up(Replay replay, storage::Sequence after, storage::Sequence asked);
+  storage::Sequence delivered_up_to() const;
+  void start_replay(Watcher& watcher, storage::Sequence after);
+  Task<void> catch_up(Replay replay, storage::Sequence after);
+  Task<void> wait_for_disk(Replay replay);
   void release_held(Watcher& watcher, storage::Sequence before);
   void drop_held(Watcher& watcher, storage::Sequence place);
   bool replay_page(Replay replay, const storage::HistoryPage& page, storage::Sequence& cursor);

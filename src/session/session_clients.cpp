@@ -35,7 +35,11 @@ Result<ClientId> Session::attach(Attachment attachment) {
         .with("session_id", record_.id.value())
         .with("cause", close_cause_);
   }
-  Watcher* const before = attachment.in_place_of ? watcher(*attachment.in_place_of) : nullptr;
+  Watcher* before = attachment.in_place_of ? watcher(*attachment.in_place_of) : nullptr;
+  if (before != nullptr && before->traits.may_act && !attachment.traits.may_act) {
+    detach(before->id);  // what it was asked is not for it to answer any more
+    before = nullptr;
+  }
   if (before == nullptr && watchers_.size() >= context_.options.max_clients) {
     return make_error(ErrorType::kSessionLimitReached,
                       "the session has " + std::to_string(watchers_.size()) + " clients already")
@@ -54,6 +58,9 @@ Result<ClientId> Session::attach(Attachment attachment) {
   one.tells_leaving = !attachment.for_one_request && !attachment.aside;
   one.feed = attachment.feed;
   one.closes = attachment.closes;
+  // What it was asked over this connection it need not be asked again.
+  if (before == nullptr) one.asked = attachment.after.value_or(0);
+  if (before != nullptr && one.live) one.asked = delivered_up_to();
   one.live = !replay;
   one.warned = false;
   one.not_for_it.clear();
@@ -71,16 +78,14 @@ Result<ClientId> Session::attach(Attachment attachment) {
     one.not_for_it.push_back(attachment.answer_at);  // it has it in another form
   }
   std::ranges::stable_sort(one.held, {}, &Held::place);
-  release_held(one, replay ? *attachment.after + 1 : Attachment::kAfterReplay);
-  // What it was asked before, it was asked over this connection.
-  const storage::Sequence asked =
-      before != nullptr ? last_sequence() : attachment.after.value_or(0);
+  release_held(
+      one, replay ? std::min(*attachment.after, last_sequence()) + 1 : Attachment::kAfterReplay);
   if (replay) {
-    start_replay(one, *attachment.after, asked);
+    start_replay(one, *attachment.after);
   } else {
     if (attachment.tell_state) tell_state(one);
     Effects& effects = fresh_effects();
-    router_->show_pending(id, effects, asked);
+    router_->show_pending(id, effects, one.asked);
     perform(effects);
   }
   update_idle();
@@ -96,16 +101,24 @@ bool Session::replay(ClientId client, std::shared_ptr<Outbox> outbox, storage::S
   one->warned = false;
   for (const Delivery& answer : answers) hold(*one, answer);
   std::ranges::stable_sort(one->held, {}, &Held::place);
-  start_replay(*one, after, after);
+  one->asked = after;
+  start_replay(*one, after);
   if (someone_overflowed_) drop_overflowed();
   return true;
 }
 
-void Session::start_replay(Watcher& one, storage::Sequence after, storage::Sequence asked) {
+// With durability strict some of what was recorded is still to come.
+storage::Sequence Session::delivered_up_to() const {
+  const auto is_numbered = [](const ToClients& one) { return one.delivery.sequence > 0; };
+  const auto next = std::ranges::find_if(undelivered_, is_numbered);
+  return next == undelivered_.end() ? last_sequence() : next->delivery.sequence - 1;
+}
+
+void Session::start_replay(Watcher& one, storage::Sequence after) {
   one.replayed = 0;
   one.cursor = std::min(after, last_sequence());
   const Replay replay{one.id, ++one.replays};
-  scope_.spawn("replay", [this, replay, after, asked] { return catch_up(replay, after, asked); });
+  scope_.spawn("replay", [this, replay, after] { return catch_up(replay, after); });
 }
 
 // Not in the stream: they are there already, where they came.
@@ -138,9 +151,8 @@ void Session::detach(ClientId client) {
 
 // Reads the log page by page until it has seen the last message there is; from then on the client
 // is live. Nothing can come between: reading sees all that was recorded before, and the last step
-// does not wait. With durability strict it waits for the disk before it shows what it has read,
-// which may not be there yet.
-Task<void> Session::catch_up(Replay replay, storage::Sequence after, storage::Sequence asked) {
+// does not wait. With durability strict it waits for the disk, and shows no more than that has.
+Task<void> Session::catch_up(Replay replay, storage::Sequence after) {
   co_await asio::post(context_.executor,
                       asio::use_awaitable);  // who attached answers its caller first
   storage::Sequence cursor = after;
@@ -152,7 +164,6 @@ Task<void> Session::catch_up(Replay replay, storage::Sequence after, storage::Se
     }
     cursor = last_sequence();
   }
-  if (opening_end_ > 0) co_await until_durable(context_);
   if (Watcher* const one = watcher(replay); one != nullptr && cursor == 0 && !one->feed) {
     for (const Delivery& delivery : opening_) {
       release_held(*one, delivery.sequence);
@@ -163,13 +174,14 @@ Task<void> Session::catch_up(Replay replay, storage::Sequence after, storage::Se
   }
   int failures = 0;
   while (cursor < last_sequence()) {
+    const storage::Sequence end = last_sequence();
+    co_await wait_for_disk(replay);
     const Watcher* const waiting = watcher(replay);
     if (waiting == nullptr) co_return;
     const auto outbox = waiting->outbox;
     Outbox::Room given = co_await outbox->room();
     std::optional<Outbox::Room> room(std::move(given));
-    const auto page =
-        co_await context_.log.history(record_.id, cursor, kLogPageMessages, kLogPageBytes);
+    auto page = co_await context_.log.history(record_.id, cursor, kLogPageMessages, kLogPageBytes);
     if (!page && ++failures <= kMostLogFailures) {
       room.reset();
       const bool slept = co_await sleep_for(kBetweenLogFailures);
@@ -186,7 +198,9 @@ Task<void> Session::catch_up(Replay replay, storage::Sequence after, storage::Se
       break;
     }
     failures = 0;
-    co_await until_durable(context_);
+    if (context_.options.durable_first) {
+      std::erase_if(page->messages, [end](const auto& one) { return one.sequence > end; });
+    }
     if (!replay_page(replay, *page, cursor)) co_return;
   }
   Watcher* const one = watcher(replay);
@@ -196,8 +210,18 @@ Task<void> Session::catch_up(Replay replay, storage::Sequence after, storage::Se
   one->replayed = last_sequence();
   one->not_for_it.clear();
   Effects& effects = fresh_effects();
-  router_->show_pending(replay.client, effects, asked);
+  router_->show_pending(replay.client, effects, one->asked);
   perform(effects);
+}
+
+// Also for one who has left nothing waits longer than it takes to notice.
+Task<void> Session::wait_for_disk(Replay replay) {
+  while (context_.options.durable_first && !context_.log.status().writable) {
+    if (watcher(replay) == nullptr) co_return;
+    const bool slept = co_await sleep_for(kSessionLook);
+    if (!slept) co_return;
+  }
+  co_await until_durable(context_);
 }
 
 // What has its place before this one; at the end of the replay everything.

@@ -127,6 +127,7 @@ class SessionFixture : public ProcessFixture {
         Frame::parse(rpc::request(id, "session/prompt",
                                   R"({"prompt":[{"type":"text","text":")" + words + "\"}]}"),
                      {});
+    if (!frame) throw std::runtime_error("the words are no JSON text");
     session.submit(client.id, std::move(*frame));
   }
   void wait_for(const Client& client, std::string_view words) {

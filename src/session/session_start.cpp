@@ -207,7 +207,10 @@ void Session::keep_opening(const Effects& effects) {
 Task<void> Session::abandon_start(Error error, Logger log) {
   if (agent_) co_await agent_->stop(context_.options.stop_grace);
   agent_.reset();
-  if (router_) context_.log.session_closed(record_.id, close_cause_, wall_now());
+  if (router_) {
+    const std::string& cause = was_closed_ ? cause_before_ : close_cause_;
+    context_.log.session_closed(record_.id, cause, wall_now());
+  }
   if (half_in_log_) {
     const auto erased = co_await context_.log.erase(record_.id);
     if (!erased) log.warn("a part of a fork is left", {{"error", erased.error().explanation}});

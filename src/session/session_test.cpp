@@ -224,7 +224,8 @@ TEST_F(SessionTest, GoesOnInAnotherOutboxWithEverythingAfterANumberAndItsAnswers
   const auto move_on = [&](const std::vector<Delivery>& answers) -> Client& {
     Client& one = clients_.emplace_back();
     one.id = lost.id;
-    one.outbox = std::make_shared<Outbox>(io_.get_executor(), OutboxLimits{}, metrics_.slow_clients);
+    one.outbox =
+        std::make_shared<Outbox>(io_.get_executor(), OutboxLimits{}, metrics_.slow_clients);
     EXPECT_TRUE(session->replay(one.id, one.outbox, after, answers));
     return reading(one);
   };
@@ -295,7 +296,8 @@ TEST_F(SessionTest, BoundsItsClients) {
   attach(*session);
   Client& b = attach(*session);
   Attachment third;
-  third.outbox = std::make_shared<Outbox>(io_.get_executor(), OutboxLimits(), metrics_.slow_clients);
+  third.outbox =
+      std::make_shared<Outbox>(io_.get_executor(), OutboxLimits(), metrics_.slow_clients);
   const auto refused = session->attach(third);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().type, ErrorType::kSessionLimitReached);
@@ -402,7 +404,8 @@ TEST_F(SessionTest, EndsATurnProperlyWhenItIsClosed) {
   EXPECT_TRUE(stored->closed_at);
 
   Attachment another;
-  another.outbox = std::make_shared<Outbox>(io_.get_executor(), OutboxLimits(), metrics_.slow_clients);
+  another.outbox =
+      std::make_shared<Outbox>(io_.get_executor(), OutboxLimits(), metrics_.slow_clients);
   const auto refused = session->attach(another);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().type, ErrorType::kSessionClosed);

@@ -11,6 +11,7 @@ namespace {
 // How often the Engine has to say that there is none: 63 s at 1 s, 2 s, 4 s ...
 constexpr int kDenials = 6;
 constexpr int kTimesLonger = 32;  // the longest pause than the first one
+constexpr std::size_t kMostAtATime = 256;
 
 }  // namespace
 
@@ -26,7 +27,8 @@ ContainerMaker::ContainerMaker(asio::any_io_executor executor, engine::EngineCli
 Task<Result<std::string>> ContainerMaker::create(std::string name, std::string body,
                                                  std::string created) {
   auto made = co_await engine_.create_container(name, std::move(body));
-  if (!made && made.error().type == ErrorType::kDockerNotAvailable) {
+  const bool may_come = !made && made.error().type == ErrorType::kDockerNotAvailable;
+  if (may_come && late_.size() < kMostAtATime) {
     late_.spawn("remove a container that is made late",
                 [this, name, created] { return remove_late(name, created); });
   }

@@ -4,7 +4,8 @@
 // to its end later. Until then the Engine knows no such container, and whoever removes it by its
 // name is told that it is gone. So it is looked for in the background, more and more rarely, until
 // the Engine has said for about a minute that there is none. One executor, no locks. Call
-// shut_down() before destroying it: what comes later still is found by the relay's next start.
+// shut_down() before destroying it. What comes later still, and more than 256 at a time, is found
+// by the relay's next start.
 #pragma once
 
 #include "base/async.hpp"

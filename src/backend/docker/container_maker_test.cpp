@@ -13,7 +13,7 @@ engine::testing::ScriptedEngine::Answer late_container(const std::string& instan
                                                        const std::string& created) {
   return engine::testing::ScriptedEngine::json(
       200, R"({"Id":"late","Config":{"Labels":{"acp.relay.instance":")" + instance +
-               R"(","acp.created":")" + created + R"("}}})");
+               R"(","acp.created":")" + created + R"("}},"State":{"Status":"created"}})");
 }
 
 class ContainerMakerTest : public ContainerTest {

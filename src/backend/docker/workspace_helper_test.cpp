@@ -194,17 +194,15 @@ TEST(WorkspaceHelper, CountsWhatItCopiesBeyondTheBlocksOfAFile) {
   constexpr std::uint64_t kSize = 1u << 20;
   for (const std::uint64_t most : {kSize + 4096, kSize + 4095}) {
     const TestDirectory directory;
-    for (const char* name : {"from", "to"}) fs::create_directories(directory / name);
     const std::string script =
-        "mount -t ramfs ramfs \"$1/from\" && truncate -s 1M \"$1/from/holes\" && "
-        "exec \"$0\" copy " +
-        std::to_string(most) + " \"$1/from\" \"$1/to\"";
+        "mount -t ramfs ramfs \"$1\" && cd \"$1\" && mkdir from to && truncate -s 1M from/holes && "
+        "\"$0\" copy " +
+        std::to_string(most) + " from to && cmp from/holes to/holes";
     std::vector<std::string> arguments{"-m", "sh", "-c", script, kHelper, directory.path()};
     if (::geteuid() != 0) arguments.insert(arguments.begin(), "-r");
     const Ended ended = call("unshare", arguments);
     const bool fits = most == kSize + 4096;
     EXPECT_EQ(ended.code, fits ? 0 : 3) << ended.errors;
-    EXPECT_EQ(content(directory / "to/holes"), std::string(fits ? kSize : 0, '\0'));
   }
 }
 

@@ -216,7 +216,7 @@ Task<void> AcpStream::forward(std::shared_ptr<Outbox> to, Event& over) {
     goes_on = forward_some(*to);
   }
   // What waited here is lost: the answer, too.
-  if (outbox_->end() == Outbox::End::kOverflow) to->overflow();
+  if (outbox_->end() == Outbox::End::kOverflow) to->overflow_too();
   over.happen();
 }
 
