@@ -126,6 +126,16 @@ class WebSocketEnd : public LogBehind, public ::testing::WithParamInterface<Dial
   }
   // The client gets an error for it.
   void say_nonsense() { socket_.say("nonsense"); }
+  // It has said something twice, and was answered once.
+  void hold_back() {
+    start();
+    put_log_behind();
+    say_nonsense();
+    run_until([&] { return socket_.got.size() == 1; });
+    say_nonsense();
+    go_on();
+    EXPECT_THAT(socket_.got, SizeIs(1));
+  }
 
   WebSocketFrontendOptions relay_options_;
   AcpOptions acp_options_;
@@ -135,13 +145,8 @@ class WebSocketEnd : public LogBehind, public ::testing::WithParamInterface<Dial
 };
 
 TEST_P(WebSocketEnd, ComesToAClientThatHasGoneWhileTheLogIsBehind) {
-  start();
-  put_log_behind();
-  say_nonsense();
-  run_until([&] { return socket_.got.size() == 1; });
-  say_nonsense();
-  go_on();
-  EXPECT_THAT(socket_.texts, SizeIs(1)) << "it is held back";
+  hold_back();
+  EXPECT_THAT(socket_.texts, SizeIs(1));
   socket_.gone = true;
   run_until([&] { return ended_; });
   EXPECT_FALSE(failure_);
@@ -150,13 +155,7 @@ TEST_P(WebSocketEnd, ComesToAClientThatHasGoneWhileTheLogIsBehind) {
 }
 
 TEST_P(WebSocketEnd, HoldsAClientBackUntilTheLogHasCaughtUp) {
-  start();
-  put_log_behind();
-  say_nonsense();
-  run_until([&] { return socket_.got.size() == 1; });
-  say_nonsense();
-  go_on();
-  EXPECT_THAT(socket_.got, SizeIs(1));
+  hold_back();
   run_void(log_->flush());
   run_until([&] { return socket_.got.size() == 2; });
   socket_.gone = true;

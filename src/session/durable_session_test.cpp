@@ -52,7 +52,7 @@ TEST_F(DurableSession, PausesWhileTheLogCanNotBeWritten) {
   run_until(
       [&] { return session->last_sequence() >= 5; });  // the turn goes on as far as it was read
   EXPECT_FALSE(client.has("hello"));
-  ASSERT_TRUE(run(log().set_page_limit(1'000'000)));
+  make_room();
   wait_for(client, R"("id":7)");
   EXPECT_TRUE(client.has("hello"));
 }
@@ -64,11 +64,64 @@ TEST_F(DurableSession, ReplaysNothingThatTheDiskDoesNotHave) {
   prompt(*session, client, "7", "hello");
   run_until([&] { return session->last_sequence() >= 5; });
   Client& later = reading(attach(*session, 0));
-  const auto read = run(log_->history(session->id(), 0, 100, 1 << 20));  // behind its own
-  ASSERT_TRUE(read);
+  wait_for(later, "available_commands_update");
+  for (int i = 0; i < 3; ++i) {  // behind its own
+    const auto read = run(log_->history(session->id(), 0, 100, 1 << 20));
+    ASSERT_TRUE(read);
+  }
   EXPECT_FALSE(later.has("hello"));
-  ASSERT_TRUE(run(log().set_page_limit(1'000'000)));
+  make_room();
   wait_for(later, "hello");
+}
+
+TEST_F(DurableSession, AsksOnceWhoAttachesAgainBeforeTheDiskHasTheQuestion) {
+  for (const auto& after :
+       {std::optional<storage::Sequence>(0), std::optional<storage::Sequence>()}) {
+    const auto session = create();
+    Client& client = reading(attach(*session));
+    fill();
+    prompt(*session, client, "7", "/call _x/ask");
+    run_until([&] {
+      return std::ranges::count(history(session->id()).messages, "_x/ask",
+                                &storage::MessageRecord::method) > 0;
+    });
+    Attachment again;
+    again.outbox = client.outbox;
+    again.after = after;
+    again.in_place_of = client.id;
+    ASSERT_TRUE(session->attach(std::move(again)));
+    make_room();
+    wait_for(client, R"("method":"_x/ask")");
+    const auto asked =
+        Frame::parse(client.text(client.find(R"("method":"_x/ask")")), FrameLimits());
+    ASSERT_TRUE(asked);
+    auto answer = Frame::parse(rpc::result(asked->id(), "{}"), {});
+    session->submit(client.id, std::move(*answer));
+    wait_for(client, R"("id":7)");
+    EXPECT_EQ(std::ranges::count_if(client.got,
+                                    [](const Delivery& one) {
+                                      return one.bytes.view().find(R"("method":"_x/ask")") !=
+                                             std::string_view::npos;
+                                    }),
+              1);
+  }
+}
+
+// It does not end while the agent goes on.
+TEST_F(DurableSession, ReplaysUpToWhatOthersAreToldAndGoesOnLive) {
+  const auto session = create();
+  Client& client = reading(attach(*session));
+  prompt(*session, client, "7", "/flood 20000");
+  wait_for(client, "agent_message_chunk");
+  Client& later = reading(attach(*session, 0));
+  wait_for(later, "turn_complete");
+  storage::Sequence last = 0;
+  for (const Delivery& delivery : later.got) {
+    if (delivery.kind != DeliveryKind::kUpdate) continue;
+    EXPECT_GT(delivery.sequence, last) << "in order and once";
+    last = delivery.sequence;
+  }
+  EXPECT_GE(later.got.size(), 20'000u);
 }
 
 TEST_F(DurableSession, IsTellableWhenTheDiskHasIt) {
@@ -89,7 +142,7 @@ TEST_F(DurableSession, IsTellableWhenTheDiskHasIt) {
     run_until([&] { return (*starting)->last_sequence() > 0; });
     EXPECT_FALSE(made) << "it has been told";
     if (!client_stays) close(*starting);
-    ASSERT_TRUE(run(log().set_page_limit(1'000'000)));
+    make_room();
     run_until([&] { return made.has_value(); });
     EXPECT_EQ(made->has_value(), client_stays);
     stage_.launching = event();

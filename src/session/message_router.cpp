@@ -40,7 +40,8 @@ MessageRouter::Client* MessageRouter::client(ClientId id) {
 
 void MessageRouter::add_client(ClientId id, ClientTraits traits) { clients_[id].traits = traits; }
 
-void MessageRouter::show_pending(ClientId id, Effects& effects, storage::Sequence after) {
+void MessageRouter::show_pending(ClientId id, Effects& effects, storage::Sequence after,
+                                 const OnItsWay& is_on_its_way) {
   Client* const watcher = client(id);
   if (watcher == nullptr) return;
   watcher->caught_up = true;
@@ -49,6 +50,7 @@ void MessageRouter::show_pending(ClientId id, Effects& effects, storage::Sequenc
   for (auto& [request, call] : agent_calls_.all()) {
     const bool is_permission = call.kind == acp::ReverseKind::kPermission;
     const bool was_asked = std::ranges::count(call.asked, id) > 0;
+    if (was_asked && is_on_its_way && is_on_its_way(call.to_client)) continue;
     // To ask for permission twice is no harm; a terminal would be made twice.
     const bool is_due =
         (call.is_anybodys() && may_answer) || (was_asked && (is_permission || call.place > after));
@@ -69,6 +71,17 @@ void MessageRouter::remove_client(ClientId id, Effects& effects) {
     given_up_ = std::max(given_up_, call.relay_id);
     refuse(kGoneClient, call.id, not_waited_for(limits_), effects, {call.relay_id});
   }
+  stop_asking(id, effects);
+}
+
+void MessageRouter::begin_anew(ClientId id, const OnItsWay& is_on_its_way) {
+  for (auto& [request, call] : agent_calls_.all()) {
+    if (std::ranges::count(call.asked, id) == 0) continue;
+    call.place = is_on_its_way(call.to_client) ? sequence_ + 1 : std::min(call.place, sequence_);
+  }
+}
+
+void MessageRouter::stop_asking(ClientId id, Effects& effects) {
   std::vector<std::int64_t> orphaned;
   for (auto& [request, call] : agent_calls_.all()) {
     if (std::erase(call.asked, id) > 0 && call.asked.empty()) orphaned.push_back(request);

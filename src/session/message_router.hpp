@@ -25,6 +25,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -93,8 +94,17 @@ class MessageRouter {
 
   // One that is there has other traits from here on.
   void add_client(ClientId client, ClientTraits traits);
-  // Sends the requests that wait for an answer to a client that has caught up.
-  void show_pending(ClientId client, Effects& effects, storage::Sequence after = 0);
+  // Whether this request was sent to the client, and has still to come to it.
+  using OnItsWay = std::function<bool(const SharedBytes& request)>;
+  // A client that is live begins anew over its connection: what it was asked has come to it, and
+  // show_pending() leaves it out, but for what is on its way: that may be lost to it.
+  void begin_anew(ClientId client, const OnItsWay& is_on_its_way);
+  // It answers nothing any more.
+  void stop_asking(ClientId client, Effects& effects);
+  // Sends the requests that wait for an answer to a client that has caught up, but for those that
+  // come anyway.
+  void show_pending(ClientId client, Effects& effects, storage::Sequence after = 0,
+                    const OnItsWay& is_on_its_way = {});
   void remove_client(ClientId client, Effects& effects);
 
   void from_client(ClientId client, Frame frame, Effects& effects);

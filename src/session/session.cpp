@@ -201,7 +201,7 @@ void Session::perform(Effects& effects, const OutputPosition& output) {
   if (context_.options.durable_first) {
     undelivered_.insert(undelivered_.end(), std::make_move_iterator(effects.to_clients.begin()),
                         std::make_move_iterator(effects.to_clients.end()));
-    if (!effects.to_clients.empty()) undelivered_ready_.notify();
+    if (told_ < last_sequence() || !undelivered_.empty()) undelivered_ready_.notify();
   } else {
     for (const ToClients& message : effects.to_clients) deliver(message);
   }
@@ -224,7 +224,7 @@ void Session::perform(Effects& effects, const OutputPosition& output) {
 
 Task<void> Session::deliver_durable() {
   while (true) {
-    while (undelivered_.empty()) {
+    while (undelivered_.empty() && told_ == last_sequence()) {
       const bool woken = co_await undelivered_ready_.wait();
       if (!woken) co_return;
     }
@@ -234,7 +234,9 @@ Task<void> Session::deliver_durable() {
 
 Task<void> Session::deliver_waiting() {
   const std::size_t asked = undelivered_.size();
+  const storage::Sequence recorded = last_sequence();
   co_await context_.log.flush();
+  told_ = recorded;
   const auto begin = undelivered_.begin();
   const auto end = begin + static_cast<std::ptrdiff_t>(std::min(asked, undelivered_.size()));
   const std::vector<ToClients> batch(std::make_move_iterator(begin), std::make_move_iterator(end));

@@ -326,10 +326,10 @@ class Session final : public std::enable_shared_from_this<Session> {
   void log_refusals(const std::optional<TraceContext>& trace, const Effects& effects) const;
 
   // session_clients.cpp
-  storage::Sequence delivered_up_to() const;
+  MessageRouter::OnItsWay on_its_way_to(ClientId client) const;
+  storage::Sequence told() const;
   void start_replay(Watcher& watcher, storage::Sequence after);
   Task<void> catch_up(Replay replay, storage::Sequence after);
-  Task<void> wait_for_disk(Replay replay);
   void release_held(Watcher& watcher, storage::Sequence before);
   void drop_held(Watcher& watcher, storage::Sequence place);
   bool replay_page(Replay replay, const storage::HistoryPage& page, storage::Sequence& cursor);
@@ -366,6 +366,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   bool progress_unsaved_ = false;  // it knows more than the log's record of the session
 
   std::vector<ToClients> undelivered_;  // with durable_first: until the log has them
+  storage::Sequence told_ = 0;          // with durable_first: the last that it has, and all have
   Wakeup undelivered_ready_;
 
   std::vector<Watcher> watchers_;

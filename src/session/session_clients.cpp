@@ -35,11 +35,7 @@ Result<ClientId> Session::attach(Attachment attachment) {
         .with("session_id", record_.id.value())
         .with("cause", close_cause_);
   }
-  Watcher* before = attachment.in_place_of ? watcher(*attachment.in_place_of) : nullptr;
-  if (before != nullptr && before->traits.may_act && !attachment.traits.may_act) {
-    detach(before->id);  // what it was asked is not for it to answer any more
-    before = nullptr;
-  }
+  Watcher* const before = attachment.in_place_of ? watcher(*attachment.in_place_of) : nullptr;
   if (before == nullptr && watchers_.size() >= context_.options.max_clients) {
     return make_error(ErrorType::kSessionLimitReached,
                       "the session has " + std::to_string(watchers_.size()) + " clients already")
@@ -50,6 +46,8 @@ Result<ClientId> Session::attach(Attachment attachment) {
   const ClientId id = before != nullptr ? before->id : ClientId(next_client_++);
   const bool replay = attachment.after.has_value();
   Watcher& one = before != nullptr ? *before : watchers_.emplace_back();
+  const bool was_live = before != nullptr && before->live;
+  const bool may_not_answer = before != nullptr && !attachment.traits.may_act;
   if (before == nullptr) one.held_bytes = ByteBudget(context_.options.router.max_pending_bytes);
   one.id = id;
   one.traits = attachment.traits;
@@ -58,15 +56,17 @@ Result<ClientId> Session::attach(Attachment attachment) {
   one.tells_leaving = !attachment.for_one_request && !attachment.aside;
   one.feed = attachment.feed;
   one.closes = attachment.closes;
-  // What it was asked over this connection it need not be asked again.
   if (before == nullptr) one.asked = attachment.after.value_or(0);
-  if (before != nullptr && one.live) one.asked = delivered_up_to();
   one.live = !replay;
   one.warned = false;
   one.not_for_it.clear();
-  one.replayed = replay ? 0 : last_sequence();
+  if (!was_live) one.replayed = last_sequence();
   ++one.replays;  // one that is under way ends
   router_->add_client(id, attachment.traits);
+  if (was_live) {
+    one.asked = last_sequence();
+    router_->begin_anew(id, on_its_way_to(id));
+  }
   if (before == nullptr && !attachment.aside) {
     const char* const as = attachment.for_one_request   ? "one_request"
                            : !attachment.traits.may_act ? "observer"
@@ -80,14 +80,12 @@ Result<ClientId> Session::attach(Attachment attachment) {
   std::ranges::stable_sort(one.held, {}, &Held::place);
   release_held(
       one, replay ? std::min(*attachment.after, last_sequence()) + 1 : Attachment::kAfterReplay);
-  if (replay) {
-    start_replay(one, *attachment.after);
-  } else {
-    if (attachment.tell_state) tell_state(one);
-    Effects& effects = fresh_effects();
-    router_->show_pending(id, effects, one.asked);
-    perform(effects);
-  }
+  if (!replay && attachment.tell_state) tell_state(one);
+  if (replay) start_replay(one, *attachment.after);
+  Effects& effects = fresh_effects();
+  if (may_not_answer) router_->stop_asking(id, effects);
+  if (!replay) router_->show_pending(id, effects, one.asked, on_its_way_to(id));
+  perform(effects);
   update_idle();
   return id;
 }
@@ -107,11 +105,19 @@ bool Session::replay(ClientId client, std::shared_ptr<Outbox> outbox, storage::S
   return true;
 }
 
-// With durability strict some of what was recorded is still to come.
-storage::Sequence Session::delivered_up_to() const {
-  const auto is_numbered = [](const ToClients& one) { return one.delivery.sequence > 0; };
-  const auto next = std::ranges::find_if(undelivered_, is_numbered);
-  return next == undelivered_.end() ? last_sequence() : next->delivery.sequence - 1;
+// With durability strict what it was asked may wait for the disk.
+MessageRouter::OnItsWay Session::on_its_way_to(ClientId client) const {
+  return [this, client](const SharedBytes& request) {
+    return std::ranges::any_of(undelivered_, [&](const ToClients& message) {
+      return message.audience.only == client &&
+             message.delivery.bytes.view().data() == request.view().data();
+    });
+  };
+}
+
+// Up to here clients have been told what they are told live.
+storage::Sequence Session::told() const {
+  return context_.options.durable_first ? told_ : last_sequence();
 }
 
 void Session::start_replay(Watcher& one, storage::Sequence after) {
@@ -149,9 +155,9 @@ void Session::detach(ClientId client) {
   perform(effects);
 }
 
-// Reads the log page by page until it has seen the last message there is; from then on the client
-// is live. Nothing can come between: reading sees all that was recorded before, and the last step
-// does not wait. With durability strict it waits for the disk, and shows no more than that has.
+// Reads the log page by page until it has seen the last message that others have been told; from
+// then on the client is live. Nothing can come between: reading sees all that was recorded before,
+// and the last step does not wait.
 Task<void> Session::catch_up(Replay replay, storage::Sequence after) {
   co_await asio::post(context_.executor,
                       asio::use_awaitable);  // who attached answers its caller first
@@ -173,9 +179,8 @@ Task<void> Session::catch_up(Replay replay, storage::Sequence after) {
     one->cursor = cursor;
   }
   int failures = 0;
-  while (cursor < last_sequence()) {
-    const storage::Sequence end = last_sequence();
-    co_await wait_for_disk(replay);
+  while (cursor < told()) {
+    const storage::Sequence end = told();
     const Watcher* const waiting = watcher(replay);
     if (waiting == nullptr) co_return;
     const auto outbox = waiting->outbox;
@@ -190,16 +195,18 @@ Task<void> Session::catch_up(Replay replay, storage::Sequence after) {
     }
     if (!page) {
       log_.error("history can't be read", {{"error", page.error().explanation}});
-      const storage::Gap gap{cursor + 1, last_sequence()};
+      const storage::Gap gap{cursor + 1, told()};
       Watcher* const one = watcher(replay);
       if (one != nullptr) {
         deliver(*one, {gap_notice(record_.id, gap), gap.to, DeliveryKind::kNotification});
       }
+      cursor = gap.to;
       break;
     }
     failures = 0;
-    if (context_.options.durable_first) {
+    if (context_.options.durable_first) {  // the log has more than the disk
       std::erase_if(page->messages, [end](const auto& one) { return one.sequence > end; });
+      std::erase_if(page->gaps, [end](const auto& one) { return one.from > end; });
     }
     if (!replay_page(replay, *page, cursor)) co_return;
   }
@@ -207,21 +214,11 @@ Task<void> Session::catch_up(Replay replay, storage::Sequence after) {
   if (one == nullptr) co_return;
   release_held(*one, Attachment::kAfterReplay);
   one->live = true;
-  one->replayed = last_sequence();
+  one->replayed = std::max(cursor, told());
   one->not_for_it.clear();
   Effects& effects = fresh_effects();
-  router_->show_pending(replay.client, effects, one->asked);
+  router_->show_pending(replay.client, effects, one->asked, on_its_way_to(one->id));
   perform(effects);
-}
-
-// Also for one who has left nothing waits longer than it takes to notice.
-Task<void> Session::wait_for_disk(Replay replay) {
-  while (context_.options.durable_first && !context_.log.status().writable) {
-    if (watcher(replay) == nullptr) co_return;
-    const bool slept = co_await sleep_for(kSessionLook);
-    if (!slept) co_return;
-  }
-  co_await until_durable(context_);
 }
 
 // What has its place before this one; at the end of the replay everything.

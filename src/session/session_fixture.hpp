@@ -86,6 +86,7 @@ class SessionFixture : public ProcessFixture {
     const SessionId other("filler");
     storage::SessionRecord session;
     session.id = other;
+    session.closed_at = wall_now();
     log_->session_created(std::move(session));
     storage::Sequence next = 1;
     run_until([&] {
@@ -97,6 +98,10 @@ class SessionFixture : public ProcessFixture {
       EXPECT_TRUE(page);
       return !log_->status().writable;
     });
+  }
+  void make_room() {
+    ASSERT_TRUE(run(log().set_page_limit(1'000'000)));
+    run_void(log_->flush());
   }
 
   Client& attach(Session& session, std::optional<storage::Sequence> after = std::nullopt,

@@ -51,6 +51,7 @@ Task<Result<void>> Session::start(StartRequest request) {
     auto leaving = start_aborted_.wait();
     co_await (std::move(writing) || std::move(leaving));
     if (state_ == SessionState::kClosing) shaken = close_error_;
+    told_ = last_sequence();
   }
   if (!shaken) {
     ++context_.metrics.agent_exits[label_of(isolation())][metrics::ExitCause::kNotStarted];

@@ -1,48 +1,17 @@
 // Forks that could not be undone: their log could not be written, or their relay was killed.
 #include "session/unfinished.hpp"
 
-#include "session/session_fixture.hpp"
-#include "storage/sqlite_log.hpp"
+#include "session/fork_fixture.hpp"
 
 #include <gmock/gmock.h>
-
-#include <cstdlib>
-#include <filesystem>
 
 namespace relay {
 namespace {
 
 using ::testing::HasSubstr;
 
-class UnfinishedFork : public SessionFixture {
+class UnfinishedFork : public ForkFixture {
  protected:
-  UnfinishedFork() {
-    state_ = (std::filesystem::temp_directory_path() / "relay-unfinished-XXXXXX").string();
-    if (::mkdtemp(state_.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-    agent_.args = {"--state", state_};
-  }
-  ~UnfinishedFork() override { std::filesystem::remove_all(state_); }
-
-  // As on a disk that is full, and has room again.
-  void fill_disk() {
-    allow_pages(1);  // SQLite takes what is in use as the limit
-    storage::SessionRecord large;
-    large.id = SessionId("sess_large");
-    large.closed_at = wall_now();
-    large.agent_profile = std::string(1u << 20, 'x');
-    log_->session_created(large);
-    for (int turns = 0; turns < 1'000 && log_->status().writable; ++turns) {
-      EXPECT_TRUE(record(large.id));
-    }
-    ASSERT_FALSE(log_->status().writable);
-  }
-  void make_room() {
-    allow_pages(1'000'000);
-    run_void(log_->flush());
-  }
-  void allow_pages(std::int64_t pages) {
-    EXPECT_TRUE(run(static_cast<storage::SqliteLog&>(*log_).set_page_limit(pages)));
-  }
   // As a killed relay leaves it.
   storage::SessionRecord half() {
     storage::SessionRecord session;
@@ -60,24 +29,17 @@ class UnfinishedFork : public SessionFixture {
     const auto page = run(sessions().list(query));
     return page ? page->sessions : std::vector<storage::SessionRecord>();
   }
-
-  std::string state_;
 };
 
 TEST_F(UnfinishedFork, ThatCanNotBeErasedStaysOpenForTheNextRun) {
-  const auto parent = create();
-  Client& client = reading(attach(*parent));
-  prompt(*parent, client, "7", "one");
-  wait_for(client, R"("id":7,"result")");
+  const auto parent = said("one");
   parent->close(make_error(ErrorType::kSessionClosed, "closed"), "closed");
   run_void(parent->wait_closed());
   run_until([&] { return sessions().find(parent->id()) == nullptr; });
   const auto closed = record(parent->id());
   ASSERT_TRUE(closed);
-  fill_disk();
-  NewSession request = wanted();
-  request.method = "session/fork";
-  const auto made = run(sessions().fork(*closed, std::move(request)));
+  fill();
+  const auto made = try_fork(*closed);
   ASSERT_FALSE(made);
   EXPECT_THAT(made.error().explanation, HasSubstr("the log can't be written"));
 
@@ -91,7 +53,7 @@ TEST_F(UnfinishedFork, ThatCanNotBeErasedStaysOpenForTheNextRun) {
 
 TEST_F(UnfinishedFork, ThatTheNextRunCanNotEraseIsLeftToTheOneAfterIt) {
   const SessionId id = half().id;
-  fill_disk();
+  fill();
   run_void(sessions().recover());
   ASSERT_TRUE(record(id));
   EXPECT_FALSE(record(id)->closed_at);

@@ -62,12 +62,17 @@ TEST_F(ImageTest, IsPulledAgainForOneWhoMayWaitLonger) {
 }
 
 TEST_F(ImageTest, IsNoLongerWaitedForByOneWhoLeaves) {
-  run([this]() -> Task<void> {
+  Event leaving(io_.get_executor());
+  const auto wait_for_both = [&]() -> Task<void> {
     auto first = backend_->prepare(absent(60s));
     auto second = backend_->prepare(absent(60s));
-    auto clock = sleep_for(100ms);
-    co_await (std::move(first) || std::move(second) || std::move(clock));
-  });
+    auto left = leaving.wait();
+    co_await (std::move(first) || std::move(second) || std::move(left));
+  };
+  const auto done = asio::co_spawn(io_, wait_for_both(), asio::use_future);
+  run_until([this] { return pulls() == 1; });
+  leaving.happen();
+  run_until([&done] { return is_ready(done); });
 }
 
 }  // namespace
