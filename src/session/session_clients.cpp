@@ -83,7 +83,13 @@ Result<ClientId> Session::attach(Attachment attachment) {
   if (!replay && attachment.tell_state) tell_state(one);
   if (replay) start_replay(one, *attachment.after);
   Effects& effects = fresh_effects();
-  if (may_not_answer) router_->stop_asking(id, effects);
+  if (may_not_answer) {
+    for (ToClients& message : undelivered_) {
+      const bool is_asked = message.delivery.kind == DeliveryKind::kRequest;
+      if (is_asked && message.audience.only == id) message.audience.only = kGoneClient;
+    }
+    router_->stop_asking(id, effects);
+  }
   if (!replay) router_->show_pending(id, effects, one.asked, on_its_way_to(id));
   perform(effects);
   update_idle();
@@ -180,7 +186,6 @@ Task<void> Session::catch_up(Replay replay, storage::Sequence after) {
   }
   int failures = 0;
   while (cursor < told()) {
-    const storage::Sequence end = told();
     const Watcher* const waiting = watcher(replay);
     if (waiting == nullptr) co_return;
     const auto outbox = waiting->outbox;
@@ -205,6 +210,7 @@ Task<void> Session::catch_up(Replay replay, storage::Sequence after) {
     }
     failures = 0;
     if (context_.options.durable_first) {  // the log has more than the disk
+      const storage::Sequence end = told();
       std::erase_if(page->messages, [end](const auto& one) { return one.sequence > end; });
       std::erase_if(page->gaps, [end](const auto& one) { return one.from > end; });
     }

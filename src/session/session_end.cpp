@@ -94,7 +94,10 @@ Task<void> Session::finish(AgentExit exit) {
   perform(effects);
   deadline_.cancel();
   const bool is_safe = co_await end_delivery();
-  if (!is_safe) closed.sequence = 0;
+  if (!is_safe) {  // who catches up now would not see what was told without a number
+    closed.sequence = 0;
+    for (Watcher& one : watchers_) ++one.replays;
+  }
   co_await end_replays(std::move(closed));
   for (const Watcher& one : watchers_) {
     if (one.closes) one.outbox->close();
