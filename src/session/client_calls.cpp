@@ -54,6 +54,14 @@ void ClientCalls::keep_left(const ClientCall& call) {
   left_bytes_ += bytes_of_call(call);
 }
 
+std::vector<std::string> ClientCalls::ids(ClientId client) const {
+  std::vector<std::string> ids;
+  const auto live = live_.find(client);
+  if (live == live_.end()) return ids;
+  for (const Live& one : live->second) ids.push_back(one.id);
+  return ids;
+}
+
 std::vector<ClientCall> ClientCalls::client_left(ClientId client) {
   if (const auto live = live_.find(client); live != live_.end()) {
     for (const Live& one : live->second) {

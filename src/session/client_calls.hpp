@@ -77,6 +77,9 @@ class ClientCalls {
   // The relay's id for a live request of the client.
   std::optional<std::int64_t> relay_id(ClientId client, std::string_view id) const;
 
+  // Those of its requests that wait for an answer, as it named them.
+  std::vector<std::string> ids(ClientId client) const;
+
   // Whether a request with this id waits for its answer, also of a client that has left.
   bool waits(std::string_view id) const;
 

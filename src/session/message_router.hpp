@@ -176,7 +176,9 @@ class MessageRouter {
   bool has_request(ClientId client, std::string_view id) const {
     return client_calls_.relay_id(client, id).has_value();
   }
-  // The same, whoever made it.
+  // The ids of all of these.
+  std::vector<std::string> requests_of(ClientId client) const { return client_calls_.ids(client); }
+  // Whether it waits, whoever made it.
   bool waits(std::string_view id) const { return client_calls_.waits(id); }
   bool is_pending(std::int64_t request_id) { return agent_calls_.find(request_id) != nullptr; }
   // Whether the client may answer it: it was asked, or it knows the request from before and is

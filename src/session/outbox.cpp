@@ -10,11 +10,11 @@ Outbox::Outbox(asio::any_io_executor executor, OutboxLimits limits, std::uint64_
     : ready_(executor), drained_(std::move(executor)), limits_(limits), overflows_(overflows) {}
 
 bool Outbox::push(Delivery delivery) {
+  const bool is_full =
+      bytes_ + delivery.bytes.size() > limits_.bytes || items_.size() >= limits_.frames;
+  if (is_full && end_ == End::kOpen) overflow();
+  if (end_ == End::kOverflow) drop(delivery);
   if (end_ != End::kOpen) return false;
-  if (bytes_ + delivery.bytes.size() > limits_.bytes || items_.size() >= limits_.frames) {
-    overflow();
-    return false;
-  }
   bytes_ += delivery.bytes.size();
   items_.push_back(std::move(delivery));
   if (items_.size() == 1) ready_.notify();
@@ -31,11 +31,16 @@ void Outbox::overflow_too() {
   end_ = End::kOverflow;
   timing_.reset();
   timing_taken_ = false;
-  items_.clear();
+  const std::vector<Delivery> dropped = std::exchange(items_, {});
   bytes_ = 0;
+  for (const Delivery& delivery : dropped) drop(delivery);
   ready_.notify();
   drained_.notify();
   if (overflowing_) overflowing_();
+}
+
+void Outbox::drop(const Delivery& delivery) const {
+  if (dropping_ && is_answer(delivery)) dropping_(delivery);
 }
 
 void Outbox::close() {
@@ -122,6 +127,14 @@ bool Outbox::above_half() const {
 
 Error fell_behind() {
   return make_error(ErrorType::kSlowClient, "the client does not take its messages, closed");
+}
+
+Error answer_comes_no_more() {
+  return make_error(ErrorType::kSlowClient,
+                    "the client does not take the messages of the session, and was detached")
+      .because("its stream was not read, or more slowly than the agent writes")
+      .suggest("load the session: the agent goes on, and its messages are in the log")
+      .suggest("read faster, or raise server.max_outbox_bytes");
 }
 
 }  // namespace relay

@@ -39,6 +39,10 @@ struct Delivery {
   DeliveryKind kind = DeliveryKind::kNotification;
 };
 
+inline bool is_answer(const Delivery& delivery) {
+  return delivery.kind == DeliveryKind::kResponse || delivery.kind == DeliveryKind::kAttachResponse;
+}
+
 struct OutboxLimits {
   std::size_t bytes = 64u << 20;
   std::size_t frames = 100'000;
@@ -57,6 +61,10 @@ class Outbox {
   // Called once when the outbox overflows, from within the push: its reader may be stuck in a
   // write.
   void when_overflowing(std::function<void()> act) { overflowing_ = std::move(act); }
+
+  // For a client that has another way to be answered: gets the answers that an overflow drops, and
+  // those that come after it.
+  void when_answers_drop(std::function<void(const Delivery&)> act) { dropping_ = std::move(act); }
 
   // What is queued is still delivered.
   void close();
@@ -116,6 +124,7 @@ class Outbox {
 
   bool above_half() const;
   void end_timing();
+  void drop(const Delivery& delivery) const;
   void note_taken(const std::vector<Delivery>& taken);
 
   // A place in the queue for each, the next in front. Outlives those who wait.
@@ -133,9 +142,12 @@ class Outbox {
   std::optional<Timing> timing_;  // of what is queued, or was taken last
   bool timing_taken_ = false;
   std::function<void()> overflowing_;
+  std::function<void(const Delivery&)> dropping_;
 };
 
 // What a client that is closed for it is given.
 Error fell_behind();
+// What its requests are answered that the agent still works on, where the connection goes on.
+Error answer_comes_no_more();
 
 }  // namespace relay

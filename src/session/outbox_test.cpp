@@ -49,6 +49,35 @@ class OutboxTest : public testing::Test {
   std::vector<std::string> seen_;
 };
 
+TEST_F(OutboxTest, GivesTheAnswersThatAnOverflowDropsAndThoseAfterItToWhoTakesThem) {
+  make(100, 3);
+  std::vector<std::string> dropped;
+  outbox_->when_answers_drop(
+      [&](const Delivery& answer) { dropped.emplace_back(answer.bytes.view()); });
+  const auto push = [&](const char* text, DeliveryKind kind) {
+    return outbox_->push({SharedBytes(std::string(text)), 0, kind});
+  };
+  EXPECT_TRUE(push("an answer", DeliveryKind::kResponse));
+  EXPECT_TRUE(push("an update", DeliveryKind::kUpdate));
+  EXPECT_TRUE(push("of an attach", DeliveryKind::kAttachResponse));
+  EXPECT_THAT(dropped, ElementsAre());
+  EXPECT_FALSE(push("one too many", DeliveryKind::kResponse));
+  EXPECT_FALSE(push("a question", DeliveryKind::kRequest));
+  EXPECT_FALSE(push("late", DeliveryKind::kResponse));
+  EXPECT_THAT(dropped, ElementsAre("an answer", "of an attach", "one too many", "late"));
+  EXPECT_EQ(overflows_, 1u);
+}
+
+TEST_F(OutboxTest, IsClosedWithoutAWordOfAnswers) {
+  make(100, 3);
+  std::vector<std::string> dropped;
+  outbox_->when_answers_drop(
+      [&](const Delivery& answer) { dropped.emplace_back(answer.bytes.view()); });
+  outbox_->close();
+  EXPECT_FALSE(outbox_->push({SharedBytes(std::string("late")), 0, DeliveryKind::kResponse}));
+  EXPECT_THAT(dropped, ElementsAre());
+}
+
 TEST_F(OutboxTest, GivesWhatIsQueuedInOneBatch) {
   make(100, 100);
   outbox_->push(bytes("a"));

@@ -364,6 +364,7 @@ void Session::drop_overflowed() {
                 {{"client", one.id.value()},
                  {"sequence", last_sequence()},
                  {"resume_after", one.outbox->last_taken()}});
+      answer_cut_off(one);
     }
   }
   for (const ClientId id : gone) detach(id);

@@ -333,6 +333,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   void release_held(Watcher& watcher, storage::Sequence before);
   void drop_held(Watcher& watcher, storage::Sequence place);
   bool replay_page(Replay replay, const storage::HistoryPage& page, storage::Sequence& cursor);
+  void answer_cut_off(const Watcher& watcher) const;
   bool agent_is_stuck(ClientId client, const Frame& frame);
   Watcher* watcher(ClientId id);
   Watcher* watcher(Replay replay);  // null also where another one has begun since

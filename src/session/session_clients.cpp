@@ -1,5 +1,6 @@
 // A session's clients: coming with a replay, sending, leaving.
 #include "protocol/acp.hpp"
+#include "protocol/json_scan.hpp"
 #include "protocol/json_text.hpp"
 #include "protocol/rpc.hpp"
 #include "session/replay_view.hpp"
@@ -159,6 +160,22 @@ void Session::detach(ClientId client) {
   Effects effects;
   router_->remove_client(client, effects);
   perform(effects);
+}
+
+// Where the connection of one that fell behind goes on, its requests are not left open: answers go
+// another way (Outbox::when_answers_drop). Those that the disk does not have yet can't be told.
+void Session::answer_cut_off(const Watcher& one) const {
+  for (const Held& held : one.held) one.outbox->push(held.delivery);
+  std::vector<std::string> open = router_->requests_of(one.id);
+  for (const ToClients& message : undelivered_) {
+    if (message.audience.only != one.id || !is_answer(message.delivery)) continue;
+    open.emplace_back(object_member(message.delivery.bytes.view(), "id").value_or("null"));
+  }
+  const Error error = answer_comes_no_more();
+  for (const std::string& id : open) {
+    const SharedBytes text(rpc::error(id, error, one.traits.dialect));
+    one.outbox->push({text, 0, DeliveryKind::kResponse});
+  }
 }
 
 // Reads the log page by page until it has seen the last message that others have been told; from

@@ -290,6 +290,21 @@ TEST_F(SessionTest, DropsASlowClientAndNobodyElse) {
   EXPECT_EQ(chunks, 100);
 }
 
+// What its connection can do with that is AcpStream's to say.
+TEST_F(SessionTest, LeavesNoRequestOfASlowClientOpenWhoseConnectionGoesOn) {
+  const auto session = create();
+  Client& slow = attach(*session, std::nullopt, {1u << 20, 5});
+  std::vector<std::string> answers;
+  slow.outbox->when_answers_drop(
+      [&](const Delivery& answer) { answers.emplace_back(answer.bytes.view()); });
+  prompt(*session, slow, "1", "/chunks 100 8");
+  prompt(*session, slow, R"("two")", "hello");
+  run_until([&] { return session->client_count() == 0; });
+  ASSERT_EQ(answers.size(), 2u);
+  EXPECT_THAT(answers[0], AllOf(HasSubstr(R"("id":1,)"), HasSubstr("slow_client")));
+  EXPECT_THAT(answers[1], AllOf(HasSubstr(R"("id":"two",)"), HasSubstr("slow_client")));
+}
+
 TEST_F(SessionTest, BoundsItsClients) {
   options_.max_clients = 2;
   const auto session = create();

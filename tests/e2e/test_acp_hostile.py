@@ -344,6 +344,23 @@ def test_a_slow_reader_is_dropped_and_its_session_goes_on(make_relay, transport)
     serves(relay)
 
 
+def test_a_prompt_whose_stream_is_not_read_is_answered_on_the_connections_stream(make_relay):
+    """What the agent says then is lost to the client, so it is told; the session has it all."""
+    relay = make_relay({"server": {"max_message_bytes": "1M", "max_outbox_bytes": "1M"}})
+    client = AcpHttp(acp_url(relay, "http"), streams=False)
+    assert client.open().status == 200
+    session = client.new(relay.workspace)
+    answer = client.answer(client.start_prompt("/chunks 400 5000", session))
+    assert answer["error"]["data"]["type"] == "slow_client", answer
+    relay.wait_logged("turn ended")
+    assert client.open(session).status == 200
+    before = client.count()
+    client.result("session/load", sessionId=session, cwd=str(relay.workspace), mcpServers=[])
+    assert len(text_of(client.messages[before:])) == 2_000_000
+    client.close()
+    serves(relay)
+
+
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_descriptors_and_agents_are_given_back(relay, transport):
     serves(relay)

@@ -1,6 +1,7 @@
 #include "frontend/acp/acp_http_connection.hpp"
 
 #include "frontend/acp/acp_errors.hpp"
+#include "protocol/json_scan.hpp"
 #include "protocol/rpc.hpp"
 
 #include <algorithm>
@@ -9,6 +10,17 @@ namespace relay::frontend {
 namespace {
 
 constexpr std::chrono::seconds kStubTime(30);
+
+// What comes on the connection's stream of an answer that has no place on its session's any more.
+// One behind a replay that was cut says so.
+Delivery on_connection(const Delivery& answer) {
+  if (answer.kind != DeliveryKind::kAttachResponse) {
+    return {answer.bytes, 0, DeliveryKind::kResponse};
+  }
+  const std::string_view id = object_member(answer.bytes.view(), "id").value_or("null");
+  return {SharedBytes(rpc::error(id, fell_behind(), rpc::Dialect::kAcp)), 0,
+          DeliveryKind::kResponse};
+}
 
 }  // namespace
 
@@ -35,8 +47,11 @@ void AcpHttpConnection::post(Frame frame, std::string_view session) {
 }
 
 std::shared_ptr<AcpStream> AcpHttpConnection::make_stream() {
-  return std::make_shared<AcpStream>(executor_, options_.outbox, metrics_.slow_clients,
-                                     AcpStream::Numbering::kSequence);
+  auto stream = std::make_shared<AcpStream>(executor_, options_.outbox, metrics_.slow_clients,
+                                            AcpStream::Numbering::kSequence);
+  stream->outbox()->when_answers_drop(
+      [own = own_->outbox()](const Delivery& answer) { own->push(on_connection(answer)); });
+  return stream;
 }
 
 Result<std::shared_ptr<AcpStream>> AcpHttpConnection::session_stream(const std::string& id,
@@ -44,10 +59,12 @@ Result<std::shared_ptr<AcpStream>> AcpHttpConnection::session_stream(const std::
   const auto found = streams_.find(id);
   if (found != streams_.end()) {
     if (claim == Claim::kUsed) found->second.claim = claim;
-    if (found->second.stream->outbox()->end() != Outbox::End::kOpen) {
-      found->second.stream = make_stream();
+    auto& stream = found->second.stream;
+    if (stream->outbox()->end() != Outbox::End::kOpen) {
+      const auto before = std::exchange(stream, make_stream());
+      stream->take_answers(*before);
     }
-    return found->second.stream;
+    return stream;
   }
   if (auto full = make_room(claim)) return *full;
   return streams_.emplace(id, SessionStream{make_stream(), claim}).first->second.stream;

@@ -12,10 +12,6 @@ namespace {
 constexpr std::size_t kKeptBytes = 1u << 20;
 constexpr std::size_t kKeptEvents = 1000;
 
-bool is_answer(const Delivery& delivery) {
-  return delivery.kind == DeliveryKind::kResponse || delivery.kind == DeliveryKind::kAttachResponse;
-}
-
 }  // namespace
 
 AcpStream::Reader::Reader(asio::any_io_executor executor)
@@ -196,6 +192,17 @@ std::vector<Delivery> AcpStream::answers_behind(std::int64_t event) const {
   std::ranges::for_each(waiting_, add);
   std::ranges::for_each(outbox_->queued(), add);
   return answers;
+}
+
+void AcpStream::take_answers(AcpStream& before) {
+  if (!before.has_reader()) before.rewind(std::nullopt);
+  for (const auto* const written : {&before.answers_, &before.written_}) {
+    for (const Written& one : *written) {
+      if (is_answer(one.delivery)) keep_answer(one);
+    }
+  }
+  std::ranges::copy_if(before.waiting_, std::back_inserter(waiting_), is_answer);
+  std::erase_if(before.waiting_, is_answer);
 }
 
 void AcpStream::abandon() {

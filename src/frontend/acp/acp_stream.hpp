@@ -53,6 +53,10 @@ class AcpStream : public std::enable_shared_from_this<AcpStream> {
   // written, and all that wait.
   std::vector<Delivery> answers_behind(std::int64_t event) const;
 
+  // Comes in place of one that has overflowed: its answers that are not written go on here, those
+  // that are can be asked for here.
+  void take_answers(AcpStream& before);
+
   // What it holds goes elsewhere: its reader is told good-bye.
   void abandon();
 

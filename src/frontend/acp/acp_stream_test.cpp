@@ -97,6 +97,29 @@ TEST_F(AcpStreamTest, HasTheAnswersBehindAnEventWhereverTheyAre) {
   EXPECT_THAT(peer.got, Not(HasSubstr("waiting")));
 }
 
+TEST_F(AcpStreamTest, TakesTheAnswersOfTheOneBefore) {
+  const auto before = make_stream(AcpStream::Numbering::kSequence);
+  HeldExchange& cut = serve(*before);
+  go_on();
+  push(*before, 1, "written", DeliveryKind::kResponse);
+  go_on();
+  cut.holds = true;
+  push(*before, 2, "cut", DeliveryKind::kResponse);
+  push(*before, 3, "an update");
+  go_on();
+  cut.gone();
+  go_on();
+  before->outbox()->overflow();
+  const auto after = make_stream(AcpStream::Numbering::kSequence);
+  after->take_answers(*before);
+  push(*after, 9, "new");
+  EXPECT_EQ(after->answers_behind(0).size(), 2U);
+  const HeldExchange& next = serve(*after);
+  go_on();
+  EXPECT_THAT(next.got, HasSubstr("id: 2\ndata: cut\n\nid: 9\ndata: new\n\n"));
+  EXPECT_THAT(next.got, Not(HasSubstr("an update")));
+}
+
 TEST_F(AcpStreamTest, KeepsABoundedNumberOfAnswersAndOfTheirBytes) {
   const auto many = make_stream(AcpStream::Numbering::kSequence);
   serve(*many);
