@@ -62,6 +62,12 @@ TEST_F(DurableSession, ReplaysNothingThatTheDiskDoesNotHave) {
   Client& client = reading(attach(*session));
   prompt(*session, client, "6", "before");
   wait_for(client, R"("id":6)");
+  const auto shown = [&] {
+    auto page = run(sessions().history(session->id(), 0, 100, 1 << 20));
+    EXPECT_TRUE(page && page->complete);
+    return page && !page->messages.empty() ? page->messages.back().sequence : 0;
+  };
+  run_until([&] { return shown() == session->last_sequence(); });
   fill();
   const storage::Sequence told = session->last_sequence();
   prompt(*session, client, "7", "hello");
@@ -73,8 +79,10 @@ TEST_F(DurableSession, ReplaysNothingThatTheDiskDoesNotHave) {
     ASSERT_TRUE(read);
   }
   EXPECT_FALSE(later.has("hello"));
+  EXPECT_EQ(shown(), told);
   make_room();
   wait_for(later, "hello");
+  run_until([&] { return shown() > told; });
 }
 
 TEST_F(DurableSession, AsksOnceWhoAttachesAgainBeforeTheDiskHasTheQuestion) {

@@ -157,6 +157,10 @@ class Session final : public std::enable_shared_from_this<Session> {
   // False: it has left, or was too slow.
   bool has_client(ClientId client) const;
 
+  // Of a page of its log, what clients are not to know yet: with durable_first the log has more
+  // than the disk.
+  void leave_out_untold(storage::HistoryPage& page) const;
+
   // Routes one message of an attached client.
   void submit(ClientId client, Frame frame);
   // Whether the client's request with this id (JSON text) waits for its answer.

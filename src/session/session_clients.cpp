@@ -127,6 +127,15 @@ storage::Sequence Session::told() const {
   return context_.options.durable_first ? told_ : last_sequence();
 }
 
+void Session::leave_out_untold(storage::HistoryPage& page) const {
+  if (!context_.options.durable_first) return;
+  const storage::Sequence end = told();
+  std::erase_if(page.gaps, [end](const storage::Gap& one) { return one.from > end; });
+  const auto left_out = std::erase_if(
+      page.messages, [end](const storage::MessageRecord& one) { return one.sequence > end; });
+  if (left_out > 0) page.complete = true;
+}
+
 void Session::start_replay(Watcher& one, storage::Sequence after) {
   one.replayed = 0;
   one.cursor = std::min(after, last_sequence());
@@ -226,11 +235,7 @@ Task<void> Session::catch_up(Replay replay, storage::Sequence after) {
       break;
     }
     failures = 0;
-    if (context_.options.durable_first) {  // the log has more than the disk
-      const storage::Sequence end = told();
-      std::erase_if(page->messages, [end](const auto& one) { return one.sequence > end; });
-      std::erase_if(page->gaps, [end](const auto& one) { return one.from > end; });
-    }
+    leave_out_untold(*page);
     if (!replay_page(replay, *page, cursor)) co_return;
   }
   Watcher* const one = watcher(replay);

@@ -298,7 +298,10 @@ Task<Result<storage::HistoryPage>> SessionDirectory::history(SessionId session,
                                                              storage::Sequence after,
                                                              std::size_t limit,
                                                              std::size_t max_bytes) {
-  return context_.log.history(std::move(session), after, limit, max_bytes);
+  auto page = co_await context_.log.history(session, after, limit, max_bytes);
+  const auto live = sessions_.find(session);
+  if (page && live != sessions_.end()) live->second->leave_out_untold(*page);
+  co_return page;
 }
 
 Task<Result<std::optional<storage::SessionRecord>>> SessionDirectory::find_record(
