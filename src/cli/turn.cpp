@@ -60,24 +60,31 @@ void Turn::print(const std::vector<Piece>& pieces) {
 }
 
 Task<Outcome<json::object>> Turn::run(std::string text) {
-  tasks_.spawn("answers", [this] { return answer_requests(); });
-  if (!silence_.empty()) tasks_.spawn("silence", [this] { return say_silence(); });
-  Outcome<json::object> result = co_await read(std::move(text));
-  if (out_.broken() && !cancelled_) {
-    RelayClient client(executor_, access_);
-    json::object params;
-    params["sessionId"] = session_;
-    const auto told = co_await client.call("session/cancel", std::move(params));
-    (void)told;  // nobody is left to be told
-  }
+  std::optional<Outcome<json::object>> result;
+  auto living = failure_of(live(std::move(text), result));
+  const auto thrown = co_await std::move(living);
   ended_ = true;
   tasks_.cancel();
   co_await tasks_.join();
+  if (thrown) std::rethrow_exception(thrown);
   print(view_.finish());
-  if (result) {
-    for (const std::string& line : policy_notes(*result)) print(view_.note(line));
+  if (*result) {
+    for (const std::string& line : policy_notes(**result)) print(view_.note(line));
   }
-  co_return result;
+  co_return std::move(*result);
+}
+
+Task<void> Turn::live(std::string text, std::optional<Outcome<json::object>>& result) {
+  tasks_.spawn("answers", [this] { return answer_requests(); });
+  if (!silence_.empty()) tasks_.spawn("silence", [this] { return say_silence(); });
+  Outcome<json::object> outcome = co_await read(std::move(text));
+  result = std::move(outcome);
+  if (!out_.broken() || cancelled_) co_return;
+  RelayClient client(executor_, access_);
+  json::object params;
+  params["sessionId"] = session_;
+  const auto told = co_await client.call("session/cancel", std::move(params));
+  (void)told;  // nobody is left to be told
 }
 
 Task<void> Turn::say_silence() {

@@ -35,6 +35,8 @@ class Turn {
   bool cancelled() const { return cancelled_; }
 
  private:
+  // Until the turn has ended; what runs beside it is left.
+  Task<void> live(std::string text, std::optional<Outcome<boost::json::object>>& result);
   Task<Outcome<boost::json::object>> read(std::string text);
   // The result when the line is the response to the prompt.
   std::optional<Outcome<boost::json::object>> take_line(const std::string& line);

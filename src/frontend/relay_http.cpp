@@ -248,7 +248,7 @@ Task<Result<std::string>> RelayHttp::perform(http::Exchange& exchange, http::Pri
   if (method == "session/cancel") {
     co_return co_await cancel(exchange, std::move(principal), frame);
   }
-  co_return co_await respond_to_agent(std::move(principal), std::move(params));
+  co_return co_await respond_to_agent(std::move(principal), frame);
 }
 
 // HTTP has no connection to replay into: the answer names the stream that does.
@@ -267,21 +267,21 @@ Task<Result<std::string>> RelayHttp::cancel(http::Exchange& exchange, http::Prin
   if (principal.role == http::Role::kObserver) co_return forbidden_for_observers("session/cancel");
   const auto session = co_await api_.find(std::move(principal), std::string(frame.session_id()));
   if (!session) co_return session.error();
-  (*session)->cancel(frame.session_id());
+  (*session)->cancel(frame.session_id(), frame.bytes().size());
   if (api_.sessions().log_is_behind()) co_await log_room(api_.sessions(), exchange);
   co_return std::string("{}");
 }
 
 Task<Result<std::string>> RelayHttp::respond_to_agent(http::Principal principal,
-                                                      std::string params) {
-  const auto request = read_answer(params);
+                                                      const Frame& frame) {
+  const auto request = read_answer(frame.params());
   if (!request) co_return request.error();
   if (principal.role == http::Role::kObserver) co_return forbidden_for_observers("session/respond");
   const storage::Actor actor = actor_of(principal);
   const auto session = co_await api_.find(std::move(principal), request->session_id);
   if (!session) co_return session.error();
-  const auto answered =
-      (*session)->answer(request->request_id, request->member, request->json, actor);
+  const auto answered = (*session)->answer(request->request_id, request->member, request->json,
+                                           actor, frame.bytes().size());
   if (!answered) co_return answered.error();
   co_return std::string("{}");
 }

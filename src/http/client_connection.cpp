@@ -2,6 +2,7 @@
 
 #include "base/unique_fd.hpp"
 #include "http/deadline.hpp"
+#include "http/lost_peer.hpp"
 #include "http/message_format.hpp"
 #include "http/name_lookup.hpp"
 
@@ -11,10 +12,8 @@
 #include <array>
 #include <cerrno>
 #include <functional>
-#include <netinet/tcp.h>
 #include <optional>
 #include <span>
-#include <sys/socket.h>
 #include <utility>
 #include <vector>
 
@@ -56,17 +55,6 @@ error_code make_known_anew(Transport::Socket& socket, const Addresses::value_typ
   file.release();
   socket = std::move(anew);
   return code;
-}
-
-// Where nothing is to be said for long, what lies between may forget the connection; and a peer
-// that is gone does not say so. One that is there and reads nothing may take its time.
-void notice_a_lost_peer(Transport::Socket& socket) {
-  const auto set = [&socket](int level, int name, int value) {
-    ::setsockopt(socket.native_handle(), level, name, &value, sizeof value);
-  };
-  set(SOL_SOCKET, SO_KEEPALIVE, 1);
-  set(IPPROTO_TCP, TCP_KEEPIDLE, 30);  // seconds
-  set(IPPROTO_TCP, TCP_KEEPINTVL, 10);
 }
 
 bool is_interim(int status) { return status / 100 == 1 && status != 101; }
@@ -135,7 +123,7 @@ Task<Result<std::unique_ptr<ClientConnection>>> ClientConnection::connect(
   if (endpoint.transport != Endpoint::Transport::kUnix) {
     error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
-    notice_a_lost_peer(socket);
+    notice_a_lost_peer(socket.native_handle());
   }
   auto connection = std::make_unique<ClientConnection>(std::move(socket));
   if (endpoint.transport == Endpoint::Transport::kTls) {

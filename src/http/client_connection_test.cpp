@@ -12,10 +12,8 @@
 #include <functional>
 #include <future>
 #include <memory>
-#include <netinet/tcp.h>
 #include <string>
 #include <string_view>
-#include <sys/socket.h>
 #include <utility>
 
 namespace relay::http {
@@ -67,24 +65,6 @@ std::int64_t read_behind(int interim) {
 TEST(ClientConnection, SkipsABoundedNumberOfInterimAnswers) {
   EXPECT_EQ(read_behind(32), 0);
   EXPECT_EQ(read_behind(33), EBADMSG);
-}
-
-TEST(ClientConnection, NoticesAPeerThatIsGone) {
-  const RawServer server;
-  run([&]() -> Task<void> {
-    const auto executor = co_await asio::this_coro::executor;
-    const Endpoint endpoint = *Endpoint::parse("http://127.0.0.1:" + std::to_string(server.port()));
-    const auto connected =
-        co_await ClientConnection::connect(executor, endpoint, std::chrono::seconds(10));
-    const auto option = [&](int level, int name) {
-      int value = 0;
-      socklen_t size = sizeof value;
-      const int socket = (*connected)->transport().socket().native_handle();
-      return ::getsockopt(socket, level, name, &value, &size) == 0 ? value : -1;
-    };
-    EXPECT_EQ(option(SOL_SOCKET, SO_KEEPALIVE), 1);
-    EXPECT_LE(option(IPPROTO_TCP, TCP_KEEPIDLE), 60);
-  });
 }
 
 TEST(ClientConnection, FindsAHostOnAThreadOfItsOwn) {

@@ -1,5 +1,7 @@
 #include "http/listener.hpp"
 
+#include "http/lost_peer.hpp"
+
 #include <fmt/format.h>
 
 namespace relay::http {
@@ -59,6 +61,7 @@ Result<asio::ip::tcp::acceptor> bind_listener(const asio::any_io_executor& execu
   if (!code) acceptor.set_option(asio::socket_base::reuse_address(true), code);
   if (!code) acceptor.bind(endpoint, code);
   if (!code) acceptor.non_blocking(true, code);
+  if (!code) notice_a_lost_peer(acceptor.native_handle());  // accepted sockets inherit it
   if (code) return bind_error(options, code);
   return acceptor;
 }

@@ -169,9 +169,9 @@ class Session final : public std::enable_shared_from_this<Session> {
   bool waits(std::string_view id) const { return router_ && router_->waits(id); }
 
   // Answers a request of the agent on behalf of a client that has no connection of its own.
-  // `member` is "result" or "error".
+  // `member` is "result" or "error"; its message has so many bytes, which are counted.
   Result<void> answer(std::int64_t request, std::string_view member, std::string_view json,
-                      const storage::Actor& actor);
+                      const storage::Actor& actor, std::size_t message_bytes);
   bool was_asked(std::int64_t request, ClientId client) const;
 
   // Tells everybody who watches of something that befell the agent, which goes on; the message is
@@ -179,8 +179,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   bool tell_notice(const Error& notice);
 
   // Asks the agent to end the turn, or what one of its child sessions does: the id as it is spelled
-  // in JSON. For a client that has no connection of its own.
-  void cancel(std::string_view id);
+  // in JSON. For a client that has no connection of its own, as with answer().
+  void cancel(std::string_view id, std::size_t message_bytes);
 
   // Asks the session to end, for the reason that clients are told and the log keeps; one that is
   // starting gives up, and start() fails with the reason. wait_closed() tells when it has ended.

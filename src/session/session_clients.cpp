@@ -364,7 +364,8 @@ bool Session::agent_is_stuck(ClientId client, const Frame& frame) {
 }
 
 Result<void> Session::answer(std::int64_t request, std::string_view member, std::string_view json,
-                             const storage::Actor& actor) {
+                             const storage::Actor& actor, std::size_t message_bytes) {
+  context_.metrics.count_message(metrics::Direction::kClientToRelay, message_bytes);
   if (state_ == SessionState::kClosed || !router_ || !router_->is_pending(request)) {
     return make_error(ErrorType::kInvalidParams,
                       "no request " + std::to_string(request) + " waits for an answer")
@@ -388,7 +389,8 @@ bool Session::was_asked(std::int64_t request, ClientId client) const {
   return router_ && router_->was_asked(request, client);
 }
 
-void Session::cancel(std::string_view id) {
+void Session::cancel(std::string_view id, std::size_t message_bytes) {
+  context_.metrics.count_message(metrics::Direction::kClientToRelay, message_bytes);
   if (state_ == SessionState::kClosed || !router_) return;
   Effects& effects = fresh_effects();
   router_->cancel_for(id, effects);

@@ -117,7 +117,7 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::fork(storage::SessionRe
   const AgentEntry* const agent = agents_.find(parent.agent);
   if (agent == nullptr) co_return agent_is_gone(parent.agent);
   if (is_held(parent.id)) co_return being_imported(parent.id);
-  if (auto refused = import_is_unfinished(parent)) co_return *refused;
+  if (auto refused = refuse_unfinished(parent)) co_return *refused;
   if (!agent->options.keeps_home) co_return home_is_not_kept();
   if (auto refused = forbidden_environment(*agent, request.environment)) co_return *refused;
   const auto live = find(parent.id);
@@ -161,7 +161,7 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::reopen(SessionId id, Ne
     // Somebody was faster.
     if (starting_.contains(id) || sessions_.contains(id)) continue;
     if (is_held(id) || ending_.contains(id)) continue;
-    if (auto refused = import_is_unfinished(**record)) co_return *refused;
+    if (auto refused = refuse_unfinished(**record)) co_return *refused;
     if (request.is_restart && !ended_by_itself((*record)->cause)) {
       co_return stays_closed(**record, {});
     }

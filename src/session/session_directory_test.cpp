@@ -418,7 +418,7 @@ TEST_F(SessionDirectoryTest, ASessionWithATurnIsNotIdle) {
   prompt(*session, a, "1", "/sleep 60");
   session->detach(a.id);
   EXPECT_EQ(session->idle_since(), std::nullopt);
-  session->cancel(session->id().value());
+  session->cancel(session->id().value(), 1);
   run_until([&] { return session->idle_since().has_value(); });
 }
 

@@ -425,8 +425,28 @@ TEST_F(SessionTest, EndsATurnProperlyWhenItIsClosed) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().type, ErrorType::kSessionClosed);
   prompt(*session, a, "3", "late");  // goes nowhere
-  session->cancel(session->id().value());
+  session->cancel(session->id().value(), 1);
   session->detach(a.id);
+}
+
+TEST_F(SessionTest, CountsWhatClientsSendWhateverWayItComes) {
+  const auto session = create();
+  Client& a = reading(attach(*session));
+  const std::uint64_t& messages = metrics_.messages[metrics::Direction::kClientToRelay];
+  const std::uint64_t& bytes = metrics_.message_bytes[metrics::Direction::kClientToRelay];
+  prompt(*session, a, "1", "/permission");
+  EXPECT_EQ(messages, 1u);
+  const std::uint64_t prompted = bytes;
+  wait_for(a, "session/request_permission");
+  const auto asked = Frame::parse(a.text(a.find("session/request_permission")), {});
+  ASSERT_TRUE(asked);
+  const std::int64_t request = std::stoll(std::string(asked->id()));
+  const char* const decision = R"({"outcome":{"outcome":"cancelled"}})";
+  EXPECT_TRUE(session->answer(request, "result", decision, {}, 100));
+  EXPECT_FALSE(session->answer(request, "result", decision, {}, 20));  // it came, too
+  session->cancel(session->id().value(), 3);
+  EXPECT_EQ(messages, 4u);
+  EXPECT_EQ(bytes, prompted + 123);
 }
 
 TEST_F(SessionTest, TellsEveryoneWhenTheAgentDiesInATurn) {

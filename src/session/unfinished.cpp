@@ -2,7 +2,7 @@
 
 namespace relay {
 
-std::optional<Error> import_is_unfinished(const storage::SessionRecord& session) {
+std::optional<Error> refuse_unfinished(const storage::SessionRecord& session) {
   if (session.cause == kUnfinishedFork) {
     return make_error(ErrorType::kSessionClosed, "only a part of the session was forked")
         .because("the fork is under way, failed, or the relay ended while it was")

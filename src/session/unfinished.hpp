@@ -18,7 +18,7 @@ inline constexpr std::string_view kUnfinishedImport = "import_unfinished";
 
 // Why no agent goes on with the session, or with a fork of it: its import, or its own fork, was cut
 // off.
-std::optional<Error> import_is_unfinished(const storage::SessionRecord& session);
+std::optional<Error> refuse_unfinished(const storage::SessionRecord& session);
 
 // Nobody else opens, erases or imports a session meanwhile.
 Error being_imported(const SessionId& session);

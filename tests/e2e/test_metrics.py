@@ -10,6 +10,7 @@ import pytest
 
 from harness import raw
 from harness.deadline import PATIENCE, wait_until
+from harness.http_client import read_events
 from harness.ports import free_port
 from harness.relay import ROOT
 
@@ -165,6 +166,25 @@ def test_a_process_has_the_phases_that_it_has_and_its_messages_are_timed(relay):
     assert relay.metric("acp_relay_sessions_closed_total", cause="client") == 1
     assert relay.metric("acp_relay_agent_exits_total", isolation="process", cause="stopped") == 1
     assert relay.metric("acp_relay_engine_call_seconds_count") == 0
+
+
+def test_messages_of_clients_are_counted_however_they_come_over_http(relay, session):
+    client, id = session
+
+    def counted():
+        return [relay.metric(f"acp_relay_{name}_total", direction="client_to_relay")
+                for name in ("messages", "message_bytes")]
+
+    assert counted() == [0, 0]
+    sent = []
+    client.client.event_hooks = {"request": [lambda request: sent.append(len(request.content))]}
+    with client.stream(id, "/permission") as response:
+        events = read_events(response)
+        question = next(event.data for event in events if event.data.get("method") == "session/request_permission")
+        client.respond(id, question["id"], {"outcome": {"outcome": "cancelled"}})
+        client.result("session/cancel", sessionId=id)
+        assert "result" in list(events)[-1].data
+    assert counted() == [3, sum(sent)]
 
 
 def test_a_container_has_all_phases_and_the_engine_is_timed(make_container_relay):
