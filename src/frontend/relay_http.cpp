@@ -248,7 +248,7 @@ Task<Result<std::string>> RelayHttp::perform(http::Exchange& exchange, http::Pri
   if (method == "session/cancel") {
     co_return co_await cancel(exchange, std::move(principal), frame);
   }
-  co_return co_await respond_to_agent(std::move(principal), frame);
+  co_return co_await respond_to_agent(exchange, std::move(principal), frame);
 }
 
 // HTTP has no connection to replay into: the answer names the stream that does.
@@ -272,7 +272,8 @@ Task<Result<std::string>> RelayHttp::cancel(http::Exchange& exchange, http::Prin
   co_return std::string("{}");
 }
 
-Task<Result<std::string>> RelayHttp::respond_to_agent(http::Principal principal,
+Task<Result<std::string>> RelayHttp::respond_to_agent(http::Exchange& exchange,
+                                                      http::Principal principal,
                                                       const Frame& frame) {
   const auto request = read_answer(frame.params());
   if (!request) co_return request.error();
@@ -283,6 +284,7 @@ Task<Result<std::string>> RelayHttp::respond_to_agent(http::Principal principal,
   const auto answered = (*session)->answer(request->request_id, request->member, request->json,
                                            actor, frame.bytes().size());
   if (!answered) co_return answered.error();
+  if (api_.sessions().log_is_behind()) co_await log_room(api_.sessions(), exchange);
   co_return std::string("{}");
 }
 

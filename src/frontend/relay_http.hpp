@@ -43,7 +43,8 @@ class RelayHttp {
                                    std::string method, Frame frame);
   Task<Result<std::string>> perform(http::Exchange& exchange, http::Principal principal,
                                     std::string method, const Frame& frame);
-  Task<Result<std::string>> respond_to_agent(http::Principal principal, const Frame& frame);
+  Task<Result<std::string>> respond_to_agent(http::Exchange& exchange, http::Principal principal,
+                                             const Frame& frame);
   Task<Result<std::string>> cancel(http::Exchange& exchange, http::Principal principal,
                                    const Frame& frame);
   Task<Result<std::string>> resume(http::Principal principal, std::string params);
