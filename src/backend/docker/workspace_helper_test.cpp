@@ -1,6 +1,7 @@
 // The program acp-workspace-helper, as it is called.
 #include "backend/docker/test_directory.hpp"
 #include "backend/process/spawn.hpp"
+#include "backend/process/unreaped_children.hpp"
 
 #include <gtest/gtest.h>
 
@@ -28,7 +29,8 @@ Ended call(const std::string& program, std::vector<std::string> arguments) {
   request.args = std::move(arguments);
   request.environment = {{"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}};
   request.working_directory = "/";
-  Result<ChildProcess> child = spawn(request);
+  UnreapedChildren unreaped;
+  Result<ChildProcess> child = spawn(request, unreaped);
   Ended ended;
   if (!child) {
     ended.errors = child.error().explanation;

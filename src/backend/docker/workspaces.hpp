@@ -12,7 +12,9 @@
 #include "backend/docker/container_options.hpp"
 #include "backend/docker/container_spec.hpp"
 #include "backend/docker/container_user.hpp"
+#include "backend/docker/helper_process.hpp"
 #include "backend/docker/workspace.hpp"
+#include "backend/process/unreaped_children.hpp"
 #include "base/async.hpp"
 #include "base/blocking_calls.hpp"
 #include "base/log.hpp"
@@ -90,13 +92,7 @@ class Workspaces {
 
  private:
   Result<void> make_root(const SessionDirectories& directories, const SessionId& session) const;
-  // How acp-workspace-helper ended: its exit code, and what it said (of a container nothing).
-  struct HelperEnd {
-    int code = 0;
-    std::string said;
-  };
   Task<Result<void>> run_helper(HelperTask task, bool as_root);
-  Task<Result<HelperEnd>> run_helper_process(std::vector<std::string> arguments);
   Task<Result<HelperEnd>> run_helper_container(HelperTask task);
   Error too_large_to_fork() const;
   // A copy that is under way, and whether what it copies is being removed.
@@ -123,6 +119,7 @@ class Workspaces {
   Logger log_;
   mutable Probe probe_;
   std::list<Copy> copies_;
+  UnreapedChildren unreaped_;
 };
 
 }  // namespace relay

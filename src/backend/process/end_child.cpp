@@ -1,5 +1,6 @@
 // The coroutines that watch a child process, and the order of its end.
 #include "backend/process/running_child.hpp"
+#include "backend/process/unreaped_children.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -91,13 +92,8 @@ Task<void> end_child(std::shared_ptr<RunningChild> child, std::chrono::milliseco
     co_await wait_for_exit(child, child->options->killed_child_ends);
   }
   if (!child->exit) {
-    child->log.error(
-        "agent survives SIGKILL, leaving it behind",
-        {{"pid", child->pid},
-         {"remedy",
-          "ps -o pid,user,stat,wchan -p PID: in state D it waits for a disk or a mount, "
-          "which must answer or be unmounted (umount -f); of another user, kill it as "
-          "root"}});
+    child->log.error("agent survives SIGKILL, leaving it behind",
+                     {{"pid", child->pid}, {"remedy", kRemedyForSurvivor}});
   }
   finish(*child);
 }

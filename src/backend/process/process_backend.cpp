@@ -65,8 +65,7 @@ Task<Result<std::unique_ptr<Agent>>> ProcessBackend::launch(LaunchSpec spec) {
   const std::function<Result<std::string>()> check = [request] { return check_request(request); };
   const Result<std::string> file = co_await calls_.run(request.working_directory, check);
   if (!file) co_return file.error();
-  reap_ended(*unreaped_);
-  Result<ChildProcess> child = spawn_checked(request, *file);
+  Result<ChildProcess> child = spawn_checked(request, *file, *unreaped_);
   if (!child) co_return std::move(child.error());
   const LaunchTimes times{{}, {}, std::chrono::steady_clock::now() - began};
 

@@ -32,10 +32,6 @@ Read read_now(int fd, ScratchBuffer& scratch) {
 
 }  // namespace
 
-void reap_ended(UnreapedChildren& children) {
-  std::erase_if(children, [](pid_t pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; });
-}
-
 RunningChild::RunningChild(const asio::any_io_executor& executor, ChildProcess child,
                            std::shared_ptr<const ProcessOptions> process_options,
                            std::shared_ptr<ScratchBuffer> scratch_buffer,
@@ -126,8 +122,7 @@ void RunningChild::signal_group(int signal) const {
 
 void RunningChild::reap() {
   if (reaped_) return;
-  unreaped_->push_back(pid);
-  reap_ended(*unreaped_);
+  leave_unreaped(pid, *unreaped_);
   reaped_ = true;
 }
 

@@ -9,6 +9,7 @@
 #include "backend/agent.hpp"
 #include "backend/process/process_options.hpp"
 #include "backend/process/spawn.hpp"
+#include "backend/process/unreaped_children.hpp"
 #include "backend/stderr_tail.hpp"
 #include "base/async.hpp"
 #include "base/log.hpp"
@@ -31,11 +32,6 @@ namespace relay {
 
 // Filled and emptied without awaiting in between, so one serves all agents of a backend.
 using ScratchBuffer = std::array<char, 64 * 1024>;
-
-// Children that had not ended when nobody waited for them any longer. One serves all agents of a
-// backend, which reaps those that have ended meanwhile before it starts another.
-using UnreapedChildren = std::vector<pid_t>;
-void reap_ended(UnreapedChildren& children);
 
 enum class ReadResult { kSome, kNothing, kEnd };
 

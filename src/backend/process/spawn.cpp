@@ -10,7 +10,6 @@
 #include <cstring>
 #include <fcntl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <utility>
 
@@ -115,10 +114,11 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
   return result;
 }
 
-void kill_and_reap(pid_t pid) {
+// Of a program that may run already, and so may be stuck: it is not waited for.
+void kill_and_leave(pid_t pid, UnreapedChildren& unreaped) {
   ::kill(-pid, SIGKILL);
-  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  ::kill(pid, SIGKILL);  // it may have gone into another group
+  leave_unreaped(pid, unreaped);
 }
 
 // execve takes C strings: a NUL byte would silently cut an argument or a variable short.
@@ -145,13 +145,15 @@ Result<std::string> check_request(const SpawnRequest& request) {
   return file;
 }
 
-Result<ChildProcess> spawn(const SpawnRequest& request) {
+Result<ChildProcess> spawn(const SpawnRequest& request, UnreapedChildren& unreaped) {
   const Result<std::string> file = check_request(request);
   if (!file) return file.error();
-  return spawn_checked(request, *file);
+  return spawn_checked(request, *file, unreaped);
 }
 
-Result<ChildProcess> spawn_checked(const SpawnRequest& request, const std::string& file) {
+Result<ChildProcess> spawn_checked(const SpawnRequest& request, const std::string& file,
+                                   UnreapedChildren& unreaped) {
+  reap_ended(unreaped);
   Pipe input;
   Pipe output;
   Pipe errors;
@@ -182,7 +184,7 @@ Result<ChildProcess> spawn_checked(const SpawnRequest& request, const std::strin
   child.pidfd.reset(static_cast<int>(::syscall(SYS_pidfd_open, child.pid, 0)));
   if (!child.pidfd) {
     const int failure = errno;
-    kill_and_reap(child.pid);
+    kill_and_leave(child.pid, unreaped);
     return explain(failure, file);
   }
   child.input = std::move(input.write);

@@ -97,6 +97,8 @@ int start_child(const ChildPlan& plan, pid_t& pid) {
     count = ::read(told.get(), &failure, sizeof failure);
   } while (count < 0 && errno == EINTR);
   if (count != sizeof failure) return 0;
+  // It has given back the memory, and with it left the program and its file system: all that it may
+  // still do is close its copies of our own descriptors.
   while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
   }
   return failure != 0 ? failure : ECHILD;
