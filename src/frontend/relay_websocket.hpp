@@ -58,21 +58,30 @@ class WebSocketClient {
   Task<void> run();
 
  private:
+  // Gives the result of a request.
+  using Call = Task<Result<std::string>> (WebSocketClient::*)(const Frame&);
+
+  // Of a method that the relay answers itself; null: it is none.
+  static Call call_of(std::string_view method);
   Task<void> serve();
   Task<void> write();
   void take(tl::expected<Frame, FrameError> frame);
   void route(Frame frame);
   void cancel_request(Frame frame);
   void to_session(std::string_view id, Frame frame);
-  void start_call(Frame frame);
-  Task<void> call(std::shared_ptr<Frame> frame);
-  Task<Result<std::string>> perform(const Frame& frame);
-  Task<void> open_session(const Frame& frame);
-  Task<void> resume_session(const Frame& frame);
+  void start_call(Call call, Frame frame);
+  Task<void> answer(Call call, std::shared_ptr<Frame> frame);
+  Task<Result<std::string>> initialize(const Frame& frame);
+  Task<Result<std::string>> open_session(const Frame& frame);
+  Task<Result<std::string>> resume_session(const Frame& frame);
+  Task<Result<std::string>> list(const Frame& frame);
+  Task<Result<std::string>> history(const Frame& frame);
+  Task<Result<std::string>> close(const Frame& frame);
+  Task<Result<std::string>> erase(const Frame& frame);
+  Task<Result<std::string>> respond(const Frame& frame);
   Task<void> attach_and_route(std::string id, std::shared_ptr<Frame> frame);
   Result<ClientId> attach(const std::shared_ptr<Session>& session, bool observe,
                           std::optional<storage::Sequence> after, AttachedSessions::Chosen chosen);
-  std::string initialize_result() const;
 
   void reply(std::string text);
   void refuse(std::string_view id, const Error& error);

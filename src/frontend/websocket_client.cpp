@@ -7,21 +7,8 @@
 #include "protocol/relay_ids.hpp"
 #include "protocol/rpc.hpp"
 
-#include <array>
-
 namespace relay::frontend {
 namespace {
-
-// Methods that the relay answers itself; everything else goes to the agent.
-bool is_relay_method(std::string_view method) {
-  constexpr std::array<std::string_view, 10> kRelayMethods{
-      "initialize",   "session/new",     "session/fork",  "session/resume", "session/load",
-      "session/list", "session/history", "session/close", "session/delete", "session/respond"};
-  for (const std::string_view own : kRelayMethods) {
-    if (method == own) return true;
-  }
-  return false;
-}
 
 Error no_session(std::string_view method) {
   if (method == "authenticate") {
@@ -118,9 +105,9 @@ void WebSocketClient::take(tl::expected<Frame, FrameError> frame) {
 
 void WebSocketClient::route(Frame frame) {
   if (frame.is_response()) return sessions_.route_response(std::move(frame));
-  if (is_relay_method(frame.method())) {
+  if (const Call call = call_of(frame.method())) {
     // A notification can't be answered, and these do nothing else.
-    if (frame.kind() == FrameKind::kRequest) start_call(std::move(frame));
+    if (frame.kind() == FrameKind::kRequest) start_call(call, std::move(frame));
     return;
   }
   if (frame.method() == acp::kPing) {
@@ -183,69 +170,81 @@ Task<void> WebSocketClient::attach_and_route(std::string id, std::shared_ptr<Fra
   if (one != nullptr) one->session->submit(one->client, std::move(*frame));
 }
 
-void WebSocketClient::start_call(Frame frame) {
+WebSocketClient::Call WebSocketClient::call_of(std::string_view method) {
+  using Self = WebSocketClient;
+  static constexpr std::pair<std::string_view, Call> kCalls[] = {
+      {"initialize", &Self::initialize},       {"session/new", &Self::open_session},
+      {"session/fork", &Self::open_session},   {"session/resume", &Self::resume_session},
+      {"session/load", &Self::resume_session}, {"session/list", &Self::list},
+      {"session/history", &Self::history},     {"session/close", &Self::close},
+      {"session/delete", &Self::erase},        {"session/respond", &Self::respond},
+  };
+  for (const auto& [name, call] : kCalls) {
+    if (name == method) return call;
+  }
+  return nullptr;
+}
+
+void WebSocketClient::start_call(Call call, Frame frame) {
   if (!budget_.take(frame.bytes().size())) {
     return refuse(frame.id(), too_many_calls(options_.max_running_calls));
   }
   auto kept = std::make_shared<Frame>(std::move(frame));
-  scope_.spawn("call", [this, kept] { return call(kept); });
+  scope_.spawn("call", [this, call, kept] { return answer(call, kept); });
 }
 
-Task<void> WebSocketClient::call(std::shared_ptr<Frame> frame) {
+Task<void> WebSocketClient::answer(Call call, std::shared_ptr<Frame> frame) {
   const Finally done([this, size = frame->bytes().size()] { budget_.give(size); });
-  const std::string_view method = frame->method();
-  if (method == "session/new" || method == "session/fork") {
-    co_await open_session(*frame);
-  } else if (method == "session/resume" || method == "session/load") {
-    co_await resume_session(*frame);
+  auto performing = (this->*call)(*frame);
+  const auto result = co_await std::move(performing);
+  if (result) {
+    reply(rpc::result(frame->id(), *result));
   } else {
-    const auto result = co_await perform(*frame);
-    if (result) {
-      reply(rpc::result(frame->id(), *result));
-    } else {
-      refuse(frame->id(), result.error());
-    }
+    refuse(frame->id(), result.error());
   }
-}
-
-Task<Result<std::string>> WebSocketClient::perform(const Frame& frame) {
-  std::string params(frame.params());
-  if (frame.method() == "initialize") co_return initialize_result();
-  if (frame.method() == "session/list") {
-    co_return co_await api_.list(principal_, std::move(params));
-  }
-  if (frame.method() == "session/history") {
-    co_return co_await api_.history(principal_, std::move(params));
-  }
-  if (frame.method() == "session/close") {
-    if (frame.session_id().empty() && !sessions_.current().empty()) {
-      params = JsonObject().text("sessionId", sessions_.current()).take();
-    }
-    auto closed = co_await api_.close(principal_, std::move(params));
-    sessions_.forget_closed();
-    co_return closed;
-  }
-  if (frame.method() == "session/delete") {
-    auto erased = co_await api_.erase(principal_, std::move(params));
-    sessions_.forget_closed();
-    co_return erased;
-  }
-  co_return make_error(ErrorType::kMethodNotFound, "answers of clients are responses here")
-      .suggest("send the response to the agent's request: its id, and result or error");
 }
 
 // What the relay can say before there is an agent; afterwards the agent's own answer.
-std::string WebSocketClient::initialize_result() const {
+Task<Result<std::string>> WebSocketClient::initialize(const Frame&) {
   const auto* const current = sessions_.find(sessions_.current());
-  if (current != nullptr) return current->session->initialize_result();
+  if (current != nullptr) co_return current->session->initialize_result();
   const std::string info =
       JsonObject().text("name", "acp-relay").text("version", RELAY_VERSION).take();
-  return JsonObject()
+  co_return JsonObject()
       .number("protocolVersion", acp::kProtocolVersion)
       .raw("agentCapabilities", "{}")
       .raw("agentInfo", info)
       .raw("authMethods", "[]")
       .take();
+}
+
+Task<Result<std::string>> WebSocketClient::list(const Frame& frame) {
+  return api_.list(principal_, std::string(frame.params()));
+}
+
+Task<Result<std::string>> WebSocketClient::history(const Frame& frame) {
+  return api_.history(principal_, std::string(frame.params()));
+}
+
+Task<Result<std::string>> WebSocketClient::close(const Frame& frame) {
+  std::string params(frame.params());
+  if (frame.session_id().empty() && !sessions_.current().empty()) {
+    params = JsonObject().text("sessionId", sessions_.current()).take();
+  }
+  auto closed = co_await api_.close(principal_, std::move(params));
+  sessions_.forget_closed();
+  co_return closed;
+}
+
+Task<Result<std::string>> WebSocketClient::erase(const Frame& frame) {
+  auto erased = co_await api_.erase(principal_, std::string(frame.params()));
+  sessions_.forget_closed();
+  co_return erased;
+}
+
+Task<Result<std::string>> WebSocketClient::respond(const Frame&) {
+  co_return make_error(ErrorType::kMethodNotFound, "answers of clients are responses here")
+      .suggest("send the response to the agent's request: its id, and result or error");
 }
 
 Result<ClientId> WebSocketClient::attach(const std::shared_ptr<Session>& session, bool observe,
@@ -261,43 +260,28 @@ Result<ClientId> WebSocketClient::attach(const std::shared_ptr<Session>& session
 
 // The answer comes first, then everything from the session's beginning, or from where it leaves the
 // one that it was forked from: nothing the agent said while it started is missed.
-Task<void> WebSocketClient::open_session(const Frame& frame) {
+Task<Result<std::string>> WebSocketClient::open_session(const Frame& frame) {
   const auto session = co_await api_.create(principal_, frame);
-  if (!session) {
-    refuse(frame.id(), session.error());
-    co_return;
-  }
+  if (!session) co_return session.error();
   if (outbox_->end() != Outbox::End::kOpen) {
     RelayApi::undo(**session);
-    co_return;
+    co_return std::string("{}");  // nobody is there to get it
   }
   const auto client =
       attach(*session, false, (*session)->forked_at(), AttachedSessions::Chosen::kYes);
-  if (!client) {
-    refuse(frame.id(), client.error());
-    co_return;
-  }
-  reply(rpc::result(frame.id(), RelayApi::describe(**session, *client)));
+  if (!client) co_return client.error();
+  co_return RelayApi::describe(**session, *client);
 }
 
-Task<void> WebSocketClient::resume_session(const Frame& frame) {
+Task<Result<std::string>> WebSocketClient::resume_session(const Frame& frame) {
   const auto request = read_resume(frame.params());
-  if (!request) {
-    refuse(frame.id(), request.error());
-    co_return;
-  }
+  if (!request) co_return request.error();
   const auto session = co_await api_.find(principal_, request->session_id);
-  if (!session) {
-    refuse(frame.id(), session.error());
-    co_return;
-  }
+  if (!session) co_return session.error();
   const auto client =
       attach(*session, request->observe, request->after, AttachedSessions::Chosen::kYes);
-  if (!client) {
-    refuse(frame.id(), client.error());
-    co_return;
-  }
-  reply(rpc::result(frame.id(), RelayApi::describe(**session, *client)));
+  if (!client) co_return client.error();
+  co_return RelayApi::describe(**session, *client);
 }
 
 }  // namespace relay::frontend

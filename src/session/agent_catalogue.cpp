@@ -10,36 +10,39 @@ constexpr std::size_t kMostShown = 100;  // of a name that a client made up
 
 }  // namespace
 
-AgentCatalogue::AgentCatalogue(AgentEntry standard, std::vector<AgentEntry> others) {
-  entries_.reserve(1 + others.size());
-  entries_.push_back(std::move(standard));
-  for (AgentEntry& entry : others) entries_.push_back(std::move(entry));
+AgentCatalogue::AgentCatalogue(SessionContext standard, std::vector<AgentEntry> others) {
+  agents_.reserve(1 + others.size());
+  const SessionContext& first = agents_.emplace_back(std::move(standard));
+  for (AgentEntry& other : others) {
+    agents_.push_back({first.executor, other.backend, first.log, first.metrics, first.request_ids,
+                       first.logger, std::move(other.options), first.redactor,
+                       std::move(other.name)});
+  }
 }
 
-const AgentEntry* AgentCatalogue::find(std::string_view name) const {
-  const auto found = std::find_if(entries_.begin(), entries_.end(),
-                                  [&](const AgentEntry& entry) { return entry.name == name; });
-  return found != entries_.end() ? &*found : nullptr;
+const SessionContext* AgentCatalogue::find(std::string_view name) const {
+  const auto found = std::ranges::find(agents_, name, &SessionContext::name);
+  return found != agents_.end() ? &*found : nullptr;
 }
 
-const AgentEntry* AgentCatalogue::for_record(const storage::SessionRecord& session) const {
-  const auto runs_alike = [&session](const AgentEntry& agent) {
+const SessionContext* AgentCatalogue::for_record(const storage::SessionRecord& session) const {
+  const auto runs_alike = [&session](const SessionContext& agent) {
     return to_string(agent.backend.isolation()) == session.isolation;
   };
-  const AgentEntry* const own = find(session.agent);
+  const SessionContext* const own = find(session.agent);
   if (own != nullptr && runs_alike(*own)) return own;
-  const auto other = std::ranges::find_if(entries_, runs_alike);
-  return other != entries_.end() ? &*other : nullptr;
+  const auto other = std::ranges::find_if(agents_, runs_alike);
+  return other != agents_.end() ? &*other : nullptr;
 }
 
 void AgentCatalogue::change(std::string_view name, SessionOptions options) {
-  const auto found = std::ranges::find(entries_, name, &AgentEntry::name);
-  if (found != entries_.end()) found->options = std::move(options);
+  const auto found = std::ranges::find(agents_, name, &SessionContext::name);
+  if (found != agents_.end()) found->options = std::move(options);
 }
 
 Error unknown_agent(std::string_view name, const AgentCatalogue& agents) {
   std::string names;
-  for (const AgentEntry& entry : agents.all()) {
+  for (const SessionContext& entry : agents.all()) {
     if (entry.name.empty()) continue;
     names += (names.empty() ? "" : ", ") + entry.name;
   }
@@ -62,7 +65,7 @@ Error agent_is_gone(const std::string& name) {
 
 std::optional<Error> stays_behind(const storage::SessionRecord& session,
                                   const AgentCatalogue& agents) {
-  const AgentEntry* const own = agents.find(session.agent);
+  const SessionContext* const own = agents.find(session.agent);
   if (own == nullptr) return agent_is_gone(session.agent);
   const Isolation now = own->backend.isolation();
   if (session.isolation.empty() || session.isolation == to_string(now)) return std::nullopt;
@@ -78,7 +81,8 @@ std::optional<Error> stays_behind(const storage::SessionRecord& session,
 }
 
 std::optional<Error> forbidden_environment(
-    const AgentEntry& agent, const std::vector<std::pair<std::string, std::string>>& environment) {
+    const SessionContext& agent,
+    const std::vector<std::pair<std::string, std::string>>& environment) {
   const std::vector<std::string>& allowed = agent.options.client_env;
   for (const auto& [name, value] : environment) {
     if (std::find(allowed.begin(), allowed.end(), name) != allowed.end()) continue;

@@ -1,6 +1,7 @@
 // The configured agents by name: where each runs and what its sessions keep to.
 //
-// Backends are not owned; they outlive the catalogue.
+// Owns the contexts of their sessions, which stay where they are. Backends are not owned; they
+// outlive the catalogue.
 #pragma once
 
 #include "session/session.hpp"
@@ -13,27 +14,29 @@
 
 namespace relay {
 
+// What another agent has of its own; the rest it shares with the default one.
 struct AgentEntry {
-  std::string name;  // empty: the default agent
+  std::string name;
   AgentBackend& backend;
   SessionOptions options;
 };
 
 class AgentCatalogue {
  public:
-  AgentCatalogue(AgentEntry standard, std::vector<AgentEntry> others);
+  AgentCatalogue(SessionContext standard, std::vector<AgentEntry> others);
 
+  const SessionContext& standard() const { return agents_.front(); }
   // Null: there is none with this name.
-  const AgentEntry* find(std::string_view name) const;
+  const SessionContext* find(std::string_view name) const;
   // Whose backend has what there is of the session: its agent, or, where that is not configured any
   // more or runs in another way now, one that runs as it did. Null: none does.
-  const AgentEntry* for_record(const storage::SessionRecord& session) const;
+  const SessionContext* for_record(const storage::SessionRecord& session) const;
   // The agent's settings from here on; none of this name: nothing happens.
   void change(std::string_view name, SessionOptions options);
-  const std::vector<AgentEntry>& all() const { return entries_; }  // the default agent is first
+  const std::vector<SessionContext>& all() const { return agents_; }  // the default agent is first
 
  private:
-  std::vector<AgentEntry> entries_;
+  std::vector<SessionContext> agents_;
 };
 
 // invalid_params, with the names there are.
@@ -49,6 +52,7 @@ std::optional<Error> stays_behind(const storage::SessionRecord& session,
 
 // Whether a client may set these variables for a session of this agent; empty: it may.
 std::optional<Error> forbidden_environment(
-    const AgentEntry& agent, const std::vector<std::pair<std::string, std::string>>& environment);
+    const SessionContext& agent,
+    const std::vector<std::pair<std::string, std::string>>& environment);
 
 }  // namespace relay

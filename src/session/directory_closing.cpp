@@ -19,7 +19,7 @@ Error closed_meanwhile(const SessionId& id) {
 }  // namespace
 
 Task<void> SessionDirectory::release(storage::SessionRecord session) {
-  const AgentEntry* const agent = agents_.for_record(session);
+  const SessionContext* const agent = agents_.for_record(session);
   if (agent != nullptr) co_await agent->backend.release(std::move(session.id));
 }
 

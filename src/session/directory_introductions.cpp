@@ -11,10 +11,10 @@ namespace relay {
 
 // What those who ask an agent to introduce itself wait for.
 struct SessionDirectory::Introduction {
-  Introduction(SessionContext& of_agent, Greeting words)
+  Introduction(const SessionContext& of_agent, Greeting words)
       : context(of_agent), greeting(std::move(words)), done(of_agent.executor) {}
 
-  SessionContext& context;
+  const SessionContext& context;
   Greeting greeting;
   unsigned program = 0;  // of the agent, see AgentProfiles
   Result<std::string> result = shutting_down();
@@ -22,13 +22,13 @@ struct SessionDirectory::Introduction {
 };
 
 Task<Result<std::string>> SessionDirectory::agent_profile(std::string agent) {
-  if (agents_.find(agent) == nullptr) co_return unknown_agent(agent, agents_);
+  const SessionContext* const context = agents_.find(agent);
+  if (context == nullptr) co_return unknown_agent(agent, agents_);
   if (const std::string* const known = profiles_.of(agent)) co_return *known;
   auto introduction = learning_[agent];
   if (!introduction) {
-    SessionContext& context = context_of(agent);
     introduction = std::make_shared<Introduction>(
-        context, Greeting{context.options.client_capabilities, {}, {}});
+        *context, Greeting{context->options.client_capabilities, {}, {}});
     introduction->program = profiles_.program(agent);
     learning_[agent] = introduction;
     scope_.spawn("learn what the agent can do",
@@ -50,8 +50,9 @@ Task<void> SessionDirectory::learn_profile(std::string agent,
 }
 
 Task<Result<void>> SessionDirectory::try_login(std::string agent, Greeting greeting) {
-  if (agents_.find(agent) == nullptr) co_return unknown_agent(agent, agents_);
-  const auto introduction = std::make_shared<Introduction>(context_of(agent), std::move(greeting));
+  const SessionContext* const context = agents_.find(agent);
+  if (context == nullptr) co_return unknown_agent(agent, agents_);
+  const auto introduction = std::make_shared<Introduction>(*context, std::move(greeting));
   scope_.spawn("try a login", [this, introduction] { return introduce_agent(introduction); });
   co_await introduction->done.wait();
   if (!introduction->result) co_return introduction->result.error();

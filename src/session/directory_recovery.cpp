@@ -72,7 +72,7 @@ Task<void> SessionDirectory::erase_unfinished(storage::SessionRecord record,
 
 // `alike` is where the agent runs that a refusal ends; null: nowhere.
 Task<Result<void>> SessionDirectory::take_up(std::shared_ptr<Session> session,
-                                             const AgentEntry* alike,
+                                             const SessionContext* alike,
                                              std::optional<Error> refusal) {
   if (refusal && alike != nullptr) co_await alike->backend.end_unwanted(session->id());
   const auto recovered = co_await session->recover(std::move(refusal));
@@ -81,11 +81,12 @@ Task<Result<void>> SessionDirectory::take_up(std::shared_ptr<Session> session,
 
 Task<void> SessionDirectory::revive(storage::SessionRecord record,
                                     std::shared_ptr<Recovery> recovery) {
-  SessionContext& context = context_of(record.agent);
   const SessionId id = record.id;
   std::optional<Error> refusal = stays_behind(record, agents_);
-  const AgentEntry* const alike = agents_.for_record(record);
-  auto session = std::make_shared<Session>(context, std::move(record));
+  const SessionContext* const own = agents_.find(record.agent);
+  const SessionContext* const alike = agents_.for_record(record);
+  auto session =
+      std::make_shared<Session>(own != nullptr ? *own : agents_.standard(), std::move(record));
   sessions_[id] = session;
   auto recovering = as_result(take_up(session, alike, std::move(refusal)));
   const auto recovered = co_await std::move(recovering);

@@ -55,7 +55,7 @@ Task<void> until_durable(const SessionContext& context) {
   if (context.options.durable_first) co_await context.log.flush();
 }
 
-Session::Session(SessionContext& context, storage::SessionRecord record)
+Session::Session(const SessionContext& context, storage::SessionRecord record)
     : context_(context),
       record_(std::move(record)),
       was_closed_(record_.closed_at.has_value()),

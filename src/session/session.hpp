@@ -77,6 +77,7 @@ struct SessionContext {
   Logger logger;
   SessionOptions options;
   std::shared_ptr<const SecretRedactor> redactor = std::make_shared<const SecretRedactor>();
+  std::string name = {};  // of the agent; empty: the default one
 };
 
 // A log that is slower than agents and clients holds them back; one that can't be written does so
@@ -134,7 +135,7 @@ struct StartRequest {
 class Session final : public std::enable_shared_from_this<Session> {
  public:
   // A record of a session that was closed makes it go on: under its id, after its last message.
-  Session(SessionContext& context, storage::SessionRecord record);
+  Session(const SessionContext& context, storage::SessionRecord record);
 
   // Starts the agent and shakes hands; on failure everything is undone and the session is closed.
   // On success run() has to be spawned.
@@ -344,7 +345,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   void audit(const storage::Actor& actor, std::string_view action, std::string detail = {}) const;
   void audit_answers(const storage::Actor& actor, Effects& effects) const;
 
-  SessionContext& context_;
+  const SessionContext& context_;
   storage::SessionRecord record_;
   const bool was_closed_;                           // before it was made to go on
   const std::string cause_before_ = record_.cause;  // why it was

@@ -64,27 +64,13 @@ struct SessionDirectory::Starting {
 
 SessionDirectory::SessionDirectory(SessionContext context, DirectoryOptions options,
                                    std::vector<AgentEntry> others)
-    : context_(std::move(context)),
-      agents_({"", context_.backend, context_.options}, std::move(others)),
+    : agents_(std::move(context), std::move(others)),
       options_(options),
       scope_(context_.executor,
              [this](const std::string& task, std::exception_ptr) {
                context_.logger.error("a session ended unexpectedly", {{"task", task}});
              }),
-      introductions_end_(context_.executor) {
-  for (const AgentEntry& agent : agents_.all()) {
-    if (agent.name.empty()) continue;
-    contexts_.emplace(
-        agent.name,
-        SessionContext{context_.executor, agent.backend, context_.log, context_.metrics,
-                       context_.request_ids, context_.logger, agent.options, context_.redactor});
-  }
-}
-
-SessionContext& SessionDirectory::context_of(const std::string& agent) {
-  const auto found = contexts_.find(agent);
-  return found != contexts_.end() ? found->second : context_;
-}
+      introductions_end_(context_.executor) {}
 
 std::shared_ptr<Session> SessionDirectory::find(const SessionId& id) const {
   const auto found = sessions_.find(id);
@@ -99,7 +85,7 @@ std::vector<std::shared_ptr<Session>> SessionDirectory::all() const {
 }
 
 Task<Result<std::shared_ptr<Session>>> SessionDirectory::create(NewSession request) {
-  const AgentEntry* const agent = agents_.find(request.agent);
+  const SessionContext* const agent = agents_.find(request.agent);
   if (agent == nullptr) co_return unknown_agent(request.agent, agents_);
   if (auto refused = forbidden_environment(*agent, request.environment)) co_return *refused;
   storage::SessionRecord record;
@@ -108,13 +94,13 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::create(NewSession reque
   record.agent = agent->name;
   record.isolation = to_string(agent->backend.isolation());
   record.created_at = wall_now();
-  auto started = co_await start(std::move(record), std::move(request));
+  auto started = co_await start(*agent, std::move(record), std::move(request));
   co_return started;
 }
 
 Task<Result<std::shared_ptr<Session>>> SessionDirectory::fork(storage::SessionRecord parent,
                                                               NewSession request) {
-  const AgentEntry* const agent = agents_.find(parent.agent);
+  const SessionContext* const agent = agents_.find(parent.agent);
   if (agent == nullptr) co_return agent_is_gone(parent.agent);
   if (is_held(parent.id)) co_return being_imported(parent.id);
   if (auto refused = refuse_unfinished(parent)) co_return *refused;
@@ -131,7 +117,7 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::fork(storage::SessionRe
   record.title = parent.title;
   record.isolation = to_string(agent->backend.isolation());
   record.created_at = wall_now();
-  auto started = co_await start(std::move(record), std::move(request));
+  auto started = co_await start(*agent, std::move(record), std::move(request));
   co_return started;
 }
 
@@ -165,16 +151,17 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::reopen(SessionId id, Ne
     if (request.is_restart && !ended_by_itself((*record)->cause)) {
       co_return stays_closed(**record, {});
     }
-    const AgentEntry* const agent = agents_.find((*record)->agent);
+    const SessionContext* const agent = agents_.find((*record)->agent);
     if (agent == nullptr) co_return agent_is_gone((*record)->agent);
     (*record)->isolation = to_string(agent->backend.isolation());
     if (!(*record)->closed_at) (*record)->closed_at = wall_now();
-    auto started = co_await start(std::move(**record), std::move(request));
+    auto started = co_await start(*agent, std::move(**record), std::move(request));
     co_return started;
   }
 }
 
-Task<Result<std::shared_ptr<Session>>> SessionDirectory::start(storage::SessionRecord record,
+Task<Result<std::shared_ptr<Session>>> SessionDirectory::start(const SessionContext& agent,
+                                                               storage::SessionRecord record,
                                                                NewSession request) {
   if (const auto refused = makes_none()) co_return *refused;
   if (sessions_.size() >= options_.max_sessions) {
@@ -182,8 +169,7 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::start(storage::SessionR
   }
   if (const auto failure = log_is_needed()) co_return *failure;
   const SessionId id = record.id;
-  SessionContext& context = context_of(record.agent);
-  auto session = std::make_shared<Session>(context, std::move(record));
+  auto session = std::make_shared<Session>(agent, std::move(record));
   sessions_[id] = session;
 
   StartRequest to_do;
@@ -193,7 +179,7 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::start(storage::SessionR
   to_do.launch.needs_directories = request.is_restart;
   if (request.fork) to_do.launch.copy_of = request.fork->session;
   to_do.greeting = request.greeting ? std::move(*request.greeting)
-                                    : Greeting{context.options.client_capabilities, {}, {}};
+                                    : Greeting{agent.options.client_capabilities, {}, {}};
   to_do.session_params = std::move(request.session_params);
   to_do.method = std::move(request.method);
   to_do.stored_request = std::move(request.stored_request);
@@ -266,11 +252,6 @@ void SessionDirectory::audit(SessionId session, std::string_view action,
                              const storage::Actor& actor, std::string detail) {
   context_.log.audit(
       {0, wall_now(), std::move(session), std::string(action), std::move(detail), actor});
-}
-
-void SessionDirectory::change(const std::string& agent, SessionOptions options) {
-  agents_.change(agent, options);
-  context_of(agent).options = std::move(options);
 }
 
 Task<void> SessionDirectory::sweep() {

@@ -121,7 +121,9 @@ class SessionDirectory {
 
   // The settings of an agent's sessions (empty name: the default one's) and of the directory, from
   // here on. Sessions that are open keep what they have of the router's limits.
-  void change(const std::string& agent, SessionOptions options);
+  void change(const std::string& agent, SessionOptions options) {
+    agents_.change(agent, std::move(options));
+  }
   void change(DirectoryOptions options) { options_ = options; }
   // Another program stands behind the agent from here on: what is known of it is learned again.
   void forget_profile(const std::string& agent);
@@ -181,22 +183,20 @@ class SessionDirectory {
   Task<void> learn_profile(std::string agent, std::shared_ptr<Introduction> introduction);
   // directory_recovery.cpp
   Task<void> erase_unfinished(storage::SessionRecord record, std::shared_ptr<Recovery> recovery);
-  static Task<Result<void>> take_up(std::shared_ptr<Session> session, const AgentEntry* alike,
+  static Task<Result<void>> take_up(std::shared_ptr<Session> session, const SessionContext* alike,
                                     std::optional<Error> refusal);
   Task<void> revive(storage::SessionRecord record, std::shared_ptr<Recovery> recovery);
   static Task<void> leave(std::shared_ptr<Session> session, std::shared_ptr<Recovery> leaving);
   // session_directory.cpp
-  Task<Result<std::shared_ptr<Session>>> start(storage::SessionRecord record, NewSession request);
+  Task<Result<std::shared_ptr<Session>>> start(const SessionContext& agent,
+                                               storage::SessionRecord record, NewSession request);
   Task<void> live(std::shared_ptr<Session> session, std::shared_ptr<Starting> starting);
   void forget(const Session& session);
   std::optional<Error> makes_none() const;
   std::optional<Error> log_is_needed() const;
 
-  SessionContext& context_of(const std::string& agent);
-
-  SessionContext context_;  // of the default agent
   AgentCatalogue agents_;
-  std::map<std::string, SessionContext> contexts_;  // of the others
+  const SessionContext& context_ = agents_.standard();  // of the default agent
   DirectoryOptions options_;
   TaskScope scope_;
   std::map<SessionId, std::shared_ptr<Session>> sessions_;

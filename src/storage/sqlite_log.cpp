@@ -267,10 +267,10 @@ void SqliteLog::gap(const SessionId& session, Gap gap) {
 template <class Answer, class Operation>
 Task<Answer> SqliteLog::ask(Operation operation, bool wants_settled_writes) {
   const auto place = std::make_shared<std::optional<Answer>>();
-  auto ticket = std::make_unique<Ticket<Answer>>(loop_);
-  Wakeup& answered = ticket->answered;
+  auto wakeup = std::make_unique<Wakeup>(loop_);
+  Wakeup& answered = *wakeup;
   writer_.submit(std::make_unique<AskingJob<Answer, Operation>>(
-      loop_, std::move(ticket), place, std::move(operation), wants_settled_writes));
+      loop_, std::move(wakeup), place, std::move(operation), wants_settled_writes));
   const bool notified = co_await answered.wait();
   if (!notified) throw boost::system::system_error(asio::error::operation_aborted);
   co_return std::move(**place);

@@ -73,7 +73,7 @@ void AttachedContainer::go_on_with(ContainerStreams streams) {
 }
 
 void AttachedContainer::take(std::string_view bytes) {
-  if (left) return;  // the next run reads them
+  if (stage == Stage::kIsLeft) return;  // the next run reads them
   while (true) {
     const auto piece = frames_.next(bytes);
     if (piece.bytes.empty()) break;
@@ -98,7 +98,7 @@ void AttachedContainer::take_stdout(std::string_view bytes) {
     if (!Frame::parse(*begin, {})) lines_.erase(begin);
   }
   for (std::size_t index = before; index < lines_.size(); ++index) {
-    if (stopping && is_full()) {
+    if (is_stopping() && is_full()) {
       dropped_ += lines_.size() - index;
       lines_.resize(index);
       break;
@@ -109,7 +109,7 @@ void AttachedContainer::take_stdout(std::string_view bytes) {
 }
 
 void AttachedContainer::end_output() {
-  if (!left) splitter_.finish(lines_);
+  if (stage != Stage::kIsLeft) splitter_.finish(lines_);
   log_lines(stderr_lines_.finish(std::chrono::steady_clock::now()));
   if (frames_.failed()) {
     log.error("the Engine's stream of output is not what it should be, closed",
@@ -133,7 +133,7 @@ AgentOutput AttachedContainer::take_output() {
 }
 
 void AttachedContainer::cut_input() {
-  input_is_cut = true;
+  input = Input::kIsCut;
   input_stream->close();
 }
 
@@ -145,8 +145,8 @@ void AttachedContainer::close_streams() {
   over.happen();
 }
 
-void AttachedContainer::let_go() {
-  stopping = true;
+void AttachedContainer::let_go(Stage as) {
+  stage = as;
   room.notify();
   watch_changed.notify();
   context.events.forget(id);
@@ -184,8 +184,8 @@ Task<void> tell_of_oom(std::shared_ptr<AttachedContainer> container) {
   auto exited = container->exited.wait();
   auto clock = sleep_for(kEndWouldFollow);
   co_await (std::move(exited) || std::move(clock));
-  container->telling_of_oom = false;
-  if (container->exited.happened() || container->stopping) co_return;
+  container->oom = AttachedContainer::Oom::kHappened;
+  if (container->exited.happened() || container->is_stopping()) co_return;
   DockerContext& context = container->context;
   engine::ContainerUsage now;
   const auto usage = co_await context.engine.usage(container->id);

@@ -33,6 +33,16 @@ class AttachedContainer {
   static constexpr std::size_t kMaxReady = 4u << 20;
   static constexpr std::size_t kMaxNotices = 16;
 
+  // kIsLeft: to the next run of the relay, which reads what comes from here on.
+  enum class Stage { kRuns, kEnds, kIsLeft };
+  enum class Input {
+    kTakes,       // whole messages have been written
+    kInAMessage,  // one is being written, or its send() was cancelled
+    kIsCut,       // it takes nothing any more; send() makes another
+  };
+  // The kernel killed a process of it for memory.
+  enum class Oom { kNone, kIsBeingTold, kHappened };
+
   // Made with `options_it_has`.
   AttachedContainer(DockerContext& shared_context, const SharedContainerOptions& options_it_has,
                     SessionId session_id, std::string container_id, ContainerStreams streams,
@@ -57,7 +67,8 @@ class AttachedContainer {
   void cut_input();
   void close_streams();
   // The same for good: nothing of the container is read or ended here any more.
-  void let_go();
+  void let_go(Stage as);
+  bool is_stopping() const { return stage != Stage::kRuns; }
   bool has_output() const { return !lines_.empty() || !notices_.empty() || oversized_ > 0; }
   // It is read in the container's log.
   bool is_logged() const { return is_logged_; }
@@ -82,7 +93,7 @@ class AttachedContainer {
   Wakeup room;
   Event output_ended;
   Event exited;                             // or the Engine no longer tells
-  Wakeup watch_changed;                     // something of the following, or exited, or stopping
+  Wakeup watch_changed;                     // something of the following, or exited, or stage
   bool engine_is_away = false;              // it cut the wait call off; the container may run
   std::optional<EgressCarrier> carried_by;  // the agent's connections; empty: it has no way out
   // Of an agent whose connections come by one; empty while there is none. Until `over`: it has
@@ -91,13 +102,10 @@ class AttachedContainer {
   Event over;
   Event finished;  // stopped, and its container removed or handed to DockerContext::discard
   std::optional<Result<int>> exit_code;
-  bool oom_event = false;
+  Oom oom = Oom::kNone;
   LaunchTimes launch_times;  // empty: an earlier run started it
-  bool telling_of_oom = false;
-  bool stopping = false;
-  bool left = false;              // to the next run of the relay: nothing is read or ended here
-  bool input_broken = false;      // a send() was cancelled in the middle of a message
-  bool input_is_cut = false;      // it takes nothing any more; send() makes another
+  Stage stage = Stage::kRuns;
+  Input input = Input::kTakes;
   bool watch_was_cut = false;     // the wait call, since the output was cut off last
   std::optional<AgentExit> exit;  // known before the container is removed
 
@@ -133,8 +141,8 @@ Task<void> pump_output(std::shared_ptr<AttachedContainer> container);
 Task<bool> still_runs(AttachedContainer& container);
 
 // Another input in the place of one that was cut off, where the container runs: what has arrived of
-// a message ends there as a line of its own. False: the agent takes none. True while input_is_cut:
-// the Engine went away again.
+// a message ends there as a line of its own. False: the agent takes none. True while the input is
+// cut: the Engine went away again.
 Task<bool> renew_input(AttachedContainer& container);
 
 // Waits for the end of the container, also over a restart of the Engine; started once for each

@@ -47,7 +47,7 @@ TEST_F(AttachedContainerTest, KeepsEveryLineOfAnAgentThatRuns) {
 
 TEST_F(AttachedContainerTest, BoundsWhatAnAgentWritesWhileItIsStopped) {
   const std::string line = frame(std::string(kLine, 'x') + "\n");
-  container_.stopping = true;
+  container_.stage = AttachedContainer::Stage::kEnds;
   for (int count = 0; count < 100; ++count) container_.take(line);
   const AgentOutput output = container_.take_output();
   EXPECT_GE(output.lines.size(), AttachedContainer::kMaxReady / kLine - 1);
@@ -92,7 +92,7 @@ TEST_F(AttachedContainerTest, GoesOnWithOtherStreamsAtTheBeginningOfALine) {
 // The next run reads the line from its beginning.
 TEST_F(AttachedContainerTest, KeepsNoPartOfALineWhenItIsLeft) {
   container_.take(frame("one\nhalf"));
-  container_.left = true;
+  container_.stage = AttachedContainer::Stage::kIsLeft;
   container_.take(frame("\ntwo\n"));
   container_.end_output();
   const AgentOutput output = container_.take_output();

@@ -53,19 +53,20 @@ DockerAgent::DockerAgent(std::shared_ptr<AttachedContainer> container,
 
 DockerAgent::~DockerAgent() {
   // A stop() under way finishes by itself.
-  if (!container_->stopping) begin_to_end(std::chrono::milliseconds(0));
+  if (!container_->is_stopping()) begin_to_end(std::chrono::milliseconds(0));
 }
 
 void DockerAgent::begin_to_end(std::chrono::milliseconds grace) {
-  container_->stopping = true;
+  container_->stage = AttachedContainer::Stage::kEnds;
   container_->context.background.spawn(
       "end container", [container = container_, grace] { return end_container(container, grace); });
 }
 
 Task<Result<void>> DockerAgent::send(std::span<const SharedBytes> messages) {
+  using Input = AttachedContainer::Input;
   const std::shared_ptr<AttachedContainer> container = container_;
-  if (container->stopping) co_return no_longer_reads(*container, "the agent is being stopped");
-  if (container->input_broken && !container->input_is_cut) {
+  if (container->is_stopping()) co_return no_longer_reads(*container, "the agent is being stopped");
+  if (container->input == Input::kInAMessage) {
     co_return no_longer_reads(*container,
                               "the agent's input was cut off in the middle of a message");
   }
@@ -76,8 +77,8 @@ Task<Result<void>> DockerAgent::send(std::span<const SharedBytes> messages) {
   std::string_view unsent = bytes;
   int renewals = 0;  // of the input, for the same piece
   while (!unsent.empty()) {
-    container->input_broken = true;  // until everything is written
-    if (!container->input_is_cut) {
+    if (container->input != Input::kIsCut) {
+      container->input = Input::kInAMessage;  // until everything is written
       const std::shared_ptr<http::Stream> input = container->input_stream;
       const std::string_view piece = next_piece(unsent);
       const auto written = co_await input->write(piece);
@@ -102,7 +103,7 @@ Task<Result<void>> DockerAgent::send(std::span<const SharedBytes> messages) {
     if (state.cancelled() != asio::cancellation_type::none) throw_cancelled();
     if (!takes_input) co_return no_longer_reads(*container, "the agent no longer takes input");
   }
-  container->input_broken = false;
+  if (container->input == Input::kInAMessage) container->input = Input::kTakes;
   co_return Result<void>();
 }
 
@@ -121,7 +122,7 @@ Task<AgentExit> DockerAgent::stop(std::chrono::milliseconds grace) {
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
   const std::shared_ptr<AttachedContainer> container = container_;
-  if (!container->stopping) begin_to_end(grace);
+  if (!container->is_stopping()) begin_to_end(grace);
   const auto deadline = std::chrono::steady_clock::now() + 2 * grace + kPatience;
   while (!container->finished.happened() && std::chrono::steady_clock::now() < deadline) {
     auto finished = container->finished.wait();
@@ -142,7 +143,7 @@ Task<AgentExit> DockerAgent::stop(std::chrono::milliseconds grace) {
 }
 
 void DockerAgent::kill() noexcept {
-  container_->stopping = true;  // there is nothing more to end
+  container_->stage = AttachedContainer::Stage::kEnds;  // there is nothing more to end
   container_->context.engine.remove_now(container_->id);
 }
 
@@ -151,8 +152,7 @@ std::string_view DockerAgent::carrier() const {
 }
 
 bool DockerAgent::leave() noexcept {
-  container_->left = true;
-  container_->let_go();
+  container_->let_go(AttachedContainer::Stage::kIsLeft);
   return true;
 }
 

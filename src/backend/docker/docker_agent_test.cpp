@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::string_view kStdin = "/attach?stream=1&stdin=1 ";
 
+using Input = AttachedContainer::Input;
+
 class DockerAgentTest : public ContainerTest {
  protected:
   DockerAgentTest() {
@@ -16,7 +18,7 @@ class DockerAgentTest : public ContainerTest {
     container_->output_stream = container_->input_stream;
   }
   ~DockerAgentTest() override {
-    container_->stopping = true;
+    container_->stage = AttachedContainer::Stage::kEnds;
     hold_removals(false);
     run_until([this] { return context_.background.empty(); });
   }
@@ -53,7 +55,7 @@ class DockerAgentTest : public ContainerTest {
     EXPECT_TRUE(sent) << sent.error().explanation;
     EXPECT_EQ(first->taken(), taken);
     run_until_got(rest);
-    EXPECT_FALSE(container_->input_broken);
+    EXPECT_EQ(container_->input, Input::kTakes);
   }
 
   std::shared_ptr<AttachedContainer> container_ = std::make_shared<AttachedContainer>(
@@ -81,24 +83,24 @@ TEST_F(DockerAgentTest, WritesAgainWhatItWasWritingWhenTheEngineWentAway) {
   const auto first = std::make_shared<SilentStream>(io_.get_executor());
   container_->input_stream = first;
   auto sent = asio::co_spawn(io_, send({"{1}", kEnd}), asio::use_future);
-  run_until([this] { return container_->input_broken; });
+  run_until([this] { return container_->input == Input::kInAMessage; });
   // Another output alone is nothing to this.
   ContainerStreams streams;
   streams.output = std::make_shared<CutStream>(0);
   container_->go_on_with(std::move(streams));
-  EXPECT_TRUE(container_->input_broken);
+  EXPECT_EQ(container_->input, Input::kInAMessage);
   EXPECT_EQ(container_->input_stream, first);
   container_->cut_input();
   run_until_got("\n{1}\n");
   run_until(
       [&sent] { return sent.wait_for(std::chrono::seconds(0)) == std::future_status::ready; });
   EXPECT_TRUE(sent.get());
-  EXPECT_FALSE(container_->input_broken);
+  EXPECT_EQ(container_->input, Input::kTakes);
 }
 
 TEST_F(DockerAgentTest, TakesAnotherInputAfterAMessageThatWasGivenUpInTheMiddle) {
   run_and_give_input();
-  container_->input_broken = true;
+  container_->input = Input::kInAMessage;
   EXPECT_FALSE(run(send({"{1}", kEnd})));
   container_->cut_input();
   EXPECT_TRUE(run(send({"{2}", kEnd})));

@@ -42,7 +42,7 @@ Task<EndedContainer> look_at(AttachedContainer& container) {
   if (facts && *facts) ended.state = (*facts)->state;
   if (!facts) ended.engine_failure = facts.error();
   if (container.exit_code && *container.exit_code) ended.exit_code = **container.exit_code;
-  ended.oom_event = container.oom_event;
+  ended.oom_event = container.oom != AttachedContainer::Oom::kNone;
   ended.stderr_tail = container.stderr_text();
   ended.disk_is_full = container.context.workspaces.disk_is_full();
   co_return ended;
@@ -54,7 +54,6 @@ Task<void> end_container(std::shared_ptr<AttachedContainer> container,
                          std::chrono::milliseconds grace) {
   DockerContext& context = container->context;
   const bool by_itself = container->output_ended.happened() || container->exited.happened();
-  container->stopping = true;
   container->room.notify();
   container->watch_changed.notify();
   bool exited = container->exited.happened();

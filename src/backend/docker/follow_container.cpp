@@ -37,7 +37,7 @@ Task<bool> read_to_the_end(AttachedContainer& container) {
     if (turn.is_over(bytes->size())) {
       co_await asio::post(container.context.executor, asio::use_awaitable);
     }
-    while (container.is_full() && !container.stopping) {
+    while (container.is_full() && !container.is_stopping()) {
       const bool woken = co_await container.room.wait();
       if (!woken) co_return false;
     }
@@ -48,7 +48,7 @@ Task<bool> read_to_the_end(AttachedContainer& container) {
 // container that goes on tells, for it is cut off as well.
 Task<bool> was_cut_off(AttachedContainer& container) {
   const auto patience = std::chrono::steady_clock::now() + kEndFollows;
-  while (!container.stopping && !container.exited.happened()) {
+  while (!container.is_stopping() && !container.exited.happened()) {
     if (container.watch_was_cut && !container.engine_is_away) co_return true;
     const auto left = patience - std::chrono::steady_clock::now();
     if (!container.engine_is_away && left <= std::chrono::seconds(0)) break;  // closed by the agent
@@ -61,7 +61,7 @@ Task<bool> was_cut_off(AttachedContainer& container) {
 
 // Docker may also cut off who reads a log that is rotated.
 Task<bool> goes_on(AttachedContainer& container) {
-  if (container.stopping || container.context.host.is_podman()) co_return false;
+  if (container.is_stopping() || container.context.host.is_podman()) co_return false;
   if (container.is_logged()) co_return co_await still_runs(container);
   co_return co_await was_cut_off(container);
 }
@@ -78,7 +78,7 @@ Error output_is_lost() {
 // Ends early with the container.
 Task<void> pause_for(AttachedContainer& container, std::chrono::milliseconds pause) {
   const auto until = std::chrono::steady_clock::now() + pause;
-  while (!container.stopping && !container.exited.happened()) {
+  while (!container.is_stopping() && !container.exited.happened()) {
     const auto left = until - std::chrono::steady_clock::now();
     if (left <= std::chrono::seconds(0)) break;
     auto changed = container.watch_changed.wait();
@@ -109,10 +109,10 @@ Task<bool> watch_again(AttachedContainer& container) {
   auto pause = kFirstLook;
   while (true) {
     const bool runs = co_await still_runs(container);
-    if (!runs || container.stopping) co_return false;
+    if (!runs || container.is_stopping()) co_return false;
     auto watch = co_await container.context.engine.watch_exit(
         container.id, engine::EngineClient::Until::kNotRunning);
-    if (container.stopping) co_return false;
+    if (container.is_stopping()) co_return false;
     if (watch) {
       container.watch = std::move(*watch);
       co_return true;
@@ -132,7 +132,7 @@ Task<bool> watch_again(AttachedContainer& container) {
 Task<bool> still_runs(AttachedContainer& container) {
   const auto deadline = std::chrono::steady_clock::now() + kEngineComesBack;
   auto pause = kFirstLook;
-  while (!container.stopping) {
+  while (!container.is_stopping()) {
     const auto facts = co_await container.context.engine.inspect(container.id);
     if (facts) co_return *facts && (*facts)->state.running;
     if (std::chrono::steady_clock::now() > deadline) break;
@@ -147,13 +147,13 @@ Task<bool> renew_input(AttachedContainer& container) {
   if (container.context.host.is_podman()) co_return false;  // which has closed the agent's stdin
   container.cut_input();
   const bool runs = co_await still_runs(container);
-  if (!runs || container.stopping) co_return false;
+  if (!runs || container.is_stopping()) co_return false;
   auto input = co_await open_input(container.context, container.id);
-  if (container.stopping || container.output_ended.happened()) co_return false;
+  if (container.is_stopping() || container.output_ended.happened()) co_return false;
   if (!input) co_return true;  // the Engine goes away again, perhaps
   container.log.warn("the agent's input was cut off, going on in another one");
   container.input_stream = std::move(*input);
-  container.input_is_cut = false;
+  container.input = AttachedContainer::Input::kInAMessage;  // of the send() that asks for it
   co_return true;
 }
 
@@ -170,7 +170,7 @@ Task<void> pump_output(std::shared_ptr<AttachedContainer> container) {
     const std::uint64_t bytes = container->position().bytes;
     rounds.end_round(std::exchange(read, bytes) != bytes || lasted);
     auto streams = co_await open_again(*container, rounds);
-    if (!streams || container->stopping) break;
+    if (!streams || container->is_stopping()) break;
     if (!streams->is_log && container->exited.happened()) break;  // it would never end
     container->log.warn(
         "the Engine cut the agent's output off, going on with it",
@@ -184,7 +184,7 @@ Task<void> pump_output(std::shared_ptr<AttachedContainer> container) {
 Task<void> watch_exit(std::shared_ptr<AttachedContainer> container) {
   while (true) {
     container->exit_code = co_await container->watch.wait();
-    if (*container->exit_code || container->stopping) break;
+    if (*container->exit_code || container->is_stopping()) break;
     container->engine_is_away = true;
     container->watch_was_cut = true;
     // The Engine has gone with all streams, though a write may not tell so.

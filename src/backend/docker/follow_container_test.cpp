@@ -20,7 +20,7 @@ class FollowContainerTest : public ContainerTest {
     pumped_ = asio::co_spawn(io_, pump_output(container_), asio::use_future);
   }
   void end() {
-    container_->stopping = true;
+    container_->stage = AttachedContainer::Stage::kEnds;
     container_->output_stream->close();
     run_until(
         [this] { return pumped_.wait_for(std::chrono::seconds(0)) == std::future_status::ready; });
@@ -40,7 +40,7 @@ TEST_F(FollowContainerTest, KeepsTheInputWhereTheLogAloneHasEnded) {
   EXPECT_EQ(container_->take_output().lines, std::vector<std::string>{"{1}"});
   EXPECT_EQ(container_->input_stream, input_);
   EXPECT_FALSE(input_->is_closed());
-  EXPECT_FALSE(container_->input_is_cut);
+  EXPECT_EQ(container_->input, AttachedContainer::Input::kTakes);
   EXPECT_FALSE(was_asked("/attach"));
   end();
 }
@@ -49,7 +49,7 @@ TEST_F(FollowContainerTest, ClosesAnInputThatTheEngineHasTakenWithIt) {
   auto watching = asio::co_spawn(io_, watch_exit(container_), asio::use_future);
   run_until([this] { return container_->exited.happened(); });
   EXPECT_TRUE(input_->is_closed());
-  EXPECT_TRUE(container_->input_is_cut) << "send() makes another";
+  EXPECT_EQ(container_->input, AttachedContainer::Input::kIsCut) << "send() makes another";
 }
 
 TEST_F(FollowContainerTest, WaitsAgainWhereTheEngineHasDroppedTheCall) {
@@ -62,7 +62,7 @@ TEST_F(FollowContainerTest, WaitsAgainWhereTheEngineHasDroppedTheCall) {
   });
   EXPECT_EQ(times_asked("/wait"), 2);
   EXPECT_FALSE(container_->exited.happened()) << "it runs";
-  container_->stopping = true;
+  container_->stage = AttachedContainer::Stage::kEnds;
   container_->watch.close();
   run_until([this] { return container_->exited.happened(); });
 }
@@ -73,7 +73,7 @@ TEST_F(FollowContainerTest, KeepsAnInputThatWasMadeSinceTheEngineWent) {
   go_on(false);
   run_until([this] { return container_->has_output(); });
   EXPECT_FALSE(input_->is_closed());
-  EXPECT_FALSE(container_->input_is_cut);
+  EXPECT_EQ(container_->input, AttachedContainer::Input::kTakes);
   end();
 }
 

@@ -188,7 +188,7 @@ Task<Result<void>> DockerBackend::begin_to_carry(std::shared_ptr<AttachedContain
     const auto facts = co_await context_.engine.inspect(container->id);
     const bool has_ended = facts && (!*facts || !(*facts)->state.running);
     if (has_ended) co_return Result<void>();
-    container->let_go();
+    container->let_go(AttachedContainer::Stage::kEnds);
     co_return carrier.error();
   }
   container->carrier = std::move(*carrier);
@@ -222,8 +222,8 @@ void DockerBackend::watch_events(const std::shared_ptr<AttachedContainer>& conta
   context_.events.watch(container->id, [this, weak = std::weak_ptr(container)](const auto& event) {
     const auto alive = weak.lock();
     if (!alive || event.action != "oom") return;
-    alive->oom_event = true;
-    if (std::exchange(alive->telling_of_oom, true)) return;
+    const auto before = std::exchange(alive->oom, AttachedContainer::Oom::kIsBeingTold);
+    if (before == AttachedContainer::Oom::kIsBeingTold) return;
     context_.background.spawn("tell of oom", [alive] { return tell_of_oom(alive); });
   });
 }

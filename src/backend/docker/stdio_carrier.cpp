@@ -41,7 +41,7 @@ Error cannot_run(Error error) {
 }
 
 bool is_ending(const AttachedContainer& container) {
-  return container.over.happened() || container.stopping || container.output_ended.happened();
+  return container.over.happened() || container.is_stopping() || container.output_ended.happened();
 }
 
 Task<void> pause_before_another(AttachedContainer& container, std::chrono::milliseconds pause) {

@@ -21,68 +21,64 @@ std::string json_list(const std::vector<std::string>& texts) {
 
 }  // namespace
 
-void AcpConnection::start_call(Frame frame) {
-  if (frame.method() == "initialize") return refuse(frame, initialized_already());
+AcpConnection::Call AcpConnection::call_of(std::string_view method) {
+  using Self = AcpConnection;
+  static constexpr std::pair<std::string_view, Call> kCalls[] = {
+      {"session/new", &Self::open_session},
+      {"session/fork", &Self::fork_session},
+      {"session/load", &Self::return_to_session},
+      {"session/resume", &Self::return_to_session},
+      {"session/list", &Self::list},
+      {"session/close", &Self::close},
+      {"session/delete", &Self::erase},
+  };
+  for (const auto& [name, call] : kCalls) {
+    if (name == method) return call;
+  }
+  return nullptr;
+}
+
+void AcpConnection::start_call(Call call, Frame frame) {
   std::string id(frame.id());
   start(std::move(id), std::move(frame), {},
-        [this](std::shared_ptr<Frame> kept) { return call(std::move(kept)); });
+        [this, call](std::shared_ptr<Frame> kept) { return (this->*call)(*kept); });
 }
 
-Task<void> AcpConnection::call(std::shared_ptr<Frame> frame) {
-  const std::string_view method = frame->method();
-  if (method == "session/new") {
-    co_await open_session(*frame);
-  } else if (method == "session/fork") {
-    co_await fork_session(*frame);
-  } else if (method == "session/load" || method == "session/resume") {
-    co_await return_to_session(*frame);
-  } else {
-    const auto result = co_await perform(*frame);
-    const bool of_session = method == "session/close" || method == "session/delete";
-    answer(*frame, result, of_session ? frame->session_id() : std::string_view());
+Task<void> AcpConnection::list(const Frame& frame) {
+  auto query = read_acp_list(frame.params());
+  if (!query) {
+    refuse(frame, query.error());
+    co_return;
   }
-}
-
-Task<Result<std::string>> AcpConnection::perform(const Frame& frame) {
-  const std::string_view method = frame.method();
-  std::string params(frame.params());
-  if (method == "session/list") co_return co_await list(std::move(params));
-  if (method == "session/close") co_return co_await close(std::move(params));
-  if (method == "session/delete") co_return co_await erase(std::move(params));
-  co_return co_await log_in(std::move(params));
-}
-
-Task<Result<std::string>> AcpConnection::list(std::string params) {
-  auto query = read_acp_list(params);
-  if (!query) co_return query.error();
   query->agent = agent_;
   const auto page = co_await api_.page(principal_, std::move(*query));
-  if (!page) co_return page.error();
-  co_return acp_session_list(*page);
+  answer(frame, page ? Result<std::string>(acp_session_list(*page)) : page.error());
 }
 
-Task<Result<std::string>> AcpConnection::close(std::string params) {
-  auto closed = co_await api_.close(principal_, std::move(params));
+Task<void> AcpConnection::close(const Frame& frame) {
+  const auto closed = co_await api_.close(principal_, std::string(frame.params()));
   forget_closed();
-  co_return closed;
+  answer(frame, closed, frame.session_id());
 }
 
-Task<Result<std::string>> AcpConnection::erase(std::string params) {
-  auto erased = co_await api_.erase(principal_, std::move(params));
+Task<void> AcpConnection::erase(const Frame& frame) {
+  const auto erased = co_await api_.erase(principal_, std::string(frame.params()));
   forget_closed();
-  co_return erased;
+  answer(frame, erased, frame.session_id());
 }
 
 // There is no session yet whose agent could be asked, so one is started for the question. Agents of
 // later sessions are logged in the same way.
-Task<Result<std::string>> AcpConnection::log_in(std::string params) {
-  if (is_observer()) co_return forbidden_for_observers("authenticate");
+Task<void> AcpConnection::log_in(const Frame& frame) {
+  if (is_observer()) {
+    refuse(frame, forbidden_for_observers("authenticate"));
+    co_return;
+  }
   Greeting attempt = greeting();
-  attempt.authenticate = params.empty() ? "{}" : params;
+  attempt.authenticate = frame.params().empty() ? "{}" : frame.params();
   const auto accepted = co_await api_.sessions().try_login(agent_, attempt);
-  if (!accepted) co_return accepted.error();
-  login_ = attempt.authenticate;
-  co_return std::string("{}");
+  if (accepted) login_ = attempt.authenticate;
+  answer(frame, accepted ? Result<std::string>("{}") : accepted.error());
 }
 
 Task<void> AcpConnection::open_session(const Frame& frame) {

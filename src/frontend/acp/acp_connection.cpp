@@ -8,22 +8,8 @@
 #include "protocol/rpc.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace relay::frontend {
-namespace {
-
-template <std::size_t N>
-bool is_one_of(const std::array<std::string_view, N>& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-// Methods that the relay answers itself, for every agent.
-constexpr std::array<std::string_view, 8> kOwn{"initialize",    "session/new",    "session/load",
-                                               "session/fork",  "session/resume", "session/list",
-                                               "session/close", "session/delete"};
-
-}  // namespace
 
 AcpConnection::AcpConnection(RelayApi& api, Metrics& metrics, const AcpOptions& options,
                              AcpStreams& streams, AcpCaller caller, asio::any_io_executor executor)
@@ -87,7 +73,7 @@ Task<std::string> AcpConnection::initialize(const Frame& request) {
   if (!profile) co_return response(request.id(), profile.error());
   client_ = std::move(*wanted);
   initialized_ = true;
-  const AgentEntry& agent = *api_.sessions().agents().find(agent_);
+  const SessionContext& agent = *api_.sessions().agents().find(agent_);
   const AcpOffer offer{options_.keeps_messages, to_string(agent.backend.isolation()),
                        agent.options.keeps_home};
   co_return response(request.id(), acp_initialize_result(*profile, offer));
@@ -95,9 +81,10 @@ Task<std::string> AcpConnection::initialize(const Frame& request) {
 
 void AcpConnection::take(Frame frame, std::string_view session) {
   if (frame.is_response()) return sessions_.route_response(std::move(frame));
-  if (is_one_of(kOwn, frame.method())) {
+  if (frame.method() == "initialize") return refuse(frame, initialized_already());
+  if (const Call call = call_of(frame.method())) {
     // A notification can't be answered, and these do nothing else.
-    if (frame.kind() == FrameKind::kRequest) start_call(std::move(frame));
+    if (frame.kind() == FrameKind::kRequest) start_call(call, std::move(frame));
     return;
   }
   if (frame.method() == acp::kPing) {
@@ -116,7 +103,8 @@ void AcpConnection::take(Frame frame, std::string_view session) {
   if (frame.method() == "authenticate") {
     const bool asks = frame.kind() == FrameKind::kRequest;
     if (frame.params().size() > kMostOfClient) return refuse(frame, too_large("authenticate"));
-    if (current == nullptr) return asks ? start_call(std::move(frame)) : void();
+    if (current == nullptr && asks) return start_call(&AcpConnection::log_in, std::move(frame));
+    if (current == nullptr) return;
     // Later agents are logged in likewise.
     if (asks && !is_observer() && current->record().agent == agent_) login_ = frame.params();
   }
@@ -162,7 +150,7 @@ void AcpConnection::to_session(std::string id, Frame frame) {
 
 // What the relay has to do before a message is answered or passed on. `asked` is the session that
 // it is about.
-void AcpConnection::start(std::string name, Frame frame, std::string_view asked, Call call) {
+void AcpConnection::start(std::string name, Frame frame, std::string_view asked, Work work) {
   const std::size_t size = frame.bytes().size();
   if (!budget_.take(size)) return refuse(frame, too_many_calls(options_.max_running_calls), asked);
   if (!running_.insert(name).second) {
@@ -170,12 +158,12 @@ void AcpConnection::start(std::string name, Frame frame, std::string_view asked,
     return refuse(frame, id_is_in_use(frame.id()), asked);
   }
   auto kept = std::make_shared<Frame>(std::move(frame));
-  scope_.spawn("call", [this, name, size, kept, call = std::move(call)]() -> Task<void> {
+  scope_.spawn("call", [this, name, size, kept, work = std::move(work)]() -> Task<void> {
     const Finally done([this, name, size] {
       running_.erase(name);
       budget_.give(size);
     });
-    co_await call(kept);
+    co_await work(kept);
   });
 }
 

@@ -93,17 +93,18 @@ class AcpConnection {
   Task<void> end();
 
  private:
-  using Answer = Task<Result<std::string>>;
-  using Call = std::function<Task<void>(std::shared_ptr<Frame>)>;
+  using Work = std::function<Task<void>(std::shared_ptr<Frame>)>;
+  // Answers a request.
+  using Call = Task<void> (AcpConnection::*)(const Frame&);
 
-  void start(std::string name, Frame frame, std::string_view asked, Call call);
-  void start_call(Frame frame);
-  Task<void> call(std::shared_ptr<Frame> frame);
-  Answer perform(const Frame& frame);
-  Answer list(std::string params);
-  Answer close(std::string params);
-  Answer erase(std::string params);
-  Answer log_in(std::string params);
+  // Of a method that the relay answers itself, for every agent; null: it is none.
+  static Call call_of(std::string_view method);
+  void start(std::string name, Frame frame, std::string_view asked, Work work);
+  void start_call(Call call, Frame frame);
+  Task<void> list(const Frame& frame);
+  Task<void> close(const Frame& frame);
+  Task<void> erase(const Frame& frame);
+  Task<void> log_in(const Frame& frame);
   Task<void> open_session(const Frame& frame);
   Task<void> fork_session(const Frame& frame);
   void present(const std::shared_ptr<Session>& session, const Frame& frame, std::string_view asked);
