@@ -53,13 +53,22 @@ class PromptRun {
 
   Task<ExitCode> run() {
     tasks_.spawn("signals", [this] { return watch_signals(); });
-    const ExitCode code = co_await talk();
+    std::optional<ExitCode> code;
+    auto living = failure_of(live(code));
+    const auto thrown = co_await std::move(living);
+    turn_ = nullptr;
     tasks_.cancel();
     co_await tasks_.join();
-    co_return code;
+    if (thrown) std::rethrow_exception(thrown);
+    co_return *code;
   }
 
  private:
+  Task<void> live(std::optional<ExitCode>& code) {
+    const ExitCode said = co_await talk();
+    code = said;
+  }
+
   Task<ExitCode> talk() {
     RelayClient client(executor_, access_);
     std::string session = command_.session;

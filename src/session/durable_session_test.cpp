@@ -170,6 +170,24 @@ TEST_F(DurableSession, IsTellableWhenTheDiskHasIt) {
   }
 }
 
+TEST_F(DurableSession, ShowsItsHistoryWhileItIsOpenedAgain) {
+  use_stage();
+  const auto session = create();
+  close(session);
+  const SessionId id = session->id();
+  const auto known = history(id).messages.size();
+  ASSERT_GT(known, 0U);
+  stage_.launching = event();
+  asio::co_spawn(io_, sessions().reopen(id, wanted()),
+                 [](std::exception_ptr, const Result<std::shared_ptr<Session>>&) {});
+  run_until([&] { return stage_.launches == 2; });
+  const auto page = run(sessions().history(id, 0, 100, 1 << 20));
+  ASSERT_TRUE(page);
+  EXPECT_EQ(page->messages.size(), known);
+  stage_.launching->happen();
+  run_until([&] { return sessions().find(id) != nullptr; });
+}
+
 TEST_F(DurableSession, TellsWhoCatchesUpOfItsEndWhileTheLogCanNotBeWritten) {
   options_.cancel_grace = 50ms;
   const auto session = create();

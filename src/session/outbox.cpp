@@ -22,12 +22,8 @@ bool Outbox::push(Delivery delivery) {
 }
 
 void Outbox::overflow() {
-  if (end_ == End::kOpen) ++overflows_;
-  overflow_too();
-}
-
-void Outbox::overflow_too() {
   if (end_ != End::kOpen) return;
+  ++overflows_;
   end_ = End::kOverflow;
   timing_.reset();
   timing_taken_ = false;

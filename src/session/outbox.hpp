@@ -2,8 +2,8 @@
 // connection.
 //
 // The session pushes and never waits. A client that does not take its messages overflows its own
-// outbox: the outbox closes, the connection ends as `slow_client`, and nobody else notices. One
-// reader.
+// outbox: the outbox closes, the connection (over ACP's HTTP the use of the session) ends as
+// `slow_client`, and nobody else notices. One reader.
 #pragma once
 
 #include "base/async.hpp"
@@ -71,8 +71,6 @@ class Outbox {
 
   // Closes it as if one message too many had come: what is queued is dropped.
   void overflow();
-  // The same behind another one of the same client, which is counted once.
-  void overflow_too();
 
   // Makes the reader return from pop_all() with what there is, even nothing: time for a sign of
   // life.

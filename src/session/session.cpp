@@ -340,6 +340,7 @@ void Session::hold(Watcher& one, const Delivery& delivery, storage::Sequence pla
     one.held.push_back({place, delivery});
   } else {
     one.outbox->overflow();
+    one.outbox->push(delivery);  // it may come another way
     someone_overflowed_ = true;
   }
 }

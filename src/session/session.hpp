@@ -372,7 +372,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   bool progress_unsaved_ = false;  // it knows more than the log's record of the session
 
   std::vector<ToClients> undelivered_;  // with durable_first: until the log has them
-  storage::Sequence told_ = 0;          // with durable_first: the last that it has, and all have
+  // With durable_first: the last that the log has, and all have.
+  storage::Sequence told_ = record_.last_sequence;
   Wakeup undelivered_ready_;
 
   std::vector<Watcher> watchers_;

@@ -32,7 +32,6 @@ Task<Result<void>> Session::recover(std::optional<Error> refusal) {
   }
   router_.emplace(record_.id, record_.agent_session_id, context_.options.router,
                   context_.request_ids, record_.last_sequence);
-  told_ = record_.last_sequence;
   if (!reattached) {
     close_unrecovered(calls ? std::move(*calls) : storage::OpenCalls(),
                       std::move(reattached.error()));

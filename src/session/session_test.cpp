@@ -269,7 +269,10 @@ TEST_F(SessionTest, HoldsAnswersOfWhoCatchesUpUpToTheirBound) {
     ask_nothing(greedy, i);
   }
   EXPECT_EQ(greedy.outbox->end(), Outbox::End::kOpen);
+  std::size_t elsewhere = 0;
+  greedy.outbox->when_answers_drop([&](const Delivery&) { ++elsewhere; });
   ask_nothing(greedy, fit);
+  EXPECT_EQ(elsewhere, fit + 1) << "each once, wherever it waited";
   EXPECT_EQ(greedy.outbox->end(), Outbox::End::kOverflow);
   reading(modest);
   for (std::size_t i = 0; i < fit; ++i) wait_for(modest, "\"id\":" + std::to_string(100 + i));
@@ -297,7 +300,7 @@ TEST_F(SessionTest, LeavesNoRequestOfASlowClientOpenWhoseConnectionGoesOn) {
   std::vector<std::string> answers;
   slow.outbox->when_answers_drop(
       [&](const Delivery& answer) { answers.emplace_back(answer.bytes.view()); });
-  prompt(*session, slow, "1", "/chunks 100 8");
+  prompt(*session, slow, "1", "/chunks 1000 200");  // more than one read of its output
   prompt(*session, slow, R"("two")", "hello");
   run_until([&] { return session->client_count() == 0; });
   ASSERT_EQ(answers.size(), 2u);

@@ -346,17 +346,17 @@ def test_a_slow_reader_is_dropped_and_its_session_goes_on(make_relay, transport)
 
 def test_a_prompt_whose_stream_is_not_read_is_answered_on_the_connections_stream(make_relay):
     """What the agent says then is lost to the client, so it is told; the session has it all."""
-    relay = make_relay({"server": {"max_message_bytes": "1M", "max_outbox_bytes": "1M"}})
+    relay = make_relay({"server": {"max_message_bytes": "1M", "max_outbox_bytes": "2M"}})
     client = AcpHttp(acp_url(relay, "http"), streams=False)
     assert client.open().status == 200
     session = client.new(relay.workspace)
-    answer = client.answer(client.start_prompt("/chunks 400 5000", session))
+    answer = client.answer(client.start_prompt("/chunks 800 5000", session))
     assert answer["error"]["data"]["type"] == "slow_client", answer
-    relay.wait_logged("turn ended")
+    wait_until(lambda: relay.metric("acp_relay_turns_total", stop_reason="end_turn") == 1, "the turn ends")
     assert client.open(session).status == 200
     before = client.count()
     client.result("session/load", sessionId=session, cwd=str(relay.workspace), mcpServers=[])
-    assert len(text_of(client.messages[before:])) == 2_000_000
+    assert len(text_of(client.messages[before:])) == 4_000_000
     client.close()
     serves(relay)
 

@@ -19,6 +19,8 @@ Task<std::string> read_all(asio::posix::stream_descriptor& descriptor) {
   std::string text;
   std::array<char, 1024> buffer{};
   while (text.size() < 4096) {
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) break;
     const auto [failure, count] =
         co_await descriptor.async_read_some(asio::buffer(buffer), kNoThrow);
     text.append(buffer.data(), count);
@@ -34,7 +36,8 @@ bool reap_helper(pid_t pid, siginfo_t& how) {
 
 Error survives_kill(pid_t pid) {
   return helper_failed("acp-workspace-helper (pid " + std::to_string(pid) + ") survives SIGKILL")
-      .suggest(std::string(kRemedyForSurvivor));
+      .suggest(std::string(kRemedyForSurvivor))
+      .retryable();
 }
 
 }  // namespace
@@ -81,7 +84,7 @@ Task<Result<HelperEnd>> run_helper_process(asio::any_io_executor executor, std::
   asio::posix::stream_descriptor end(executor, child->pidfd.release());
   const auto look_again = [&errors, &end] {
     boost::system::error_code ignored;
-    errors.cancel(ignored);
+    errors.close(ignored);  // no further read begins, whatever has come at this moment
     end.cancel(ignored);
   };
   const http::Deadline late(executor, limits.runs, look_again);

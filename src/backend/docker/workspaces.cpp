@@ -236,8 +236,8 @@ Task<Result<void>> Workspaces::remove(SessionId session) {
   const bool own = is_own(directories.workspace) && is_own(directories.home);
   const HelperTask task{{"remove", directories.workspace, directories.home}, directories.root, {}};
   auto removed = co_await run_helper(task, !own);
-  if (!removed && own && ::geteuid() != 0) {
-    // Inside may be what belongs to another user of the container.
+  if (!removed && !removed.error().recoverable && own && ::geteuid() != 0) {
+    // Inside may be what belongs to another user of the container. Where one hangs the next would.
     removed = co_await run_helper(task, true);
   }
   if (!removed) co_return removed.error();

@@ -195,10 +195,16 @@ std::vector<Delivery> AcpStream::answers_behind(std::int64_t event) const {
 }
 
 void AcpStream::take_answers(AcpStream& before) {
-  if (!before.has_reader()) before.rewind(std::nullopt);
-  for (const auto* const written : {&before.answers_, &before.written_}) {
-    for (const Written& one : *written) {
-      if (is_answer(one.delivery)) keep_answer(one);
+  last_number_ = before.last_number_;
+  std::ranges::for_each(before.answers_, [this](const Written& one) { keep_answer(one); });
+  const std::size_t arrived = before.written_.size() - before.unsure_;
+  for (std::size_t index = 0; index < before.written_.size(); ++index) {
+    const Written& one = before.written_[index];
+    if (!is_answer(one.delivery)) continue;
+    if (index < arrived) {
+      keep_answer(one);
+    } else {
+      waiting_.push_back(one.delivery);  // twice is better than not at all
     }
   }
   std::ranges::copy_if(before.waiting_, std::back_inserter(waiting_), is_answer);
@@ -222,8 +228,6 @@ Task<void> AcpStream::forward(std::shared_ptr<Outbox> to, Event& over) {
     const Outbox::Room room = co_await to->room();
     goes_on = forward_some(*to);
   }
-  // What waited here is lost: the answer, too.
-  if (outbox_->end() == Outbox::End::kOverflow) to->overflow_too();
   over.happen();
 }
 
