@@ -351,7 +351,7 @@ def test_a_prompt_whose_stream_is_not_read_is_answered_on_the_connections_stream
     assert client.open().status == 200
     session = client.new(relay.workspace)
     answer = client.answer(client.start_prompt("/chunks 800 5000", session))
-    assert answer["error"]["data"]["type"] == "slow_client", answer
+    assert answer["error"]["data"]["error_type"] == "slow_client", answer
     wait_until(lambda: relay.metric("acp_relay_turns_total", stop_reason="end_turn") == 1, "the turn ends")
     assert client.open(session).status == 200
     before = client.count()
