@@ -3,10 +3,10 @@
 //   acp-agent-init --listen 127.0.0.1:PORT --socket PATH|@NAME [--max-connections N] -- COMMAND
 //   [ARG...] acp-agent-init --carry @NAME [--max-connections N]
 //
-// It runs the agent's command, hands it signals, reaps what is left of its children and ends as it
-// ends. Connections to the port become connections to the Unix socket, behind which the relay is;
-// the socket is looked for anew each time, for the relay may have made it again. It reads none of
-// what it carries, holds no secret and decides nothing.
+// It runs the agent's command, hands its group signals, reaps what is left of its children and ends
+// as it ends. Connections to the port become connections to the Unix socket, behind which the relay
+// is; the socket is looked for anew each time, for the relay may have made it again. It reads none
+// of what it carries, holds no secret and decides nothing.
 //
 // The second form is for containers that the relay's socket can't be mounted into. Run in one by
 // the Engine, it is what the first form finds at the socket, and carries the connections over its

@@ -66,6 +66,7 @@ bool Supervisor::start(char** command) {
   child_ = ::fork();
   if (child_ == 0) be_child(command);
   if (child_ < 0) return false;
+  ::setpgid(child_, child_);  // so does the child itself: a signal may come before it gets to that
   for (int stream = 0; stream <= STDERR_FILENO; ++stream) ::dup2(null_, stream);
   ::close(null_);
   allow_many_descriptors();
@@ -80,10 +81,16 @@ std::optional<int> Supervisor::attend() {
     if (number == SIGCHLD) {
       has_ended = true;
     } else {
-      ::kill(child_, number);
+      pass_on(number);
     }
   }
   return has_ended ? reap() : std::nullopt;
+}
+
+void Supervisor::pass_on(int signal) const {
+  // One that has moved to another group hears alone: that group may have others in it.
+  const bool leads = ::getpgid(child_) == child_;
+  ::kill(leads ? -child_ : child_, signal);
 }
 
 std::optional<int> Supervisor::reap() {

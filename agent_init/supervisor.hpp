@@ -19,11 +19,13 @@ class Supervisor {
   // Readable when attend() has something to do.
   int descriptor() const { return signals_; }
 
-  // Passes signals on and reaps. The command's exit code when it has ended, 128 and the signal when
-  // one has killed it.
+  // Passes signals on to the command's process group, because the command may be a launcher that
+  // waits for the agent and tells it nothing, and reaps. The command's exit code when it has ended,
+  // 128 and the signal when one has killed it.
   std::optional<int> attend();
 
  private:
+  void pass_on(int signal) const;
   std::optional<int> reap();
 
   int null_ = -1;

@@ -89,6 +89,17 @@ mount_control_groups() {
   [[ -d $base/memory ]] || fail "the memory controller of the control groups can't be mounted"
 }
 
+# must_be_ours DIR: another user's could have links in it, and what root writes there would go where they lead.
+must_be_ours() {
+  local directory=${1%"${1##*[!/]}"} owner # with a slash behind it a link is what it leads to
+  [[ ! -L $directory ]] || fail "$directory is a symbolic link" \
+    "find out who made it" "give the directory's own path, or another one"
+  [[ -d $directory ]] || fail "$directory is no directory, or could not be made" "choose another one"
+  owner=$(stat -c %u "$directory")
+  [[ $owner == $(id -u) ]] || fail "$directory belongs to $(stat -c %U "$directory"), not to $(id -un)" \
+    "remove it if nobody needs it" "choose a directory that does not exist"
+}
+
 # claim DIR PROGRAM GROUP: makes DIR ours alone, with what PROGRAM needs installed. Returns 1, and prints the
 # address, when an Engine of DIR answers already.
 claim() {
@@ -97,12 +108,13 @@ claim() {
   ((${#socket} < 108)) || fail "the path of the socket is too long for one: $socket" "choose a shorter DIR"
   [[ $(id -u) -eq 0 ]] || fail "a private Engine needs root" "sudo scripts/engine.sh start $directory" \
     "set DOCKER_HOST to an Engine that you may use"
+  mkdir -p "$directory"
+  must_be_ours "$directory"
   command -v curl >/dev/null || "$root/scripts/install.sh" build >&2
   if ! command -v "$program" >/dev/null || ! command -v ip >/dev/null; then
     "$root/scripts/install.sh" "$group" >&2
   fi
 
-  mkdir -p "$directory"
   [[ -e $directory/$marker || -z $(ls -A "$directory") ]] ||
     fail "$directory holds files of somebody else" "choose an empty directory, or one that does not exist"
   chmod 755 "$directory"
@@ -258,6 +270,7 @@ stop() {
   [[ $directory == /* ]] || fail "\"$directory\" is not an absolute path"
   [[ -e $directory/$marker ]] || return 0
   [[ $(id -u) -eq 0 ]] || fail "ending the Engine of $directory needs root" "sudo scripts/engine.sh stop $directory"
+  must_be_ours "$directory"
   exec 9>"$directory/$marker"
   flock -w $((2 * ready_seconds)) 9 || fail "another start or stop of $directory does not end"
   if answers "$directory/docker.sock"; then

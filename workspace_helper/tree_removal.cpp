@@ -14,8 +14,9 @@
 
 namespace {
 
-// One open directory at a time, and the way back: neither descriptors nor the length of paths limit
-// how deep a tree may be.
+// One directory and the root are open at a time, and the way back is kept: neither descriptors nor
+// the length of paths limit how deep a tree may be. What lies very deep is moved to the root first:
+// a removal that is cut off on the way has got somewhere, and the way back stays short.
 class TreeRemoval {
  public:
   // 0, or the errno of what could not be removed.
@@ -26,7 +27,9 @@ class TreeRemoval {
     struct stat facts = {};
     if (::fstat(top, &facts) != 0) return errno;
     device_ = facts.st_dev;
-    here_ = top;
+    top_ = top;
+    here_ = ::dup(top);
+    if (here_ < 0) return errno;
     ::fchmod(here_, 0700);
     while (true) {
       int error = pending_.empty() ? sweep() : 0;
@@ -39,6 +42,7 @@ class TreeRemoval {
       if (error != 0) return error;
     }
     ::close(here_);
+    ::close(top_);
     return ::rmdir(root) == 0 || errno == ENOENT ? 0 : errno;
   }
 
@@ -46,6 +50,8 @@ class TreeRemoval {
   // So many subdirectories are noted at a time: reading a directory again for each would take
   // quadratic time.
   static constexpr std::size_t kNoted = 256;
+  // With so many names at each level they take less than 20 MB.
+  static constexpr std::size_t kDeepest = 250;
 
   struct Step {
     std::string name;
@@ -108,10 +114,25 @@ class TreeRemoval {
     if (::fstat(below, &child) != 0) return errno;
     if (child.st_dev != device_) return EXDEV;
     ::fchmod(below, 0700);
+    if (way_.size() >= kDeepest && moves_up(name.c_str())) {
+      ::close(below);
+      return 0;
+    }
     way_.push_back({name, facts.st_dev, facts.st_ino, std::exchange(pending_, {})});
     ::close(here_);
     here_ = below;
     return 0;
+  }
+
+  // To the root, where a later sweep finds it. What can't be moved, between projects with quotas
+  // for example, is removed where it is.
+  bool moves_up(const char* name) {
+    while (true) {
+      const std::string free_name = ".removal-" + std::to_string(moved_++);
+      if (::renameat(here_, name, top_, free_name.c_str()) == 0) return true;
+      // The name is taken, or is on the way to here; in the place of an empty directory it may be.
+      if (errno != ENOTEMPTY && errno != EEXIST && errno != ENOTDIR) return false;
+    }
   }
 
   int ascend() {
@@ -130,8 +151,10 @@ class TreeRemoval {
 
   std::vector<std::string> pending_;  // subdirectories of here_, not empty
   dev_t device_ = 0;
+  int top_ = -1;
   int here_ = -1;
   std::vector<Step> way_;
+  std::size_t moved_ = 0;
 };
 
 }  // namespace

@@ -50,6 +50,9 @@ class Init:
             return [pid for pid, _ in processes.descendants(self.pid) if processes.name(pid) == name]
         return wait_until(found, f"{name} runs")[0]
 
+    def wait_for_child(self):
+        wait_until(lambda: processes.descendants(self.pid), "it has a child")
+
     def broker(self):
         if str(self.path).startswith("@"):
             return CarriedBroker(INIT, self.path)
@@ -184,40 +187,6 @@ def test_the_port_is_there_before_the_command(make_init):
     init = subprocess.run([INIT, "--listen", f"127.0.0.1:{port}", "--socket", "/no/broker.sock", "--", *PYTHON, script,
                            str(port)], capture_output=True, text=True, timeout=PATIENCE)
     assert (init.returncode, init.stdout, init.stderr) == (0, "there\n", "")
-
-
-def test_signals_are_passed_on(make_init):
-    signals = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2,
-               signal.SIGWINCH, signal.SIGCONT, signal.SIGTSTP, signal.SIGPIPE, signal.SIGALRM, signal.SIGRTMIN + 3]
-    init = make_init([*PYTHON, """if True:
-        import signal, sys
-        signals = [int(one) for one in sys.argv[1:]]
-        signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-        print("ready", flush=True)
-        for _ in signals:
-            print(int(signal.sigwait(signals)), flush=True)
-        """, *(str(int(one)) for one in signals)])
-    assert init.process.stdout.readline() == b"ready\n"
-    for one in signals:
-        init.process.send_signal(one)
-        assert int(init.process.stdout.readline()) == one
-    assert init.ended() == (0, "", "")
-
-
-def test_a_signal_that_nobody_catches_ends_the_command(make_init):
-    init = make_init()
-    init.process.send_signal(signal.SIGTERM)
-    assert init.process.wait(PATIENCE) == 143  # before its stdin is closed, which ends it, too
-
-
-def test_the_command_begins_with_no_signal_blocked_or_ignored(make_init):
-    def spoil():
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR1})
-        for one in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGHUP):
-            signal.signal(one, signal.SIG_IGN)
-    code, output, _ = make_init(["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"], preexec_fn=spoil).ended()
-    assert code == 0
-    assert {line.split()[1] for line in output.splitlines()} == {"0" * 16}, output
 
 
 def test_orphans_are_reaped(make_init):

@@ -5,8 +5,12 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
+#include <cstdio>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -208,6 +212,45 @@ TEST(WorkspaceHelper, CountsWhatItCopiesBeyondTheBlocksOfAFile) {
   }
 }
 
+// A device in its place would do something when it is opened. Two names change places all the time.
+TEST(WorkspaceHelper, OpensNothingButFilesToCopyThem) {
+  const TestDirectory directory;
+  const std::string file = directory.write("from/file", "x");
+  const std::string fifo = directory / "from/fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  const int opened = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  ASSERT_GE(::inotify_add_watch(opened, fifo.c_str(), IN_OPEN), 0);
+  const pid_t owner = ::fork();
+  if (owner == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    while (::renameat2(AT_FDCWD, file.c_str(), AT_FDCWD, fifo.c_str(), RENAME_EXCHANGE) == 0) {
+    }
+    ::_exit(1);
+  }
+  for (int round = 0; round < 50; ++round) EXPECT_EQ(helper(copy(directory)).code, 0);
+  ::kill(owner, SIGKILL);
+  int status = 0;
+  ::waitpid(owner, &status, 0);
+  EXPECT_TRUE(WIFSIGNALED(status)) << "they did not change places";
+  inotify_event event = {};
+  EXPECT_EQ(::read(opened, &event, sizeof event), -1) << "the FIFO was opened";
+  ::close(opened);
+}
+
+// In a mount namespace of its own, whose /proc is empty.
+TEST(WorkspaceHelper, CopiesWithoutProc) {
+  const TestDirectory directory;
+  directory.write("from/file", "x");
+  fs::create_directories(directory / "to");
+  const std::string script =
+      "mount -t tmpfs none /proc && cd \"$1\" && exec \"$0\" copy 99999 from to";
+  std::vector<std::string> arguments{"-m", "sh", "-c", script, kHelper, directory.path()};
+  if (::geteuid() != 0) arguments.insert(arguments.begin(), "-r");
+  const Ended ended = call("unshare", arguments);
+  EXPECT_EQ(ended.code, 0) << ended.errors;
+  EXPECT_EQ(directory.read("to/file"), "x");
+}
+
 TEST(WorkspaceHelper, CopiesNoTreeThatIsTooDeep) {
   const TestDirectory directory;
   std::string path = directory / "from";
@@ -221,12 +264,11 @@ TEST(WorkspaceHelper, CopiesNoTreeThatIsTooDeep) {
   EXPECT_NE(ended.errors.find("symbolic links"), std::string::npos) << ended.errors;
 }
 
-TEST(WorkspaceHelper, RemovesATreeOfAnyDepth) {
-  const TestDirectory directory;
-  fs::create_directories(directory / "deep");
-  int here = ::open((directory / "deep").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const std::string name(100, 'd');  // far beyond what a path may have
-  for (int level = 0; level < 2000; ++level) {
+// Directories one in another below `top`, with a file in the last: deeper than a path may name.
+void make_chain(const std::string& top, const std::string& name, int levels) {
+  fs::create_directories(top);
+  int here = ::open(top.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  for (int level = 0; level < levels; ++level) {
     ASSERT_EQ(::mkdirat(here, name.c_str(), 0700), 0);
     const int below = ::openat(here, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     ASSERT_GE(below, 0);
@@ -235,9 +277,38 @@ TEST(WorkspaceHelper, RemovesATreeOfAnyDepth) {
   }
   ::close(::openat(here, "file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
   ::close(here);
+}
+
+TEST(WorkspaceHelper, RemovesATreeOfAnyDepth) {
+  const TestDirectory directory;
+  make_chain(directory / "deep", std::string(100, 'd'), 2000);
+  // The names that what is moved to the root gets are taken, by what is removed at that time.
+  make_chain(directory / "deep/.removal-0", "d", 2000);
+  make_chain(directory / "deep/.removal-1", ".removal-1", 2000);
   const Ended ended = helper({"remove", directory / "deep"});
   EXPECT_EQ(ended.code, 0) << ended.errors;
   EXPECT_FALSE(directory.has("deep"));
+}
+
+// What is mounted at the end of the chain stops the first try there.
+TEST(WorkspaceHelper, ARemovalThatIsCutOffHasGotSomewhere) {
+  const TestDirectory directory;
+  directory.write("outside/precious", "x");
+  std::string place = "a";
+  for (int level = 0; level < 1000; ++level) place += "/d";
+  fs::create_directories(directory / place);
+  const std::string script =
+      "mount --bind \"$1/outside\" \"$1/" + place + "\" && exec \"$0\" remove \"$1/a\"";
+  std::vector<std::string> arguments{"-m", "sh", "-c", script, kHelper, directory.path()};
+  if (::geteuid() != 0) arguments.insert(arguments.begin(), "-r");
+  const Ended ended = call("unshare", arguments);
+  EXPECT_EQ(ended.code, 1);
+  EXPECT_NE(ended.errors.find("cannot remove everything in"), std::string::npos) << ended.errors;
+  const fs::recursive_directory_iterator left(directory / "a");
+  EXPECT_LE(std::distance(fs::begin(left), fs::end(left)), 251);
+  EXPECT_EQ(directory.read("outside/precious"), "x");
+  EXPECT_EQ(helper({"remove", directory / "a"}).code, 0);
+  EXPECT_FALSE(directory.has("a"));
 }
 
 TEST(WorkspaceHelper, RemovesManyEntries) {
