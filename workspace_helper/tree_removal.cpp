@@ -5,14 +5,26 @@
 #include <cerrno>
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/btrfs.h>
 #include <string>
 #include <string_view>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 #include <vector>
 
 namespace {
+
+// Its owner may have made a directory one that nobody may write to; a subvolume of btrfs, which
+// whoever may write here can make, also read-only as a whole.
+void open_up(int directory) {
+  if (::fchmod(directory, 0700) == 0 || errno != EROFS) return;
+  __u64 flags = 0;
+  if (::ioctl(directory, BTRFS_IOC_SUBVOL_GETFLAGS, &flags) != 0) return;
+  flags &= ~static_cast<__u64>(BTRFS_SUBVOL_RDONLY);
+  if (::ioctl(directory, BTRFS_IOC_SUBVOL_SETFLAGS, &flags) == 0) ::fchmod(directory, 0700);
+}
 
 // One directory and the root are open at a time, and the way back is kept: neither descriptors nor
 // the length of paths limit how deep a tree may be. What lies very deep is moved to the root first:
@@ -24,13 +36,10 @@ class TreeRemoval {
     int top = open_root(root);
     if (top < 0 && errno == EACCES && ::chmod(root, 0700) == 0) top = open_root(root);
     if (top < 0) return errno == ENOENT ? 0 : errno;
-    struct stat facts = {};
-    if (::fstat(top, &facts) != 0) return errno;
-    device_ = facts.st_dev;
     top_ = top;
     here_ = ::dup(top);
     if (here_ < 0) return errno;
-    ::fchmod(here_, 0700);
+    open_up(here_);
     while (true) {
       int error = pending_.empty() ? sweep() : 0;
       if (error == 0 && !pending_.empty())
@@ -110,10 +119,7 @@ class TreeRemoval {
       below = open_below(here_, name.c_str());
     }
     if (below < 0) return errno;
-    struct stat child = {};
-    if (::fstat(below, &child) != 0) return errno;
-    if (child.st_dev != device_) return EXDEV;
-    ::fchmod(below, 0700);
+    open_up(below);
     if (way_.size() >= kDeepest && moves_up(name.c_str())) {
       ::close(below);
       return 0;
@@ -150,7 +156,6 @@ class TreeRemoval {
   }
 
   std::vector<std::string> pending_;  // subdirectories of here_, not empty
-  dev_t device_ = 0;
   int top_ = -1;
   int here_ = -1;
   std::vector<Step> way_;

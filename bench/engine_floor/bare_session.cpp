@@ -55,7 +55,7 @@ BareSession::BareSession(const SessionPlan& plan)
     : plan_(plan), calls_(plan.socket_path), waiting_(plan.socket_path) {}
 
 void BareSession::make_directories() const {
-  make_directory(directory_, 0711);
+  make_directory(directory_, 0700);
   for (const char* name : {"/workspace", "/home"}) {
     const std::string path = directory_ + name;
     make_directory(path, 0700);

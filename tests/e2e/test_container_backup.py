@@ -2,6 +2,8 @@
 import shutil
 import signal
 
+from harness.deadline import wait_until
+
 
 def test_a_backup_that_is_started_beside_its_relay_leaves_its_sessions_alone(make_container_relay, tmp_path):
     relay = make_container_relay()
@@ -39,7 +41,7 @@ def test_a_backup_in_its_relays_place_leaves_the_work_of_newer_sessions_to_the_o
     shutil.move(file, relay.database)
     relay.start()
     assert relay.container(known_session)["State"]["Running"], "the backup knows it"
-    assert relay.container(newer_session) is None
+    wait_until(lambda: relay.container(newer_session) is None, "its container is gone")
     relay.wait_logged(str(relay.base / newer_session))
     assert (relay.host_workspace(newer_session) / "work.txt").is_file()
     marker = (relay.base / known_session / ".acp-relay").read_text()

@@ -93,7 +93,11 @@ class DockerBackendTest : public testing::Test {
         return ScriptedEngine::json(200, body);
       }
     }
-    if (line.find("/containers/json") != std::string::npos) return ScriptedEngine::json(200, "[]");
+    if (line.find("/containers/silent?") != std::string::npos) return {};
+    if (line.find("/containers/json") != std::string::npos) {
+      const std::scoped_lock lock(found_is_used_);
+      return ScriptedEngine::json(200, listed_);
+    }
     if (line.find("?name=acp-relay-probe-") != std::string::npos) {
       return ScriptedEngine::json(201, R"({"Id":"probe"})");
     }
@@ -156,7 +160,8 @@ class DockerBackendTest : public testing::Test {
   std::atomic<bool> loses_creations_ = false;  // the Engine's answers to them
   // What the Engine answers, one after another, to who asks for the container; empty: an error.
   std::vector<std::string> found_;
-  std::mutex found_is_used_;
+  std::string listed_ = "[]";  // to who asks for all; the container "silent" is never removed
+  std::mutex found_is_used_;   // and what is listed
   ScriptedEngine engine_;
   asio::io_context io_;
   DockerHost host_;

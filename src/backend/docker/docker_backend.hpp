@@ -1,10 +1,10 @@
 // One configured agent in containers of their own, through the Docker Engine API.
 //
-// open() is the start-up check: the abilities of the Engine, the image, the workspaces, and what an
-// earlier run of the same relay left. A backend that opened goes on when the Engine
-// goes away: launch() fails with docker_not_available until it is back. Call shut_down() before
-// destroying it; agents must have been stopped. Errors of launch(): docker_not_available,
-// image_not_found, container_start_failed, workspace_unavailable.
+// open() is the start-up check: the abilities of the Engine, the workspaces and the image; what an
+// earlier run of the same relay left is removed from then on, in the background. A backend that
+// opened goes on when the Engine goes away: launch() fails with docker_not_available until it is
+// back. Call shut_down() before destroying it; agents must have been stopped. Errors of launch():
+// docker_not_available, image_not_found, container_start_failed, workspace_unavailable.
 #pragma once
 
 #include "backend/agent_backend.hpp"
@@ -71,6 +71,8 @@ class DockerBackend final : public AgentBackend {
 
   // startup_checks.cpp
   Task<Result<void>> check(KeepOfSession keep);
+  void remove_leftovers(Leftovers left);
+  Task<void> remove_in_turn(Leftovers left);
 
   Task<Result<ImageInside>> check_image(SharedContainerOptions options, bool is_new);
 

@@ -73,10 +73,9 @@ Task<Result<void>> DockerHost::connect() {
   co_return Result<void>();
 }
 
-Task<Result<std::vector<SessionId>>> DockerHost::remove_leftovers(const ContainerOptions& options,
-                                                                  Workspaces& workspaces,
-                                                                  KeepOfSession keep) {
-  std::vector<SessionId> left;
+Task<Result<Leftovers>> DockerHost::find_leftovers(const ContainerOptions& options,
+                                                   Workspaces& workspaces, KeepOfSession keep) {
+  Leftovers left;
   if (std::exchange(looked_for_leftovers_, true)) co_return left;
   const std::vector<std::string> labels{std::string(kInstanceLabel) + "=" + instance};
   const auto containers = co_await engine.list(labels);
@@ -89,13 +88,10 @@ Task<Result<std::vector<SessionId>>> DockerHost::remove_leftovers(const Containe
     Keep kept = Keep::kNothing;
     if (!is_helper) kept = co_await keep(SessionId(session));
     if (kept == Keep::kAgent) continue;
-    const auto removed = co_await engine.remove(container.id);
-    if (removed) {
-      log.info("removed a container of an earlier run", {{"container", container.name}});
-    } else {
-      log.warn("a container of an earlier run can't be removed",
-               {{"container", container.name}, {"reason", removed.error().explanation}});
-    }
+    Leftovers::Container& found = left.containers.emplace_back();
+    found.id = container.id;
+    found.name = container.name;
+    if (!is_helper) found.session = SessionId(session);
   }
   if (!options.auto_remove) co_return left;
   workspaces.remove_unfinished();
@@ -103,14 +99,8 @@ Task<Result<std::vector<SessionId>>> DockerHost::remove_leftovers(const Containe
     const Keep kept = co_await keep(session);
     if (kept == Keep::kUnknown) workspaces.let_go(session);
     if (kept != Keep::kNothing) continue;
-    const auto removed = co_await workspaces.remove(session);
-    if (removed) {
-      log.info("removed the directories of an earlier run", {{"session", session.value()}});
-      continue;
-    }
-    left.push_back(session);
-    log.warn("the directories of an earlier run are left, their removal is tried again",
-             {{"session", session.value()}, {"reason", removed.error().explanation}});
+    workspaces.give_up(session);
+    left.directories.push_back(session);
   }
   co_return left;
 }

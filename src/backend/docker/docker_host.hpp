@@ -18,6 +18,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -32,6 +33,18 @@ enum class Keep {
   kAgent,    // its container and its directories
 };
 using KeepOfSession = std::function<Task<Keep>(SessionId)>;
+
+// What an earlier run left and no session needs.
+struct Leftovers {
+  struct Container {
+    std::string id;
+    std::string name;
+    std::optional<SessionId> session;  // none: it is no agent's
+  };
+  std::vector<Container> containers;
+  // Sessions whose directories are to go, which Workspaces::is_going() tells from here on.
+  std::vector<SessionId> directories;
+};
 
 // "Docker 20.10.24 (API 1.41) at unix:///var/run/docker.sock"
 std::string engine_description(const engine::EngineVersion& version, const std::string& address);
@@ -51,10 +64,11 @@ class DockerHost {
              std::string instance_id, std::size_t starts_at_once, Logger logger,
              engine::CallObserver observe = {});
 
-  // Removes containers and directories with this relay's instance that no session of it needs, the
-  // first time it is called. Returns the sessions whose directories could not be removed.
-  Task<Result<std::vector<SessionId>>> remove_leftovers(const ContainerOptions& options,
-                                                        Workspaces& workspaces, KeepOfSession keep);
+  // Containers and directories with this relay's instance that no session of it needs, the first
+  // time it is called; they are the caller's to remove, containers first. What a killed relay had
+  // not ended to make or to remove is removed here, for it is next to nothing.
+  Task<Result<Leftovers>> find_leftovers(const ContainerOptions& options, Workspaces& workspaces,
+                                         KeepOfSession keep);
 
   // Says once what several agents may have in common.
   void warn_once(const std::string& warning);

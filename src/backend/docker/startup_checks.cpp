@@ -1,7 +1,12 @@
-// What is looked at before the first session of an agent: the image, the workspaces, and what an
-// earlier run left; and of other options again before they are taken.
+// What is looked at before the first session of an agent: the workspaces, the image, and what an
+// earlier run left, which goes in the background; and of other options again before they are taken.
 #include "backend/docker/docker_backend.hpp"
 #include "backend/docker/engine_abilities.hpp"
+#include "base/finally.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+#include <utility>
 
 namespace relay {
 
@@ -9,17 +14,60 @@ Task<Result<void>> DockerBackend::check(KeepOfSession keep) {
   DockerHost& host = context_.host;
   const auto opened = context_.workspaces.open();
   if (!opened) co_return opened.error();
-  const auto left =
-      co_await host.remove_leftovers(*context_.options, context_.workspaces, std::move(keep));
-  if (!left) co_return left.error();
-  for (const SessionId& session : *left) remove_later(session);
   const auto inside = co_await check_image(context_.options, true);
   if (!inside) co_return inside.error();
+  auto left = co_await host.find_leftovers(*context_.options, context_.workspaces, std::move(keep));
+  if (!left) co_return left.error();
+  remove_leftovers(std::move(*left));
   context_.log.info("containers are used", {{"engine", host.description()},
                                             {"image", context_.options->image},
                                             {"image_id", inside->id},
                                             {"uid", inside->user.uid}});
   co_return Result<void>();
+}
+
+// What there is to remove may take long, and a start waits for none of it. A session that goes on
+// meanwhile does: for its container as long as it is present, for its directories as they are
+// going.
+void DockerBackend::remove_leftovers(Leftovers left) {
+  for (Leftovers::Container& container : left.containers) {
+    if (container.session && context_.is_present(*container.session)) container.session.reset();
+    if (container.session) context_.arrive(*container.session);
+  }
+  retrying_.spawn("remove what an earlier run left",
+                  [this, left = std::move(left)] { return remove_in_turn(left); });
+}
+
+// No agent writes any more to directories whose turn has come.
+Task<void> DockerBackend::remove_in_turn(Leftovers left) {
+  for (const Leftovers::Container& container : left.containers) {
+    const Finally over([this, &container] {
+      if (container.session) context_.depart(*container.session);
+    });
+    const auto removed = co_await context_.engine.remove(container.id);
+    if (removed) {
+      context_.log.info("removed a container of an earlier run", {{"container", container.name}});
+    } else {
+      context_.log.warn("a container of an earlier run can't be removed",
+                        {{"container", container.name}, {"reason", removed.error().explanation}});
+    }
+  }
+  for (const SessionId& session : left.directories) {
+    if (!context_.workspaces.is_going(session)) continue;  // an agent goes on with new ones
+    if (!context_.is_present(session)) {
+      const auto removed = co_await remove_as_present(session);
+      if (removed) {
+        context_.log.info("removed the directories of an earlier run",
+                          {{"session", session.value()}});
+        continue;
+      }
+      const auto state = co_await asio::this_coro::cancellation_state;
+      if (state.cancelled() != asio::cancellation_type::none) co_return;  // the next start's
+      context_.log.warn("the directories of an earlier run are left, their removal is tried again",
+                        {{"session", session.value()}, {"reason", removed.error().explanation}});
+    }
+    remove_later(session);
+  }
 }
 
 Task<Result<DockerBackend::ImageInside>> DockerBackend::check_image(SharedContainerOptions options,

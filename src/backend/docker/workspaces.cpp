@@ -17,8 +17,11 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kKey = "container.workspace_base_dir";
-// A directory of each session for the container's user, and one on the way to it for nobody.
-constexpr mode_t kPassOnly = 0711;
+constexpr mode_t kPassOnly = 0711;  // of the base directory
+// Of the directory above what a session's agent may write to: a program that it leaves there with
+// the set-user-id bit is then nobody's to run. Whoever gets there is the owner or root: the relay,
+// its helper, and the Engine that mounts.
+constexpr mode_t kRelayAlone = 0700;
 
 Error unavailable(const std::string& what, const std::string& path, int failure) {
   Error error = make_error(ErrorType::kWorkspaceUnavailable,
@@ -59,6 +62,42 @@ Result<void> write_file(const std::string& path, const std::string& content) {
 bool is_own(const std::string& path) {
   struct stat owner = {};
   return ::lstat(path.c_str(), &owner) != 0 || owner.st_uid == ::geteuid();
+}
+
+bool is_trusted(uid_t owner) { return owner == 0 || owner == ::geteuid(); }
+
+Error others_base(const std::string& base, const std::string& why) {
+  return make_error(ErrorType::kWorkspaceUnavailable, base + " " + why)
+      .because(
+          "another user could put something else in the place of a session's directories, "
+          "in which the relay makes, gives away and removes files")
+      .suggest("set " + std::string(kKey) +
+               " to a directory that only the relay's user or root can write to")
+      .suggest("where nobody else uses it: sudo chown " + std::to_string(::geteuid()) + " " + base +
+               "; sudo chmod o-w " + base)
+      .with("path", base)
+      .with("key", std::string(kKey));
+}
+
+// Whoever owns the directory, or a link in its place, can replace what is in it; and so can all who
+// may write there, unless the sticky bit keeps them from what is not their own. Its group may: it
+// is often its owner's alone, and else somebody has chosen it.
+std::optional<Error> not_for_the_relay_alone(const std::string& base) {
+  std::string itself = base;  // a slash behind it would lead through a link
+  while (itself.size() > 1 && itself.back() == '/') itself.pop_back();
+  struct stat named = {};
+  struct stat facts = {};
+  if (::lstat(itself.c_str(), &named) != 0 || ::stat(base.c_str(), &facts) != 0) {
+    return unavailable("cannot look at", base, errno);
+  }
+  for (const uid_t owner : {named.st_uid, facts.st_uid}) {
+    if (is_trusted(owner)) continue;
+    return others_base(base, "belongs to uid " + std::to_string(owner) +
+                                 ", which is neither the relay's nor root's");
+  }
+  const bool is_open = (facts.st_mode & S_IWOTH) != 0 && (facts.st_mode & S_ISVTX) == 0;
+  if (is_open) return others_base(base, "can be written by every user");
+  return std::nullopt;
 }
 
 // A local disk answers in microseconds; the loop waits no longer for one that may never.
@@ -110,6 +149,7 @@ Result<void> open_workspaces(const ContainerOptions& options) {
   if (failure) return unavailable("cannot make", base, failure.value());
   if (made) ::chmod(base.c_str(), kPassOnly);
   if (!fs::is_directory(base, failure)) return unavailable("no directory:", base, ENOTDIR);
+  if (auto others = not_for_the_relay_alone(base)) return *others;
   if (::access(base.c_str(), W_OK | X_OK) != 0) return unavailable("cannot write in", base, errno);
   return Result<void>();
 }
@@ -132,10 +172,10 @@ Result<void> Workspaces::make_root(const SessionDirectories& directories,
     return unavailable("cannot make", directories.root, EEXIST);
   }
   const SessionDirectories half = unfinished(session);
-  if (::mkdir(half.root.c_str(), kPassOnly) != 0) {
+  if (::mkdir(half.root.c_str(), kRelayAlone) != 0) {
     return unavailable("cannot make", directories.root, errno);
   }
-  ::chmod(half.root.c_str(), kPassOnly);  // whatever the umask
+  ::chmod(half.root.c_str(), kRelayAlone);  // whatever the umask
   auto written = write_file(half.marker, instance_ + "\n");
   if (written) written = write_file(half.hosts, hosts_file(container_host_name(session)));
   if (written && ::rename(half.root.c_str(), directories.root.c_str()) != 0) {
@@ -203,6 +243,11 @@ Task<Result<void>> Workspaces::make(SessionId session, ContainerUser user, Worki
   co_return made;
 }
 
+void Workspaces::give_up(const SessionId& session) {
+  for (Copy& copy : copies_) copy.is_spoilt |= copy.from == session;
+  going_.insert(session);
+}
+
 // As root, for inside may be what belongs to any user of the container.
 Task<Result<void>> Workspaces::copy(SessionId from, SessionId to) {
   const SessionDirectories source = session_directories(options_->workspace_base_dir, from);
@@ -221,8 +266,7 @@ Task<Result<void>> Workspaces::copy(SessionId from, SessionId to) {
 }
 
 Task<Result<void>> Workspaces::remove(SessionId session) {
-  for (Copy& copy : copies_) copy.is_spoilt |= copy.from == session;
-  going_.insert(session);
+  give_up(session);
   if (!answers()) co_return does_not_answer(options_->workspace_base_dir);
   const SessionDirectories directories = session_directories(options_->workspace_base_dir, session);
   std::error_code failure;

@@ -35,8 +35,9 @@ namespace relay {
 // and have the next made elsewhere, with the relay's rights. On failure some may be left.
 Result<void> make_and_give(const std::vector<std::string>& paths, const ContainerUser& user);
 
-// Makes the base directory when it is missing, and checks that sessions can be made in it. May take
-// as long as a file system takes to answer.
+// Makes the base directory when it is missing, and checks that sessions can be made in it, and that
+// nobody but the relay's user and root can replace what is in it. May take as long as a file system
+// takes to answer.
 Result<void> open_workspaces(const ContainerOptions& options);
 
 // As ExitWatch::wait(), within the limit: workspace_unavailable. Zero: none.
@@ -56,8 +57,8 @@ class Workspaces {
   // Whether the session has directories that an earlier agent of it worked in, and that stay.
   bool has(const SessionId& session) const;
 
-  // Whether a removal of the session's directories has begun and they are not gone: it goes on, or
-  // has failed, and a part of what was in them may be missing.
+  // Whether the session's directories are to go and are not gone: their removal is yet to come,
+  // goes on, or has failed, and a part of what was in them may be missing.
   bool is_going(const SessionId& session) const { return going_.contains(session); }
 
   // On failure nothing is left, and what was there before is as it was.
@@ -67,6 +68,9 @@ class Workspaces {
   // container.max_fork_bytes. Errors: session_closed (there are none to copy,
   // or they are removed meanwhile), workspace_unavailable; then a part may be there.
   Task<Result<void>> copy(SessionId from, SessionId to);
+
+  // The session's directories are to go: is_going() from here on, until remove() has removed them.
+  void give_up(const SessionId& session);
 
   // A session that has no directory is a success. One at a time for each session.
   Task<Result<void>> remove(SessionId session);

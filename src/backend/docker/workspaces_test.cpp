@@ -125,6 +125,54 @@ TEST_F(WorkspacesTest, MakeTheBaseDirectoryForThemAlone) {
   EXPECT_EQ(facts_of(directory_ / "a/b").st_mode & 07777, 0755U) << "what is there stays as it is";
 }
 
+TEST_F(WorkspacesTest, WantABaseDirectoryThatNobodyElseMayChange) {
+  struct Row {
+    mode_t mode;
+    bool is_wanted;
+  };
+  for (const Row& row : {Row{0700, true}, Row{0755, true}, Row{0775, true}, Row{01777, true},
+                         Row{0777, false}, Row{0757, false}, Row{0702, false}, Row{02777, false}}) {
+    fs::create_directory(options_.workspace_base_dir);
+    ASSERT_EQ(::chmod(options_.workspace_base_dir.c_str(), row.mode), 0);
+    const auto opened = of("one").open();
+    EXPECT_EQ(opened.has_value(), row.is_wanted) << std::oct << row.mode;
+    if (opened) continue;
+    EXPECT_EQ(opened.error().type, ErrorType::kWorkspaceUnavailable);
+    EXPECT_NE(opened.error().explanation.find("every user"), std::string::npos);
+    EXPECT_NE(opened.error().suggested_actions.at(0).find("container.workspace_base_dir"),
+              std::string::npos);
+  }
+}
+
+TEST_F(WorkspacesTest, WantABaseDirectoryOfTheRelaysUserOrRoots) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give something away";
+  constexpr uid_t kStranger = 12345;
+  const std::string place = directory_ / "place";
+  const std::string base = options_.workspace_base_dir;
+  struct Row {
+    uid_t of_directory;
+    uid_t of_link;
+    bool is_wanted;
+  };
+  for (const Row& row : {Row{0, 0, true}, Row{kStranger, 0, false}, Row{0, kStranger, false}}) {
+    fs::remove(base);
+    fs::create_directory(place);
+    fs::create_directory_symlink(place, base);
+    ASSERT_EQ(::chown(place.c_str(), row.of_directory, 0), 0);
+    ASSERT_EQ(::lchown(base.c_str(), row.of_link, 0), 0);
+    options_.workspace_base_dir = base + "/";
+    EXPECT_EQ(of("one").open().has_value(), row.is_wanted) << row.of_directory << row.of_link;
+    options_.workspace_base_dir = base;
+    const auto opened = of("one").open();
+    EXPECT_EQ(opened.has_value(), row.is_wanted) << row.of_directory << " " << row.of_link;
+    if (opened) continue;
+    EXPECT_EQ(opened.error().type, ErrorType::kWorkspaceUnavailable);
+    EXPECT_NE(opened.error().explanation.find(base + " belongs to uid 12345"), std::string::npos);
+    EXPECT_NE(opened.error().suggested_actions.at(0).find("container.workspace_base_dir"),
+              std::string::npos);
+  }
+}
+
 TEST_F(WorkspacesTest, ExplainABaseDirectoryThatIsNone) {
   directory_.write("base", "a file");
   const auto opened = of("one").open();
@@ -148,7 +196,7 @@ TEST_F(WorkspacesTest, BelongToTheUserOfTheContainer) {
   }
   const struct stat root = facts_of(directory_ / "base/sess_1");
   EXPECT_EQ(root.st_uid, ::geteuid());
-  EXPECT_EQ(root.st_mode & 07777, 0711U);
+  EXPECT_EQ(root.st_mode & 07777, 0700U) << "nobody runs what the agent leaves with its uid";
   EXPECT_EQ(facts_of(directory_ / "base/sess_1/hosts").st_mode & 07777, 0644U);
   EXPECT_NE(directory_.read("base/sess_1/hosts").find("acp-agent-sess_1"), std::string::npos);
   EXPECT_EQ(directory_.read("base/sess_1/.acp-relay"), "one\n");
@@ -167,7 +215,8 @@ TEST_F(WorkspacesTest, DependOnNoUmask) {
   ::umask(before);
   ASSERT_TRUE(opened);
   ASSERT_TRUE(made) << made.error().explanation;
-  EXPECT_EQ(facts_of(directory_ / "base/sess_1").st_mode & 07777, 0711U);
+  EXPECT_EQ(facts_of(directory_ / "base").st_mode & 07777, 0711U);
+  EXPECT_EQ(facts_of(directory_ / "base/sess_1").st_mode & 07777, 0700U);
   EXPECT_EQ(facts_of(directory_ / "base/sess_1/workspace").st_mode & 07777, 0700U);
   EXPECT_EQ(facts_of(directory_ / "base/sess_1/.acp-relay").st_mode & 07777, 0644U);
   EXPECT_TRUE(remove(workspaces, "sess_1"));
@@ -281,6 +330,20 @@ TEST_F(WorkspacesTest, AreNotThereForAnAgentOnceTheirRemovalHasBegun) {
   EXPECT_TRUE(workspaces.has(SessionId("sess_1")));
   EXPECT_TRUE(remove(workspaces, "sess_1"));
   EXPECT_TRUE(remove(workspaces, "sess_2"));
+}
+
+TEST_F(WorkspacesTest, ThatAreGivenUpAreNotThereForAnAgentUntilTheyAreGone) {
+  Workspaces workspaces = of("one");
+  ASSERT_TRUE(workspaces.open());
+  const SessionId session("sess_1");
+  ASSERT_TRUE(make(workspaces, "sess_1"));
+  workspaces.give_up(session);
+  EXPECT_TRUE(workspaces.is_going(session));
+  EXPECT_FALSE(workspaces.has(session));
+  EXPECT_TRUE(directory_.has("base/sess_1/workspace"));
+  EXPECT_TRUE(remove(workspaces, "sess_1"));
+  EXPECT_FALSE(workspaces.is_going(session));
+  EXPECT_FALSE(directory_.has("base/sess_1"));
 }
 
 TEST_F(WorkspacesTest, NameAHelperThatIsMissing) {

@@ -133,8 +133,16 @@ class Trial {
     workspaces_.emplace(executor_, shared_, host_->engine, host_->maker, instance_, host_->going,
                         Logger::silent());
     const KeepOfSession keep = [](SessionId) -> Task<Keep> { co_return Keep::kNothing; };
-    const auto left = co_await host_->remove_leftovers(container_, *workspaces_, keep);
+    const auto left = co_await host_->find_leftovers(container_, *workspaces_, keep);
     if (!left) co_return left.error();
+    for (const Leftovers::Container& container : left->containers) {
+      const auto removed = co_await host_->engine.remove(container.id);
+      if (!removed) co_return removed;
+    }
+    for (const SessionId& session : left->directories) {
+      const auto removed = co_await workspaces_->remove(session);
+      if (!removed) co_return removed;
+    }
     co_return Result<void>();
   }
 
