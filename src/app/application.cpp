@@ -275,7 +275,8 @@ Task<void> Application::run() {
   co_await background_.join();
 }
 
-// How late a timer fires is how long something kept the loop busy.
+// How late a timer fires is how long something kept the loop busy behind the moment that it was due
+// at: of a turn that began before, up to kPause is not seen.
 Task<void> Application::watch_loop() {
   constexpr std::chrono::milliseconds kPause(200);
   while (true) {

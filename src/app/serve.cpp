@@ -15,6 +15,7 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
 #include <csignal>
@@ -97,6 +98,19 @@ void abandon_on_signal(Application& application, asio::signal_set& signals, cons
   });
 }
 
+// No end within the limit: end at once. Not as `stop() || clock`, which tells stop() and then waits
+// for all that it waits for.
+void abandon_when_late(Application& application, asio::steady_timer& clock, const Logger& log,
+                       std::chrono::milliseconds limit) {
+  clock.expires_after(limit);
+  clock.async_wait([&application, log, limit](boost::system::error_code stopped_in_time) {
+    if (stopped_in_time) return;
+    log.error("not everything ended within server.shutdown_timeout", {{"limit_ms", limit.count()}});
+    application.abandon();
+    end_now(log, kFailed);
+  });
+}
+
 // First signal, or an operator's wish: end in order. A signal after that, or no end within the
 // limit: end at once.
 Task<void> end_on_signal(Application& application, asio::signal_set& signals, Logger log,
@@ -113,14 +127,10 @@ Task<void> end_on_signal(Application& application, asio::signal_set& signals, Lo
     log.info("shutting down", {{"asked", "over the management API"}});
   }
   abandon_on_signal(application, signals, log);
-  auto stopped = application.stop();
-  auto clock = sleep_for(limit);
-  const auto ended = co_await (std::move(stopped) || std::move(clock));
-  if (ended.index() == 1) {
-    log.error("not everything ended within server.shutdown_timeout", {{"limit_ms", limit.count()}});
-    application.abandon();
-    end_now(log, kFailed);
-  }
+  asio::steady_timer clock(signals.get_executor());
+  abandon_when_late(application, clock, log, limit);
+  co_await application.stop();
+  clock.cancel();
   signals.cancel();
 }
 

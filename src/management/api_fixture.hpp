@@ -79,6 +79,7 @@ class PoliteBackend final : public AgentBackend {
  public:
   explicit PoliteBackend(asio::any_io_executor executor) : executor_(std::move(executor)) {}
   Task<Result<std::unique_ptr<Agent>>> launch(LaunchSpec) override {
+    if (launching) co_await launching->wait();
     std::unique_ptr<Agent> agent = std::make_unique<PoliteAgent>(executor_, usage, times_asked);
     co_return agent;
   }
@@ -93,6 +94,7 @@ class PoliteBackend final : public AgentBackend {
 
   std::optional<AgentUsage> usage = AgentUsage{};  // of every agent; empty: none answers
   int times_asked = 0;                             // for it, all agents together
+  std::shared_ptr<Event> launching;                // waited for; null: nobody waits
 
  private:
   asio::any_io_executor executor_;
@@ -183,12 +185,15 @@ class ManagementApiTest : public testing::Test {
     turn(done);
   }
 
+  static NewSession wanted() {
+    NewSession request;
+    request.owner = "ada";
+    request.stored_request = SharedBytes(R"({"jsonrpc":"2.0","id":1,"method":"session/new"})");
+    request.request_id = "1";
+    return request;
+  }
   std::string new_session() {
-    NewSession wanted;
-    wanted.owner = "ada";
-    wanted.stored_request = SharedBytes(R"({"jsonrpc":"2.0","id":1,"method":"session/new"})");
-    wanted.request_id = "1";
-    const auto made = run(sessions_->create(std::move(wanted)));
+    const auto made = run(sessions_->create(wanted()));
     if (!made) throw std::runtime_error(made.error().explanation);
     return (*made)->id().value();
   }

@@ -12,9 +12,9 @@
 namespace relay::management {
 
 struct DrainFacts {
-  std::optional<WallTime> since;  // empty: the relay is not draining
-  std::size_t sessions = 0;       // open ones, with those that start
-  std::size_t starting = 0;
+  std::optional<WallTime> since;   // empty: the relay is not draining
+  std::size_t sessions = 0;        // open ones, with those that start
+  std::size_t starting = 0;        // also what waits to get another agent
   std::size_t turns = 0;           // running
   std::size_t queued_prompts = 0;  // behind them
   std::size_t permission_waits = 0;

@@ -91,6 +91,24 @@ TEST_F(ManagementApiTest, ShowsALiveSession) {
   EXPECT_THAT(list.body, HasSubstr(one.body)) << "both show the same";
 }
 
+TEST_F(ManagementApiTest, ListsASessionThatIsReadyBeforeTheLogAnswers) {
+  backend_.launching = std::make_shared<Event>(loop_.get_executor());
+  asio::co_spawn(loop_, sessions_->create(wanted()),
+                 [](std::exception_ptr, const Result<std::shared_ptr<Session>>&) {});
+  loop_.restart();
+  while (sessions_->all().empty()) loop_.poll();
+  const auto session = sessions_->all().front();
+  ASSERT_EQ(session->state(), SessionState::kStarting);
+  for (int i = 0; i < 500; ++i) {  // the log answers the list behind these
+    asio::co_spawn(loop_, log_->list({}),
+                   [](std::exception_ptr, const Result<storage::SessionPage>&) {});
+  }
+  loop_.poll();
+  backend_.launching->happen();
+  EXPECT_THAT(ask("GET", "/api/sessions?format=page").body, HasSubstr(session->id().value()));
+  EXPECT_EQ(session->state(), SessionState::kReady);
+}
+
 TEST_F(ManagementApiTest, PagesThroughSessions) {
   const std::string first = new_session();
   const std::string second = new_session();

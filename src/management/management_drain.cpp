@@ -29,7 +29,8 @@ DrainFacts ManagementApi::drain_facts() const {
   for (const auto& session : context_.sessions.all()) {
     if (session->state() == SessionState::kClosed) continue;
     ++facts.sessions;
-    if (session->state() == SessionState::kStarting) ++facts.starting;
+    const bool restarts = context_.sessions.is_restarting(session->id());
+    if (session->state() == SessionState::kStarting || restarts) ++facts.starting;
     if (session->turn_running()) ++facts.turns;
     facts.queued_prompts += session->queued_prompts();
     facts.permission_waits += session->permission_waits();
@@ -37,6 +38,10 @@ DrainFacts ManagementApi::drain_facts() const {
                          session->state() == SessionState::kReady;
     if (!is_left) facts.ending.push_back(session->id().value());
   }
+  // A prompt waits for each of them.
+  const std::size_t restarting = context_.sessions.restarting();
+  facts.sessions += restarting;
+  facts.starting += restarting;
   return facts;
 }
 

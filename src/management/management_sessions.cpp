@@ -80,18 +80,22 @@ Task<http::Response> ManagementApi::list(std::vector<std::pair<std::string, std:
   const auto wanted = read_list_query(query);
   if (!wanted) co_return refusal(wanted.error());
   // What the log does not know (starting sessions, or all of them without a log) heads the list.
-  std::vector<std::shared_ptr<Session>> live;
-  if (wanted->sessions.cursor.empty()) live = context_.sessions.all();
+  // Known before it is asked: one that is ready when it answers is not in its answer.
+  const bool log_keeps_nothing = context_.log.instance_id().empty();
+  std::vector<std::shared_ptr<Session>> unknown;
+  if (wanted->sessions.cursor.empty()) unknown = context_.sessions.all();
+  std::erase_if(unknown, [log_keeps_nothing](const auto& session) {
+    return !log_keeps_nothing && session->state() != SessionState::kStarting;
+  });
   const auto page = co_await context_.log.list(wanted->sessions);
   if (!page) co_return refusal(page.error());
 
   std::set<SessionId> listed;
   for (const storage::SessionRecord& record : page->sessions) listed.insert(record.id);
-  const bool log_keeps_nothing = context_.log.instance_id().empty();
   std::vector<std::string> items;
-  for (const auto& session : live) {
-    const bool unknown = log_keeps_nothing || session->state() == SessionState::kStarting;
-    if (unknown && !listed.contains(session->id())) {
+  for (const auto& session : unknown) {
+    const bool has_failed = !log_keeps_nothing && session->state() == SessionState::kClosed;
+    if (!has_failed && !listed.contains(session->id())) {
       items.push_back(view(record_of(*session), session.get(), wanted->time_form()));
     }
   }
@@ -240,7 +244,12 @@ Task<http::Response> ManagementApi::import(http::Request& request, http::Princip
 
 Task<void> ManagementApi::send_log(http::Exchange& exchange, std::string id,
                                    http::Principal principal) {
-  const auto known = co_await find(std::move(id));
+  auto known = co_await find(std::move(id));
+  // What clients have not been told the disk may not have. It is behind the end, and no gap.
+  if (known && known->session) {
+    storage::Sequence& last = known->record.last_sequence;
+    last = known->session->leave_out_untold(last);
+  }
   // The first page is read before the head is sent: its failure can still be told.
   Result<storage::HistoryPage> page = storage::HistoryPage{};
   if (known) {

@@ -47,7 +47,7 @@ enum class ExitCause {
   kFailed,       // by itself, with another code
   kSignalled,    // a signal that the relay did not send
   kOutOfMemory,  // killed at its memory limit
-  kNotStarted,   // it never answered `initialize`
+  kNotStarted,   // its session did not start, for want of the agent
 };
 std::string_view label(ExitCause value);
 

@@ -114,9 +114,11 @@ void add_log(Families& out, const Metrics& metrics) {
 
 void add_process(Families& out, const Metrics& metrics, Metrics::Clock::time_point now,
                  const std::string& version) {
-  out.gauge("acp_relay_longest_loop_turn_seconds",
-            "Longest uninterrupted turn of the event loop in the last one to two minutes.",
-            std::chrono::duration<double>(metrics.longest_loop_turn.value(now)).count());
+  out.gauge(
+      "acp_relay_longest_loop_turn_seconds",
+      "Most that a timer of the event loop was late in the last one to two minutes: the longest "
+      "turn, or up to 0.2 s less.",
+      std::chrono::duration<double>(metrics.longest_loop_turn.value(now)).count());
   out.gauge("acp_relay_open_fds", "Open file descriptors.", number(count_open_fds()));
   out.info("acp_relay_build_info", "Always 1; the label tells the version.", "version", version);
   if (const auto used = cpu_seconds()) {

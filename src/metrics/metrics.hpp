@@ -99,7 +99,8 @@ class Metrics {
   std::uint64_t messages_deleted = 0;    // for their age, or the size of the log
   std::uint64_t sessions_forgotten = 0;  // closed ones that had no messages left
 
-  // The longest uninterrupted turn of the event loop in the last minutes.
+  // How late a timer of 200 ms was at most, in the last minutes: as long as a turn of the event
+  // loop took at least, and up to 200 ms less than the longest.
   RecentMaximum longest_loop_turn;
 
   void count_message(Direction direction, std::size_t bytes) {

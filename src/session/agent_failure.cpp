@@ -41,6 +41,11 @@ bool is_agents_failure(std::string_view error_json) {
   return true;
 }
 
+bool is_failed_start(const Error& error) {
+  return is_service_failure(error.type) &&
+         (error.agent_error.empty() || is_agents_failure(error.agent_error));
+}
+
 std::string describe_exit(const AgentExit& exit) {
   if (exit.cause) return exit.cause->explanation;
   if (exit.signal) return fmt::format("signal {} ({})", *exit.signal, ::strsignal(*exit.signal));

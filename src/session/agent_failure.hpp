@@ -26,6 +26,9 @@ Error agent_refused(std::string_view method, std::string_view error_json);
 // Whether it says that the agent could not do it, rather than that it was asked wrongly, is not
 // logged in or was told to stop.
 bool is_agents_failure(std::string_view error_json);
+// Whether a session did not start for want of the relay or its agent: not because the agent was
+// asked wrongly or wants a login, nor because somebody left or closed it.
+bool is_failed_start(const Error& error);
 // "exit code 3", "signal 9": the cause that is stored and shown in lists.
 std::string describe_exit(const AgentExit& exit);
 

@@ -8,6 +8,7 @@
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace relay {
@@ -65,6 +66,14 @@ struct SessionDirectory::Restarting {
 
 bool SessionDirectory::is_restarting(const SessionId& session) const {
   return restarting_.contains(session);
+}
+
+std::size_t SessionDirectory::restarting() const {
+  const auto is_closed = [this](const auto& entry) {
+    const auto session = find(entry.first);
+    return !session || session->state() == SessionState::kClosed;
+  };
+  return static_cast<std::size_t>(std::ranges::count_if(restarting_, is_closed));
 }
 
 Task<void> SessionDirectory::restarted(SessionId session) {

@@ -168,9 +168,12 @@ TEST_F(AgentRestart, CountsAgentsThatWereStartedAndIsNoneForWhoOnlyLooks) {
 
 TEST_F(AgentRestart, EndsInItsPauseWhenTheSessionIsClosed) {
   const auto closed = ended_twice();
+  EXPECT_EQ(sessions().restarting(), 0U);
   ask_twice(closed);
+  EXPECT_EQ(sessions().restarting(), 1U) << "a stop would interrupt it";
   give_up(closed);
   expect_no_agent(closed, ErrorType::kSessionClosed);
+  EXPECT_EQ(sessions().restarting(), 0U);
 }
 
 TEST_F(AgentRestart, IsNotForASessionThatWasGivenUp) {

@@ -80,6 +80,8 @@ TEST_F(DurableSession, ReplaysNothingThatTheDiskDoesNotHave) {
   }
   EXPECT_FALSE(later.has("hello"));
   EXPECT_EQ(shown(), told);
+  EXPECT_EQ(session->leave_out_untold(session->last_sequence()), told) << "where an export ends";
+  EXPECT_EQ(session->leave_out_untold(storage::Sequence{1}), 1);
   make_room();
   wait_for(later, "hello");
   run_until([&] { return shown() > told; });

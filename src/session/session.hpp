@@ -161,6 +161,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   // Of a page of its log, what clients are not to know yet: with durable_first the log has more
   // than the disk.
   void leave_out_untold(storage::HistoryPage& page) const;
+  // Of the number up to which the log is to be shown.
+  storage::Sequence leave_out_untold(storage::Sequence end) const;
 
   // Routes one message of an attached client.
   void submit(ClientId client, Frame frame);

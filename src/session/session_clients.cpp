@@ -136,6 +136,10 @@ void Session::leave_out_untold(storage::HistoryPage& page) const {
   if (left_out > 0) page.complete = true;
 }
 
+storage::Sequence Session::leave_out_untold(storage::Sequence end) const {
+  return context_.options.durable_first ? std::min(end, told()) : end;
+}
+
 void Session::start_replay(Watcher& one, storage::Sequence after) {
   one.replayed = 0;
   one.cursor = std::min(after, last_sequence());

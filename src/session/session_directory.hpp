@@ -74,6 +74,8 @@ class SessionDirectory {
   Task<Result<std::shared_ptr<Session>>> restart(storage::SessionRecord closed,
                                                  std::string trace = {});
   bool is_restarting(const SessionId& session) const;
+  // Closed ones that are to get another agent, also in the pause before that.
+  std::size_t restarting() const;
   // Returns when it is not, in the order in which callers came.
   Task<void> restarted(SessionId session);
 

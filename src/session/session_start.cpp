@@ -54,7 +54,9 @@ Task<Result<void>> Session::start(StartRequest request) {
     told_ = last_sequence();
   }
   if (!shaken) {
-    ++context_.metrics.agent_exits[label_of(isolation())][metrics::ExitCause::kNotStarted];
+    if (is_failed_start(shaken.error())) {
+      ++context_.metrics.agent_exits[label_of(isolation())][metrics::ExitCause::kNotStarted];
+    }
     if (state_ == SessionState::kStarting) {
       context_.metrics.recent.note(start_that_failed(record_, shaken.error()));
     }
@@ -219,8 +221,7 @@ Task<void> Session::abandon_start(Error error, Logger log) {
   const bool was_given_up = !cause_before_.empty() && !ended_by_itself(cause_before_);
   if (!was_closed_ || was_given_up) co_await context_.backend.release(record_.id);
   state_ = SessionState::kClosed;
-  if (is_service_failure(error.type) &&
-      (error.agent_error.empty() || is_agents_failure(error.agent_error))) {
+  if (is_failed_start(error)) {
     context_.metrics.recent_starts.record(false, std::chrono::steady_clock::now());
   }
   close_error_ = context_.redactor->redacted(std::move(error));

@@ -88,6 +88,24 @@ TEST(AgentFailure, IsTheAgentsUnlessItWasAskedWrongly) {
   }
 }
 
+TEST(AgentFailure, IsAFailedStartForWantOfTheAgentOnly) {
+  const auto refused = [](const char* error_json) {
+    return agent_refused("session/new", error_json);
+  };
+  const auto silent =
+      agent_timed_out({"initialize", std::chrono::milliseconds(250), Isolation::kProcess, "", ""});
+  for (const Error& counted :
+       {silent, agent_exited({}, "initialize"), refused(R"({"code":-32603,"message":"broken"})")}) {
+    EXPECT_TRUE(is_failed_start(counted)) << counted.explanation;
+  }
+  for (const Error& normal : {refused(R"({"code":-32000,"message":"log in"})"),
+                              refused(R"({"code":-32602,"message":"no such directory"})"),
+                              make_error(ErrorType::kSessionClosed, "closed by a client"),
+                              make_error(ErrorType::kShuttingDown, "the relay ends")}) {
+    EXPECT_FALSE(is_failed_start(normal)) << normal.explanation;
+  }
+}
+
 TEST(AgentFailure, QuotesTheLastWholeLinesOfStderr) {
   AgentExit exit;
   exit.stderr_tail = "first\n" + std::string(5000, 'x') + "\nlast\n";

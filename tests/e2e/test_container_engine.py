@@ -193,6 +193,18 @@ def test_a_relay_that_ends_without_its_engine_clears_up_at_its_next_start(privat
     relay.wait_until_empty()
 
 
+def test_a_start_under_way_does_not_hold_up_a_relay_that_ends_without_its_engine(private_relay, private_engine):
+    relay = private_relay(config={"server": {"shutdown_timeout": "8s"}})
+    client = relay.websocket()
+    with private_engine.frozen():
+        client.start("session/new", {"workingDirectory": "/workspace"})
+        wait_until(lambda: relay.metric("acp_relay_sessions", state="starting") == 1, "the start is under way")
+        relay.send_signal(15)
+        relay.wait(25)  # by itself, or at its limit
+    relay.start()
+    relay.wait_until_empty()
+
+
 # Addresses where no Engine answers.
 @pytest.fixture
 def short_directory():

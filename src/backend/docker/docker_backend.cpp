@@ -223,7 +223,12 @@ void DockerBackend::undo(const PendingStart& start) {
 // Ends that are under way get a moment: what is cut off here is found by the next start.
 Task<void> DockerBackend::shut_down() {
   auto ends = context_.background.join();
-  auto clock = sleep_for(kShutDownLimit);
+  // Before these are cancelled: what they would begin then, nobody would cancel any more.
+  const auto wait_and_leave = [this]() -> Task<void> {
+    const bool slept = co_await sleep_for(kShutDownLimit);
+    if (slept) context_.leave_the_rest();
+  };
+  auto clock = wait_and_leave();
   co_await (std::move(ends) || std::move(clock));
   retrying_.cancel();
   co_await retrying_.join();

@@ -78,6 +78,7 @@ Task<bool> DockerContext::departs_within(SessionId session, std::chrono::millise
 }
 
 void DockerContext::discard(const SessionId& session) {
+  if (leaves_the_rest_) return depart(session);
   background.spawn("discard container", [this, session] { return discard_until_gone(session); });
 }
 

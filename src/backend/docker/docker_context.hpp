@@ -42,6 +42,8 @@ class DockerContext {
   // Removes the container of a session in the background, again and again while the Engine is away,
   // until it departs. What is still there when the relay ends is found by its next start.
   void discard(const SessionId& session);
+  // The relay ends and waits for the Engine no longer: from here on discard() departs at once.
+  void leave_the_rest() { leaves_the_rest_ = true; }
 
   DockerHost& host;
   const asio::any_io_executor executor;
@@ -57,6 +59,8 @@ class DockerContext {
 
  private:
   Task<void> discard_until_gone(SessionId session);
+
+  bool leaves_the_rest_ = false;
 };
 
 }  // namespace relay
