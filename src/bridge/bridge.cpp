@@ -38,6 +38,7 @@ void Bridge::erase(Order order) {
   const auto found = messages_.find(order);
   if (found == messages_.end()) return;
   const Message& message = found->second;
+  ++settled_;
   held_bytes_ -= message.bytes.size();
   if (message.kind == Message::Kind::kCall) {
     calls_.erase(message.id);

@@ -9,7 +9,8 @@
 // had, session/resume for every session from the last message that the editor has, then what the
 // relay has not received, then what the editor sent meanwhile. What was shown to the editor once is
 // not shown again. A notification whose arrival is in doubt is sent again. A session that the relay
-// closed is not resumed, unless it goes on or the editor has just asked something of it.
+// closed is not resumed, unless it goes on or the editor has just asked something of it. Messages
+// of sub-agents belong to the session that they work for.
 //
 // Bounds: BridgeLimits for what waits or may have to be sent again; a request beyond it is answered
 // with an error. What waits for the editor is the caller's to bound: it takes lines as it can
@@ -82,6 +83,10 @@ class Bridge {
   }
   // Nothing of the editor's waits to be sent or answered.
   bool idle() const { return calls_.empty() && waiting_.empty(); }
+  // Grows when something of the editor's is settled, and with every message of a session that the
+  // editor did not have. A connection in which it stays as it was has brought nothing: the next may
+  // end in the same way.
+  std::uint64_t settled() const { return settled_; }
   // The relay has accepted this connection.
   bool greeted() const { return phase_ == Phase::kUp; }
 
@@ -135,6 +140,8 @@ class Bridge {
   void send_again(Order order, Message& message);
   void confirm(std::uint64_t connection, std::uint64_t number);
   void fail_session(const std::string& session, std::string_view error_object);
+  void fail_rest(std::string_view error_object);
+  void fail(Order order, std::string_view error_object);
   void fail_largest();
   void erase(Order order);
   SessionTrack* track_of(const std::string& session);
@@ -148,6 +155,7 @@ class Bridge {
   std::uint64_t connection_ = 0;  // counts them
   std::uint64_t number_ = 0;      // counts what was sent
   std::uint64_t next_id_ = 1;
+  std::uint64_t settled_ = 0;
   Order next_order_ = 1;
 
   std::map<Order, Message> messages_;  // in the order of the editor

@@ -71,7 +71,7 @@ void Bridge::editor_call(const Frame& frame) {
   Message message;
   message.kind = Message::Kind::kCall;
   message.call = kind;
-  message.session = frame.text(frame.envelope().session_id);
+  message.session = session_of(frame, kind);
   message.id = fresh_id();
   message.editor_id = frame.id();
   if (kind == CallKind::kInitialize) {
@@ -94,7 +94,7 @@ void Bridge::editor_notification(const Frame& frame) {
   if (given_up_ || initialized_ == Initialized::kNot) return;
   Message message;
   message.kind = Message::Kind::kNotification;
-  message.session = frame.text(frame.envelope().session_id);
+  message.session = session_of(frame);
   Edits edits;
   if (frame.method() == acp::kCancelRequest) {
     const auto call = by_editor_id_.find(std::string(frame.request_id()));

@@ -76,6 +76,24 @@ void Bridge::relay_response(const Frame& frame) {
   Edits edits = cut_of(mark);
   edits.push_back({frame.envelope().id, call.editor_id});
   lines_.push_back(splice(frame.bytes(), std::move(edits)));
+  if (initialized_ == Initialized::kNot) fail_rest(frame.result());
+}
+
+// The relay has refused initialize, and what was said behind it would wait for ever.
+void Bridge::fail_rest(std::string_view error_object) {
+  std::vector<Order> orders;
+  for (const auto& [order, message] : messages_) orders.push_back(order);
+  for (const Order order : orders) fail(order, error_object);
+}
+
+// Answers it with an error of the relay when it is a call. It is not sent.
+void Bridge::fail(Order order, std::string_view error_object) {
+  const Message& message = messages_.at(order);
+  if (message.kind == Message::Kind::kCall) {
+    lines_.push_back(R"({"jsonrpc":"2.0","id":)" + message.editor_id + R"(,"error":)" +
+                     std::string(error_object) + "}");
+  }
+  erase(order);
 }
 
 void Bridge::settle_call(const Message& call, const Frame& answer,
@@ -217,20 +235,13 @@ void Bridge::fail_session(const std::string& session, std::string_view error_obj
       orders.push_back(order);
     }
   }
-  for (const Order order : orders) {
-    const Message& message = messages_.at(order);
-    if (message.kind == Message::Kind::kCall) {
-      lines_.push_back(R"({"jsonrpc":"2.0","id":)" + message.editor_id + R"(,"error":)" +
-                       std::string(error_object) + "}");
-    }
-    erase(order);
-  }
+  for (const Order order : orders) fail(order, error_object);
   questions_.forget_session(session);
 }
 
 void Bridge::relay_request(const Frame& frame) {
   const auto mark = find_sequence(frame);
-  const std::string session(frame.text(frame.envelope().session_id));
+  const std::string session = session_of(frame);
   if (SessionTrack* track = mark ? heard_of(session) : nullptr) {
     track->take(MessageKind::kRequest, mark->number);
   }
@@ -241,6 +252,7 @@ void Bridge::relay_request(const Frame& frame) {
     if (!question.answer.empty()) send_answer(shown.number, question);
     return;
   }
+  if (mark) ++settled_;
   const std::string id = std::to_string(shown.number);
   Edits edits;
   edits.push_back({frame.envelope().id, id});
@@ -249,9 +261,10 @@ void Bridge::relay_request(const Frame& frame) {
 
 void Bridge::relay_notification(const Frame& frame) {
   const auto mark = find_sequence(frame);
-  const std::string session(frame.text(frame.envelope().session_id));
+  const std::string session = session_of(frame);
   if (SessionTrack* track = mark ? heard_of(session) : nullptr) {
     if (!track->take(MessageKind::kNotification, mark->number)) return;
+    ++settled_;
     if (!track->is_loading() && is_echo(frame, session)) return;
   }
   if (frame.method() == acp::kGap) follow_gap(frame, session);
@@ -297,6 +310,8 @@ void Bridge::expect_echoes(Message& message) const {
 
 bool Bridge::is_echo(const Frame& frame, const std::string& session) {
   if (frame.method() != acp::kUpdate) return false;
+  // What a sub-agent is told may read the same, and is no echo.
+  if (frame.text(frame.envelope().session_id) != session) return false;
   for (auto& [order, message] : messages_) {
     if (message.echoes.empty() || message.session != session) continue;
     const std::string_view update = member(frame.params(), "update");

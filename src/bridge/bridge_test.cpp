@@ -58,6 +58,24 @@ TEST_F(BridgeTest, WantsInitializeFirstAndOnce) {
   EXPECT_THAT(sent(), ElementsAre(HasSubstr(R"("id":"p-3")"))) << "the relay refuses it";
 }
 
+TEST_F(BridgeTest, AnswersWhatWasSaidBehindAnInitializeThatIsRefused) {
+  bridge_.connected();
+  bridge_.from_editor(kInitialize);
+  bridge_.from_editor(R"({"jsonrpc":"2.0","id":2,"method":"session/new","params":{"cwd":"/w"}})");
+  bridge_.from_editor(R"({"jsonrpc":"2.0","method":"session/cancel","params":{"sessionId":"s"}})");
+  bridge_.from_editor(R"({"jsonrpc":"2.0","id":3,"method":"session/list"})");
+  EXPECT_THAT(sent(), SizeIs(1));
+  const std::string error = R"("error":{"code":-32603,"message":"no agent"}})";
+  bridge_.from_relay(R"({"jsonrpc":"2.0","id":"p-1",)" + error);
+  EXPECT_THAT(shown(), ElementsAre(R"({"jsonrpc":"2.0","id":"i",)" + error,
+                                   R"({"jsonrpc":"2.0","id":2,)" + error,
+                                   R"({"jsonrpc":"2.0","id":3,)" + error));
+  EXPECT_TRUE(bridge_.idle());
+  EXPECT_FALSE(bridge_.wants_connection());
+  bridge_.from_editor(kInitialize);
+  EXPECT_THAT(sent(), ElementsAre(HasSubstr("initialize")));
+}
+
 TEST_F(BridgeTest, AnswersWhatIsNoMessage) {
   initialize();
   const std::pair<const char*, const char*> table[] = {

@@ -1,5 +1,7 @@
 #include "bridge/message.hpp"
 
+#include "protocol/relay_ids.hpp"
+
 #include <array>
 #include <utility>
 
@@ -22,6 +24,17 @@ CallKind call_kind(std::string_view method) {
     if (name == method) return kind;
   }
   return CallKind::kOther;
+}
+
+std::string session_of(const Frame& frame) {
+  const std::string_view id = frame.session_id();
+  if (!is_child_session_id(id)) return std::string(frame.text(frame.envelope().session_id));
+  return '"' + std::string(owning_session(id)) + '"';
+}
+
+std::string session_of(const Frame& call, CallKind kind) {
+  if (opens_or_ends(kind) && is_child_session_id(call.session_id())) return {};
+  return session_of(call);
 }
 
 }  // namespace relay::bridge

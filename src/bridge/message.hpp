@@ -35,6 +35,13 @@ constexpr bool opens_or_ends(CallKind kind) {
 // May be sent again without asking whether it had arrived.
 constexpr bool may_repeat(CallKind kind) { return kind != CallKind::kOther; }
 
+// The session a message belongs to, as JSON text: a sub-agent's messages are in the stream of the
+// session that it works for, with its numbers. Empty: of the connection.
+std::string session_of(const Frame& frame);
+// The same for a call. A sub-agent's session cannot be opened or ended, which the relay says; such
+// a call is about no session that there is.
+std::string session_of(const Frame& call, CallKind kind);
+
 struct Message {
   enum class Kind { kCall, kNotification, kAnswer };
   enum class State {
@@ -45,7 +52,7 @@ struct Message {
 
   Kind kind = Kind::kNotification;
   State state = State::kWaiting;
-  std::string session;  // JSON text of params.sessionId; empty: of the connection
+  std::string session;  // session_of()
   SharedBytes bytes;    // as it is sent
   // When it was sent last; connection 0: never.
   std::uint64_t connection = 0;

@@ -1,5 +1,7 @@
 #include "bridge/questions.hpp"
 
+#include "bridge/message.hpp"
+
 namespace relay::bridge {
 namespace {
 
@@ -11,7 +13,7 @@ constexpr std::size_t kMaxQuestions = 1024;
 Questions::Shown Questions::show(const Frame& frame, std::optional<std::int64_t> sequence,
                                  std::size_t digest) {
   const std::string id(frame.id());
-  const std::string session(frame.text(frame.envelope().session_id));
+  const std::string session = session_of(frame);
   if (const auto known = by_relay_id_.find(id); known != by_relay_id_.end()) {
     Question& question = questions_.at(known->second);
     const bool same_number = sequence && question.sequence == sequence;

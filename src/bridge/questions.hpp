@@ -19,7 +19,7 @@ namespace relay::bridge {
 
 struct Question {
   std::string relay_id;  // JSON text
-  std::string session;   // JSON text; empty: of the connection
+  std::string session;   // session_of()
   std::optional<std::int64_t> sequence;
   std::size_t digest = 0;  // of what it asks, without the sequence number
   bool awaited = true;     // the relay waits for the answer on the present connection

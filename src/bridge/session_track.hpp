@@ -1,7 +1,8 @@
 // How far the editor has seen one session's stream, and whether the relay sends it on the present
 // connection.
 //
-// Pure. Sequence numbers grow along a stream; only session/load goes through them again.
+// Pure. Sequence numbers grow along a stream, which is also that of the session's sub-agents; only
+// session/load goes through them again.
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,9 @@
 #include "cli/connect_run.hpp"
 
 #include "base/random_id.hpp"
-#include "cli/backoff.hpp"
+#include "cli/reconnecting.hpp"
 #include "cli/terminal_text.hpp"
+#include "config/config.hpp"
 #include "http/deadline.hpp"
 #include "protocol/line_splitter.hpp"
 #include "protocol/rpc.hpp"
@@ -19,10 +20,12 @@ namespace {
 
 constexpr std::size_t kMaxLineBytes = 64u
                                       << 20;  // longer ones cannot even be answered with their id
-constexpr std::size_t kMaxMessageBytes = 64u << 20;  // of the relay
+// Of the relay: an agent's line, and what the relay writes into it. Over it the connection ends,
+// and the next would bring the same message.
+constexpr std::size_t kMaxMessageBytes = config::kMostOfMessage + (1u << 20);
 constexpr std::size_t kMaxUnwritten = 8u << 20;
 constexpr std::size_t kMaxSaid = 1000;  // characters of a line on stderr: what a pipe takes at once
-constexpr std::uint16_t kTooBig = 1009;
+constexpr auto kTooBig = static_cast<std::uint16_t>(http::CloseCode::kTooBig);
 
 double seconds(std::chrono::steady_clock::duration duration) {
   return std::chrono::duration<double>(duration).count();
@@ -94,7 +97,9 @@ Task<void> ConnectRun::finish() {
   if (!failure_ && !is_over()) {
     const auto is_done = [this, is_over] { return bridge_.idle() || failure_ || is_over(); };
     co_await wait_for(is_done, times_.grace);
-    if (!bridge_.idle() && !is_greeted_ && !is_over() && last_failure_) fail(*last_failure_);
+    if (!bridge_.idle() && !is_greeted_ && !is_over()) {
+      fail(last_failure_ ? *last_failure_ : no_answer(url_));
+    }
   }
   if (failure_ && !is_over()) {
     const auto is_told = [this, is_over] { return told_editor_ || input_ended_ || is_over(); };
@@ -196,17 +201,13 @@ void ConnectRun::fail(ConnectFailure failure) {
 }
 
 Task<void> ConnectRun::keep_connected() {
-  Backoff backoff;
-  Clock::time_point give_up_at = Clock::now() + times_.first;
-  // A relay that lets in, and ends the connection before it answers initialize, gets no more time
-  // for each of these.
-  bool is_patient = false;
+  Reconnecting reconnecting(Clock::now() + times_.first);
   while (!told_to_end_) {
     // A relay does not keep connections that say nothing, so there is no use in one.
     if (was_connected_ && !bridge_.wants_connection()) {
       const bool notified = co_await wanted_.wait();
       if (!notified) co_return;
-      give_up_at = Clock::now() + times_.first;
+      reconnecting.try_until(Clock::now() + times_.first);
       continue;
     }
     const http::WebSocketUrl url = target_.url;
@@ -217,17 +218,15 @@ Task<void> ConnectRun::keep_connected() {
     if (opened) {
       co_await serve(**opened);
       if (told_to_end_) co_return;
-      if (is_greeted_ || !is_patient) give_up_at = Clock::now() + times_.reconnect;
-      if (is_greeted_) backoff.reset();
-      is_patient = !is_greeted_;
+      reconnecting.connection_ended(was_useful_, Clock::now() + times_.reconnect);
       is_greeted_ = false;
     } else {
       last_failure_ = connect_failure(url_, opened.error(), was_connected_);
     }
-    if (last_failure_ && (last_failure_->is_final || Clock::now() >= give_up_at)) {
+    if (last_failure_ && (last_failure_->is_final || reconnecting.is_over(Clock::now()))) {
       co_return fail(*last_failure_);
     }
-    const bool slept = co_await sleep_for(backoff.next());
+    const bool slept = co_await sleep_for(reconnecting.pause());
     if (!slept) co_return;
   }
 }
@@ -236,6 +235,8 @@ Task<void> ConnectRun::keep_connected() {
 Task<void> ConnectRun::serve(http::WebSocketClient& client) {
   client_ = &client;
   is_greeted_ = false;
+  const std::uint64_t settled_before = bridge_.settled();
+  const Clock::time_point began = Clock::now();
   bridge_.connected();
   if (!was_connected_) say("connected to " + url_);
   was_connected_ = true;
@@ -252,6 +253,8 @@ Task<void> ConnectRun::serve(http::WebSocketClient& client) {
   client.abandon();
   writer.cancel();
   co_await writer.join();
+  was_useful_ = is_greeted_ &&
+                is_useful({bridge_.settled() != settled_before, end.code, Clock::now() - began});
   bridge_.dropped({end.code == kTooBig});
   client_ = nullptr;
   last_failure_ = ConnectFailure{};

@@ -114,4 +114,16 @@ ConnectFailure connect_failure(const std::string& url, const Error& error, bool 
   return failure;
 }
 
+ConnectFailure no_answer(const std::string& url) {
+  ConnectFailure failure;
+  const std::string remedy =
+      "Check that --url is the address of an acp-relay, and that it works: acp-relay health.";
+  failure.error =
+      make_error(ErrorType::kInternalError, "the relay at " + url + " did not answer. " + remedy)
+          .because("something else listens there, or the relay is busy");
+  failure.error.suggested_actions = {remedy};
+  failure.error.recoverable = true;
+  return failure;
+}
+
 }  // namespace relay::cli

@@ -34,5 +34,7 @@ struct ConnectFailure {
 
 // `was_connected`: what worked before may work again, also where a first attempt would be in vain.
 ConnectFailure connect_failure(const std::string& url, const Error& error, bool was_connected);
+// Nothing failed, and nothing came while there was time.
+ConnectFailure no_answer(const std::string& url);
 
 }  // namespace relay::cli

@@ -26,6 +26,9 @@ using StringMap = std::vector<std::pair<std::string, std::string>>;
 // ----- server
 // ---------------------------------------------------------------------------------------
 
+// The largest server.max_message_bytes.
+inline constexpr std::size_t kMostOfMessage = 1u << 30;
+
 struct TlsConfig {
   std::string cert;  // PEM file with the certificate chain; both or neither
   std::string key;   // PEM file with the private key

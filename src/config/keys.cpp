@@ -38,7 +38,7 @@ void add_server_keys(std::vector<Key>& keys) {
   at("acp_aliases", &S::acp_aliases, strings(),
      "Other paths that are served as /acp is, on both ports, for clients that have a path of "
      "their own.");
-  at("max_message_bytes", &S::max_message_bytes, size<std::size_t>(kKi, kGi),
+  at("max_message_bytes", &S::max_message_bytes, size<std::size_t>(kKi, kMostOfMessage),
      "Largest request body, WebSocket message and line of an agent.");
   at("max_bodies_bytes", &S::max_bodies_bytes, size<std::size_t>(kKi, 64 * kGi),
      "Request bodies and WebSocket messages that are being received, all together, on all ports; "

@@ -127,6 +127,14 @@ void Transport::close() {
   socket_.close(ignored);
 }
 
+void Transport::reset() {
+  if (!socket_.is_open()) return;
+  const linger at_once{1, 0};
+  ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+}
+
 std::span<iovec> advance(std::span<iovec> parts, std::size_t bytes) {
   while (!parts.empty() && bytes >= parts.front().iov_len) {
     bytes -= parts.front().iov_len;

@@ -61,6 +61,9 @@ class Transport {
   void cancel();
   void shutdown_send();
   void close();
+  // Closes it, and what was written and has not been sent is never sent: without this the kernel
+  // tries for minutes when the network is silent.
+  void reset();
   bool is_open() const { return socket_.is_open(); }
 
   asio::any_io_executor executor() { return socket_.get_executor(); }

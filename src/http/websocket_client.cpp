@@ -172,7 +172,11 @@ void WebSocketClient::close(CloseCode code, std::string_view reason) {
   link_->socket().begin_close(code, reason);
 }
 
-void WebSocketClient::abandon() { link_->transport().close(); }
+void WebSocketClient::abandon() {
+  Transport& transport = link_->transport();
+  if (link_->socket().end().kind == WebSocketEnd::Kind::kSilent) return transport.reset();
+  transport.close();
+}
 
 void WebSocketClient::ping(std::string_view payload) { link_->socket().ping(payload); }
 
@@ -190,6 +194,8 @@ WebSocketClient::End WebSocketClient::ended() const {
       return {std::nullopt, "the server sent what is no valid WebSocket message" + reason};
     case WebSocketEnd::Kind::kSilent:
       return {std::nullopt, "the server did not answer a ping in time"};
+    case WebSocketEnd::Kind::kNotClosed:
+      return {std::nullopt, "the server did not answer a close in time"};
     case WebSocketEnd::Kind::kOpen:
     case WebSocketEnd::Kind::kLost:
       break;

@@ -43,7 +43,8 @@ class WebSocketClient {
   Task<Result<void>> send(std::span<const std::string_view> messages);
   // Sends a close frame. receive() ends when the server has answered, or two seconds later.
   void close(CloseCode code, std::string_view reason);
-  // Drops the connection at once.
+  // Drops the connection at once. After a ping that was not answered nothing of what was sent goes
+  // out any more, for it may be sent again on another connection.
   void abandon();
 
   // After it was sent, last_pong() becomes `payload` (not empty, at most 125 bytes) when the server

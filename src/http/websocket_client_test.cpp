@@ -79,6 +79,7 @@ class CannedServer {
     ::close(listener_);
   }
   std::uint16_t port() const { return port_; }
+  bool was_reset() const { return was_reset_; }  // after received()
   // What came after the request; waits for the client to leave.
   std::string received() {
     thread_.join();
@@ -106,13 +107,15 @@ class CannedServer {
     for (ssize_t got = 1; got > 0;) {
       got = ::recv(fd, bytes, sizeof bytes, 0);
       if (got > 0) received_.append(bytes, static_cast<std::size_t>(got));
+      was_reset_ = got < 0 && errno == ECONNRESET;
     }
     ::close(fd);
   }
 
   int listener_ = -1;
   std::uint16_t port_ = 0;
-  std::string received_;  // the thread's until it has ended
+  std::string received_;    // the thread's until it has ended
+  bool was_reset_ = false;  // likewise
   std::thread thread_;
 };
 
@@ -236,6 +239,7 @@ TEST(WebSocketClient, AnswersPingsOfTheServer) {
   DecodedFrames decoded;
   WebSocketDecoder(100).feed(received, decoded);
   EXPECT_EQ(decoded.pong_payload, "are you there");
+  EXPECT_FALSE(server.was_reset());
 }
 
 TEST(WebSocketClient, KnowsWhatTheServerHasReceived) {
@@ -270,6 +274,8 @@ TEST(WebSocketClient, DropsAServerThatIsSilent) {
     EXPECT_THAT(end, IsEmpty());
     EXPECT_THAT((*opened)->ended().explanation, HasSubstr("did not answer a ping"));
   });
+  server.received();
+  EXPECT_TRUE(server.was_reset()) << "what it has not got it does not get any more";
 }
 
 TEST(WebSocketClient, RefusesMessagesOverItsLimit) {

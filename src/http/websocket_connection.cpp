@@ -273,7 +273,7 @@ void WebSocketConnection::tick(Clock::time_point now) {
     give_up_message(CloseCode::kPolicy, "the message came too slowly");
   }
   if (close_queued_) {
-    if (now >= close_deadline_) lose(WebSocketEnd::Kind::kSilent);
+    if (now >= close_deadline_) lose(WebSocketEnd::Kind::kNotClosed);
   } else if (ping_due_answer_) {
     if (now - pinged_at_ >= options_.pong_deadline) lose(WebSocketEnd::Kind::kSilent);
   } else if (options_.ping_interval.count() > 0 &&

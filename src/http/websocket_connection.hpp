@@ -26,7 +26,8 @@ struct WebSocketEnd {
     kOpen,           // it is not over
     kClosedByPeer,   // `code` and `reason` are the peer's; no code: its close frame was empty
     kProtocolError,  // what the peer sent was no valid message; `code` and `reason` were sent to it
-    kSilent,         // a ping was not answered in time, or a close
+    kSilent,         // a ping was not answered in time
+    kNotClosed,      // our close was not answered in time
     kLost,           // the connection broke, or ended without a close frame
   };
   Kind kind = Kind::kOpen;
