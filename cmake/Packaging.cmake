@@ -7,8 +7,16 @@ install(DIRECTORY deploy/prometheus deploy/grafana DESTINATION ${documents}/exam
 install(FILES config.production.yaml config/relay.example.yaml DESTINATION ${documents}/examples)
 # Where systemd and an administrator look for them, whatever the prefix is.
 install(FILES deploy/systemd/acp-relay.service DESTINATION /lib/systemd/system)
-install(FILES config.yaml DESTINATION /etc/acp-relay
-        PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ)  # it may hold keys
+# The configuration only where none is: a second installation keeps what was edited. In a package it always is, and
+# dpkg asks about it.
+install(CODE "
+  if(EXISTS \"\$ENV{DESTDIR}/etc/acp-relay/config.yaml\")
+    message(STATUS \"Kept: \$ENV{DESTDIR}/etc/acp-relay/config.yaml\")
+  else()
+    file(INSTALL DESTINATION /etc/acp-relay TYPE FILE
+         PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ  # it may hold keys
+         FILES \"${CMAKE_SOURCE_DIR}/config.yaml\")
+  endif()")
 
 set(CPACK_PACKAGE_NAME acp-relay)
 set(CPACK_PACKAGE_VENDOR "The acp-relay authors")
@@ -22,10 +30,12 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS passwd)
+# ca-certificates: by them upstreams over TLS are known. dpkg-shlibdeps adds the libraries.
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "passwd, ca-certificates")
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS docker.io)
 set(debian ${CMAKE_SOURCE_DIR}/deploy/debian)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
     ${debian}/conffiles ${debian}/postinst ${debian}/prerm ${debian}/postrm)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+set(CPACK_PROJECT_CONFIG_FILE ${CMAKE_SOURCE_DIR}/cmake/PackageTools.cmake)
 include(CPack)

@@ -2,7 +2,8 @@
 # Installs the Debian packages that are missing, and nothing when none is. The group test also brings the
 # clients of tests/clients, which come through npm and pip; agents brings the agents of tests/agents (1.5 GB), and
 # nothing else.
-#   scripts/install.sh [build] [test] [engine] [podman] [agents]   groups of scripts/packages.txt; default: build test
+#   scripts/install.sh [build] [package] [test] [engine] [podman] [agents]
+#                                     groups of scripts/packages.txt; default: build test
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -11,7 +12,7 @@ groups=("$@")
 [[ ${#groups[@]} -gt 0 ]] || groups=(build test)
 for group in "${groups[@]}"; do
   [[ $group == agents || -n $(packages "$group") ]] ||
-    fail "no package group \"$group\"" "scripts/install.sh build test engine podman agents"
+    fail "no package group \"$group\"" "scripts/install.sh build package test engine podman agents"
 done
 
 command -v dpkg-query >/dev/null ||

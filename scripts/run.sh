@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # From a fresh Debian 12 machine to a running relay: installs what is missing, builds a release, serves.
 #   scripts/run.sh [OPTION...]      options go to "acp-relay serve"; default --config config.yaml
-# Without --config, and unless config.yaml or the environment choose an agent themselves, every session gets
-# a container of the demo agent where a Docker Engine may be used, and a process elsewhere.
+# Without --config, and unless config.yaml or the environment choose an agent themselves or have one that is a process,
+# every session gets a container of the demo agent where a Docker Engine may be used, and a process elsewhere.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -15,6 +15,12 @@ setting() {
     inside && index($0, key) == 1 {print substr($0, length(key) + 2)}' <<<"$in_force"
 }
 
+# Agents below agents that are processes; with containers enabled those that don't say so would be put into the image.
+names_processes() {
+  awk '/^[a-z]/ {inside = ($1 == "agents:")} inside && /^    isolation: process$/ {found = 1} END {exit !found}' \
+    <<<"$in_force"
+}
+
 image_exists() {
   curl --silent --fail --output /dev/null --unix-socket "$1" "http://engine/images/$image/json"
 }
@@ -24,6 +30,7 @@ choose_isolation() {
   local found workspaces=/var/lib/acp-relay/workspaces
   in_force=$("$root/build/release/acp-relay" check-config config.yaml 2>/dev/null) || return 0  # serve explains it
   [[ $(setting container enabled) == false && $(setting agent command) == '""' ]] || return 0
+  ! names_processes || return 0
   if [[ -v ACP_RELAY_CONTAINER_ENABLED ]]; then
     echo "Sessions are processes: ACP_RELAY_CONTAINER_ENABLED says so."
   elif ! found=$("$root/scripts/engine.sh" probe); then

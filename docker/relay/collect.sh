@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Collects what an image of the relay has beside its base: the programs, stripped, and the libraries that they load
-# and the base has not. As scanners of images want it, each library's package is told in /var/lib/dpkg/status.d.
+# Collects what an image of the relay has beside its base: the programs, stripped, the libraries that they load and the
+# base has not, and the certificates of authorities, by which upstreams over TLS are known. As scanners of images want
+# it, the package of each of these is told in /var/lib/dpkg/status.d.
 #   docker/relay/collect.sh BUILD_DIRECTORY DIRECTORY     DIRECTORY becomes what lies at / of the image
 # Runs where the programs were built, on Debian 12.
 set -euo pipefail
@@ -8,6 +9,9 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
 # Every Debian image has these, since apt needs them.
 readonly in_base=' libc6 libgcc-s1 libstdc++6 '
+# What update-ca-certificates writes, and where OpenSSL looks (openssl version -d). Debian's link is in the package
+# openssl, which the image has not.
+readonly authorities=/etc/ssl/certs/ca-certificates.crt authorities_of_openssl=/usr/lib/ssl/cert.pem
 
 [[ $# -eq 2 && -d $1 ]] || fail "usage: docker/relay/collect.sh BUILD_DIRECTORY DIRECTORY"
 build=$1 out=$2
@@ -15,6 +19,12 @@ build=$1 out=$2
 documents=$out/usr/share/doc
 mkdir -p "$out/usr/bin" "$out/var/lib/dpkg/status.d" "$documents/acp-relay"
 cp "$root/LICENSE" "$documents/acp-relay/copyright"
+
+tell_package() {
+  dpkg-query --status "$1" >"$out/var/lib/dpkg/status.d/$1"
+  mkdir -p "$documents/$1"
+  cp "/usr/share/doc/$1/copyright" "$documents/$1/"
+}
 
 add_library() {
   local loaded=$1 file package
@@ -27,9 +37,16 @@ add_library() {
   cp "$file" "$out$file"
   [[ $(basename "$loaded") == "$(basename "$file")" ]] ||
     ln -sf "$(basename "$file")" "$out$(dirname "$file")/$(basename "$loaded")"
-  dpkg-query --status "$package" >"$out/var/lib/dpkg/status.d/$package"
-  mkdir -p "$documents/$package"
-  cp "/usr/share/doc/$package/copyright" "$documents/$package/"
+  tell_package "$package"
+}
+
+add_authorities() {
+  [[ -s $authorities ]] || fail "$authorities is missing or empty: without it the relay trusts no upstream over TLS" \
+    "apt-get install ca-certificates" "update-ca-certificates"
+  mkdir -p "$out$(dirname "$authorities")" "$out$(dirname "$authorities_of_openssl")"
+  cp "$authorities" "$out$authorities"
+  ln -s "$authorities" "$out$authorities_of_openssl"
+  tell_package ca-certificates
 }
 
 for program in acp-relay acp-workspace-helper acp-agent-init; do
@@ -39,3 +56,4 @@ for program in acp-relay acp-workspace-helper acp-agent-init; do
   ! grep 'not found' <<<"$libraries" >&2 || fail "a library of $program is missing here"
   while read -r library; do add_library "$library"; done < <(awk '$2 == "=>" && $3 ~ /^\// {print $3}' <<<"$libraries")
 done
+add_authorities

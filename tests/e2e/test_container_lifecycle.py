@@ -11,6 +11,7 @@ import pytest
 from harness.containers import SHELL, shell
 from harness.deadline import wait_until
 from harness.http_client import text_of
+from harness.relay import ROOT
 
 
 def new(client, **params):
@@ -302,3 +303,20 @@ def test_the_command_of_the_configuration_replaces_that_of_the_image(make_shell_
     else:
         assert command == SHELL
     assert shell(client, "echo $0 $SESSION_ID") == (0, f"sh {session}\n")
+
+
+@pytest.mark.parametrize("made_by", ["make_shell_relay", "make_egress_relay"])
+def test_the_images_check_sees_an_agent_that_is_stopped(request, made_by, engine):
+    """Whose first process is the Engine's init, or with upstreams acp-agent-init."""
+    relay = request.getfixturevalue(made_by)()
+    client = relay.http()
+    container = f"acp-agent-{client.new('/workspace')}"
+    check = (ROOT / "docker/agent/agent-health").read_text("utf-8")
+
+    def health():
+        return engine.exec(container, "sh", "-c", check)
+    assert health() == (0, "")
+    assert engine.exec(container, "sh", "-c", "kill -STOP $(pgrep -P 1)") == (0, "")
+    wait_until(lambda: health() == (1, "the agent does not run\n"), lambda: f"it is stopped: {health()}")
+    assert engine.exec(container, "sh", "-c", "kill -CONT $(pgrep -P 1)") == (0, "")
+    wait_until(lambda: health() == (0, ""), lambda: f"it goes on: {health()}")

@@ -1,5 +1,6 @@
 """The Debian package, built from the binaries under test and installed for real: over this machine's own
 files, in a mount namespace whose changes are memory and go away with it."""
+import os
 import pathlib
 import re
 import subprocess
@@ -8,7 +9,7 @@ import pytest
 
 from harness.deadline import PATIENCE
 from harness.ports import free_port
-from harness.relay import BINARY
+from harness.relay import BINARY, ROOT
 
 # As root: $1 is the package. What follows runs in a copy of this machine that nobody else sees.
 COPY = r"""
@@ -63,8 +64,20 @@ def test_the_package_has_what_belongs_to_it_and_names_its_libraries(package):
                               check=True).stdout.strip()
     version = subprocess.run([str(BINARY), "--version"], capture_output=True, text=True, check=True).stdout
     assert version == f"acp-relay {field('Version')}\n"
-    for library in ("libc6", "libsqlite3-0", "libssl3", "libyaml-cpp0.7"):
-        assert library in field("Depends")
+    for needed in ("ca-certificates", "libc6", "libsqlite3-0", "libssl3", "libyaml-cpp0.7"):
+        assert needed in field("Depends")
+
+
+def test_a_second_installation_keeps_the_configuration(tmp_path):
+    def install():
+        subprocess.run(["cmake", "--install", str(BINARY.parent), "--prefix", "/usr/local"], check=True,
+                       capture_output=True, env={**os.environ, "DESTDIR": str(tmp_path)})
+    file = tmp_path / "etc/acp-relay/config.yaml"
+    install()
+    assert file.read_bytes() == (ROOT / "config.yaml").read_bytes() and file.stat().st_mode & 0o777 == 0o640
+    file.write_text("# mine\n")
+    install()
+    assert file.read_text() == "# mine\n"
 
 
 def test_it_is_installed_serves_as_its_own_user_and_goes_without_a_trace(installed):
@@ -100,6 +113,20 @@ def test_it_is_installed_serves_as_its_own_user_and_goes_without_a_trace(install
                  r"hello from a package", r"^ended: 0$", r"^/var/lib/acp-relay/relay-messages.db acp-relay$",
                  r"^# mine$", r"^kept$", r"^gone$"):
         assert re.search(line, said, re.M), f"{line} is not in\n{said}"
+
+
+def test_a_purge_empties_a_file_system_of_its_own_and_takes_the_user_along(installed):
+    said = installed("""
+        dpkg -i /package.deb
+        mkdir /var/lib/acp-relay/workspaces
+        mount -t tmpfs tmpfs /var/lib/acp-relay/workspaces
+        touch /var/lib/acp-relay/relay-messages.db /var/lib/acp-relay/workspaces/file
+        dpkg -P acp-relay
+        find /var/lib/acp-relay | sed 's/^/left: /'
+        ! getent passwd acp-relay && echo "gone"
+    """)
+    assert re.findall("^left: (.*)", said, re.M) == ["/var/lib/acp-relay", "/var/lib/acp-relay/workspaces"]
+    assert said.endswith("gone\n")
 
 
 def test_the_unit_is_one_that_systemd_takes_and_finds_little_exposed(installed):

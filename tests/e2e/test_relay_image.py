@@ -100,6 +100,16 @@ def test_its_sessions_get_containers_beside_it(relay):
     wait_until(lambda: relay.agent(session) is None and not written.parent.parent.exists(), "nothing is left of it")
 
 
+def test_it_has_authorities_where_openssl_looks(relay):
+    """Which its user can read: without them it trusts no upstream."""
+    told = subprocess.run(["openssl", "version", "-d"], capture_output=True, text=True, check=True).stdout
+    place = re.search('OPENSSLDIR: "(.+)"', told)[1]
+    code, text = relay.engine.exec(relay.project.container("relay"), "cat", f"{place}/cert.pem")
+    assert code == 0 and text.count("-----BEGIN CERTIFICATE-----") > 10, text[:1000]
+    code, text = relay.engine.exec(relay.project.container("relay"), "cat", "/var/lib/dpkg/status.d/ca-certificates")
+    assert code == 0 and "Package: ca-certificates" in text
+
+
 def ends(client, session):
     """How often the log says that a turn has ended by itself."""
     return json.dumps(client.result("session/history", sessionId=session)).count("end_turn")
