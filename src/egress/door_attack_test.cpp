@@ -142,12 +142,13 @@ class BadUpstreamTest : public DoorTest, public ::testing::WithParamInterface<Ba
 
 TEST_P(BadUpstreamTest, IsAnsweredWithItsCause) {
   testing::Around around;
-  around.silence = std::chrono::milliseconds(300);
+  const bool is_silent = GetParam().refusal == Refusal::kTimedOut;
+  if (is_silent) around.silence = std::chrono::milliseconds(500);
   RunningDoor door(own(), {}, around);
   RawClient agent(door.port());
   const auto peer = ask(agent);
   peer->send(GetParam().answer);
-  if (GetParam().refusal != Refusal::kTimedOut) peer->shutdown_send();
+  if (!is_silent) peer->shutdown_send();
   const std::string answer = agent.read_answer();
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 " + std::to_string(GetParam().status)));
   EXPECT_THAT(answer, HasSubstr("acp-relay: own"));

@@ -127,7 +127,7 @@ TEST_F(DoorConnectTest, SaysWhyTheHostIsNotReached) {
 
 TEST_F(DoorConnectTest, EndsWhereNobodySaysAnything) {
   Around around = with_tunnel();
-  around.idle = std::chrono::milliseconds(100);
+  around.idle = std::chrono::milliseconds(500);
   RunningDoor door(own(), {}, around);
   RawClient agent(door.port());
   agent.send(request());

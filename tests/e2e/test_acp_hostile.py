@@ -130,14 +130,15 @@ def test_a_session_of_another_principal_does_not_exist(guarded, opened, transpor
     assert mine.prompt("still mine")[1] == "still mine"
 
 
-def test_a_stream_of_anothers_session_stays_empty(guarded, opened):
+def test_a_stream_of_anothers_session_has_nothing_of_it(guarded, opened):
     mine = opened(guarded, "http", token=ADA)
     session = mine.new(guarded.workspace)
     theirs = opened(guarded, "http", token=BOB)
     stream = theirs.open(session)
     mine.prompt("a secret", session)
-    theirs.result("session/list")
-    assert stream.status in (200, 404) and stream.events == []
+    asked = theirs.start("session/prompt", {"sessionId": session, "prompt": text_block("hello")})
+    assert theirs.answer(asked)["error"]["code"] == -32002
+    assert [json.loads(text)["id"] for _, text in stream.events] == [asked]
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

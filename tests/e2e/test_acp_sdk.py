@@ -131,6 +131,7 @@ def test_an_agent_that_cannot_be_started_is_an_error_to_the_client(make_relay, t
 def test_without_a_token_the_client_sees_401(make_relay, transport):
     relay = make_relay({"auth": TOKENS})
     facts = sdk.facts_of("demo agent, process", settings(relay, transport, token="token-of-ada-1"), "unauthorized")
+    assert facts["attempts"].keys() == {"none", "wrong"}
     for attempt in facts["attempts"].values():
         assert "401" in attempt["message"], attempt
     assert facts["right"] == 1

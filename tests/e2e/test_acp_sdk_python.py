@@ -67,5 +67,6 @@ def test_without_a_token_nothing_is_served(make_relay, transport):
     if isinstance(facts, sdk.Failed):
         raise facts
     assert facts["right"] == 1
+    assert facts["attempts"].keys() == {"none", "wrong"}
     for attempt in facts["attempts"].values():
         assert attempt != "served" and "401" in attempt["message"]

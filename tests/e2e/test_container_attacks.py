@@ -1,4 +1,5 @@
 """What a hostile agent tries from inside its container, and how far it gets."""
+import base64
 import os
 import secrets
 import socket
@@ -33,6 +34,13 @@ def wait_told_of_resources(client):
     client.wait_for(tells, "container_resource_exceeded")
 
 
+def cpu_seconds(relay, client):
+    """What the container of a session has taken, as the Engine says."""
+    path = f"/containers/acp-agent-{client.session}/stats"
+    stats = relay.engine.json("GET", path, **{"stream": "false", "one-shot": "true"})
+    return stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
+
+
 def neighbour_is_well(relay, client):
     assert shell(client, "echo all is well") == (0, "all is well\n")
     relay.assert_container_starts()
@@ -55,7 +63,10 @@ def relay(make_shell_relay):
 
 def test_a_fork_bomb(relay):
     neighbour, bomber = hostile(relay), hostile(relay)
-    bomber.start_prompt("Ym9tYigpIHsgYm9tYiB8IGJvbWIgJiB9OyBib21i")  # bomb() { bomb | bomb & }; bomb
+    bomb = "bomb() { bomb | bomb & }; bomb 2>/workspace/said"
+    bomber.start_prompt(base64.b64encode(bomb.encode()).decode())
+    said = relay.host_workspace(bomber.session) / "said"
+    wait_until(lambda: said.exists() and b"can't fork" in said.read_bytes(), "the bomb is at its limit")
     neighbour_is_well(relay, neighbour)
     facts = relay.container(bomber.session)
     if facts is not None and facts["State"]["Running"]:
@@ -76,7 +87,10 @@ def test_filling_the_memory(relay):
 def test_burning_the_cpu(relay):
     neighbour, burner = hostile(relay), hostile(relay)
     shell(burner, "for i in 1 2 3 4; do (while :; do :; done) >/dev/null 2>&1 & done")
+    wait_until(lambda: cpu_seconds(relay, burner) > 1, "it burns")
     neighbour_is_well(relay, neighbour)
+    burner.result("session/close", sessionId=burner.session)
+    wait_until(lambda: relay.container(burner.session) is None, "the burner is gone with its container")
 
 
 @pytest.mark.parametrize("flood, told", [

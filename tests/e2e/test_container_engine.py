@@ -14,7 +14,7 @@ from harness import containers
 from harness.deadline import Late, wait_until
 from harness.http_client import RelayError
 from harness.private_engine import running
-from harness.relay import DEMO_AGENT
+from harness.relay import DEMO_AGENT, change, run_cli
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +164,8 @@ def test_an_engine_that_says_nothing_costs_a_session_the_time_of_its_start(priva
         error = unavailable(relay)
         assert (error.type, error.data["relevant_state"]["limit_ms"]) == ("container_start_failed", 10_000)
         assert "container.startup_timeout" in json.dumps(error.data["suggested_actions"])
+    change(relay, {"container": {"startup_timeout": "120s"}})
+    wait_until(lambda: run_cli("reload", relay=relay)[0] == 0, "the longer time is in force")
     client = relay.http()
     client.result("session/close", sessionId=client.new("/workspace"))
     relay.wait_until_empty()  # of what was begun before as well
@@ -181,7 +183,7 @@ def test_a_session_closed_while_the_engine_is_away_is_cleared_up_later(private_r
 
 
 def test_a_relay_that_ends_without_its_engine_clears_up_at_its_next_start(private_relay, private_engine):
-    relay = private_relay({"shutdown_timeout": "500ms"})
+    relay = private_relay({"shutdown_timeout": "500ms"}, {"server": {"shutdown_timeout": "20s"}})
     relay.http().new("/workspace")
     private_engine.end_daemon(9)
     relay.may_leave_open_rows = True

@@ -14,7 +14,6 @@ from harness.relay import ROOT
 
 
 def kill(relay):
-    relay.may_leave_open_rows = True
     relay.process.send_signal(signal.SIGKILL)
     relay.wait()
 
@@ -30,7 +29,6 @@ def test_a_killed_relay_leaves_its_agents_running_and_the_next_start_goes_on(mak
     assert relay.container(session)["State"]["Running"], "an agent survives the death of its relay"
     assert (relay.host_workspace(session) / "file.txt").is_file()
     relay.start()
-    relay.may_leave_open_rows = False
     assert relay.container(session)["State"]["Running"]
     [one] = relay.http().result("session/list")["sessions"]
     assert (one["id"], one["isActive"]) == (session, True)
@@ -51,7 +49,6 @@ def test_a_start_whose_port_is_taken_leaves_the_agents_of_the_run_before_alone(m
     assert "server.management_port" in relay.log_text()
     assert "sessions of an earlier run" not in relay.log_text(), "it did not begin with them"
     relay.start()
-    relay.may_leave_open_rows = False
     again = relay.websocket()
     again.result("session/resume", sessionId=session)
     assert again.prompt("still here", session)[1] == "still here"
@@ -65,7 +62,6 @@ def test_a_relay_that_is_full_after_a_kill_lets_clients_in_to_its_sessions(make_
     session = relay.websocket().new("/workspace")
     kill(relay)
     relay.start()
-    relay.may_leave_open_rows = False
     client = open_client("http", acp_url(relay, "http"))  # no room for an agent that introduces itself
     client.result("session/resume", sessionId=session, cwd="/workspace", mcpServers=[])
     assert client.prompt("still here", session)[1] == "still here"

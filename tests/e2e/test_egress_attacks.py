@@ -119,9 +119,9 @@ def test_an_agent_that_ends_its_side_has_left(make_egress_relay, upstream, carri
         assert shell(client, ask)[1] == "", "nobody waits for an answer"
     left = {"upstream": "own", "outcome": "agent_left"}
     wait_until(lambda: relay.metric("acp_relay_upstream_requests_total", **left) == 1, "it has left")
-    assert client.all("_acp-relay/agent_notice") == []
     upstream.gate.set()
     assert shell(client, SERVED)[0] == 0 and relay.running()
+    assert client.all("_acp-relay/agent_notice") == []
 
 
 @pytest.mark.parametrize("user", ["", "0"], ids=["as agent", "as root"])

@@ -139,6 +139,7 @@ def test_what_a_killed_relay_had_begun_is_gone(relay):
     relay.start()
     left = relay.http().result("session/list")["sessions"]
     complete = [one for one in left if one["lastSequence"] > 200_000]
+    assert parent in [one["id"] for one in left]
     assert left == complete, "a fork is there as a whole or not at all"
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from harness import containers
 from harness.containers import SHELL, ContainerRelay, tools_files
-from harness.deadline import PATIENCE, wait_until
+from harness.deadline import PATIENCE, key_of, scaled, wait_until
 from harness.private_engine import running
 from harness.relay import BINARY, ROOT, run_cli, scripted
 from harness.terminal import read_rest
@@ -22,6 +22,7 @@ from harness.terminal import read_rest
 ALWAYS = ["configuration", "clock", "open_files", "port.http", "port.websocket", "port.management", "database"]
 CONTAINED = [*ALWAYS, "disk.database", "engine", "disk.images", "memory", "workspaces", "disk.workspaces", "limits",
              "image", "agent"]
+STARTED = 15  # seconds; the Engine's part of the start is within startup_timeout too
 MAY_DRIFT = "clock"  # where nothing keeps the machine's clock, that is a warning
 
 
@@ -102,7 +103,7 @@ def test_every_agent_is_tried(make, tools_image):
     dying = scripted("exit_in_initialize")
     relay = make({}, {"agents": {
         "shell": {"image": tools_image, "command": SHELL},
-        "mute": {"image": tools_image, "command": ["/bin/sleep", "600"], "startup_timeout": "15s"},
+        "mute": {"image": tools_image, "command": ["/bin/sleep", "600"], "startup_timeout": key_of(STARTED)},
         "here": {"isolation": "process", "command": [dying["command"], *dying["args"]]}}})
     findings = Findings(relay, code=1)
     assert findings.named("failed") == ["agents.mute.agent", "agents.here.agent"]
@@ -142,11 +143,12 @@ BROKEN = {
     "no such address": ({"docker_host": "tcp://127.0.0.1:9"}, "engine", "refused", "container.docker_host",
                         ["agent"]),
     "no image": ({"image": "acp-relay-test/none:1"}, "image", "acp-relay-test/none:1", "docker pull", ["agent"]),
-    # The Engine's part of the start is within startup_timeout too.
-    "a mute image": ({"command": ["/bin/sleep", "600"], "startup_timeout": "15s"}, "agent",
-                     "did not answer initialize within 15000 ms", "container.startup_timeout", []),
+    "a mute image": ({"command": ["/bin/sleep", "600"], "startup_timeout": key_of(STARTED)}, "agent",
+                     f"did not answer initialize within {round(scaled(STARTED))}000 ms",
+                     "container.startup_timeout", []),
     "an image that says something else": ({"command": ["/bin/sh", "-c", "echo hello; sleep 600"],
-                                           "startup_timeout": "15s"}, "agent", "hello", "docker run -i", []),
+                                           "startup_timeout": key_of(STARTED)}, "agent", "hello", "docker run -i",
+                                          []),
     "an image that ends": ({"command": ["/bin/sh", "-c", "echo no key >&2; exit 3"]}, "agent",
                            "its last words on stderr: no key", "agent.env", []),
     "an image without the program": ({"command": ["/bin/nothing"]}, "agent", "/bin/nothing", "container.command",

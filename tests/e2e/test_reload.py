@@ -178,7 +178,7 @@ def test_sighup_reloads_a_relay_without_a_terminal(make_relay):
     relay.config_file.write_text("server: [", "utf-8")
     relay.send_signal(signal.SIGHUP)
     relay.wait_logged("the configuration is not valid, nothing was changed")
-    assert client.prompt("hello", session)
+    assert client.prompt("hello", session)[1] == "hello"
 
 
 def test_the_loss_of_a_terminal_ends_a_relay_that_had_one(make_relay):

@@ -142,7 +142,8 @@ async def check_histories(trial, turns):
 
 
 def run(trial):
-    relay = trial.start({"agent": {"max_concurrent_sessions": trial.size + 10, "startup_timeout_seconds": 60}})
+    relay = trial.start({"agent": {"max_concurrent_sessions": trial.size + 10, "startup_timeout_seconds": 60},
+                         "server": {"shutdown_timeout": "20s"}})
     relay.assert_serves()
     trial.measure()
     turns = [Turn(trial, number) for number in range(trial.size)]

@@ -47,4 +47,6 @@ def test_without_a_token_nothing_is_served(tmp_path, transport):
     if isinstance(facts, sdk.Failed):
         raise facts
     assert facts["right"] == 1
-    assert all(attempt != "served" for attempt in facts["attempts"].values())
+    assert facts["attempts"].keys() == {"none", "wrong"}
+    for attempt in facts["attempts"].values():
+        assert attempt != "served" and "401" in attempt["data"], attempt

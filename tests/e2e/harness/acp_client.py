@@ -33,7 +33,7 @@ class Acp(Inbox):
         try:
             message = json.loads(text)
             return schema.check_acp(message, self.method_of(message))
-        except (AssertionError, ValueError) as problem:
+        except schema.BROKEN as problem:
             return {"jsonrpc": "2.0", "broken": f"{problem}\n{text[:2000]}"}
 
     def new(self, directory, **params):
@@ -105,8 +105,8 @@ class EventStream:
         number, data = None, []
         while True:
             line = self.response.readline()
-            if not line:
-                return
+            if not line.endswith(b"\n"):
+                return  # the end, in the middle of a line perhaps
             line = line.decode("utf-8").rstrip("\r\n")
             if line == "":
                 if data:
@@ -261,6 +261,7 @@ class AcpHttp(Acp):
             except (OSError, http.client.HTTPException):
                 pass
         self.abort()
+        self.check_messages()
 
 
 def open_client(transport, url, **options):

@@ -25,12 +25,13 @@ class Server:
 
     def close_clients(self):
         """Also finds out whether the relay is still there; when not, the next test gets another one."""
-        for client in self.clients:
-            with contextlib.suppress(OSError):
-                client.close()
-        self.clients.clear()
+        with contextlib.ExitStack() as every:
+            while self.clients:
+                every.enter_context(contextlib.suppress(OSError))
+                every.callback(self.clients.pop().close)
         if self.relay and not self.relay.running():
             self.relay.may_leave_open_rows = True
+            self.relay.end_was_awaited = True
             end = self.relay.log_text()[-2000:]
             self.relay.start()
             raise AssertionError(f"the relay ended:\n{end}")

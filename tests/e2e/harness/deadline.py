@@ -16,6 +16,11 @@ def scaled(seconds):
     return PATIENCE if seconds is None else seconds * SCALE
 
 
+def key_of(seconds):
+    """The same as a configuration has it."""
+    return f"{round(scaled(seconds))}s"
+
+
 def wait_until(condition, what, seconds=None, every=0.01):
     """Returns the first true value of condition(); fails with `what` when the time is over."""
     end = time.monotonic() + scaled(seconds)

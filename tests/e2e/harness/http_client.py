@@ -2,11 +2,12 @@
 import contextlib
 import itertools
 import json
+import time
 
 import httpx
 
 from . import schema
-from .deadline import PATIENCE
+from .deadline import PATIENCE, Late
 
 
 class RelayError(Exception):
@@ -45,16 +46,19 @@ class Event:
 
 
 def read_events(response):
-    """Server-sent events of a streamed response, as they come."""
+    """Server-sent events of a streamed response, as they come. A stream that brings comments only is Late."""
     number, data = None, []
+    end = time.monotonic() + PATIENCE
     for line in response.iter_lines():
         line = line.rstrip("\r\n")
         if line == "":
             if data:
                 yield Event(number, schema.check(json.loads("\n".join(data))))
+                end = time.monotonic() + PATIENCE
             data = []
         elif line.startswith(":"):
-            continue
+            if time.monotonic() >= end:
+                raise Late(f"no event in time; the last one was {number}")
         elif line.startswith("data:"):
             data.append(line[5:].removeprefix(" "))
         elif line.startswith("id:"):

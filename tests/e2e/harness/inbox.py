@@ -32,7 +32,7 @@ class Inbox:
 
     def method_of(self, message):
         """The method of the request that this answers."""
-        return self.methods.get(json.dumps(message.get("id")))
+        return self.methods.get(json.dumps(message.get("id"))) if isinstance(message, dict) else None
 
     # Sending.
     def start(self, method, params=None, id=None):
@@ -110,3 +110,9 @@ class Inbox:
     def count(self):
         with self._changed:
             return len(self.messages)
+
+    def check_messages(self):
+        """Also of what nobody waited for: nothing broke the schema."""
+        with self._changed:
+            broken = [message["broken"] for message in self.messages if "broken" in message]
+        assert not broken, f"{len(broken)} broken messages came, the first is {broken[0]}"

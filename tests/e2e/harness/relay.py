@@ -3,6 +3,7 @@
 What a test may rely on: the relay runs in an empty directory, its log is in `log_text()`, and stop()
 leaves nothing behind or fails.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -14,7 +15,7 @@ import sys
 import httpx
 
 from . import journal, processes
-from .deadline import PATIENCE, wait_until
+from .deadline import PATIENCE, key_of, wait_until
 from .http_client import HttpClient
 from .ports import free_port
 from .ws_client import WebSocketClient
@@ -24,6 +25,8 @@ BINARY = pathlib.Path(os.environ.get("ACP_RELAY_BIN", ROOT / "build/release/acp-
 DEMO_AGENT = pathlib.Path(os.environ.get("ACP_DEMO_AGENT", ROOT / "build/release/acp-demo-agent"))
 SCRIPTED_AGENT = pathlib.Path(__file__).parent / "scripted_agent.py"
 
+
+SHUTDOWN_SECONDS = 120  # a busy Engine takes its time for many containers
 
 # What only a fault of the relay ends it with: tests kill it by other signals.
 CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
@@ -44,7 +47,8 @@ def default_config(directory):
         ports.add(free_port())
     http, websocket, management = ports
     return {
-        "server": {"http_port": http, "websocket_port": websocket, "management_port": management},
+        "server": {"http_port": http, "websocket_port": websocket, "management_port": management,
+                   "shutdown_timeout": key_of(SHUTDOWN_SECONDS)},
         "agent": {"command": str(DEMO_AGENT)},
         "database": {"path": str(directory / "relay.db")},
         "container": {"enabled": False},
@@ -75,6 +79,7 @@ class Relay:
         self.process = None
         self.seen = set()
         self.may_leave_open_rows = False  # after a death that the next start has to clean up
+        self.end_was_awaited = False  # by the test, of this process
         self._clients = []
 
     # Where things are.
@@ -105,7 +110,8 @@ class Relay:
     # Life.
     def launch(self, *arguments, prefix=()):
         """Starts the process without waiting for anything."""
-        self.check_no_crash()
+        self.check_end()
+        self.end_was_awaited = False
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 [*prefix, str(self.binary), "serve", "--config", str(self.config_file), *arguments],
@@ -129,7 +135,8 @@ class Relay:
         """After launch(): whether it became ready; False: it ended."""
         wait_until(lambda: self.process.poll() is not None or self._ready(),
                    lambda: f"the relay is ready or ends\n{self.log_text()[-4000:]}")
-        return self.running()
+        self.end_was_awaited = not self.running()
+        return not self.end_was_awaited
 
     def send_signal(self, number):
         self.remember_children()
@@ -139,6 +146,7 @@ class Relay:
         """Exit code of the relay."""
         wait_until(lambda: self.process.poll() is not None,
                    lambda: f"the relay ends\n{self.log_text()[-4000:]}", seconds)
+        self.end_was_awaited = True
         return self.process.returncode
 
     def running(self):
@@ -147,16 +155,17 @@ class Relay:
     def stop(self):
         """Ends the relay in order and checks that nothing is left."""
         self.close_clients()
-        self.check_no_crash()
+        self.check_end()
         if self.running():
             self.send_signal(signal.SIGTERM)
-            code = self.wait()
+            code = self.wait(SHUTDOWN_SECONDS + 30)
             assert code == 0, f"exit code {code}:\n{self.log_text()[-6000:]}"
         self.check_nothing_left()
 
     def kill(self):
         """For teardown after a failure: no questions asked."""
-        self.close_clients()
+        with contextlib.suppress(AssertionError):
+            self.close_clients()
         if self.process is None:
             return
         self.remember_children()
@@ -170,10 +179,12 @@ class Relay:
                 except ProcessLookupError:
                     pass
 
-    def check_no_crash(self):
-        """Of a relay that has ended: not by a fault of its own."""
+    def check_end(self):
+        """Of a relay that has ended: not by a fault of its own, and by the test, which killed it or waited for it."""
         code = self.process.poll() if self.process else None
         assert code is None or -code not in CRASHES, f"crashed, {code}:\n{self.log_text()[-6000:]}"
+        assert code is None or code < 0 or self.end_was_awaited, (
+            f"ended by itself, exit code {code}:\n{self.log_text()[-6000:]}")
 
     def check_nothing_left(self):
         wait_until(lambda: not any(map(processes.alive, self.seen)),
@@ -249,9 +260,9 @@ class Relay:
 
     # Clients; closed with the relay.
     def close_clients(self):
-        for client in self._clients:
-            client.close()
-        self._clients.clear()
+        with contextlib.ExitStack() as every:
+            while self._clients:
+                every.callback(self._clients.pop().close)
 
     def http(self, **options):
         client = HttpClient(self.http_url, **options)

@@ -8,6 +8,9 @@ import jsonschema
 FILE = pathlib.Path(__file__).parent.parent / "schema" / "acp-v1.json"
 SCHEMA = json.loads(FILE.read_text("utf-8"))
 
+# What a check raises, and json for what is none.
+BROKEN = (AssertionError, ValueError, jsonschema.ValidationError)
+
 ERROR_DATA = {
     "type": "object",
     "required": ["error_type", "explanation", "possible_causes", "suggested_actions", "relevant_state",

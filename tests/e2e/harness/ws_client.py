@@ -56,11 +56,11 @@ class WebSocketClient(Inbox):
             self.deliver_end(self.socket.close_code)
 
     def _parse(self, text):
-        message = json.loads(text)
         try:
+            message = json.loads(text)
             return schema.check(message, self.method_of(message))
-        except AssertionError as problem:
-            return {"jsonrpc": "2.0", "broken": str(problem)}
+        except schema.BROKEN as problem:
+            return {"jsonrpc": "2.0", "broken": f"{problem}\n{text[:2000]}"}
 
     # Sending.
     def send_raw(self, data):
@@ -102,6 +102,7 @@ class WebSocketClient(Inbox):
                 _run(self.socket.close(), 10)
             except Exception:  # a broken connection is as good as a closed one
                 pass
+        self.check_messages()
 
     def abort(self):
         """Drops the connection without a word, as a crashed client does."""
