@@ -412,7 +412,8 @@ def goal(name, limit, measured, reached):
 
 
 def render(arguments, results):
-    lines = [f"Machine: {machine()}. Medians of {arguments.repeats} repeats.", ""]
+    lines = [f"Machine: {machine()}. Medians of {arguments.repeats} repeats: messages/s of the replay and its floor, "
+             "and the start with sessions.", "All else was measured once; bytes a message are of the first repeat.", ""]
     if arguments.quick:
         lines += ["**A quick run shows that everything works; its numbers mean nothing.**", ""]
     goals = []

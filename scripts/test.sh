@@ -115,10 +115,11 @@ failed_in() {
   "$python" tools/count_results.py --failed-in "$@"
 }
 
-# pytest REPORT ARGUMENT...: where a test hangs is printed after a quarter of an hour.
+# pytest REPORT ARGUMENT...: where a test hangs is printed after a quarter of an hour. Only a run of all that was
+# collected ends with 1 and has tests that are worth another one.
 pytest() {
   local report=$results/$1.xml names again code=0
-  local command=("$python" -m pytest -q -p no:cacheprovider -o faulthandler_timeout=900)
+  local command=("$python" -m pytest -q -p no:cacheprovider -p tools.whole_run -o faulthandler_timeout=900)
   shift
   PYTHONDONTWRITEBYTECODE=1 "${command[@]}" --junitxml="$report" "$@" </dev/null || code=$?
   [[ $code -eq 1 ]] || return "$code"

@@ -7,8 +7,9 @@ Allowed are
     co_await call;
     auto name = co_await call;      const auto [a, b] = co_await call;      name = co_await call;
     co_return co_await call;
-where `call` is a chain of names, calls and subscripts, and its arguments hold no brace-initialised
-aggregate, no constructor call of one of our types and no capturing lambda: those are named first.
+where `call` is a chain of names, calls and subscripts, or several of them in parentheses with && or || between
+them, and its arguments hold no brace-initialised aggregate, no constructor call of one of our types and no capturing
+lambda: those are named first.
 """
 import bisect
 import dataclasses
@@ -38,8 +39,8 @@ LAMBDA = "name the capturing lambda before awaiting, it is a temporary here"
 # Types with constructors of their own, which survive as braced temporaries.
 SAFE_BRACED = {"string", "string_view", "error_code", "milliseconds", "seconds", "minutes", "hours",
                "nanoseconds", "microseconds"}
-# Ours that may stand there: not the strong ids (SessionId), which have constructors.
-TYPE_NAME = re.compile(r"[A-Z]\w*[a-z]\w*(?<!Id)$")
+# Ours that may not stand there as `Name(...)`. The strong ids (SessionId) may, they have a constructor: of one value.
+TYPE_NAME = re.compile(r"[A-Z]\w*(?<!Id)$")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,6 +120,17 @@ class Code:
             before -= 1
         return self.text(before) == "->"
 
+    def is_type(self, index):
+        """Does a type of ours end here: `Options`, `Holder<int>`?"""
+        if self.text(index) == ">":
+            depth = 0
+            while index >= 0:
+                depth += (self.text(index) == ">") - (self.text(index) == "<")
+                index -= 1
+                if depth == 0:
+                    break
+        return index >= 0 and self.tokens[index].kind == "name" and bool(TYPE_NAME.match(self.text(index)))
+
     def is_lambda(self, bracket):
         before = self.tokens[bracket - 1] if bracket else None
         return not (before and (before.kind in ("name", "text") and before.text not in
@@ -167,7 +179,8 @@ class Code:
 
 
 PREFIX_NAME = re.compile(r"\w+(?:(?:\.|->)\w+)*$")
-DECLARATION = re.compile(r"(?:\w+ )*(?:\w+(?:::\w+)*)(?:<.*>)?(?: const)?[ &*]*(?: \w+|\[\w+(?:,\w+)*\])$")
+DECLARATION = re.compile(r"(?:\w+ )*(?:\w+(?:::\w+)*)(?:<.*>)?(?: const)?[ &*]* \w+$|"
+                         r"(?:const )?auto[ &]*\[\w+(?:,\w+)*\]$")
 
 
 def prefix_allowed(code, start, end):
@@ -192,9 +205,32 @@ def operand_problem(code, index):
     index += 1
     while code.text(index) in ("*", "&"):
         index += 1
+    if code.text(index) != "(":
+        return call_problem(code, index, (";",))
+    end = code.partner.get(index, len(code.tokens))
+    if code.text(index + 1) == "*" and code.text(end + 1) in ("->", "."):  # (*connected)->read()
+        return call_problem(code, index + 2, (")",)) or call_problem(code, end + 1, (";",))
+    # Else calls stand there that are awaited together.
+    while index < end:
+        problem = call_problem(code, index + 1, ("&&", "||", ")"))
+        if problem:
+            return problem
+        index = next_of(code, index + 1, ("&&", "||", ")"))
+    return None if code.text(end + 1) == ";" else OPERAND
+
+
+def next_of(code, index, marks):
+    """Index of the first of the marks that stands in no brackets."""
+    while index < len(code.tokens) and code.text(index) not in marks:
+        index = code.partner[index] + 1 if code.text(index) in OPENERS and index in code.partner else index + 1
+    return index
+
+
+def call_problem(code, index, ends):
+    """Walks a call up to one of the marks behind it; a message, or None."""
     while index < len(code.tokens):
         token = code.tokens[index]
-        if token.text == ";" and token.kind == "mark":
+        if token.text in ends and token.kind == "mark":
             return None
         if token.kind == "mark" and token.text in ("(", "["):
             problem = argument_problem(code, index)
@@ -250,12 +286,19 @@ def argument_problem(code, opening):
             braced = before.text
             if before.text == ">":
                 braced = "a template"
-            if braced not in SAFE_BRACED and not braced.endswith("Id"):
+            one = not has_comma(code, index)
+            if braced not in SAFE_BRACED and not (braced.endswith("Id") and one):
                 return TEMPORARY
-        if token.text == "(" and before.kind == "name" and TYPE_NAME.match(before.text):
+        if token.text == "(" and (code.is_type(index - 1) or before.text.endswith("Id") and has_comma(code, index)):
             return TEMPORARY
         index += 1
     return None
+
+
+def has_comma(code, opening):
+    """Does a comma stand between these brackets themselves?"""
+    end = code.partner.get(opening, len(code.tokens))
+    return any(code.parent[index] == opening and code.text(index) == "," for index in range(opening + 1, end))
 
 
 def lambda_end(code, close, end):

@@ -88,13 +88,20 @@ TEST_F(AttackTest, BoundsTheHeadOfARequest) {
   RunningDoor door(own());
   std::string many;
   for (int i = 0; i < 9'000; ++i) many += "X-A: a\r\n";
-  for (const std::string& headers :
-       {many, "X-A: " + std::string(70'000, 'a') + "\r\n", std::string(70'000, 'a') + ": a\r\n"}) {
+  const std::size_t most = (64u << 10) - get("X-A: \r\n").size();
+  for (const std::string& headers : {many, "X-A: " + std::string(most + 1, 'a') + "\r\n",
+                                     std::string(70'000, 'a') + ": a\r\n"}) {
     RawClient agent(door.port());
     agent.send(get(headers));
     EXPECT_THAT(agent.read_answer(), StartsWith("HTTP/1.1 431 "));
   }
   EXPECT_FALSE(upstream_.has_connection());
+  RawClient agent(door.port());
+  agent.send(get("X-A: " + std::string(most, 'a') + "\r\n"));
+  const auto peer = upstream_.accept();
+  peer->read_until("\r\n\r\n");
+  peer->send(kOk);
+  EXPECT_THAT(agent.read_answer(), EndsWith("ok"));
 }
 
 // Chunks go out as they came in the relay's own framing, so what stands behind their sizes does
@@ -188,16 +195,35 @@ INSTANTIATE_TEST_SUITE_P(
         BadAnswer{"says_half_a_head", "HTTP/1.1 200 OK\r\n", 504, Refusal::kTimedOut}),
     [](const auto& row) { return std::string(row.param.name); });
 
+std::string interim_answers(int count) {
+  std::string all;
+  for (int i = 0; i < count; ++i) all += "HTTP/1.1 100 Continue\r\n\r\n";
+  return all;
+}
+
+std::string answer_with_a_head_of(std::size_t bytes) {
+  const std::string start = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: ";
+  const std::string end = "\r\n\r\n";
+  return start + std::string(bytes - start.size() - end.size(), 'a') + end + "ok";
+}
+
 TEST_F(AttackTest, BoundsWhatComesBeforeAnAnswer) {
-  std::string lines = "HTTP/1.1 200 OK\r\n";
-  for (int i = 0; i < 2'000; ++i) lines += "X-Endless: " + std::string(100, 'x') + "\r\n";
-  std::string interim;
-  for (int i = 0; i < 40; ++i) interim += "HTTP/1.1 100 Continue\r\n\r\n";
-  for (const std::string& endless : {lines, interim}) {
+  const std::string ok(kOk);
+  for (const std::string& just : {answer_with_a_head_of(64u << 10), interim_answers(32) + ok}) {
     RunningDoor door(own());
     RawClient agent(door.port());
     const auto peer = ask(agent);
-    peer->send(endless);
+    peer->send(just);
+    EXPECT_THAT(agent.read_answer(), EndsWith("ok"));
+  }
+  std::string lines = "HTTP/1.1 200 OK\r\n";
+  for (int i = 0; i < 2'000; ++i) lines += "X-Endless: " + std::string(100, 'x') + "\r\n";
+  for (const std::string& more :
+       {lines, answer_with_a_head_of((64u << 10) + 1), interim_answers(33) + ok}) {
+    RunningDoor door(own());
+    RawClient agent(door.port());
+    const auto peer = ask(agent);
+    peer->send(more);
     EXPECT_THAT(agent.read_answer(), StartsWith("HTTP/1.1 502 "));
     EXPECT_EQ(door.accounts(1)[0].denial->refusal, kBad);
   }

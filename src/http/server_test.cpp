@@ -213,6 +213,18 @@ TEST(Server, RefusesMalformedRequests) {
   }
 }
 
+TEST(Server, BoundsHeadsAtTheEdge) {
+  RunningServer server(quick(), echo_body);
+  const std::string start = "GET / HTTP/1.1\r\nHost: h\r\nX: ";
+  const std::string end = "\r\n\r\n";
+  for (const std::size_t bytes : {16'384u, 16'385u}) {
+    RawClient client(server.port());
+    client.send(start + std::string(bytes - start.size() - end.size(), 'x') + end);
+    EXPECT_THAT(client.read_answer(),
+                StartsWith(bytes == 16'384 ? "HTTP/1.1 200 " : "HTTP/1.1 431 "));
+  }
+}
+
 TEST(Server, SaysContinueBeforeABodyIsSent) {
   RunningServer server(quick(), echo_body);
   RawClient client(server.port());

@@ -1,4 +1,5 @@
 """Fixtures: a relay for one test, and the check that nothing of it is left afterwards."""
+import collections
 import contextlib
 import pathlib
 import re
@@ -16,19 +17,43 @@ from harness.engine import Engine  # noqa: E402
 from harness.relay import Relay  # noqa: E402
 from harness.upstream import KEY, Upstream  # noqa: E402
 
+ENGINES = {"engine", "private_engine"}  # fixtures that all tests of containers have, most by way of others
+
+
+def _of_module(item):
+    """The module's fixtures that a test uses, by way of others too."""
+    return {name for name, defined in item._fixtureinfo.name2fixturedefs.items() if defined[-1].scope == "module"}
+
+
+def _used_together(items):
+    """{module: [fixtures]}: two fixtures are in one set when any test uses both, so that none is made twice."""
+    together = {}
+    for item in items:
+        sets, names = together.setdefault(item.module, []), _of_module(item)
+        for other in [one for one in sets if one & names]:
+            sets.remove(other)
+            names |= other
+        sets.append(names)
+    return together
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """For runs of many at a time: what shares a fixture goes to one worker, and what takes long begins first."""
+    """For runs of many at a time: what shares a fixture goes to one worker, and what takes long begins first.
+
+    And for tools/count_results.py: which tests need an Engine."""
     def takes_long(item):
         return "_container_" in item.module.__name__ or "_reliability_" in item.module.__name__
 
+    together = _used_together(items)
     for item in items:
-        shared = [name for name, defined in item._fixtureinfo.name2fixturedefs.items() if defined[-1].scope == "module"]
-        if shared:
+        if shared := _of_module(item):
+            names = sorted(next(one for one in together[item.module] if one & shared))
             given = item.callspec.params if hasattr(item, "callspec") else {}
-            parameters = [str(given[name]) for name in shared if name in given]
-            item.add_marker(pytest.mark.xdist_group("-".join([item.module.__name__, *shared, *parameters])))
+            parameters = [str(given[name]) for name in names if name in given]
+            item.add_marker(pytest.mark.xdist_group("-".join([item.module.__name__, *names, *parameters])))
+        if not ENGINES.isdisjoint(item.fixturenames):
+            item.user_properties.append(("needs_engine", "yes"))
     items.sort(key=lambda item: (not item.get_closest_marker("xdist_group"), not takes_long(item)))
 
 
@@ -54,14 +79,21 @@ def _seeds(terminalreporter):
     return seeds
 
 
+def _played(terminalreporter):
+    """{what ran of others: times}. The report of a test's end has all that it printed, its fixtures included."""
+    ended = [report for reports in terminalreporter.stats.values() for report in reports
+             if getattr(report, "when", None) == "teardown"]
+    return sum((sdk.played(report.capstdout) for report in ended), collections.Counter())
+
+
 def pytest_terminal_summary(terminalreporter):
     for seed, names in _seeds(terminalreporter).items():
         terminalreporter.write_line(f"{seed}: {' '.join(names)}")
-    if sdk.played:
+    if played := _played(terminalreporter):
         terminalreporter.section("clients of others")
         terminalreporter.write_line(sdk.versions())
-        for (client, over, against), times in sorted(sdk.played.items()):
-            terminalreporter.write_line(f"{client} over {over}, {against}: {times} runs")
+        for what, times in sorted(played.items()):
+            terminalreporter.write_line(f"{what}: {times} runs")
 
 
 @pytest.fixture

@@ -24,6 +24,11 @@ def messages(body):
     "co_await log.find(SessionId{text});",
     "co_await asio::async_initiate<const Token&, void(bool)>(initiation, token);",
     "auto first = co_await (std::move(work) || timer.async_wait(kNoThrow));",
+    "auto first = co_await (reader_.read(buffer, kNoThrow) && timer.async_wait(kNoThrow) && std::move(other));",
+    "auto&& [first, second] = co_await call();",
+    "auto text = co_await (*connected)->read(buffer);",
+    "auto text = co_await (*sockets[0]).read(buffer);",
+    "co_await call(std::vector<int>(3), make<Options>(a, b));",
     "co_await calls[index](values[0]);",
     "co_await calls[indexes[0]];",
     "if (ready) co_await call();",
@@ -67,6 +72,8 @@ def test_accepts_the_forms_that_compile_correctly(body):
     "const Answer answer{co_await call()};",
     "const auto pair = std::pair{co_await one(), 2};",
     "count += co_await call();",
+    "values[index] = co_await call();",
+    "this->values[0] = co_await call();",
     "co_await co_await call();",
 ])
 def test_refuses_co_await_inside_another_expression(body):
@@ -79,6 +86,13 @@ def test_refuses_co_await_inside_another_expression(body):
     "const auto value = co_await call() ? 1 : 2;",
     "co_await call() || co_await other();",
     "const bool small = co_await call() < 3;",
+    "co_await (ready ? one() : two());",
+    "co_await (call() + 1);",
+    "co_await (one(), two());",
+    "co_await (one() || ready ? two() : three());",
+    "co_await (one() || two()).value;",
+    "co_await (*ready ? one : two)->read();",
+    "co_await (*connected)->read() + 1;",
 ])
 def test_refuses_an_operand_with_more_behind_it(body):
     assert lint_coroutines.OPERAND in messages(body)
@@ -89,6 +103,12 @@ def test_refuses_an_operand_with_more_behind_it(body):
     "co_await call(1, {a, b});",
     "co_await call(Options{a, b});",
     "co_await call(Options(a, b));",
+    "co_await call(Holder<int>(a, b));",
+    "co_await call(Holder<std::map<int, Other<int>>>(a));",
+    "co_await call(URL(text));",
+    "co_await call(PairOfId{a, b});",
+    "co_await call(SessionId(a, b));",
+    "co_await (one() || call(Options{a, b}));",
     "co_await call(std::vector<int>{1, 2});",
     "co_return co_await call(Options{});",
 ])

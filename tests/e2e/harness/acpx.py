@@ -37,7 +37,7 @@ class Acpx:
             if "QUEUE_OWNER_CLOSED" not in done.stdout:
                 break
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        sdk.played[f"acpx {sdk.version('acpx')}", "acp-relay connect", self.against] += 1
+        sdk.note_played(f"acpx {sdk.version('acpx')}", "acp-relay connect", self.against)
         return done.stdout
 
     def messages(self, *arguments, code=0):

@@ -1,7 +1,7 @@
 """Runs programs of others against the relay: the official SDK, its examples, and acpx.
 
-They live in tests/clients, at the versions of its lock file. What ran, and how often, is printed at the end
-of the test session.
+They live in tests/clients, at the versions of its lock file. What ran is printed by the test, and counted at the end
+of the test session: the tests run in many processes, and the last lines are another's.
 """
 import collections
 import contextlib
@@ -9,6 +9,7 @@ import functools
 import json
 import os
 import pathlib
+import re
 import subprocess
 import threading
 
@@ -25,8 +26,16 @@ ACPX = MODULES / "acpx/dist/cli.js"
 PYTHON_CLIENT = CLIENTS / "python"
 PYTHON = PYTHON_CLIENT / ".venv/bin/python"
 
-# {(client, over what, against what): runs}, for the summary.
-played = collections.Counter()
+PLAYED = re.compile(r"^played: (.+)$", re.M)
+
+
+def note_played(client, over, against):
+    print(f"played: {client} over {over}, {against}")
+
+
+def played(output):
+    """{"client over what, against what": runs} that a test's output tells of."""
+    return collections.Counter(PLAYED.findall(output))
 
 
 def installed():
@@ -74,7 +83,7 @@ def play(against, settings, *scenarios, client="SDK"):
             facts[entry["scenario"]] = Failed(json.dumps(entry, indent=1)[:6000] + done.stderr[-2000:])
         elif "scenario" in entry:
             facts[entry["scenario"]] = entry["facts"]
-            played[client, settings["url"].partition(":")[0], against] += 1
+            note_played(client, settings["url"].partition(":")[0], against)
     assert facts.keys() == set(scenarios), f"{done.returncode}: {done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     return facts
 
@@ -97,7 +106,7 @@ def run_example(transport, url, against, cwd):
     # with any server, and now and then.
     stumbled = "WritableStream is locked" in done.stderr and "\nSaved session " in done.stdout
     assert done.returncode == 0 or stumbled, f"{program}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-    played[f"{program} {version('acp-sdk-examples')}", transport, against] += 1
+    note_played(f"{program} {version('acp-sdk-examples')}", transport, against)
     return done.stdout
 
 

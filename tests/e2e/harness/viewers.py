@@ -140,7 +140,7 @@ class Viewer:
         self.clear()
         self.last = 0       # the number to go on from
         self.problems = []  # numbers that came again or in a wrong order
-        self.cuts = 0
+        self.cuts = 0       # connections that had shown something and did not live to what was waited for
         self.ids = itertools.count(1)
 
     def clear(self):
@@ -171,19 +171,21 @@ class Viewer:
 
     async def watch(self, budget, done):
         """Reads on one connection until `budget` messages came or done(self); then cuts it. True: done."""
+        came = 0
+        is_done = False
         try:
             async with contextlib.aclosing(self.messages()) as messages:
-                while not done(self):
-                    if budget <= 0:
+                while not (is_done := done(self)):
+                    if came >= budget:
                         return False
                     number, message = await anext(messages)
+                    came += 1
                     self.take(number, message)
-                    budget -= 1
             return True
         except StopAsyncIteration:
             raise Cut("the stream ended") from None
         finally:
-            self.cuts += 1
+            self.cuts += came > 0 and not is_done
 
     async def stop(self):
         """Ends what lives on between two connections."""
@@ -460,9 +462,10 @@ class Connect(Viewer):
     async def watch(self, budget, done):
         if self.process is None:
             await self.start()
+        came = 0
         while not done(self):
-            if budget <= 0:
-                self.cuts += 1
+            if came >= budget:
+                self.cuts += came > 0
                 self.proxy.cut()
                 return False
             line = await self.process.stdout.readline()
@@ -472,8 +475,8 @@ class Connect(Viewer):
             message = json.loads(line)
             if message.get("id") == 2 and "error" in message:
                 raise Refused(line.decode())
+            came += 1
             self.take(None, message)
-            budget -= 1
         return True
 
 
