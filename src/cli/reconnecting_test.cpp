@@ -15,7 +15,7 @@ TEST(IsUseful, KnowsAConnectionThatBroughtNothing) {
     bool useful;
   } table[] = {
       {{true, std::nullopt, 0s}, true}, {{false, std::nullopt, 0s}, false},
-      {{false, 1000, 9s}, false},      {{false, std::nullopt, 10s}, true},
+      {{false, 1000, 9s}, false},       {{false, std::nullopt, 10s}, true},
       {{false, 1001, 10s}, true},       {{true, 1008, 90s}, true},
       {{false, 1008, 1h}, false},       {{false, 1009, 0s}, true},
   };

@@ -14,10 +14,15 @@ Task<Result<void>> DockerBackend::check(KeepOfSession keep) {
   DockerHost& host = context_.host;
   const auto opened = context_.workspaces.open();
   if (!opened) co_return opened.error();
-  const auto inside = co_await check_image(context_.options, true);
-  if (!inside) co_return inside.error();
   auto left = co_await host.find_leftovers(*context_.options, context_.workspaces, std::move(keep));
   if (!left) co_return left.error();
+  const auto inside = co_await check_image(context_.options, true);
+  if (!inside) {  // agents run on otherwise, perhaps in a relay that has no containers
+    for (Leftovers::Container& container : left->containers) container.session.reset();
+    left->directories.clear();
+    co_await remove_in_turn(std::move(*left));
+    co_return inside.error();
+  }
   remove_leftovers(std::move(*left));
   context_.log.info("containers are used", {{"engine", host.description()},
                                             {"image", context_.options->image},
@@ -38,21 +43,36 @@ void DockerBackend::remove_leftovers(Leftovers left) {
                   [this, left = std::move(left)] { return remove_in_turn(left); });
 }
 
-// No agent writes any more to directories whose turn has come.
+// Containers first: no agent writes any more to directories whose turn has come. Cut off with the
+// relay's end; what is left then is the next start's.
 Task<void> DockerBackend::remove_in_turn(Leftovers left) {
-  for (const Leftovers::Container& container : left.containers) {
-    const Finally over([this, &container] {
-      if (container.session) context_.depart(*container.session);
-    });
-    const auto removed = co_await context_.engine.remove(container.id);
+  const auto end = left.containers.end();
+  auto next = left.containers.begin();
+  const Finally over([this, &next, end] {
+    for (; next != end; ++next) {
+      if (next->session) context_.depart(*next->session);
+    }
+  });
+  for (; next != end; ++next) {
+    const auto removed = co_await context_.engine.remove(next->id);
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) co_return;
     if (removed) {
-      context_.log.info("removed a container of an earlier run", {{"container", container.name}});
+      context_.log.info("removed a container of an earlier run", {{"container", next->name}});
     } else {
       context_.log.warn("a container of an earlier run can't be removed",
-                        {{"container", container.name}, {"reason", removed.error().explanation}});
+                        {{"container", next->name}, {"reason", removed.error().explanation}});
+    }
+    if (!next->session) continue;
+    if (removed) {
+      context_.depart(*next->session);
+    } else {
+      context_.discard(*next->session);  // tries again, and its agent is there until then
     }
   }
   for (const SessionId& session : left.directories) {
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) co_return;
     if (!context_.workspaces.is_going(session)) continue;  // an agent goes on with new ones
     if (!context_.is_present(session)) {
       const auto removed = co_await remove_as_present(session);
@@ -61,8 +81,8 @@ Task<void> DockerBackend::remove_in_turn(Leftovers left) {
                           {{"session", session.value()}});
         continue;
       }
-      const auto state = co_await asio::this_coro::cancellation_state;
-      if (state.cancelled() != asio::cancellation_type::none) co_return;  // the next start's
+      const auto after = co_await asio::this_coro::cancellation_state;
+      if (after.cancelled() != asio::cancellation_type::none) co_return;
       context_.log.warn("the directories of an earlier run are left, their removal is tried again",
                         {{"session", session.value()}, {"reason", removed.error().explanation}});
     }

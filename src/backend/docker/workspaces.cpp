@@ -73,8 +73,9 @@ Error others_base(const std::string& base, const std::string& why) {
           "in which the relay makes, gives away and removes files")
       .suggest("set " + std::string(kKey) +
                " to a directory that only the relay's user or root can write to")
-      .suggest("where nobody else uses it: sudo chown " + std::to_string(::geteuid()) + " " + base +
-               "; sudo chmod o-w " + base)
+      .suggest(
+          "where nobody else uses it, give it to the user that the relay runs as (chown) and "
+          "take the right to write from others (chmod o-w)")
       .with("path", base)
       .with("key", std::string(kKey));
 }
