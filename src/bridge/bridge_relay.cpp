@@ -252,7 +252,7 @@ void Bridge::relay_request(const Frame& frame) {
     if (!question.answer.empty()) send_answer(shown.number, question);
     return;
   }
-  if (mark) ++settled_;
+  if (mark || !knows_marks_) ++settled_;
   const std::string id = std::to_string(shown.number);
   Edits edits;
   edits.push_back({frame.envelope().id, id});
@@ -267,6 +267,7 @@ void Bridge::relay_notification(const Frame& frame) {
     ++settled_;
     if (!track->is_loading() && is_echo(frame, session)) return;
   }
+  if (!knows_marks_) ++settled_;
   if (frame.method() == acp::kGap) follow_gap(frame, session);
   std::string id;
   Edits edits;

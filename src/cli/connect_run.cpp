@@ -218,7 +218,7 @@ Task<void> ConnectRun::keep_connected() {
     if (opened) {
       co_await serve(**opened);
       if (told_to_end_) co_return;
-      reconnecting.connection_ended(was_useful_, Clock::now() + times_.reconnect);
+      reconnecting.connection_ended(was_useful_, was_cut_, Clock::now() + times_.reconnect);
       is_greeted_ = false;
     } else {
       last_failure_ = connect_failure(url_, opened.error(), was_connected_);
@@ -253,9 +253,10 @@ Task<void> ConnectRun::serve(http::WebSocketClient& client) {
   client.abandon();
   writer.cancel();
   co_await writer.join();
+  bridge_.dropped({end.code == kTooBig});  // which settles what was too big
   was_useful_ = is_greeted_ &&
                 is_useful({bridge_.settled() != settled_before, end.code, Clock::now() - began});
-  bridge_.dropped({end.code == kTooBig});
+  was_cut_ = is_greeted_ && !end.code;
   client_ = nullptr;
   last_failure_ = ConnectFailure{};
   last_failure_->error = make_error(ErrorType::kInternalError,

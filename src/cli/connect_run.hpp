@@ -81,7 +81,8 @@ class ConnectRun {
   http::WebSocketClient* client_ = nullptr;  // the present connection
   bool was_connected_ = false;
   bool is_greeted_ = false;  // the present connection
-  bool was_useful_ = false;  // the last one
+  bool was_useful_ = false;  // the last connection
+  bool was_cut_ = false;     // likewise, by the network
   std::optional<Clock::time_point> lost_at_;
   bool input_ended_ = false;
   bool output_broken_ = false;

@@ -24,14 +24,10 @@ struct ConnectionPast {
 // Long enough that ending so again is no rush.
 inline constexpr std::chrono::seconds kLastingConnection{10};
 
-// 1008 is what a relay says to a message that came too slowly, however long that took; 1009 to one
-// that was too big, which is not sent again.
+// 1008 is what a relay says to a message that came too slowly, however long that took.
 inline bool is_useful(const ConnectionPast& past) {
-  const auto ended_with = [&](http::CloseCode code) {
-    return past.code == static_cast<std::uint16_t>(code);
-  };
-  if (past.has_settled || ended_with(http::CloseCode::kTooBig)) return true;
-  return past.lasted >= kLastingConnection && !ended_with(http::CloseCode::kPolicy);
+  const bool was_refused = past.code == static_cast<std::uint16_t>(http::CloseCode::kPolicy);
+  return past.has_settled || (past.lasted >= kLastingConnection && !was_refused);
 }
 
 class Reconnecting {
@@ -41,10 +37,11 @@ class Reconnecting {
   explicit Reconnecting(Time until) : give_up_at_(until) {}
 
   // There is time until then, whatever was before.
-  void try_until(Time until) { give_up_at_ = until; }
-  // `until`: what a useful one is worth.
-  void connection_ended(bool was_useful, Time until) {
-    if (was_useful || !was_useless_) give_up_at_ = until;
+  void try_until(Time until) { *this = Reconnecting(until); }
+  // `until`: what a useful one is worth, and one that the network cut: its relay may be well, and
+  // an agent may have nothing to say for long.
+  void connection_ended(bool was_useful, bool was_cut, Time until) {
+    if (was_useful || was_cut || !was_useless_) give_up_at_ = until;
     if (was_useful) backoff_.reset();
     was_useless_ = !was_useful;
   }

@@ -26,7 +26,7 @@ def _of_module(item):
 
 
 def _used_together(items):
-    """{module: [fixtures]}: two fixtures are in one set when any test uses both, so that none is made twice."""
+    """{module: [fixtures]}: two fixtures are in one set when any test uses both, as far as their parameters allow it."""
     together = {}
     for item in items:
         sets, names = together.setdefault(item.module, []), _of_module(item)

@@ -1,4 +1,5 @@
 """Clients of /acp that mean no good, or are broken: each is refused by itself and the relay goes on."""
+import contextlib
 import json
 import socket
 
@@ -34,8 +35,9 @@ def opened(request):
         return clients[-1]
 
     yield make
-    for client in clients:
-        client.close()
+    with contextlib.ExitStack() as every:
+        for client in clients:
+            every.callback(client.close)
 
 
 def serves(relay, **options):

@@ -203,6 +203,7 @@ def test_a_start_under_way_does_not_hold_up_a_relay_that_ends_without_its_engine
         wait_until(lambda: relay.metric("acp_relay_sessions", state="starting") == 1, "the start is under way")
         relay.send_signal(15)
         relay.wait(25)  # by itself, or at its limit
+    assert private_engine.problem() is None  # by then it has done what it was asked before
     relay.start()
     relay.wait_until_empty()
 

@@ -26,9 +26,16 @@ class Server:
     def close_clients(self):
         """Also finds out whether the relay is still there; when not, the next test gets another one."""
         with contextlib.ExitStack() as every:
+            every.callback(self._check_relay)
             while self.clients:
-                every.enter_context(contextlib.suppress(OSError))
-                every.callback(self.clients.pop().close)
+                every.callback(self._close, self.clients.pop())
+
+    @staticmethod
+    def _close(client):
+        with contextlib.suppress(OSError):
+            client.close()
+
+    def _check_relay(self):
         if self.relay and not self.relay.running():
             self.relay.may_leave_open_rows = True
             self.relay.end_was_awaited = True

@@ -142,7 +142,7 @@ class Relay:
         self.remember_children()
         self.process.send_signal(number)
 
-    def wait(self, seconds=None):
+    def wait(self, seconds=SHUTDOWN_SECONDS + 30):
         """Exit code of the relay."""
         wait_until(lambda: self.process.poll() is not None,
                    lambda: f"the relay ends\n{self.log_text()[-4000:]}", seconds)
@@ -158,7 +158,7 @@ class Relay:
         self.check_end()
         if self.running():
             self.send_signal(signal.SIGTERM)
-            code = self.wait(SHUTDOWN_SECONDS + 30)
+            code = self.wait()
             assert code == 0, f"exit code {code}:\n{self.log_text()[-6000:]}"
         self.check_nothing_left()
 

@@ -9,7 +9,7 @@ FILE = pathlib.Path(__file__).parent.parent / "schema" / "acp-v1.json"
 SCHEMA = json.loads(FILE.read_text("utf-8"))
 
 # What a check raises, and json for what is none.
-BROKEN = (AssertionError, ValueError, jsonschema.ValidationError)
+BROKEN = (AssertionError, KeyError, ValueError, jsonschema.ValidationError)
 
 ERROR_DATA = {
     "type": "object",
