@@ -295,7 +295,7 @@ TEST(WorkspaceHelper, ARemovalThatIsCutOffHasGotSomewhere) {
   const TestDirectory directory;
   directory.write("outside/precious", "x");
   std::string place = "a";
-  for (int level = 0; level < 1000; ++level) place += "/d";
+  for (int level = 0; level < 900; ++level) place += "/d";
   fs::create_directories(directory / place);
   const std::string script =
       "mount --bind \"$1/outside\" \"$1/" + place + "\" && exec \"$0\" remove \"$1/a\"";
