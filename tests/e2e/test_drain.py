@@ -189,7 +189,7 @@ def test_an_upgrade_in_place_goes_on_with_the_same_container(make_container_rela
     relay.start()
     again = relay.websocket()
     again.result("session/resume", sessionId=session)
-    assert again.prompt("hello again", session)[1] == "hello again"
+    assert again.prompt("hello again", session)[1].endswith("hello again")  # behind what is shown again
     assert relay.container(session)["Id"] == container["Id"]
     again.result("session/close", sessionId=session)
     relay.wait_until_empty()
