@@ -35,10 +35,14 @@ Bridge::Order Bridge::keep(Message message) {
 }
 
 void Bridge::erase(Order order) {
+  if (messages_.contains(order)) ++settled_;
+  forget(order);
+}
+
+void Bridge::forget(Order order) {
   const auto found = messages_.find(order);
   if (found == messages_.end()) return;
   const Message& message = found->second;
-  ++settled_;
   held_bytes_ -= message.bytes.size();
   if (message.kind == Message::Kind::kCall) {
     calls_.erase(message.id);
@@ -207,7 +211,7 @@ void Bridge::dropped(const Drop& drop) {
   for (const Order order : orders) {
     Message& message = messages_.at(order);
     if (message.kind == Message::Kind::kAnswer) {
-      erase(order);  // the question has it, and may come again
+      forget(order);  // the question has it, and may come again
     } else if (message.state != Message::State::kWaiting) {
       send_again(order, message);
     }

@@ -143,7 +143,8 @@ class Bridge {
   void fail_rest(std::string_view error_object);
   void fail(Order order, std::string_view error_object);
   void fail_largest();
-  void erase(Order order);
+  void erase(Order order);   // it is settled
+  void forget(Order order);  // it is not
   SessionTrack* track_of(const std::string& session);
   SessionTrack* heard_of(const std::string& session);
   std::string fresh_id();

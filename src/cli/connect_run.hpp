@@ -82,7 +82,7 @@ class ConnectRun {
   bool was_connected_ = false;
   bool is_greeted_ = false;  // the present connection
   bool was_useful_ = false;  // the last connection
-  bool was_cut_ = false;     // likewise, by the network
+  bool was_cut_ = false;     // likewise, without a word of the relay
   std::optional<Clock::time_point> lost_at_;
   bool input_ended_ = false;
   bool output_broken_ = false;

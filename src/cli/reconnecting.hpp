@@ -38,8 +38,8 @@ class Reconnecting {
 
   // There is time until then, whatever was before.
   void try_until(Time until) { *this = Reconnecting(until); }
-  // `until`: what a useful one is worth, and one that the network cut: its relay may be well, and
-  // an agent may have nothing to say for long.
+  // `until`: what a useful one is worth, and one that was cut without a word of the relay: that may
+  // be well, and an agent may have nothing to say for long.
   void connection_ended(bool was_useful, bool was_cut, Time until) {
     if (was_useful || was_cut || !was_useless_) give_up_at_ = until;
     if (was_useful) backoff_.reset();

@@ -53,7 +53,7 @@ TEST(Reconnecting, GivesUpOnConnectionsThatBringNothing) {
   EXPECT_FALSE(reconnecting.is_over(kReconnectStart + 499s));
   reconnecting.connection_ended(false, false, kReconnectStart + 500s);
   reconnecting.connection_ended(false, true, kReconnectStart + 550s);
-  EXPECT_FALSE(reconnecting.is_over(kReconnectStart + 549s)) << "the network cut it";
+  EXPECT_FALSE(reconnecting.is_over(kReconnectStart + 549s)) << "it was cut";
   reconnecting.try_until(kReconnectStart + 600s);
   EXPECT_FALSE(reconnecting.is_over(kReconnectStart + 599s));
   EXPECT_EQ(reconnecting.pause(), 100ms) << "all is as at the start";

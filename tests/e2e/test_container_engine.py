@@ -196,7 +196,7 @@ def test_a_relay_that_ends_without_its_engine_clears_up_at_its_next_start(privat
 
 
 def test_a_start_under_way_does_not_hold_up_a_relay_that_ends_without_its_engine(private_relay, private_engine):
-    relay = private_relay(config={"server": {"shutdown_timeout": "8s"}})
+    relay = private_relay({"startup_timeout": "600s"}, {"server": {"shutdown_timeout": "8s"}})
     client = relay.websocket()
     with private_engine.frozen():
         client.start("session/new", {"workingDirectory": "/workspace"})

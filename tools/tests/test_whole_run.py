@@ -5,7 +5,8 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-CRASHES = """import os, pytest
+CRASHES = """import os, pytest, resource
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 @pytest.mark.parametrize("number", range(40))
 def test_it(number):
     number >= 3 or os.abort()
@@ -16,7 +17,8 @@ def run(directory, text, *arguments):
     """(exit code, output) of pytest with one file of tests."""
     (directory / "test_it.py").write_text(text)
     done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tools.whole_run",
-                           "--rootdir", directory, *arguments, directory], cwd=ROOT, capture_output=True, text=True)
+                           "--rootdir", directory, *arguments, directory], cwd=ROOT, capture_output=True, text=True,
+                          timeout=300)
     return done.returncode, done.stdout + done.stderr
 
 

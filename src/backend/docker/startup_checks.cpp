@@ -19,7 +19,6 @@ Task<Result<void>> DockerBackend::check(KeepOfSession keep) {
   const auto inside = co_await check_image(context_.options, true);
   if (!inside) {  // agents run on otherwise, perhaps in a relay that has no containers
     for (Leftovers::Container& container : left->containers) container.session.reset();
-    left->directories.clear();
     co_await remove_in_turn(std::move(*left));
     co_return inside.error();
   }
