@@ -24,6 +24,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <optional>
+#include <sysexits.h>
 #include <unistd.h>
 
 namespace relay::app {
@@ -35,7 +36,7 @@ constexpr std::chrono::seconds kLastLines{1};
 // For what still runs when the application has stopped: all of it is about to end.
 constexpr std::chrono::seconds kLastTurns{5};
 
-enum ExitCode { kGood = 0, kFailed = 1, kInterrupted = 130 };
+enum ExitCode { kGood = 0, kFailed = 1, kRefused = EX_CONFIG, kInterrupted = 130 };
 
 void say(const std::string& text) { std::fputs(text.c_str(), stderr); }
 
@@ -220,7 +221,7 @@ int serve(const ServeOptions& options) {
   for (const auto& warning : loaded.warnings) say("warning: " + describe(warning) + "\n");
   if (!loaded.ok()) {
     for (const auto& problem : loaded.problems) say(describe(problem) + "\n");
-    return kFailed;
+    return kRefused;
   }
   // A file that was read and has gone is no wish for the defaults, which may ask for no token.
   ServeOptions again = options;

@@ -24,8 +24,8 @@ ExitCode run_check_config(const CheckConfigCommand& command, const Environment& 
   }
   if (!loaded.ok()) {
     const std::size_t count = loaded.problems.size();
-    return report({ExitCode::kError, "the configuration is not valid: " + std::to_string(count) +
-                                         (count == 1 ? " problem" : " problems")});
+    return report({ExitCode::kConfig, "the configuration is not valid: " + std::to_string(count) +
+                                          (count == 1 ? " problem" : " problems")});
   }
   Output out(STDOUT_FILENO);
   const std::string text =

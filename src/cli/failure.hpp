@@ -4,6 +4,7 @@
 #include <tl/expected.hpp>
 
 #include <string>
+#include <sysexits.h>
 #include <utility>
 
 namespace relay::cli {
@@ -11,11 +12,12 @@ namespace relay::cli {
 // Exit codes of the binary; --help documents them.
 enum class ExitCode {
   kOk = 0,
-  kError = 1,          // the relay, the agent or a file said no
-  kUsage = 2,          // the command line was wrong
-  kCannotConnect = 3,  // no relay answers
-  kUnauthorized = 4,   // the relay wants another token
-  kCancelled = 5,      // the turn was cancelled
+  kError = 1,           // the relay, the agent or a file said no
+  kUsage = 2,           // the command line was wrong
+  kCannotConnect = 3,   // no relay answers
+  kUnauthorized = 4,    // the relay wants another token
+  kCancelled = 5,       // the turn was cancelled
+  kConfig = EX_CONFIG,  // the configuration is refused, again and again until somebody mends it
 };
 
 // `text` is what the person reads on stderr, remedy included, without a final newline.

@@ -33,11 +33,12 @@ Environment:
 
 Exit codes:
   0  done
-  1  an error of the relay, the agent or the configuration
+  1  an error of the relay or the agent
   2  wrong command line
   3  no relay answers at the given address
   4  the relay wants a (different) token
   5  the turn was cancelled
+  78 the configuration is refused
 
 'acp-relay COMMAND --help' tells more about a command.)";
 
@@ -255,7 +256,7 @@ inline constexpr const char* kCheckConfigFooter = R"(
 All problems are listed at once on stderr, each with file, line, column, key and remedy. A valid
 configuration is printed as it is in force, defaults and environment included, secrets as ***.
 
-Exit codes: 0 valid (there may be warnings), 1 not valid, 2 wrong command line)";
+Exit codes: 0 valid (there may be warnings), 78 not valid, 2 wrong command line)";
 
 inline constexpr const char* kEgressCheckFooter = R"(
 Reads the configuration and decides as the relay would for an agent that asks it; nothing is sent. Says which

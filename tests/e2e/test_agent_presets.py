@@ -60,4 +60,4 @@ def test_what_a_preset_decides_is_shown(tmp_path):
         assert line in shown
     file.write_text("agents: {a: {preset: claude}}\n")
     code, _, err = run_cli("check-config", str(file))
-    assert code == 1 and "egress: {upstreams: {anthropic: {credential:" in err
+    assert code == 78 and "egress: {upstreams: {anthropic: {credential:" in err

@@ -183,10 +183,12 @@ def test_check_config_lists_every_problem(tmp_path):
     file = tmp_path / "c.yaml"
     file.write_text("server: {http_prt: 1}\nlog: {level: loud}\nsessions: {idle_timeout: soon}\n")
     code, _, err = run_cli("check-config", str(file))
-    assert code == 1
+    assert code == 78
     for part in ("c.yaml:1:", "http_port", "c.yaml:2:", "c.yaml:3:"):
         assert part in err, part
-    assert run_cli("check-config", str(tmp_path / "missing.yaml"))[0] == 1
+    assert run_cli("serve", "--config", str(file))[0] == 78
+    for command in ("check-config", "serve"):
+        assert run_cli(command, "--config", str(tmp_path / "missing.yaml"))[0] == 78, command
 
 
 def test_egress_check_says_what_would_become_of_a_request(tmp_path):

@@ -98,6 +98,9 @@ def test_it_is_installed_serves_as_its_own_user_and_goes_without_a_trace(install
         kill $!
         wait $!
         echo "ended: $?"
+        # What another start would not mend starts no other one.
+        ACP_RELAY_SERVER_HTTP_PORT=none acp-relay serve --config /etc/acp-relay/config.yaml || refused=$?
+        grep -E "^RestartPreventExitStatus=.*\b$refused\b" /lib/systemd/system/acp-relay.service
         stat -c '%n %U' /var/lib/acp-relay/relay-messages.db
         # An upgrade leaves the configuration and the log alone.
         echo "# mine" >> /etc/acp-relay/config.yaml
@@ -110,7 +113,8 @@ def test_it_is_installed_serves_as_its_own_user_and_goes_without_a_trace(install
     """)
     for line in (r"^uid=\d+\(acp-relay\) .*\(docker\)", r"^/etc/acp-relay/config.yaml 640 root acp-relay$",
                  r"^/var/lib/acp-relay 750 acp-relay acp-relay$",
-                 r"hello from a package", r"^ended: 0$", r"^/var/lib/acp-relay/relay-messages.db acp-relay$",
+                 r"hello from a package", r"^ended: 0$",
+                 r"^RestartPreventExitStatus=", r"^/var/lib/acp-relay/relay-messages.db acp-relay$",
                  r"^# mine$", r"^kept$", r"^gone$"):
         assert re.search(line, said, re.M), f"{line} is not in\n{said}"
 
