@@ -23,7 +23,6 @@ namespace {
 using http::ParseState;
 
 constexpr int kUnauthorized = 401;
-constexpr std::chrono::milliseconds kNoTimeOut{0};
 constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 
 // A kept connection that its server had closed says so at once.
@@ -171,8 +170,7 @@ Task<Result<ParseState>> Exchange::read_head() {
   const bool to_head = parser_.request().method == "HEAD";
   const auto sent_at = Clock::now();
   waiting_since_ = sent_at;
-  Result<ParseState> state =
-      co_await upstream_->read_head(response_, kNoLimit, to_head, kNoTimeOut);
+  Result<ParseState> state = co_await upstream_->read_head(response_, kNoLimit, to_head);
   // One that has begun to work on it would be asked to do it twice.
   const bool is_repeatable = is_whole_ && (is_idempotent(parser_.request().method) ||
                                            Clock::now() - sent_at < kClosedAtOnce);
@@ -184,7 +182,7 @@ Task<Result<ParseState>> Exchange::read_head() {
     const Result<void> opened = co_await connect();
     if (!opened) co_return opened.error();
     waiting_since_ = Clock::now();
-    state = co_await upstream_->read_head(response_, kNoLimit, to_head, kNoTimeOut);
+    state = co_await upstream_->read_head(response_, kNoLimit, to_head);
   }
   waiting_since_.reset();
   if (state && response_->response().status == kSwitchingProtocols && !is_switch_wanted()) {

@@ -63,11 +63,8 @@ Task<Result<void>> exchange(ClientConnection& connection, const Request& request
   Transport& transport = connection.transport();
   const Deadline deadline(transport.executor(), options.answer_timeout,
                           [&transport] { transport.close(); });
-  const Result<void> sent = co_await connection.send(request, host);
-  if (!sent && deadline.expired()) co_return timed_out();
-  if (!sent) co_return sent.error();
-  const Result<ParseState> head = co_await connection.read_head(
-      parser, options.max_body_bytes, request.method == "HEAD", options.head_timeout);
+  const Result<ParseState> head =
+      co_await connection.ask(request, host, parser, options.max_body_bytes, options.head_timeout);
   if (!head && deadline.expired()) co_return timed_out();
   if (!head) co_return head.error();
   ParseState state = *head;
@@ -121,12 +118,9 @@ Task<Result<std::unique_ptr<Stream>>> Client::open(Request request) {
   if (!made) co_return made.error();
   std::unique_ptr<ClientConnection> connection = std::move(*made);
   const std::string host = endpoint_.authority();
-  const Result<void> sent = co_await connection->send(request, host);
-  if (!sent) co_return sent.error();
   std::unique_ptr<ResponseParser> parser;
-  const Result<ParseState> state =
-      co_await connection->read_head(parser, std::numeric_limits<std::size_t>::max(),
-                                     request.method == "HEAD", options_.head_timeout);
+  const Result<ParseState> state = co_await connection->ask(
+      request, host, parser, std::numeric_limits<std::size_t>::max(), options_.head_timeout);
   if (!state) co_return state.error();
   std::unique_ptr<Stream> stream = std::make_unique<AnswerStream>(
       std::move(connection), std::move(parser), *state == ParseState::kDone);

@@ -54,7 +54,8 @@ class Stream {
 
 struct ClientOptions {
   std::chrono::milliseconds connect_timeout{5'000};
-  std::chrono::milliseconds head_timeout{0};  // 0: none (a prompt may take hours)
+  // From the first byte sent to the last one of the head. 0: none (a prompt may take hours).
+  std::chrono::milliseconds head_timeout{0};
   // Of request() alone: from the first byte sent to the last one received. 0: none.
   std::chrono::milliseconds answer_timeout{0};
   std::size_t max_body_bytes = 64u << 20;

@@ -156,6 +156,19 @@ Task<Result<void>> ClientConnection::send(const Request& request, const std::str
   co_return Result<void>();
 }
 
+Task<Result<ParseState>> ClientConnection::ask(const Request& request, const std::string& host,
+                                               std::unique_ptr<ResponseParser>& parser,
+                                               std::size_t max_body_bytes,
+                                               std::chrono::milliseconds timeout) {
+  const Deadline deadline(transport_.executor(), timeout, [this] { transport_.close(); });
+  const Result<void> sent = co_await send(request, host);
+  if (!sent && deadline.expired()) co_return timed_out();
+  if (!sent) co_return sent.error();
+  Result<ParseState> head = co_await read_head(parser, max_body_bytes, request.method == "HEAD");
+  if (!head && deadline.expired()) co_return timed_out();
+  co_return head;
+}
+
 // All connections of a thread share the buffer, so that one that waits, as most streams do most of
 // the time, has none.
 IoStep ClientConnection::read_available(std::string_view& bytes) {
@@ -234,15 +247,12 @@ Task<Result<ParseState>> ClientConnection::advance(ResponseParser& parser) {
 }
 
 Task<Result<ParseState>> ClientConnection::read_head(std::unique_ptr<ResponseParser>& parser,
-                                                     std::size_t max_body_bytes, bool to_head,
-                                                     std::chrono::milliseconds timeout) {
-  const Deadline deadline(transport_.executor(), timeout, [this] { transport_.close(); });
+                                                     std::size_t max_body_bytes, bool to_head) {
   for (int before = 0; before <= kMaxInterim; ++before) {
     parser = std::make_unique<ResponseParser>(kMaxHeaderBytes, max_body_bytes, to_head);
     ParseState state = ParseState::kNeedMore;
     while (state == ParseState::kNeedMore) {
       const Result<ParseState> next = co_await advance(*parser);
-      if (!next && deadline.expired()) co_return timed_out();
       if (!next) co_return next.error();
       state = *next;
     }

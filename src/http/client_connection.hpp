@@ -29,16 +29,19 @@ class ClientConnection {
 
   explicit ClientConnection(Transport::Socket socket) : transport_(std::move(socket)) {}
 
-  Task<Result<void>> send(const Request& request, const std::string& host);
+  // Sends and reads up to the end of the head of the final answer; kHead or kDone. `timeout` is
+  // for both; zero: none.
+  Task<Result<ParseState>> ask(const Request& request, const std::string& host,
+                               std::unique_ptr<ResponseParser>& parser, std::size_t max_body_bytes,
+                               std::chrono::milliseconds timeout);
+  // The second half of ask().
+  Task<Result<ParseState>> read_head(std::unique_ptr<ResponseParser>& parser,
+                                     std::size_t max_body_bytes, bool to_head);
   // Feeds the parser what is there, or what comes next. Errors: the connection is lost or it is not
   // HTTP.
   Task<Result<ParseState>> advance(ResponseParser& parser);
   // As advance(), of what is there only; nothing when that is not enough to go on.
   std::optional<Result<ParseState>> feed_unread(ResponseParser& parser);
-  // Reads up to the end of the head of the final answer; kHead or kDone. Zero: no time-out.
-  Task<Result<ParseState>> read_head(std::unique_ptr<ResponseParser>& parser,
-                                     std::size_t max_body_bytes, bool to_head,
-                                     std::chrono::milliseconds timeout);
   // Bytes behind the head of an upgraded connection; empty at the end.
   Task<Result<std::string>> read_raw();
   Task<Result<void>> write_raw(std::string_view bytes);
@@ -55,6 +58,7 @@ class ClientConnection {
   bool has_unread() const { return !pending_.empty(); }
 
  private:
+  Task<Result<void>> send(const Request& request, const std::string& host);
   // `bytes` are in a buffer that all connections share: they are there until the next co_await.
   Task<IoState> read_more(std::string_view& bytes);
   IoStep read_available(std::string_view& bytes);

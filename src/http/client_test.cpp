@@ -195,6 +195,30 @@ std::int64_t error_number(const Error& error) {
   return 0;
 }
 
+// The system takes only so much for a server that reads nothing.
+TEST(Client, TimesOutSayingWhatNobodyReads) {
+  const std::string path =
+      ::testing::TempDir() + "relay_http_client_deaf_" + std::to_string(::getpid()) + ".sock";
+  run([&]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    const asio::local::stream_protocol::acceptor deaf(executor, path);
+    Endpoint endpoint;
+    endpoint.transport = Endpoint::Transport::kUnix;
+    endpoint.socket_path = path;
+    ClientOptions options;
+    options.head_timeout = 30ms;
+    Client client(executor, endpoint, options);
+    Request request;
+    request.method = "POST";
+    request.body.assign(16u << 20, 'x');
+    const Result<Response> answer = co_await client.request(request);
+    EXPECT_EQ(answer ? 0 : error_number(answer.error()), ETIMEDOUT);
+    const Result<std::unique_ptr<Stream>> stream = co_await client.open(request);
+    EXPECT_EQ(stream ? 0 : error_number(stream.error()), ETIMEDOUT);
+  });
+  ::unlink(path.c_str());
+}
+
 // What a request to `endpoint` fails with.
 std::int64_t number_of_failure(Endpoint endpoint, ClientOptions options) {
   std::int64_t number = 0;

@@ -118,12 +118,10 @@ Task<Result<std::unique_ptr<WebSocketClient>>> WebSocketClient::connect(
   const std::string key = fresh_key();
   const Request request = handshake(url, std::move(headers), key);
   const std::string host = url.endpoint.authority();
-  const Result<void> sent = co_await connection->send(request, host);
-  if (!sent) co_return sent.error();
   std::unique_ptr<ResponseParser> parser;
   ClientConnection& peer = *connection;
   const Result<ParseState> head =
-      co_await peer.read_head(parser, kMaxRefusalBody, false, options.handshake_timeout);
+      co_await peer.ask(request, host, parser, kMaxRefusalBody, options.handshake_timeout);
   if (!head) co_return head.error();
   if (parser->response().status != 101) {
     const Deadline deadline(executor, options.handshake_timeout,
