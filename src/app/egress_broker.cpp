@@ -2,6 +2,7 @@
 
 #include "app/egress_upstreams.hpp"
 #include "config/agent_presets.hpp"
+#include "config/tunnel_host.hpp"
 
 #include <algorithm>
 #include <set>
@@ -69,7 +70,8 @@ egress::BrokerOptions broker_options(const config::Config& config) {
 }
 
 ContainerEgress container_egress(const config::Config& config, std::string init_program) {
-  return {{config.agent.upstreams, tunnel_rules_of(config.agent.connect)},
+  const config::Strings hosts = config::connect_in_force(config.agent, config.container);
+  return {{config.agent.upstreams, tunnel_rules_of(hosts)},
           config.egress.port,
           config.egress.max_connections,
           std::move(init_program),
@@ -84,7 +86,7 @@ config::StringMap environment_in_container(const config::Config& config) {
   if (!config.agent.upstreams.empty()) {
     for (auto& [name, value] : environment) value = egress::filled_in(value, address);
   }
-  if (config.agent.connect.empty()) return environment;
+  if (config::connect_in_force(config.agent, config.container).empty()) return environment;
   for (const char* const name : {"HTTPS_PROXY", "https_proxy"}) {
     const auto is_it = [name](const auto& variable) { return variable.first == name; };
     if (std::ranges::none_of(environment, is_it)) environment.emplace_back(name, address.url);

@@ -2,6 +2,7 @@
 
 #include "app/egress_broker.hpp"
 #include "config/agent_presets.hpp"
+#include "config/tunnel_host.hpp"
 #include "config/validate.hpp"
 #include "frontend/http_replies.hpp"
 #include "management/session_import.hpp"
@@ -207,7 +208,7 @@ SessionOptions session_options(const config::Config& config, Isolation isolation
   options.client_env = config.agent.client_env;
   if (contained) options.network = config.container.network_mode;
   options.upstreams = config.agent.upstreams;
-  if (contained) options.connect = config.agent.connect;
+  if (contained) options.connect = config::connect_in_force(config.agent, config.container);
   options.keeps_home = !contained || config.container.home == config::HomeMode::kKeep;
   if (!options.router.strip_client_disk) {
     options.client_capabilities =

@@ -305,6 +305,10 @@ TEST(ContainerOptions, SayInTheEnvironmentWhereUpstreamsAre) {
               ElementsAre(Pair("BASE", "http://127.0.0.1:81/own/v1"), Pair("KEY", "placeholder")));
   config.agent.connect = {"github.com"};
   config.agent.env = {{"https_proxy", "own"}};
+  config.container.enabled = true;
+  config.container.network_mode = "bridge";  // such an agent needs no way out
+  EXPECT_EQ(container_options(config, "/bin/helper").environment, config.agent.env);
+  config.container.network_mode = "none";
   EXPECT_THAT(container_options(config, "/bin/helper").environment,
               ElementsAre(Pair("https_proxy", "own"), Pair("HTTPS_PROXY", "http://127.0.0.1:81")));
   EXPECT_THAT(process_options(config, "demo").upstreams, ElementsAre("own"));

@@ -1,6 +1,7 @@
 #include "app/startup_lines.hpp"
 
 #include "app/settings.hpp"
+#include "config/tunnel_host.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -80,7 +81,9 @@ std::string startup_lines(const config::Config& config, const Running& running) 
   line("isolation", isolation(config, running));
   if (!running.engine.empty() && config.container.network_mode == "none") {
     config::Strings reached = config.agent.upstreams;
-    for (const std::string& host : config.agent.connect) reached.push_back(host + " by CONNECT");
+    for (const std::string& host : config::connect_in_force(config.agent, config.container)) {
+      reached.push_back(host + " by CONNECT");
+    }
     line("network",
          reached.empty()
              ? "none: no model can be reached from a container; agent.preset or agent.upstreams "

@@ -5,6 +5,7 @@
 #include "cli/egress_view.hpp"
 #include "cli/output.hpp"
 #include "config/load.hpp"
+#include "config/tunnel_host.hpp"
 
 #include <boost/json/serialize.hpp>
 
@@ -25,7 +26,7 @@ using egress::Refusal;
 Failure not_valid(const std::string& file, const std::vector<config::Problem>& problems) {
   std::string text = "the configuration " + file + " can't be used";
   for (const config::Problem& problem : problems) text += "\n" + config::describe(problem);
-  return {ExitCode::kError, text};
+  return {ExitCode::kConfig, text};
 }
 
 // The configuration as it is for the agent.
@@ -91,6 +92,9 @@ EgressVerdict judge_question(const EgressQuestion& question, const Reach& reach)
 
 ExitCode run_egress_check(const EgressCheckCommand& command, const Environment& environment) {
   const config::LoadResult loaded = config::load(command.config, environment);
+  for (const config::Problem& warning : loaded.warnings) {
+    Output(STDERR_FILENO).write("warning: " + config::describe(warning) + "\n");
+  }
   if (!loaded.ok()) return report(not_valid(command.config, loaded.problems));
   const Outcome<config::Config> config = of_agent(loaded.config, command.agent);
   if (!config) return report(config.error());
@@ -98,8 +102,9 @@ ExitCode run_egress_check(const EgressCheckCommand& command, const Environment& 
   const std::string section = is_standard ? "agent." : "agents." + command.agent + ".";
   const EgressQuestion question{is_standard ? "the default agent" : "agent " + command.agent,
                                 section, command.method, command.url};
+  const config::Strings hosts = config::connect_in_force(config->agent, config->container);
   const Reach reach{app::upstreams_of(*config, config->agent.upstreams),
-                    app::tunnel_rules_of(config->agent.connect), config->egress.port};
+                    app::tunnel_rules_of(hosts), config->egress.port};
   const EgressVerdict verdict = judge_question(question, reach);
   Output out(STDOUT_FILENO);
   const bool written =

@@ -33,18 +33,22 @@ Config seen_by(const NamedAgentConfig& agent) {
   return view;
 }
 
-// What an agent may reach, and all that its preset decides, belongs together: the rest of it waits
-// for the restart too.
-bool has_another_way_out(const AgentConfig& before, const AgentConfig& after) {
-  return before.preset != after.preset || before.upstreams != after.upstreams ||
-         before.connect != after.connect;
+// What runs an agent, what it may reach, and all that its preset and these decide belongs together:
+// where one of them waits for the restart, the rest of the agent does. `Has` is what has an agent
+// and a container.
+template <class Has>
+bool is_another(const Has& before, const Has& after) {
+  return before.container.enabled != after.container.enabled ||
+         before.agent.preset != after.agent.preset ||
+         before.agent.upstreams != after.agent.upstreams ||
+         before.agent.connect != after.agent.connect;
 }
 
 bool is_of_an_agent(const Key& key) {
   return key.path.starts_with("agent.") || key.path.starts_with("container.");
 }
 
-// Whether it changes now, for an agent whose way out stays as it is or waits for the restart.
+// Whether it changes now, for an agent that goes on or waits for the restart.
 bool takes(const Key& key, bool waits) {
   return key.reload == Reloading::kAtOnce && !(waits && is_of_an_agent(key));
 }
@@ -60,8 +64,8 @@ void compare_agent(const Config& running, const NamedAgentConfig& before, const 
   const Config own_before = seen_by(before);
   const Config own_after = seen_by(after);
   Config result = own_before;
-  const bool waits = has_another_way_out(before.agent, after.agent);
-  const bool default_waits = has_another_way_out(running.agent, loaded.agent);
+  const bool waits = is_another(before, after);
+  const bool default_waits = is_another(running, loaded);
   for (const Key& key : all_keys()) {
     if (!is_of_an_agent(key)) continue;
     if (key.is_same(own_before, own_after)) continue;
@@ -103,7 +107,7 @@ std::string listed(const Strings& keys) {
 
 Reload plan_reload(const Config& running, const Config& loaded) {
   Reload reload{running, {}, {}, {}};
-  const bool agent_waits = has_another_way_out(running.agent, loaded.agent);
+  const bool agent_waits = is_another(running, loaded);
   for (const Key& key : all_keys()) {
     if (key.is_same(running, loaded)) continue;
     if (!takes(key, agent_waits)) {

@@ -1,10 +1,12 @@
 #include "config/reload.hpp"
 
 #include "config/keys.hpp"
+#include "config/load.hpp"
 
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <string>
 
 namespace relay::config {
 namespace {
@@ -109,6 +111,28 @@ TEST(Reload, TakesWhatTheNextStartOfAnAgentIsMadeOf) {
     EXPECT_EQ(reload.changed, one.changed);
     EXPECT_EQ(reload.need_restart, one.need_restart);
     EXPECT_EQ(reload.config, one.changed.empty() ? Config{} : loaded);
+  }
+}
+
+// A preset has a program for a process and an image for a container.
+TEST(Reload, LeavesTheProgramOfAnAgentThatIsToRunElsewhere) {
+  const std::string rest =
+      "}\nagent: {preset: codex}\n"
+      "egress: {upstreams: {openai: {credential: {value: x}}}}\n";
+  const auto load = [&](const std::string& contained, const std::string& more) {
+    const LoadResult loaded =
+        load_text("container: {enabled: " + contained + rest + more, "c.yaml", {});
+    EXPECT_TRUE(loaded.ok());
+    return loaded.config;
+  };
+  for (const char* running : {"true", "false"}) {
+    const char* const wanted = running == std::string("true") ? "false" : "true";
+    const Config before = load(running, "");
+    const Reload reload = plan_reload(before, load(wanted, "log: {level: debug}\n"));
+    EXPECT_EQ(reload.changed, Strings{"log.level"}) << running;
+    Config expected = before;
+    expected.log.level = LogLevel::kDebug;
+    EXPECT_EQ(reload.config, expected) << running;
   }
 }
 

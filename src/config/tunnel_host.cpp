@@ -56,4 +56,8 @@ TunnelHost parse_tunnel_host(std::string_view text) {
   return host;
 }
 
+Strings connect_in_force(const AgentConfig& agent, const ContainerConfig& container) {
+  return container.enabled && container.network_mode == "none" ? agent.connect : Strings();
+}
+
 }  // namespace relay::config

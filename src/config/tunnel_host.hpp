@@ -1,5 +1,7 @@
-// An entry of agent.connect: a host that an agent may reach with TLS of its own. Pure.
+// agent.connect: hosts that an agent may reach with TLS of its own. Pure.
 #pragma once
+
+#include "config/config.hpp"
 
 #include <cstdint>
 #include <string>
@@ -16,5 +18,8 @@ struct TunnelHost {
 
 // "github.com", "github.com:8443", "*.npmjs.org". No addresses: a name is what a certificate says.
 TunnelHost parse_tunnel_host(std::string_view text);
+
+// agent.connect where it has an effect, in a container without a network; empty elsewhere.
+Strings connect_in_force(const AgentConfig& agent, const ContainerConfig& container);
 
 }  // namespace relay::config

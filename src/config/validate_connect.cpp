@@ -23,7 +23,7 @@ void validate_connect(const AgentConfig& agent, const ContainerConfig& container
     findings.push_back({Severity::kProblem, key, "more than 256 hosts",
                         "join those of one domain: *.example.com"});
   }
-  if (agent.connect.empty() || (container.enabled && container.network_mode == "none")) return;
+  if (connect_in_force(agent, container) == agent.connect) return;
   findings.push_back({Severity::kWarning, key,
                       "has no effect: the agent has a network and needs no way out",
                       "set network_mode: none for an agent in a container, or remove the key"});

@@ -226,6 +226,9 @@ agents:
                         (["/anthropic/v1/../x"], "bad_request")):
         code, out = check(*words)
         assert code == 1 and said in out, out
+    file.write_text("agent: {command: agent, connect: [github.com]}\n")
+    code, out = check("--method", "CONNECT", "github.com:443")
+    assert code == 1 and "agent.connect: has no effect" in out, out
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "config.development.yaml", "config.production.yaml",

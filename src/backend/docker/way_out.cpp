@@ -28,6 +28,10 @@ std::string init_of(const SessionDirectories& directories) {
   return directories.door + std::string(kInit);
 }
 
+std::string unfinished_init_of(const SessionDirectories& directories) {
+  return init_of(directories) + ".new";
+}
+
 Error cannot_make(const std::string& path, int error) {
   return make_error(ErrorType::kWorkspaceUnavailable,
                     "cannot make " + path + ": " + std::generic_category().message(error))
@@ -54,18 +58,22 @@ Result<void> make_way_out(const SessionDirectories& directories, const Container
     return cannot_make(directories.door, error);
   }
   const std::string init = init_of(directories);
-  ::unlink(init.c_str());  // of an earlier relay
+  const std::string unfinished = unfinished_init_of(directories);
   std::error_code failure;
-  fs::copy_file(egress.init_program, init, failure);
-  if (failure) {
-    return make_error(
-               ErrorType::kWorkspaceUnavailable,
-               "cannot copy " + egress.init_program + " to " + init + ": " + failure.message())
-        .suggest("install acp-agent-init beside acp-relay")
-        .with("path", init);
+  fs::copy_file(egress.init_program, unfinished, fs::copy_options::overwrite_existing, failure);
+  const bool copied = !failure;
+  if (copied && ::chmod(unfinished.c_str(), kProgram) == 0 &&
+      ::rename(unfinished.c_str(), init.c_str()) == 0) {
+    return Result<void>();
   }
-  if (::chmod(init.c_str(), kProgram) != 0) return cannot_make(init, errno);
-  return Result<void>();
+  const int error = errno;
+  ::unlink(unfinished.c_str());
+  if (has_way_out(directories)) return Result<void>();  // of an earlier relay
+  if (copied) return cannot_make(init, error);
+  return make_error(ErrorType::kWorkspaceUnavailable,
+                    "cannot copy " + egress.init_program + " to " + init + ": " + failure.message())
+      .suggest("install acp-agent-init beside acp-relay")
+      .with("path", init);
 }
 
 bool has_way_out(const SessionDirectories& directories) {
@@ -75,6 +83,7 @@ bool has_way_out(const SessionDirectories& directories) {
 int remove_way_out(const SessionDirectories& directories) {
   ::unlink(way_out_socket(directories).c_str());
   ::unlink(init_of(directories).c_str());
+  ::unlink(unfinished_init_of(directories).c_str());
   ::rmdir(directories.door.c_str());
   return ::rmdir(directories.egress.c_str()) == 0 || errno == ENOENT ? 0 : errno;
 }

@@ -20,8 +20,8 @@ inline constexpr std::string_view kWayOut = "/acp-relay";  // as the agent sees 
 // Where the broker listens for the session.
 std::string way_out_socket(const SessionDirectories& directories);
 
-// Makes the directory, if it is not there, with the init program in it. The session's directories
-// are there. Errors: workspace_unavailable.
+// Makes the directory, if it is not there, with the init program in it; where that can't be copied,
+// one that is there stays. The session's directories are there. Errors: workspace_unavailable.
 Result<void> make_way_out(const SessionDirectories& directories, const ContainerEgress& egress);
 bool has_way_out(const SessionDirectories& directories);
 // 0 or an errno.

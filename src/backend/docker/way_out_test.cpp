@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <unistd.h>
 
 namespace relay {
@@ -45,6 +46,17 @@ TEST_F(WayOutTest, IsMadeAnewWithTheProgramOfNow) {
   std::ofstream(way_out_socket(directories_)) << "";
   EXPECT_EQ(remove_way_out(directories_), 0);
   EXPECT_FALSE(fs::exists(directories_.egress));
+  EXPECT_EQ(remove_way_out(directories_), 0);
+}
+
+// As on a disk that is full.
+TEST_F(WayOutTest, GoesOnWithTheProgramThatIsThereWhereNoneCanBeCopied) {
+  ASSERT_TRUE(make_way_out(directories_, egress_));
+  egress_.init_program = "/dev/full";  // a device is not copied
+  ASSERT_TRUE(make_way_out(directories_, egress_));
+  EXPECT_EQ(fs::file_size(directories_.door + "/acp-agent-init"), 7U);
+  const auto inside = fs::directory_iterator(directories_.door);
+  EXPECT_EQ(std::distance(begin(inside), end(inside)), 1) << "nothing of the copy is left";
   EXPECT_EQ(remove_way_out(directories_), 0);
 }
 
