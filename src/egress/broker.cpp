@@ -73,8 +73,8 @@ Surroundings Broker::surroundings(const Session& session) {
   around.connections = [this](const Upstream& upstream) -> UpstreamConnections& {
     return ways_.at(upstream.name)->connections;
   };
-  around.credential = [this](const Upstream& upstream) {
-    return ways_.at(upstream.name)->credential.get();
+  around.credential = [this](const Upstream& upstream, const std::string& refused) {
+    return ways_.at(upstream.name)->credential.get(refused);
   };
   around.refused = [this](const Upstream& upstream, const std::string& secret) {
     ways_.at(upstream.name)->credential.refused(secret);

@@ -25,13 +25,10 @@ Result<std::string> read_secret_file(const std::string& path) {
   return clean_secret(std::move(text), path);
 }
 
-Task<Result<std::string>> Credential::get() {
+Task<Result<std::string>> Credential::get(std::string refused) {
   if (source_.file.empty() && source_.command.empty()) co_return source_.value;
-  if (!reading_ && is_due()) {
-    reading_ = true;
-    tasks_.spawn("read a credential", [this] { return read(); });
-  }
-  while (reading_ && !is_kept()) {
+  read_when_due();
+  while (reading_ && !stands(refused)) {
     const bool notified = co_await done_.wait();
     if (!notified) co_return make_error(ErrorType::kInternalError, "nobody waits any more");
   }
@@ -39,8 +36,14 @@ Task<Result<std::string>> Credential::get() {
 }
 
 bool Credential::is_due() const {
-  if (!tried_at_ || is_refused_) return true;
+  if (!tried_at_ || (is_refused_ && !has_failed_)) return true;
   return Clock::now() - *tried_at_ >= (has_failed_ ? source_.retry : source_.refresh);
+}
+
+void Credential::read_when_due() {
+  if (reading_ || !is_due()) return;
+  reading_ = true;
+  tasks_.spawn("read a credential", [this] { return read(); });
 }
 
 void Credential::refused(std::string_view secret) {
@@ -49,6 +52,7 @@ void Credential::refused(std::string_view secret) {
   if (refused_at_ && now - *refused_at_ < source_.retry) return;
   refused_at_ = now;
   is_refused_ = true;
+  read_when_due();
 }
 
 Task<void> Credential::read() {

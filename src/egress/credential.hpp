@@ -25,7 +25,8 @@ struct CredentialSource {
   std::string file;                            // that has it, and may have a line's end behind it
   std::vector<std::string> command;            // a program that prints it, and its arguments
   std::chrono::milliseconds refresh{300'000};  // a file or a program is read again after this
-  // The least time from one failure to the next attempt, and from one refusal to the next.
+  // The least time from one failure to the next attempt, whatever asks for that, and from one
+  // refusal to the next.
   std::chrono::milliseconds retry{5'000};
 };
 
@@ -44,9 +45,10 @@ class Credential {
         done_(executor),
         tasks_(executor, ignore_failure) {}
 
-  Task<Result<std::string>> get();
-  // The upstream does not take this secret: the next get() reads it again, unless that has another
-  // one already.
+  // While it is read again because that failed or because the secret was refused, the last one is
+  // the answer, unless that is what was `refused` to the one who asks.
+  Task<Result<std::string>> get(std::string refused = {});
+  // The upstream does not take this secret: it is read again, unless there is another one already.
   void refused(std::string_view secret);
 
   // Ends what is under way; to be called before it is destroyed.
@@ -62,7 +64,10 @@ class Credential {
   static constexpr std::chrono::seconds kForAThread{1};
 
   bool is_due() const;
-  bool is_kept() const { return has_failed_ && !is_refused_ && read_; }
+  bool stands(std::string_view refused) const {
+    return read_ && *read_ != refused && (has_failed_ || is_refused_);
+  }
+  void read_when_due();
   Task<void> read();
   void take(Result<std::string> read);
 

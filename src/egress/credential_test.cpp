@@ -8,6 +8,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 namespace relay::egress {
@@ -107,7 +109,7 @@ TEST_F(CredentialTest, IsHadOnceForAllThatAskAndAgainWhenItIsRefused) {
     const auto kept = co_await credential.get();
     EXPECT_EQ(*kept, "1");
     credential.refused("1");
-    const auto again = co_await credential.get();
+    const auto again = co_await credential.get("1");
     EXPECT_EQ(*again, "2");
     co_await credential.close();
   });
@@ -122,7 +124,7 @@ TEST_F(CredentialTest, TellsEverySecretThatIsReadBeforeAnybodyHasIt) {
     const auto first = co_await credential.get();
     EXPECT_EQ(told, std::vector<std::string>{"1"});
     credential.refused(*first);
-    const auto second = co_await credential.get();
+    const auto second = co_await credential.get(*first);
     EXPECT_EQ(told, (std::vector<std::string>{"1", *second}));
     co_await credential.close();
   });
@@ -157,15 +159,59 @@ TEST_F(CredentialTest, IsNotReadForEachRefusal) {
     CredentialSource source = counting();
     source.retry = std::chrono::hours(1);
     Credential credential(executor, source);
+    std::string refused;
     for (const char* expected : {"1", "2", "2"}) {
-      const auto secret = co_await credential.get();
+      const auto secret = co_await credential.get(refused);
       EXPECT_EQ(*secret, expected);
       credential.refused(*secret);
+      refused = *secret;
     }
     credential.refused("1");  // which it no longer is
     const auto last = co_await credential.get();
     EXPECT_EQ(*last, "2");
     co_await credential.close();
+  });
+}
+
+// A store of secrets that hangs must not hold up everybody because of one who was refused.
+TEST_F(CredentialTest, StandsForOthersWhileOneWaitsForItsSuccessor) {
+  run([this]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    const std::string pipe = directory_ + "/pipe";
+    EXPECT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+    const std::string script =
+        "if [ -e " + file_ + " ]; then cat " + pipe + "; else echo first | tee " + file_ + "; fi";
+    Credential credential(executor, {"", "", {"/bin/sh", "-c", script}, std::chrono::hours(1)});
+    const auto first = co_await credential.get();
+    EXPECT_EQ(*first, "first");
+    credential.refused("first");
+    const auto meanwhile = co_await credential.get();
+    EXPECT_EQ(*meanwhile, "first");
+    std::thread store([&pipe] { std::ofstream(pipe) << "second"; });
+    const auto second = co_await credential.get("first");
+    EXPECT_EQ(*second, "second");
+    store.join();
+    co_await credential.close();
+  });
+}
+
+TEST_F(CredentialTest, IsNotReadForARefusalWhereThatHasJustFailed) {
+  run([this]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    const std::string script =
+        "echo x >> " + file_ + "; [ $(grep -c x " + file_ + ") = 1 ] && echo 1";
+    CredentialSource source{"", "", {"/bin/sh", "-c", script}, std::chrono::milliseconds(0)};
+    source.retry = std::chrono::hours(1);
+    Credential credential(executor, source);
+    for (int i = 0; i < 2; ++i) {  // the second time it fails
+      const auto secret = co_await credential.get();
+      EXPECT_EQ(*secret, "1");
+    }
+    credential.refused("1");
+    const auto kept = co_await credential.get("1");
+    EXPECT_EQ(*kept, "1");
+    co_await credential.close();
+    EXPECT_EQ(fs::file_size(file_), 4U) << "two runs";
   });
 }
 

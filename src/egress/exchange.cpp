@@ -82,7 +82,7 @@ Task<bool> Exchange::serve() {
   if (over) co_return co_await refuse(std::move(*over));
   meter_ = &meter;
   if (upstream.credential.kind != CredentialPlace::Kind::kNone) {
-    Result<std::string> credential = co_await surroundings_.credential(upstream);
+    Result<std::string> credential = co_await surroundings_.credential(upstream, "");
     if (!credential) {
       Denial denial{Refusal::kNoCredential,
                     502,

@@ -45,8 +45,9 @@ struct Surroundings {
   std::span<const Upstream> upstreams;
   std::string token;  // that requests must have (egress/agent_token.hpp); empty: none
   std::function<UpstreamConnections&(const Upstream&)> connections;
-  // The secret itself. Errors say why it can't be had, without it.
-  std::function<Task<Result<std::string>>(const Upstream&)> credential;
+  // The secret itself; another one than was refused, if there is one. Errors say why it can't be
+  // had, without it.
+  std::function<Task<Result<std::string>>(const Upstream&, const std::string& refused)> credential;
   // The upstream has answered 401 to this secret.
   std::function<void(const Upstream&, const std::string&)> refused;
   std::span<const TunnelRule> tunnel_rules;

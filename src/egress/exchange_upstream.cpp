@@ -155,7 +155,7 @@ Task<Result<ParseState>> Exchange::read_answer() {
   if (!is_refused) co_return state;
   surroundings_.refused(upstream, credential_);
   if (!is_whole_) co_return state;
-  Result<std::string> renewed = co_await surroundings_.credential(upstream);
+  Result<std::string> renewed = co_await surroundings_.credential(upstream, credential_);
   if (!renewed || *renewed == credential_ || gone_.happened()) co_return state;
   credential_ = std::move(*renewed);
   write_head();

@@ -42,7 +42,7 @@ RunningDoor::RunningDoor(std::vector<Upstream> upstreams, DoorOptions options,
   around.connections = [this](const Upstream& upstream) -> UpstreamConnections& {
     return pools_.at(upstream.name);
   };
-  around.credential = [this](const Upstream&) -> Task<Result<std::string>> {
+  around.credential = [this](const Upstream&, const std::string&) -> Task<Result<std::string>> {
     if (closes_behind(Moment::kCredentialIsHad)) co_await asio::post(loop_, asio::use_awaitable);
     if (!no_credential_.empty()) co_return make_error(ErrorType::kInternalError, no_credential_);
     co_return secret_;
