@@ -6,6 +6,7 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace relay::egress {
@@ -27,8 +28,13 @@ Task<void> AgentConnection::serve() {
 
 // False: nothing more comes.
 Task<bool> AgentConnection::wait_for_request() {
-  set_deadline(surroundings_.idle);
+  set_deadline(is_known_ ? surroundings_.idle : std::min(surroundings_.idle, limits_.head_timeout));
   co_return co_await link_.wait();
+}
+
+bool AgentConnection::is_stranger() const {
+  const bool asks_as_agent = exchange_ != nullptr && exchange_->is_of_the_agent();
+  return !is_known_ && !asks_as_agent && !closed_;
 }
 
 void AgentConnection::set_deadline(std::chrono::milliseconds from_now) {
@@ -59,7 +65,10 @@ Task<bool> AgentConnection::serve_one() {
   const http::ParseStep step = co_await read_head(parser);
   if (step.state != ParseState::kFailed) {
     Exchange exchange(link_, parser, step.state == ParseState::kDone, surroundings_);
-    const Finally over([this] { exchange_ = nullptr; });
+    const Finally over([this] {
+      is_known_ = is_known_ || exchange_->is_of_the_agent();
+      exchange_ = nullptr;
+    });
     exchange_ = &exchange;
     co_return co_await exchange.run();
   }

@@ -12,7 +12,8 @@ namespace relay::egress {
 struct RequestLimits {
   std::size_t max_header_bytes = 64u << 10;
   std::size_t max_body_bytes = 32u << 20;
-  std::chrono::milliseconds head_timeout{30'000};  // from its first byte to its last
+  // From its first byte to its last; and to the first one from who is not known.
+  std::chrono::milliseconds head_timeout{30'000};
 };
 
 class AgentConnection {
@@ -21,7 +22,10 @@ class AgentConnection {
 
   AgentConnection(http::Transport::Socket socket, const RequestLimits& limits,
                   const Surroundings& surroundings)
-      : link_(std::move(socket)), limits_(limits), surroundings_(surroundings) {}
+      : link_(std::move(socket)),
+        limits_(limits),
+        surroundings_(surroundings),
+        is_known_(surroundings.token.empty()) {}
 
   // Until the connection is over, or nothing comes for too long.
   Task<void> serve();
@@ -31,6 +35,8 @@ class AgentConnection {
   void close();
   // Ends what has taken too long.
   void tick(Clock::time_point now);
+  // Nothing has come by which the agent is known: whoever reaches the port may be at the other end.
+  bool is_stranger() const;
 
  private:
   Task<bool> serve_one();
@@ -45,6 +51,7 @@ class AgentConnection {
   Exchange* exchange_ = nullptr;  // that is under way
   Clock::time_point deadline_ = Clock::time_point::max();
   bool expired_ = false;
+  bool is_known_;        // a request had the token
   bool closed_ = false;  // nothing begins any more
 };
 

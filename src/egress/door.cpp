@@ -114,17 +114,28 @@ Task<void> Door::pause(const std::string& reason) {
   [[maybe_unused]] const bool passed = co_await sleep_for(kPause);
 }
 
+// The agent does not wait for strangers, who may be many: the first of them goes.
+bool Door::has_room() {
+  if (connections_.size() < options_.max_connections) return true;
+  const auto stranger = std::ranges::find_if(connections_, [](const Place& place) {
+    return place.is_served && place.connection->is_stranger();
+  });
+  if (stranger == connections_.end()) return false;
+  stranger->connection->close();
+  return true;
+}
+
 void Door::admit(http::Transport::Socket socket) {
   error_code ignored;
   socket.non_blocking(true, ignored);
   // Otherwise each part of an answer may wait for what the agent says of the one before. Of no use
   // to a Unix socket, which has no such option.
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-  const bool is_welcome = connections_.size() < options_.max_connections;
   if (connections_.size() >= options_.max_connections + kMaxRefused) return;
+  const bool is_welcome = has_room();
   auto connection =
       std::make_shared<AgentConnection>(std::move(socket), options_.limits, surroundings_);
-  const auto place = connections_.insert(connections_.end(), connection.get());
+  const auto place = connections_.insert(connections_.end(), {connection.get(), is_welcome});
   scope_.spawn("agent", [this, connection, place, is_welcome]() -> Task<void> {
     const Finally gone([this, place] { connections_.erase(place); });
     if (is_welcome) {
@@ -148,7 +159,7 @@ Task<void> Door::sweep() {
 }
 
 void Door::tick(AgentConnection::Clock::time_point now) {
-  for (AgentConnection* connection : connections_) connection->tick(now);
+  for (const Place& place : connections_) place.connection->tick(now);
 }
 
 void Door::stop() {
@@ -158,7 +169,7 @@ void Door::stop() {
 
 Task<void> Door::close() {
   stop();
-  for (AgentConnection* connection : connections_) connection->close();
+  for (const Place& place : connections_) place.connection->close();
   scope_.cancel();
   co_await scope_.join();
 }

@@ -56,6 +56,12 @@ class Door {
   std::size_t connections() const { return connections_.size(); }
 
  private:
+  struct Place {
+    AgentConnection* connection;
+    bool is_served;  // no: it is being told that there are too many
+  };
+
+  bool has_room();
   Task<void> pause(const std::string& reason);
   Task<void> sweep();
 
@@ -63,8 +69,8 @@ class Door {
   const DoorOptions options_;
   const Surroundings surroundings_;
   const Logger log_;
-  std::list<AgentConnection*> connections_;
-  bool exhausted_ = false;  // the current lack of descriptors has been logged
+  std::list<Place> connections_;  // in the order in which they came
+  bool exhausted_ = false;        // the current lack of descriptors has been logged
   bool sweeping_ = false;
   TaskScope scope_;
 };

@@ -345,6 +345,34 @@ TEST_F(DoorTest, BoundsConnectionsAtTheEdge) {
   EXPECT_THAT(fourth.read_answer(), StartsWith("HTTP/1.1 403 "));
 }
 
+// Others of this machine reach the port of an agent that is a process.
+TEST_F(DoorTest, LetsNobodyWithoutTheTokenTakeTheAgentsPlaces) {
+  constexpr std::string_view kKnown =
+      "GET /other HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer t-1\r\n\r\n";
+  DoorOptions options;
+  options.max_connections = 2;
+  Around around;
+  around.token = "t-1";
+  RunningDoor door(own(), options, around);
+  RawClient silent(door.port());
+  RawClient wrong(door.port());
+  wrong.send("GET /other HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer t-2\r\n\r\n");
+  EXPECT_THAT(wrong.read_answer(), StartsWith("HTTP/1.1 401 "));
+  ASSERT_TRUE(eventually([&] { return door.connections() == 2; }));
+  RawClient first(door.port());
+  first.send(kKnown);
+  EXPECT_THAT(first.read_answer(), StartsWith("HTTP/1.1 403 "));
+  EXPECT_EQ(silent.read_all(), "");
+  RawClient second(door.port());
+  second.send(kKnown);
+  EXPECT_THAT(second.read_answer(), StartsWith("HTTP/1.1 403 "));
+  EXPECT_EQ(wrong.read_all(), "");
+  RawClient third(door.port());
+  EXPECT_THAT(third.read_answer(), StartsWith("HTTP/1.1 503 "));
+  first.send(kKnown);
+  EXPECT_THAT(first.read_answer(), StartsWith("HTTP/1.1 403 "));
+}
+
 TEST_F(DoorTest, EndsEverythingWhenItCloses) {
   RunningDoor door(own());
   RawClient idle(door.port());

@@ -46,6 +46,23 @@ TEST_F(DoorTimeTest, EndsAConnectionOnWhichNothingIsAsked) {
   EXPECT_EQ(door.connections(), 0U);
 }
 
+TEST_F(DoorTimeTest, WaitsLongForTheAgentAndNotForWhoHasShownNoToken) {
+  Around around;
+  around.token = "t-1";
+  around.idle = std::chrono::hours(1);
+  RunningDoor door(own(), {}, around);
+  RawClient known(door.port());
+  const std::string_view ask = "GET /no HTTP/1.1\r\nHost: x\r\nX-Api-Key: t-1\r\n\r\n";
+  known.send(ask);
+  EXPECT_THAT(known.read_answer(), StartsWith("HTTP/1.1 403 "));
+  RawClient silent(door.port());
+  ASSERT_TRUE(eventually([&] { return door.connections() == 2; }));
+  door.tick(AgentConnection::Clock::now() + std::chrono::minutes(1));
+  EXPECT_EQ(silent.read_all(), "");
+  known.send(ask);
+  EXPECT_THAT(known.read_answer(), StartsWith("HTTP/1.1 403 "));
+}
+
 TEST_F(DoorTimeTest, EndsAWebSocketOnWhichNobodySaysAnything) {
   RunningDoor door(own(), {}, quickly_idle());
   RawClient agent(door.port());

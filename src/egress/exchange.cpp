@@ -68,6 +68,7 @@ Task<bool> Exchange::serve() {
         "Send the token of its session as the key: what {upstream_key} in agent.env becomes."};
     co_return co_await refuse(std::move(denial));
   }
+  is_of_the_agent_ = true;
   if (request.method == "CONNECT") co_return co_await serve_connect();
   Verdict verdict = judge(request.method, request.target, surroundings_.upstreams);
   if (auto* denial = std::get_if<Denial>(&verdict)) {

@@ -72,6 +72,8 @@ class Exchange {
 
   // True: the agent's connection may carry another request.
   Task<bool> run();
+  // The request has the token, or none is asked for.
+  bool is_of_the_agent() const { return is_of_the_agent_; }
   // Nobody is there for the answer any more: it ends soon.
   void agent_left();
   // Ends what has been silent for too long.
@@ -124,6 +126,7 @@ class Exchange {
   Passage passage_;
   std::string credential_;
   Meter* meter_ = nullptr;
+  bool is_of_the_agent_ = false;
   bool complete_;              // the body has been read
   bool is_whole_ = false;      // head_ and body_ are all of the request
   bool is_sent_ = false;       // all of it has been written

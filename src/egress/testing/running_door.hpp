@@ -27,6 +27,7 @@ Upstream own_upstream(const std::string& url);
 struct Around {
   std::chrono::milliseconds silence{20'000};
   std::chrono::milliseconds idle{20'000};
+  std::string token;
   Budget budget;  // of each upstream
   UpstreamConnections::Limits to_upstream{std::chrono::seconds(5), 1024};
   std::vector<TunnelRule> tunnels;
