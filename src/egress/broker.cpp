@@ -70,6 +70,7 @@ Surroundings Broker::surroundings(const Session& session) {
   const std::shared_ptr<Ledger>& ledger = session.ledger;
   Surroundings around;
   around.upstreams = session.upstreams;
+  around.session = ledger.get();
   around.connections = [this](const Upstream& upstream) -> UpstreamConnections& {
     return ways_.at(upstream.name)->connections;
   };

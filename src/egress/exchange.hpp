@@ -43,6 +43,7 @@ struct Account {
 // What an exchange works with; outlives it.
 struct Surroundings {
   std::span<const Upstream> upstreams;
+  Holder session = nullptr;
   std::string token;  // that requests must have (egress/agent_token.hpp); empty: none
   std::function<UpstreamConnections&(const Upstream&)> connections;
   // The secret itself; another one than was refused, if there is one. Errors say why it can't be

@@ -49,7 +49,7 @@ Task<bool> Exchange::serve_connect() {
   if (over) co_return co_await refuse(std::move(*over));
   meter_ = &meter;
   watch_agent();
-  auto connecting = surroundings_.tunnels->connect(passage);
+  auto connecting = surroundings_.tunnels->connect(passage, surroundings_.session);
   auto leaving = agent_leaves();
   auto first = co_await (std::move(connecting) || std::move(leaving));
   if (first.index() != 0) {

@@ -81,7 +81,7 @@ bool Exchange::take_body() {
 // Not for an agent that has left, nor for what has been cut: a credential may be long in coming.
 Task<Result<void>> Exchange::open() {
   if (cut_ || gone_.happened()) co_return given_up();
-  upstream_ = connections_->take_kept();
+  upstream_ = connections_->take_kept(surroundings_.session);
   was_kept_ = upstream_ != nullptr;
   if (was_kept_) {
     // Whether it is still there shows when the answer is read.
@@ -99,7 +99,7 @@ Task<Result<void>> Exchange::connect() {
   using namespace boost::asio::experimental::awaitable_operators;
   upstream_.reset();  // one that broke has no place of its own any more
   if (cut_ || gone_.happened()) co_return given_up();
-  auto connecting = connections_->connect();
+  auto connecting = connections_->connect(surroundings_.session);
   auto leaving = agent_leaves();
   auto first = co_await (std::move(connecting) || std::move(leaving));
   if (first.index() != 0) gone_.happen();

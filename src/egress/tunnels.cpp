@@ -49,14 +49,16 @@ Tunnels::Tunnels(asio::any_io_executor executor, const UpstreamConnections::Limi
     : executor_(executor),
       limits_(limits),
       admits_(std::move(admits)),
-      names_(std::move(executor), kNamesAtOnce, limits.connect_timeout) {}
+      names_(std::move(executor), kNamesAtOnce, limits.connect_timeout),
+      places_(limits.max_open) {}
 
-Task<Result<UpstreamConnections::Connection>> Tunnels::connect(const TunnelPassage& passage) {
-  if (open() >= limits_.max_open) {
+Task<Result<UpstreamConnections::Connection>> Tunnels::connect(const TunnelPassage& passage,
+                                                               Holder holder) {
+  const std::shared_ptr<Places::Place> place = places_.take(holder);
+  if (!place) {
     co_return failed(passage, EUSERS,
                      "would be one of more than " + std::to_string(open()) + " tunnels");
   }
-  const std::shared_ptr<void> slot = slots_;
   const std::function<Result<Found>()> call = [passage] { return addresses_of(passage); };
   const Result<Found> found = co_await names_.run(passage.host, call);
   if (!found) {
@@ -74,7 +76,7 @@ Task<Result<UpstreamConnections::Connection>> Tunnels::connect(const TunnelPassa
         co_await http::ClientConnection::connect(executor_, endpoint, limits_.connect_timeout);
     if (made) {
       co_return UpstreamConnections::Connection(made->release(),
-                                                UpstreamConnections::Release{slot});
+                                                UpstreamConnections::Release{place});
     }
     last = std::move(made.error());
   }

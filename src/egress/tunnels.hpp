@@ -21,17 +21,18 @@ class Tunnels {
           Admits admits = is_elsewhere);
 
   // Errors are those of http::ClientConnection::connect, and by errno: EUSERS, there are as many as
-  // may be; EACCES, the name stands for no address that is admitted.
-  Task<Result<UpstreamConnections::Connection>> connect(const TunnelPassage& passage);
+  // may be, or as this session may have; EACCES, the name stands for no address that is admitted.
+  Task<Result<UpstreamConnections::Connection>> connect(const TunnelPassage& passage,
+                                                        Holder holder);
 
-  std::size_t open() const { return static_cast<std::size_t>(slots_.use_count() - 1); }
+  std::size_t open() const { return places_.taken(); }
 
  private:
   asio::any_io_executor executor_;
   const UpstreamConnections::Limits limits_;
   const Admits admits_;
   BlockingCalls names_;
-  const std::shared_ptr<void> slots_ = std::make_shared<int>();  // a copy for each connection
+  Places places_;
 };
 
 }  // namespace relay::egress

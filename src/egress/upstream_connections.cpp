@@ -20,25 +20,28 @@ UpstreamConnections::UpstreamConnections(asio::any_io_executor executor, http::E
       endpoint_(std::move(endpoint)),
       limits_(limits),
       names_(executor, kLookUps, limits.connect_timeout),
+      places_(limits.max_open),
       sweep_(executor) {}
 
-UpstreamConnections::Connection UpstreamConnections::take_kept() {
+UpstreamConnections::Connection UpstreamConnections::take_kept(Holder holder) {
   while (!kept_.empty()) {
     // The youngest: the others may come to their end.
     Connection connection = std::move(kept_.back().connection);
     kept_.pop_back();
-    if (connection->transport().is_quiet()) return connection;
+    if (!connection->transport().is_quiet()) continue;
+    connection.get_deleter().place->give_to(holder);
+    return connection;
   }
   return nullptr;
 }
 
-Task<Result<UpstreamConnections::Connection>> UpstreamConnections::connect() {
-  if (open() >= limits_.max_open) {
+Task<Result<UpstreamConnections::Connection>> UpstreamConnections::connect(Holder holder) {
+  const std::shared_ptr<Places::Place> place = places_.take(holder);
+  if (!place) {
     co_return make_error(ErrorType::kInternalError,
                          "there are " + std::to_string(open()) + " connections to it")
         .with("errno", std::int64_t{EUSERS});
   }
-  const std::shared_ptr<void> slot = slots_;
   if (!tls_ && endpoint_.transport == http::Endpoint::Transport::kTls) {
     auto made = http::TlsContext::client(http::client_files(endpoint_));
     if (!made) co_return made.error();
@@ -47,11 +50,12 @@ Task<Result<UpstreamConnections::Connection>> UpstreamConnections::connect() {
   auto made = co_await http::ClientConnection::connect(executor_, endpoint_,
                                                        limits_.connect_timeout, tls_, &names_);
   if (!made) co_return made.error();
-  co_return Connection(made->release(), Release{slot});
+  co_return Connection(made->release(), Release{place});
 }
 
 void UpstreamConnections::keep(Connection connection) {
   if (closed_) return;
+  connection.get_deleter().place->give_to(nullptr);
   if (kept_.size() >= kMaxKept) kept_.pop_front();
   kept_.push_back({std::move(connection), Clock::now() + kKeepTime});
   if (!is_sweeping_) drop_expired();

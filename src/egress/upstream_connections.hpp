@@ -5,6 +5,7 @@
 #include "base/async.hpp"
 #include "base/blocking_calls.hpp"
 #include "base/result.hpp"
+#include "egress/places.hpp"
 #include "http/client_connection.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -22,9 +23,9 @@ class UpstreamConnections {
   struct Release {
     void operator()(const http::ClientConnection* connection) {
       delete connection;
-      slot.reset();
+      place.reset();
     }
-    std::shared_ptr<void> slot;  // one of those there are; free again without the connection
+    std::shared_ptr<Places::Place> place;  // free again without the connection
   };
   using Connection = std::unique_ptr<http::ClientConnection, Release>;
 
@@ -39,17 +40,18 @@ class UpstreamConnections {
   UpstreamConnections& operator=(const UpstreamConnections&) = delete;
 
   // One that waited and is still there; null when there is none.
-  Connection take_kept();
-  // Errors are those of http::ClientConnection::connect, and EUSERS: there are as many as may be.
-  // Names are looked up on threads of this upstream's own; one that hangs holds up no other one.
-  Task<Result<Connection>> connect();
+  Connection take_kept(Holder holder);
+  // Errors are those of http::ClientConnection::connect, and EUSERS: there are as many as may be,
+  // or as this session may have. Names are looked up on threads of this upstream's own; one that
+  // hangs holds up no other one.
+  Task<Result<Connection>> connect(Holder holder);
   // For a connection whose last answer has been read to its end.
   void keep(Connection connection);
   // Drops what is kept, and keeps nothing from here on: nothing is waited for any more.
   void close();
 
   std::size_t kept() const { return kept_.size(); }
-  std::size_t open() const { return static_cast<std::size_t>(slots_.use_count() - 1); }
+  std::size_t open() const { return places_.taken(); }
 
  private:
   struct Kept {
@@ -63,7 +65,7 @@ class UpstreamConnections {
   http::Endpoint endpoint_;
   const Limits limits_;
   BlockingCalls names_;
-  const std::shared_ptr<void> slots_ = std::make_shared<int>();  // a copy for each connection
+  Places places_;
   std::shared_ptr<const http::TlsContext> tls_;
   bool closed_ = false;
   std::list<Kept> kept_;  // the oldest first

@@ -62,6 +62,7 @@ RunningDoor::RunningDoor(std::vector<Upstream> upstreams, DoorOptions options,
     const std::lock_guard lock(mutex_);
     accounts_.push_back(account);
   };
+  around.session = this;
   around.token = settings.token;
   around.silence = settings.silence;
   around.idle = settings.idle;
