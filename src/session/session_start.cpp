@@ -56,9 +56,9 @@ Task<Result<void>> Session::start(StartRequest request) {
   if (!shaken) {
     if (is_failed_start(shaken.error())) {
       ++context_.metrics.agent_exits[label_of(isolation())][metrics::ExitCause::kNotStarted];
-    }
-    if (state_ == SessionState::kStarting) {
-      context_.metrics.recent.note(start_that_failed(record_, shaken.error()));
+      if (state_ == SessionState::kStarting) {
+        context_.metrics.recent.note(start_that_failed(record_, shaken.error()));
+      }
     }
     co_await abandon_start(shaken.error(), log);
     co_return close_error_;

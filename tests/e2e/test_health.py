@@ -14,7 +14,7 @@ from harness.containers import shell
 from harness.deadline import PATIENCE, wait_until
 from harness.engine_proxy import EngineProxy
 from harness.http_client import RelayError
-from harness.relay import BINARY, DEMO_AGENT, ROOT, run_cli
+from harness.relay import BINARY, DEMO_AGENT, ROOT, run_cli, scripted
 from harness.terminal import read_rest
 
 MIB = 1 << 20
@@ -232,6 +232,13 @@ def test_an_agent_that_does_not_start(make_relay):
         relay.http().new(relay.workspace)
     [event] = overview(relay)["events"]
     assert (event["cause"], event["exitCode"]) == ("not_started", 7)
+
+
+def test_an_agent_that_wants_a_login_has_not_failed(make_relay):
+    relay = make_relay({"agent": scripted("error_in_new")})
+    with pytest.raises(RelayError):
+        relay.http().new(relay.workspace)
+    assert overview(relay)["events"] == []
 
 
 def test_errors_of_clients(relay, session):
