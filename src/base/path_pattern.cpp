@@ -1,5 +1,6 @@
 #include "base/path_pattern.hpp"
 
+#include <algorithm>
 #include <cstddef>
 
 namespace relay {
@@ -31,16 +32,20 @@ bool matches_all(std::string_view pattern, std::string_view path) {
   return pattern.find_first_not_of('*', at) == std::string_view::npos;
 }
 
+// What is before the slash that has `before` other ones before it; all of it where there is none.
+std::string_view up_to_slash(std::string_view path, std::ptrdiff_t before) {
+  std::size_t end = path.find('/');
+  for (; before > 0 && end != std::string_view::npos; --before) end = path.find('/', end + 1);
+  return path.substr(0, end);
+}
+
 }  // namespace
 
+// A star crosses no slash: what fits has as many as the pattern.
 bool path_matches(std::string_view pattern, std::string_view path) {
   if (!pattern.ends_with(kRest)) return matches_all(pattern, path);
   pattern.remove_suffix(kRest.size());
-  for (std::size_t end = 0;; ++end) {
-    end = path.find('/', end);
-    if (matches_all(pattern, path.substr(0, end))) return true;
-    if (end == std::string_view::npos) return false;
-  }
+  return matches_all(pattern, up_to_slash(path, std::ranges::count(pattern, '/')));
 }
 
 std::string_view path_pattern_problem(std::string_view pattern) {

@@ -24,12 +24,29 @@ TEST(PathPattern, MatchesSegments) {
            Case{"/v1/**", "/v1", true},
            Case{"/v1/**", "/v1/", true},
            Case{"/v1/**", "/v10/x", false},
+           Case{"/v1/**", "/v1//", true},
+           Case{"/v1/**", "//v1", false},
+           Case{"/v1/**", "/", false},
+           Case{"/v1/**", "", false},
+           Case{"/**", "", true},
            Case{"/**", "/", true},
+           Case{"/**", "a", false},
+           Case{"/**", "a/b", false},
            Case{"/**", "/a/b/c", true},
            Case{"/*/models/*:generateContent", "/v1beta/models/g-2.5:generateContent", true},
            Case{"/*/models/*:generateContent", "/v1beta/models/g-2.5:delete", false},
            Case{"/*/models/**", "/v1/models", true},
+           Case{"/*/models/**", "/v1/models/", true},
+           Case{"/*/models/**", "/v1/models/a//b", true},
+           Case{"/*/models/**", "/v1/models2/a", false},
            Case{"/*/models/**", "/v1/x/models", false},
+           Case{"/*/models/**", "/v1", false},
+           Case{"/*/models/**", "//models/a", true},
+           Case{"/v1/*/**", "/v1", false},
+           Case{"/v1/*/**", "/v1/", true},
+           Case{"/v1/*/**", "/v1/a/b/c", true},
+           Case{"/v1//**", "/v1/", true},
+           Case{"/v1//**", "/v1/a", false},
            Case{"/a*b*c", "/aXbXbXc", true},
            Case{"/a*b*c", "/aXbXbXd", false},
        }) {
@@ -41,6 +58,11 @@ TEST(PathPattern, TakesNoLongerThanTheProductOfLengths) {
   std::string pattern = "/";
   for (int i = 0; i < 200; ++i) pattern += "*a";
   EXPECT_FALSE(path_matches(pattern + "b", "/" + std::string(20'000, 'a')));
+  // One that looked at this again for each of its segments would take hours.
+  std::string path = "/" + std::string(1'000'000, 'a');
+  for (int i = 0; i < 1'000'000; ++i) path += "/b";
+  EXPECT_FALSE(path_matches("/*/issues/**", path));
+  EXPECT_FALSE(path_matches("/*c/**", path));
 }
 
 TEST(PathPattern, SaysWhatIsWrongWithIt) {

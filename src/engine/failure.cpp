@@ -86,6 +86,35 @@ Error unknown_host(const http::Endpoint& endpoint) {
   return error;
 }
 
+// The relay's machine, or what the relay may have of it.
+Error no_descriptors(std::string_view address, bool of_relay) {
+  Error error = unavailable(
+      address, fmt::format("{} has no file descriptors left for a connection to the Docker Engine",
+                           of_relay ? "the relay" : "the machine"));
+  if (of_relay) {
+    error.possible_causes = {"the limit of open files of the relay (ulimit -n) is reached"};
+    error.suggested_actions = {
+        "close sessions, lower agent.max_concurrent_sessions or raise LimitNOFILE"};
+  } else {
+    error.possible_causes = {"programs of the machine hold as many files as the kernel allows"};
+    error.suggested_actions = {
+        "raise the sysctl fs.file-max or stop programs that hold many files"};
+  }
+  return error;
+}
+
+Error takes_no_connection(std::string_view address, const std::string& reason) {
+  Error error = unavailable(
+      address,
+      fmt::format("there is no room for another connection to the Docker Engine at {} now: {}",
+                  address, reason));
+  error.possible_causes = {"many connections are made at once",
+                           "the Engine or its machine is busy, or has no memory left"};
+  error.suggested_actions = {"try again in a moment",
+                             "docker info, which shows whether the Engine answers at all"};
+  return error;
+}
+
 Error not_http(const http::Endpoint& endpoint, const std::string& reason) {
   Error error = unavailable(
       endpoint.to_string(),
@@ -143,6 +172,13 @@ Error unreachable(const Error& failure, const http::Endpoint& endpoint, std::str
       return make_error(
           ErrorType::kInternalError,
           fmt::format("the Engine's answer to {} is too large: {}", during, failure.explanation));
+    case EMFILE:
+    case ENFILE:
+      return no_descriptors(address, number == EMFILE).retryable();
+    case ENOBUFS:
+    case ENOMEM:
+    case EAGAIN:  // of a Unix socket: too many wait to be accepted
+      return takes_no_connection(address, failure.explanation).retryable();
     case ECONNRESET:
     case EPIPE:
       return stream_lost(address, during);

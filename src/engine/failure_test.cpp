@@ -14,6 +14,7 @@ namespace {
 
 using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 std::string state_text(const Error& error, std::string_view name) {
   for (const auto& [key, value] : error.state) {
@@ -51,6 +52,10 @@ TEST(Unreachable, HasARemedyForEachWay) {
       {ENXIO, "is not known", "DOCKER_HOST", true},
       {EBADMSG, "is no Docker Engine", "DOCKER_TLS_VERIFY", false},
       {ECONNRESET, "was lost during GET /info", "docker version", true},
+      {EMFILE, "the relay has no file descriptors left", "LimitNOFILE", true},
+      {ENFILE, "the machine has no file descriptors left", "fs.file-max", true},
+      {ENOBUFS, "no room for another connection", "try again in a moment", true},
+      {EAGAIN, "no room for another connection", "try again in a moment", true},
       {ENETUNREACH, "can't be reached", "DOCKER_HOST", true},
       {0, "no TLS", "ca.pem", false},
   };
@@ -63,6 +68,17 @@ TEST(Unreachable, HasARemedyForEachWay) {
     EXPECT_THAT(error.suggested_actions, Contains(HasSubstr(row.action))) << row.explanation;
     EXPECT_EQ(error.recoverable, row.retryable) << row.explanation;
     EXPECT_EQ(state_text(error, "docker_host"), "unix:///var/run/docker.sock");
+  }
+}
+
+TEST(Unreachable, BlamesNoAddressForWhatTheMachineLacks) {
+  for (const int number : {EMFILE, ENFILE, ENOBUFS, ENOMEM, EAGAIN}) {
+    Error failure = make_error(ErrorType::kInternalError, "the text of the client");
+    failure.state.emplace_back("errno", std::int64_t{number});
+    const Error error = unreachable(failure, unix_socket(), "GET /info");
+    EXPECT_THAT(error.suggested_actions, Not(Contains(HasSubstr("docker_host")))) << number;
+    EXPECT_THAT(error.suggested_actions, Not(Contains(HasSubstr("systemctl")))) << number;
+    EXPECT_FALSE(error.possible_causes.empty()) << number;
   }
 }
 

@@ -178,6 +178,13 @@ void AttachedContainer::log_lines(const StderrLines::Output& output) const {
   }
 }
 
+Task<void> pause_while_it_lasts(AttachedContainer& container, std::chrono::milliseconds pause) {
+  using namespace boost::asio::experimental::awaitable_operators;
+  auto gone = container.over.wait();
+  auto clock = sleep_for(pause);
+  co_await (std::move(gone) || std::move(clock));
+}
+
 Task<void> tell_of_oom(std::shared_ptr<AttachedContainer> container) {
   using namespace boost::asio::experimental::awaitable_operators;
   // When it was the agent itself, its end says so.

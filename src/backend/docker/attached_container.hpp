@@ -69,6 +69,8 @@ class AttachedContainer {
   // The same for good: nothing of the container is read or ended here any more.
   void let_go(Stage as);
   bool is_stopping() const { return stage != Stage::kRuns; }
+  // The same, or its agent has ended, or it has.
+  bool is_ending() const { return is_stopping() || over.happened() || output_ended.happened(); }
   bool has_output() const { return !lines_.empty() || !notices_.empty() || oversized_ > 0; }
   // It is read in the container's log.
   bool is_logged() const { return is_logged_; }
@@ -136,6 +138,9 @@ class AttachedContainer {
 // Reads the output until it ends, and goes on in the log when the Engine cuts it off; started once
 // for each container.
 Task<void> pump_output(std::shared_ptr<AttachedContainer> container);
+
+// Returns early when the container is over.
+Task<void> pause_while_it_lasts(AttachedContainer& container, std::chrono::milliseconds pause);
 
 // Asks the Engine, for as long as one that restarts is waited for.
 Task<bool> still_runs(AttachedContainer& container);

@@ -72,7 +72,9 @@ class DockerBackend final : public AgentBackend {
   // startup_checks.cpp
   Task<Result<void>> check(KeepOfSession keep);
   void remove_leftovers(Leftovers left);
-  Task<void> remove_in_turn(Leftovers left);
+  // What becomes of directories that can't be removed.
+  enum class OfTheRest { kIsTriedAgain, kIsLeft };
+  Task<void> remove_in_turn(Leftovers left, OfTheRest rest);
 
   Task<Result<ImageInside>> check_image(SharedContainerOptions options, bool is_new);
 

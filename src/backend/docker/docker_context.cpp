@@ -39,19 +39,30 @@ void DockerContext::depart(const SessionId& session) {
   gone->happen();
 }
 
-Task<Result<void>> DockerContext::open_way_out(SessionId session, const ContainerOptions& of_it,
+Task<Result<void>> DockerContext::open_way_out(SessionId session, SharedContainerOptions of_it,
                                                EgressCarrier carrier) const {
-  if (of_it.egress.reach.empty() || host.broker == nullptr) co_return Result<void>();
-  const SessionDirectories directories = session_directories(of_it.workspace_base_dir, session);
-  auto made = make_way_out(directories, of_it.egress);
+  if (of_it->egress.reach.empty() || host.broker == nullptr) co_return Result<void>();
+  const auto prepared = co_await prepare_way_out(session, of_it);
+  if (!prepared) co_return prepared;
+  co_return open_door(session, *of_it, carrier);
+}
+
+Task<Result<void>> DockerContext::prepare_way_out(SessionId session,
+                                                  SharedContainerOptions of_it) const {
+  auto made = make_way_out(session_directories(of_it->workspace_base_dir, session), of_it->egress);
   if (!made) co_return made;
-  auto recalled = co_await host.broker->recall(session);
-  if (!recalled) co_return recalled;
-  if (carrier == EgressCarrier::kStdio) {
-    host.broker->open(session, of_it.egress.reach);
-    co_return Result<void>();
+  const auto recalled = co_await host.broker->recall(std::move(session));
+  co_return recalled;
+}
+
+Result<void> DockerContext::open_door(const SessionId& session, const ContainerOptions& of_it,
+                                      EgressCarrier carrier) const {
+  const auto directories = session_directories(of_it.workspace_base_dir, session);
+  if (carrier != EgressCarrier::kStdio) {
+    return host.broker->open(session, way_out_socket(directories), of_it.egress.reach);
   }
-  co_return host.broker->open(session, way_out_socket(directories), of_it.egress.reach);
+  host.broker->open(session, of_it.egress.reach);
+  return Result<void>();
 }
 
 Task<void> DockerContext::departed(SessionId session) {

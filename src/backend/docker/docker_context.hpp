@@ -36,8 +36,12 @@ class DockerContext {
 
   // Opens the way out of a session that has one, until it departs; what it has used of its budgets
   // is known then. Its directories are there.
-  Task<Result<void>> open_way_out(SessionId session, const ContainerOptions& of_it,
+  Task<Result<void>> open_way_out(SessionId session, SharedContainerOptions of_it,
                                   EgressCarrier carrier) const;
+  // The two parts of it: what may take its time, and what is to follow at once.
+  Task<Result<void>> prepare_way_out(SessionId session, SharedContainerOptions of_it) const;
+  Result<void> open_door(const SessionId& session, const ContainerOptions& of_it,
+                         EgressCarrier carrier) const;
 
   // Removes the container of a session in the background, again and again while the Engine is away,
   // until it departs. What is still there when the relay ends is found by its next start.

@@ -74,7 +74,9 @@ Task<Result<HelperEnd>> run_helper_process(asio::any_io_executor executor, std::
   if (!child) {
     Error error = std::move(child.error());
     error.type = ErrorType::kWorkspaceUnavailable;
-    error.suggested_actions = {"install acp-workspace-helper beside acp-relay"};
+    // Otherwise it is the machine that can start nothing more.
+    if (!error.recoverable)
+      error.suggested_actions = {"install acp-workspace-helper beside acp-relay"};
     co_return error;
   }
   // A caller that is cancelled ends the program and reaps it; its own setting is put back.

@@ -2,6 +2,7 @@
 #include "backend/docker/docker_agent.hpp"
 #include "backend/docker/docker_backend.hpp"
 #include "backend/docker/exit_cause.hpp"
+#include "backend/docker/reopened_way_out.hpp"
 #include "backend/docker/way_out.hpp"
 
 #include <algorithm>
@@ -96,20 +97,12 @@ Task<Result<Reattachment>> DockerBackend::reattach(SessionId session, OutputPosi
     discard_unless_kept(session, (*facts)->state);
     co_return container.error();
   }
-  const auto directories = session_directories(context_.options->workspace_base_dir, session);
+  const ContainerOptions& options = *(*container)->options;
+  const auto directories = session_directories(options.workspace_base_dir, session);
   // An earlier run may have given it one where this one has none to give.
-  const bool has_reach = !context_.options->egress.reach.empty() && context_.host.broker != nullptr;
+  const bool has_reach = !options.egress.reach.empty() && context_.host.broker != nullptr;
   if (has_reach && has_way_out(directories)) {
-    const EgressCarrier carrier = carrier_of(**facts);
-    const auto opened = co_await context_.open_way_out(session, *context_.options, carrier);
-    if (!opened) {
-      (*container)
-          ->log.error("the agent has no way out any more",
-                      {{"reason", opened.error().explanation}});
-    } else {
-      (*container)->carried_by = carrier;
-      if (carrier == EgressCarrier::kStdio) carry(*container);
-    }
+    co_await reopen_way_out(*container, carrier_of(**facts));
   }
   (*container)
       ->log.info("goes on with an agent of an earlier run",

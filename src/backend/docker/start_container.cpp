@@ -37,9 +37,12 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(
     co_return does_not_answer(start->options->workspace_base_dir);
   }
   const WorkingDirectory where = planned->working_directory;
-  const bool has_worked = context_.workspaces.has(session);
-  const auto made = co_await make_directories(start->spec, planned->user, where);
-  if (!made) co_return made.error();
+  const auto has_worked = context_.workspaces.has(session);
+  if (!has_worked) co_return has_worked.error();
+  if (!*has_worked) {
+    const auto made = co_await make_directories(start->spec, planned->user, where);
+    if (!made) co_return made.error();
+  }
   start->has_made = true;
   if (start->spec.copy_of) {  // which may take long: others start meanwhile
     place.reset();
@@ -51,14 +54,14 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(
     if (start->abandoned) co_return nobody_waits();
   }
   // What an agent has made of it stays.
-  if (has_worked || start->spec.copy_of) planned->image_home = nullptr;
-  if (has_worked) {
+  if (*has_worked || start->spec.copy_of) planned->image_home = nullptr;
+  if (*has_worked) {
     // The container of the agent before may have been kept; it has the name. Create says so if it
     // stays.
     [[maybe_unused]] const auto removed = co_await context_.engine.remove(container_name(session));
   }
   const auto opened =
-      co_await context_.open_way_out(session, *start->options, start->options->egress.carrier);
+      co_await context_.open_way_out(session, start->options, start->options->egress.carrier);
   if (!opened) co_return opened.error();
   auto container = co_await create_and_start(start->options, *planned);
   if (!container) co_return container.error();
@@ -83,10 +86,9 @@ Task<Result<void>> DockerBackend::copy_directories(std::shared_ptr<PendingStart>
   co_return copied;
 }
 
-// An agent that goes on with a session works where the one before it did.
+// An agent that goes on with a session works where the one before it did: it needs no others.
 Task<Result<void>> DockerBackend::make_directories(LaunchSpec spec, ContainerUser user,
                                                    WorkingDirectory where) {
-  if (context_.workspaces.has(spec.session)) co_return Result<void>();
   if (spec.needs_directories) {
     co_return make_error(ErrorType::kSessionClosed,
                          "the session's directories are not there any more")

@@ -53,6 +53,32 @@ TEST_F(StartContainerTest, OfACopyThatNobodyWaitsForAnyMoreInTheLineStartsNothin
   EXPECT_TRUE(directory_.has(work_of("source")));
 }
 
+TEST_F(StartContainerTest, ThatGoesOnSaysWhenItsDirectoriesCanNotBeRead) {
+  make("sess_1");
+  const std::string marker = directory_ / "base/sess_1/.acp-relay";
+  std::filesystem::remove(marker);
+  std::filesystem::create_symlink("/proc/self/mem", marker);  // which has nothing to read there
+  LaunchSpec spec;
+  spec.session = SessionId("sess_1");
+  spec.needs_directories = true;
+  const auto go_on = [this, &spec]() -> Error {
+    Error error;
+    run([this, &spec, &error]() -> Task<void> {
+      const auto launched = co_await backend_->launch(spec);
+      EXPECT_FALSE(launched);
+      if (!launched) error = launched.error();
+    });
+    return error;
+  };
+  const Error unreadable = go_on();
+  EXPECT_EQ(unreadable.type, ErrorType::kWorkspaceUnavailable);
+  EXPECT_TRUE(unreadable.recoverable) << unreadable.explanation;
+  std::filesystem::remove(marker);
+  directory_.write("base/sess_1/.acp-relay", "instance\n");
+  EXPECT_EQ(go_on().type, ErrorType::kContainerStartFailed) << "of the Engine";
+  EXPECT_EQ(directory_.read(work_of("sess_1")), "of hours");
+}
+
 // Their containers may still come, and are looked for meanwhile.
 TEST_F(StartContainerTest, ThatHadNoAnswerIsInTheWayOfNoOther) {
   loses_creations_ = true;

@@ -19,7 +19,7 @@ Task<Result<void>> DockerBackend::check(KeepOfSession keep) {
   const auto inside = co_await check_image(context_.options, true);
   if (!inside) {  // agents run on otherwise, perhaps in a relay that has no containers
     for (Leftovers::Container& container : left->containers) container.session.reset();
-    co_await remove_in_turn(std::move(*left));
+    co_await remove_in_turn(std::move(*left), OfTheRest::kIsLeft);
     co_return inside.error();
   }
   remove_leftovers(std::move(*left));
@@ -38,13 +38,15 @@ void DockerBackend::remove_leftovers(Leftovers left) {
     if (container.session && context_.is_present(*container.session)) container.session.reset();
     if (container.session) context_.arrive(*container.session);
   }
-  retrying_.spawn("remove what an earlier run left",
-                  [this, left = std::move(left)] { return remove_in_turn(left); });
+  retrying_.spawn("remove what an earlier run left", [this, left = std::move(left)] {
+    return remove_in_turn(left, OfTheRest::kIsTriedAgain);
+  });
 }
 
 // Containers first: no agent writes any more to directories whose turn has come. Cut off with the
 // relay's end; what is left then is the next start's.
-Task<void> DockerBackend::remove_in_turn(Leftovers left) {
+Task<void> DockerBackend::remove_in_turn(Leftovers left, OfTheRest rest) {
+  const bool is_tried_again = rest == OfTheRest::kIsTriedAgain;
   const auto end = left.containers.end();
   auto next = left.containers.begin();
   const Finally over([this, &next, end] {
@@ -82,10 +84,14 @@ Task<void> DockerBackend::remove_in_turn(Leftovers left) {
       }
       const auto after = co_await asio::this_coro::cancellation_state;
       if (after.cancelled() != asio::cancellation_type::none) co_return;
-      context_.log.warn("the directories of an earlier run are left, their removal is tried again",
+      context_.log.warn(is_tried_again
+                            ? "the directories of an earlier run are left, their removal is tried "
+                              "again"
+                            : "the directories of an earlier run are left to the next start that "
+                              "can use its image",
                         {{"session", session.value()}, {"reason", removed.error().explanation}});
     }
-    remove_later(session);
+    if (is_tried_again) remove_later(session);
   }
 }
 

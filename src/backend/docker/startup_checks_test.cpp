@@ -93,5 +93,25 @@ TEST_F(LeftoversTest, ThatCanNotBeRemovedAreTriedAgain) {
   run_until([this] { return !directory_.has("base/sess_1"); });
 }
 
+TEST_F(LeftoversTest, ThatCanNotBeRemovedAreLeftToTheNextStartWhereTheImageIsMissing) {
+  leave_directories("sess_1");
+  leave_directories("sess_2");
+  directory_.write("stuck.sess_1", "");
+  options_.image = "absent";
+  const Logger log = Logger::to_stderr(LogLevel::kWarn, LogFormat::kText);
+  testing::internal::CaptureStderr();
+  run([this, &log]() -> Task<void> {
+    KeepOfSession keep = [](SessionId) -> Task<Keep> { co_return Keep::kNothing; };
+    const auto opened = co_await DockerBackend::open(host_, options_, std::move(keep), log);
+    EXPECT_FALSE(opened);
+  });
+  log.flush(kHangs);
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_TRUE(directory_.has(work_of("sess_1")));
+  EXPECT_FALSE(directory_.has("base/sess_2"));
+  EXPECT_NE(said.find("left to the next start"), std::string::npos) << said;
+  EXPECT_EQ(said.find("tried again"), std::string::npos) << said;
+}
+
 }  // namespace
 }  // namespace relay

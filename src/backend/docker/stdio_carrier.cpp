@@ -3,8 +3,6 @@
 #include "backend/docker/way_out.hpp"
 #include "http/deadline.hpp"
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
-
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -38,17 +36,6 @@ Error cannot_run(Error error) {
       "allow the Engine's exec calls, or set egress.carrier to unix if the Engine is of this "
       "machine");
   return std::move(error).with("key", "egress.carrier");
-}
-
-bool is_ending(const AttachedContainer& container) {
-  return container.over.happened() || container.is_stopping() || container.output_ended.happened();
-}
-
-Task<void> pause_before_another(AttachedContainer& container, std::chrono::milliseconds pause) {
-  using namespace boost::asio::experimental::awaitable_operators;
-  auto gone = container.over.wait();
-  auto clock = sleep_for(pause);
-  co_await (std::move(gone) || std::move(clock));
 }
 
 }  // namespace
@@ -125,12 +112,12 @@ Task<void> keep_carrying(std::shared_ptr<AttachedContainer> container) {
   auto pause = kFirstCarrierPause;
   std::string broke_off;       // why
   bool is_known_gone = false;  // and has been told
-  while (!is_ending(*container)) {
+  while (!container->is_ending()) {
     if (!container->carrier) {
       auto next =
           co_await StdioCarrier::start(container->context, container->id, container->session,
                                        container->options->egress.max_connections);
-      if (is_ending(*container)) {
+      if (container->is_ending()) {
         if (next) (*next)->close();
         co_return;
       }
@@ -143,9 +130,9 @@ Task<void> keep_carrying(std::shared_ptr<AttachedContainer> container) {
         is_known_gone = false;
       } else {
         // The end of a container may be known here first.
-        co_await pause_before_another(*container, pause);
+        co_await pause_while_it_lasts(*container, pause);
         pause = std::min(2 * pause, kLongestCarrierPause);
-        if (is_ending(*container)) co_return;
+        if (container->is_ending()) co_return;
         if (!std::exchange(is_known_gone, true)) {
           container->log.warn("the agent has no way out, trying again until it has",
                               {{"reason", next.error().explanation}});
@@ -158,7 +145,7 @@ Task<void> keep_carrying(std::shared_ptr<AttachedContainer> container) {
     broke_off = co_await carrier->run();
     container->carrier.reset();
     if (std::chrono::steady_clock::now() - began > kLongestCarrierPause) pause = kFirstCarrierPause;
-    co_await pause_before_another(*container, pause);
+    co_await pause_while_it_lasts(*container, pause);
     pause = std::min(2 * pause, kLongestCarrierPause);
   }
 }

@@ -1,12 +1,13 @@
 #include "backend/docker/workspaces.hpp"
 
 #include "backend/docker/way_out.hpp"
-#include "base/random_id.hpp"
+#include "base/unique_fd.hpp"
 
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
-#include <fstream>
+#include <functional>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -32,6 +33,11 @@ Error unavailable(const std::string& what, const std::string& path, int failure)
     error.possible_causes.emplace_back("the disk is full");
     error.suggested_actions.emplace_back("df -h " + path);
     error.recoverable = true;
+  } else if (failure == EMFILE || failure == ENFILE) {
+    error.possible_causes.emplace_back("the relay or the machine has no file descriptors left");
+    error.suggested_actions.emplace_back(
+        "close sessions, lower agent.max_concurrent_sessions or raise LimitNOFILE");
+    error.recoverable = true;
   } else if (failure == EACCES || failure == EPERM || failure == EROFS) {
     error.possible_causes.emplace_back("the relay's user may not write there");
     error.suggested_actions.emplace_back("set " + std::string(kKey) +
@@ -48,13 +54,25 @@ Error nothing_to_copy(const SessionId& session) {
       .with("session_id", session.value());
 }
 
+// Nothing is known then of whose the directory is.
+Error cannot_read(const std::string& marker, int failure) {
+  Error error = unavailable("cannot read", marker, failure);
+  error.recoverable = failure != EACCES && failure != EPERM;
+  return error;
+}
+
+// It is on the disk when this returns.
 Result<void> write_file(const std::string& path, const std::string& content) {
-  errno = 0;
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << content;
-  file.close();
-  if (!file) return unavailable("cannot write", path, errno != 0 ? errno : EIO);
-  ::chmod(path.c_str(), 0644);
+  const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!file) return unavailable("cannot write", path, errno);
+  const ssize_t written = ::write(file.get(), content.data(), content.size());
+  if (written < 0) return unavailable("cannot write", path, errno);
+  if (static_cast<std::size_t>(written) != content.size()) {
+    return unavailable("cannot write", path, ENOSPC);
+  }
+  ::fchmod(file.get(), 0644);                                        // whatever the umask
+  const bool is_kept = ::fsync(file.get()) == 0 || errno == EINVAL;  // where there is no such thing
+  if (!is_kept) return unavailable("cannot write", path, errno);
   return Result<void>();
 }
 
@@ -117,10 +135,21 @@ std::function<int()> usable(std::string base) {
   };
 }
 
-std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+// With its files, which a power cut leaves neither empty nor away once the directory has its name.
+Result<void> make_half(const SessionDirectories& half, const std::string& marker,
+                       const std::string& hosts) {
+  if (::mkdir(half.root.c_str(), kRelayAlone) != 0) {
+    return unavailable("cannot make", half.root, errno);
+  }
+  ::chmod(half.root.c_str(), kRelayAlone);  // whatever the umask
+  auto written = write_file(half.marker, marker);
+  if (written) written = write_file(half.hosts, hosts);
+  return written;
 }
+
+// Of a disk that has much to do. Longer than a directory may take that is only looked at.
+constexpr std::size_t kMakesAtOnce = 8;
+constexpr std::chrono::seconds kDiskWrites(30);
 
 }  // namespace
 
@@ -164,26 +193,30 @@ Workspaces::Workspaces(asio::any_io_executor executor, const SharedContainerOpti
       maker_(maker),
       instance_(std::move(instance)),
       going_(going),
-      log_(std::move(log)) {}
+      log_(std::move(log)),
+      calls_(executor_, kMakesAtOnce, kDiskWrites) {}
 
-Result<void> Workspaces::make_root(const SessionDirectories& directories,
-                                   const SessionId& session) const {
+// What of it waits for the disk does so on another thread, and has no name yet that counts: where
+// it takes too long it is left as unfinished.
+Task<Result<void>> Workspaces::make_root(SessionDirectories directories, SessionId session) {
   std::error_code failure;
   if (fs::exists(fs::symlink_status(directories.root, failure))) {
-    return unavailable("cannot make", directories.root, EEXIST);
+    co_return unavailable("cannot make", directories.root, EEXIST);
   }
   const SessionDirectories half = unfinished(session);
-  if (::mkdir(half.root.c_str(), kRelayAlone) != 0) {
-    return unavailable("cannot make", directories.root, errno);
+  const std::function<Result<void>()> make = [half, marker = instance_ + "\n",
+                                              hosts = hosts_file(container_host_name(session))] {
+    remove_unfinished(half);  // of an attempt before that took too long
+    auto made = make_half(half, marker, hosts);
+    if (!made) remove_unfinished(half);
+    return made;
+  };
+  auto made = co_await calls_.run(half.root, make);
+  if (made && ::rename(half.root.c_str(), directories.root.c_str()) != 0) {
+    made = unavailable("cannot make", directories.root, errno);
+    remove_unfinished(half);
   }
-  ::chmod(half.root.c_str(), kRelayAlone);  // whatever the umask
-  auto written = write_file(half.marker, instance_ + "\n");
-  if (written) written = write_file(half.hosts, hosts_file(container_host_name(session)));
-  if (written && ::rename(half.root.c_str(), directories.root.c_str()) != 0) {
-    written = unavailable("cannot make", directories.root, errno);
-  }
-  if (!written) remove_unfinished(half);
-  return written;
+  co_return made;
 }
 
 int Workspaces::remove_root(const SessionDirectories& directories, const SessionId& session) const {
@@ -218,7 +251,7 @@ void Workspaces::remove_unfinished() const {
 Task<Result<void>> Workspaces::make(SessionId session, ContainerUser user, WorkingDirectory where) {
   const SessionDirectories directories = session_directories(options_->workspace_base_dir, session);
   // What was there before is not this session's to undo.
-  auto root = make_root(directories, session);
+  const auto root = co_await make_root(directories, session);
   if (!root) co_return root;
   std::vector<std::string> paths{directories.workspace};
   for (std::size_t end = 0; end != std::string::npos && !where.subdirectory.empty();) {
@@ -253,7 +286,9 @@ void Workspaces::give_up(const SessionId& session) {
 Task<Result<void>> Workspaces::copy(SessionId from, SessionId to) {
   const SessionDirectories source = session_directories(options_->workspace_base_dir, from);
   const SessionDirectories target = session_directories(options_->workspace_base_dir, to);
-  if (!has(from)) co_return nothing_to_copy(from);
+  const auto is_there = has(from);
+  if (!is_there) co_return is_there.error();
+  if (!*is_there) co_return nothing_to_copy(from);
   HelperTask task{{"copy", std::to_string(options_->max_fork_bytes), source.workspace,
                    target.workspace, source.home, target.home},
                   target.root,
@@ -271,11 +306,17 @@ Task<Result<void>> Workspaces::remove(SessionId session) {
   if (!answers()) co_return does_not_answer(options_->workspace_base_dir);
   const SessionDirectories directories = session_directories(options_->workspace_base_dir, session);
   std::error_code failure;
-  if (!fs::exists(fs::symlink_status(directories.root, failure))) {
+  const fs::file_type type = fs::symlink_status(directories.root, failure).type();
+  if (type == fs::file_type::none) {
+    co_return unavailable("cannot look at", directories.root, failure.value()).retryable();
+  }
+  if (type == fs::file_type::not_found) {
     going_.erase(session);
     co_return Result<void>();
   }
-  if (!is_ours(directories)) {
+  const auto ours = is_ours(directories);
+  if (!ours) co_return ours.error();
+  if (!*ours) {
     co_return unavailable("made by someone else, not removed:", directories.root, EPERM);
   }
   const bool own = is_own(directories.workspace) && is_own(directories.home);
@@ -299,12 +340,21 @@ void Workspaces::let_go(const SessionId& session) const {
             {{"path", directories.root}});
 }
 
-bool Workspaces::has(const SessionId& session) const {
-  return !is_going(session) && is_ours(session_directories(options_->workspace_base_dir, session));
+Result<bool> Workspaces::has(const SessionId& session) const {
+  if (is_going(session)) return false;
+  return is_ours(session_directories(options_->workspace_base_dir, session));
 }
 
-bool Workspaces::is_ours(const SessionDirectories& directories) const {
-  return read_file(directories.marker) == instance_ + "\n";
+Result<bool> Workspaces::is_ours(const SessionDirectories& directories) const {
+  const UniqueFd file(::open(directories.marker.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file && (errno == ENOENT || errno == ENOTDIR)) return false;
+  if (!file) return cannot_read(directories.marker, errno);
+  const std::string own = instance_ + "\n";
+  std::string text(own.size() + 1, '\0');
+  const ssize_t size = ::read(file.get(), text.data(), text.size());
+  if (size < 0) return cannot_read(directories.marker, errno);
+  text.resize(static_cast<std::size_t>(size));
+  return text == own;
 }
 
 std::vector<SessionId> Workspaces::entries() const {
@@ -318,11 +368,21 @@ std::vector<SessionId> Workspaces::entries() const {
 }
 
 std::vector<SessionId> Workspaces::all() const {
-  std::vector<SessionId> sessions = entries();
-  std::erase_if(sessions, [this](const SessionId& session) {
-    return session.value().ends_with(unfinished_suffix()) ||
-           !is_ours(session_directories(options_->workspace_base_dir, session));
-  });
+  std::vector<SessionId> sessions;
+  std::uint64_t unread = 0;
+  std::string reason;  // of the last
+  for (const SessionId& session : entries()) {
+    if (session.value().ends_with(unfinished_suffix())) continue;
+    const auto ours = is_ours(session_directories(options_->workspace_base_dir, session));
+    if (ours && *ours) sessions.push_back(session);
+    if (ours) continue;
+    ++unread;
+    reason = ours.error().explanation;
+  }
+  if (unread > 0) {
+    log_.warn("directories are left to the next start: nothing says whose they are",
+              {{"count", unread}, {"reason", reason}});
+  }
   return sessions;
 }
 

@@ -1,11 +1,13 @@
 // The directories of sessions on the host: made for the container's user, removed with the session.
 //
 // Every session has <container.workspace_base_dir>/<session id>/ with a marker file that names the
-// relay's instance; nothing without that marker is ever removed. A few directories are made at
-// once; removing what an agent left may take long, and is done by acp-workspace-helper as a child
-// process. Where the relay is neither root nor the container's user, the helper makes and removes
-// as root in a short-lived container that sees this one directory and nothing else. Errors are
-// workspace_unavailable and name container.workspace_base_dir.
+// relay's instance; nothing without that marker is ever removed. It is on the disk before the
+// directory has its name, which takes as long as the disk does, on another thread: an empty one is
+// nobody's. A few directories are made at once; removing what an agent left may take long, and is
+// done by acp-workspace-helper as a child process. Where the relay is neither root nor the
+// container's user, the helper makes and removes as root in a short-lived container that sees this
+// one directory and nothing else. Errors are workspace_unavailable and name
+// container.workspace_base_dir.
 #pragma once
 
 #include "backend/docker/container_maker.hpp"
@@ -54,8 +56,9 @@ class Workspaces {
 
   Result<void> open() const { return open_workspaces(*options_); }
 
-  // Whether the session has directories that an earlier agent of it worked in, and that stay.
-  bool has(const SessionId& session) const;
+  // Whether the session has directories that an earlier agent of it worked in, and that stay. Fails
+  // where that can't be read, as where there are no descriptors left.
+  Result<bool> has(const SessionId& session) const;
 
   // Whether the session's directories are to go and are not gone: their removal is yet to come,
   // goes on, or has failed, and a part of what was in them may be missing.
@@ -81,7 +84,7 @@ class Workspaces {
   // Removes what a relay that was killed had begun to make, or not yet ended to remove.
   void remove_unfinished() const;
 
-  // Sessions whose directories this relay's instance has made.
+  // Sessions whose directories this relay's instance has made, as far as that can be read.
   std::vector<SessionId> all() const;
 
   // Whether the file system of the base directory answers, within a quarter of a second.
@@ -95,7 +98,7 @@ class Workspaces {
   std::optional<Error> unusable() const;
 
  private:
-  Result<void> make_root(const SessionDirectories& directories, const SessionId& session) const;
+  Task<Result<void>> make_root(SessionDirectories directories, SessionId session);
   Task<Result<void>> run_helper(HelperTask task, bool as_root);
   Task<Result<HelperEnd>> run_helper_container(HelperTask task);
   Error too_large_to_fork() const;
@@ -112,7 +115,8 @@ class Workspaces {
   int remove_root(const SessionDirectories& directories, const SessionId& session) const;
   static int remove_unfinished(const SessionDirectories& half);
   std::vector<SessionId> entries() const;
-  bool is_ours(const SessionDirectories& directories) const;
+  // Of nobody's too: false.
+  Result<bool> is_ours(const SessionDirectories& directories) const;
 
   asio::any_io_executor executor_;
   const SharedContainerOptions& options_;
@@ -121,6 +125,7 @@ class Workspaces {
   std::string instance_;
   std::set<SessionId>& going_;
   Logger log_;
+  BlockingCalls calls_;
   mutable Probe probe_;
   std::list<Copy> copies_;
   UnreapedChildren unreaped_;

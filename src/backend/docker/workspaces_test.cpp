@@ -1,13 +1,6 @@
 // On real directories and with the real acp-workspace-helper.
-#include "backend/docker/workspaces.hpp"
-
 #include "backend/docker/test_container.hpp"
-#include "backend/docker/test_directory.hpp"
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
-#include <gtest/gtest.h>
+#include "backend/docker/workspaces_fixture.hpp"
 
 #include <chrono>
 #include <csignal>
@@ -49,60 +42,6 @@ TEST(MakeAndGive, GivesNothingAwayBeforeAllIsMade) {
     EXPECT_EQ(facts_of(made).st_mode & 07777, 0700U) << made;
   }
 }
-
-class WorkspacesTest : public testing::Test {
- protected:
-  WorkspacesTest() {
-    options_.image = "img";
-    options_.workspace_base_dir = directory_ / "base";
-    options_.helper_program = RELAY_BINARY_DIR "/acp-workspace-helper";
-    endpoint_.transport = http::Endpoint::Transport::kUnix;
-    endpoint_.socket_path = directory_ / "no.sock";
-    client_ = std::make_unique<engine::EngineClient>(io_.get_executor(), endpoint_,
-                                                     engine::EngineOptions{});
-    maker_ =
-        std::make_unique<ContainerMaker>(io_.get_executor(), *client_, "one", Logger::silent());
-    // Root gives the directories to someone else, another user can do that to nobody but himself.
-    if (::geteuid() != 0) user_ = {::geteuid(), ::getegid(), "/home/me"};
-  }
-  ~WorkspacesTest() override {
-    EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child process is left";
-  }
-
-  Workspaces of(std::string instance) {
-    return {io_.get_executor(),  shared_, *client_,        *maker_,
-            std::move(instance), going_,  Logger::silent()};
-  }
-
-  Result<void> run(Task<Result<void>> task) {
-    auto done = asio::co_spawn(io_, std::move(task), asio::use_future);
-    io_.restart();
-    io_.run_for(60s);
-    if (done.wait_for(0s) != std::future_status::ready) {
-      return make_error(ErrorType::kInternalError, "it hangs");
-    }
-    return done.get();
-  }
-
-  Result<void> make(Workspaces& workspaces, const std::string& session,
-                    WorkingDirectory where = {}) {
-    return run(workspaces.make(SessionId(session), user_, std::move(where)));
-  }
-  Result<void> remove(Workspaces& workspaces, const std::string& session) {
-    return run(workspaces.remove(SessionId(session)));
-  }
-
-  const TestDirectory directory_;
-  asio::io_context io_;
-  const std::shared_ptr<ContainerOptions> made_ = std::make_shared<ContainerOptions>();
-  ContainerOptions& options_ = *made_;
-  const SharedContainerOptions shared_ = made_;
-  http::Endpoint endpoint_;
-  std::unique_ptr<engine::EngineClient> client_;
-  std::unique_ptr<ContainerMaker> maker_;
-  std::set<SessionId> going_;
-  ContainerUser user_{12345, 23456, "/home/node"};
-};
 
 TEST_F(WorkspacesTest, CanNotBeUsedWithoutTheirBaseDirectory) {
   const Workspaces workspaces = of("me");
@@ -251,38 +190,6 @@ TEST_F(WorkspacesTest, AreRemovedWithAllThatIsInThem) {
   EXPECT_EQ(directory_.read("outside/precious"), "x");
 }
 
-TEST_F(WorkspacesTest, AreNotRemovedWithoutTheMarkerOfThisRelay) {
-  Workspaces workspaces = of("one");
-  ASSERT_TRUE(workspaces.open());
-  directory_.write("base/none/workspace/file", "x");
-  fs::create_directories(directory_ / "base/empty");
-  directory_.write("base/other/.acp-relay", "two\n");
-  directory_.write("base/longer/.acp-relay", "one\nmore\n");
-  directory_.write("base/cut/.acp-relay", "one");
-  directory_.write("outside/.acp-relay", "two\n");
-  fs::create_directory_symlink(directory_ / "outside", directory_ / "base/link");
-  directory_.write("base/file", "x");
-  for (const char* session : {"none", "empty", "other", "longer", "cut", "link", "file"}) {
-    const auto removed = remove(workspaces, session);
-    ASSERT_FALSE(removed) << session;
-    EXPECT_EQ(removed.error().type, ErrorType::kWorkspaceUnavailable);
-    EXPECT_NE(removed.error().explanation.find("not removed"), std::string::npos);
-    EXPECT_TRUE(directory_.has(std::string("base/") + session)) << session;
-  }
-  EXPECT_TRUE(directory_.has("base/none/workspace/file"));
-  EXPECT_TRUE(directory_.has("outside/.acp-relay"));
-}
-
-TEST_F(WorkspacesTest, ThatAreLetGoStayAsNobodys) {
-  Workspaces workspaces = of("one");
-  ASSERT_TRUE(workspaces.open());
-  ASSERT_TRUE(make(workspaces, "sess_1"));
-  workspaces.let_go(SessionId("sess_1"));
-  EXPECT_TRUE(workspaces.all().empty());
-  EXPECT_FALSE(remove(workspaces, "sess_1"));
-  EXPECT_TRUE(directory_.has("base/sess_1/workspace"));
-}
-
 TEST_F(WorkspacesTest, AreNotTouchedByAFailureToMakeThemAgain) {
   Workspaces workspaces = of("one");
   ASSERT_TRUE(workspaces.open());
@@ -318,8 +225,8 @@ TEST_F(WorkspacesTest, AreNotThereForAnAgentOnceTheirRemovalHasBegun) {
   options_.helper_program = directory_ / "no-helper";
   ASSERT_FALSE(remove(workspaces, "sess_1"));
   EXPECT_TRUE(workspaces.is_going(SessionId("sess_1")));
-  EXPECT_FALSE(workspaces.has(SessionId("sess_1")));
-  EXPECT_FALSE(of("one").has(SessionId("sess_1"))) << "nor for another configured agent's";
+  EXPECT_FALSE(*workspaces.has(SessionId("sess_1")));
+  EXPECT_FALSE(*of("one").has(SessionId("sess_1"))) << "nor for another configured agent's";
   const auto copied = run(workspaces.copy(SessionId("sess_1"), SessionId("sess_2")));
   ASSERT_FALSE(copied);
   EXPECT_EQ(copied.error().type, ErrorType::kSessionClosed);
@@ -327,7 +234,7 @@ TEST_F(WorkspacesTest, AreNotThereForAnAgentOnceTheirRemovalHasBegun) {
   EXPECT_TRUE(remove(workspaces, "sess_1"));
   EXPECT_FALSE(workspaces.is_going(SessionId("sess_1")));
   EXPECT_TRUE(make(workspaces, "sess_1"));
-  EXPECT_TRUE(workspaces.has(SessionId("sess_1")));
+  EXPECT_TRUE(*workspaces.has(SessionId("sess_1")));
   EXPECT_TRUE(remove(workspaces, "sess_1"));
   EXPECT_TRUE(remove(workspaces, "sess_2"));
 }
@@ -339,7 +246,7 @@ TEST_F(WorkspacesTest, ThatAreGivenUpAreNotThereForAnAgentUntilTheyAreGone) {
   ASSERT_TRUE(make(workspaces, "sess_1"));
   workspaces.give_up(session);
   EXPECT_TRUE(workspaces.is_going(session));
-  EXPECT_FALSE(workspaces.has(session));
+  EXPECT_FALSE(*workspaces.has(session));
   EXPECT_TRUE(directory_.has("base/sess_1/workspace"));
   EXPECT_TRUE(remove(workspaces, "sess_1"));
   EXPECT_FALSE(workspaces.is_going(session));
@@ -367,25 +274,6 @@ TEST_F(WorkspacesTest, ExplainWhyADirectoryCanNotBeMade) {
             std::string::npos);
 }
 
-TEST_F(WorkspacesTest, ListThoseOfThisRelayAlone) {
-  Workspaces workspaces = of("one");
-  EXPECT_TRUE(workspaces.all().empty()) << "no base directory yet";
-  ASSERT_TRUE(workspaces.open());
-  Workspaces others = of("two");
-  ASSERT_TRUE(make(workspaces, "sess_1"));
-  ASSERT_TRUE(make(workspaces, "sess_2"));
-  ASSERT_TRUE(make(others, "sess_3"));
-  directory_.write("base/none/file", "x");
-  directory_.write("base/file", "x");
-  const auto listed = workspaces.all();
-  EXPECT_EQ(std::set<SessionId>(listed.begin(), listed.end()),
-            (std::set<SessionId>{SessionId("sess_1"), SessionId("sess_2")}));
-  ASSERT_FALSE(remove(workspaces, "sess_3"));
-  EXPECT_TRUE(remove(others, "sess_3"));
-  EXPECT_TRUE(remove(workspaces, "sess_1"));
-  EXPECT_TRUE(remove(workspaces, "sess_2"));
-}
-
 TEST_F(WorkspacesTest, FindWhatAKilledRelayHadBegun) {
   Workspaces workspaces = of("one");
   ASSERT_TRUE(workspaces.open());
@@ -402,7 +290,7 @@ TEST_F(WorkspacesTest, FindWhatAKilledRelayHadBegun) {
   EXPECT_FALSE(fs::exists(empty));
   EXPECT_FALSE(fs::exists(marked));
   EXPECT_TRUE(fs::exists(foreign)) << "another relay's";
-  EXPECT_TRUE(workspaces.has(SessionId("sess_whole")));
+  EXPECT_TRUE(*workspaces.has(SessionId("sess_whole")));
 }
 
 TEST_F(WorkspacesTest, KnowThatTheDiskHasRoom) {

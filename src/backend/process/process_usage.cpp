@@ -24,13 +24,17 @@ std::string text_of(const std::filesystem::path& file) {
   return std::move(text).str();
 }
 
-// What the threads of a process have started and not yet lost.
-void add_children(const std::filesystem::path& process, std::vector<pid_t>& found) {
+// What the threads of a process have started and not yet lost; `bounds` has what is left of them.
+void add_children(const std::filesystem::path& process, UsageBounds& bounds,
+                  std::vector<pid_t>& found) {
   std::error_code failure;
-  for (std::filesystem::directory_iterator thread(process / "task", failure), end;
-       !failure && thread != end && found.size() < kMaxProcesses; thread.increment(failure)) {
-    std::istringstream children(text_of(thread->path() / "children"));
-    for (pid_t child = 0; found.size() < kMaxProcesses && children >> child;) {
+  std::filesystem::directory_iterator thread(process / "task", failure);
+  for (const std::filesystem::directory_iterator end;
+       !failure && thread != end && bounds.threads > 0 && bounds.processes > 0;
+       thread.increment(failure)) {
+    --bounds.threads;
+    std::ifstream children(thread->path() / "children");  // read no further than is looked at
+    for (pid_t child = 0; bounds.processes > 0 && children >> child; --bounds.processes) {
       found.push_back(child);
     }
   }
@@ -76,7 +80,7 @@ std::optional<ProcessStat> read_process_stat(std::string_view text, KernelUnits 
   return out;
 }
 
-std::optional<AgentUsage> usage_of_processes(pid_t pid) {
+std::optional<AgentUsage> usage_of_processes(pid_t pid, UsageBounds bounds) {
   const KernelUnits units{::sysconf(_SC_CLK_TCK),
                           static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))};
   AgentUsage out;
@@ -84,6 +88,7 @@ std::optional<AgentUsage> usage_of_processes(pid_t pid) {
   std::uint64_t memory = 0;
   std::chrono::nanoseconds cpu_time{0};
   std::vector<pid_t> found{pid};
+  --bounds.processes;
   for (std::size_t next = 0; next < found.size(); ++next) {
     const std::filesystem::path process = "/proc/" + std::to_string(found[next]);
     const auto stat = read_process_stat(text_of(process / "stat"), units);
@@ -93,7 +98,7 @@ std::optional<AgentUsage> usage_of_processes(pid_t pid) {
     ++processes;
     memory += stat->resident_bytes;
     cpu_time += stat->cpu_time;
-    add_children(process, found);
+    add_children(process, bounds, found);
   }
   out.processes = processes;
   out.memory_bytes = memory;

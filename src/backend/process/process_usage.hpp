@@ -4,6 +4,7 @@
 #include "backend/agent_usage.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -27,9 +28,15 @@ struct KernelUnits {
 // Pure. Empty: it is not what the kernel writes there.
 std::optional<ProcessStat> read_process_stat(std::string_view text, KernelUnits units);
 
-// Of `pid` and its descendants, at most kMaxProcesses of them. Empty: there is no such process.
-// Memory that several of them share counts for each.
-inline constexpr std::size_t kMaxProcesses = 256;
-std::optional<AgentUsage> usage_of_processes(pid_t pid);
+// What is looked at of an agent, which may be more than a turn of the loop has time for: so many
+// processes, and their threads, in all, for the children of each.
+struct UsageBounds {
+  std::size_t processes = 256;
+  std::size_t threads = 1024;
+};
+
+// Of `pid` and its descendants, within the bounds. Empty: there is no such process. Memory that
+// several of them share counts for each.
+std::optional<AgentUsage> usage_of_processes(pid_t pid, UsageBounds bounds = {});
 
 }  // namespace relay

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
 #include <string>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 namespace relay {
@@ -68,6 +70,38 @@ TEST(UsageOfProcesses, CountsDescendantsAndKnowsWhoHasEnded) {
   ASSERT_EQ(::waitpid(child, nullptr, 0), child);
   EXPECT_FALSE(usage_of_processes(child));
   ::close(ends[0]);
+}
+
+// The child of a thread that is looked at last, or not at all.
+TEST(UsageOfProcesses, LooksAtABoundedNumberOfThreadsAndProcesses) {
+  const auto before = usage_of_processes(::getpid());
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  pid_t child = -1;
+  std::promise<void> forked;
+  std::promise<void> seen;
+  std::thread parent([&] {
+    child = ::fork();
+    if (child == 0) {
+      char byte = 0;
+      ::close(ends[1]);
+      ::_exit(::read(ends[0], &byte, 1) == 0 ? 0 : 1);
+    }
+    forked.set_value();
+    seen.get_future().wait();
+  });
+  forked.get_future().wait();
+  const auto all = usage_of_processes(::getpid());
+  const auto of_one_thread = usage_of_processes(::getpid(), {.processes = 256, .threads = 1});
+  const auto of_one_process = usage_of_processes(::getpid(), {.processes = 1, .threads = 1024});
+  seen.set_value();
+  parent.join();
+  ::close(ends[1]);
+  EXPECT_EQ(::waitpid(child, nullptr, 0), child);
+  ::close(ends[0]);
+  EXPECT_EQ(*all->processes, *before->processes + 1);
+  EXPECT_EQ(*of_one_thread->processes, *before->processes);
+  EXPECT_EQ(*of_one_process->processes, 1U);
 }
 
 }  // namespace

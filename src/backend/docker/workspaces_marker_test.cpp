@@ -1,0 +1,118 @@
+// Whose the directories of a session are, and what can be read of that.
+#include "backend/docker/workspaces_fixture.hpp"
+#include "backend/process/refused_calls.hpp"
+
+#include <filesystem>
+#include <set>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+namespace relay {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST_F(WorkspacesTest, AreNotRemovedWithoutTheMarkerOfThisRelay) {
+  Workspaces workspaces = of("one");
+  ASSERT_TRUE(workspaces.open());
+  directory_.write("base/none/workspace/file", "x");
+  fs::create_directories(directory_ / "base/empty");
+  directory_.write("base/other/.acp-relay", "two\n");
+  directory_.write("base/longer/.acp-relay", "one\nmore\n");
+  directory_.write("base/cut/.acp-relay", "one");
+  directory_.write("base/blank/.acp-relay", "");
+  directory_.write("outside/.acp-relay", "two\n");
+  fs::create_directory_symlink(directory_ / "outside", directory_ / "base/link");
+  directory_.write("base/file", "x");
+  for (const char* session : {"none", "empty", "other", "longer", "cut", "blank", "link", "file"}) {
+    EXPECT_FALSE(*workspaces.has(SessionId(session))) << session;
+    const auto removed = remove(workspaces, session);
+    ASSERT_FALSE(removed) << session;
+    EXPECT_EQ(removed.error().type, ErrorType::kWorkspaceUnavailable);
+    EXPECT_NE(removed.error().explanation.find("not removed"), std::string::npos);
+    EXPECT_TRUE(directory_.has(std::string("base/") + session)) << session;
+  }
+  EXPECT_TRUE(directory_.has("base/none/workspace/file"));
+  EXPECT_TRUE(directory_.has("outside/.acp-relay"));
+}
+
+// What can't be read is not taken for what is not there.
+TEST_F(WorkspacesTest, AreNotGoneWhereThereAreNoDescriptorsLeft) {
+  Workspaces workspaces = of("one");
+  ASSERT_TRUE(workspaces.open());
+  ASSERT_TRUE(make(workspaces, "sess_1"));
+  ASSERT_TRUE(make(workspaces, "sess_2"));
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  rlimit tight = before;
+  tight.rlim_cur = 0;
+  ::setrlimit(RLIMIT_NOFILE, &tight);
+  const auto had = workspaces.has(SessionId("sess_1"));
+  const auto listed = workspaces.all();
+  const auto copied = run(workspaces.copy(SessionId("sess_1"), SessionId("sess_2")));
+  const auto removed = remove(workspaces, "sess_2");
+  const auto remade = make(workspaces, "sess_3");
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_TRUE(listed.empty());
+  ASSERT_FALSE(had);
+  ASSERT_FALSE(copied);
+  ASSERT_FALSE(removed);
+  ASSERT_FALSE(remade);
+  for (const Error& error : {had.error(), copied.error(), removed.error(), remade.error()}) {
+    EXPECT_EQ(error.type, ErrorType::kWorkspaceUnavailable) << error.explanation;
+    EXPECT_NE(error.explanation.find("Too many open files"), std::string::npos)
+        << error.explanation;
+    EXPECT_TRUE(error.recoverable);
+    ASSERT_FALSE(error.suggested_actions.empty());
+    EXPECT_NE(error.suggested_actions[0].find("LimitNOFILE"), std::string::npos);
+  }
+  EXPECT_TRUE(*workspaces.has(SessionId("sess_1")));
+  EXPECT_TRUE(remove(workspaces, "sess_1"));
+  EXPECT_TRUE(remove(workspaces, "sess_2"));
+  EXPECT_FALSE(directory_.has("base/sess_3"));
+}
+
+// A power cut would leave a name without it.
+TEST_F(WorkspacesTest, HaveNoNameBeforeTheirMarkerIsOnTheDisk) {
+  ASSERT_TRUE(of("one").open());
+  on_thread_without({SYS_fsync}, [this] {
+    Workspaces workspaces = of("one");
+    const auto made = make(workspaces, "sess_1");
+    ASSERT_FALSE(made);
+    EXPECT_EQ(made.error().type, ErrorType::kWorkspaceUnavailable);
+    EXPECT_NE(made.error().explanation.find(".acp-relay"), std::string::npos);
+  });
+  EXPECT_TRUE(fs::is_empty(directory_ / "base"));
+}
+
+TEST_F(WorkspacesTest, ThatAreLetGoStayAsNobodys) {
+  Workspaces workspaces = of("one");
+  ASSERT_TRUE(workspaces.open());
+  ASSERT_TRUE(make(workspaces, "sess_1"));
+  workspaces.let_go(SessionId("sess_1"));
+  EXPECT_TRUE(workspaces.all().empty());
+  EXPECT_FALSE(remove(workspaces, "sess_1"));
+  EXPECT_TRUE(directory_.has("base/sess_1/workspace"));
+}
+
+TEST_F(WorkspacesTest, ListThoseOfThisRelayAlone) {
+  Workspaces workspaces = of("one");
+  EXPECT_TRUE(workspaces.all().empty()) << "no base directory yet";
+  ASSERT_TRUE(workspaces.open());
+  Workspaces others = of("two");
+  ASSERT_TRUE(make(workspaces, "sess_1"));
+  ASSERT_TRUE(make(workspaces, "sess_2"));
+  ASSERT_TRUE(make(others, "sess_3"));
+  directory_.write("base/none/file", "x");
+  directory_.write("base/file", "x");
+  const auto listed = workspaces.all();
+  EXPECT_EQ(std::set<SessionId>(listed.begin(), listed.end()),
+            (std::set<SessionId>{SessionId("sess_1"), SessionId("sess_2")}));
+  ASSERT_FALSE(remove(workspaces, "sess_3"));
+  EXPECT_TRUE(remove(others, "sess_3"));
+  EXPECT_TRUE(remove(workspaces, "sess_1"));
+  EXPECT_TRUE(remove(workspaces, "sess_2"));
+}
+
+}  // namespace
+}  // namespace relay
