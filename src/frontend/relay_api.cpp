@@ -143,6 +143,7 @@ Task<Result<std::shared_ptr<Session>>> RelayApi::find_for_prompt(http::Principal
 
 Task<Result<storage::SessionRecord>> RelayApi::find_record(http::Principal principal,
                                                            std::string id) {
+  if (!is_relay_session_id(id)) co_return session_not_found(id);
   const auto session = sessions_.find(SessionId(id));
   if (session && session->state() != SessionState::kStarting) {
     if (!may_use(principal, session->record())) co_return session_not_found(id);

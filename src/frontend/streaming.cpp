@@ -10,7 +10,7 @@ Task<void> write_all(http::Exchange& exchange, Outbox& outbox, StreamFormat form
                      const std::function<bool(const Delivery&)>& is_last) {
   std::vector<Delivery> items;
   while (true) {
-    const bool open = co_await outbox.pop_all(items);
+    const bool open = co_await outbox.pop(items);
     if (!open) co_return;
     std::string text;
     if (items.empty()) text = format == StreamFormat::kEvents ? http::sse_comment("") : "";

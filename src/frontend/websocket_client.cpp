@@ -80,7 +80,7 @@ Task<void> WebSocketClient::write() {
   std::vector<Delivery> items;
   std::vector<std::string_view> texts;
   while (true) {
-    const bool open = co_await outbox_->pop_all(items);
+    const bool open = co_await outbox_->pop(items);
     if (!open) co_return;
     texts.clear();
     for (const Delivery& item : items) texts.push_back(item.bytes.view());

@@ -54,8 +54,8 @@ class WebSocket {
   // peer answers. Idempotent.
   virtual Task<void> close(CloseCode code, std::string reason) = 0;
 
-  // The peer has said its last word, or is lost. Seen within a second also while nobody reads; what
-  // came before can still be received.
+  // The peer has said its last word, or is lost: looked for now, also while nobody reads. What came
+  // before can still be received.
   virtual bool peer_has_gone() const = 0;
 
   virtual const std::string& peer() const = 0;

@@ -261,7 +261,6 @@ void WebSocketConnection::begin_close(CloseCode code, std::string_view reason) {
 
 void WebSocketConnection::tick(Clock::time_point now) {
   if (lost_) return;
-  if (!reading_ && !hung_up_) hung_up_ = transport_.has_hung_up();
   if (std::exchange(heard_, false)) {
     heard_at_ = now;
     ping_due_answer_ = false;

@@ -53,7 +53,7 @@ class WebSocketConnection final : public WebSocket {
   Task<std::vector<std::string>> receive() override;
   Task<Result<void>> send(std::span<const std::string_view> messages) override;
   Task<void> close(CloseCode code, std::string reason) override;
-  bool peer_has_gone() const override { return lost_ || peer_closed_ || hung_up_; }
+  bool peer_has_gone() const override { return lost_ || peer_closed_ || transport_.has_hung_up(); }
   const std::string& peer() const override { return peer_; }
 
   // Sends a ping; last_pong() is its payload when everything before it has arrived at the peer.
@@ -65,7 +65,7 @@ class WebSocketConnection final : public WebSocket {
   // Bytes that came together with the upgrade request.
   void feed(std::span<char> bytes);
   // Sends pings, notices missed pongs and closes that are not answered. While nobody reads, and
-  // nothing is being written, the peer's silence is not counted; that it hangs up is noticed.
+  // nothing is being written, the peer's silence is not counted.
   void tick(Clock::time_point now);
   // close() without a coroutine; nothing when the connection is closing already.
   void begin_close(CloseCode code, std::string_view reason);
@@ -108,7 +108,6 @@ class WebSocketConnection final : public WebSocket {
   bool writing_ = false;
   bool close_queued_ = false;  // our close frame is in control_ or written
   bool peer_closed_ = false;   // the peer's close frame, or nonsense, ended its messages
-  bool hung_up_ = false;       // the peer has, and not all that it sent need have been read
   bool lost_ = false;          // no more I/O
   bool ping_due_answer_ = false;
   Clock::time_point heard_at_;  // bytes came, or a blocked write went on

@@ -2,6 +2,7 @@
 
 #include "base/finally.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace relay {
@@ -11,13 +12,13 @@ Outbox::Outbox(asio::any_io_executor executor, OutboxLimits limits, std::uint64_
 
 bool Outbox::push(Delivery delivery) {
   const bool is_full =
-      bytes_ + delivery.bytes.size() > limits_.bytes || items_.size() >= limits_.frames;
+      bytes_ + delivery.bytes.size() > limits_.bytes || queued_frames() >= limits_.frames;
   if (is_full && end_ == End::kOpen) overflow();
   if (end_ == End::kOverflow) drop(delivery);
   if (end_ != End::kOpen) return false;
   bytes_ += delivery.bytes.size();
   items_.push_back(std::move(delivery));
-  if (items_.size() == 1) ready_.notify();
+  if (queued_frames() == 1) ready_.notify();
   return true;
 }
 
@@ -28,8 +29,9 @@ void Outbox::overflow() {
   timing_.reset();
   timing_taken_ = false;
   const std::vector<Delivery> dropped = std::exchange(items_, {});
+  const std::size_t taken = std::exchange(first_, 0);
   bytes_ = 0;
-  for (const Delivery& delivery : dropped) drop(delivery);
+  for (const Delivery& delivery : std::span(dropped).subspan(taken)) drop(delivery);
   ready_.notify();
   drained_.notify();
   if (overflowing_) overflowing_();
@@ -52,7 +54,7 @@ void Outbox::poke() {
 
 void Outbox::time_from(std::chrono::steady_clock::time_point since,
                        metrics::RelayTimeHistogram& into) {
-  if (!timing_ && !items_.empty()) timing_ = Timing{since, &into};
+  if (!timing_ && queued_frames() > 0) timing_ = Timing{since, &into, queued_frames()};
 }
 
 void Outbox::end_timing() {
@@ -61,29 +63,51 @@ void Outbox::end_timing() {
   timing_taken_ = false;
 }
 
-Task<bool> Outbox::pop_all(std::vector<Delivery>& into) {
+Task<bool> Outbox::pop(std::vector<Delivery>& into, std::size_t most) {
   into.clear();
   if (timing_taken_) end_timing();
-  while (items_.empty() && !poked_) {
+  while (queued_frames() == 0 && !poked_) {
     if (end_ != End::kOpen) co_return false;
     const bool woken = co_await ready_.wait();
     if (!woken) co_return false;
   }
   poked_ = false;
-  timing_taken_ = timing_.has_value();
-  into.swap(items_);
-  note_taken(into);
-  bytes_ = 0;
+  take(into, most);
+  if (timing_) {
+    timing_->waiting -= std::min(timing_->waiting, into.size());
+    timing_taken_ = timing_->waiting == 0;
+  }
   if (!waiting_for_room_.empty()) drained_.notify();
   co_return true;
 }
 
 std::vector<Delivery> Outbox::take_all() {
-  bytes_ = 0;
   if (!timing_taken_) timing_.reset();
   if (!waiting_for_room_.empty()) drained_.notify();
-  note_taken(items_);
-  return std::exchange(items_, {});
+  std::vector<Delivery> all;
+  take(all, std::numeric_limits<std::size_t>::max());
+  return all;
+}
+
+void Outbox::take(std::vector<Delivery>& into, std::size_t most) {
+  if (first_ == 0 && bytes_ <= most) {
+    into.swap(items_);
+    bytes_ = 0;
+  } else {
+    std::size_t bytes = 0;
+    while (first_ < items_.size()) {
+      const std::size_t size = items_[first_].bytes.size();
+      if (!into.empty() && bytes + size > most) break;
+      bytes += size;
+      into.push_back(std::move(items_[first_++]));
+    }
+    bytes_ -= bytes;
+    if (first_ > items_.size() / 2) {  // rarely enough to cost little for each message
+      items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(first_));
+      first_ = 0;
+    }
+  }
+  note_taken(into);
 }
 
 Task<Outbox::Room> Outbox::room() {
@@ -114,11 +138,11 @@ void Outbox::note_taken(const std::vector<Delivery>& taken) {
 }
 
 bool Outbox::is_filling() const {
-  return bytes_ / 3 >= limits_.bytes / 4 || items_.size() / 3 >= limits_.frames / 4;
+  return bytes_ / 3 >= limits_.bytes / 4 || queued_frames() / 3 >= limits_.frames / 4;
 }
 
 bool Outbox::above_half() const {
-  return bytes_ > limits_.bytes / 2 || items_.size() > limits_.frames / 2;
+  return bytes_ > limits_.bytes / 2 || queued_frames() > limits_.frames / 2;
 }
 
 Error fell_behind() {

@@ -15,8 +15,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <list>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -42,6 +44,10 @@ struct Delivery {
 inline bool is_answer(const Delivery& delivery) {
   return delivery.kind == DeliveryKind::kResponse || delivery.kind == DeliveryKind::kAttachResponse;
 }
+
+// What a writer takes at a time: a burst of small messages is one batch, and what waits stays
+// counted.
+constexpr std::size_t kTakenBytes = 1u << 20;
 
 struct OutboxLimits {
   std::size_t bytes = 64u << 20;
@@ -72,17 +78,22 @@ class Outbox {
   // Closes it as if one message too many had come: what is queued is dropped.
   void overflow();
 
-  // Makes the reader return from pop_all() with what there is, even nothing: time for a sign of
-  // life.
+  // Makes the reader return from pop() with what there is, even nothing: time for a sign of life.
   void poke();
 
-  // Everything that is queued, waiting for at least one message or a poke(). False: closed and
-  // drained, or cancelled. The vector handed in is emptied and reused.
-  Task<bool> pop_all(std::vector<Delivery>& into);
+  // What is queued, up to `most` bytes or one message that is larger, waiting for at least one
+  // message or a poke(). False: closed and drained, or cancelled. The vector handed in is emptied
+  // and reused.
+  Task<bool> pop(std::vector<Delivery>& into, std::size_t most = kTakenBytes);
+
+  // The same for a reader that bounds by itself what it keeps.
+  Task<bool> pop_all(std::vector<Delivery>& into) {
+    return pop(into, std::numeric_limits<std::size_t>::max());
+  }
 
   // Everything that is queued now, without waiting.
   std::vector<Delivery> take_all();
-  const std::vector<Delivery>& queued() const { return items_; }
+  std::span<const Delivery> queued() const { return std::span(items_).subspan(first_); }
 
   // The right to add a page of history; ends with its life. The outbox outlives it.
   class Room {
@@ -112,17 +123,19 @@ class Outbox {
   // a client that was too slow goes on.
   std::int64_t last_taken() const { return last_taken_; }
   std::size_t queued_bytes() const { return bytes_; }
-  std::size_t queued_frames() const { return items_.size(); }
+  std::size_t queued_frames() const { return items_.size() - first_; }
 
  private:
   struct Timing {
     std::chrono::steady_clock::time_point since;
     metrics::RelayTimeHistogram* into;
+    std::size_t waiting;  // so many of those that were queued then still are
   };
 
   bool above_half() const;
   void end_timing();
   void drop(const Delivery& delivery) const;
+  void take(std::vector<Delivery>& into, std::size_t most);
   void note_taken(const std::vector<Delivery>& taken);
 
   // A place in the queue for each, the next in front. Outlives those who wait.
@@ -130,6 +143,7 @@ class Outbox {
   Wakeup ready_;
   Wakeup drained_;
   std::vector<Delivery> items_;
+  std::size_t first_ = 0;  // so many of these have been taken
   std::size_t bytes_ = 0;
   std::int64_t last_taken_ = 0;
   OutboxLimits limits_;
@@ -138,7 +152,7 @@ class Outbox {
   bool room_is_taken_ = false;
   bool poked_ = false;
   std::optional<Timing> timing_;  // of what is queued, or was taken last
-  bool timing_taken_ = false;
+  bool timing_taken_ = false;     // all of that
   std::function<void()> overflowing_;
   std::function<void(const Delivery&)> dropping_;
 };

@@ -33,13 +33,26 @@ class OutboxTest : public testing::Test {
   Task<void> reader() {
     std::vector<Delivery> batch;
     while (true) {
-      const bool open = co_await outbox_->pop_all(batch);
+      const bool open = co_await outbox_->pop(batch, most_);
       if (!open) break;
-      std::string text;
-      for (const Delivery& delivery : batch) text += delivery.bytes.view();
-      seen_.push_back(text);
+      seen_.push_back(joined(batch));
     }
     seen_.push_back("end");
+  }
+  static std::string joined(const std::vector<Delivery>& batch) {
+    std::string text;
+    for (const Delivery& delivery : batch) text += delivery.bytes.view();
+    return text;
+  }
+  // What is there.
+  std::string pop(std::size_t most) {
+    std::vector<Delivery> batch;
+    const auto take = [&]() -> Task<void> {
+      [[maybe_unused]] const bool open = co_await outbox_->pop(batch, most);
+    };
+    asio::co_spawn(loop_, take(), asio::detached);
+    turn();
+    return joined(batch);
   }
 
   asio::io_context loop_{1};
@@ -47,6 +60,7 @@ class OutboxTest : public testing::Test {
   std::uint64_t overflows_ = 0;
   std::optional<Outbox> outbox_;
   std::vector<std::string> seen_;
+  std::size_t most_ = kTakenBytes;  // that the reader takes at a time
 };
 
 TEST_F(OutboxTest, GivesTheAnswersThatAnOverflowDropsAndThoseAfterItToWhoTakesThem) {
@@ -95,6 +109,64 @@ TEST_F(OutboxTest, GivesWhatIsQueuedInOneBatch) {
   EXPECT_FALSE(outbox_->push(bytes("late")));
 }
 
+TEST_F(OutboxTest, GivesNoMoreThanIsAskedForAndCountsTheRest) {
+  make(12, 100);
+  for (const char* const text : {"ab", "cd", "larger", "e"}) outbox_->push(bytes(text));
+  EXPECT_EQ(pop(4), "abcd");
+  EXPECT_EQ(outbox_->queued_bytes(), 7u);
+  EXPECT_EQ(outbox_->queued_frames(), 2u);
+  EXPECT_EQ(outbox_->queued().front().bytes.view(), "larger");
+  EXPECT_TRUE(outbox_->push(bytes("fghij"))) << "so much has left";
+  EXPECT_EQ(pop(4), "larger") << "at least one";
+  EXPECT_EQ(pop(0), "e");
+  EXPECT_EQ(pop(5), "fghij");
+  EXPECT_EQ(outbox_->queued_bytes(), 0u);
+  EXPECT_EQ(outbox_->queued_frames(), 0u);
+  outbox_->push(bytes("0123456"));
+  outbox_->push(bytes("789"));
+  EXPECT_EQ(pop(1), "0123456");
+  EXPECT_FALSE(outbox_->push(bytes("one too many")));
+  EXPECT_EQ(outbox_->end(), Outbox::End::kOverflow);
+}
+
+TEST_F(OutboxTest, BoundsInNumberWhatWaitsBehindABatch) {
+  make(100, 2);
+  outbox_->push(bytes("a"));
+  outbox_->push(bytes("b"));
+  EXPECT_EQ(pop(1), "a");
+  EXPECT_TRUE(outbox_->push(bytes("c")));
+  EXPECT_FALSE(outbox_->push(bytes("d")));
+}
+
+TEST_F(OutboxTest, WakesAReaderThatTakesALittleOnlyForWhatIsNew) {
+  make(100, 100);
+  most_ = 2;
+  for (const char* const text : {"a", "b", "c"}) outbox_->push(bytes(text));
+  read();
+  EXPECT_THAT(seen_, ElementsAre("ab", "c"));
+  for (const char* const text : {"d", "e", "f", "g", "h"}) outbox_->push(bytes(text));
+  turn();
+  EXPECT_THAT(seen_, ElementsAre("ab", "c", "de", "fg", "h"));
+  outbox_->push(bytes("ijk"));
+  outbox_->push(bytes("l"));
+  outbox_->close();
+  turn();
+  EXPECT_THAT(seen_, ElementsAre("ab", "c", "de", "fg", "h", "ijk", "l", "end"));
+}
+
+TEST_F(OutboxTest, DropsOnlyWhatHasNotBeenTaken) {
+  make(100, 100);
+  std::vector<std::string> dropped;
+  outbox_->when_answers_drop(
+      [&](const Delivery& answer) { dropped.emplace_back(answer.bytes.view()); });
+  for (const char* const text : {"a", "b", "c", "d"}) {
+    outbox_->push({SharedBytes(std::string(text)), 0, DeliveryKind::kResponse});
+  }
+  EXPECT_EQ(pop(1), "a");
+  outbox_->overflow();
+  EXPECT_THAT(dropped, ElementsAre("b", "c", "d"));
+}
+
 // Observations of the histogram.
 std::uint64_t taken(const metrics::RelayTimeHistogram& times) {
   std::uint64_t count = 0;
@@ -135,6 +207,20 @@ TEST_F(OutboxTest, TellsTheTimeOfABatchWhenItsReaderComesForMore) {
   outbox_->overflow();
   turn();
   EXPECT_EQ(taken(times), 1U) << "what was dropped was never handed on";
+}
+
+TEST_F(OutboxTest, TellsTheTimeOfWhatIsTakenInParts) {
+  metrics::RelayTimeHistogram times;
+  make(100, 100);
+  outbox_->push(bytes("a"));
+  outbox_->push(bytes("b"));
+  outbox_->time_from(std::chrono::steady_clock::now(), times);
+  outbox_->push(bytes("c"));
+  EXPECT_EQ(pop(1), "a");
+  EXPECT_EQ(pop(1), "b");
+  EXPECT_EQ(taken(times), 0U) << "the second is being written";
+  EXPECT_EQ(pop(1), "c");
+  EXPECT_EQ(taken(times), 1U);
 }
 
 TEST_F(OutboxTest, OverflowsByBytesAtItsEdge) {

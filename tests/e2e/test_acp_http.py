@@ -323,6 +323,20 @@ def test_a_replay_is_over_before_the_load_is_answered(server, client, session, m
         assert len(words()) == 3 and '"asked"' in other.texts[-1]
 
 
+def test_loads_at_the_same_time_are_each_answered_behind_a_replay(server, client, session):
+    client.answer(client.start_prompt("/chunks 1500 200", session))
+    other = server.open("http", streams=False)
+    other.open()
+    asked = [f"load {number}" for number in range(4)]
+    for id in asked:
+        answer = other.post({**message_of("session/load", session, LENIENT["session/load"]), "id": id})
+        assert answer.status == 202
+    for id in asked:
+        other.answer(id)
+    answers = [message["id"] for message in texts(stream_of(other)) if "result" in message]
+    assert answers == asked
+
+
 # DELETE and the other methods.
 def test_delete_ends_the_connection_and_its_streams(client, session):
     own = client.open(session)

@@ -122,10 +122,13 @@ Task<void> AcpConnection::fork_session(const Frame& frame) {
 }
 
 // What was made for the request, and all that it has said by itself. `asked` is the session that
-// the request is about.
+// the request is about. A client that does not read learns of no session, though its connection has
+// not ended yet.
 void AcpConnection::present(const std::shared_ptr<Session>& session, const Frame& frame,
                             std::string_view asked) {
-  if (has_ended_) return RelayApi::undo(*session);
+  if (has_ended_ || streams_.of_connection()->end() != Outbox::End::kOpen) {
+    return RelayApi::undo(*session);
+  }
   const std::string result = acp_session_result(*session);
   Attachment attachment;
   attachment.after = session->forked_at();

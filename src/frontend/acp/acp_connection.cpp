@@ -3,6 +3,7 @@
 #include "base/finally.hpp"
 #include "base/random_id.hpp"
 #include "frontend/acp/acp_errors.hpp"
+#include "frontend/acp/acp_rules.hpp"
 #include "protocol/acp.hpp"
 #include "protocol/relay_ids.hpp"
 #include "protocol/rpc.hpp"
@@ -51,9 +52,10 @@ void AcpConnection::reply(std::string text) {
 // On the session's stream where one is named: clients expect answers where they expect messages.
 void AcpConnection::answer(const Frame& frame, const Result<std::string>& result,
                            std::string_view session) {
-  auto stream = session.empty()
-                    ? streams_.of_connection()
-                    : streams_.of_session(std::string(session), AcpStreams::Claim::kNamed);
+  std::shared_ptr<Outbox> stream;
+  if (can_name_session(session)) {
+    stream = streams_.of_session(std::string(session), AcpStreams::Claim::kNamed);
+  }
   if (!stream) stream = streams_.of_connection();
   stream->push({SharedBytes(response(frame.id(), result)), 0, DeliveryKind::kResponse});
 }
@@ -141,6 +143,7 @@ void AcpConnection::to_session(std::string id, Frame frame) {
   if (const auto* one = sessions_.find_for(frame, id)) {
     return one->session->submit(one->client, std::move(frame));
   }
+  if (!can_name_session(id)) return refuse(frame, session_not_found(id));
   // Notifications have no id, and each of them is one more.
   const bool asks = frame.kind() == FrameKind::kRequest;
   const std::string name = "to " + id + " " + (asks ? std::string(frame.id()) : random_uuid());
@@ -218,7 +221,7 @@ Result<void> AcpConnection::replay(const std::string& id, storage::Sequence afte
 }
 
 bool AcpConnection::uses(std::string_view session) const {
-  return sessions_.session(owning_session(session)) != nullptr;
+  return can_name_session(session) && sessions_.session(owning_session(session)) != nullptr;
 }
 
 void AcpConnection::forget_closed() {

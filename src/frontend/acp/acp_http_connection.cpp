@@ -120,13 +120,14 @@ std::shared_ptr<Outbox> AcpHttpConnection::of_session(const std::string& id, Cla
 }
 
 // The answer comes behind the replay, on the same stream: on two, a client may read them in the
-// wrong order. For one that does not read the session's stream yet both go on the connection's.
+// wrong order. For one that does not read the session's stream yet both go on the connection's. So
+// does what an outbox drops that overflowed as the client was attached.
 void AcpHttpConnection::answer_follows(const std::string& session) {
-  const auto found = session_stream(session, Claim::kUsed);
-  if (!found || (*found)->has_reader()) return;
-  scope_.spawn("replay", [stream = *found, to = own_->outbox()] {
-    return stream->forward_until_response(to);
-  });
+  const auto found = streams_.find(session);
+  if (found == streams_.end()) return;
+  const auto stream = found->second.stream;
+  if (stream->outbox()->end() != Outbox::End::kOpen || !stream->expect_answer()) return;
+  scope_.spawn("replay", [stream, to = own_->outbox()] { return stream->forward_answers(to); });
 }
 
 Result<std::shared_ptr<AcpStream>> AcpHttpConnection::stream(const std::string& session) {

@@ -1,8 +1,10 @@
 #include "frontend/acp/acp_rules.hpp"
 
+#include "protocol/relay_ids.hpp"
+#include "session/session_ids.hpp"
+
 #include <algorithm>
 #include <array>
-#include <string_view>
 
 namespace relay::frontend {
 namespace {
@@ -51,6 +53,11 @@ std::optional<AcpRefusal> refuse_message(const http::Request& request, const Fra
                       "send the same id in both"};
   }
   return std::nullopt;
+}
+
+bool can_name_session(std::string_view id) {
+  return id.size() <= kChildPrefixLength + SessionIds::kLongestChild &&
+         is_relay_session_id(owning_session(id));
 }
 
 int refused_frame_status(FrameError::Kind kind) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace relay::frontend {
 
@@ -22,6 +23,10 @@ std::optional<std::string> acp_agent(std::string_view path, std::span<const std:
 
 // Why the message can't be taken with these headers; empty: it can.
 std::optional<AcpRefusal> refuse_message(const http::Request& request, const Frame& frame);
+
+// Whether the id, as it is spelled in JSON, can be that of a session or of a child of one: nothing
+// is sought or kept for others.
+bool can_name_session(std::string_view id);
 
 // The status for a body that is no message.
 int refused_frame_status(FrameError::Kind kind);

@@ -82,6 +82,18 @@ TEST(Tokens, DoNotBelongIntoAnAddress) {
   EXPECT_TRUE(has_token_in_query(request));
 }
 
+TEST(Ids, OfSessionsAreKnownByTheirForm) {
+  const std::string session = "sess_0123456789abcdef0123456789abcdef";
+  const std::string child = session + "." + std::string(256, 'x');
+  for (const std::string& id : {session, session + ".helper", child}) {
+    EXPECT_TRUE(can_name_session(id)) << id;
+  }
+  for (const std::string& id : {std::string(), std::string("x"), session + ".", session + "0",
+                                session + "/x", "x" + session, child + "x"}) {
+    EXPECT_FALSE(can_name_session(id)) << id;
+  }
+}
+
 TEST(RefusedFrames, HaveTheirStatus) {
   EXPECT_EQ(refused_frame_status(FrameError::Kind::kBatch), 501);
   EXPECT_EQ(refused_frame_status(FrameError::Kind::kNotJson), 400);

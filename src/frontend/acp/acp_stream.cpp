@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t kKeptBytes = 1u << 20;
 constexpr std::size_t kKeptEvents = 1000;
 
+bool is_due(const Delivery& delivery) { return delivery.kind == DeliveryKind::kAttachResponse; }
+
 }  // namespace
 
 AcpStream::Reader::Reader(asio::any_io_executor executor)
@@ -60,6 +62,7 @@ bool AcpStream::rewind(std::optional<std::int64_t> last) {
     written_.pop_back();
     if (numbering_ == Numbering::kCounted) --counted_;
     written_bytes_ -= delivery.bytes.size();
+    if (is_due(delivery)) ++due_;
     waiting_.push_front(std::move(delivery));
   }
   unsure_ = 0;
@@ -158,8 +161,7 @@ std::string AcpStream::take_batch() {
   if (waiting_.empty()) return http::sse_comment("");
   std::string text;
   while (!waiting_.empty() && text.size() < kStreamWriteBytes) {
-    Delivery delivery = std::move(waiting_.front());
-    waiting_.pop_front();
+    Delivery delivery = take_waiting();
     const std::int64_t event = numbering_ == Numbering::kCounted ? ++counted_ : delivery.sequence;
     text += http::sse_event(delivery.bytes.view(), event > 0 ? std::optional(event) : std::nullopt);
     last_number_ = std::max(last_number_, event);
@@ -170,10 +172,17 @@ std::string AcpStream::take_batch() {
   return text;
 }
 
+Delivery AcpStream::take_waiting() {
+  Delivery delivery = std::move(waiting_.front());
+  waiting_.pop_front();
+  if (is_due(delivery) && due_ > 0) --due_;
+  return delivery;
+}
+
 // False: nothing more will come. Nothing may have come although it is true: a sign of life is due.
 Task<bool> AcpStream::fetch() {
   std::vector<Delivery> batch;
-  const bool open = co_await outbox_->pop_all(batch);
+  const bool open = co_await outbox_->pop(batch);
   for (Delivery& delivery : batch) waiting_.push_back(std::move(delivery));
   co_return open;
 }
@@ -209,6 +218,7 @@ void AcpStream::take_answers(AcpStream& before) {
   }
   std::ranges::copy_if(before.waiting_, std::back_inserter(waiting_), is_answer);
   std::erase_if(before.waiting_, is_answer);
+  due_ = static_cast<std::size_t>(std::ranges::count_if(waiting_, is_due));
 }
 
 void AcpStream::abandon() {
@@ -219,34 +229,38 @@ void AcpStream::abandon() {
 
 // A history may be more than fits into the other outbox.
 Task<void> AcpStream::forward(std::shared_ptr<Outbox> to, Event& over) {
-  bool goes_on = true;
-  while (goes_on) {
+  bool is_taken = true;
+  while (is_taken && due_ > 0) {
     if (waiting_.empty()) {
       const bool open = co_await fetch();
       if (!open) break;
     }
     const Outbox::Room room = co_await to->room();
-    goes_on = forward_some(*to);
+    is_taken = forward_some(*to);
   }
   over.happen();
 }
 
-// At least one message. False: the answer was the last, or nobody takes them.
+// At least one message, and none behind the last answer. False: nobody takes them.
 bool AcpStream::forward_some(Outbox& to) {
   std::size_t bytes = 0;
-  while (!waiting_.empty()) {
-    Delivery delivery = std::move(waiting_.front());
-    waiting_.pop_front();
+  while (!waiting_.empty() && due_ > 0) {
+    Delivery delivery = take_waiting();
     bytes += delivery.bytes.size();
-    const bool answers = delivery.kind == DeliveryKind::kAttachResponse;
     const bool taken = to.push(std::move(delivery));
-    if (answers || !taken) return false;
+    if (!taken) return false;
     if (!waiting_.empty() && bytes + waiting_.front().bytes.size() > kStreamWriteBytes) break;
   }
   return true;
 }
 
-Task<void> AcpStream::forward_until_response(std::shared_ptr<Outbox> to) {
+// A reader that is on its way out takes nothing more.
+bool AcpStream::expect_answer() {
+  ++due_;
+  return !reader_ || reader_->over.happened();
+}
+
+Task<void> AcpStream::forward_answers(std::shared_ptr<Outbox> to) {
   co_await asio::this_coro::throw_if_cancelled(false);
   const auto self = shared_from_this();
   const auto reader = co_await take_over();

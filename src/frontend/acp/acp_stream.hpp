@@ -45,9 +45,12 @@ class AcpStream : public std::enable_shared_from_this<AcpStream> {
   Task<bool> serve(http::Exchange& exchange, http::Response head,
                    std::chrono::milliseconds keep_alive, std::optional<std::int64_t> last = {});
 
-  // For a client that does not read this stream yet: moves everything up to and with the next
-  // kAttachResponse to another one.
-  Task<void> forward_until_response(std::shared_ptr<Outbox> to);
+  // A kAttachResponse will come. True: nobody takes it, so that it has to be forwarded.
+  bool expect_answer();
+
+  // For a client that does not read this stream yet: moves everything up to and with the last
+  // kAttachResponse that is expected to another one.
+  Task<void> forward_answers(std::shared_ptr<Outbox> to);
 
   // Responses that a reader lacks which has read up to an event: those of the last ones that were
   // written, and all that wait.
@@ -86,6 +89,7 @@ class AcpStream : public std::enable_shared_from_this<AcpStream> {
   Task<bool> write_some(http::Exchange& exchange);
   Task<bool> fetch();
   std::string take_batch();
+  Delivery take_waiting();
   void note_written();
   void keep_answer(Written answer);
   bool forward_some(Outbox& to);
@@ -96,6 +100,7 @@ class AcpStream : public std::enable_shared_from_this<AcpStream> {
   Numbering numbering_;
   std::shared_ptr<Outbox> outbox_;
   std::deque<Delivery> waiting_;  // taken from the outbox, not written
+  std::size_t due_ = 0;           // each kAttachResponse that is expected, or waits
   std::deque<Written> written_;   // the last ones
   std::size_t unsure_ = 0;        // the last so many of these: their write has not succeeded (yet)
   std::size_t written_bytes_ = 0;

@@ -222,7 +222,8 @@ TEST_F(AcpStreamTest, ForwardsNoMoreWhenItsOwnMessagesAreLost) {
   const auto stream = make_stream(AcpStream::Numbering::kSequence);
   const auto to =
       std::make_shared<Outbox>(io_.get_executor(), OutboxLimits{1u << 20, 1000}, overflows_);
-  start([stream, to] { return stream->forward_until_response(to); });
+  EXPECT_TRUE(stream->expect_answer());
+  start([stream, to] { return stream->forward_answers(to); });
   go_on();
   stream->outbox()->overflow();
   go_on();
@@ -239,7 +240,8 @@ TEST_F(AcpStreamTest, ForwardsNoMoreThanTheOtherOutboxTakes) {
   }
   push(*stream, 0, "the answer", DeliveryKind::kAttachResponse);
   push(*stream, 41, "later");
-  start([stream, to] { return stream->forward_until_response(to); });
+  EXPECT_TRUE(stream->expect_answer());
+  start([stream, to] { return stream->forward_answers(to); });
   go_on();
   EXPECT_TRUE(stream->has_reader());
   EXPECT_FALSE(stream->is_read());
@@ -254,6 +256,89 @@ TEST_F(AcpStreamTest, ForwardsNoMoreThanTheOtherOutboxTakes) {
   ASSERT_EQ(got.size(), 41u);
   EXPECT_EQ(got.back().bytes.view(), "the answer");
   EXPECT_FALSE(stream->has_reader());
+}
+
+class AcpStreamForwards : public AcpStreamTest {
+ protected:
+  static void answer(AcpStream& stream, std::string text) {
+    push(stream, 0, std::move(text), DeliveryKind::kAttachResponse);
+  }
+  void forward(const std::shared_ptr<AcpStream>& stream) {
+    start([stream, to = to_] { return stream->forward_answers(to); });
+    go_on();
+  }
+  std::vector<std::string> got() {
+    std::vector<std::string> texts;
+    for (const Delivery& one : to_->take_all()) texts.emplace_back(one.bytes.view());
+    return texts;
+  }
+
+  std::shared_ptr<Outbox> to_ =
+      std::make_shared<Outbox>(io_.get_executor(), OutboxLimits{}, overflows_);
+};
+
+TEST_F(AcpStreamForwards, EveryAnswerThatIsDue) {
+  const auto stream = make_stream(AcpStream::Numbering::kSequence);
+  EXPECT_TRUE(stream->expect_answer());
+  forward(stream);
+  push(*stream, 1, "the history");
+  go_on();
+  EXPECT_FALSE(stream->expect_answer()) << "it is being forwarded";
+  push(*stream, 1, "again");
+  answer(*stream, "first");
+  answer(*stream, "second");
+  push(*stream, 2, "later");
+  go_on();
+  EXPECT_THAT(got(), ElementsAre("the history", "again", "first", "second"));
+  EXPECT_FALSE(stream->has_reader());
+}
+
+TEST_F(AcpStreamForwards, AnAnswerThatIsAskedForAsTheLastOneLeaves) {
+  const auto stream = make_stream(AcpStream::Numbering::kSequence);
+  EXPECT_TRUE(stream->expect_answer());
+  forward(stream);
+  answer(*stream, "first");
+  io_.restart();
+  while (got().empty()) ASSERT_EQ(io_.run_one(), 1U);
+  EXPECT_TRUE(stream->has_reader()) << "it is on its way out";
+  EXPECT_TRUE(stream->expect_answer());
+  forward(stream);
+  answer(*stream, "second");
+  go_on();
+  EXPECT_THAT(got(), ElementsAre("second"));
+  EXPECT_FALSE(stream->has_reader());
+}
+
+TEST_F(AcpStreamForwards, AnAnswerThatAPeerWasCutFromToo) {
+  const auto stream = make_stream(AcpStream::Numbering::kSequence);
+  HeldExchange& cut = serve(*stream);
+  go_on();
+  cut.holds = true;
+  EXPECT_FALSE(stream->expect_answer()) << "a peer reads it";
+  answer(*stream, "first");
+  go_on();
+  cut.gone();
+  go_on();
+  EXPECT_TRUE(stream->expect_answer());
+  forward(stream);
+  answer(*stream, "second");
+  go_on();
+  EXPECT_THAT(got(), ElementsAre("first", "second"));
+  EXPECT_FALSE(stream->has_reader());
+}
+
+TEST_F(AcpStreamTest, LeavesInItsOutboxWhatIsNotBeingWritten) {
+  const auto stream = make_stream(AcpStream::Numbering::kSequence);
+  HeldExchange& peer = serve(*stream);
+  go_on();
+  peer.holds = true;
+  for (int number = 1; number <= 40; ++number) push(*stream, number, std::string(100'000, 'x'));
+  go_on();
+  EXPECT_GE(stream->outbox()->queued_bytes() + kTakenBytes, 4'000'000U);
+  peer.release();
+  go_on();
+  EXPECT_EQ(stream->outbox()->queued_bytes(), 0U);
+  EXPECT_THAT(peer.got, HasSubstr("id: 40\n"));
 }
 
 }  // namespace

@@ -98,7 +98,7 @@ Task<void> AcpWebSocket::write() {
   std::vector<std::string> marked;
   std::vector<std::string_view> texts;
   while (true) {
-    const bool open = co_await outbox_->pop_all(items);
+    const bool open = co_await outbox_->pop(items);
     if (!open) co_return;
     texts.clear();
     marked.clear();
