@@ -170,6 +170,10 @@ bool needs_generated_token(const config::Config& config) {
   return false;
 }
 
+// What is read again was judged by these.
+static_assert(kAccepted.max_depth > config::kMostJsonDepth);
+static_assert(kAccepted.max_id_bytes >= config::kMostIdBytes);
+
 FrameLimits frame_limits(const config::Config& config) {
   FrameLimits limits;
   limits.max_depth = config.server.max_json_depth;

@@ -8,6 +8,13 @@
 #include <utility>
 
 namespace relay::bridge {
+namespace {
+
+std::size_t bytes_of(const Message& message) {
+  return message.bytes.size() + message.editor_id.size();
+}
+
+}  // namespace
 
 Bridge::Bridge(std::string prefix, BridgeLimits limits)
     : prefix_(std::move(prefix)), limits_(limits) {}
@@ -18,13 +25,15 @@ std::optional<Error> Bridge::take_trouble() { return std::exchange(trouble_, std
 
 std::string Bridge::fresh_id() { return "\"" + prefix_ + "-" + std::to_string(next_id_++) + "\""; }
 
-bool Bridge::has_room(std::size_t bytes) const {
-  return messages_.size() < limits_.max_messages && held_bytes_ + bytes <= limits_.max_bytes;
+// Within so many times the limits.
+bool Bridge::has_room(std::size_t bytes, std::size_t times) const {
+  return messages_.size() < times * limits_.max_messages &&
+         held_bytes_ + bytes <= times * limits_.max_bytes;
 }
 
 Bridge::Order Bridge::keep(Message message) {
   const Order order = next_order_++;
-  held_bytes_ += message.bytes.size();
+  held_bytes_ += bytes_of(message);
   if (message.kind == Message::Kind::kCall) {
     calls_[message.id] = order;
     by_editor_id_[message.editor_id] = message.id;
@@ -43,7 +52,7 @@ void Bridge::forget(Order order) {
   const auto found = messages_.find(order);
   if (found == messages_.end()) return;
   const Message& message = found->second;
-  held_bytes_ -= message.bytes.size();
+  held_bytes_ -= bytes_of(message);
   if (message.kind == Message::Kind::kCall) {
     calls_.erase(message.id);
     const auto own = by_editor_id_.find(message.editor_id);

@@ -12,9 +12,10 @@
 // closed is not resumed, unless it goes on or the editor has just asked something of it. Messages
 // of sub-agents belong to the session that they work for.
 //
-// Bounds: BridgeLimits for what waits or may have to be sent again; a request beyond it is answered
-// with an error. What waits for the editor is the caller's to bound: it takes lines as it can
-// write.
+// Bounds: BridgeLimits for what waits or may have to be sent again, and twice that for
+// cancellations; a request beyond it is answered with an error. How large and how deep a message
+// may be is the relay's to say. What waits for the editor is the caller's to bound: it takes lines
+// as it can write.
 #pragma once
 
 #include "base/error.hpp"
@@ -37,9 +38,8 @@
 namespace relay::bridge {
 
 struct BridgeLimits {
-  std::size_t max_messages = 10'000;          // of the editor, not settled
-  std::size_t max_bytes = 256u << 20;         // of them
-  std::size_t max_message_bytes = 32u << 20;  // of one of them
+  std::size_t max_messages = 10'000;   // of the editor, not settled
+  std::size_t max_bytes = 256u << 20;  // of them; a larger one can't be sent
 };
 
 // What is to be sent on the connection, in order.
@@ -109,7 +109,7 @@ class Bridge {
   void editor_notification(const Frame& frame);
   void editor_answer(const Frame& frame);
   void send_answer(std::int64_t number, const Question& question);
-  bool has_room(std::size_t bytes) const;
+  bool has_room(std::size_t bytes, std::size_t times = 1) const;
   Order keep(Message message);
   void refuse(std::string_view id, const Error& error);
 

@@ -11,6 +11,9 @@
 namespace relay::bridge {
 namespace {
 
+// Answers and cancellations get in up to so many times the limits.
+constexpr std::size_t kMostWaiting = 2;
+
 Error too_much(std::size_t messages, std::size_t bytes) {
   return make_error(ErrorType::kInternalError,
                     "too much waits for the relay: " + std::to_string(messages) + " messages, " +
@@ -18,13 +21,6 @@ Error too_much(std::size_t messages, std::size_t bytes) {
       .because("the relay cannot be reached, or does not answer")
       .suggest("wait for answers before sending more")
       .retryable();
-}
-
-Error too_big(std::size_t bytes, std::size_t limit) {
-  return make_error(ErrorType::kMessageTooLarge, "the message has " + std::to_string(bytes) +
-                                                     " bytes, and " + std::to_string(limit) +
-                                                     " are allowed")
-      .suggest("send less at once");
 }
 
 Error not_initialized() {
@@ -42,7 +38,7 @@ std::optional<std::int64_t> question_number(std::string_view id) {
 }  // namespace
 
 void Bridge::from_editor(std::string line) {
-  const auto frame = Frame::parse(std::move(line), {});
+  const auto frame = Frame::parse(std::move(line), kAccepted);
   if (!frame) return refuse(frame.error().id, rpc::to_error(frame.error()));
   switch (frame->kind()) {
     case FrameKind::kRequest:
@@ -62,11 +58,9 @@ void Bridge::editor_call(const Frame& frame) {
   if (kind != CallKind::kInitialize && initialized_ == Initialized::kNot) {
     return refuse(frame.id(), not_initialized());
   }
-  const std::size_t bytes = frame.bytes().size();
-  if (bytes > limits_.max_message_bytes) {
-    return refuse(frame.id(), too_big(bytes, limits_.max_message_bytes));
+  if (!has_room(frame.bytes().size())) {
+    return refuse(frame.id(), too_much(messages_.size(), held_bytes_));
   }
-  if (!has_room(bytes)) return refuse(frame.id(), too_much(messages_.size(), held_bytes_));
 
   Message message;
   message.kind = Message::Kind::kCall;
@@ -106,13 +100,9 @@ void Bridge::editor_notification(const Frame& frame) {
   message.bytes = SharedBytes(splice(frame.bytes(), edits));
   // Cancellations get in when requests do not any more.
   const bool is_cancel = frame.method() == acp::kCancel || frame.method() == acp::kCancelRequest;
-  if (message.bytes.size() > limits_.max_message_bytes ||
-      !has_room(is_cancel ? 0 : message.bytes.size())) {
-    if (!is_cancel || messages_.size() >= 2 * limits_.max_messages) {
-      notes_.push_back(
-          "a notification was dropped: it is too big, or too much waits for the relay");
-      return;
-    }
+  if (!has_room(message.bytes.size(), is_cancel ? kMostWaiting : 1)) {
+    notes_.push_back("a notification was dropped: too much waits for the relay");
+    return;
   }
   keep(std::move(message));
 }
@@ -121,18 +111,12 @@ void Bridge::editor_answer(const Frame& frame) {
   const auto number = question_number(frame.id());
   Question* question = number ? questions_.find(*number) : nullptr;
   if (given_up_ || question == nullptr || !question->answer.empty()) return;
-  if (questions_.held_bytes() + frame.bytes().size() > 2 * limits_.max_bytes) {
+  if (questions_.held_bytes() + frame.bytes().size() > kMostWaiting * limits_.max_bytes) {
     notes_.push_back("an answer was dropped: too much waits for the relay");
     return;
   }
-  if (frame.bytes().size() > limits_.max_message_bytes) {
-    const std::string id = question->relay_id;
-    question->answer = SharedBytes(rpc::error(
-        id, too_big(frame.bytes().size(), limits_.max_message_bytes), rpc::Dialect::kAcp));
-  } else {
-    question->answer =
-        SharedBytes(splice(frame.bytes(), {{frame.envelope().id, question->relay_id}}));
-  }
+  question->answer =
+      SharedBytes(splice(frame.bytes(), {{frame.envelope().id, question->relay_id}}));
   if (question->awaited) send_answer(*number, *question);
 }
 

@@ -42,7 +42,7 @@ std::size_t digest_of(const Frame& frame, const std::optional<SequenceMark>& mar
 }  // namespace
 
 void Bridge::from_relay(std::string message) {
-  const auto frame = Frame::parse(std::move(message), {});
+  const auto frame = Frame::parse(std::move(message), kAccepted);
   if (!frame) {
     notes_.push_back("a message of the relay was dropped: " + frame.error().explanation);
     return;
@@ -111,7 +111,7 @@ void Bridge::settle_call(const Message& call, const Frame& answer,
       knows_marks_ = knows_marks(answer.result());
       return greet();
     case CallKind::kAuthenticate: {
-      const auto frame = Frame::parse(std::string(call.bytes.view()), {});
+      const auto frame = Frame::parse(std::string(call.bytes.view()), kAccepted);
       if (frame) authenticate_params_ = frame->params();
       return;
     }
@@ -146,7 +146,7 @@ void Bridge::learn_session(const Message& call, const std::string& session,
   SessionTrack* track = heard_of(session);
   if (track == nullptr) return;
   track->attach(sequence);
-  const auto frame = Frame::parse(std::string(call.bytes.view()), {});
+  const auto frame = Frame::parse(std::string(call.bytes.view()), kAccepted);
   if (!frame) return;
   track->cwd = member(frame->params(), "cwd");
   track->mcp_servers = member(frame->params(), "mcpServers");
@@ -274,6 +274,7 @@ void Bridge::relay_notification(const Frame& frame) {
   if (frame.method() == acp::kCancelRequest) {
     const auto number = questions_.number_of(frame.request_id());
     if (!number) return;  // it was answered
+    questions_.withdraw(*number);
     id = std::to_string(*number);
     edits.push_back({frame.envelope().request_id, id});
   }
@@ -303,7 +304,7 @@ void Bridge::close_session(const std::string& session) {
 // The relay repeats prompts to those who have not sent them, which after a reconnect is this side.
 void Bridge::expect_echoes(Message& message) const {
   if (!message.echoes.empty()) return;
-  const auto frame = Frame::parse(std::string(message.bytes.view()), {});
+  const auto frame = Frame::parse(std::string(message.bytes.view()), kAccepted);
   if (!frame || frame->method() != acp::kPrompt) return;
   const Span prompt = frame->envelope().prompt;
   message.echoes = array_elements(message.bytes.view().substr(prompt.offset, prompt.size));

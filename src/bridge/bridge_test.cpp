@@ -420,34 +420,26 @@ TEST_F(BridgeTest, DropsWhatTheRelayShouldNotHaveSent) {
   EXPECT_THAT(bridge_.take_notes(), ElementsAre(HasSubstr("not valid JSON")));
 }
 
-class SmallBridgeTest : public BridgeTest {
- protected:
-  SmallBridgeTest() : BridgeTest({3, 2000, 1000}) {}
-  std::string list(int id, std::size_t bytes = 0) {
-    return R"({"jsonrpc":"2.0","id":)" + std::to_string(id) +
-           R"(,"method":"session/list","params":{"x":")" + std::string(bytes, 'x') + "\"}}";
-  }
-};
+// Its limits are the configuration's, which this side does not know.
+TEST_F(BridgeTest, LeavesDepthAndLengthOfIdsToTheRelay) {
+  make_session();
+  const std::string deep = std::string(600, '[') + std::string(600, ']');
+  const std::string id = '"' + std::string(2000, 'i') + '"';
+  bridge_.from_editor(R"({"jsonrpc":"2.0","id":)" + id +
+                      R"(,"method":"session/prompt","params":{"sessionId":"s","x":)" + deep + "}}");
+  EXPECT_THAT(sent(), ElementsAre(AllOf(HasSubstr(R"("id":"p-3")"), HasSubstr(deep))));
+  bridge_.from_relay(result(R"("p-3")", deep));
+  EXPECT_THAT(shown(), ElementsAre(result(id, deep)));
+  EXPECT_TRUE(bridge_.idle());
+}
 
-TEST_F(SmallBridgeTest, RefusesRequestsOverItsBounds) {
-  initialize();
-  bridge_.from_editor(list(1, 1000));
-  EXPECT_THAT(shown(), ElementsAre(HasSubstr("message_too_large")));
-  bridge_.from_editor(list(2, 850));
-  bridge_.from_editor(list(3, 850));
-  bridge_.from_editor(list(4, 900));
-  EXPECT_THAT(shown(), ElementsAre(HasSubstr(R"("id":4,"error")"))) << "too many bytes";
-  bridge_.from_editor(list(5));
-  bridge_.from_editor(list(6));
-  EXPECT_THAT(shown(), ElementsAre(HasSubstr("too much waits for the relay: 3 messages")));
-  for (int i = 0; i < 5; ++i) {
-    bridge_.from_editor(
-        R"({"jsonrpc":"2.0","method":"session/cancel","params":{"sessionId":"s"}})");
-  }
-  EXPECT_THAT(bridge_.take_notes(), SizeIs(2)) << "cancellations get in up to twice the bound";
-  bridge_.from_editor(R"({"jsonrpc":"2.0","method":"_x/note"})");
-  EXPECT_THAT(bridge_.take_notes(), SizeIs(1));
-  EXPECT_THAT(sent(), SizeIs(6));
+TEST_F(BridgeTest, LeavesTheSizeOfAMessageToTheRelay) {
+  make_session();
+  bridge_.from_editor(
+      R"({"jsonrpc":"2.0","id":5,"method":"session/prompt","params":{"sessionId":"s","t":")" +
+      std::string(40u << 20, 'x') + "\"}}");
+  EXPECT_TRUE(shown().empty());
+  EXPECT_EQ(sent().size(), 1u);
 }
 
 }  // namespace

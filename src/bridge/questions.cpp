@@ -5,7 +5,7 @@
 namespace relay::bridge {
 namespace {
 
-// Beyond it the oldest that nobody awaits is forgotten. The relay bounds those that it awaits.
+// Beyond it the oldest that nobody needs answered is forgotten. The relay bounds the others.
 constexpr std::size_t kMaxQuestions = 1024;
 
 }  // namespace
@@ -20,6 +20,7 @@ Questions::Shown Questions::show(const Frame& frame, std::optional<std::int64_t>
     if (!question.awaited && question.session == session &&
         (same_number || question.digest == digest)) {
       question.awaited = true;
+      question.withdrawn = false;
       return {known->second, true};
     }
     // Another request under an id that the relay used before it was started again.
@@ -41,7 +42,7 @@ Questions::Shown Questions::show(const Frame& frame, std::optional<std::int64_t>
 void Questions::make_room() {
   if (questions_.size() < kMaxQuestions) return;
   for (const auto& [number, question] : questions_) {
-    if (question.awaited) continue;
+    if (question.awaited && !question.withdrawn) continue;
     settle(number);
     return;
   }
@@ -56,6 +57,10 @@ std::optional<std::int64_t> Questions::number_of(std::string_view relay_id) cons
   const auto found = by_relay_id_.find(relay_id);
   if (found == by_relay_id_.end()) return std::nullopt;
   return found->second;
+}
+
+void Questions::withdraw(std::int64_t number) {
+  if (Question* question = find(number)) question->withdrawn = true;
 }
 
 void Questions::settle(std::int64_t number) {
@@ -73,7 +78,6 @@ void Questions::drop() {
       continue;
     }
     at->second.awaited = false;
-    at->second.sent = false;
   }
 }
 

@@ -23,7 +23,7 @@ struct Question {
   std::optional<std::int64_t> sequence;
   std::size_t digest = 0;  // of what it asks, without the sequence number
   bool awaited = true;     // the relay waits for the answer on the present connection
-  bool sent = false;       // the answer is on its way
+  bool withdrawn = false;  // the relay needs no answer, but takes one: an agent may wait for it
   SharedBytes answer;      // the relay's id in it; empty: the editor has not answered
 };
 
@@ -39,6 +39,8 @@ class Questions {
   Question* find(std::int64_t number);
   // The number of a request that is awaited, by the relay's id.
   std::optional<std::int64_t> number_of(std::string_view relay_id) const;
+  // Its answer is sent as any other, for as long as there is room to wait for it.
+  void withdraw(std::int64_t number);
   // The relay has the answer.
   void settle(std::int64_t number);
   // The connection is gone: answers wait until their questions come again.

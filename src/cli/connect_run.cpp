@@ -18,8 +18,9 @@
 namespace relay::cli {
 namespace {
 
-constexpr std::size_t kMaxLineBytes = 64u
-                                      << 20;  // longer ones cannot even be answered with their id
+// What a relay could take; whether it does is its own to say. Longer lines cannot even be answered
+// with their id.
+constexpr std::size_t kMaxLineBytes = config::kMostOfMessage;
 // Of the relay: an agent's line, and what the relay writes into it. Over it the connection ends,
 // and the next would bring the same message.
 constexpr std::size_t kMaxMessageBytes = config::kMostOfMessage + (1u << 20);
@@ -37,9 +38,16 @@ http::WebSocketClientOptions client_options() {
   return options;
 }
 
+bridge::BridgeLimits bridge_limits() {
+  bridge::BridgeLimits limits;
+  limits.max_bytes = kMaxLineBytes;
+  return limits;
+}
+
 Error line_too_long() {
-  return make_error(ErrorType::kMessageTooLarge,
-                    fmt::format("a line has more than {} bytes", kMaxLineBytes))
+  return make_error(
+             ErrorType::kMessageTooLarge,
+             fmt::format("a line has more than {} bytes, and no relay takes more", kMaxLineBytes))
       .suggest("send less at once");
 }
 
@@ -55,7 +63,7 @@ ConnectRun::ConnectRun(asio::any_io_executor executor, ConnectTarget target, Con
       output_(std::move(output)),
       err_(STDERR_FILENO),
       signals_(executor, SIGINT, SIGTERM),
-      bridge_(random_hex(8)),
+      bridge_(random_hex(8), bridge_limits()),
       tasks_(executor, ignore_failure),
       to_relay_(executor),
       to_editor_(executor),

@@ -2,6 +2,7 @@
 
 #include "cli/error_view.hpp"
 #include "cli/json_access.hpp"
+#include "protocol/frame.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -21,7 +22,7 @@ std::string request_text(std::int64_t id, std::string_view method, json::object 
 
 std::optional<json::object> parse_object(std::string_view text) {
   json::parse_options options;
-  options.max_depth = 1024;  // above what the relay lets through
+  options.max_depth = kAccepted.max_depth + 8;  // within what is around it
   boost::system::error_code error;
   json::value value = json::parse(text, error, {}, options);
   if (error || !value.is_object()) return std::nullopt;

@@ -36,6 +36,11 @@ TEST(Rpc, ReadsOnlyObjects) {
   for (const char* text : {"", "42", "[]", "{", "{}x"}) EXPECT_FALSE(parse_object(text)) << text;
 }
 
+// A result holds updates, and those are as deep as they may be.
+TEST(Rpc, ReadsWhatIsDeep) {
+  EXPECT_TRUE(parse_object("{\"a\":" + std::string(1100, '[') + std::string(1100, ']') + "}"));
+}
+
 TEST(Rpc, CutsLinesWhereverTheBytesAreCut) {
   const std::string stream = "{\"a\":1}\n\r\n{\"b\":2}\r\n\nend";
   for (std::size_t step = 1; step <= stream.size(); ++step) {

@@ -28,6 +28,9 @@ using StringMap = std::vector<std::pair<std::string, std::string>>;
 
 // The largest server.max_message_bytes.
 inline constexpr std::size_t kMostOfMessage = 1u << 30;
+// Likewise of server.max_json_depth and server.max_id_bytes.
+inline constexpr std::size_t kMostJsonDepth = 1024;
+inline constexpr std::size_t kMostIdBytes = 1u << 20;
 
 struct TlsConfig {
   std::string cert;  // PEM file with the certificate chain; both or neither

@@ -47,10 +47,11 @@ void add_server_keys(std::vector<Key>& keys) {
      "Largest head of an HTTP request.");
   at("max_connections", &S::max_connections, count<std::size_t>(1, 1'000'000),
      "Open connections on each port; more are refused with 503.");
-  at("max_json_depth", &S::max_json_depth, count<std::size_t>(8, 1024),
-     "Deepest nesting of a message from a client.");
-  at("max_id_bytes", &S::max_id_bytes, size<std::size_t>(16, kMi),
-     "Longest id of a JSON-RPC request, as it is written.");
+  at("max_json_depth", &S::max_json_depth, count<std::size_t>(8, kMostJsonDepth),
+     "Deepest nesting of a message, a client's or an agent's.");
+  at("max_id_bytes", &S::max_id_bytes, size<std::size_t>(64, kMostIdBytes),
+     "Longest id of a JSON-RPC message, as it is written; those of acp-relay connect have up to "
+     "40 bytes.");
   at("max_outbox_bytes", &S::max_outbox_bytes, size<std::size_t>(kKi, 64 * kGi),
      "Bytes that may wait for one client to read them; a client that lets more wait is closed as "
      "slow. At least max_message_bytes.");

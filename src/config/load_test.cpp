@@ -167,6 +167,7 @@ TEST(Load, RefusesWrongShapes) {
       {"server: {header_timeout: 0}", "c.yaml:1:26: server.header_timeout: \"0\" is too short"},
       {"server: {max_message_bytes: 2G}",
        "c.yaml:1:29: server.max_message_bytes: \"2G\" is out of range"},
+      {"server: {max_id_bytes: 63}", "c.yaml:1:24: server.max_id_bytes: \"63\" is out of range"},
       {"sessions: {max_clients: 99999999999999999999}", "is not a whole number in range"},
   };
   for (const auto& [text, expected] : rows) {

@@ -1,5 +1,7 @@
 #include "frontend/json_params.hpp"
 
+#include "protocol/frame.hpp"
+
 namespace relay::frontend {
 namespace json = boost::json;
 namespace {
@@ -12,7 +14,7 @@ JsonParams::JsonParams(std::string_view text) {
   if (text.empty()) return;
   boost::system::error_code failure;
   json::parse_options options;
-  options.max_depth = 1100;  // frames were checked before, against server.max_json_depth
+  options.max_depth = kAccepted.max_depth;
   value_ = json::parse(text, failure, {}, options);
   if (failure || (!value_.is_object() && !value_.is_null())) fail("params must be an object");
 }

@@ -59,7 +59,7 @@ std::string PromptAnswer::take() {
   std::string text;
   text.reserve(response_->bytes.size() + Frame::kPadding);
   text = response_->bytes.view();
-  auto frame = Frame::parse(std::move(text), {});
+  auto frame = Frame::parse(std::move(text), kAccepted);
   if (!frame || frame->kind() != FrameKind::kResult) return take_response();
   std::string members = R"("acp-relay/updates":[)";
   members.reserve(bytes_ + updates_.size() + 64);

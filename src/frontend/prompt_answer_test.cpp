@@ -27,6 +27,15 @@ TEST(PromptAnswer, PutsTheUpdatesIntoTheResult) {
       R"("stopReason":"end_turn"},"x":1e2})");
 }
 
+TEST(PromptAnswer, TakesAResponseThatWasAcceptedAsItIs) {
+  PromptAnswer answer(1000);
+  const std::string id = '"' + std::string(2000, 'i') + '"';
+  const std::string deep = std::string(600, '[') + std::string(600, ']');
+  answer.add(response(R"({"jsonrpc":"2.0","id":)" + id + R"(,"result":{"x":)" + deep + "}}"));
+  EXPECT_EQ(answer.take(), R"({"jsonrpc":"2.0","id":)" + id +
+                               R"(,"result":{"_meta":{"acp-relay/updates":[]},"x":)" + deep + "}}");
+}
+
 TEST(PromptAnswer, AddsToTheMetaThatIsThere) {
   PromptAnswer answer(1000);
   answer.add(response(R"({"jsonrpc":"2.0","id":1,"result":{"_meta":{"a":1}}})"));

@@ -1,6 +1,7 @@
 #include "management/session_file.hpp"
 
 #include "base/wall_time.hpp"
+#include "protocol/frame.hpp"
 #include "protocol/json_scan.hpp"
 #include "protocol/relay_ids.hpp"
 #include "protocol/scalar_grammar.hpp"
@@ -243,7 +244,7 @@ Result<std::optional<SessionFileReader::Entry>> SessionFileReader::take(std::str
 
 Result<SessionFileReader::Entry> SessionFileReader::read(std::string_view line) {
   json::parse_options options;
-  options.max_depth = 1024;  // above what the relay lets through
+  options.max_depth = kAccepted.max_depth + 8;  // within what is around it
   boost::system::error_code failure;
   const json::value value = json::parse(line, failure, {}, options);
   if (failure) {

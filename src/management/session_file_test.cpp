@@ -85,6 +85,13 @@ TEST(SessionFileReader, ReadsMessagesAsTheyAreSpelled) {
   EXPECT_EQ(std::get<storage::MessageRecord>(**raw).body.view(), "no \"JSON");
 }
 
+TEST(SessionFileReader, ReadsMessagesAsDeepAsTheyMayBe) {
+  const std::string deep = std::string(1090, '[') + std::string(1090, ']');
+  EXPECT_EQ(complaint({changed(kHead, R"("lastSequence":5)", R"("lastSequence":1)"),
+                       message(1, R"("message":{"jsonrpc":"2.0","n":)" + deep + "}")}),
+            "");
+}
+
 TEST(SessionFileReader, ReadsEveryDirection) {
   struct Case {
     const char* direction;

@@ -69,6 +69,10 @@ struct FrameLimits {
   Writer writer = Writer::kClient;
 };
 
+// For a message that was judged before, by whatever limits: above the largest that
+// server.max_json_depth and server.max_id_bytes may be, and what the relay puts around it.
+inline constexpr FrameLimits kAccepted{.max_depth = 1100, .max_id_bytes = 1u << 20};
+
 struct FrameError {
   enum class Kind {
     kNotJson,       // -32700

@@ -131,6 +131,14 @@ TEST(Frame, BoundsTheDepth) {
   EXPECT_EQ(parse(nested(100'000)).error().kind, Kind::kTooDeep);
 }
 
+TEST(Frame, ReadsWhatWasAcceptedAgain) {
+  EXPECT_TRUE(parse(nested(600), kAccepted));
+  EXPECT_TRUE(
+      parse(R"({"jsonrpc":"2.0","id":")" + std::string((1u << 20) - 2, 'i') + R"(","method":"m"})",
+            kAccepted));
+  EXPECT_EQ(parse(nested(100'000), kAccepted).error().kind, Kind::kTooDeep);
+}
+
 TEST(Frame, BoundsTheId) {
   FrameLimits limits;
   limits.max_id_bytes = 6;

@@ -5,6 +5,7 @@
 
 #include <simdjson.h>
 
+#include <new>
 #include <optional>
 
 namespace relay::json_walk {
@@ -321,12 +322,17 @@ tl::expected<Envelope, FrameError> walk_document(ondemand::document& document,
 // Parsers keep memory in proportion to the largest document they have seen; one that has seen a
 // huge one is dropped.
 constexpr std::size_t kKeepParserBelow = 1u << 20;
+constexpr std::size_t kFirstCapacity = 4096;
 
 }  // namespace
 
 tl::expected<Envelope, FrameError> locate(const std::string& bytes, const FrameLimits& limits) {
   thread_local std::optional<ondemand::parser> kept;
-  if (!kept) kept.emplace();
+  if (!kept) {
+    kept.emplace();
+    // Builds without optimisation check the depth against this, too.
+    if (kept->allocate(kFirstCapacity, kAccepted.max_depth + 8)) throw std::bad_alloc();
+  }
   ondemand::parser& parser = *kept;
 
   const auto run = [&]() -> tl::expected<Envelope, FrameError> {

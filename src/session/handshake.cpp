@@ -7,8 +7,6 @@
 #include "protocol/rpc.hpp"
 #include "session/agent_failure.hpp"
 
-#include <boost/json.hpp>
-
 #include <initializer_list>
 
 namespace relay {
@@ -26,22 +24,9 @@ std::string client_info() {
 
 // result.sessionId between its quotes, as it is spelled; empty when there is none.
 std::string session_id_of(const Frame& response) {
-  boost::system::error_code failure;
-  const boost::json::value result = boost::json::parse(response.result(), failure);
-  const boost::json::object* object = failure ? nullptr : result.if_object();
-  const boost::json::value* id = object != nullptr ? object->if_contains("sessionId") : nullptr;
-  if (id == nullptr || !id->is_string() || id->as_string().empty()) return {};
-  std::string spelled = boost::json::serialize(*id);
-  // Prefer the agent's own spelling, which is what it will repeat.
-  for (const Span& reference : response.envelope().session_references) {
-    const std::string_view text = response.text(reference);
-    boost::system::error_code ignored;
-    if (boost::json::parse(text, ignored) == *id) {
-      spelled = text;
-      break;
-    }
-  }
-  return spelled.substr(1, spelled.size() - 2);
+  const auto id = object_member(response.result(), "sessionId");
+  if (!id || !id->starts_with('"')) return {};
+  return std::string(id->substr(1, id->size() - 2));
 }
 
 // The agent's capability at this path, e.g. {"sessionCapabilities", "resume"}: offered by an

@@ -55,6 +55,15 @@ TEST_F(HandshakeTest, KeepsTheAgentsSpellingOfItsId) {
   EXPECT_EQ(handshake_.agent_session(), R"(a\/b\u0063)");
 }
 
+TEST_F(HandshakeTest, FindsTheIdHoweverDeepTheRestIs) {
+  take(rpc::result("1", "{}"));
+  const std::string deep = std::string(100, '[') + std::string(100, ']');
+  EXPECT_EQ(
+      take(rpc::result("2", R"({"_meta":{"sessionId":"no","x":)" + deep + R"(},"sessionId":"s"})")),
+      Progress::kReady);
+  EXPECT_EQ(handshake_.agent_session(), "s");
+}
+
 TEST_F(HandshakeTest, KeepsWhatComesTooEarlyInOrder) {
   EXPECT_EQ(take(rpc::notification("_x/first", "{}")), Progress::kWaiting);
   take(rpc::result("1", "{}"));

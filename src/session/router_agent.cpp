@@ -10,7 +10,6 @@
 #include "session/message_router.hpp"
 
 #include <algorithm>
-#include <limits>
 
 namespace relay {
 namespace {
@@ -43,9 +42,7 @@ Frame with_told(Frame response, std::string_view members, std::string_view watch
   const std::string result = with_meta(response.result(), members);
   Edits edits;
   edits.push_back({response.envelope().result, result});
-  FrameLimits limits;
-  limits.max_depth = std::numeric_limits<std::size_t>::max();  // it was accepted, as it came
-  limits.max_id_bytes = limits.max_depth;
+  FrameLimits limits = kAccepted;
   limits.watched_id = watched_id;
   auto changed = Frame::parse(splice(response.bytes(), std::move(edits)), limits);
   return changed ? std::move(*changed) : std::move(response);

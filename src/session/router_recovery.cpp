@@ -4,7 +4,6 @@
 #include "session/message_router.hpp"
 #include "session/turn_signs.hpp"
 
-#include <limits>
 #include <utility>
 
 namespace relay {
@@ -15,10 +14,7 @@ using storage::Origin;
 
 // A message of the log: it was accepted when it came, whatever the limits are by now.
 std::optional<Frame> stored_frame(const MessageRecord& message) {
-  FrameLimits limits;
-  limits.max_depth = std::numeric_limits<std::size_t>::max();
-  limits.max_id_bytes = limits.max_depth;
-  auto frame = Frame::parse(std::string(message.body.view()), limits);
+  auto frame = Frame::parse(std::string(message.body.view()), kAccepted);
   if (!frame) return std::nullopt;
   return std::move(*frame);
 }

@@ -153,7 +153,7 @@ void Session::become_ready(Handshake& handshake, const StartRequest& request) {
   translate_session(response, agent_json, relay_json, edits);
   edits.push_back({response.envelope().id, request.request_id});
   const std::string translated = splice(response.bytes(), std::move(edits));
-  auto parsed = Frame::parse(translated, {});
+  auto parsed = Frame::parse(translated, kAccepted);
   new_result_ = parsed && parsed->result().starts_with('{') ? std::string(parsed->result()) : "{}";
 
   agent_state_ = AgentState(record_.id.value(), new_result_);

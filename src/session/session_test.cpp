@@ -63,6 +63,14 @@ TEST_F(SessionTest, CarriesATurn) {
   }
 }
 
+TEST_F(SessionTest, KnowsWhatTheAgentOffersHoweverLongTheIdOfTheRequestIs) {
+  NewSession request = wanted();
+  request.request_id = '"' + std::string(2000, 'i') + '"';
+  const auto session = run(sessions().create(std::move(request)));
+  ASSERT_TRUE(session);
+  EXPECT_THAT((*session)->new_result(), HasSubstr((*session)->id().value()));
+}
+
 TEST_F(SessionTest, TheFirstMessageHasTheTimeWhenItCame) {
   NewSession request = wanted();
   const WallTime came = request.came - std::chrono::minutes(1);

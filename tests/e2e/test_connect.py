@@ -102,6 +102,16 @@ def test_a_big_message_passes_both_ways(editor, session):
     assert text_of(editor.messages) == text
 
 
+def test_a_message_that_the_relay_does_not_take_is_answered_and_the_rest_goes_on(make_relay):
+    relay = make_relay({"server": {"max_message_bytes": "1M", "max_outbox_bytes": "2M"}})
+    with Editor(acp(relay)) as editor:
+        editor.initialize()
+        session = editor.new(relay.workspace)
+        error = editor.answer(editor.start_prompt(session, "x" * (2 << 20)))["error"]
+        assert "raise server.max_message_bytes" in json.dumps(error)
+        assert editor.prompt_text(session, "still here") == "still here"
+
+
 def test_an_editor_that_does_not_read_loses_nothing(relay):
     with Editor(acp(relay)) as editor:
         editor.initialize()

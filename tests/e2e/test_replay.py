@@ -118,6 +118,19 @@ def test_an_agent_that_ends_is_compared(relay, tmp_path):
         assert code == 0 and "turn 1: error agent_exited, as recorded" in out, out + err
 
 
+def test_an_agent_that_ends_half_way_is_1(relay, tmp_path):
+    def two_turns(client, id):
+        client.prompt("one")
+        client.prompt("two")
+    file = record(relay, tmp_path / "half.jsonl", two_turns)
+    file.write_text(file.read_text("utf-8").replace('"text":"one"', '"text":"/exit 3"'), "utf-8")
+    for check in ((), ("--check",)):
+        code, out, err = run_cli("replay", str(file), *check, *AGENT)
+        assert code == 1, out + err
+        assert out.splitlines()[:2] == ["turn 1: error agent_exited, recorded: end_turn", "turn 2: -, recorded: end_turn"]
+        assert "not played to its end" in err and "the agent has ended" in err
+
+
 def test_the_directory_can_be_another_one(relay, tmp_path):
     file = record(relay, tmp_path / "cwd.jsonl", lambda client, id: client.prompt("/cwd"))
     other = tmp_path / "elsewhere"

@@ -93,9 +93,11 @@ void AttachedContainer::take_stdout(std::string_view bytes) {
   counter_.take(bytes);
   if (may_be_in_a_line_ && lines_.size() > before) {
     may_be_in_a_line_ = false;
-    // The end of a message is never a message.
+    // The end of a message is never a message. A whole one is the session's to judge.
+    FrameLimits limits = kAccepted;
+    limits.writer = Writer::kAgent;
     const auto begin = lines_.begin() + static_cast<std::ptrdiff_t>(before);
-    if (!Frame::parse(*begin, {})) lines_.erase(begin);
+    if (!Frame::parse(*begin, limits)) lines_.erase(begin);
   }
   for (std::size_t index = before; index < lines_.size(); ++index) {
     if (is_stopping() && is_full()) {

@@ -105,7 +105,11 @@ TEST_F(AttachedContainerTest, DropsTheEndOfALineThatItDidNotSeeBegin) {
     std::string_view begin;
     bool kept;
   };
+  const std::string deep = R"({"jsonrpc":"2.0","method":"m","params":)" + std::string(600, '[') +
+                           std::string(600, ']') + "}";
   const Row rows[] = {{R"({"jsonrpc":"2.0","method":"m"})", true},
+                      {R"({"method":"m"})", true},
+                      {deep, true},
                       {R"("2.0","method":"m"})", false},
                       {R"({"a":1}})", false}};
   for (const Row& row : rows) {

@@ -180,7 +180,7 @@ void Player::advance() {
   pause_.reset();
   while (!session_.empty() && !done_) {
     if (step_ == recording_.steps.size()) {
-      done_ = pending_.empty();
+      done_ = played_all_ = pending_.empty();
       return;
     }
     const RecordedStep& step = recording_.steps[step_];
@@ -232,6 +232,7 @@ void Player::lost(std::string_view error_type) {
     failure_ = Failure{ExitCode::kError, "the agent ended before there was a session"};
     return;
   }
+  const bool is_last_turn = step_ == recording_.steps.size() && turn_runs() && pending_.size() == 1;
   json::object data;
   data["error_type"] = error_type;
   json::object error;
@@ -241,6 +242,15 @@ void Player::lost(std::string_view error_type) {
   for (const auto& [id, waiting] : std::exchange(pending_, {})) {
     transcript_.response(waiting.method, message);
   }
+  played_all_ = is_last_turn && ended_as_recorded();
+}
+
+// The turn that was played last.
+bool Player::ended_as_recorded() const {
+  const auto& recorded = recording_.transcript.turns();
+  const auto& replayed = transcript_.turns();
+  return replayed.size() <= recorded.size() &&
+         recorded[replayed.size() - 1].stop == replayed.back().stop;
 }
 
 }  // namespace relay::cli

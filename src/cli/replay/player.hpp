@@ -43,6 +43,9 @@ class Player {
   void lost(std::string_view error_type);
 
   bool done() const { return done_; }
+  // When it is done: every step went out and was answered, or the agent ended in the last turn as
+  // the recorded one did.
+  bool played_all() const { return played_all_; }
   // Whether as much came behind the last answer as in the recording.
   bool heard_all() const;
   // Why there is no session to play in.
@@ -74,6 +77,7 @@ class Player {
   void reply(const boost::json::value& id, boost::json::object member);
   bool cancel_is_due() const;
   bool turn_runs() const;
+  bool ended_as_recorded() const;
 
   Recording recording_;
   PlayerOptions options_;
@@ -90,6 +94,7 @@ class Player {
   bool waited_ = false;  // the pause before the next step is over
   std::optional<std::chrono::milliseconds> pause_;
   bool done_ = false;
+  bool played_all_ = false;
   std::optional<Failure> failure_;
 };
 

@@ -40,8 +40,12 @@ TEST(Player, SendsOneStepAfterAnother) {
   player.take(answer(3));
   EXPECT_THAT(player.take_lines(), ElementsAre(HasSubstr(R"("text":"b")")));
   EXPECT_FALSE(player.done());
+  EXPECT_FALSE(player.played_all());
   player.take(answer(4));
   EXPECT_TRUE(player.done());
+  EXPECT_TRUE(player.played_all());
+  player.lost("agent_exited");
+  EXPECT_TRUE(player.played_all()) << "nothing was missing";
   EXPECT_EQ(player.transcript().turns().size(), 2u);
 }
 
@@ -203,8 +207,46 @@ TEST(Player, AnAgentThatEndsEndsTheTurn) {
   player.lost("agent_exited");
   EXPECT_TRUE(player.done());
   EXPECT_FALSE(player.failure());
+  EXPECT_FALSE(player.played_all());
   ASSERT_EQ(player.transcript().turns().size(), 1u);
   EXPECT_EQ(player.transcript().turns()[0].stop, "error agent_exited");
+}
+
+TEST(Player, KnowsWhetherAnAgentThatEndsHadPlayedAll) {
+  const std::string exited =
+      R"("error":{"code":-32603,"message":"m","data":{"error_type":"agent_exited"}})";
+  struct Case {
+    const char* what;
+    ExportText recorded;
+    const char* lost;
+    bool played_all;
+  };
+  const Case cases[] = {
+      {"it ended as recorded",
+       ExportText().prompt("1", "a").response("agent_to_relay", "1", exited), "agent_exited", true},
+      {"the connection broke",
+       ExportText().prompt("1", "a").response("agent_to_relay", "1", exited), "connection_lost",
+       false},
+      {"it was to answer", ExportText().prompt("1", "a").end("1", "end_turn"), "agent_exited",
+       false},
+      {"the recorded one was started again",
+       ExportText()
+           .prompt("1", "a")
+           .response("agent_to_relay", "1", exited)
+           .prompt("2", "b")
+           .end("2", "end_turn"),
+       "agent_exited", false},
+      {"the recording ends in the turn", ExportText().prompt("1", "a"), "agent_exited", false},
+      {"a mode was not set",
+       ExportText().client("session/set_mode", "{}", "1").response("agent_to_relay", "1", exited),
+       "agent_exited", false},
+  };
+  for (const Case& row : cases) {
+    Player player = ready(row.recorded);
+    player.lost(row.lost);
+    EXPECT_TRUE(player.done()) << row.what;
+    EXPECT_EQ(player.played_all(), row.played_all) << row.what;
+  }
 }
 
 TEST(Player, LeavesOutWhatIsNoMessage) {

@@ -72,12 +72,9 @@ std::string difference_text(const TranscriptDifference& difference) {
          "\n  replayed: " + shown(difference.replayed) + "\n";
 }
 
-ExitCode conclude(const Player& player, bool check, Output& out) {
+// Whether the agent said what was recorded.
+bool check_words(const Player& player, Output& out) {
   const Transcript& recorded = player.recording().transcript;
-  const std::size_t wanted = turns_of(recorded);
-  const std::size_t played = turns_of(player.transcript());
-  for (std::size_t turn = played; turn < wanted; ++turn) out.write(turn_line(player, turn));
-  if (!check) return ExitCode::kOk;
   const auto found =
       differences(recorded, player.recording().names, player.transcript(), player.names());
   std::size_t shown = 0;
@@ -87,11 +84,22 @@ ExitCode conclude(const Player& player, bool check, Output& out) {
   }
   if (found.empty()) {
     out.write("the agent said what was recorded\n");
-    return ExitCode::kOk;
+    return true;
   }
   out.write(std::to_string(found.size()) + (found.size() == 1 ? " turn differs" : " turns differ") +
             " from the recording\n");
-  return ExitCode::kError;
+  return false;
+}
+
+ExitCode conclude(const Player& player, const std::string& ended, bool check, Output& out) {
+  const std::size_t wanted = turns_of(player.recording().transcript);
+  const std::size_t played = turns_of(player.transcript());
+  for (std::size_t turn = played; turn < wanted; ++turn) out.write(turn_line(player, turn));
+  const bool is_good = !check || check_words(player, out);
+  if (!player.played_all()) {
+    return report({ExitCode::kError, "the recording was not played to its end\n  " + ended});
+  }
+  return is_good ? ExitCode::kOk : ExitCode::kError;
 }
 
 }  // namespace
@@ -127,7 +135,7 @@ ExitCode run_replay(const ReplayCommand& command, const Environment& environment
                   std::move(listener));
     const Outcome<void> played = co_await run.run();
     if (!played) co_return report(played.error());
-    co_return conclude(player, command.check, out);
+    co_return conclude(player, run.ended(), command.check, out);
   });
 }
 

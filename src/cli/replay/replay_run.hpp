@@ -30,6 +30,8 @@ class ReplayRun {
 
   // Plays to the end and closes the link. A failure: the replay could not go on to its end.
   Task<Outcome<void>> run();
+  // Why nothing more came, where the player has not played all.
+  std::string ended() const { return link_->ended(); }
 
  private:
   Task<Outcome<void>> play();
