@@ -43,9 +43,7 @@ ExitCode run_backup(const BackupCommand& command, const Environment& environment
     return report({ExitCode::kError, text});
   }
   for (const std::string& reason : size->lost) {
-    Output(STDERR_FILENO)
-        .write("acp-relay: the backup has a gap where the disk has lost messages: " + reason +
-               "\n");
+    Output(STDERR_FILENO).write("acp-relay: the backup has a gap: " + reason + "\n");
   }
   Output out(STDOUT_FILENO);
   const bool written = out.write(command.file + ": " + std::to_string(size->sessions) +

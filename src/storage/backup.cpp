@@ -9,11 +9,13 @@
 #include "storage/segment_files.hpp"
 #include "storage/statement.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
+#include <iterator>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
@@ -100,8 +102,9 @@ class Gathering {
     if (instance->step() != Step::kRow) return copy.error("cannot read whose the journal is");
     auto next = Statement::prepare(
         copy,
-        "SELECT number, segment, entries, first, last FROM runs WHERE segment > 0 "
-        "ORDER BY segment LIMIT " +
+        "SELECT number, segment, entries, first, last, "
+        "(SELECT id FROM sessions WHERE sessions.number = runs.session) FROM runs "
+        "WHERE segment > 0 ORDER BY segment LIMIT " +
             std::to_string(kRunsOfStep));
     if (!next) return std::move(next.error());
     auto fill =
@@ -128,7 +131,12 @@ class Gathering {
   }
 
   std::int64_t messages() const { return messages_; }
-  std::vector<std::string> take_lost() { return files_.take_lost(); }
+  // Why messages are a gap.
+  std::vector<std::string> take_lost() {
+    std::vector<std::string> lost = files_.take_lost();
+    std::ranges::move(too_large_, std::back_inserter(lost));
+    return lost;
+  }
 
  private:
   struct Run {
@@ -136,6 +144,7 @@ class Gathering {
     std::uint32_t segment;
     std::vector<Extent> extents;
     Sequence first, last;
+    std::string session;
   };
 
   Gathering(Database& copy, SegmentFiles files, Statement next, Statement fill)
@@ -148,7 +157,7 @@ class Gathering {
     while ((step = next_.step()) == Step::kRow) {
       found.push_back({next_.column_number(0), static_cast<std::uint32_t>(next_.column_number(1)),
                        unpacked(next_.column_view(2)), next_.column_number(3),
-                       next_.column_number(4)});
+                       next_.column_number(4), next_.column_text(5)});
     }
     if (step == Step::kFailed) return copy_->error("cannot read the copy");
     return found;
@@ -161,15 +170,27 @@ class Gathering {
       if (!bytes) return bytes.error();
       entries += *bytes;
     }
-    messages_ += count_messages(entries, run.first, run.last);
-    if (fill_.bind(1, run.number).bind_blob(2, entries).run() == Step::kDone) return {};
-    return copy_->error("cannot copy the messages");
+    if (put(run, entries)) {
+      messages_ += count_messages(entries, run.first, run.last);
+      return {};
+    }
+    if (!copy_->is_too_big()) return copy_->error("cannot copy the messages");
+    too_large_.push_back("messages " + std::to_string(run.first) + " to " +
+                         std::to_string(run.last) + " of the session " + run.session + " have " +
+                         std::to_string(entries.size()) +
+                         " bytes, more than SQLite takes in a row");
+    return put(run, {}) ? Result<void>() : copy_->error("cannot leave messages out");
+  }
+
+  bool put(const Run& run, std::string_view entries) {
+    return fill_.bind(1, run.number).bind_blob(2, entries).run() == Step::kDone;
   }
 
   Database* copy_;
   SegmentFiles files_;
   Statement next_, fill_;
   std::int64_t messages_ = 0;
+  std::vector<std::string> too_large_;
 };
 
 Result<BackupSize> gather(const std::string& path, const std::string& to) {

@@ -13,7 +13,8 @@ struct BackupSize {
   std::int64_t sessions = 0;
   std::int64_t messages = 0;
   std::uint64_t bytes = 0;  // of the file
-  // How the disk refused what it has lost of the journal, once a file: those messages are a gap.
+  // Why messages are a gap in it: how the disk refused what it has lost of the journal, once a
+  // file; or which are too large for a row of a database.
   std::vector<std::string> lost{};
 };
 

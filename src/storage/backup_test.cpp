@@ -3,6 +3,7 @@
 #include "storage/log_fixture.hpp"
 
 #include <gmock/gmock.h>
+#include <sqlite3.h>
 
 namespace relay::storage {
 namespace {
@@ -112,6 +113,47 @@ TEST_F(BackupTest, HasAGapWhereTheJournalIsGone) {
   const auto restored = open(to_);
   EXPECT_THAT(history(*restored, "s").messages, IsEmpty());
   EXPECT_EQ(text(history(*restored, "s").gaps), "[1,1]");
+}
+
+// While it lives no connection that is opened takes longer values or rows.
+class ShortRows {
+ public:
+  static constexpr std::size_t kLimit = 20'000;
+
+  ShortRows() { sqlite3_auto_extension(entry()); }
+  ShortRows(const ShortRows&) = delete;
+  ShortRows& operator=(const ShortRows&) = delete;
+  ~ShortRows() { sqlite3_cancel_auto_extension(entry()); }
+
+ private:
+  static int limit(sqlite3* database, char**, const void*) {
+    sqlite3_limit(database, SQLITE_LIMIT_LENGTH, int{kLimit});
+    return SQLITE_OK;
+  }
+  static void (*entry())() { return reinterpret_cast<void (*)()>(&limit); }
+};
+
+// The journal takes more than a row of a database.
+TEST_F(BackupTest, HasAGapWhereAMessageIsTooLarge) {
+  {
+    const auto log = open(path_);
+    log->session_created(session_record("s"));
+    Sequence sequence = 0;
+    for (const std::size_t size : {std::size_t{100}, ShortRows::kLimit, std::size_t{100}}) {
+      log->record(SessionId("s"), message_record(++sequence, std::string(size, 'x')));
+      wait_for(log->flush());  // a row each
+    }
+  }
+  {
+    const ShortRows limit;
+    const auto size = back_up(path_, to_);
+    ASSERT_TRUE(size) << size.error().explanation;
+    EXPECT_EQ(size->messages, 2);
+    EXPECT_THAT(size->lost, ElementsAre(HasSubstr("messages 2 to 2 of the session s")));
+  }
+  const auto restored = open(to_);
+  EXPECT_THAT(sequences(history(*restored, "s")), ElementsAre(1, 3));
+  EXPECT_EQ(text(history(*restored, "s").gaps), "[2,2]");
 }
 
 // Of messages that lie together.

@@ -43,7 +43,11 @@ bool Database::refuses_the_row() const {
   }
 }
 
-bool Database::is_too_big() const { return (error_code() & 0xff) == SQLITE_TOOBIG; }
+// A value that is too large for SQLite is bound as NULL, which no column of a row takes.
+bool Database::is_too_big() const {
+  const int code = error_code();
+  return (code & 0xff) == SQLITE_TOOBIG || code == SQLITE_CONSTRAINT_NOTNULL;
+}
 
 bool Database::is_full() const { return (error_code() & 0xff) == SQLITE_FULL; }
 

@@ -214,6 +214,46 @@ TEST_F(DatabaseFile, OfTheFirstVersionGoesOn) {
   EXPECT_THAT(sequences(history(*log, "old")), ElementsAre(1, 2));
 }
 
+// As the seventh version had what tells of sessions in the journal: nothing says what is outdated.
+constexpr const char* kSeventhVersion = R"sql(
+CREATE TABLE kept AS SELECT session, segment, extents FROM session_entries;
+DROP TABLE session_entries;
+CREATE TABLE session_entries (
+  session INTEGER NOT NULL REFERENCES sessions (number) ON DELETE CASCADE,
+  segment INTEGER NOT NULL, extents BLOB NOT NULL,
+  PRIMARY KEY (session, segment, extents)) STRICT, WITHOUT ROWID;
+INSERT INTO session_entries SELECT * FROM kept;
+DROP TABLE kept;
+CREATE INDEX session_entries_of_segment ON session_entries (segment);
+CREATE TRIGGER session_entry_deleted AFTER DELETE ON session_entries BEGIN
+  INSERT INTO unused (segment, extents) VALUES (old.segment, old.extents);
+END;
+PRAGMA user_version = 7;
+)sql";
+
+TEST_F(DatabaseFile, OfTheSeventhVersionHasWhatIsTakenOutOfItsJournal) {
+  const std::string path = directory_.file("log.db");
+  {
+    const auto log = open(path);
+    SessionRecord session = session_record("s");
+    log->session_created(session);
+    log->record(SessionId("s"), message_record(1, "stays"));
+    session.title = "A title";
+    log->session_changed(session);
+  }
+  const std::string file = journal_files(path).at(0);
+  ASSERT_THAT(content_of(file), HasSubstr("A title"));
+  make_database(path, kSeventhVersion);
+  std::filesystem::remove(path + ".lock");
+  const auto log = open(path);
+  EXPECT_TRUE(eventually([&] {
+    find(*log, "s");
+    return content_of(file).find("A title") == std::string::npos;
+  }));
+  EXPECT_EQ(find(*log, "s")->title, "A title");
+  EXPECT_EQ(history(*log, "s").messages.at(0).body.view(), "stays");
+}
+
 TEST_F(DatabaseFile, OfTheFirstVersionStaysAsItIsWithoutRoom) {
   const std::string path = directory_.file("first.db");
   make_database(path, kFirstVersion);

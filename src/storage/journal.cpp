@@ -81,9 +81,10 @@ std::optional<EntryPlace> Journal::append(const EntryView& entry, std::uint64_t 
   const EntryPlace place{current_->number(), static_cast<std::uint32_t>(current_->used()),
                          static_cast<std::uint32_t>(size)};
   const auto written = put(entry, order, size);
+  // A file that was made for this entry has room for no other: the database may be done with it.
+  if (!written || current_->size() > kSegmentBytes) close();
   if (written) return place;
-  close();
-  failed(written.error().explanation);
+  failed(written.error());
   return std::nullopt;
 }
 
@@ -124,7 +125,7 @@ void Journal::close() {
 bool Journal::begin_segment(std::size_t size) {
   if (!failure_.empty() && Clock::now() < retry_at_) return false;
   auto segment = next_segment(size);
-  if (!segment) return failed(std::move(segment.error().explanation));
+  if (!segment) return failed(segment.error());
   current_ = std::move(*segment);
   begun_.push_back({current_->number(), current_->descriptor()});
   if (!failure_.empty()) {
@@ -139,21 +140,27 @@ Result<JournalSegment> Journal::next_segment(std::size_t size) {
   const std::uint32_t number = next_number_;
   const std::string head = journal_head(instance_, number);
   const std::size_t needed = std::max(kSegmentBytes, head.size() + size);
-  if (kept_bytes_ > 0 && kept_bytes_ + needed > max_bytes_) {
+  // Whatever the size: else a large entry would not go in where nothing else waits either.
+  if (kept_bytes_ + kSegmentBytes > max_bytes_) {
     return make_error(ErrorType::kInternalError,
-                      "the database does not take what is in the journal");
+                      "the database does not take what is in the journal")
+        .suggest(
+            "see whether the database can be written; else raise database.max_pending_bytes, best "
+            "to more than twice server.max_message_bytes");
   }
   ++next_number_;
   return JournalSegment::make(journal_path(database_path_, number), number, needed, head);
 }
 
-bool Journal::failed(std::string reason) {
+bool Journal::failed(const Error& why) {
   retry_at_ = Clock::now() + kRetryPause;
   if (failure_.empty()) {
     log_.error("messages are delivered without being in the journal: a crash could lose them",
-               {{"reason", reason}, {"remedy", "make room on the disk of database.path"}});
+               {{"reason", why.explanation},
+                {"remedy", why.suggested_actions.empty() ? "make room on the disk of database.path"
+                                                         : why.suggested_actions.front()}});
   }
-  failure_ = std::move(reason);
+  failure_ = why.explanation;
   return false;
 }
 

@@ -35,8 +35,8 @@ class Journal {
   static constexpr std::size_t kLargeEntry = 16u << 10;
 
   // `instance` is the database's own: a journal of another database is never folded into it. At
-  // most `max_bytes` (or two segments) wait for a database that does not take them. The first file
-  // has the number `next_number`.
+  // most `max_bytes` (or two segments), and one larger entry beside them, wait for a database that
+  // does not take them. The first file has the number `next_number`.
   Journal(std::string database_path, std::string instance, std::uint32_t next_number,
           std::size_t max_bytes, Logger log);
 
@@ -69,7 +69,7 @@ class Journal {
   bool begin_segment(std::size_t size);
   Result<JournalSegment> next_segment(std::size_t size);
   Result<void> put(const EntryView& entry, std::uint64_t order, std::size_t size);
-  bool failed(std::string reason);
+  bool failed(const Error& why);
 
   const std::string database_path_;
   const std::string instance_;

@@ -210,17 +210,16 @@ TEST_F(MessagesInTheJournal, AreTakenOffTheDiskWhenItLetsThem) {
 
 // More in it than a step looks at, and more in the other one than some steps erase.
 TEST_F(MessagesInTheJournal, AreTakenOffTheDiskBesideManyInAFileThatDoesNotLetThem) {
-  SessionRecord titled = session_record("s");
-  titled.title = "a secret of s";
   for (Sequence run = 1; run <= 2; ++run) {
     const auto log = open(path_);
     if (run == 1) log->session_created(session_record("t"));
     if (run == 2) log->session_reopened(*find(*log, "t"));
     log->record(SessionId("t"), message_record(run));
-    if (run == 1) log->session_created(titled);
+    if (run == 1) log->session_created(session_record("s"));
     const int entries = run == 1 ? 2'500 : 8'000;
-    for (int count = 0; count < entries; ++count) log->session_changed(titled);
-    if (run == 2) log->session_closed(kSession, "closed", wall_now());
+    for (int count = 0; count < entries; ++count) {
+      log->session_closed(kSession, "a secret of s", wall_now());
+    }
   }
   expect_erased_beside_a_file_that_can_not_be_opened();
 }
@@ -238,6 +237,66 @@ TEST_F(MessagesInTheJournal, TakesManyStretchesOffTheDisk) {
   ASSERT_TRUE(wait_for(log->erase(kSession)));
   EXPECT_THAT(content_of(journal_files(path_).at(0)), Not(HasSubstr("secret")));
   EXPECT_EQ(find(*log, "t")->last_sequence, kMessages);
+}
+
+// Else a message would keep all that was ever said of a session in its file.
+TEST_F(MessagesInTheJournal, TakesOutdatedWordsOnASessionOffTheDisk) {
+  const auto log = open(path_);
+  SessionRecord session = session_record("s");
+  session.title = "word 1";
+  log->session_created(session);
+  log->record(kSession, message_record(1, "stays"));
+  for (const std::string number : {"2", "3", "4"}) {
+    session.title = "word " + number;
+    log->session_changed(session);
+    log->session_used(kSession, "use " + number);
+    if (number == "3") wait_for(log->flush());  // two groups
+  }
+  const std::string file = journal_files(path_).at(0);
+  const auto left = [&] {
+    find(*log, "s");
+    std::string words;
+    const std::string content = content_of(file);
+    for (const std::string what : {"word ", "use "}) {
+      for (const std::string number : {"1", "2", "3", "4", "5", "6"}) {
+        if (content.find(what + number) != std::string::npos) words += what + number + " ";
+      }
+    }
+    return words;
+  };
+  EXPECT_TRUE(eventually([&] { return left() == "word 1 word 4 use 4 "; })) << left();
+  for (const std::string title : {"word 5", "word 6"}) {
+    log->session_closed(kSession, "closed", wall_now());
+    session.title = title;
+    log->session_reopened(session);
+  }
+  EXPECT_TRUE(eventually([&] { return left() == "word 1 word 6 use 4 "; })) << left();
+  const auto again = open(killed(path_));
+  EXPECT_EQ(find(*again, "s")->title, "word 6");
+  EXPECT_EQ(find(*again, "s")->upstream_use, "use 4");
+  EXPECT_FALSE(find(*again, "s")->closed_at);
+  EXPECT_THAT(sequences(history(*again, "s")), ElementsAre(1));
+}
+
+// A relay that is killed has them in the journal alone.
+TEST_F(MessagesInTheJournal, TakesThemOffTheDiskAfterAStartThatBroughtThemIn) {
+  const auto log = open_slow(path_);
+  SessionRecord session = session_record("s");
+  log->session_created(session);
+  log->record(kSession, message_record(1, "stays"));
+  for (const char* const title : {"word 1", "word 2"}) {
+    session.title = title;
+    log->session_changed(session);
+  }
+  const std::string path = killed(path_);
+  const auto again = open(path);
+  EXPECT_EQ(find(*again, "s")->title, "word 2");
+  const std::string file = path + ".journal.1";
+  EXPECT_TRUE(eventually([&] {
+    find(*again, "s");
+    return content_of(file).find("word 1") == std::string::npos;
+  }));
+  EXPECT_THAT(content_of(file), HasSubstr("word 2"));
 }
 
 TEST_F(MessagesInTheJournal, DeletesAFileInWhichNoMessageIsLeft) {

@@ -283,6 +283,17 @@ TEST_F(JournalAlone, TakesAnEntryThatIsLargerThanAllThatMayWait) {
   EXPECT_FALSE(append(journal, room_));
 }
 
+TEST_F(JournalAlone, TakesALargeEntryWhereLittleWaits) {
+  Journal journal(path_, "instance", 1, 0, Logger::silent());
+  ASSERT_TRUE(append(journal, 1000));
+  EXPECT_TRUE(append(journal, 3 * Journal::kSegmentBytes));
+  std::vector<JournalSegment> full = journal.take_full();
+  ASSERT_EQ(full.size(), 2u) << "the large one's is full with it";
+  for (JournalSegment& segment : full) journal.ended(std::move(segment));
+  EXPECT_TRUE(append(journal, 1000));
+  EXPECT_THAT(journal.failure(), IsEmpty());
+}
+
 TEST_F(JournalAlone, KeepsTwoFilesAtLeast) {
   Journal journal(path_, "instance", 1, 0, Logger::silent());
   EXPECT_TRUE(append(journal, room_));

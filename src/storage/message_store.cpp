@@ -35,7 +35,9 @@ Result<void> MessageStore::load() {
   };
   const auto rows = database_.number("SELECT coalesce(sum(last - first + 1), 0) FROM runs");
   if (!rows) return rows.error();
-  const auto bytes = database_.number("SELECT coalesce(sum(bytes), 0) FROM runs WHERE segment > 0");
+  const auto bytes = database_.number(
+      "SELECT (SELECT coalesce(sum(bytes), 0) FROM runs WHERE segment > 0) + "
+      "(SELECT coalesce(sum(bytes), 0) FROM session_entries)");
   if (!bytes) return bytes.error();
   const auto order = database_.number(property("written_order"));
   if (!order) return order.error();

@@ -139,6 +139,10 @@ class MessageStore {
 
  private:
   struct Statements;
+  // What an entry says of a session, as the database keeps it: what it has used of upstreams, that
+  // it was made, that it was closed or opened again, how it is. One that says how it is, or what it
+  // has used, outdates those before it that did; one that opens it outdates all from kLife on.
+  enum class EntryKind : std::uint8_t { kUse = 0, kMade = 1, kLife = 2, kState = 3 };
   // Through all bytes that are left, the oldest first. A file in which some can't be erased is left
   // out of it from then on, until a whole sweep has erased nothing; those are tried again after all
   // others of the file.
@@ -176,9 +180,14 @@ class MessageStore {
   // By insert_messages() and insert_audit().
   bool apply(const MessagesWrite&) { return true; }
   bool apply(const AuditWrite&) { return true; }
-  bool note_entries(const SessionId& session, const std::vector<EntryPlace>& places);
-  bool note_entries(std::int64_t session, const std::vector<EntryPlace>& places);
-  bool note_unused(const std::vector<EntryPlace>& places);
+  // The place of the entry that is the last word comes first; those behind it are outdated, as what
+  // was noted of its kind is.
+  bool note_last_word(const SessionId& session, EntryKind kind, std::span<const EntryPlace> places);
+  bool note_entries(std::int64_t session, EntryKind kind, std::span<const EntryPlace> places);
+  // They are taken off the disk, and count no more.
+  bool outdate_entries(std::int64_t session, EntryKind first, EntryKind last);
+  bool outdate(Statement& deletion);
+  bool note_unused(std::span<const EntryPlace> places);
   bool insert_gap(std::int64_t session, Gap gap);
   bool insert_messages(HeldWrites writes, WriteCount& count);
   bool write_progress();
@@ -196,6 +205,7 @@ class MessageStore {
                     const std::function<bool(MessageRecord)>& take);
   Result<std::optional<MessageRecord>> message_at(std::int64_t session, Sequence sequence);
   bool delete_run(std::int64_t run);
+  bool delete_session(std::int64_t session);
   bool shorten_run(std::int64_t run, std::int64_t rows);
   // All that can be; errors: not all of it.
   Result<void> erase_extents(std::uint32_t segment, const std::vector<Extent>& extents);
@@ -217,7 +227,7 @@ class MessageStore {
   std::uint64_t written_order_ = 0;
   std::uint32_t unread_segment_ = 1;
   std::int64_t rows_ = 0;
-  std::int64_t journal_bytes_ = 0;  // of messages
+  std::int64_t journal_bytes_ = 0;  // of messages, and of what is said of sessions
   std::int64_t audit_rows_ = 0;
   bool has_unused_ = false;
   Sweep sweep_;

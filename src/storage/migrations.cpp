@@ -179,6 +179,26 @@ constexpr const char* kUpstreamUse = R"sql(
 ALTER TABLE sessions ADD COLUMN upstream_use TEXT NOT NULL DEFAULT '';
 )sql";
 
+// A session's entries by what they say (MessageStore::EntryKind): a later one outdates those of its
+// kind. Which of those that are there are outdated is not known, and the database has what all of
+// them say: they are taken off the disk.
+constexpr const char* kOutdatedEntries = R"sql(
+INSERT INTO unused (segment, extents) SELECT segment, extents FROM session_entries;
+DROP TABLE session_entries;
+CREATE TABLE session_entries (
+  session INTEGER NOT NULL REFERENCES sessions (number) ON DELETE CASCADE,
+  kind INTEGER NOT NULL,
+  segment INTEGER NOT NULL,
+  extents BLOB NOT NULL,
+  bytes INTEGER NOT NULL,
+  PRIMARY KEY (session, kind, segment, extents)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX session_entries_of_segment ON session_entries (segment);
+CREATE TRIGGER session_entry_deleted AFTER DELETE ON session_entries BEGIN
+  INSERT INTO unused (segment, extents) VALUES (old.segment, old.extents);
+END;
+)sql";
+
 struct MigrationStep {
   const char* schema;
   Result<void> (*convert)(Database&) = nullptr;
@@ -189,7 +209,7 @@ constexpr std::array kSteps = {
     MigrationStep{kFirstSchema}, MigrationStep{kAgentsAndUpdates},
     MigrationStep{kRecovery},    MigrationStep{kEntries, migrate_messages, kOldMessages},
     MigrationStep{kErasure},     MigrationStep{kAudit},
-    MigrationStep{kUpstreamUse}};
+    MigrationStep{kUpstreamUse}, MigrationStep{kOutdatedEntries}};
 
 Result<void> take(Database& database, std::size_t step) {
   const MigrationStep& taken = kSteps[step];

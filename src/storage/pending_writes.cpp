@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -44,7 +43,8 @@ std::size_t cost_of(const std::unique_ptr<AuditWrite>& write) {
          record->actor.peer.size();
 }
 std::size_t cost_of(const std::unique_ptr<UseWrite>& write) {
-  return sizeof(UseWrite) + write->id.value().size() + write->upstream_use.size();
+  return sizeof(UseWrite) + write->id.value().size() + write->upstream_use.size() +
+         cost_of(write->places);
 }
 std::size_t cost_of(const std::unique_ptr<SegmentEnd>&) { return sizeof(SegmentEnd); }
 
@@ -76,10 +76,25 @@ struct PlaceSetter {
   void operator()(std::unique_ptr<SessionCreate>& write) const { write->places = {place}; }
   void operator()(std::unique_ptr<SessionChange>& write) const { write->places = {place}; }
   void operator()(std::unique_ptr<SessionClose>& write) const { write->places = {place}; }
+  void operator()(std::unique_ptr<UseWrite>& write) const { write->places = {place}; }
   void operator()(std::unique_ptr<AuditWrite>& write) const { write->place = place; }
   template <class Other>
   void operator()(Other&) const {}
 };
+
+// Where the last word on each session is.
+using LastWords = std::map<std::string, std::size_t>;
+
+// Whether a later entry has said more than `write` does: then it has the places of both.
+template <class Said>
+bool is_outdated(LastWords& words, const std::string& session, const Said& write,
+                 std::vector<PendingWrites::Entry>& kept) {
+  const auto [later, is_last] = words.try_emplace(session, kept.size());
+  if (is_last) return false;
+  auto& places = std::get<std::unique_ptr<Said>>(kept[later->second].write)->places;
+  places.insert(places.end(), write.places.begin(), write.places.end());
+  return true;
+}
 
 }  // namespace
 
@@ -219,24 +234,20 @@ std::uint64_t PendingWrites::give_up_messages(std::size_t target, bool in_journa
 }
 
 void PendingWrites::drop_outdated_changes() {
-  std::map<std::string, std::size_t> changed;    // where the last one is in `kept`
-  std::set<std::string> used;                    // of whom `kept` has the last word
+  LastWords changed, used;                       // in `kept`
   std::map<SessionKey, std::size_t> progressed;  // where the last one is in `kept`
   std::vector<Entry> kept;
   for (std::size_t index = entries_.size(); index > first_; --index) {
     Entry& entry = entries_[index - 1];
     if (const auto* change = std::get_if<std::unique_ptr<SessionChange>>(&entry.write)) {
-      const auto [later, is_last] = changed.try_emplace((*change)->record.id.value(), kept.size());
-      if (!is_last) {
-        auto& places = std::get<std::unique_ptr<SessionChange>>(kept[later->second].write)->places;
-        places.insert(places.end(), (*change)->places.begin(), (*change)->places.end());
+      if (is_outdated(changed, (*change)->record.id.value(), **change, kept)) {
         bytes_ -= cost(entry.write) - cost_of((*change)->places);
         continue;
       }
     }
     if (const auto* use = std::get_if<std::unique_ptr<UseWrite>>(&entry.write)) {
-      if (!used.insert((*use)->id.value()).second) {
-        bytes_ -= cost(entry.write);
+      if (is_outdated(used, (*use)->id.value(), **use, kept)) {
+        bytes_ -= cost(entry.write) - cost_of((*use)->places);
         continue;
       }
     }

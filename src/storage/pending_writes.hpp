@@ -55,7 +55,8 @@ struct ProgressWrite {
   SessionKey session;
   Progress progress;
 };
-// What is said of a session has the places of its entries, too: they go with the session.
+// What is said of a session has the place of its entry, too: it goes with the session. Behind it
+// are the places of what was outdated while it waited.
 struct SessionCreate {
   std::int64_t number = 0;
   SessionRecord record;
@@ -75,6 +76,7 @@ struct SessionClose {
 struct UseWrite {
   SessionId id;
   std::string upstream_use;
+  std::vector<EntryPlace> places = {};
 };
 struct AuditWrite {
   AuditRecord record;

@@ -123,15 +123,20 @@ TEST(PendingWrites, DropsOutdatedStatesOfSessionsLast) {
     change->record.title = std::to_string(count);
     change->places = {EntryPlace{1, static_cast<std::uint32_t>(100 * count), 100}};
     writes.push(std::move(change), 1);
-    writes.push(std::make_unique<UseWrite>(UseWrite{SessionId("s"), std::to_string(count)}), 1);
+    Write use = std::make_unique<UseWrite>(UseWrite{SessionId("s"), std::to_string(count)});
+    set_place(use, {2, static_cast<std::uint32_t>(100 * count), 100});
+    writes.push(std::move(use), 1);
   }
   EXPECT_EQ(writes.give_up(0), 0u);
   ASSERT_EQ(writes.size(), 2u);
   const auto& use = std::get<std::unique_ptr<UseWrite>>(writes.entries()[1].write);
   EXPECT_EQ(use->upstream_use, "4");
+  EXPECT_EQ(use->places.size(), 4u);
+  EXPECT_EQ(use->places.front().offset, 400u);
   const auto& last = std::get<std::unique_ptr<SessionChange>>(writes.entries()[0].write);
   EXPECT_EQ(last->record.title, "4");
-  EXPECT_EQ(last->places.size(), 4u) << "all of them go with the session";
+  EXPECT_EQ(last->places.size(), 4u) << "those of what is outdated, too";
+  EXPECT_EQ(last->places.front().offset, 400u) << "its own is the first";
   writes.pop(2);
   EXPECT_EQ(writes.bytes(), 0u);
 }

@@ -2,6 +2,7 @@
 #include "storage/store_statements.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 #include <utility>
 
@@ -13,6 +14,8 @@ constexpr std::int64_t kMaxRowsOfErasure = 2000;
 constexpr std::int64_t kMaxRunsOfStep = 256;
 constexpr std::size_t kMaxStretchesOfStep = 2000;
 constexpr std::size_t kMostFailuresOfRow = 4;
+// A disk may first have to write what is then erased.
+constexpr std::chrono::milliseconds kLongestStep(10);
 
 }  // namespace
 
@@ -61,7 +64,7 @@ Result<EraseStep> MessageStore::erase(const SessionId& session) {
     intact = intact && delete_run(run.number) &&
              (is_all || insert_gap(**number, {run.first, run.first + run.rows - 1}));
   }
-  if (is_all) intact = intact && statements_->delete_session.bind(1, **number).run() == Step::kDone;
+  if (is_all) intact = intact && delete_session(**number);
   if (!intact || statements_->commit.run() != Step::kDone) {
     journal_bytes_ = bytes_before;
     auto problem = undone("cannot delete the session");
@@ -72,7 +75,13 @@ Result<EraseStep> MessageStore::erase(const SessionId& session) {
   return EraseStep{is_all};
 }
 
+bool MessageStore::delete_session(std::int64_t session) {
+  return outdate_entries(session, EntryKind::kUse, EntryKind::kState) &&
+         statements_->delete_session.bind(1, session).run() == Step::kDone;
+}
+
 Result<bool> MessageStore::erase_unused() {
+  const auto end = std::chrono::steady_clock::now() + kLongestStep;
   std::int64_t last = sweep_.after;
   std::size_t done = 0;  // rows that are left out count, too
   std::set<std::uint32_t> segments;
@@ -83,7 +92,10 @@ Result<bool> MessageStore::erase_unused() {
     const ResetAtExit reset(unused);
     unused.bind(1, sweep_.after);
     Step step = Step::kRow;
-    while (done < kMaxStretchesOfStep && (step = unused.step()) == Step::kRow) {
+    const auto goes_on = [&] {
+      return done == 0 || (done < kMaxStretchesOfStep && std::chrono::steady_clock::now() < end);
+    };
+    while (goes_on() && (step = unused.step()) == Step::kRow) {
       last = unused.column_number(0);
       const auto segment = static_cast<std::uint32_t>(unused.column_number(1));
       segments.insert(segment);
@@ -177,11 +189,12 @@ Result<RetentionStep> MessageStore::forget_empty(const RetentionLimits& limits, 
     if (step == Step::kFailed) return failure("cannot read which sessions are empty");
   }
   if (empty.empty()) return result;
+  const std::int64_t bytes_before = journal_bytes_;
   if (statements_->begin.run() != Step::kDone) return failure("cannot begin to delete");
   bool intact = true;
   for (const Closed& session : empty) {
     if (!may_be_forgotten(limits, size(), session.at, now)) continue;
-    intact = statements_->delete_session.bind(1, session.number).run() == Step::kDone;
+    intact = delete_session(session.number);
     if (!intact) break;
     ++result.deleted;
   }
@@ -189,6 +202,7 @@ Result<RetentionStep> MessageStore::forget_empty(const RetentionLimits& limits, 
     has_unused_ = true;
     return result;
   }
+  journal_bytes_ = bytes_before;
   auto problem = undone("cannot delete sessions without messages");
   return std::move(problem.error());
 }

@@ -66,9 +66,9 @@ class StoreFailures : public testing::Test {
     return std::make_unique<SessionCreate>(SessionCreate{number, session_record(id)});
   }
   // Under the id, as the journal has them.
-  static Write message(const std::string& id, Sequence sequence) {
+  static Write message(const std::string& id, Sequence sequence, const std::string& body = "{}") {
     const SessionId of(id);
-    const MessageRecord record = message_record(sequence);
+    const MessageRecord record = message_record(sequence, body);
     const Progress none;
     const MessageBatch batch{of, std::span(&record, 1), none};
     MessagesWrite write{{0, id}, {}, {}, std::string(encoded_size(batch), '\0')};
@@ -193,6 +193,32 @@ TEST_F(StoreFailures, AreNotAnAbsenceToWhoWrites) {
   ASSERT_TRUE(page) << page.error().explanation;
   ASSERT_EQ(page->messages.size(), 1u);
   EXPECT_EQ(page->messages[0].sequence, 5);
+}
+
+// SQLite's own limit is a gigabyte, for a value and for a row.
+TEST_F(StoreFailures, ToTakeAMessageThatIsTooLargeMakeItAGap) {
+  constexpr int kLimit = 20'000;
+  ASSERT_TRUE(write(session(1, "s")));
+  sqlite3_limit(handle_, SQLITE_LIMIT_LENGTH, kLimit);
+  const auto entry_size = [](const Write& write) {
+    return std::get<MessagesWrite>(write).entry.size();
+  };
+  const std::size_t beside = entry_size(message("s", 1, std::string(kLimit / 2, 'x'))) - kLimit / 2;
+  Sequence sequence = 0;
+  for (const std::size_t size : {kLimit + 1u, kLimit + 0u, kLimit / 2u}) {
+    Write write_of_size = message("s", ++sequence, std::string(size - beside, 'x'));
+    ASSERT_EQ(entry_size(write_of_size), size);
+    const auto count = write(std::move(write_of_size));
+    ASSERT_TRUE(count) << count.error().explanation;
+    EXPECT_EQ(count->dropped, size < kLimit ? 0u : 1u) << size;
+  }
+  const auto page = store_->history(kSession, 0, 10, 1u << 20, {});
+  ASSERT_TRUE(page) << page.error().explanation;
+  ASSERT_EQ(page->messages.size(), 1u);
+  EXPECT_EQ(page->messages[0].sequence, 3);
+  ASSERT_EQ(page->gaps.size(), 1u);
+  EXPECT_EQ(page->gaps[0].from, 1);
+  EXPECT_EQ(page->gaps[0].to, 2);
 }
 
 TEST_F(StoreFailures, OfOneStretchLeaveNoneOfTheOthersOfItsFile) {

@@ -102,8 +102,11 @@ Result<std::unique_ptr<MessageStore::Statements>> MessageStore::Statements::prep
       make("SELECT request FROM calls WHERE session = ?1 AND answer = 0 AND request > "
            "(SELECT opened_sequence FROM sessions WHERE number = ?1) ORDER BY request"),
       make("SELECT request, answer FROM calls WHERE session = ?1 AND answer > ?2 ORDER BY answer"),
-      make("INSERT OR IGNORE INTO session_entries (session, segment, extents) VALUES (?1, ?2, ?3)"),
-      make("DELETE FROM session_entries WHERE segment = ?1"),
+      make("INSERT OR IGNORE INTO session_entries (session, kind, segment, extents, bytes) "
+           "VALUES (?1, ?2, ?3, ?4, ?5) RETURNING bytes"),
+      make("DELETE FROM session_entries WHERE session = ?1 AND kind BETWEEN ?2 AND ?3 "
+           "RETURNING bytes"),
+      make("DELETE FROM session_entries WHERE segment = ?1 RETURNING bytes"),
       make("SELECT number, segment, extents FROM unused WHERE number > ?1 ORDER BY number"),
       make("DELETE FROM unused WHERE number = ?1"),
       make("DELETE FROM unused WHERE segment = ?1"),

@@ -92,7 +92,8 @@ bool MessageStore::apply(const SegmentEnd& write) {
 
 bool MessageStore::apply(const UseWrite& write) {
   return statements_->use_upstreams.bind(1, write.id.value()).bind(2, write.upstream_use).run() ==
-         Step::kDone;
+             Step::kDone &&
+         note_last_word(write.id, EntryKind::kUse, write.places);
 }
 
 bool MessageStore::apply(const SessionChange& write) {
@@ -108,33 +109,70 @@ bool MessageStore::apply(const SessionChange& write) {
                  .bind(9, record.image)
                  .bind(10, record.image_id)
                  .run() == Step::kDone &&
-         note_entries(record.id, write.places);
+         note_last_word(record.id, EntryKind::kState, write.places);
 }
 
 bool MessageStore::apply(const SessionClose& write) {
   if (reopened_.contains(write.number)) closed_.push_back(write.number);
-  return statements_->close_session.bind(1, write.id.value())
-                 .bind(2, milliseconds(write.at))
-                 .bind(3, write.cause)
-                 .run() == Step::kDone &&
-         note_entries(write.id, write.places);
+  if (statements_->close_session.bind(1, write.id.value())
+          .bind(2, milliseconds(write.at))
+          .bind(3, write.cause)
+          .run() != Step::kDone) {
+    return false;
+  }
+  const auto number = number_of(write.id.value());
+  if (!number) return false;
+  return *number ? note_entries(**number, EntryKind::kLife, write.places)
+                 : note_unused(write.places);
 }
 
-bool MessageStore::note_entries(const SessionId& session, const std::vector<EntryPlace>& places) {
+bool MessageStore::note_last_word(const SessionId& session, EntryKind kind,
+                                  std::span<const EntryPlace> places) {
   const auto number = number_of(session.value());
-  return number && (!*number || note_entries(**number, places));
+  if (!number) return false;
+  if (!*number) return note_unused(places);
+  const auto own = places.first(std::min<std::size_t>(places.size(), 1));
+  return outdate_entries(**number, kind, kind) && note_entries(**number, kind, own) &&
+         note_unused(places.subspan(own.size()));
 }
 
-bool MessageStore::note_entries(std::int64_t session, const std::vector<EntryPlace>& places) {
-  return std::ranges::all_of(places, [&](const EntryPlace& place) {
-    return statements_->note_entry.bind(1, session)
-               .bind(2, std::int64_t{place.segment})
-               .bind_blob(3, packed({Extent{place.offset, place.size}}))
-               .run() == Step::kDone;
-  });
+bool MessageStore::note_entries(std::int64_t session, EntryKind kind,
+                                std::span<const EntryPlace> places) {
+  Statement& note = statements_->note_entry;
+  for (const EntryPlace& place : places) {
+    const std::string extents = packed({Extent{place.offset, place.size}});
+    const ResetAtExit reset(note);
+    const Step step = note.bind(1, session)
+                          .bind(2, static_cast<std::int64_t>(kind))
+                          .bind(3, std::int64_t{place.segment})
+                          .bind_blob(4, extents)
+                          .bind(5, std::int64_t{place.size})
+                          .step();
+    if (step == Step::kDone) continue;  // it is there already
+    if (step == Step::kFailed || note.step() != Step::kDone) return false;
+    journal_bytes_ += place.size;
+  }
+  return true;
 }
 
-bool MessageStore::note_unused(const std::vector<EntryPlace>& places) {
+bool MessageStore::outdate_entries(std::int64_t session, EntryKind first, EntryKind last) {
+  return outdate(statements_->outdate_entries.bind(1, session)
+                     .bind(2, static_cast<std::int64_t>(first))
+                     .bind(3, static_cast<std::int64_t>(last)));
+}
+
+bool MessageStore::outdate(Statement& deletion) {
+  const ResetAtExit reset(deletion);
+  std::int64_t bytes = 0;
+  Step step = Step::kDone;
+  while ((step = deletion.step()) == Step::kRow) bytes += deletion.column_number(0);
+  if (step == Step::kFailed) return false;
+  journal_bytes_ -= bytes;
+  has_unused_ = has_unused_ || bytes > 0;
+  return true;
+}
+
+bool MessageStore::note_unused(std::span<const EntryPlace> places) {
   has_unused_ = has_unused_ || !places.empty();
   return std::ranges::all_of(places, [this](const EntryPlace& place) {
     return statements_->note_unused.bind(1, std::int64_t{place.segment})
@@ -177,8 +215,11 @@ bool MessageStore::apply(const SessionCreate& write) {
     if (!of_entry) return false;
     entry = *of_entry == number ? progress_.erase(entry) : std::next(entry);
   }
-  if (!note_entries(number, write.places)) return false;
-  if (number != write.number) {
+  const bool is_new = number == write.number;
+  if (!is_new && !outdate_entries(number, EntryKind::kLife, EntryKind::kState)) return false;
+  const EntryKind kind = is_new ? EntryKind::kMade : EntryKind::kLife;
+  if (!note_entries(number, kind, write.places)) return false;
+  if (!is_new) {
     reopened_[write.number] = number;
     if (record.closed_at) closed_.push_back(write.number);
     return statements_->forget_calls.bind(1, number).run() == Step::kDone;
