@@ -48,6 +48,15 @@ bool is_password_in_short(std::string_view name) {
   return name.ends_with("_PWD") && name != "OLD_PWD";
 }
 
+// MAX_OUTPUT_TOKENS is a number of them, whatever else AUTH_TOKENS may be.
+bool is_count_of_tokens(std::string_view variable, std::string_view value) {
+  constexpr std::string_view kTokens = "TOKENS";
+  std::string name = upper(variable);
+  const auto at = name.find(kTokens);
+  if (at == std::string::npos || names_a_secret(name.erase(at, kTokens.size()))) return false;
+  return value.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 bool is_listed(const Strings& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -112,7 +121,8 @@ Strings secret_values(const AgentConfig& agent) {
     // What stands for the session's token is told to no one before there is one.
     const bool is_placeholder = value.find("{upstream_key}") != std::string::npos;
     if (is_placeholder || is_listed(agent.plain_env, name)) continue;
-    if (is_listed(agent.secret_env, name) || names_a_secret(name)) add(value);
+    const bool says_so = names_a_secret(name) && !is_count_of_tokens(name, value);
+    if (says_so || is_listed(agent.secret_env, name)) add(value);
     const std::string credentials = credentials_of_url(value);
     add(credentials);
     if (credentials.find('%') != std::string::npos) add(percent_decoded(credentials));

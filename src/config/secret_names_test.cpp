@@ -80,6 +80,16 @@ TEST(SecretValues, ListsNameWhatIsThere) {
             std::string::npos);
 }
 
+TEST(SecretValues, LeaveOutNumbersOfTokens) {
+  AgentConfig agent;
+  agent.env = {
+      {"MAX_MCP_OUTPUT_TOKENS", "100000"}, {"AUTH_TOKENS", "100001"}, {"GH_TOKEN", "100002"},
+      {"LISTED_TOKENS", "100003"},         {"ITS_TOKENS", "ab,cdef"}, {"max_tokens", "100004"}};
+  agent.secret_env = {"LISTED_TOKENS"};
+  EXPECT_THAT(secret_values(agent),
+              testing::UnorderedElementsAre("100001", "100002", "100003", "ab,cdef"));
+}
+
 TEST(SecretValues, GoByNameAndByTheListsOfTheAgent) {
   AgentConfig agent;
   agent.env = {{"HOME", "/home/ada"},      {"API_KEY", "key-of-ada"},

@@ -125,6 +125,7 @@ Task<Result<std::shared_ptr<Session>>> RelayApi::find(http::Principal principal,
     live = find_live(principal, id);
     if (live) co_return live;
   }
+  if (sessions_.is_left(*record)) co_return shutting_down();
   co_return session_closed(*record);
 }
 
@@ -213,6 +214,7 @@ Task<Result<std::string>> RelayApi::close(http::Principal principal, std::string
   const storage::Actor actor = actor_of(principal);
   const auto record = co_await find_record(std::move(principal), request->session_id);
   if (!record) co_return record.error();
+  if (sessions_.is_left(*record)) co_return shutting_down();
   const auto session = sessions_.find(record->id);
   sessions_.audit(record->id, session ? "closed" : "released", actor);
   Error why = make_error(ErrorType::kSessionClosed, "a client closed the session")
@@ -235,6 +237,7 @@ Task<Result<std::string>> RelayApi::erase(http::Principal principal, std::string
     if (record.error().type != ErrorType::kSessionNotFound) co_return record.error();
     co_return std::string("{}");
   }
+  if (sessions_.is_left(*record)) co_return shutting_down();
   // Before it is done: a relay that is killed in between has said who wanted it.
   sessions_.audit(record->id, "erased", actor);
   const auto erased = co_await sessions_.erase(record->id);

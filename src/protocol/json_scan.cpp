@@ -1,5 +1,7 @@
 #include "protocol/json_scan.hpp"
 
+#include <map>
+
 namespace relay {
 namespace {
 
@@ -8,18 +10,6 @@ std::string_view trimmed(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(kSpace);
   if (begin == std::string_view::npos) return {};
   return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
-}
-
-// The position after the string that begins at `at`. A quote with an odd number of backslashes
-// before it belongs to the string.
-std::size_t after_string(std::string_view text, std::size_t at) {
-  for (std::size_t quote = text.find('"', at + 1); quote != std::string_view::npos;
-       quote = text.find('"', quote + 1)) {
-    std::size_t escapes = quote;
-    while (text[escapes - 1] == '\\') --escapes;
-    if ((quote - escapes) % 2 == 0) return quote + 1;
-  }
-  return text.size() + 1;
 }
 
 // The parts between the commas of an array or an object.
@@ -60,6 +50,17 @@ JsonMember member_of(std::string_view part) {
 
 }  // namespace
 
+// A quote with an odd number of backslashes before it belongs to the string.
+std::size_t after_string(std::string_view text, std::size_t at) {
+  for (std::size_t quote = text.find('"', at + 1); quote != std::string_view::npos;
+       quote = text.find('"', quote + 1)) {
+    std::size_t escapes = quote;
+    while (text[escapes - 1] == '\\') --escapes;
+    if ((quote - escapes) % 2 == 0) return quote + 1;
+  }
+  return text.size() + 1;
+}
+
 std::vector<std::string_view> array_elements(std::string_view array) {
   if (array.size() < 2 || array.front() != '[') return {};
   return parts_of(array);
@@ -93,6 +94,33 @@ std::string with_member(std::string_view object, std::string_view key, std::stri
   std::string out = "{\"";
   out.append(key).append("\":").append(json).append(empty ? "" : ",").append(object.substr(1));
   return out;
+}
+
+std::string with_members(std::string_view object, std::string_view update) {
+  if (!object.starts_with('{')) object = "{}";
+  const std::vector<JsonMember> members = object_members(update);
+  std::map<std::string_view, std::string_view> values;
+  for (const JsonMember& member : members) values[member.key] = member.value;
+  std::string old;
+  std::size_t at = 1;
+  for (const JsonMember& member : object_members(object)) {
+    const auto found = values.find(member.key);
+    if (found == values.end()) continue;
+    const auto begin = static_cast<std::size_t>(member.value.data() - object.data());
+    old.append(object, at, begin - at).append(found->second);
+    at = begin + member.value.size();
+    values.erase(found);
+  }
+  old.append(object, at);
+  std::string out = "{";
+  for (const JsonMember& member : members) {
+    const auto left = values.extract(member.key);
+    if (!left) continue;
+    out.append(out.size() > 1 ? ",\"" : "\"").append(member.key).append("\":");
+    out.append(left.mapped());
+  }
+  const bool is_empty = trimmed(old) == "}";
+  return out.append(out.size() > 1 && !is_empty ? "," : "") + old;
 }
 
 std::string without_member(std::string_view object, std::string_view key) {

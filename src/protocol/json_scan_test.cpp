@@ -43,6 +43,29 @@ TEST(WithMember, ReplacesOrAdds) {
   EXPECT_EQ(with_member("null", "a", "1"), R"({"a":1})");
 }
 
+TEST(WithMembers, ReplacesAndAddsAllOfThem) {
+  EXPECT_EQ(with_members("{}", R"({"a":1, "b":[2]})"), R"({"a":1,"b":[2]})");
+  EXPECT_EQ(with_members(R"({"b":2, "a" : [3] ,"c":4})", R"({"x":1,"a":{"b":5},"y":2,"c":null})"),
+            R"({"x":1,"y":2,"b":2, "a" : {"b":5} ,"c":null})");
+  EXPECT_EQ(with_members(R"({ "a":1 })", "{}"), R"({ "a":1 })");
+  EXPECT_EQ(with_members("{ }", R"({"a":1})"), R"({"a":1 })");
+  EXPECT_EQ(with_members("null", R"({"a":1})"), R"({"a":1})");
+  EXPECT_EQ(with_members(R"({"a":1})", R"({"a":2,"b":3,"a":4,"b":5})"), R"({"b":5,"a":4})");
+}
+
+// What is the same as one member after the other, however many they are.
+TEST(WithMembers, TakesAnyNumberOfThem) {
+  std::string old, update, both;
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string key = (i == 0 ? "\"k" : ",\"k") + std::to_string(i) + "\":";
+    old += key + "1";
+    if (i % 2 == 0) update += key + "2";
+    both += key + (i % 2 == 0 ? "2" : "1");
+  }
+  EXPECT_EQ(with_members("{" + old + "}", "{" + update + R"(,"new":3})"),
+            R"({"new":3,)" + both + "}");
+}
+
 TEST(WithoutMember, LeavesTheRest) {
   EXPECT_EQ(without_member(R"({"a":1,"b":2,"c":{"a":3}})", "a"), R"({"b":2,"c":{"a":3}})");
   EXPECT_EQ(without_member(R"({ "a":1 })", "a"), "{}");

@@ -1,5 +1,6 @@
 #include "protocol/secrets.hpp"
 
+#include "protocol/hidden_parts.hpp"
 #include "protocol/json_scan.hpp"
 #include "protocol/json_text.hpp"
 
@@ -13,6 +14,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::string_view kStars = "***";
+constexpr std::string_view kStarsInQuotes = R"("***")";
 // A shorter line of a secret is found in any text.
 constexpr std::size_t kShortestLine = 8;
 constexpr std::size_t kShortestPiece = 6;
@@ -28,16 +30,13 @@ bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 // Stars in place of the ranges, and of the escapes that a range cuts: what was JSON remains so.
 std::string starred(std::string_view text, std::vector<ByteRange> ranges) {
   for (ByteRange& range : ranges) range = with_whole_escapes(text, range);
-  std::sort(ranges.begin(), ranges.end(),
-            [](const ByteRange& a, const ByteRange& b) { return a.begin < b.begin; });
   std::string out;
   std::size_t at = 0;
-  for (const ByteRange& range : ranges) {
-    if (range.begin >= at) {
-      out.append(text, at, range.begin - at);
-      out += kStars;
-    }
-    at = std::max(at, range.end);
+  for (const HiddenPart& part : hidden_parts(text, std::move(ranges))) {
+    if (part.range.begin < at) continue;
+    out.append(text, at, part.range.begin - at);
+    out += part.is_value ? kStarsInQuotes : kStars;
+    at = part.range.end;
   }
   out.append(text, at);
   return out;

@@ -19,7 +19,8 @@ namespace relay {
 
 // Replaces every secret string of the configuration by ***, however JSON spells it (\/, \u0026,
 // also in JSON within strings of JSON), and the lines of a secret of several lines one by one. What
-// was valid JSON remains so where the secret stood in a string. Safe to use from several threads.
+// was valid JSON remains so: of a number that shows a secret the whole becomes the string "***",
+// but for the id of a message. Safe to use from several threads.
 //
 // A text without secrets costs one search for each secret and one for backslashes.
 class SecretRedactor {

@@ -120,6 +120,18 @@ TEST(SecretRedactor, LeavesJsonThatIsStillJson) {
   EXPECT_EQ(SecretRedactor({"abcde\\"}).redacted(R"({"a":"abcde\"b"})"), R"({"a":"***b"})");
 }
 
+TEST(SecretRedactor, LeavesJsonThatIsStillJsonWhereANumberShowsASecret) {
+  const SecretRedactor redactor({"100000"});
+  EXPECT_EQ(
+      redactor.redacted(
+          R"({"jsonrpc":"2.0","id":4100000,"result":{"size":1000000,"cost":-1.5e100000,"in":"x1000000"}})"),
+      R"({"jsonrpc":"2.0","id":4100000,"result":{"size":"***","cost":"***","in":"x***0"}})");
+  EXPECT_EQ(redactor.redacted("size 1000000"), "size ***0");
+  EXPECT_EQ(redactor.redacted("100000"), "***");
+  EXPECT_EQ(SecretRedactor({R"({"key":"x"})"}).redacted(R"({"a":{"key":"x"},"b":1})"),
+            R"({"a":"***","b":1})");
+}
+
 TEST(SecretRedactor, FindsASecretAcrossThePiecesOfALargeText) {
   const std::string secret = "sk-0123456789/abcdef";
   const SecretRedactor redactor({secret});

@@ -41,8 +41,10 @@ std::string splice(std::string_view bytes, Edits edits) {
 
 void translate_session(const Frame& frame, std::string_view from_json, std::string_view to_json,
                        Edits& edits) {
-  const auto is_edited = [&edits](const Span& reference) {
-    return std::any_of(edits.begin(), edits.end(), [&](const Edit& edit) {
+  const auto others =
+      static_cast<std::ptrdiff_t>(edits.size());  // a frame may have many references
+  const auto is_edited = [&edits, others](const Span& reference) {
+    return std::any_of(edits.begin(), edits.begin() + others, [&](const Edit& edit) {
       return edit.where.offset == reference.offset && edit.where.size == reference.size;
     });
   };

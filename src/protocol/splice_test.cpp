@@ -25,6 +25,21 @@ TEST(TranslateSession, ReplacesOnlyReferencesToTheSession) {
       R"({"jsonrpc":"2.0","method":"m","params":{"sessionId":"sess_x","other":{"sessionId":"2"},"n":"1","b":18446744073709551616}})");
 }
 
+TEST(TranslateSession, ReplacesAnyNumberOfReferences) {
+  const auto message = [](const std::string& id) {
+    std::string list;
+    for (int i = 0; i < 20'000; ++i) {
+      list += (i == 0 ? R"({"sessionId":")" : R"(,{"sessionId":")") + id + "\"}";
+    }
+    return R"({"jsonrpc":"2.0","method":"m","params":[)" + list + "]}";
+  };
+  const auto frame = Frame::parse(message("1"), {});
+  ASSERT_TRUE(frame);
+  Edits edits;
+  translate_session(*frame, "\"1\"", "\"sess_x\"", edits);
+  EXPECT_EQ(splice(frame->bytes(), edits), message("sess_x"));
+}
+
 TEST(TranslateSession, LeavesWhatIsReplacedAlready) {
   const std::string id = R"("sess_00112233445566778899aabbccddeeff")";
   const auto frame = Frame::parse(

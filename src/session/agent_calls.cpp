@@ -13,6 +13,9 @@ std::string_view AgentCall::params() const {
 
 AgentCall& AgentCalls::add(std::int64_t id, AgentCall call) {
   remove(id);
+  if (call.kind == acp::ReverseKind::kPermission || call.kind == acp::ReverseKind::kElicitation) {
+    call.session = object_member(call.params(), "sessionId").value_or(std::string_view());
+  }
   call.has_room = bytes_.take(call.to_client.size());
   return calls_.emplace(id, std::move(call)).first->second;
 }

@@ -19,7 +19,8 @@ namespace relay {
 struct AgentCall {
   std::string agent_id;  // JSON text
   acp::ReverseKind kind = acp::ReverseKind::kOther;
-  SharedBytes to_client;  // the request as clients get it
+  SharedBytes to_client;       // the request as clients get it
+  std::string_view session{};  // in it: whose a question is, JSON text. Set by AgentCalls
   std::int64_t sequence = 0;
   // A client that has the stream up to here has read it: its number, or a higher one when it was
   // shown again since.

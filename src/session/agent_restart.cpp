@@ -93,6 +93,7 @@ void SessionDirectory::end_restart(const SessionId& session, const Error& why) {
 
 Task<Result<std::shared_ptr<Session>>> SessionDirectory::restart(storage::SessionRecord closed,
                                                                  std::string trace) {
+  if (is_left(closed)) co_return shutting_down();
   if (!ended_by_itself(closed.cause)) co_return stays_closed(closed, {});
   if (!options_.restart_agent) co_return stays_closed(closed, "sessions.restart_agent is false");
   if (!can_go_on(closed.agent_profile)) {

@@ -109,8 +109,7 @@ AgentState::Learned AgentState::keep(std::string_view kind, std::string_view upd
   const auto before = updates_.find(name);
   std::string now(update);
   if (kind == kSubagent && before != updates_.end()) {  // what it leaves out has not changed
-    now = before->second;
-    for (const auto& [key, value] : object_members(update)) now = with_member(now, key, value);
+    now = with_members(before->second, update);
   }
   if (before != updates_.end()) {
     if (before->second == now) return Learned::kNothing;

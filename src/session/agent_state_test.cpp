@@ -122,6 +122,22 @@ TEST(AgentState, JoinsWhatIsSaidOfASubagent) {
   EXPECT_THAT(state.children(), testing::ElementsAre("\"s.1\"", "\"s.2\""));
 }
 
+TEST(AgentState, JoinsAnyNumberOfMembers) {
+  AgentState state("s", "{}");
+  const std::string about = R"("sessionUpdate":"subagent_update","sessionId":"s.1")";
+  const auto members = [&about](char value) {
+    std::string all = about;
+    while (all.size() < AgentState::kLargestUpdate - 1'000) {
+      all += ",\"" + std::to_string(all.size()) + "\":" + value;
+    }
+    return all;
+  };
+  EXPECT_EQ(state.observe(update(members('1'))), AgentState::Learned::kSettings);
+  EXPECT_EQ(state.observe(update(members('1'))), AgentState::Learned::kNothing);
+  EXPECT_EQ(state.observe(update(members('2'))), AgentState::Learned::kSettings);
+  EXPECT_THAT(state.updates(), testing::ElementsAre("{" + members('2') + "}"));
+}
+
 TEST(AgentState, IsNotThatOfAChild) {
   AgentState state("s", R"({"modes":{"currentModeId":"ask"}})");
   for (const std::string members :

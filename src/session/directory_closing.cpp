@@ -50,6 +50,7 @@ Task<Result<void>> SessionDirectory::end_for_good(SessionId id, Error why, std::
     end_restart(id, closed_meanwhile(id));
     const auto session = find(id);
     if (!session) break;
+    if (session->was_left()) co_return shutting_down();
     was_live = true;
     session->close(why, cause);
     co_await session->wait_closed();
@@ -65,6 +66,7 @@ Task<Result<void>> SessionDirectory::end_for_good(SessionId id, Error why, std::
   auto found = co_await context_.log.find(id);
   if (!found && (record == Record::kGoes || !was_live)) co_return found.error();
   const bool is_known = found && *found;
+  if (is_known && is_left(**found)) co_return shutting_down();
   const bool may_go_on = is_known && (*found)->closed_at && ended_by_itself((*found)->cause);
   if (may_go_on) {
     (*found)->cause = cause + ": " + (*found)->cause;

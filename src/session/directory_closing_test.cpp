@@ -59,6 +59,40 @@ TEST_F(DirectoryClosing, KeepsWhatIsLeftOfAnAgentThatEndsAsTheRelayLeavesItsSess
   EXPECT_THAT(stage_.released, IsEmpty());
 }
 
+// Before its run() has ended, and then.
+TEST_F(DirectoryClosing, IsRefusedOfASessionThatWasLeftToTheNextRun) {
+  stage_.isolation = Isolation::kContainer;
+  use_stage();
+  const auto session = create();
+  const SessionId id = session->id();
+  bool stopped = false;
+  asio::co_spawn(io_, sessions().leave_all(), [&](std::exception_ptr) { stopped = true; });
+  run_until([&] { return session->was_left(); });
+  const auto attached = session->attach({});
+  ASSERT_FALSE(attached);
+  EXPECT_EQ(attached.error().type, ErrorType::kShuttingDown);
+  for (int round = 0; round < 2; ++round) {
+    const auto open = record(id);
+    ASSERT_TRUE(open);
+    EXPECT_FALSE(open->closed_at);
+    EXPECT_TRUE(sessions().is_left(*open));
+    const auto closed =
+        run(sessions().give_up(id, make_error(ErrorType::kSessionClosed, "test"), "closed"));
+    ASSERT_FALSE(closed);
+    EXPECT_EQ(closed.error().type, ErrorType::kShuttingDown);
+    EXPECT_TRUE(closed.error().recoverable);
+    const auto erased = run(sessions().erase(id));
+    ASSERT_FALSE(erased);
+    EXPECT_EQ(erased.error().type, ErrorType::kShuttingDown);
+    const auto restarted = run(sessions().restart(*open));
+    ASSERT_FALSE(restarted);
+    EXPECT_EQ(restarted.error().type, ErrorType::kShuttingDown);
+    run_until([&] { return stopped; });
+    EXPECT_EQ(sessions().find(id), nullptr);
+  }
+  EXPECT_THAT(stage_.released, IsEmpty());
+}
+
 TEST_F(DirectoryClosing, KeepsWhatIsLeftOfAnAgentThatEndsAsTheRelayClosesItsSessions) {
   const auto session = ending();
   stop_relay(sessions().close_all());

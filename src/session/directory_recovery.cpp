@@ -118,6 +118,13 @@ Task<void> SessionDirectory::leave_all() {
   co_await close_all();
 }
 
+bool SessionDirectory::is_left(const storage::SessionRecord& record) const {
+  const bool is_open = !record.closed_at && record.cause.empty();
+  if (!stopping_ || !is_open) return false;
+  const auto session = find(record.id);
+  return !session || session->was_left();
+}
+
 // Each waits for its agent to read what clients have said.
 Task<void> SessionDirectory::leave(std::shared_ptr<Session> session,
                                    std::shared_ptr<Recovery> leaving) {

@@ -112,6 +112,30 @@ TEST_F(SessionFork, SaysWhatOfThePastIsGone) {
   EXPECT_EQ(gaps[0].to, until + 2) << "only what lies before the fork";
 }
 
+TEST_F(SessionFork, SaysWhatTheLogDoesNotHave) {
+  const auto parent = said("one");
+  parent->close(make_error(ErrorType::kSessionClosed, "closed"), "closed");
+  run_until([&] { return sessions().find(parent->id()) == nullptr; });
+  storage::SessionRecord longer = *record(parent->id());
+  const storage::Sequence last = longer.last_sequence;
+  longer.last_sequence += 2;
+  const auto gaps = history(fork(longer)->id()).gaps;
+  ASSERT_EQ(gaps.size(), 1U);
+  EXPECT_EQ(gaps[0].from, last + 1);
+  EXPECT_EQ(gaps[0].to, last + 2);
+}
+
+TEST_F(SessionFork, OfASessionThatIsDeletedMeanwhileLeavesNothing) {
+  const auto parent = said("one");
+  storage::SessionRecord deleted = parent->record();
+  deleted.last_sequence = parent->last_sequence();
+  ASSERT_TRUE(run(sessions().erase(parent->id())));
+  const auto refused = try_fork(deleted);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().type, ErrorType::kSessionNotFound);
+  EXPECT_EQ(sessions_in_log(), 0U);
+}
+
 TEST_F(SessionFork, ThatTheAgentRefusesLeavesNothing) {
   const auto parent = said("one");
   storage::SessionRecord unknown = parent->record();

@@ -426,7 +426,7 @@ void MessageRouter::settle(std::int64_t id, Answer answer, Effects& effects) {
 void MessageRouter::cancel_questions(std::string_view child_json, Effects& effects) {
   std::vector<std::pair<std::int64_t, std::string_view>> answers;
   for (const auto& [id, call] : agent_calls_.all()) {
-    if (!child_json.empty() && object_member(call.params(), "sessionId") != child_json) continue;
+    if (!child_json.empty() && call.session != child_json) continue;
     if (call.kind == acp::ReverseKind::kPermission) {
       answers.emplace_back(id, acp::kCancelledOutcome);
     } else if (is_question(call) && call.asked.empty()) {

@@ -323,7 +323,7 @@ void Session::deliver(const ToClients& message) {
         hold(one, message.delivery);
         break;
       case Share::kOwnForm:
-        one.not_for_it.push_back(message.delivery.sequence);
+        leave_out(one, message.delivery.sequence);
         break;
     }
   }
@@ -332,17 +332,6 @@ void Session::deliver(const ToClients& message) {
 void Session::hold(Watcher& one, const Delivery& delivery) {
   const bool ends_replay = delivery.kind == DeliveryKind::kAttachResponse;
   hold(one, delivery, ends_replay ? Attachment::kAfterReplay : delivery.sequence);
-}
-
-// A client that replays so slowly that its answers fill a bound is too slow.
-void Session::hold(Watcher& one, const Delivery& delivery, storage::Sequence place) {
-  if (one.held_bytes.take(delivery.bytes.size())) {
-    one.held.push_back({place, delivery});
-  } else {
-    one.outbox->overflow();
-    one.outbox->push(delivery);  // it may come another way
-    someone_overflowed_ = true;
-  }
 }
 
 void Session::deliver(Watcher& one, const Delivery& delivery) {

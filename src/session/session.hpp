@@ -23,6 +23,7 @@
 
 #include <functional>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -37,6 +38,9 @@ constexpr std::size_t kLogPageBytes = 1u << 20;
 
 // Answers and cancellations still go to an agent that does not read, up to so many times the bound.
 constexpr std::size_t kMostWaiting = 2;
+
+// What an answer counts beside its bytes that waits for a client to catch up.
+constexpr std::size_t kHeldBytes = 256;
 
 // What of the log can't be read, for want of a descriptor perhaps, is read again so many times.
 constexpr int kMostLogFailures = 50;
@@ -193,6 +197,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   // Lets go of an agent that the next run of the relay goes on with: the session stays open in the
   // log, and its clients are cut off. False: its agent can't be left, nothing was done.
   Task<bool> leave();
+  bool was_left() const { return left_; }
 
   // For a relay that has no time left: ends the agent and closes the session in the log, and waits
   // for nothing. Only the destructor may follow.
@@ -242,11 +247,6 @@ class Session final : public std::enable_shared_from_this<Session> {
   const Error& closed_because() const { return close_error_; }
 
  private:
-  // An answer to a client that is catching up, for its place in the replay.
-  struct Held {
-    storage::Sequence place;
-    Delivery delivery;
-  };
   struct Watcher {
     ClientId id;
     ClientTraits traits;
@@ -257,13 +257,14 @@ class Session final : public std::enable_shared_from_this<Session> {
     bool closes = false;
     bool live = false;    // caught up with the stream
     bool warned = false;  // that it falls behind
-    std::vector<Held> held;
-    // Messages of that time that everyone but it is shown, for it has them in another form.
-    std::vector<storage::Sequence> not_for_it;
+    // While it catches up: answers to it, by their places in the replay; and, as ranges, messages
+    // that everyone but it is shown, for it has them in another form.
+    std::multimap<storage::Sequence, Delivery> held;
+    std::vector<storage::Gap> not_for_it;
     storage::Sequence replayed = 0;  // up to here it has the stream from the log
     storage::Sequence cursor = 0;    // the same, while it catches up
     storage::Sequence asked = 0;     // requests of the agent up to here have come to it
-    ByteBudget held_bytes{0};        // of `held`
+    ByteBudget held_bytes{0};        // of `held`, kHeldBytes more for each
     unsigned replays = 0;            // that were begun: only the last one goes on
   };
   struct Replay {
@@ -304,7 +305,6 @@ class Session final : public std::enable_shared_from_this<Session> {
   void time_deliveries();
   void deliver(Watcher& watcher, const Delivery& delivery);
   void hold(Watcher& watcher, const Delivery& delivery);
-  void hold(Watcher& watcher, const Delivery& delivery, storage::Sequence place);
   void drop_overflowed();
   void arm_deadline();
   void on_deadline();
@@ -337,8 +337,10 @@ class Session final : public std::enable_shared_from_this<Session> {
   storage::Sequence told() const;
   void start_replay(Watcher& watcher, storage::Sequence after);
   Task<void> catch_up(Replay replay, storage::Sequence after);
+  void hold(Watcher& watcher, const Delivery& delivery, storage::Sequence place);
   void release_held(Watcher& watcher, storage::Sequence before);
   void drop_held(Watcher& watcher, storage::Sequence place);
+  static void leave_out(Watcher& watcher, storage::Sequence sequence);
   bool replay_page(Replay replay, const storage::HistoryPage& page, storage::Sequence& cursor);
   void answer_cut_off(const Watcher& watcher) const;
   bool agent_is_stuck(ClientId client, const Frame& frame);

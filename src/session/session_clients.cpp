@@ -6,11 +6,24 @@
 #include "session/replay_view.hpp"
 #include "session/session.hpp"
 #include "session/trace_log.hpp"
+#include "storage/gap.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 namespace relay {
+namespace {
+
+std::size_t held_size(const Delivery& delivery) { return kHeldBytes + delivery.bytes.size(); }
+
+bool is_in(const std::vector<storage::Gap>& ranges, storage::Sequence sequence) {
+  const auto behind = std::ranges::upper_bound(ranges, sequence, {}, &storage::Gap::from);
+  return behind != ranges.begin() && std::prev(behind)->to >= sequence;
+}
+
+}  // namespace
+
 Session::Watcher* Session::watcher(ClientId id) {
   const auto found = std::find_if(watchers_.begin(), watchers_.end(),
                                   [id](const Watcher& one) { return one.id == id; });
@@ -29,6 +42,7 @@ Result<ClientId> Session::attach(Attachment attachment) {
         .with("session_id", record_.id.value())
         .retryable();
   }
+  if (left_) return close_error_;
   if (state_ != SessionState::kReady) {
     return make_error(ErrorType::kSessionClosed,
                       "the session is closed: " + close_error_.explanation)
@@ -76,9 +90,8 @@ Result<ClientId> Session::attach(Attachment attachment) {
   }
   if (attachment.answer) {
     hold(one, *attachment.answer, attachment.answer_at);
-    one.not_for_it.push_back(attachment.answer_at);  // it has it in another form
+    leave_out(one, attachment.answer_at);
   }
-  std::ranges::stable_sort(one.held, {}, &Held::place);
   release_held(
       one, replay ? std::min(*attachment.after, last_sequence()) + 1 : Attachment::kAfterReplay);
   if (!replay && attachment.tell_state) tell_state(one);
@@ -105,7 +118,6 @@ bool Session::replay(ClientId client, std::shared_ptr<Outbox> outbox, storage::S
   one->live = false;
   one->warned = false;
   for (const Delivery& answer : answers) hold(*one, answer);
-  std::ranges::stable_sort(one->held, {}, &Held::place);
   one->asked = after;
   start_replay(*one, after);
   if (someone_overflowed_) drop_overflowed();
@@ -178,7 +190,7 @@ void Session::detach(ClientId client) {
 // Where the connection of one that fell behind goes on, its requests are not left open: answers go
 // another way (Outbox::when_answers_drop). Those that the disk does not have yet can't be told.
 void Session::answer_cut_off(const Watcher& one) const {
-  for (const Held& held : one.held) one.outbox->push(held.delivery);
+  for (const auto& [place, answer] : one.held) one.outbox->push(answer);
   std::vector<std::string> open = router_->requests_of(one.id);
   for (const ToClients& message : undelivered_) {
     if (message.audience.only != one.id || !is_answer(message.delivery)) continue;
@@ -253,25 +265,38 @@ Task<void> Session::catch_up(Replay replay, storage::Sequence after) {
   perform(effects);
 }
 
+// A client that replays so slowly that its answers fill a bound is too slow.
+void Session::hold(Watcher& one, const Delivery& delivery, storage::Sequence place) {
+  if (one.held_bytes.take(held_size(delivery))) {
+    one.held.emplace(place, delivery);
+  } else {
+    one.outbox->overflow();
+    one.outbox->push(delivery);  // it may come another way
+    someone_overflowed_ = true;
+  }
+}
+
 // What has its place before this one; at the end of the replay everything.
 void Session::release_held(Watcher& one, storage::Sequence before) {
   const bool all = before == Attachment::kAfterReplay;
-  const auto due = [&](const Held& held) { return all || held.place < before; };
-  for (const Held& held : one.held) {
-    if (!due(held)) continue;
-    one.held_bytes.give(held.delivery.bytes.size());
-    deliver(one, held.delivery);
+  while (!one.held.empty() && (all || one.held.begin()->first < before)) {
+    const auto next = one.held.extract(one.held.begin());
+    one.held_bytes.give(held_size(next.mapped()));
+    deliver(one, next.mapped());
   }
-  std::erase_if(one.held, due);
 }
 
 // The log had it, too: it shows a feed all answers.
 void Session::drop_held(Watcher& one, storage::Sequence place) {
-  std::erase_if(one.held, [&](const Held& held) {
-    if (held.place != place) return false;
-    one.held_bytes.give(held.delivery.bytes.size());
-    return true;
-  });
+  for (auto found = one.held.find(place); found != one.held.end(); found = one.held.find(place)) {
+    one.held_bytes.give(held_size(found->second));
+    one.held.erase(found);
+  }
+}
+
+// It has it in another form than the log.
+void Session::leave_out(Watcher& one, storage::Sequence sequence) {
+  if (sequence != Attachment::kAfterReplay) storage::add_gap(one.not_for_it, {sequence, sequence});
 }
 
 // False: the client has gone. Moves the cursor past everything that the page speaks of.
@@ -287,8 +312,7 @@ bool Session::replay_page(Replay replay, const storage::HistoryPage& page,
   const auto show = [&](const storage::MessageRecord& message) {
     release_held(*one, message.sequence);
     cursor = message.sequence;
-    const bool its_own = std::ranges::count(one->not_for_it, message.sequence) > 0;
-    if (its_own || !is_replayed(message, one->feed)) return;
+    if (is_in(one->not_for_it, message.sequence) || !is_replayed(message, one->feed)) return;
     deliver(*one, {message.body, message.sequence, delivery_kind(message)});
     drop_held(*one, message.sequence);
   };

@@ -164,7 +164,7 @@ Task<Result<std::shared_ptr<Session>>> SessionDirectory::start(const SessionCont
                                                                storage::SessionRecord record,
                                                                NewSession request) {
   if (const auto refused = makes_none()) co_return *refused;
-  if (sessions_.size() >= options_.max_sessions) {
+  if (sessions_.size() + introductions_ >= options_.max_sessions) {
     co_return session_limit_reached(options_.max_sessions);
   }
   if (const auto failure = log_is_needed()) co_return *failure;

@@ -81,7 +81,7 @@ class SessionDirectory {
 
   // Closes the session for good, live or not: no agent goes on with it by itself any more, and what
   // an earlier one left behind goes. `why` is told to its clients, `cause` is in the log. Who wants
-  // to open or erase it meanwhile waits.
+  // to open or erase it meanwhile waits. shutting_down: it was left to the next run.
   Task<Result<void>> give_up(SessionId id, Error why, std::string cause);
 
   // Nobody opens, erases or imports the session until it is let go. False: somebody has it.
@@ -141,6 +141,8 @@ class SessionDirectory {
   Task<void> close_all();
   // The same, but for sessions whose agents the next run can go on with: those are left to it.
   Task<void> leave_all();
+  // Of one that has this record: it was left, and nothing can be done to it before the next run.
+  bool is_left(const storage::SessionRecord& record) const;
   // For a relay that has no time left: nothing is left running, nothing claims to be open.
   void abandon_all();
 

@@ -196,6 +196,22 @@ TEST_F(SessionDirectoryTest, KeepsToItsLimitAndCountsThoseThatStart) {
   EXPECT_TRUE(try_create());
 }
 
+TEST_F(SessionDirectoryTest, CountsAgentsThatOnlyIntroduceThemselves) {
+  limits_.max_sessions = 1;
+  use_stage();
+  stage_.launching = event();
+  bool has_tried = false;
+  asio::co_spawn(io_, sessions().try_login({}, {}),
+                 [&](std::exception_ptr, const Result<void>&) { has_tried = true; });
+  run_until([&] { return stage_.launches == 1; });
+  const auto refused = try_create();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().type, ErrorType::kSessionLimitReached);
+  stage_.launching->happen();
+  run_until([&] { return has_tried; });
+  EXPECT_TRUE(try_create());
+}
+
 TEST_F(SessionDirectoryTest, ExplainsAnAgentThatEndsAtOnce) {
   agent_.args = {"--exit-on", "initialize"};
   const auto made = try_create();

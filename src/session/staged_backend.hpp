@@ -28,7 +28,11 @@ class StagedAgent final : public Agent {
     if (stage_.loses_input) throw std::bad_alloc();
     return agent_->send(messages);
   }
-  Task<std::optional<AgentOutput>> receive() override { return agent_->receive(); }
+  Task<std::optional<AgentOutput>> receive() override {
+    auto output = co_await agent_->receive();
+    if (!output && is_left_) co_await agent_->stop(std::chrono::milliseconds(0));
+    co_return output;
+  }
   Task<AgentExit> stop(std::chrono::milliseconds grace) override {
     const auto stopping = stage_.stopping;
     if (stopping) co_await stopping->wait();
@@ -36,7 +40,12 @@ class StagedAgent final : public Agent {
     co_return exit;
   }
   void kill() noexcept override { agent_->kill(); }
-  bool leave() noexcept override { return stage_.isolation == Isolation::kContainer; }
+  // Nobody goes on with it: it is ended, as it is lost to the relay.
+  bool leave() noexcept override {
+    is_left_ = stage_.isolation == Isolation::kContainer;
+    if (is_left_) agent_->kill();
+    return is_left_;
+  }
   Task<std::optional<Error>> diagnose() override { return agent_->diagnose(); }
   Task<std::optional<AgentUsage>> usage() override { return agent_->usage(); }
   std::chrono::steady_clock::time_point launched_at() const override {
@@ -49,6 +58,7 @@ class StagedAgent final : public Agent {
  private:
   std::unique_ptr<Agent> agent_;
   const Stage& stage_;
+  bool is_left_ = false;
 };
 
 class StagedBackend final : public AgentBackend {
