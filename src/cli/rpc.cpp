@@ -2,7 +2,7 @@
 
 #include "cli/error_view.hpp"
 #include "cli/json_access.hpp"
-#include "protocol/frame.hpp"
+#include "protocol/accepted_json.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -21,10 +21,8 @@ std::string request_text(std::int64_t id, std::string_view method, json::object 
 }
 
 std::optional<json::object> parse_object(std::string_view text) {
-  json::parse_options options;
-  options.max_depth = kAccepted.max_depth + 8;  // within what is around it
   boost::system::error_code error;
-  json::value value = json::parse(text, error, {}, options);
+  json::value value = parse_accepted(text, error);
   if (error || !value.is_object()) return std::nullopt;
   return std::move(value.get_object());
 }

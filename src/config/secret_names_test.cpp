@@ -87,7 +87,7 @@ TEST(SecretValues, LeaveOutNumbersOfTokens) {
       {"LISTED_TOKENS", "100003"},         {"ITS_TOKENS", "ab,cdef"}, {"max_tokens", "100004"}};
   agent.secret_env = {"LISTED_TOKENS"};
   EXPECT_THAT(secret_values(agent),
-              testing::UnorderedElementsAre("100001", "100002", "100003", "ab,cdef"));
+              ::testing::UnorderedElementsAre("100001", "100002", "100003", "ab,cdef"));
 }
 
 TEST(SecretValues, GoByNameAndByTheListsOfTheAgent) {

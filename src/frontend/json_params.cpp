@@ -1,6 +1,6 @@
 #include "frontend/json_params.hpp"
 
-#include "protocol/frame.hpp"
+#include "protocol/accepted_json.hpp"
 
 namespace relay::frontend {
 namespace json = boost::json;
@@ -13,9 +13,7 @@ constexpr std::size_t kMaxPath = 4096;
 JsonParams::JsonParams(std::string_view text) {
   if (text.empty()) return;
   boost::system::error_code failure;
-  json::parse_options options;
-  options.max_depth = kAccepted.max_depth;
-  value_ = json::parse(text, failure, {}, options);
+  value_ = parse_accepted(text, failure);
   if (failure || (!value_.is_object() && !value_.is_null())) fail("params must be an object");
 }
 

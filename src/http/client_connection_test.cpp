@@ -55,8 +55,7 @@ std::int64_t read_behind(int interim) {
     for (int i = 0; i < interim; ++i) peer->send("HTTP/1.1 103 Early Hints\r\n\r\n");
     peer->send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     std::unique_ptr<ResponseParser> parser;
-    const auto state =
-        co_await (*connected)->read_head(parser, 1 << 10, false, std::chrono::seconds(10));
+    const auto state = co_await (*connected)->read_head(parser, 1 << 10, false);
     number = state ? 0 : number_of(state.error(), "errno");
   });
   return number;

@@ -1,7 +1,7 @@
 #include "management/session_file.hpp"
 
 #include "base/wall_time.hpp"
-#include "protocol/frame.hpp"
+#include "protocol/accepted_json.hpp"
 #include "protocol/json_scan.hpp"
 #include "protocol/relay_ids.hpp"
 #include "protocol/scalar_grammar.hpp"
@@ -243,10 +243,8 @@ Result<std::optional<SessionFileReader::Entry>> SessionFileReader::take(std::str
 }
 
 Result<SessionFileReader::Entry> SessionFileReader::read(std::string_view line) {
-  json::parse_options options;
-  options.max_depth = kAccepted.max_depth + 8;  // within what is around it
   boost::system::error_code failure;
-  const json::value value = json::parse(line, failure, {}, options);
+  const json::value value = parse_accepted(line, failure);
   if (failure) {
     return complaint("it is not valid JSON: " + failure.message())
         .because("the file was cut off, or is no export of a session")

@@ -1,5 +1,6 @@
 #include "protocol/secrets.hpp"
 
+#include "protocol/accepted_json.hpp"
 #include "protocol/hidden_parts.hpp"
 #include "protocol/json_scan.hpp"
 #include "protocol/json_text.hpp"
@@ -21,8 +22,6 @@ constexpr std::size_t kShortestPiece = 6;
 constexpr std::size_t kPieceBytes = 256u << 10;
 // JSON in a string of a JSON text in a string ...
 constexpr int kLayers = 4;
-// The relay's own frames are not deeper (server.max_json_depth).
-constexpr std::size_t kMaxDepth = 2048;
 constexpr std::string_view kMcpServers = "mcpServers";
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
@@ -116,10 +115,8 @@ bool may_name_servers(std::string_view message) {
 }
 
 std::optional<json::value> parsed(std::string_view message) {
-  json::parse_options deep;
-  deep.max_depth = kMaxDepth;
   boost::system::error_code failure;
-  json::value document = json::parse(message, failure, {}, deep);
+  json::value document = parse_accepted(message, failure);
   if (failure) return std::nullopt;
   return document;
 }

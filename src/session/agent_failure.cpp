@@ -1,5 +1,6 @@
 #include "session/agent_failure.hpp"
 
+#include "protocol/accepted_json.hpp"
 #include "protocol/acp.hpp"
 #include "protocol/json_scan.hpp"
 #include "protocol/json_text.hpp"
@@ -114,7 +115,7 @@ Error agent_refused(std::string_view method, std::string_view error_json) {
                            fmt::format("the agent answered {} with an error", method));
   error.state.emplace_back("phase", std::string(method));
   boost::system::error_code failure;
-  const boost::json::value parsed = boost::json::parse(error_json, failure);
+  const boost::json::value parsed = parse_accepted(error_json, failure);
   const boost::json::object* object = failure ? nullptr : parsed.if_object();
   const boost::json::value* code = object != nullptr ? object->if_contains("code") : nullptr;
   const boost::json::value* message = object != nullptr ? object->if_contains("message") : nullptr;

@@ -1,5 +1,6 @@
 #include "session/permission_policy.hpp"
 
+#include "protocol/accepted_json.hpp"
 #include "protocol/acp.hpp"
 #include "protocol/json_text.hpp"
 
@@ -13,7 +14,7 @@ namespace {
 
 json::value parse(std::string_view text) {
   boost::system::error_code failure;
-  json::value value = json::parse(text, failure);
+  json::value value = parse_accepted(text, failure);
   return failure ? json::value() : value;
 }
 

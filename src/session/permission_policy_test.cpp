@@ -50,6 +50,13 @@ TEST(PolicyAnswer, IsCancelledWhenNoOptionFits) {
   }
 }
 
+TEST(PolicyAnswer, IsFoundHoweverDeepTheRequestIs) {
+  const std::string deep = std::string(600, '[') + std::string(600, ']');
+  EXPECT_EQ(policy_answer(options(R"({"optionId":"o","kind":"allow_once","_meta":)" + deep + "}"),
+                          PermissionDefault::kAllow),
+            choice("o"));
+}
+
 TEST(PolicyAnswer, EscapesTheOption) {
   EXPECT_EQ(policy_answer(options(R"({"optionId":"a\"\\b","kind":"allow_once"})"),
                           PermissionDefault::kAllow),

@@ -130,6 +130,11 @@ void SqliteLog::clean(std::string& text) const {
   if (auto changed = redact_(text)) text = std::move(*changed);
 }
 
+// A number stays: it stands in JSON as it is, and is found by what it is.
+void SqliteLog::clean_id(std::string& spelled) const {
+  if (spelled.starts_with('"')) clean(spelled);
+}
+
 void SqliteLog::clean(SessionRecord& session) const {
   clean(session.title);
   clean(session.agent_profile);
@@ -215,8 +220,8 @@ void SqliteLog::record(const SessionId& session, std::span<MessageRecord> messag
     for (MessageRecord& message : messages) {
       if (auto body = redact_(message.body.view())) message.body = SharedBytes(std::move(*body));
       clean(message.method);
-      clean(message.rpc_id);
-      clean(message.peer_id);
+      clean_id(message.rpc_id);
+      clean_id(message.peer_id);
     }
   }
   const Progress none;

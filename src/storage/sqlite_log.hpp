@@ -68,6 +68,7 @@ class SqliteLog final : public MessageLog {
   SessionKey key_of(const SessionId& session) const;
   // Takes secrets out of what is to be written.
   void clean(std::string& text) const;
+  void clean_id(std::string& spelled) const;
   void clean(SessionRecord& session) const;
   // Puts an entry into the journal; what it says goes into the queue after it.
   std::optional<EntryPlace> journal(const EntryView& entry);

@@ -1,6 +1,7 @@
 #include "cli/preflight/agent_rules.hpp"
 
 #include "cli/introduction.hpp"
+#include "protocol/accepted_json.hpp"
 #include "protocol/acp.hpp"
 
 #include <boost/json/parse.hpp>
@@ -57,7 +58,7 @@ Finding failed(std::string name, const AgentTrial& trial) {
 Finding agent_finding(std::string name, const AgentTrial& trial) {
   if (!trial.answer) return failed(std::move(name), trial);
   boost::system::error_code failure;
-  const json::value parsed = json::parse(*trial.answer, failure);
+  const json::value parsed = parse_accepted(*trial.answer, failure);
   const json::object* const result = failure ? nullptr : parsed.if_object();
   const json::object nothing;
   const bool is_contained = trial.isolation == Isolation::kContainer;
