@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 namespace relay::storage {
 namespace {
 
@@ -12,7 +14,10 @@ constexpr std::uint32_t kMega = 1'000'000;
 
 class SessionEntries : public testing::Test {
  protected:
-  SessionEntries() { start(); }
+  SessionEntries() {
+    std::ofstream(path_) << "";
+    start();
+  }
 
   void start() {
     store_.reset();

@@ -203,9 +203,9 @@ TEST_F(StoreFailures, ToTakeAMessageThatIsTooLargeMakeItAGap) {
   const auto entry_size = [](const Write& write) {
     return std::get<MessagesWrite>(write).entry.size();
   };
-  const std::size_t beside = entry_size(message("s", 1, std::string(kLimit / 2, 'x'))) - kLimit / 2;
+  const std::size_t beside = entry_size(message("s", 1, std::string(kLimit, 'x'))) - kLimit;
   Sequence sequence = 0;
-  for (const std::size_t size : {kLimit + 1u, kLimit + 0u, kLimit / 2u}) {
+  for (const std::size_t size : {kLimit + 1u, kLimit + 0u, kLimit - 1000u}) {
     Write write_of_size = message("s", ++sequence, std::string(size - beside, 'x'));
     ASSERT_EQ(entry_size(write_of_size), size);
     const auto count = write(std::move(write_of_size));
