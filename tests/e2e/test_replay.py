@@ -123,7 +123,7 @@ def test_an_agent_that_ends_half_way_is_1(relay, tmp_path):
         client.prompt("one")
         client.prompt("two")
     file = record(relay, tmp_path / "half.jsonl", two_turns)
-    file.write_text(file.read_text("utf-8").replace('"text":"one"', '"text":"/exit 3"'), "utf-8")
+    file.write_text(file.read_text("utf-8").replace('"one"', '"/exit 3"'), "utf-8")
     for check in ((), ("--check",)):
         code, out, err = run_cli("replay", str(file), *check, *AGENT)
         assert code == 1, out + err

@@ -161,7 +161,7 @@ def test_the_database_is_for_its_owner_only(relay):
 def test_a_wrong_configuration_stops_the_start_with_all_problems(make_relay):
     text = "server:\n  http_prt: 80\nagent:\n  max_concurrent_sessions: many\nlog: {level: loud}\n"
     relay = make_relay(start=False, config_text=text).launch()
-    assert relay.wait() == 1
+    assert relay.wait() == 78
     for part in ("config.yaml:2:3", "http_prt", "config.yaml:4:", "max_concurrent_sessions", "log.level"):
         assert part in relay.log_text(), part
 
