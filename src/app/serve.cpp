@@ -221,7 +221,7 @@ int serve(const ServeOptions& options) {
   for (const auto& warning : loaded.warnings) say("warning: " + describe(warning) + "\n");
   if (!loaded.ok()) {
     for (const auto& problem : loaded.problems) say(describe(problem) + "\n");
-    return kRefused;
+    return loaded.is_unread() ? kFailed : kRefused;
   }
   // A file that was read and has gone is no wish for the defaults, which may ask for no token.
   ServeOptions again = options;

@@ -231,6 +231,7 @@ frontend::AcpOptions acp_options(const config::Config& config) {
   options.connection_timeout = config.server.acp_connection_timeout;
   options.strip_client_disk = config.client_capabilities == config::ClientCapabilitiesMode::kStrip;
   options.keeps_messages = config.database.enabled;
+  options.max_message_bytes = config.server.max_message_bytes;
   return options;
 }
 

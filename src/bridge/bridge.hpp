@@ -27,6 +27,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -110,12 +111,14 @@ class Bridge {
   void editor_answer(const Frame& frame);
   void send_answer(std::int64_t number, const Question& question);
   bool has_room(std::size_t bytes, std::size_t times = 1) const;
+  bool is_too_big(const Frame& frame) const { return frame.bytes().size() > most_of_message_; }
   Order keep(Message message);
   void refuse(std::string_view id, const Error& error);
 
   // From the relay.
   void relay_response(const Frame& frame);
   void own_response(const OwnCall& call, const Frame& frame);
+  void learn_relay(std::string_view initialize_result);
   void resumed(const std::string& session, const Frame& frame);
   void relay_request(const Frame& frame);
   void relay_notification(const Frame& frame);
@@ -157,6 +160,8 @@ class Bridge {
   std::uint64_t number_ = 0;      // counts what was sent
   std::uint64_t next_id_ = 1;
   std::uint64_t settled_ = 0;
+  // Of the relay that was there last. Refused here, a message does not end the connection.
+  std::size_t most_of_message_ = std::numeric_limits<std::size_t>::max();
   Order next_order_ = 1;
 
   std::map<Order, Message> messages_;  // in the order of the editor

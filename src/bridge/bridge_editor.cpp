@@ -23,6 +23,14 @@ Error too_much(std::size_t messages, std::size_t bytes) {
       .retryable();
 }
 
+Error too_big(std::size_t bytes, std::size_t most) {
+  return make_error(ErrorType::kMessageTooLarge, "the message has " + std::to_string(bytes) +
+                                                     " bytes, and the relay takes " +
+                                                     std::to_string(most))
+      .suggest("send less at once")
+      .suggest("raise server.max_message_bytes of the relay");
+}
+
 Error not_initialized() {
   return make_error(ErrorType::kInvalidRequest, "the first message must be initialize")
       .suggest("send initialize, then the rest");
@@ -57,6 +65,9 @@ void Bridge::editor_call(const Frame& frame) {
   if (kind == CallKind::kInitialize && initialized_ != Initialized::kNot) kind = CallKind::kOther;
   if (kind != CallKind::kInitialize && initialized_ == Initialized::kNot) {
     return refuse(frame.id(), not_initialized());
+  }
+  if (is_too_big(frame)) {
+    return refuse(frame.id(), too_big(frame.bytes().size(), most_of_message_));
   }
   if (!has_room(frame.bytes().size())) {
     return refuse(frame.id(), too_much(messages_.size(), held_bytes_));
@@ -100,8 +111,8 @@ void Bridge::editor_notification(const Frame& frame) {
   message.bytes = SharedBytes(splice(frame.bytes(), edits));
   // Cancellations get in when requests do not any more.
   const bool is_cancel = frame.method() == acp::kCancel || frame.method() == acp::kCancelRequest;
-  if (!has_room(message.bytes.size(), is_cancel ? kMostWaiting : 1)) {
-    notes_.push_back("a notification was dropped: too much waits for the relay");
+  if (is_too_big(frame) || !has_room(message.bytes.size(), is_cancel ? kMostWaiting : 1)) {
+    notes_.push_back("a notification was dropped: it is too big, or too much waits for the relay");
     return;
   }
   keep(std::move(message));
@@ -115,8 +126,13 @@ void Bridge::editor_answer(const Frame& frame) {
     notes_.push_back("an answer was dropped: too much waits for the relay");
     return;
   }
-  question->answer =
-      SharedBytes(splice(frame.bytes(), {{frame.envelope().id, question->relay_id}}));
+  if (is_too_big(frame)) {
+    const Error error = too_big(frame.bytes().size(), most_of_message_);
+    question->answer = SharedBytes(rpc::error(question->relay_id, error, rpc::Dialect::kAcp));
+  } else {
+    question->answer =
+        SharedBytes(splice(frame.bytes(), {{frame.envelope().id, question->relay_id}}));
+  }
   if (question->awaited) send_answer(*number, *question);
 }
 

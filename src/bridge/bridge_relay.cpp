@@ -108,7 +108,7 @@ void Bridge::settle_call(const Message& call, const Frame& answer,
   switch (call.call) {
     case CallKind::kInitialize:
       initialized_ = Initialized::kDone;
-      knows_marks_ = knows_marks(answer.result());
+      learn_relay(answer.result());
       return greet();
     case CallKind::kAuthenticate: {
       const auto frame = Frame::parse(std::string(call.bytes.view()), kAccepted);
@@ -166,7 +166,7 @@ void Bridge::own_response(const OwnCall& call, const Frame& frame) {
   switch (call.kind) {
     case OwnKind::kInitialize:
       if (is_good) {
-        knows_marks_ = knows_marks(frame.result());
+        learn_relay(frame.result());
         return greet();
       }
       trouble_ = make_error(ErrorType::kInternalError,
@@ -178,6 +178,12 @@ void Bridge::own_response(const OwnCall& call, const Frame& frame) {
     case OwnKind::kResume:
       return resumed(call.session, frame);
   }
+}
+
+void Bridge::learn_relay(std::string_view initialize_result) {
+  knows_marks_ = knows_marks(initialize_result);
+  most_of_message_ =
+      most_of_message(initialize_result).value_or(std::numeric_limits<std::size_t>::max());
 }
 
 void Bridge::resumed(const std::string& session, const Frame& frame) {

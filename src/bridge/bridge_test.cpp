@@ -433,6 +433,24 @@ TEST_F(BridgeTest, LeavesDepthAndLengthOfIdsToTheRelay) {
   EXPECT_TRUE(bridge_.idle());
 }
 
+// Sent, it would end the connection, with all that is under way on it.
+TEST_F(BridgeTest, RefusesWhatTheRelaySaysThatItDoesNotTake) {
+  bridge_.connected();
+  bridge_.from_editor(kInitialize);
+  EXPECT_EQ(sent().size(), 1u);
+  bridge_.from_relay(result(R"("p-1")", R"({"_meta":{"acp-relay":{"maxMessageBytes":100}}})"));
+  EXPECT_EQ(shown().size(), 1u);
+  const auto call = [](std::size_t bytes) {
+    const std::string head = R"({"jsonrpc":"2.0","id":5,"method":"session/new","params":{"t":")";
+    return head + std::string(bytes - head.size() - 3, 'x') + "\"}}";
+  };
+  bridge_.from_editor(call(101));
+  EXPECT_THAT(shown(), ElementsAre(HasSubstr("server.max_message_bytes")));
+  EXPECT_TRUE(sent().empty());
+  bridge_.from_editor(call(100));
+  EXPECT_EQ(sent().size(), 1u);
+}
+
 TEST_F(BridgeTest, LeavesTheSizeOfAMessageToTheRelay) {
   make_session();
   bridge_.from_editor(

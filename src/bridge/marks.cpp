@@ -129,4 +129,11 @@ bool knows_marks(std::string_view initialize_result) {
   return meta && object_member(*meta, "acp-relay").has_value();
 }
 
+std::optional<std::size_t> most_of_message(std::string_view initialize_result) {
+  const std::string_view meta = object_member(initialize_result, "_meta").value_or("");
+  const std::string_view about = object_member(meta, "acp-relay").value_or("");
+  const auto most = integer(object_member(about, "maxMessageBytes").value_or(""));
+  return most && *most > 0 ? std::optional(static_cast<std::size_t>(*most)) : std::nullopt;
+}
+
 }  // namespace relay::bridge

@@ -51,4 +51,7 @@ bool agent_remembers(std::string_view result);
 // True when the result of initialize is that of a relay that knows these marks.
 bool knows_marks(std::string_view initialize_result);
 
+// The largest message that this relay takes (server.max_message_bytes), where it says so.
+std::optional<std::size_t> most_of_message(std::string_view initialize_result);
+
 }  // namespace relay::bridge

@@ -111,6 +111,11 @@ TEST(InitializeResult, TellsARelayFromOthers) {
   EXPECT_TRUE(knows_marks(R"({"_meta":{"acp-relay":{"version":"1"}}})"));
   EXPECT_FALSE(knows_marks(R"({"_meta":{}})"));
   EXPECT_FALSE(knows_marks(R"({"acp-relay":1})"));
+  EXPECT_EQ(most_of_message(R"({"_meta":{"acp-relay":{"maxMessageBytes":7}}})"), 7u);
+  for (const char* const result : {R"({"_meta":{"acp-relay":{"maxMessageBytes":-7}}})",
+                                   R"({"_meta":{"acp-relay":{}}})", "{}"}) {
+    EXPECT_FALSE(most_of_message(result)) << result;
+  }
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "cli/alive_target.hpp"
 #include "cli/commands.hpp"
+#include "cli/config_failure.hpp"
 #include "cli/output.hpp"
 #include "cli/run_task.hpp"
 #include "config/load.hpp"
@@ -22,9 +23,7 @@ Outcome<http::Endpoint> target_of(const std::string& file, const Environment& en
   if (std::ranges::none_of(loaded.problems, is_of_the_server)) {
     return alive_target(loaded.config.server);
   }
-  std::string text = "the configuration " + file + " can't be used";
-  for (const config::Problem& problem : loaded.problems) text += "\n" + config::describe(problem);
-  return Failure{ExitCode::kError, text};
+  return cannot_use(file, loaded);
 }
 
 // Asked without a token: who wants one lives.

@@ -1,4 +1,5 @@
 #include "cli/commands.hpp"
+#include "cli/config_failure.hpp"
 #include "cli/output.hpp"
 #include "config/load.hpp"
 #include "storage/backup.hpp"
@@ -14,11 +15,9 @@ namespace {
 Outcome<std::string> configured_database(const std::string& file, const Environment& environment) {
   const config::LoadResult loaded = config::load(file, environment);
   if (!loaded.ok()) {
-    std::string text = "the configuration " + file + " can't be used";
-    for (const config::Problem& problem : loaded.problems) {
-      text += "\n" + config::describe(problem);
-    }
-    return Failure{ExitCode::kError, text + "\nor name the database itself: --database FILE"};
+    Failure failure = cannot_use(file, loaded);
+    failure.text += "\nor name the database itself: --database FILE";
+    return failure;
   }
   const config::DatabaseConfig& database = loaded.config.database;
   if (!database.enabled || database.path.empty() || database.path == ":memory:") {

@@ -1,4 +1,5 @@
 #include "cli/commands.hpp"
+#include "cli/config_failure.hpp"
 #include "cli/output.hpp"
 #include "config/load.hpp"
 #include "config/print.hpp"
@@ -24,8 +25,9 @@ ExitCode run_check_config(const CheckConfigCommand& command, const Environment& 
   }
   if (!loaded.ok()) {
     const std::size_t count = loaded.problems.size();
-    return report({ExitCode::kConfig, "the configuration is not valid: " + std::to_string(count) +
-                                          (count == 1 ? " problem" : " problems")});
+    return report(
+        {exit_code_of(loaded), "the configuration is not valid: " + std::to_string(count) +
+                                   (count == 1 ? " problem" : " problems")});
   }
   Output out(STDOUT_FILENO);
   const std::string text =

@@ -1,6 +1,7 @@
 #include "app/egress_upstreams.hpp"
 #include "app/settings.hpp"
 #include "cli/commands.hpp"
+#include "cli/config_failure.hpp"
 #include "cli/egress_question.hpp"
 #include "cli/egress_view.hpp"
 #include "cli/output.hpp"
@@ -22,12 +23,6 @@ namespace {
 
 using egress::Denial;
 using egress::Refusal;
-
-Failure not_valid(const std::string& file, const std::vector<config::Problem>& problems) {
-  std::string text = "the configuration " + file + " can't be used";
-  for (const config::Problem& problem : problems) text += "\n" + config::describe(problem);
-  return {ExitCode::kConfig, text};
-}
 
 // The configuration as it is for the agent.
 Outcome<config::Config> of_agent(const config::Config& config, const std::string& name) {
@@ -95,7 +90,7 @@ ExitCode run_egress_check(const EgressCheckCommand& command, const Environment& 
   for (const config::Problem& warning : loaded.warnings) {
     Output(STDERR_FILENO).write("warning: " + config::describe(warning) + "\n");
   }
-  if (!loaded.ok()) return report(not_valid(command.config, loaded.problems));
+  if (!loaded.ok()) return report(cannot_use(command.config, loaded));
   const Outcome<config::Config> config = of_agent(loaded.config, command.agent);
   if (!config) return report(config.error());
   const bool is_standard = command.agent.empty();

@@ -17,7 +17,7 @@ enum class ExitCode {
   kCannotConnect = 3,   // no relay answers
   kUnauthorized = 4,    // the relay wants another token
   kCancelled = 5,       // the turn was cancelled
-  kConfig = EX_CONFIG,  // the configuration is refused, again and again until somebody mends it
+  kConfig = EX_CONFIG,  // the configuration is refused, until somebody mends it
 };
 
 // `text` is what the person reads on stderr, remedy included, without a final newline.

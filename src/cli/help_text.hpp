@@ -38,7 +38,7 @@ Exit codes:
   3  no relay answers at the given address
   4  the relay wants a (different) token
   5  the turn was cancelled
-  78 the configuration is refused
+  78 the configuration is refused: not what can't be read, which is 1
 
 'acp-relay COMMAND --help' tells more about a command.)";
 
@@ -225,7 +225,7 @@ Without --config, config.yaml of this directory is used when it exists, else the
 SIGTERM, Ctrl-C or the loss of its terminal (SIGHUP) ends in order within server.shutdown_timeout; a second
 one ends at once. Without a terminal (a service, a container) SIGHUP reads the configuration again.
 
-Exit codes: 0 ended in order, 1 could not start or run, 2 wrong command line)";
+Exit codes: 0 ended in order, 1 could not start or run, 2 wrong command line, 78 the configuration is refused)";
 
 inline constexpr const char* kBackupFooter = R"(
 The database of the configuration (database.path) with the messages of its journal, as they are at one
@@ -239,7 +239,7 @@ Examples:
   acp-relay backup relay-backup.db
   acp-relay backup --database /var/lib/acp-relay/relay-messages.db /srv/backup/relay-$(date +%F).db
 
-Exit codes: 0 done, 1 error, or a backup with a gap where the disk has lost messages, 2 wrong command line)";
+Exit codes: 0 done, 1 error, or a backup with a gap, 2 wrong command line, 78 the configuration is refused)";
 
 inline constexpr const char* kAliveFooter = R"(
 Asks the management port of the configuration (server.management_host, server.management_port), as a health
@@ -250,13 +250,13 @@ the Engine or the disk: GET /api/ready does.
 Examples:
   acp-relay alive --config /etc/acp-relay/config.yaml
 
-Exit codes: 0 it answers, 1 error, 2 wrong command line, 3 it does not answer)";
+Exit codes: 0 it answers, 1 error, 2 wrong command line, 3 it does not answer, 78 the configuration is refused)";
 
 inline constexpr const char* kCheckConfigFooter = R"(
 All problems are listed at once on stderr, each with file, line, column, key and remedy. A valid
 configuration is printed as it is in force, defaults and environment included, secrets as ***.
 
-Exit codes: 0 valid (there may be warnings), 78 not valid, 2 wrong command line)";
+Exit codes: 0 valid (there may be warnings), 1 it can't be read, 2 wrong command line, 78 not valid)";
 
 inline constexpr const char* kEgressCheckFooter = R"(
 Reads the configuration and decides as the relay would for an agent that asks it; nothing is sent. Says which
@@ -268,6 +268,6 @@ Examples:
   acp-relay egress check --agent codex --method GET https://api.openai.com/v1/models
   acp-relay egress check --method CONNECT github.com:443
 
-Exit codes: 0 allowed, 1 denied or not valid, 2 wrong command line)";
+Exit codes: 0 allowed, 1 denied or an error, 2 wrong command line, 78 the configuration is refused)";
 
 }  // namespace relay::cli

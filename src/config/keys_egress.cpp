@@ -26,8 +26,8 @@ void add_egress_keys(std::vector<Key>& keys) {
      "Connections of one session at a time; more are refused with 503.");
   at("max_upstream_connections", &E::max_upstream_connections, count<std::size_t>(1, 65536),
      "Connections to one upstream at a time, of all sessions together, and as many to all hosts of "
-     "agent.connect; what would need another one is refused with 503. The last quarter is for "
-     "sessions that have less than one in 64 of them.");
+     "agent.connect; what would need another one is refused with 503. From 64 on "
+     "the last quarter is for sessions that have less than one in 64 of them.");
   at("max_body_bytes", &E::max_body_bytes, size<std::size_t>(kKibi, 64 * kGibi),
      "Largest body of one request; it is passed on as it comes and not kept.");
   at("silence", &E::silence, duration(kSome),

@@ -62,6 +62,7 @@ void check_files(const std::string& source, Loading& loading) {
                              path + " can't be read: " + std::strerror(errno),
                              "give a PEM file with the upstream's certificate authority");
     if (problem.source.empty()) problem.source = source;
+    problem.is_unread = true;
     loading.problems.push_back(std::move(problem));
   }
 }
@@ -91,9 +92,9 @@ LoadResult read_text(std::string_view text, const std::string& name, std::string
   return {std::move(loading.config), std::move(loading.warnings), std::move(loading.problems)};
 }
 
-LoadResult refused(const std::string& path, std::string message, std::string remedy) {
+LoadResult unread(const std::string& path, std::string message, std::string remedy) {
   LoadResult result;
-  result.problems.push_back({path, 0, 0, "", std::move(message), std::move(remedy)});
+  result.problems.push_back({path, 0, 0, "", std::move(message), std::move(remedy), true});
   return result;
 }
 
@@ -134,20 +135,20 @@ LoadResult load(const std::string& path, const Environment& environment) {
   const auto status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status)) {
     const bool missing = status.type() == std::filesystem::file_type::not_found;
-    return refused(path, missing ? "no such file" : error.message(),
-                   "give the path with --config, or copy config/relay.example.yaml there");
+    return unread(path, missing ? "no such file" : error.message(),
+                  "give the path with --config, or copy config/relay.example.yaml there");
   }
   if (std::filesystem::is_directory(status))
-    return refused(path, "is a directory", "give the file in it with --config");
+    return unread(path, "is a directory", "give the file in it with --config");
   std::ifstream file(path, std::ios::binary);
   if (!file) {
-    return refused(path, std::string("can't be read: ") + std::strerror(errno),
-                   "check who may read it with: ls -l " + path);
+    return unread(path, std::string("can't be read: ") + std::strerror(errno),
+                  "check who may read it with: ls -l " + path);
   }
   // One byte more than allowed, so that the size is noticed and the memory is bounded.
   std::string text(kMaxTextBytes + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) return refused(path, "can't be read to its end", "check the disk it lies on");
+  if (file.bad()) return unread(path, "can't be read to its end", "check the disk it lies on");
   text.resize(static_cast<std::size_t>(file.gcount()));
   return read_text(text, path, path, environment);
 }

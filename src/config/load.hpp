@@ -8,6 +8,7 @@
 
 #include "config/config.hpp"
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <string_view>
@@ -23,12 +24,13 @@ Environment process_environment();
 
 // Something wrong with one place of the configuration, or worth a warning.
 struct Problem {
-  std::string source;   // the file's name as given, or "environment"
-  int line = 0;         // from 1; 0: none
-  int column = 0;       // from 1; 0: none
-  std::string key;      // "server.http_port", "auth.tokens[0].role", or an environment variable
-  std::string message;  // "unknown key"
-  std::string remedy;   // "did you mean server.http_port?"; may be empty
+  std::string source;      // the file's name as given, or "environment"
+  int line = 0;            // from 1; 0: none
+  int column = 0;          // from 1; 0: none
+  std::string key;         // "server.http_port", "auth.tokens[0].role", or an environment variable
+  std::string message;     // "unknown key"
+  std::string remedy;      // "did you mean server.http_port?"; may be empty
+  bool is_unread = false;  // a file can't be read: it may come yet
   bool operator==(const Problem&) const = default;
 };
 
@@ -40,6 +42,8 @@ struct LoadResult {
   std::vector<Problem> warnings;
   std::vector<Problem> problems;
   bool ok() const { return problems.empty(); }
+  // It is not refused for what it says.
+  bool is_unread() const { return std::ranges::all_of(problems, &Problem::is_unread); }
 };
 
 LoadResult load(const std::string& path, const Environment& environment);

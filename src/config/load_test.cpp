@@ -275,6 +275,8 @@ TEST(Load, ExplainsAFileThatCannotBeRead) {
   const LoadResult missing = load("/nonexistent/relay.yaml", {});
   ASSERT_EQ(missing.problems.size(), 1u);
   EXPECT_THAT(describe(missing.problems[0]), HasSubstr("/nonexistent/relay.yaml: no such file; "));
+  EXPECT_TRUE(missing.is_unread());
+  EXPECT_FALSE(load_text("serve: {}", "c.yaml", {}).is_unread());
   const LoadResult directory = load("/tmp", {});
   ASSERT_EQ(directory.problems.size(), 1u);
   EXPECT_THAT(describe(directory.problems[0]), HasSubstr("is a directory"));

@@ -43,7 +43,18 @@ bool Credential::is_due() const {
 void Credential::read_when_due() {
   if (reading_ || !is_due()) return;
   reading_ = true;
+  is_late_ = false;
+  ++began_;
   tasks_.spawn("read a credential", [this] { return read(); });
+  if (is_refused_) tasks_.spawn("wait for a credential", [this] { return note_late(); });
+}
+
+Task<void> Credential::note_late() {
+  const auto began = began_;
+  const bool slept = co_await sleep_for(source_.patience);
+  if (!slept || !reading_ || began_ != began) co_return;
+  is_late_ = true;
+  done_.notify();
 }
 
 void Credential::refused(std::string_view secret) {

@@ -12,6 +12,7 @@
 #include "base/result.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -28,6 +29,8 @@ struct CredentialSource {
   // The least time from one failure to the next attempt, whatever asks for that, and from one
   // refusal to the next.
   std::chrono::milliseconds retry{5'000};
+  // How long others wait for the successor of one that was refused, before they are given that.
+  std::chrono::milliseconds patience{2'000};
 };
 
 class Credential {
@@ -45,8 +48,8 @@ class Credential {
         done_(executor),
         tasks_(executor, ignore_failure) {}
 
-  // While it is read again because that failed or because the secret was refused, the last one is
-  // the answer, unless that is what was `refused` to the one who asks.
+  // While it is read again because that failed, the last one is the answer; while because it was
+  // refused, that is so after a moment, but for the one to whom it was `refused`.
   Task<Result<std::string>> get(std::string refused = {});
   // The upstream does not take this secret: it is read again, unless there is another one already.
   void refused(std::string_view secret);
@@ -65,10 +68,11 @@ class Credential {
 
   bool is_due() const;
   bool stands(std::string_view refused) const {
-    return read_ && *read_ != refused && (has_failed_ || is_refused_);
+    return read_ && *read_ != refused && (has_failed_ || is_late_);
   }
   void read_when_due();
   Task<void> read();
+  Task<void> note_late();
   void take(Result<std::string> read);
 
   const CredentialSource source_;
@@ -76,12 +80,14 @@ class Credential {
   const Logger log_;
   BlockingCalls calls_;
   bool reading_ = false;
-  Wakeup done_;  // with reading
+  std::uint64_t began_ = 0;  // counts the readings
+  Wakeup done_;              // with reading
   Result<std::string> read_ =
       make_error(ErrorType::kInternalError, "the credential is not there yet");
   bool has_failed_ = true;  // the last attempt; what was read before it may be kept
   std::optional<Clock::time_point> tried_at_;
   bool is_refused_ = false;
+  bool is_late_ = false;  // its successor
   std::optional<Clock::time_point> refused_at_;
   TaskScope tasks_;  // who asks may leave, and others wait for the same
 };

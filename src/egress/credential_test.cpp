@@ -181,7 +181,9 @@ TEST_F(CredentialTest, StandsForOthersWhileOneWaitsForItsSuccessor) {
     EXPECT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
     const std::string script =
         "if [ -e " + file_ + " ]; then cat " + pipe + "; else echo first | tee " + file_ + "; fi";
-    Credential credential(executor, {"", "", {"/bin/sh", "-c", script}, std::chrono::hours(1)});
+    CredentialSource source{"", "", {"/bin/sh", "-c", script}, std::chrono::hours(1)};
+    source.patience = std::chrono::milliseconds(0);
+    Credential credential(executor, source);
     const auto first = co_await credential.get();
     EXPECT_EQ(*first, "first");
     credential.refused("first");

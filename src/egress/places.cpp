@@ -6,7 +6,14 @@
 
 namespace relay::egress {
 
-std::size_t share_of(std::size_t most) { return std::max<std::size_t>(1, most / 64); }
+std::size_t share_of(std::size_t most) { return most / 64; }
+
+std::string of_share(std::size_t most) {
+  const std::size_t share = share_of(most);
+  if (share == 0) return {};
+  return ", and the last quarter of " + std::to_string(most) +
+         " is for sessions that have less than " + std::to_string(share);
+}
 
 struct Places::State {
   const std::size_t most;
@@ -15,9 +22,10 @@ struct Places::State {
 
   bool has_one_for(Holder holder) const {
     if (taken >= most) return false;
-    if (taken < most - most / 4) return true;
+    const std::size_t share = share_of(most);
+    if (share == 0 || taken < most - most / 4) return true;
     const auto own = held.find(holder);
-    return own == held.end() || own->second < share_of(most);
+    return own == held.end() || own->second < share;
   }
   void leave(Holder holder) {
     const auto own = held.find(holder);

@@ -4,14 +4,19 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 
 namespace relay::egress {
 
 // A session; compared only. Null: nobody, as for a connection that is kept for whoever comes.
 using Holder = const void*;
 
-// How many places one session may have when no more than a quarter is left.
+// How many places one session may have when no more than a quarter is left. 0: any number, for
+// there are too few to share.
 std::size_t share_of(std::size_t most);
+
+// Behind the number of those that are taken: why one more was refused.
+std::string of_share(std::size_t most);
 
 class Places {
   struct State;

@@ -22,8 +22,8 @@ TEST(Places, LeaveTheLastQuarterToSessionsThatHaveLessThanTheirShare) {
   struct Row {
     std::size_t most, first, second, third;
   };
-  for (const Row& row : {Row{0, 0, 0, 0}, Row{1, 1, 0, 0}, Row{3, 3, 0, 0}, Row{4, 3, 1, 0},
-                         Row{8, 6, 1, 1}, Row{1024, 768, 16, 16}}) {
+  for (const Row& row : {Row{0, 0, 0, 0}, Row{1, 1, 0, 0}, Row{63, 63, 0, 0}, Row{64, 48, 1, 1},
+                         Row{1024, 768, 16, 16}}) {
     Places places(row.most);
     const int a = 0, b = 0, c = 0;
     Taken taken;
@@ -35,17 +35,17 @@ TEST(Places, LeaveTheLastQuarterToSessionsThatHaveLessThanTheirShare) {
 }
 
 TEST(Places, AreFreeAgainAndCountedForWhoeverHasThem) {
-  auto places = std::make_unique<Places>(4);
+  auto places = std::make_unique<Places>(64);
   const int a = 0, b = 0;
   Taken taken;
-  EXPECT_EQ(take_all(*places, &a, taken), 3U);
+  EXPECT_EQ(take_all(*places, &a, taken), 48U);
   taken.front()->give_to(&b);
   EXPECT_EQ(places->take(&a), nullptr);
   EXPECT_EQ(places->take(&b), nullptr) << "it has its share";
   taken.front()->give_to(nullptr);
   EXPECT_NE(places->take(&b), nullptr);
   taken.pop_back();
-  EXPECT_EQ(places->taken(), 2U);
+  EXPECT_EQ(places->taken(), 47U);
   EXPECT_NE(places->take(&a), nullptr);
   places.reset();
   taken.clear();

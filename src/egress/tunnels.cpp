@@ -57,7 +57,8 @@ Task<Result<UpstreamConnections::Connection>> Tunnels::connect(const TunnelPassa
   const std::shared_ptr<Places::Place> place = places_.take(holder);
   if (!place) {
     co_return failed(passage, EUSERS,
-                     "would be one of more than " + std::to_string(open()) + " tunnels");
+                     "would be one of more than " + std::to_string(open()) + " tunnels" +
+                         of_share(limits_.max_open));
   }
   const std::function<Result<Found>()> call = [passage] { return addresses_of(passage); };
   const Result<Found> found = co_await names_.run(passage.host, call);

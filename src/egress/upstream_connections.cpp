@@ -38,8 +38,9 @@ UpstreamConnections::Connection UpstreamConnections::take_kept(Holder holder) {
 Task<Result<UpstreamConnections::Connection>> UpstreamConnections::connect(Holder holder) {
   const std::shared_ptr<Places::Place> place = places_.take(holder);
   if (!place) {
-    co_return make_error(ErrorType::kInternalError,
-                         "there are " + std::to_string(open()) + " connections to it")
+    co_return make_error(
+        ErrorType::kInternalError,
+        "there are " + std::to_string(open()) + " connections to it" + of_share(limits_.max_open))
         .with("errno", std::int64_t{EUSERS});
   }
   if (!tls_ && endpoint_.transport == http::Endpoint::Transport::kTls) {

@@ -177,7 +177,8 @@ Task<http::Response> ManagementApi::close(std::vector<std::pair<std::string, std
   // Whatever is decided is decided at once; only then is anything waited for.
   std::vector<std::shared_ptr<Session>> closing = context_.sessions.all();
   std::erase_if(closing, [&](const auto& session) {
-    return session->state() == SessionState::kClosed || (*only_idle && !is_idle(*session));
+    return session->state() == SessionState::kClosed || session->was_left() ||
+           (*only_idle && !is_idle(*session));
   });
   for (const auto& session : closing) {
     context_.log.audit(audit_row(session->id(), "closed", principal));

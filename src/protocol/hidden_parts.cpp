@@ -67,14 +67,26 @@ class PartsOfJson {
     const ByteRange value{begun_.back(), at + 1};
     begun_.pop_back();
     settle(value, {});
+    if (begun_.empty()) judge_id();
     return value.end;
   }
+
+  // The number of a message is nobody's secret. Anything else may have an "id", too.
+  void judge_id() {
+    if (!is_message_) parts_.insert(parts_.end(), of_id_.begin(), of_id_.end());
+    of_id_.clear();
+    is_message_ = false;
+  }
+
+  bool is_in_outermost_object() const { return begun_.size() == 1 && text_[begun_[0]] == '{'; }
 
   std::size_t string(std::size_t at) {
     const std::size_t end = after_string(text_, at);
     if (end > text_.size()) return at;
     settle({at, end}, {at + 1, end - 1});
-    if (begun_.size() == 1) last_string_ = text_.substr(at, end - at);
+    if (!is_in_outermost_object()) return end;
+    last_string_ = text_.substr(at, end - at);
+    is_message_ = is_message_ || last_string_ == R"("jsonrpc")";
     return end;
   }
 
@@ -83,10 +95,12 @@ class PartsOfJson {
     const std::string_view value = text_.substr(at, end - at);
     const bool is_number = is_json_number(value);
     if (begun_.empty() || (!is_number && !is_json_literal(value))) return at;
-    const std::size_t parts_before = parts_.size();
+    const auto parts_before = static_cast<std::ptrdiff_t>(parts_.size());
     settle({at, end}, {});
-    const bool is_id = begun_.size() == 1 && last_string_ == R"("id")";
-    if (is_number && is_id) parts_.resize(parts_before);
+    if (is_number && is_in_outermost_object() && last_string_ == R"("id")") {
+      of_id_.insert(of_id_.end(), parts_.begin() + parts_before, parts_.end());
+      parts_.erase(parts_.begin() + parts_before, parts_.end());
+    }
     return end;
   }
 
@@ -114,7 +128,9 @@ class PartsOfJson {
   std::size_t next_ = 0;
   std::vector<ByteRange> waiting_;  // begun before where the walk is, and not settled
   std::vector<std::size_t> begun_;  // objects and arrays
-  std::string_view last_string_;    // of the outermost one
+  std::string_view last_string_;    // of the outermost object
+  bool is_message_ = false;         // that
+  std::vector<HiddenPart> of_id_;   // the same
   std::vector<HiddenPart> parts_;
 };
 

@@ -36,9 +36,14 @@ TEST(HiddenParts, OfNumbersAreTheWholeNumbers) {
 }
 
 TEST(HiddenParts, LeaveTheNumberOfAMessage) {
-  EXPECT_EQ(hidden(R"({"id":12,"params":{"id":12}})", "12"),
-            R"({"id":12,"params":{"id":<value>}})");
-  EXPECT_EQ(hidden(R"({"id":"12"})", "12"), R"({"id":"<>"})");
+  EXPECT_EQ(hidden(R"({"jsonrpc":"2.0","id":12,"params":{"id":12}})", "12"),
+            R"({"jsonrpc":"2.0","id":12,"params":{"id":<value>}})");
+  EXPECT_EQ(hidden(R"({"id":-12,"jsonrpc":"2.0"})", "12"), R"({"id":-12,"jsonrpc":"2.0"})");
+  EXPECT_EQ(hidden(R"({"jsonrpc":"2.0","id":"12"})", "12"), R"({"jsonrpc":"2.0","id":"<>"})");
+  // No messages.
+  EXPECT_EQ(hidden(R"({"id":12,"a":12})", "12"), R"({"id":<value>,"a":<value>})");
+  EXPECT_EQ(hidden(R"(["jsonrpc","id",12])", "12"), R"(["jsonrpc","id",<value>])");
+  EXPECT_EQ(hidden("{\"jsonrpc\":1}\n{\"id\":12}", "12"), "{\"jsonrpc\":1}\n{\"id\":<value>}");
 }
 
 TEST(HiddenParts, OfMoreThanOneTokenAreTheSmallestValueAround) {

@@ -13,8 +13,6 @@ using namespace std::chrono_literals;
 // Between two looks at what may be deleted, and between the steps of one.
 constexpr auto kRetentionPeriod = 2s;
 constexpr auto kRetentionStepPause = 5ms;
-// Behind a sweep that left nothing: what turns outdate is taken off the disk together.
-constexpr auto kSweepPause = 100ms;
 // Between two looks at all closed sessions, while the log is not too large.
 constexpr auto kForgetPeriod = 60s;
 
@@ -96,7 +94,7 @@ void Housekeeping::forget_audit(MessageStore& store) {
 void Housekeeping::erase_unused(MessageStore& store) {
   if (!store.has_unused() || Clock::now() < erase_at_) return;
   const auto more = store.erase_unused();
-  erase_at_ = Clock::now() + (!more ? kRetentionPeriod : *more ? kRetentionStepPause : kSweepPause);
+  erase_at_ = Clock::now() + (more ? kRetentionStepPause : kRetentionPeriod);
   if (!more && !erasing_fails_) {
     log_.warn("what was deleted can't be taken off the disk yet, it is tried again",
               {{"reason", more.error().explanation}});

@@ -68,6 +68,7 @@ Result<void> MessageStore::read_up_to(std::uint32_t segment) {
   if (!set_property("unread_segment", segment)) return failure("cannot write");
   unread_segment_ = segment;
   files_.written_from(segment);
+  if (!release_outdated()) return failure("cannot write");
   return {};
 }
 

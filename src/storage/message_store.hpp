@@ -121,6 +121,9 @@ class MessageStore {
   // Takes them off the disk, a few milliseconds' worth. True: there are more. Errors: those that
   // are left could not be taken off it; they stay known, and the next call tries them again.
   Result<bool> erase_unused();
+  // The same; true: there are more of those that were there when this was last_unused().
+  Result<bool> erase_unused_up_to(std::int64_t last);
+  Result<std::int64_t> last_unused();
   // Why messages are a gap that the disk has lost, once a file.
   std::vector<std::string> take_lost() { return files_.take_lost(); }
 
@@ -140,9 +143,11 @@ class MessageStore {
  private:
   struct Statements;
   // What an entry says of a session, as the database keeps it: what it has used of upstreams, that
-  // it was made, that it was closed or opened again, how it is. One that says how it is, or what it
-  // has used, outdates those before it that did; one that opens it outdates all from kLife on.
-  enum class EntryKind : std::uint8_t { kUse = 0, kMade = 1, kLife = 2, kState = 3 };
+  // it was made, that it was closed or opened again, how it is; or nothing any more. One that says
+  // how it is, or what it has used, outdates those before it that did; one that opens it outdates
+  // all from kLife on. An outdated one is taken off the disk when its file has ended: until then
+  // entries are written beside it.
+  enum class EntryKind : std::uint8_t { kUse = 0, kMade = 1, kLife = 2, kState = 3, kOutdated = 4 };
   // Through all bytes that are left, the oldest first. A file in which some can't be erased is left
   // out of it from then on, until a whole sweep has erased nothing; those are tried again after all
   // others of the file.
@@ -184,9 +189,11 @@ class MessageStore {
   // was noted of its kind is.
   bool note_last_word(const SessionId& session, EntryKind kind, std::span<const EntryPlace> places);
   bool note_entries(std::int64_t session, EntryKind kind, std::span<const EntryPlace> places);
-  // They are taken off the disk, and count no more.
   bool outdate_entries(std::int64_t session, EntryKind first, EntryKind last);
-  bool outdate(Statement& deletion);
+  // Those of files that have ended.
+  bool release_outdated();
+  // They are to be taken off the disk, and count no more.
+  bool release(Statement& deletion);
   bool note_unused(std::span<const EntryPlace> places);
   bool insert_gap(std::int64_t session, Gap gap);
   bool insert_messages(HeldWrites writes, WriteCount& count);

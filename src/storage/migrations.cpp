@@ -180,11 +180,12 @@ ALTER TABLE sessions ADD COLUMN upstream_use TEXT NOT NULL DEFAULT '';
 )sql";
 
 // A session's entries by what they say (MessageStore::EntryKind): a later one outdates those of its
-// kind. Which of those that are there are outdated is not known, and the database has what all of
-// them say: they are taken off the disk.
+// kind. Which of those that are there are outdated is not known: they stay until their session
+// goes, as they did.
 constexpr const char* kOutdatedEntries = R"sql(
-INSERT INTO unused (segment, extents) SELECT segment, extents FROM session_entries;
-DROP TABLE session_entries;
+DROP INDEX session_entries_of_segment;
+DROP TRIGGER session_entry_deleted;
+ALTER TABLE session_entries RENAME TO old_entries;
 CREATE TABLE session_entries (
   session INTEGER NOT NULL REFERENCES sessions (number) ON DELETE CASCADE,
   kind INTEGER NOT NULL,
@@ -193,7 +194,10 @@ CREATE TABLE session_entries (
   bytes INTEGER NOT NULL,
   PRIMARY KEY (session, kind, segment, extents)
 ) STRICT, WITHOUT ROWID;
+INSERT INTO session_entries SELECT session, 1, segment, extents, 0 FROM old_entries;
+DROP TABLE old_entries;
 CREATE INDEX session_entries_of_segment ON session_entries (segment);
+CREATE INDEX outdated_entries ON session_entries (segment) WHERE kind = 4;
 CREATE TRIGGER session_entry_deleted AFTER DELETE ON session_entries BEGIN
   INSERT INTO unused (segment, extents) VALUES (old.segment, old.extents);
 END;

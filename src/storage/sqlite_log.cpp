@@ -363,8 +363,14 @@ Task<Result<void>> SqliteLog::erase(SessionId session) {
     begun = true;
   }
   numbers_.erase(session);  // of one that was still open
+  auto look = [](MessageStore& store, HeldWrites) { return store.last_unused(); };
+  const auto last = co_await ask<Result<std::int64_t>>(std::move(look));
+  if (!last) co_return Result<void>();
+  // What others leave meanwhile is not waited for.
   while (true) {
-    auto operation = [](MessageStore& store, HeldWrites) { return store.erase_unused(); };
+    auto operation = [last = *last](MessageStore& store, HeldWrites) {
+      return store.erase_unused_up_to(last);
+    };
     const auto more = co_await ask<Result<bool>>(std::move(operation));
     // The index has nothing of it any more; the bytes are erased when the disk takes it.
     if (!more || !*more) co_return Result<void>();

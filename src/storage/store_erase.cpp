@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <set>
+#include <string>
 #include <utility>
 
 namespace relay::storage {
@@ -76,7 +78,7 @@ Result<EraseStep> MessageStore::erase(const SessionId& session) {
 }
 
 bool MessageStore::delete_session(std::int64_t session) {
-  return outdate_entries(session, EntryKind::kUse, EntryKind::kState) &&
+  return release(statements_->release_entries.bind(1, session)) &&
          statements_->delete_session.bind(1, session).run() == Step::kDone;
 }
 
@@ -124,6 +126,20 @@ Result<bool> MessageStore::erase_unused() {
   sweep_.has_erased = sweep_.has_erased || !erased.empty();
   sweep_.after = last;
   return is_at_end ? end_sweep() : Result<bool>(true);
+}
+
+Result<bool> MessageStore::erase_unused_up_to(std::int64_t last) {
+  auto more = erase_unused();
+  if (!more || !*more) return more;
+  const auto left =
+      database_.number("SELECT coalesce((SELECT min(number) FROM unused), " +
+                       std::to_string(std::numeric_limits<std::int64_t>::max()) + ")");
+  if (!left) return left.error();
+  return *left <= last;
+}
+
+Result<std::int64_t> MessageStore::last_unused() {
+  return database_.number("SELECT coalesce((SELECT max(number) FROM unused), 0)");
 }
 
 Result<void> MessageStore::erase_extents(std::uint32_t segment,

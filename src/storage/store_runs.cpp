@@ -156,7 +156,7 @@ void MessageStore::segment_ended(std::uint32_t segment) {
   // What is still there is known, and tried again: by a start at the latest.
   if (!files_.remove(segment)) return;
   // Rows of a file that is gone do no harm, should they stay.
-  outdate(statements_->forget_entries.bind(1, std::int64_t{segment}));
+  release(statements_->forget_entries.bind(1, std::int64_t{segment}));
   statements_->forget_segment.bind(1, std::int64_t{segment}).run();
 }
 

@@ -104,8 +104,10 @@ Result<std::unique_ptr<MessageStore::Statements>> MessageStore::Statements::prep
       make("SELECT request, answer FROM calls WHERE session = ?1 AND answer > ?2 ORDER BY answer"),
       make("INSERT OR IGNORE INTO session_entries (session, kind, segment, extents, bytes) "
            "VALUES (?1, ?2, ?3, ?4, ?5) RETURNING bytes"),
-      make("DELETE FROM session_entries WHERE session = ?1 AND kind BETWEEN ?2 AND ?3 "
-           "RETURNING bytes"),
+      make("UPDATE OR IGNORE session_entries SET kind = 4 WHERE session = ?1 AND kind BETWEEN ?2 "
+           "AND ?3"),
+      make("DELETE FROM session_entries WHERE kind = 4 AND segment < ?1 RETURNING bytes"),
+      make("DELETE FROM session_entries WHERE session = ?1 RETURNING bytes"),
       make("DELETE FROM session_entries WHERE segment = ?1 RETURNING bytes"),
       make("SELECT number, segment, extents FROM unused WHERE number > ?1 ORDER BY number"),
       make("DELETE FROM unused WHERE number = ?1"),

@@ -19,8 +19,8 @@ struct MessageStore::Statements {
   Statement oldest_runs, delete_session, closed_sessions;
   Statement runs_before;
   Statement progress, known_up_to, open_calls, unsent_answers;
-  Statement note_entry, outdate_entries, forget_entries, unused, forget_unused, forget_segment,
-      note_unused;
+  Statement note_entry, outdate_entries, release_outdated, release_entries, forget_entries;
+  Statement unused, forget_unused, forget_segment, note_unused;
   Statement use_upstreams;
   Statement insert_audit, audit_rows, oldest_audit, forget_audit;
   Statement set_property, uses_segment, page_count, free_pages;

@@ -87,7 +87,7 @@ bool MessageStore::apply(const ProgressWrite& write) {
 
 bool MessageStore::apply(const SegmentEnd& write) {
   unread_segment_ = std::max(unread_segment_, write.segment.number() + 1);
-  return true;
+  return release_outdated();
 }
 
 bool MessageStore::apply(const UseWrite& write) {
@@ -133,7 +133,7 @@ bool MessageStore::note_last_word(const SessionId& session, EntryKind kind,
   if (!*number) return note_unused(places);
   const auto own = places.first(std::min<std::size_t>(places.size(), 1));
   return outdate_entries(**number, kind, kind) && note_entries(**number, kind, own) &&
-         note_unused(places.subspan(own.size()));
+         note_entries(**number, EntryKind::kOutdated, places.subspan(own.size()));
 }
 
 bool MessageStore::note_entries(std::int64_t session, EntryKind kind,
@@ -156,12 +156,17 @@ bool MessageStore::note_entries(std::int64_t session, EntryKind kind,
 }
 
 bool MessageStore::outdate_entries(std::int64_t session, EntryKind first, EntryKind last) {
-  return outdate(statements_->outdate_entries.bind(1, session)
-                     .bind(2, static_cast<std::int64_t>(first))
-                     .bind(3, static_cast<std::int64_t>(last)));
+  return statements_->outdate_entries.bind(1, session)
+             .bind(2, static_cast<std::int64_t>(first))
+             .bind(3, static_cast<std::int64_t>(last))
+             .run() == Step::kDone;
 }
 
-bool MessageStore::outdate(Statement& deletion) {
+bool MessageStore::release_outdated() {
+  return release(statements_->release_outdated.bind(1, std::int64_t{unread_segment_}));
+}
+
+bool MessageStore::release(Statement& deletion) {
   const ResetAtExit reset(deletion);
   std::int64_t bytes = 0;
   Step step = Step::kDone;

@@ -186,9 +186,11 @@ def test_check_config_lists_every_problem(tmp_path):
     assert code == 78
     for part in ("c.yaml:1:", "http_port", "c.yaml:2:", "c.yaml:3:"):
         assert part in err, part
-    assert run_cli("serve", "--config", str(file))[0] == 78
-    for command in ("check-config", "serve"):
-        assert run_cli(command, "--config", str(tmp_path / "missing.yaml"))[0] == 78, command
+    for command in ("check-config", "serve", "backup", "alive"):
+        what = ("new.db",) if command == "backup" else ()
+        assert run_cli(command, *what, "--config", str(file), cwd=tmp_path)[0] == 78, command
+        # It may come yet.
+        assert run_cli(command, *what, "--config", str(tmp_path / "missing.yaml"), cwd=tmp_path)[0] == 1, command
 
 
 def test_egress_check_says_what_would_become_of_a_request(tmp_path):

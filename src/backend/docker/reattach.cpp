@@ -103,6 +103,8 @@ Task<Result<Reattachment>> DockerBackend::reattach(SessionId session, OutputPosi
   const bool has_reach = !options.egress.reach.empty() && context_.host.broker != nullptr;
   if (has_reach && has_way_out(directories)) {
     co_await reopen_way_out(*container, carrier_of(**facts));
+  } else if (has_way_out(directories)) {
+    (*container)->log.warn("the agent has no way out any more, as it is configured now");
   }
   (*container)
       ->log.info("goes on with an agent of an earlier run",

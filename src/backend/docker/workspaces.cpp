@@ -54,6 +54,15 @@ Error nothing_to_copy(const SessionId& session) {
       .with("session_id", session.value());
 }
 
+Error too_slow(const std::string& path, const Error& why) {
+  return make_error(ErrorType::kWorkspaceUnavailable, "cannot make " + path + ": it takes too long")
+      .because("the disk has much to do, or does not answer: " + why.explanation)
+      .suggest("try again; if it stays so, look at the disk of " + std::string(kKey))
+      .with("path", path)
+      .with("key", std::string(kKey))
+      .retryable();
+}
+
 // Nothing is known then of whose the directory is.
 Error cannot_read(const std::string& marker, int failure) {
   Error error = unavailable("cannot read", marker, failure);
@@ -196,27 +205,29 @@ Workspaces::Workspaces(asio::any_io_executor executor, const SharedContainerOpti
       log_(std::move(log)),
       calls_(executor_, kMakesAtOnce, kDiskWrites) {}
 
-// What of it waits for the disk does so on another thread, and has no name yet that counts: where
-// it takes too long it is left as unfinished.
+// What of it waits for the disk does so on another thread, and has no name yet that counts: whoever
+// comes last, that one or a start that has given up, removes what has not got its name.
 Task<Result<void>> Workspaces::make_root(SessionDirectories directories, SessionId session) {
   std::error_code failure;
   if (fs::exists(fs::symlink_status(directories.root, failure))) {
     co_return unavailable("cannot make", directories.root, EEXIST);
   }
-  const SessionDirectories half = unfinished(session);
-  const std::function<Result<void>()> make = [half, marker = instance_ + "\n",
+  const std::shared_ptr<const SessionDirectories> half(new SessionDirectories(unfinished(session)),
+                                                       [](const SessionDirectories* unnamed) {
+                                                         remove_unfinished(*unnamed);
+                                                         delete unnamed;
+                                                       });
+  using Made = Result<void>;
+  const std::function<Result<Made>()> make = [half, marker = instance_ + "\n",
                                               hosts = hosts_file(container_host_name(session))] {
-    remove_unfinished(half);  // of an attempt before that took too long
-    auto made = make_half(half, marker, hosts);
-    if (!made) remove_unfinished(half);
-    return made;
+    return Result<Made>(make_half(*half, marker, hosts));
   };
-  auto made = co_await calls_.run(half.root, make);
-  if (made && ::rename(half.root.c_str(), directories.root.c_str()) != 0) {
-    made = unavailable("cannot make", directories.root, errno);
-    remove_unfinished(half);
+  const Result<Made> asked = co_await calls_.run(half->root, make);
+  if (!asked) co_return too_slow(directories.root, asked.error());
+  if (*asked && ::rename(half->root.c_str(), directories.root.c_str()) != 0) {
+    co_return unavailable("cannot make", directories.root, errno);
   }
-  co_return made;
+  co_return *asked;
 }
 
 int Workspaces::remove_root(const SessionDirectories& directories, const SessionId& session) const {
@@ -373,9 +384,10 @@ std::vector<SessionId> Workspaces::all() const {
   std::string reason;  // of the last
   for (const SessionId& session : entries()) {
     if (session.value().ends_with(unfinished_suffix())) continue;
-    const auto ours = is_ours(session_directories(options_->workspace_base_dir, session));
+    const auto directories = session_directories(options_->workspace_base_dir, session);
+    const auto ours = is_ours(directories);
     if (ours && *ours) sessions.push_back(session);
-    if (ours) continue;
+    if (ours || !is_own(directories.root)) continue;  // as lost+found
     ++unread;
     reason = ours.error().explanation;
   }

@@ -1,5 +1,6 @@
 #include "backend/process/process_usage.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
@@ -28,16 +29,18 @@ std::string text_of(const std::filesystem::path& file) {
 void add_children(const std::filesystem::path& process, UsageBounds& bounds,
                   std::vector<pid_t>& found) {
   std::error_code failure;
+  std::size_t left = std::min(bounds.threads_of_each, bounds.threads);
+  bounds.threads -= left;
   std::filesystem::directory_iterator thread(process / "task", failure);
   for (const std::filesystem::directory_iterator end;
-       !failure && thread != end && bounds.threads > 0 && bounds.processes > 0;
-       thread.increment(failure)) {
-    --bounds.threads;
+       !failure && thread != end && left > 0 && bounds.processes > 0; thread.increment(failure)) {
+    --left;
     std::ifstream children(thread->path() / "children");  // read no further than is looked at
     for (pid_t child = 0; bounds.processes > 0 && children >> child; --bounds.processes) {
       found.push_back(child);
     }
   }
+  bounds.threads += left;
 }
 
 std::string_view word_for(char state) {

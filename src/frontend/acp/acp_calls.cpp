@@ -126,9 +126,10 @@ Task<void> AcpConnection::fork_session(const Frame& frame) {
 // not ended yet.
 void AcpConnection::present(const std::shared_ptr<Session>& session, const Frame& frame,
                             std::string_view asked) {
-  if (has_ended_ || streams_.of_connection()->end() != Outbox::End::kOpen) {
-    return RelayApi::undo(*session);
-  }
+  const auto is_open = [this] {
+    return !has_ended_ && streams_.of_connection()->end() == Outbox::End::kOpen;
+  };
+  if (!is_open()) return RelayApi::undo(*session);
   const std::string result = acp_session_result(*session);
   Attachment attachment;
   attachment.after = session->forked_at();
@@ -140,6 +141,7 @@ void AcpConnection::present(const std::shared_ptr<Session>& session, const Frame
     answer(frame, result, asked);
   }
   const auto attached = attach(session, std::move(attachment), AttachedSessions::Chosen::kYes);
+  if (!is_open()) return RelayApi::undo(*session);  // the answer was too much
   if (!attached && streams_.are_one()) refuse(frame, attached.error());
 }
 

@@ -77,7 +77,7 @@ Task<std::string> AcpConnection::initialize(const Frame& request) {
   initialized_ = true;
   const SessionContext& agent = *api_.sessions().agents().find(agent_);
   const AcpOffer offer{options_.keeps_messages, to_string(agent.backend.isolation()),
-                       agent.options.keeps_home};
+                       agent.options.keeps_home, options_.max_message_bytes};
   co_return response(request.id(), acp_initialize_result(*profile, offer));
 }
 

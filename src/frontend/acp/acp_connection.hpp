@@ -35,6 +35,7 @@ struct AcpOptions {
   std::chrono::milliseconds keep_alive{15'000};           // between comments on a silent stream
   bool strip_client_disk = true;
   bool keeps_messages = true;
+  std::size_t max_message_bytes = 32u << 20;
 };
 
 // Where messages for the client go.

@@ -91,5 +91,14 @@ TEST_F(AcpConnectionTest, UndoesASessionOfWhichAClientLearnsNothingThatDoesNotRe
   EXPECT_THAT(streams_.of_sessions, IsEmpty());
 }
 
+TEST_F(AcpConnectionTest, UndoesASessionWhoseAnswerIsTooMuchForTheClient) {
+  streams_.own =
+      std::make_shared<Outbox>(io_.get_executor(), OutboxLimits{8, 100}, metrics_.slow_clients);
+  ask("session/new", R"({"cwd":"/tmp","mcpServers":[]})");
+  run_until([&] { return sessions_->all().size() == 1; });
+  run_until([&] { return sessions_->all().empty(); });
+  EXPECT_EQ(streams_.own->end(), Outbox::End::kOverflow);
+}
+
 }  // namespace
 }  // namespace relay::frontend

@@ -149,11 +149,13 @@ Result<std::shared_ptr<AcpStream>> AcpHttpConnection::stream_from_log(const std:
   if (!claimed) return claimed.error();
   const auto found = *claimed;
   const auto fresh = streams_[session].stream = make_stream();
-  const auto replayed = connection_.replay(session, last_event, found->answers_behind(last_event));
+  const std::vector<Delivery> again = found->answers_behind(last_event);
+  const auto replayed = connection_.replay(session, last_event, again);
   if (!replayed) {
     streams_[session].stream = found;
     return replayed.error();
   }
+  fresh->expect_answers_of(*found, again);
   found->abandon();
   return fresh;
 }

@@ -78,7 +78,11 @@ std::string acp_initialize_result(std::string_view agent_result, const AcpOffer&
     result = with_member(result, "protocolVersion", std::to_string(acp::kProtocolVersion));
   }
   const std::string about =
-      JsonObject().text("version", RELAY_VERSION).text("isolation", offer.isolation).take();
+      JsonObject()
+          .text("version", RELAY_VERSION)
+          .text("isolation", offer.isolation)
+          .number("maxMessageBytes", static_cast<std::int64_t>(offer.max_message_bytes))
+          .take();
   return with_meta(result, R"("acp-relay":)" + about);
 }
 

@@ -29,6 +29,7 @@ struct AcpOffer {
   bool keeps_messages = true;  // false: there is no log, so nothing to list, load or delete
   std::string_view isolation;
   bool forks = true;  // where the agent can
+  std::size_t max_message_bytes = 32u << 20;
 };
 // The agent's answer to `initialize` with what the relay does itself for every agent, and without
 // what it does not carry.

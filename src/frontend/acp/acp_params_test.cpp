@@ -93,6 +93,9 @@ TEST(AcpInitializeResult, OffersWhatTheRelayDoesForEveryAgent) {
   }
   EXPECT_EQ(offered(result, {"agentCapabilities", "promptCapabilities"}), R"({"image":true})");
   EXPECT_EQ(offered(result, {"_meta", "acp-relay", "isolation"}), "\"process\"");
+  EXPECT_EQ(offered(acp_initialize_result("{}", {true, "process", true, 7}),
+                    {"_meta", "acp-relay", "maxMessageBytes"}),
+            "7");
 }
 
 TEST(AcpInitializeResult, OffersNoPastWithoutALog) {

@@ -221,6 +221,14 @@ void AcpStream::take_answers(AcpStream& before) {
   due_ = static_cast<std::size_t>(std::ranges::count_if(waiting_, is_due));
 }
 
+void AcpStream::expect_answers_of(const AcpStream& before, std::span<const Delivery> again) {
+  const auto waited = std::ranges::count_if(before.waiting_, is_due) +
+                      std::ranges::count_if(before.outbox_->queued(), is_due);
+  const auto to_come = static_cast<std::ptrdiff_t>(before.due_) - waited;
+  due_ = static_cast<std::size_t>(std::max<std::ptrdiff_t>(to_come, 0) +
+                                  std::ranges::count_if(again, is_due));
+}
+
 void AcpStream::abandon() {
   waiting_.clear();
   outbox_->take_all();

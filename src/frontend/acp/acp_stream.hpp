@@ -60,6 +60,9 @@ class AcpStream : public std::enable_shared_from_this<AcpStream> {
   // that are can be asked for here.
   void take_answers(AcpStream& before);
 
+  // Answers come here that were to come on `before`: `again` is what that gave of them.
+  void expect_answers_of(const AcpStream& before, std::span<const Delivery> again);
+
   // What it holds goes elsewhere: its reader is told good-bye.
   void abandon();
 

@@ -327,6 +327,25 @@ TEST_F(AcpStreamForwards, AnAnswerThatAPeerWasCutFromToo) {
   EXPECT_FALSE(stream->has_reader());
 }
 
+TEST_F(AcpStreamForwards, AnswersThatWereToComeOnTheStreamBeforeIt) {
+  const auto before = make_stream(AcpStream::Numbering::kSequence);
+  EXPECT_TRUE(before->expect_answer());
+  EXPECT_TRUE(before->expect_answer());
+  answer(*before, "first");
+  const auto again = before->answers_behind(0);
+  ASSERT_EQ(again.size(), 1U);
+  const auto stream = make_stream(AcpStream::Numbering::kSequence);
+  stream->expect_answers_of(*before, again);
+  EXPECT_TRUE(stream->expect_answer());
+  forward(stream);
+  for (const char* const text : {"first", "second", "third"}) {
+    answer(*stream, text);
+    go_on();
+  }
+  EXPECT_THAT(got(), ElementsAre("first", "second", "third"));
+  EXPECT_FALSE(stream->has_reader());
+}
+
 TEST_F(AcpStreamTest, LeavesInItsOutboxWhatIsNotBeingWritten) {
   const auto stream = make_stream(AcpStream::Numbering::kSequence);
   HeldExchange& peer = serve(*stream);
