@@ -111,7 +111,7 @@ class Bridge {
   void editor_answer(const Frame& frame);
   void send_answer(std::int64_t number, const Question& question);
   bool has_room(std::size_t bytes, std::size_t times = 1) const;
-  bool is_too_big(const Frame& frame) const { return frame.bytes().size() > most_of_message_; }
+  bool is_too_big(const SharedBytes& message) const { return message.size() > most_of_message_; }
   Order keep(Message message);
   void refuse(std::string_view id, const Error& error);
 

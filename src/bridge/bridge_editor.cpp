@@ -66,9 +66,6 @@ void Bridge::editor_call(const Frame& frame) {
   if (kind != CallKind::kInitialize && initialized_ == Initialized::kNot) {
     return refuse(frame.id(), not_initialized());
   }
-  if (is_too_big(frame)) {
-    return refuse(frame.id(), too_big(frame.bytes().size(), most_of_message_));
-  }
   if (!has_room(frame.bytes().size())) {
     return refuse(frame.id(), too_much(messages_.size(), held_bytes_));
   }
@@ -92,6 +89,9 @@ void Bridge::editor_call(const Frame& frame) {
   } else {
     message.bytes = SharedBytes(splice(frame.bytes(), {{frame.envelope().id, message.id}}));
   }
+  if (is_too_big(message.bytes)) {
+    return refuse(frame.id(), too_big(message.bytes.size(), most_of_message_));
+  }
   keep(std::move(message));
 }
 
@@ -111,7 +111,7 @@ void Bridge::editor_notification(const Frame& frame) {
   message.bytes = SharedBytes(splice(frame.bytes(), edits));
   // Cancellations get in when requests do not any more.
   const bool is_cancel = frame.method() == acp::kCancel || frame.method() == acp::kCancelRequest;
-  if (is_too_big(frame) || !has_room(message.bytes.size(), is_cancel ? kMostWaiting : 1)) {
+  if (is_too_big(message.bytes) || !has_room(message.bytes.size(), is_cancel ? kMostWaiting : 1)) {
     notes_.push_back("a notification was dropped: it is too big, or too much waits for the relay");
     return;
   }
@@ -126,12 +126,11 @@ void Bridge::editor_answer(const Frame& frame) {
     notes_.push_back("an answer was dropped: too much waits for the relay");
     return;
   }
-  if (is_too_big(frame)) {
-    const Error error = too_big(frame.bytes().size(), most_of_message_);
+  question->answer =
+      SharedBytes(splice(frame.bytes(), {{frame.envelope().id, question->relay_id}}));
+  if (is_too_big(question->answer)) {
+    const Error error = too_big(question->answer.size(), most_of_message_);
     question->answer = SharedBytes(rpc::error(question->relay_id, error, rpc::Dialect::kAcp));
-  } else {
-    question->answer =
-        SharedBytes(splice(frame.bytes(), {{frame.envelope().id, question->relay_id}}));
   }
   if (question->awaited) send_answer(*number, *question);
 }

@@ -444,11 +444,14 @@ TEST_F(BridgeTest, RefusesWhatTheRelaySaysThatItDoesNotTake) {
     const std::string head = R"({"jsonrpc":"2.0","id":5,"method":"session/new","params":{"t":")";
     return head + std::string(bytes - head.size() - 3, 'x') + "\"}}";
   };
-  bridge_.from_editor(call(101));
+  const std::size_t longer = std::string(R"("p-2")").size() - 1;  // the id as it is sent
+  bridge_.from_editor(call(101 - longer));
   EXPECT_THAT(shown(), ElementsAre(HasSubstr("server.max_message_bytes")));
   EXPECT_TRUE(sent().empty());
-  bridge_.from_editor(call(100));
-  EXPECT_EQ(sent().size(), 1u);
+  bridge_.from_editor(call(100 - longer));
+  const Lines lines = sent();
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_EQ(lines[0].size(), 100u);
 }
 
 TEST_F(BridgeTest, LeavesTheSizeOfAMessageToTheRelay) {

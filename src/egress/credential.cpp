@@ -63,7 +63,11 @@ void Credential::refused(std::string_view secret) {
   if (refused_at_ && now - *refused_at_ < source_.retry) return;
   refused_at_ = now;
   is_refused_ = true;
-  read_when_due();
+  if (reading_) {
+    tasks_.spawn("wait for a credential", [this] { return note_late(); });
+  } else {
+    read_when_due();
+  }
 }
 
 Task<void> Credential::read() {
@@ -97,6 +101,7 @@ void Credential::take(Result<std::string> read) {
     log_.warn("a credential cannot be read again, the last one is used until it can",
               {{"reason", read.error().explanation}});
   }
+  if (read && read_ && *read != *read_) is_refused_ = false;
   if (read && read_ && had_failed) log_.info("a credential can be read again", {});
   if (!is_kept) read_ = std::move(read);
 }

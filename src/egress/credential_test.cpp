@@ -197,6 +197,37 @@ TEST_F(CredentialTest, StandsForOthersWhileOneWaitsForItsSuccessor) {
   });
 }
 
+TEST_F(CredentialTest, StandsForOthersWhereItIsRefusedWhileItIsRead) {
+  run([this]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    const std::string pipe = directory_ + "/pipe";
+    EXPECT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+    const std::string script =
+        "if [ -e " + file_ + " ]; then cat " + pipe + "; else echo first | tee " + file_ + "; fi";
+    CredentialSource source{"", "", {"/bin/sh", "-c", script}, std::chrono::milliseconds(0)};
+    source.patience = std::chrono::milliseconds(0);
+    Credential credential(executor, source);
+    const auto first = co_await credential.get();
+    EXPECT_EQ(*first, "first");
+    std::string had;
+    TaskScope asking(executor, ignore_failure);
+    asking.spawn("ask", [&credential, &had]() -> Task<void> {
+      const auto secret = co_await credential.get();  // it is due
+      had = secret.value_or("none");
+    });
+    co_await asio::post(executor, asio::use_awaitable);
+    EXPECT_EQ(had, "");
+    credential.refused("first");
+    co_await asking.join();
+    EXPECT_EQ(had, "first");
+    std::thread store([&pipe] { std::ofstream(pipe) << "second"; });
+    const auto second = co_await credential.get("first");
+    EXPECT_EQ(*second, "second");
+    store.join();
+    co_await credential.close();
+  });
+}
+
 TEST_F(CredentialTest, IsNotReadForARefusalWhereThatHasJustFailed) {
   run([this]() -> Task<void> {
     const auto executor = co_await asio::this_coro::executor;

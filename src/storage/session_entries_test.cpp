@@ -80,6 +80,8 @@ TEST_F(SessionEntries, CountUntilTheyAreOutdatedAndTheirFileHasEnded) {
   close(1 * kMega);
   start();
   EXPECT_EQ(megabytes(), 643);
+  change(50 * kMega);
+  EXPECT_EQ(megabytes(), 653) << "the file of the last one has ended already";
   // Opened again.
   create(2, 3 * kMega);
   close(1 * kMega);

@@ -133,7 +133,8 @@ bool MessageStore::note_last_word(const SessionId& session, EntryKind kind,
   if (!*number) return note_unused(places);
   const auto own = places.first(std::min<std::size_t>(places.size(), 1));
   return outdate_entries(**number, kind, kind) && note_entries(**number, kind, own) &&
-         note_entries(**number, EntryKind::kOutdated, places.subspan(own.size()));
+         note_entries(**number, EntryKind::kOutdated, places.subspan(own.size())) &&
+         release_outdated();
 }
 
 bool MessageStore::note_entries(std::int64_t session, EntryKind kind,
@@ -221,7 +222,10 @@ bool MessageStore::apply(const SessionCreate& write) {
     entry = *of_entry == number ? progress_.erase(entry) : std::next(entry);
   }
   const bool is_new = number == write.number;
-  if (!is_new && !outdate_entries(number, EntryKind::kLife, EntryKind::kState)) return false;
+  if (!is_new &&
+      !(outdate_entries(number, EntryKind::kLife, EntryKind::kState) && release_outdated())) {
+    return false;
+  }
   const EntryKind kind = is_new ? EntryKind::kMade : EntryKind::kLife;
   if (!note_entries(number, kind, write.places)) return false;
   if (!is_new) {

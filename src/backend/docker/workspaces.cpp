@@ -3,11 +3,13 @@
 #include "backend/docker/way_out.hpp"
 #include "base/unique_fd.hpp"
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -205,29 +207,44 @@ Workspaces::Workspaces(asio::any_io_executor executor, const SharedContainerOpti
       log_(std::move(log)),
       calls_(executor_, kMakesAtOnce, kDiskWrites) {}
 
-// What of it waits for the disk does so on another thread, and has no name yet that counts: whoever
-// comes last, that one or a start that has given up, removes what has not got its name.
+// Made, and not yet the session's: whoever has it last removes it.
+struct Workspaces::Unnamed {
+  explicit Unnamed(SessionDirectories made) : directories(std::move(made)) {}
+  Unnamed(const Unnamed&) = delete;
+  Unnamed& operator=(const Unnamed&) = delete;
+  ~Unnamed() {
+    if (is_there) remove_unfinished(directories);
+  }
+
+  const SessionDirectories directories;
+  std::atomic<bool> is_there = false;
+};
+
+// What of it waits for the disk does so on another thread, and has no name yet that counts. Each
+// attempt has a directory of its own: one that is given up may go on, and then removes that.
 Task<Result<void>> Workspaces::make_root(SessionDirectories directories, SessionId session) {
   std::error_code failure;
   if (fs::exists(fs::symlink_status(directories.root, failure))) {
     co_return unavailable("cannot make", directories.root, EEXIST);
   }
-  const std::shared_ptr<const SessionDirectories> half(new SessionDirectories(unfinished(session)),
-                                                       [](const SessionDirectories* unnamed) {
-                                                         remove_unfinished(*unnamed);
-                                                         delete unnamed;
-                                                       });
+  const SessionId attempt(session.value() + "." + std::to_string(++attempts_));
+  const auto half = std::make_shared<Unnamed>(unfinished(attempt));
   using Made = Result<void>;
   const std::function<Result<Made>()> make = [half, marker = instance_ + "\n",
                                               hosts = hosts_file(container_host_name(session))] {
-    return Result<Made>(make_half(*half, marker, hosts));
+    Made made = make_half(half->directories, marker, hosts);
+    half->is_there = made.has_value();
+    if (!made) remove_unfinished(half->directories);
+    return Result<Made>(made);
   };
-  const Result<Made> asked = co_await calls_.run(half->root, make);
+  const Result<Made> asked = co_await calls_.run(half->directories.root, make);
   if (!asked) co_return too_slow(directories.root, asked.error());
-  if (*asked && ::rename(half->root.c_str(), directories.root.c_str()) != 0) {
+  if (!*asked) co_return *asked;
+  if (::rename(half->directories.root.c_str(), directories.root.c_str()) != 0) {
     co_return unavailable("cannot make", directories.root, errno);
   }
-  co_return *asked;
+  half->is_there = false;
+  co_return Result<void>();
 }
 
 int Workspaces::remove_root(const SessionDirectories& directories, const SessionId& session) const {

@@ -110,6 +110,7 @@ class Workspaces {
   // What has no marker yet, or no longer, is named so that it is known as this relay's all the
   // same: a relay that is killed in between leaves nothing that its next run would not remove.
   std::string unfinished_suffix() const { return "." + instance_ + ".unfinished"; }
+  struct Unnamed;
   SessionDirectories unfinished(const SessionId& session) const;
   // 0 or an errno.
   int remove_root(const SessionDirectories& directories, const SessionId& session) const;
@@ -125,6 +126,7 @@ class Workspaces {
   std::string instance_;
   std::set<SessionId>& going_;
   Logger log_;
+  std::uint64_t attempts_ = 0;  // to make a directory
   BlockingCalls calls_;
   mutable Probe probe_;
   std::list<Copy> copies_;

@@ -1,6 +1,5 @@
 #include "backend/process/process_usage.hpp"
 
-#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
@@ -29,7 +28,7 @@ std::string text_of(const std::filesystem::path& file) {
 void add_children(const std::filesystem::path& process, UsageBounds& bounds,
                   std::vector<pid_t>& found) {
   std::error_code failure;
-  std::size_t left = std::min(bounds.threads_of_each, bounds.threads);
+  std::size_t left = (bounds.threads + 1) / 2;
   bounds.threads -= left;
   std::filesystem::directory_iterator thread(process / "task", failure);
   for (const std::filesystem::directory_iterator end;

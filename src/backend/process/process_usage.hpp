@@ -29,10 +29,10 @@ struct KernelUnits {
 std::optional<ProcessStat> read_process_stat(std::string_view text, KernelUnits units);
 
 // What is looked at of an agent, which may be more than a turn of the loop has time for: so many
-// processes, and for their children so many threads, of each and in all.
+// processes, and for their children so many threads, of which none takes more than half of those
+// that are left.
 struct UsageBounds {
   std::size_t processes = 256;
-  std::size_t threads_of_each = 64;
   std::size_t threads = 2048;
 };
 
