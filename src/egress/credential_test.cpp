@@ -31,10 +31,21 @@ class CredentialTest : public ::testing::Test {
     const std::string script = "echo x >> " + file_ + "; grep -c x " + file_;
     return {"", "", {"/bin/sh", "-c", script}, std::chrono::hours(1)};
   }
+  // A script that prints "first", and from then on waits for what comes through the pipe; nobody
+  // waits with it.
+  CredentialSource hanging(std::chrono::milliseconds refresh) const {
+    EXPECT_EQ(::mkfifo(pipe_.c_str(), 0600), 0);
+    const std::string script =
+        "if [ -e " + file_ + " ]; then cat " + pipe_ + "; else echo first | tee " + file_ + "; fi";
+    CredentialSource source{"", "", {"/bin/sh", "-c", script}, refresh};
+    source.patience = std::chrono::milliseconds(0);
+    return source;
+  }
 
   const std::string directory_ =
       ::testing::TempDir() + "relay_credential_" + std::to_string(::getpid());
   const std::string file_ = directory_ + "/secret";
+  const std::string pipe_ = directory_ + "/pipe";
 };
 
 TEST_F(CredentialTest, SaysWhatIsWrongWithAFileAndNotWhatIsInIt) {
@@ -177,19 +188,13 @@ TEST_F(CredentialTest, IsNotReadForEachRefusal) {
 TEST_F(CredentialTest, StandsForOthersWhileOneWaitsForItsSuccessor) {
   run([this]() -> Task<void> {
     const auto executor = co_await asio::this_coro::executor;
-    const std::string pipe = directory_ + "/pipe";
-    EXPECT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
-    const std::string script =
-        "if [ -e " + file_ + " ]; then cat " + pipe + "; else echo first | tee " + file_ + "; fi";
-    CredentialSource source{"", "", {"/bin/sh", "-c", script}, std::chrono::hours(1)};
-    source.patience = std::chrono::milliseconds(0);
-    Credential credential(executor, source);
+    Credential credential(executor, hanging(std::chrono::hours(1)));
     const auto first = co_await credential.get();
     EXPECT_EQ(*first, "first");
     credential.refused("first");
     const auto meanwhile = co_await credential.get();
     EXPECT_EQ(*meanwhile, "first");
-    std::thread store([&pipe] { std::ofstream(pipe) << "second"; });
+    std::thread store([this] { std::ofstream(pipe_) << "second"; });
     const auto second = co_await credential.get("first");
     EXPECT_EQ(*second, "second");
     store.join();
@@ -200,13 +205,7 @@ TEST_F(CredentialTest, StandsForOthersWhileOneWaitsForItsSuccessor) {
 TEST_F(CredentialTest, StandsForOthersWhereItIsRefusedWhileItIsRead) {
   run([this]() -> Task<void> {
     const auto executor = co_await asio::this_coro::executor;
-    const std::string pipe = directory_ + "/pipe";
-    EXPECT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
-    const std::string script =
-        "if [ -e " + file_ + " ]; then cat " + pipe + "; else echo first | tee " + file_ + "; fi";
-    CredentialSource source{"", "", {"/bin/sh", "-c", script}, std::chrono::milliseconds(0)};
-    source.patience = std::chrono::milliseconds(0);
-    Credential credential(executor, source);
+    Credential credential(executor, hanging(std::chrono::milliseconds(0)));
     const auto first = co_await credential.get();
     EXPECT_EQ(*first, "first");
     std::string had;
@@ -220,7 +219,7 @@ TEST_F(CredentialTest, StandsForOthersWhereItIsRefusedWhileItIsRead) {
     credential.refused("first");
     co_await asking.join();
     EXPECT_EQ(had, "first");
-    std::thread store([&pipe] { std::ofstream(pipe) << "second"; });
+    std::thread store([this] { std::ofstream(pipe_) << "second"; });
     const auto second = co_await credential.get("first");
     EXPECT_EQ(*second, "second");
     store.join();
