@@ -65,7 +65,7 @@ struct FrameLimits {
   std::size_t max_id_bytes = 1024;
   // A session id that has to be recognised wherever it stands as a whole string (JSON text, quotes
   // included; empty = none).
-  std::string_view watched_id;
+  std::string_view watched_id = {};
   Writer writer = Writer::kClient;
 };
 

@@ -37,7 +37,7 @@ TEST_F(WorkspacesTest, AreNotRemovedWithoutTheMarkerOfThisRelay) {
 }
 
 // What can't be read is not taken for what is not there.
-TEST_F(WorkspacesTest, AreNotGoneWhereThereAreNoDescriptorsLeft) {
+TEST_F(WorkspacesTest, AreNotGoneWhereDescriptorsRanOut) {
   Workspaces workspaces = of("one");
   ASSERT_TRUE(workspaces.open());
   ASSERT_TRUE(make(workspaces, "sess_1"));
