@@ -13,9 +13,9 @@
 // of sub-agents belong to the session that they work for.
 //
 // Bounds: BridgeLimits for what waits or may have to be sent again, and twice that for
-// cancellations; a request beyond it is answered with an error. How large and how deep a message
-// may be is the relay's to say. What waits for the editor is the caller's to bound: it takes lines
-// as it can write.
+// answers and cancellations; a request beyond it is answered with an error. How large and how deep
+// a message may be is the relay's to say. What waits for the editor is the caller's to bound: it
+// takes lines as it can write.
 #pragma once
 
 #include "base/error.hpp"

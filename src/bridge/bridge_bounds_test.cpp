@@ -88,6 +88,27 @@ TEST_F(BridgeBoundsTest, LetsCancellationsInUpToTwiceItsBytes) {
   EXPECT_THAT(sent(), SizeIs(3));
 }
 
+// Answers to a relay that is away.
+TEST_F(BridgeBoundsTest, KeepsAnswersUpToTwiceItsBytes) {
+  make_session();
+  for (const char* id : {"7", "8"}) {
+    bridge_.from_relay(R"({"jsonrpc":"2.0","id":)" + std::string(id) +
+                       R"(,"method":"session/request_permission","params":{"sessionId":"s"}})");
+  }
+  EXPECT_THAT(shown(), SizeIs(2));
+  bridge_.dropped({});
+  const auto answer = [this](int id, std::size_t bytes) {
+    const std::string empty = result(std::to_string(id), R"({"x":""})");
+    const std::string text(bytes - empty.size(), 'x');
+    bridge_.from_editor(result(std::to_string(id), R"({"x":")" + text + "\"}"));
+  };
+  answer(1, 2000);
+  answer(2, 2001);
+  EXPECT_THAT(bridge_.take_notes(), ElementsAre(HasSubstr("an answer was dropped")));
+  answer(2, 2000);
+  EXPECT_THAT(bridge_.take_notes(), IsEmpty());
+}
+
 class BridgeQuestionsTest : public BridgeTest {
  protected:
   void ask(int id) {

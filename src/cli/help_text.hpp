@@ -33,12 +33,12 @@ Environment:
 
 Exit codes:
   0  done
-  1  an error of the relay or the agent
+  1  an error of the relay, the agent or a file
   2  wrong command line
   3  no relay answers at the given address
   4  the relay wants a (different) token
   5  the turn was cancelled
-  78 the configuration is refused: not what can't be read, which is 1
+  78 the configuration is refused (serve, check-config, backup, alive, egress check)
 
 'acp-relay COMMAND --help' tells more about a command.)";
 

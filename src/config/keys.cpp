@@ -134,7 +134,9 @@ void add_agent_keys(std::vector<Key>& keys) {
      "Time for a process agent to answer initialize.")
       .alias = "agent.startup_timeout";
   at("max_concurrent_sessions", &A::max_concurrent_sessions, count<std::size_t>(1, 1'000'000),
-     "Open sessions, of either kind; more are refused with session_limit_reached.");
+     "Open sessions, of either kind, and agents that only introduce themselves or try a login; "
+     "more "
+     "are refused with session_limit_reached.");
   at("max_stderr_bytes", &A::max_stderr_bytes, size<std::size_t>(0, 64 * kMi),
      "How much of the end of an agent's stderr is kept for errors.");
   at("max_inbox_bytes", &A::max_inbox_bytes, size<std::size_t>(kKi, 64 * kGi),

@@ -35,6 +35,7 @@ class AgentConnection {
   void close();
   // Ends what has taken too long.
   void tick(Clock::time_point now);
+  bool is_closed() const { return closed_; }
   // Nothing has come by which the agent is known: whoever reaches the port may be at the other end.
   bool is_stranger() const;
 

@@ -114,9 +114,10 @@ Task<void> Door::pause(const std::string& reason) {
   [[maybe_unused]] const bool passed = co_await sleep_for(kPause);
 }
 
-// The agent does not wait for strangers, who may be many: the first of them goes.
+// Those that are told that there are too many have no place. The agent does not wait for strangers,
+// who may be many: the first of them goes.
 bool Door::has_room() {
-  if (connections_.size() < options_.max_connections) return true;
+  if (served() < options_.max_connections) return true;
   const auto stranger = std::ranges::find_if(connections_, [](const Place& place) {
     return place.is_served && place.connection->is_stranger();
   });
@@ -125,14 +126,21 @@ bool Door::has_room() {
   return true;
 }
 
+// Those that have been closed, and are about to go, are none any more.
+std::size_t Door::served() const {
+  return static_cast<std::size_t>(std::ranges::count_if(connections_, [](const Place& place) {
+    return place.is_served && !place.connection->is_closed();
+  }));
+}
+
 void Door::admit(http::Transport::Socket socket) {
   error_code ignored;
   socket.non_blocking(true, ignored);
   // Otherwise each part of an answer may wait for what the agent says of the one before. Of no use
   // to a Unix socket, which has no such option.
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-  if (connections_.size() >= options_.max_connections + kMaxRefused) return;
   const bool is_welcome = has_room();
+  if (!is_welcome && connections_.size() - served() >= kMaxRefused) return;
   auto connection =
       std::make_shared<AgentConnection>(std::move(socket), options_.limits, surroundings_);
   const auto place = connections_.insert(connections_.end(), {connection.get(), is_welcome});

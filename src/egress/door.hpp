@@ -61,6 +61,7 @@ class Door {
     bool is_served;  // no: it is being told that there are too many
   };
 
+  std::size_t served() const;
   bool has_room();
   Task<void> pause(const std::string& reason);
   Task<void> sweep();

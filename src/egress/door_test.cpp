@@ -371,6 +371,12 @@ TEST_F(DoorTest, LetsNobodyWithoutTheTokenTakeTheAgentsPlaces) {
   EXPECT_THAT(third.read_answer(), StartsWith("HTTP/1.1 503 "));
   first.send(kKnown);
   EXPECT_THAT(first.read_answer(), StartsWith("HTTP/1.1 403 "));
+  // Nor does who is told so, and stays.
+  second.close();
+  ASSERT_TRUE(eventually([&] { return door.connections() <= 2; }));
+  RawClient fourth(door.port());
+  fourth.send(kKnown);
+  EXPECT_THAT(fourth.read_answer(), StartsWith("HTTP/1.1 403 "));
 }
 
 TEST_F(DoorTest, EndsEverythingWhenItCloses) {

@@ -68,6 +68,7 @@ Task<Result<void>> copy_messages(const SessionContext& context, ForkPoint from, 
     if (!parent) co_return parent.error();
     if (!*parent) co_return deleted_meanwhile(from.session);
     log.gap(to, {told + 1, from.until});
+    if (const auto failed = failure()) co_return *failed;
   }
   co_return Result<void>();
 }

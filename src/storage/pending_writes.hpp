@@ -56,7 +56,8 @@ struct ProgressWrite {
   Progress progress;
 };
 // What is said of a session has the place of its entry, too: it goes with the session. Behind it
-// are the places of what was outdated while it waited.
+// are the places of what was outdated while it waited; where it is not in the journal itself, the
+// first of these is taken for its own, and stays until the next one.
 struct SessionCreate {
   std::int64_t number = 0;
   SessionRecord record;

@@ -40,7 +40,8 @@ Result<WriteCount> MessageStore::write(HeldWrites writes) {
   const bool applied =
       std::all_of(writes.begin(), writes.end(),
                   [&](const auto& entry) { return std::visit(apply_one, entry.write); }) &&
-      insert_messages(writes, count) && write_progress() && insert_audit(writes) &&
+      release_outdated() && insert_messages(writes, count) && write_progress() &&
+      insert_audit(writes) &&
       (unread_segment_ == unread_before || set_property("unread_segment", unread_segment_)) &&
       set_property("written_order", static_cast<std::int64_t>(order));
   if (applied && statements_->commit.run() == Step::kDone) {
@@ -87,7 +88,7 @@ bool MessageStore::apply(const ProgressWrite& write) {
 
 bool MessageStore::apply(const SegmentEnd& write) {
   unread_segment_ = std::max(unread_segment_, write.segment.number() + 1);
-  return release_outdated();
+  return true;
 }
 
 bool MessageStore::apply(const UseWrite& write) {
@@ -133,8 +134,7 @@ bool MessageStore::note_last_word(const SessionId& session, EntryKind kind,
   if (!*number) return note_unused(places);
   const auto own = places.first(std::min<std::size_t>(places.size(), 1));
   return outdate_entries(**number, kind, kind) && note_entries(**number, kind, own) &&
-         note_entries(**number, EntryKind::kOutdated, places.subspan(own.size())) &&
-         release_outdated();
+         note_entries(**number, EntryKind::kOutdated, places.subspan(own.size()));
 }
 
 bool MessageStore::note_entries(std::int64_t session, EntryKind kind,
@@ -222,10 +222,7 @@ bool MessageStore::apply(const SessionCreate& write) {
     entry = *of_entry == number ? progress_.erase(entry) : std::next(entry);
   }
   const bool is_new = number == write.number;
-  if (!is_new &&
-      !(outdate_entries(number, EntryKind::kLife, EntryKind::kState) && release_outdated())) {
-    return false;
-  }
+  if (!is_new && !outdate_entries(number, EntryKind::kLife, EntryKind::kState)) return false;
   const EntryKind kind = is_new ? EntryKind::kMade : EntryKind::kLife;
   if (!note_entries(number, kind, write.places)) return false;
   if (!is_new) {

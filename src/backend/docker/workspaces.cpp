@@ -72,6 +72,9 @@ Error cannot_read(const std::string& marker, int failure) {
   return error;
 }
 
+// From now on. Some file systems have no such thing.
+bool is_on_disk(int file) { return ::fsync(file) == 0 || errno == EINVAL; }
+
 // It is on the disk when this returns.
 Result<void> write_file(const std::string& path, const std::string& content) {
   const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
@@ -81,9 +84,8 @@ Result<void> write_file(const std::string& path, const std::string& content) {
   if (static_cast<std::size_t>(written) != content.size()) {
     return unavailable("cannot write", path, ENOSPC);
   }
-  ::fchmod(file.get(), 0644);                                        // whatever the umask
-  const bool is_kept = ::fsync(file.get()) == 0 || errno == EINVAL;  // where there is no such thing
-  if (!is_kept) return unavailable("cannot write", path, errno);
+  ::fchmod(file.get(), 0644);  // whatever the umask
+  if (!is_on_disk(file.get())) return unavailable("cannot write", path, errno);
   return Result<void>();
 }
 
@@ -155,7 +157,10 @@ Result<void> make_half(const SessionDirectories& half, const std::string& marker
   ::chmod(half.root.c_str(), kRelayAlone);  // whatever the umask
   auto written = write_file(half.marker, marker);
   if (written) written = write_file(half.hosts, hosts);
-  return written;
+  if (!written) return written;
+  const UniqueFd directory(::open(half.root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const bool is_kept = directory && is_on_disk(directory.get());
+  return is_kept ? Result<void>() : unavailable("cannot write", half.root, errno);
 }
 
 // Of a disk that has much to do. Longer than a directory may take that is only looked at.

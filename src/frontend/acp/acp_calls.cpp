@@ -141,7 +141,7 @@ void AcpConnection::present(const std::shared_ptr<Session>& session, const Frame
     answer(frame, result, asked);
   }
   const auto attached = attach(session, std::move(attachment), AttachedSessions::Chosen::kYes);
-  if (!is_open()) return RelayApi::undo(*session);  // the answer was too much
+  if (!is_open()) return RelayApi::undo(*session);  // HTTP: the answer was too much
   if (!attached && streams_.are_one()) refuse(frame, attached.error());
 }
 
