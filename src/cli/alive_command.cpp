@@ -1,30 +1,13 @@
-#include "cli/alive_target.hpp"
 #include "cli/commands.hpp"
-#include "cli/config_failure.hpp"
+#include "cli/configured_relay.hpp"
 #include "cli/output.hpp"
 #include "cli/run_task.hpp"
-#include "config/load.hpp"
 
-#include <algorithm>
 #include <string>
 #include <unistd.h>
 
 namespace relay::cli {
 namespace {
-
-// A relay that was told of a file that is wrong goes on as before; where it listens is all that
-// counts.
-bool is_of_the_server(const config::Problem& problem) {
-  return problem.key.empty() || problem.key.starts_with("server.");
-}
-
-Outcome<http::Endpoint> target_of(const std::string& file, const Environment& environment) {
-  const config::LoadResult loaded = config::load(file, environment);
-  if (std::ranges::none_of(loaded.problems, is_of_the_server)) {
-    return alive_target(loaded.config.server);
-  }
-  return cannot_use(file, loaded);
-}
 
 // Asked without a token: who wants one lives.
 bool is_alive(int status) { return status == 200 || status == 401; }
@@ -54,8 +37,12 @@ Task<ExitCode> ask(asio::any_io_executor executor, http::Endpoint endpoint,
 }  // namespace
 
 ExitCode run_alive(const AliveCommand& command, const Environment& environment) {
-  const Outcome<http::Endpoint> target = target_of(command.config, environment);
+  Outcome<http::Endpoint> target =
+      configured_endpoint(command.config, Port::kManagement, environment);
   if (!target) return report(target.error());
+  // Whoever is asked is this machine, and nothing is told to it.
+  target->pinned_file.clear();
+  target->verify_peer = false;
   return run_task([&](asio::any_io_executor executor) {
     return ask(executor, *target, std::chrono::seconds(command.timeout_seconds));
   });

@@ -15,6 +15,7 @@ struct RelayAddress {
   std::string management_url = "http://127.0.0.1:8082";
   std::string token_file;
   std::string ca_file;  // PEM, for https with a private authority
+  std::string config;   // that the relay runs with, in place of management_url; empty: none
   bool operator==(const RelayAddress&) const = default;
 };
 

@@ -187,7 +187,7 @@ Task<ExitCode> drain_relay(RelayClient& client, const DrainCommand& command) {
 }  // namespace
 
 ExitCode run_drain(const DrainCommand& command, const Environment& environment) {
-  return with_relay(command.relay.management_url, command.relay, environment,
+  return with_relay(Port::kManagement, command.relay, environment,
                     [&](RelayClient& client) { return drain_relay(client, command); });
 }
 

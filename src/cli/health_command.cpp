@@ -118,7 +118,7 @@ Task<ExitCode> tell(RelayClient& client, const HealthCommand& command) {
 }  // namespace
 
 ExitCode run_health(const HealthCommand& command, const Environment& environment) {
-  return with_relay(command.relay.management_url, command.relay, environment,
+  return with_relay(Port::kManagement, command.relay, environment,
                     [&](RelayClient& client) { return tell(client, command); });
 }
 

@@ -26,7 +26,8 @@ Examples:
 
 Environment:
   ACP_RELAY_URL              where the relay listens (http://127.0.0.1:8080)
-  ACP_RELAY_MANAGEMENT_URL   its management port (http://127.0.0.1:8082)
+  ACP_RELAY_MANAGEMENT_URL   its management port (http://127.0.0.1:8082); operators' commands also
+                             take --config FILE, on the relay's machine
   ACP_RELAY_TOKEN            the token to send; also --token-file. 'connect', 'replay' and
                              'doctor' have --token, too: other users can read command lines
   ACP_RELAY_<SECTION>_<KEY>  overrides one key of the configuration: ACP_RELAY_SERVER_HTTP_PORT

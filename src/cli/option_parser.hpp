@@ -38,6 +38,7 @@ class OptionParser {
   void add_token_option(CLI::App* command, std::string& token);
   void add_relay_options(CLI::App* command, bool management);
   void add_management_option(CLI::App* command);
+  void add_config_option(CLI::App* command);
   CLI::App* add_session_command(CLI::App* sessions, const char* name, const char* about,
                                 std::string& session);
   Command chosen() const;

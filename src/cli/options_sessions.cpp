@@ -23,6 +23,7 @@ void OptionParser::add_relay_options(CLI::App* command, bool management) {
       ->type_name("FILE");
   command->add_option("--ca-file", relay_.ca_file, "PEM file of the authority, for https")
       ->type_name("FILE");
+  if (management) add_config_option(command);
 }
 
 void OptionParser::add_token_option(CLI::App* command, std::string& token) {
@@ -36,6 +37,17 @@ void OptionParser::add_management_option(CLI::App* command) {
   command->add_option("--management-url", relay_.management_url, "Management port of the relay")
       ->type_name("URL")
       ->capture_default_str();
+}
+
+void OptionParser::add_config_option(CLI::App* command) {
+  CLI::Option* const config =
+      command
+          ->add_option("--config", relay_.config,
+                       "What the relay runs with, on this machine: its ports and its certificate")
+          ->type_name("FILE");
+  for (const char* const other : {"--url", "--management-url", "--ca-file"}) {
+    if (CLI::Option* const option = command->get_option_no_throw(other)) config->excludes(option);
+  }
 }
 
 void OptionParser::add_connect() {
@@ -89,6 +101,7 @@ void OptionParser::add_sessions() {
   // Also before the command: acp-relay sessions --url URL history ID.
   add_relay_options(sessions, false);
   add_management_option(sessions);
+  add_config_option(sessions);
   constexpr const char* kJson = "Print JSON for machines";
 
   list_app_ = sessions->add_subcommand("list", "Sessions, newest first");
@@ -98,6 +111,7 @@ void OptionParser::add_sessions() {
       ->capture_default_str();
   list_app_->add_flag("--json", list_.json, kJson);
   add_relay_options(list_app_, false);
+  add_config_option(list_app_);
 
   show_app_ = add_session_command(sessions, "show", "One session in detail", show_.session);
   show_app_->add_flag("--json", show_.json, kJson);
@@ -129,6 +143,7 @@ void OptionParser::add_sessions() {
       ->capture_default_str();
   history_app_->add_flag("--json", history_.json, "Print one line of JSON a message");
   add_relay_options(history_app_, false);
+  add_config_option(history_app_);
 
   close_app_ = sessions->add_subcommand("close", "End sessions and their agents");
   CLI::Option_group* which = close_app_->add_option_group("which sessions");
@@ -138,6 +153,7 @@ void OptionParser::add_sessions() {
   which->require_option(1);
   add_relay_options(close_app_, false);
   add_management_option(close_app_);
+  add_config_option(close_app_);
 
   export_app_ = add_session_command(sessions, "export", "The whole log of a session as JSON lines",
                                     export_.session);

@@ -137,6 +137,10 @@ TEST(CommandLine, ReadsHealth) {
   EXPECT_TRUE(other.watch && other.json);
   EXPECT_EQ(other.limit, 7);
   EXPECT_EQ(other.relay.management_url, "http://h:1");
+  EXPECT_EQ(parsed<HealthCommand>({"health", "--config", "c.yaml"}).relay.config, "c.yaml");
+  refused({"health", "--config", "c.yaml", "--management-url", "http://h:1"});
+  EXPECT_EQ(parsed<ListCommand>({"sessions", "--config", "c.yaml", "list"}).relay.config, "c.yaml");
+  EXPECT_EQ(parsed<ListCommand>({"sessions", "list", "--config", "c.yaml"}).relay.config, "c.yaml");
 }
 
 TEST(CommandLine, ReadsTheSessionsCommands) {

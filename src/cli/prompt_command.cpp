@@ -220,7 +220,7 @@ ExitCode report(const Failure& failure) {
 }
 
 ExitCode run_prompt(const PromptCommand& command, const Environment& environment) {
-  Outcome<RelayAccess> access = prepare_access(command.relay.url, command.relay, environment);
+  Outcome<RelayAccess> access = prepare_access(Port::kHttp, command.relay, environment);
   if (!access) return report(access.error());
   std::string text = command.text;
   if (text == "-") {

@@ -26,16 +26,25 @@ Task<std::string> read_rest(http::Stream& stream) {
   co_return body;
 }
 
-}  // namespace
-
-Outcome<RelayAccess> prepare_access(const std::string& url, const RelayAddress& relay,
-                                    const Environment& environment) {
+Outcome<http::Endpoint> endpoint_at(const std::string& url, const std::string& ca_file) {
   Result<http::Endpoint> endpoint = http::Endpoint::parse(url);
   if (!endpoint) {
     return Failure{ExitCode::kUsage, visible(url) + ": " + explain(endpoint.error())};
   }
-  endpoint->ca_file = relay.ca_file;
-  RelayAccess access{url, std::move(*endpoint), {}};
+  endpoint->ca_file = ca_file;
+  return std::move(*endpoint);
+}
+
+}  // namespace
+
+Outcome<RelayAccess> prepare_access(Port port, const RelayAddress& relay,
+                                    const Environment& environment) {
+  Outcome<http::Endpoint> endpoint =
+      relay.config.empty()
+          ? endpoint_at(port == Port::kHttp ? relay.url : relay.management_url, relay.ca_file)
+          : configured_endpoint(relay.config, port, environment);
+  if (!endpoint) return endpoint.error();
+  RelayAccess access{endpoint->to_string(), std::move(*endpoint), {}};
   access.headers.push_back({"User-Agent", "acp-relay/" RELAY_VERSION});
   const Outcome<std::string> token = read_token(relay, environment);
   if (!token) return token.error();
@@ -84,7 +93,8 @@ Failure RelayClient::no_answer(const Error& error) const {
   Error explained = error;
   explained.suggested_actions.push_back("start the relay: acp-relay serve");
   explained.suggested_actions.push_back(
-      "or say where it is: --url, --management-url, ACP_RELAY_URL, ACP_RELAY_MANAGEMENT_URL");
+      "or say where it is: --config, --url, --management-url, ACP_RELAY_URL, "
+      "ACP_RELAY_MANAGEMENT_URL; https:// where it has server.tls");
   std::string text = "no answer from " + visible(access_.url) + ": " + explain(explained);
   return Failure{ExitCode::kCannotConnect, std::move(text)};
 }

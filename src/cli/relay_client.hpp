@@ -4,6 +4,7 @@
 
 #include "base/async.hpp"
 #include "cli/command.hpp"
+#include "cli/configured_relay.hpp"
 #include "cli/failure.hpp"
 #include "cli/options.hpp"
 #include "cli/relay_answer.hpp"
@@ -24,8 +25,8 @@ struct RelayAccess {
   http::Headers headers;
 };
 
-// Checks the URL and reads the token: --token-file before ACP_RELAY_TOKEN; none is fine.
-Outcome<RelayAccess> prepare_access(const std::string& url, const RelayAddress& relay,
+// Checks the address and reads the token: --token-file before ACP_RELAY_TOKEN; none is fine.
+Outcome<RelayAccess> prepare_access(Port port, const RelayAddress& relay,
                                     const Environment& environment);
 
 // --token-file before ACP_RELAY_TOKEN; empty: there is none.

@@ -52,7 +52,7 @@ Task<ExitCode> reload_relay(RelayClient& client) {
 }  // namespace
 
 ExitCode run_reload(const ReloadCommand& command, const Environment& environment) {
-  return with_relay(command.relay.management_url, command.relay, environment,
+  return with_relay(Port::kManagement, command.relay, environment,
                     [](RelayClient& client) { return reload_relay(client); });
 }
 

@@ -137,31 +137,31 @@ Task<ExitCode> audit(RelayClient& client, const AuditCommand& command) {
 }  // namespace
 
 ExitCode run_audit(const AuditCommand& command, const Environment& environment) {
-  return with_relay(command.relay.management_url, command.relay, environment,
+  return with_relay(Port::kManagement, command.relay, environment,
                     [&](RelayClient& client) { return audit(client, command); });
 }
 
 ExitCode run_list(const ListCommand& command, const Environment& environment) {
-  return with_relay(command.relay.url, command.relay, environment,
+  return with_relay(Port::kHttp, command.relay, environment,
                     [&](RelayClient& client) { return list(client, command); });
 }
 
 ExitCode run_show(const ShowCommand& command, const Environment& environment) {
-  return with_relay(command.relay.management_url, command.relay, environment,
+  return with_relay(Port::kManagement, command.relay, environment,
                     [&](RelayClient& client) { return show(client, command); });
 }
 
 ExitCode run_history(const HistoryCommand& command, const Environment& environment) {
-  return with_relay(command.relay.url, command.relay, environment,
+  return with_relay(Port::kHttp, command.relay, environment,
                     [&](RelayClient& client) { return history(client, command); });
 }
 
 ExitCode run_close(const CloseCommand& command, const Environment& environment) {
   if (command.session.empty()) {
-    return with_relay(command.relay.management_url, command.relay, environment,
+    return with_relay(Port::kManagement, command.relay, environment,
                       [&](RelayClient& client) { return close_many(client, command); });
   }
-  return with_relay(command.relay.url, command.relay, environment,
+  return with_relay(Port::kHttp, command.relay, environment,
                     [&](RelayClient& client) { return close(client, command); });
 }
 

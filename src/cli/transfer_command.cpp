@@ -47,7 +47,7 @@ ExitCode run_export(const ExportCommand& command, const Environment& environment
   const std::string target = "/api/sessions/" + percent_encoded(command.session) + "/export";
   const auto copied_to = [&](int fd) {
     Output out(fd);
-    return with_relay(command.relay.management_url, command.relay, environment,
+    return with_relay(Port::kManagement, command.relay, environment,
                       [&](RelayClient& client) { return copy(client, target, out); });
   };
   if (command.output.empty()) return copied_to(STDOUT_FILENO);
@@ -62,9 +62,9 @@ ExitCode run_export(const ExportCommand& command, const Environment& environment
 ExitCode run_import(const ImportCommand& command, const Environment& environment) {
   Outcome<std::string> file = read_whole(command.file, management::kMaxImportBytes);
   if (!file) return report(file.error());
-  return with_relay(
-      command.relay.management_url, command.relay, environment,
-      [&](RelayClient& client) { return upload(client, command.new_id, std::move(*file)); });
+  return with_relay(Port::kManagement, command.relay, environment, [&](RelayClient& client) {
+    return upload(client, command.new_id, std::move(*file));
+  });
 }
 
 }  // namespace relay::cli

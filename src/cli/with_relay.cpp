@@ -5,10 +5,9 @@
 
 namespace relay::cli {
 
-ExitCode with_relay(const std::string& url, const RelayAddress& relay,
-                    const Environment& environment,
+ExitCode with_relay(Port port, const RelayAddress& relay, const Environment& environment,
                     const std::function<Task<ExitCode>(RelayClient&)>& body) {
-  const Outcome<RelayAccess> access = prepare_access(url, relay, environment);
+  const Outcome<RelayAccess> access = prepare_access(port, relay, environment);
   if (!access) return report(access.error());
   return run_task([&](asio::any_io_executor executor) -> Task<ExitCode> {
     RelayClient client(executor, *access);

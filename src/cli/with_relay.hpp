@@ -12,8 +12,7 @@
 namespace relay::cli {
 
 // Failures to prepare are reported here.
-ExitCode with_relay(const std::string& url, const RelayAddress& relay,
-                    const Environment& environment,
+ExitCode with_relay(Port port, const RelayAddress& relay, const Environment& environment,
                     const std::function<Task<ExitCode>(RelayClient&)>& body);
 
 }  // namespace relay::cli

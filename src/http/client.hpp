@@ -32,6 +32,9 @@ struct Endpoint {
   std::string socket_path;  // Unix
   // TLS: PEM files; empty = the system's CA store and no client certificate.
   std::string ca_file, certificate_file, key_file;
+  // PEM, the first of it: what the server has to show, whoever signed it, for whom and for how
+  // long.
+  std::string pinned_file;
   bool verify_peer = true;
 
   // Reads http://host:port, https://..., unix:///path. Fails with what is wrong with the text.

@@ -62,7 +62,8 @@ bool is_interim(int status) { return status / 100 == 1 && status != 101; }
 }  // namespace
 
 TlsContext::ClientFiles client_files(const Endpoint& endpoint) {
-  return {endpoint.ca_file, endpoint.certificate_file, endpoint.key_file, endpoint.verify_peer};
+  return {endpoint.ca_file, endpoint.certificate_file, endpoint.key_file, endpoint.pinned_file,
+          endpoint.verify_peer};
 }
 
 Error timed_out() {

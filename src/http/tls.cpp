@@ -3,12 +3,14 @@
 #include <climits>
 #include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <memory>
 #include <new>
 #include <sys/socket.h>
 
@@ -113,6 +115,21 @@ Result<void> load_pair(SSL_CTX* context, const std::string& chain, const std::st
   return {};
 }
 
+// The first certificate of the file; null: there is none.
+std::shared_ptr<X509> certificate_in(const std::string& path) {
+  const std::unique_ptr<BIO, int (*)(BIO*)> file(BIO_new_file(path.c_str(), "r"), BIO_free);
+  X509* const read = file ? PEM_read_bio_X509(file.get(), nullptr, nullptr, nullptr) : nullptr;
+  return {read, X509_free};
+}
+
+// In place of a chain, a name and a time.
+int is_the_pinned_one(X509_STORE_CTX* shown, void* pinned) {
+  X509* const certificate = X509_STORE_CTX_get0_cert(shown);
+  if (certificate != nullptr && X509_cmp(certificate, static_cast<X509*>(pinned)) == 0) return 1;
+  X509_STORE_CTX_set_error(shown, X509_V_ERR_CERT_REJECTED);
+  return 0;
+}
+
 }  // namespace
 
 TlsSession::TlsSession(ssl_st* session) : session_(session) {}
@@ -183,7 +200,11 @@ Result<std::shared_ptr<TlsContext>> TlsContext::client(const ClientFiles& files)
   SSL_CTX_set_read_ahead(context, 1);
   SSL_CTX_set_default_read_buffer_len(context, kReadAhead);
   ERR_clear_error();
-  if (files.ca_file.empty()) {
+  if (!files.pinned_file.empty()) {
+    (*made)->pinned_ = certificate_in(files.pinned_file);
+    if (!(*made)->pinned_) return file_error("certificate", files.pinned_file);
+    SSL_CTX_set_cert_verify_callback(context, is_the_pinned_one, (*made)->pinned_.get());
+  } else if (files.ca_file.empty()) {
     SSL_CTX_set_default_verify_paths(context);
   } else if (SSL_CTX_load_verify_locations(context, files.ca_file.c_str(), nullptr) != 1) {
     return file_error("CA file", files.ca_file);

@@ -15,6 +15,7 @@
 
 struct ssl_ctx_st;
 struct ssl_st;
+struct x509_st;
 
 namespace relay::http {
 
@@ -51,6 +52,7 @@ class TlsContext {
 
   struct ClientFiles {
     std::string ca_file, certificate_file, key_file;  // empty: system CA store, no certificate
+    std::string pinned_file;  // the server's own certificate; not empty: nothing else counts
     bool verify_peer = true;
   };
   static Result<std::shared_ptr<TlsContext>> client(const ClientFiles& files);
@@ -66,6 +68,7 @@ class TlsContext {
 
  private:
   ssl_ctx_st* context_;
+  std::shared_ptr<x509_st> pinned_;  // the context refers to it
   bool verify_peer_ = true;
 };
 

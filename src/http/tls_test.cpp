@@ -147,6 +147,35 @@ TEST_F(TlsTest, RefusesATrustedCertificateOfAnotherOneOrOfAnotherTime) {
   }
 }
 
+TEST_F(TlsTest, TakesThePinnedCertificateAloneWhateverItSays) {
+  certify("DNS:relay.example", -1);  // another one's name, and expired
+  RunningServer server(options(), serve_over_tls);
+  run([&]() -> Task<void> {
+    const Request plain;
+    const auto executor = co_await asio::this_coro::executor;
+    Endpoint pinned = endpoint(server.port());
+    pinned.ca_file.clear();
+    pinned.pinned_file = certificate();
+    Client knowing(executor, pinned, {});
+    const Result<Response> answer = co_await knowing.request(plain);
+    EXPECT_TRUE(answer) << answer.error().explanation;
+    certify("DNS:localhost,IP:127.0.0.1", 2);  // which the server does not have
+    Client strict(executor, pinned, {});
+    const Result<Response> other = co_await strict.request(plain);
+    EXPECT_FALSE(other);
+    if (!other) {
+      EXPECT_THAT(other.error().explanation, HasSubstr("certificate rejected"));
+    }
+    pinned.pinned_file = key();
+    Client lost(executor, pinned, {});
+    const Result<Response> none = co_await lost.request(plain);
+    EXPECT_FALSE(none);
+    if (!none) {
+      EXPECT_THAT(none.error().explanation, HasSubstr(key()));
+    }
+  });
+}
+
 TEST_F(TlsTest, SpeaksWebSocket) {
   RunningServer server(options(), [](Exchange& exchange) -> Task<void> {
     const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", kNoHeaders);

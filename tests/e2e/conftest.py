@@ -119,13 +119,20 @@ def make_relay(request, tmp_path):
 
 
 @pytest.fixture
-def certificate(tmp_path):
-    """The keys of server.tls, for localhost and 127.0.0.1; its own authority."""
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                    "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-                    "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True)
-    return {"cert": str(cert), "key": str(key)}
+def certificate_for(tmp_path):
+    """certificate_for(names): the keys of server.tls for a certificate of these; its own authority."""
+    def make(names):
+        cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                        "-days", "2", "-subj", "/CN=localhost", "-addext", f"subjectAltName={names}",
+                        "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True)
+        return {"cert": str(cert), "key": str(key)}
+    return make
+
+
+@pytest.fixture
+def certificate(certificate_for):
+    return certificate_for("DNS:localhost,IP:127.0.0.1")
 
 
 @pytest.fixture

@@ -271,6 +271,34 @@ def test_alive_asks_the_relay_of_a_configuration(make_relay, certificate, server
     assert (code, out) == (3, "") and where in err
 
 
+def test_an_operators_commands_go_by_the_configuration(make_relay, certificate_for):
+    """The certificate has the name by which clients know the relay, as public authorities give it."""
+    tls = certificate_for("DNS:relay.example.org")
+    token = "root-token-0123456789"
+    relay = make_relay({"server": {"tls": tls}, "auth": {"mode": "token", "tokens": [
+        {"name": "root", "role": "operator", "token": token}]}})
+    given = ("--config", str(relay.config_file))
+    env = {"ACP_RELAY_TOKEN": token}
+    id = relay.http(token=token).new(relay.workspace)
+    code, out, err = run_cli("health", "--json", *given, env=env)
+    assert code == 0 and json.loads(out)["agents"][0]["session"] == id, err
+    for command in (("list",), ("show", id), ("history", id), ("export", id), ("audit",), ("close", id)):
+        assert run_cli("sessions", *command, *given, env=env)[0] == 0, command
+    # By its address it is not the one that the certificate names.
+    code, _, err = run_cli("health", "--management-url", relay.management_url, "--ca-file", tls["cert"], env=env)
+    assert code == 3 and "mismatch" in err
+    code, _, err = run_cli("health", "--management-url", relay.management_url.replace("https", "http"), env=env)
+    assert code == 3 and "--config" in err and "https://" in err
+    assert run_cli("health", *given, "--ca-file", tls["cert"])[0] == 2
+    assert run_cli("drain", *given, env=env)[0] == 0
+    assert relay.wait() == 0
+    # Another certificate than the one of the file.
+    relay.start()
+    certificate_for("DNS:relay.example.org")
+    code, _, err = run_cli("health", *given, env=env)
+    assert code == 3 and "certificate rejected" in err
+
+
 def test_alive_without_a_configuration_or_a_port(make_relay, tmp_path):
     code, _, err = run_cli("alive", "--config", str(tmp_path / "none.yaml"))
     assert code == 1 and "none.yaml" in err
