@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <sys/stat.h>
 #include <tuple>
 #include <unistd.h>
 
@@ -98,6 +99,12 @@ LoadResult unread(const std::string& path, std::string message, std::string reme
   return result;
 }
 
+// As one that is mounted alone into a container, where an editor puts a new one in its place.
+bool has_been_replaced(const std::string& path) {
+  struct stat facts = {};
+  return ::stat(path.c_str(), &facts) == 0 && facts.st_nlink == 0;
+}
+
 }  // namespace
 
 Environment process_environment() {
@@ -150,7 +157,15 @@ LoadResult load(const std::string& path, const Environment& environment) {
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (file.bad()) return unread(path, "can't be read to its end", "check the disk it lies on");
   text.resize(static_cast<std::size_t>(file.gcount()));
-  return read_text(text, path, path, environment);
+  LoadResult result = read_text(text, path, path, environment);
+  if (has_been_replaced(path)) {
+    result.warnings.push_back({path, 0, 0, "",
+                               "it has been replaced or deleted where it comes from, and this is "
+                               "what it was before",
+                               "mount its directory rather than the file, or start the container "
+                               "anew"});
+  }
+  return result;
 }
 
 }  // namespace relay::config

@@ -1,11 +1,13 @@
 #include "config/load.hpp"
 
+#include "base/unique_fd.hpp"
 #include "config/testing/described.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <unistd.h>
@@ -269,6 +271,19 @@ TEST(Load, ReadsAFileFromDisk) {
   const LoadResult result = load(file.path(), {});
   EXPECT_TRUE(result.ok());
   EXPECT_EQ(result.config.server.http_port, 1234);
+}
+
+TEST(Load, WarnsOfAFileThatHasBeenReplacedElsewhere) {
+  const TemporaryFile file("server: {http_port: 1234}");
+  EXPECT_TRUE(load(file.path(), {}).warnings.empty());
+  const UniqueFd open(::open(file.path().c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_TRUE(open);
+  ASSERT_EQ(::unlink(file.path().c_str()), 0);
+  const LoadResult result = load("/proc/self/fd/" + std::to_string(open.get()), {});
+  EXPECT_TRUE(result.ok());
+  EXPECT_EQ(result.config.server.http_port, 1234);
+  ASSERT_EQ(result.warnings.size(), 1u);
+  EXPECT_THAT(describe(result.warnings[0]), HasSubstr("start the container anew"));
 }
 
 TEST(Load, ExplainsAFileThatCannotBeRead) {
