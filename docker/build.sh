@@ -9,13 +9,14 @@
 # demo:  the demo agent alone (docker/demo); needs no registry, and no docker command either.
 # relay: the relay (Dockerfile.relay), compiled in the image, which takes minutes and a Debian mirror; with
 #        --prebuilt of the programs in build/release, which takes neither. Says how much it adds to its base.
+# demo and --prebuilt build first what has changed. ACP_DEMO_AGENT and ACP_RELAY_BIN name other programs.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
 readonly answer_seconds=60
 readonly initialize='{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":1,"clientCapabilities":{}}}'
 
-usage() { sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
 kind=agent
 preset=claude
@@ -186,7 +187,7 @@ relay_context() {
     return
   fi
   local programs=${ACP_RELAY_BIN:-$root/build/release/acp-relay}
-  [[ -x $programs ]] || "$root/scripts/build.sh" release
+  [[ -n ${ACP_RELAY_BIN:-} ]] || "$root/scripts/build.sh" release
   cp "$root/Dockerfile.relay" "$work/context"
   mkdir "$work/context/scripts"
   cp "$root"/scripts/{install.sh,lib.sh,packages.txt} "$work/context/scripts"
@@ -229,8 +230,10 @@ else
 fi
 if [[ $kind == demo ]]; then
   demo_agent=${ACP_DEMO_AGENT:-$root/build/release/acp-demo-agent}
-  [[ -x $demo_agent ]] || "$root/scripts/build.sh" release acp-demo-agent
+  [[ -n ${ACP_DEMO_AGENT:-} ]] || "$root/scripts/build.sh" release acp-demo-agent
   cp "$demo_agent" "$work/context/acp-demo-agent"
+  digest=$(sha256sum <"$work/context/acp-demo-agent")
+  options=(--build-arg PROGRAM="${digest%% *}" "${options[@]}")
   mkdir "$work/context/empty"
 fi
 

@@ -110,10 +110,9 @@ claim() {
     "set DOCKER_HOST to an Engine that you may use"
   mkdir -p "$directory"
   must_be_ours "$directory"
-  command -v curl >/dev/null || "$root/scripts/install.sh" build >&2
-  if ! command -v "$program" >/dev/null || ! command -v ip >/dev/null; then
-    "$root/scripts/install.sh" "$group" >&2
-  fi
+  command -v curl >/dev/null || "$root/scripts/install.sh" build >&2 || exit 1
+  command -v "$program" >/dev/null || "$root/scripts/install.sh" "$group" >&2 || exit 1
+  command -v ip >/dev/null || "$root/scripts/install.sh" namespace >&2 || exit 1
 
   [[ -e $directory/$marker || -z $(ls -A "$directory") ]] ||
     fail "$directory holds files of somebody else" "choose an empty directory, or one that does not exist"

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing, and nothing when none is. The group test also brings the
 # clients of tests/clients, which come through npm and pip; agents brings the agents of tests/agents (1.5 GB), and
-# nothing else.
-#   scripts/install.sh [build] [package] [test] [engine] [podman] [agents]
+# nothing else. On another release than Debian 12 it installs no packages of build and test, whose names are those of
+# that one, unless RELAY_ANY_RELEASE=yes is set.
+#   scripts/install.sh [build] [package] [test] [engine] [podman] [namespace] [agents]
 #                                     groups of scripts/packages.txt; default: build test
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -12,12 +13,13 @@ groups=("$@")
 [[ ${#groups[@]} -gt 0 ]] || groups=(build test)
 for group in "${groups[@]}"; do
   [[ $group == agents || -n $(packages "$group") ]] ||
-    fail "no package group \"$group\"" "scripts/install.sh build package test engine podman agents"
+    fail "no package group \"$group\"" "scripts/install.sh build package test engine podman namespace agents"
 done
 
+readonly image='docker/build.sh relay, which compiles in a container (docs/deployment.md, "In a container")'
 command -v dpkg-query >/dev/null ||
   fail "this machine has no dpkg; the packages of scripts/packages.txt are for Debian 12" \
-    "install their equivalents by hand, then run scripts/build.sh"
+    "install their equivalents by hand, then run scripts/build.sh" "$image"
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
@@ -36,15 +38,40 @@ apt() {
   return 1
 }
 
+# is_brought PACKAGE: has another package its program? Debian's would replace that one: docker-ce, containerd.io.
+is_brought() {
+  case $1 in
+    docker.io) command -v dockerd ;;
+    runc) command -v runc ;;
+    *) return 1 ;;
+  esac >/dev/null
+}
+
 # Debian's npm is a package of its own, with which a Node.js that brings one would be in conflict.
 missing_of_groups() {
-  [[ -z $(packages "${groups[@]}") ]] || missing_packages "${groups[@]}"
+  local package wanted=()
+  [[ -z $(packages "${groups[@]}") ]] || mapfile -t wanted < <(missing_packages "${groups[@]}")
+  for package in "${wanted[@]}"; do is_brought "$package" || echo "$package"; done
   [[ ! " ${groups[*]} " =~ \ (test|agents)\  ]] || command -v npm >/dev/null || echo npm
+}
+
+# os_release NAME: what the file says of this machine.
+os_release() {
+  # shellcheck source=/dev/null
+  (source /etc/os-release 2>/dev/null && echo "${!1:-unknown}")
+}
+
+names_are_of_this_release() {
+  [[ ! " ${groups[*]} " =~ \ (build|test)\  || ${RELAY_ANY_RELEASE:-} == yes ||
+    $(os_release VERSION_CODENAME) == bookworm ]]
 }
 
 install_packages() {
   mapfile -t missing < <(missing_of_groups)
   [[ ${#missing[@]} -gt 0 ]] || return 0
+  names_are_of_this_release ||
+    fail "the packages of scripts/packages.txt are for Debian 12 (bookworm), and this is $(os_release PRETTY_NAME)" \
+      "$image" "RELAY_ANY_RELEASE=yes scripts/install.sh ${groups[*]}, where packages have the same names"
   as_root=()
   if [[ $(id -u) -ne 0 ]]; then
     command -v sudo >/dev/null ||

@@ -21,8 +21,12 @@ names_processes() {
     <<<"$in_force"
 }
 
-image_exists() {
-  curl --silent --fail --output /dev/null --unix-socket "$1" "http://engine/images/$image/json"
+# image_is_current SOCKET: was it made of the demo agent that is there now? docker/build.sh writes that into a label.
+image_is_current() {
+  local digest
+  digest=$(sha256sum <"${ACP_DEMO_AGENT:-$root/build/release/acp-demo-agent}") &&
+    [[ $(curl --silent --fail --unix-socket "$1" "http://engine/images/$image/json") == \
+      *"\"acp-demo-agent.sha256\":\"${digest%% *}\""* ]]
 }
 
 # Says in one line what sessions are and prepares it.
@@ -35,7 +39,7 @@ choose_isolation() {
     echo "Sessions are processes: ACP_RELAY_CONTAINER_ENABLED says so."
   elif ! found=$("$root/scripts/engine.sh" probe); then
     echo "Sessions are processes of this user, not containers: $found."
-  elif ! image_exists "${found#DOCKER_HOST=unix://}" && ! DOCKER_HOST=${found#DOCKER_HOST=} "$root/docker/build.sh" demo; then
+  elif ! image_is_current "${found#DOCKER_HOST=unix://}" && ! DOCKER_HOST=${found#DOCKER_HOST=} "$root/docker/build.sh" demo; then
     echo "Sessions are processes of this user, not containers: the image $image could not be built (see above)."
   else
     [[ $(id -u) -eq 0 ]] || workspaces=$root/workspaces
@@ -46,7 +50,8 @@ choose_isolation() {
   fi
 }
 
-"$root/scripts/install.sh" build
+# Elsewhere the equivalents of the packages are for the administrator to install.
+if command -v dpkg-query >/dev/null; then "$root/scripts/install.sh" build; fi
 RELAY_BUILD_NEXT="the relay starts" "$root/scripts/build.sh" release
 
 arguments=("$@")

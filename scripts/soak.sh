@@ -17,7 +17,7 @@ for argument in "$@"; do
 done
 
 if [[ $asks_for_help == no && ! -v ACP_RELAY_BIN ]]; then
-  [[ -x build/release/acp-relay && -x build/release/acp-demo-agent ]] || RELAY_BUILD_QUIET=yes scripts/build.sh release
+  RELAY_BUILD_QUIET=yes scripts/build.sh release
   export ACP_RELAY_BIN=$root/build/release/acp-relay ACP_DEMO_AGENT=$root/build/release/acp-demo-agent
 fi
 

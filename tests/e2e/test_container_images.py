@@ -1,4 +1,5 @@
 """Images: there, not there, pulled or not, built without a registry."""
+import hashlib
 import json
 import os
 import signal
@@ -6,6 +7,7 @@ import subprocess
 
 import pytest
 
+from harness import path
 from harness.containers import GROUP, PASSWD, demo_files, shell, tools_files
 from harness.deadline import PATIENCE, wait_until
 from harness.http_client import RelayError
@@ -77,14 +79,11 @@ def test_an_image_without_a_command(own_tag, make_container_relay, engine):
 
 @pytest.fixture
 def without_docker_command(tmp_path):
-    """A PATH that has everything but docker."""
-    directory = tmp_path / "bin"
-    directory.mkdir()
-    for source in ("/bin", "/usr/bin"):
-        for name in os.listdir(source):
-            if name != "docker" and not (directory / name).is_symlink():
-                (directory / name).symlink_to(os.path.join(source, name))
-    return str(directory)
+    return path.without(tmp_path / "bin", "docker")
+
+
+def digest_of(program):
+    return hashlib.sha256(program.read_bytes()).hexdigest()
 
 
 def test_the_demo_image_needs_neither_registry_nor_docker_command(
@@ -97,7 +96,9 @@ def test_the_demo_image_needs_neither_registry_nor_docker_command(
     assert own_tag in built.stdout and "MB" in built.stdout and "answers" in built.stdout
     facts = engine.image(own_tag)
     assert facts["Config"]["User"] == "1000:1000"
-    assert facts["Config"]["Labels"]["org.opencontainers.image.title"] == "acp-demo-agent"
+    labels = facts["Config"]["Labels"]
+    assert labels["org.opencontainers.image.title"] == "acp-demo-agent"
+    assert labels["acp-demo-agent.sha256"] == digest_of(ROOT / "build/release/acp-demo-agent")
     relay = make_container_relay({"image": own_tag})
     client = relay.http()
     session = client.new("/workspace")
@@ -121,7 +122,8 @@ esac
 @pytest.mark.parametrize("arguments, kind, tag, options", [
     ([], "agent", "acp-agent:latest", ""), (["mine:1"], "agent", "mine:1", ""),
     (["agent"], "agent", "acp-agent:latest", ""), (["agent", "demo"], "agent", "demo", ""),
-    (["demo"], "demo", "acp-demo-agent:latest", "--no-cache"), (["demo", "mine:1"], "demo", "mine:1", "--no-cache"),
+    (["demo"], "demo", "acp-demo-agent:latest", "--no-cache --build-arg PROGRAM=DIGEST"),
+    (["demo", "mine:1"], "demo", "mine:1", "--no-cache --build-arg PROGRAM=DIGEST"),
     (["mine:1", "--build-arg", "A=b c"], "agent", "mine:1", "--build-arg A=b c"),
     (["agent", "--network", "host"], "agent", "acp-agent:latest", "--network host"),
     (["--network", "host"], "agent", "acp-agent:latest", "--network host")])
@@ -134,7 +136,8 @@ def test_what_the_images_are_called(tmp_path, arguments, kind, tag, options):
                                 "ACP_DEMO_AGENT": str(DEMO_AGENT)}, check=False)
     assert built.returncode == 0 and built.stdout.startswith(f"{tag}: "), built.stderr
     words = (tmp_path / "notes").read_text().split()
-    assert words[:4] == [kind, "build", "--tag", tag] and " ".join(words[6:-1]) == options
+    assert words[:4] == [kind, "build", "--tag", tag]
+    assert " ".join(words[6:-1]) == options.replace("DIGEST", digest_of(DEMO_AGENT))
 
 
 def test_a_home_that_is_too_much_for_a_copy(own_tag, make_shell_relay, engine):

@@ -1,4 +1,4 @@
-"""scripts/engine.sh: the directories that it does not take."""
+"""scripts/engine.sh: the directories that it does not take, and what it installs."""
 import os
 import pathlib
 import shutil
@@ -7,6 +7,7 @@ import tempfile
 
 import pytest
 
+from harness import path
 from harness.deadline import PATIENCE
 from harness.relay import ROOT
 
@@ -52,3 +53,18 @@ def test_a_link_is_not_followed(place, action, end):
     assert f"{place}/link is a symbolic link" in refusal(action, f"{place}/link{end}")
     assert (directory / MARKER).read_text() == "kept"
     assert directory.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("there, missing, asked_for", [("dockerd", "ip", "namespace"), ("ip", "dockerd", "engine")])
+def test_what_is_missing_is_installed_and_nothing_besides(place, there, missing, asked_for):
+    """A docker-ce has a dockerd, and would go where docker.io comes."""
+    (place / "scripts").mkdir()
+    for name in ("engine.sh", "lib.sh"):
+        shutil.copy(ROOT / "scripts" / name, place / "scripts")
+    programs = path.without(place / "bin", there, missing)
+    for file, text in ((place / "bin" / there, ""), (place / "scripts/install.sh", "echo install: $*\nexit 1\n")):
+        file.write_text("#!/bin/sh\n" + text)
+        file.chmod(0o755)
+    done = subprocess.run([place / "scripts/engine.sh", "start", place / "engine"], capture_output=True, text=True,
+                          timeout=PATIENCE, check=False, env={"PATH": programs})
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"install: {asked_for}\n")

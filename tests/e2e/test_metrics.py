@@ -1,6 +1,7 @@
 """A real Prometheus scrapes a relay and evaluates everything that deploy/ and docs/metrics.md say."""
 import json
 import re
+import shutil
 import socket
 import subprocess
 import time
@@ -250,6 +251,17 @@ def test_the_process_has_the_usual_names(make_relay):
     assert before - 2 < relay.metric("process_start_time_seconds") < time.time() + 2
     assert relay.metric("process_resident_memory_bytes") > 1 << 20
     assert relay.metric("process_cpu_seconds_total") > 0
+
+
+def test_the_scrape_settings_for_tls_and_tokens_are_valid(tmp_path):
+    settings = (DEPLOY / "prometheus/prometheus.yml").read_text("utf-8")
+    settings, count = re.subn(r"# (?=(?:scheme|tls_config|authorization): )", "", settings)
+    assert count == 3
+    (tmp_path / "prometheus.yml").write_text(settings)
+    shutil.copy(DEPLOY / "prometheus/alerts.yml", tmp_path)
+    done = subprocess.run(["promtool", "check", "config", "--syntax-only", "prometheus.yml"], cwd=tmp_path,
+                          capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_promtool_finds_nothing_to_complain_about(relay):

@@ -66,6 +66,7 @@ def test_the_package_has_what_belongs_to_it_and_names_its_libraries(package):
     assert version == f"acp-relay {field('Version')}\n"
     for needed in ("ca-certificates", "libc6", "libsqlite3-0", "libssl3", "libyaml-cpp0.7"):
         assert needed in field("Depends")
+    assert field("Recommends") == "docker.io | docker-ce", "a docker-ce that is there stays"
 
 
 def test_a_second_installation_keeps_the_configuration(tmp_path):
@@ -102,10 +103,12 @@ def test_it_is_installed_serves_as_its_own_user_and_goes_without_a_trace(install
         ACP_RELAY_SERVER_HTTP_PORT=none acp-relay serve --config /etc/acp-relay/config.yaml || refused=$?
         grep -E "^RestartPreventExitStatus=.*\b$refused\b" /lib/systemd/system/acp-relay.service
         stat -c '%n %U' /var/lib/acp-relay/relay-messages.db
-        # An upgrade leaves the configuration and the log alone.
+        # An upgrade leaves the configuration, the log and the user's groups alone.
         echo "# mine" >> /etc/acp-relay/config.yaml
+        gpasswd --delete acp-relay docker
         dpkg -i /package.deb
         tail -1 /etc/acp-relay/config.yaml
+        id --groups --name acp-relay | sed 's/^/groups: /'
         dpkg -r acp-relay
         test -f /etc/acp-relay/config.yaml && test -f /var/lib/acp-relay/relay-messages.db && echo "kept"
         dpkg -P acp-relay
@@ -113,6 +116,7 @@ def test_it_is_installed_serves_as_its_own_user_and_goes_without_a_trace(install
     """)
     for line in (r"^uid=\d+\(acp-relay\) .*\(docker\)", r"^/etc/acp-relay/config.yaml 640 root acp-relay$",
                  r"^/var/lib/acp-relay 750 acp-relay acp-relay$",
+                 r"^The user acp-relay is in the group docker", r"^groups: acp-relay$",
                  r"hello from a package", r"^ended: 0$",
                  r"^RestartPreventExitStatus=", r"^/var/lib/acp-relay/relay-messages.db acp-relay$",
                  r"^# mine$", r"^kept$", r"^gone$"):
@@ -131,6 +135,22 @@ def test_a_purge_empties_a_file_system_of_its_own_and_takes_the_user_along(insta
     """)
     assert re.findall("^left: (.*)", said, re.M) == ["/var/lib/acp-relay", "/var/lib/acp-relay/workspaces"]
     assert said.endswith("gone\n")
+
+
+def test_a_removal_names_the_containers_that_go_on_and_needs_no_engine_for_it(installed):
+    said = installed(r"""
+        mkdir /stub
+        export PATH="/stub:$PATH"
+        dpkg -i /package.deb
+        printf '%s\n' '#!/bin/sh' 'echo "acp-agent-sess_1 $*"' >/stub/docker
+        chmod +x /stub/docker
+        dpkg -r acp-relay
+        dpkg -i /package.deb
+        printf '%s\n' '#!/bin/sh' 'echo "half an answer"' 'exit 1' >/stub/docker
+        dpkg -r acp-relay && echo "removed"
+    """)
+    assert re.search(r"^Containers of agents that go on.*\nacp-agent-sess_1 ps .*label=acp\.relay=true", said, re.M), said
+    assert "half an answer" not in said and said.endswith("removed\n")
 
 
 def test_the_unit_is_one_that_systemd_takes_and_finds_little_exposed(installed):

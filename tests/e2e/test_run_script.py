@@ -1,9 +1,12 @@
 """scripts/run.sh: what it chooses for a configuration, with nothing installed, built or asked for."""
+import hashlib
+import json
 import shutil
 import subprocess
 
 import pytest
 
+from harness import path
 from harness.deadline import PATIENCE
 from harness.relay import BINARY, ROOT
 
@@ -11,6 +14,7 @@ RELAY = f"""#!/bin/sh
 [ "$1" = serve ] || exec {BINARY} "$@"
 echo "enabled: ${{ACP_RELAY_CONTAINER_ENABLED:-}}"
 """
+AGENT = "the demo agent"
 
 
 def stub(file, text):
@@ -21,15 +25,21 @@ def stub(file, text):
 
 @pytest.fixture
 def tree(tmp_path):
-    """The script among others that do nothing, with an Engine that is said to answer."""
+    """The script among others that only say that they were called, with an Engine that is said to answer."""
     (tmp_path / "scripts").mkdir()
     for name in ("run.sh", "lib.sh"):
         shutil.copy(ROOT / "scripts" / name, tmp_path / "scripts")
     for name in ("scripts/install.sh", "scripts/build.sh", "docker/build.sh"):
-        stub(tmp_path / name, "#!/bin/sh\n")
+        stub(tmp_path / name, f"#!/bin/sh\necho {name} $*\n")
     stub(tmp_path / "scripts/engine.sh", "#!/bin/sh\necho DOCKER_HOST=unix:///nowhere/docker.sock\n")
     stub(tmp_path / "build/release/acp-relay", RELAY)
+    stub(tmp_path / "build/release/acp-demo-agent", AGENT)
     return tmp_path
+
+
+def said_by(tree, programs="/usr/bin:/bin"):
+    return subprocess.run([tree / "scripts/run.sh"], capture_output=True, text=True, timeout=PATIENCE, check=True,
+                          env={"PATH": programs}).stdout
 
 
 @pytest.mark.parametrize("config, enabled", [
@@ -38,7 +48,24 @@ def tree(tmp_path):
     ("agents: {other: {image: 'mine:1'}, own: {command: [cat]}}", "")])
 def test_containers_are_chosen_where_they_put_no_other_agent_into_the_demo_image(tree, config, enabled):
     (tree / "config.yaml").write_text(config + "\n")
-    done = subprocess.run([tree / "scripts/run.sh"], capture_output=True, text=True, timeout=PATIENCE, check=True,
-                          env={"PATH": "/usr/bin:/bin"})
-    assert done.stdout.splitlines()[-1] == f"enabled: {enabled}", done.stdout + done.stderr
-    assert ("Every session gets a container" in done.stdout) == bool(enabled)
+    said = said_by(tree)
+    assert said.splitlines()[-1] == f"enabled: {enabled}", said
+    assert ("Every session gets a container" in said) == bool(enabled)
+
+
+@pytest.mark.parametrize("made_of, built", [(AGENT, False), ("an earlier one", True), (None, True)])
+def test_the_demo_image_is_built_where_it_is_missing_or_of_another_program(tree, made_of, built):
+    (tree / "config.yaml").touch()
+    image = made_of and {"Config": {"Labels": {"acp-demo-agent.sha256": hashlib.sha256(made_of.encode()).hexdigest()}}}
+    (tree / "image").write_text(json.dumps(image, separators=(",", ":")) if image else "")
+    stub(tree / "bin/curl", f"#!/bin/sh\ncat {tree}/image\n")
+    said = said_by(tree, f"{tree}/bin:/usr/bin:/bin")
+    assert ("docker/build.sh demo" in said) == built
+    assert said.endswith("enabled: true\n")
+
+
+def test_packages_are_installed_where_there_is_a_dpkg(tree):
+    (tree / "config.yaml").touch()
+    assert "scripts/install.sh build" in said_by(tree)
+    said = said_by(tree, path.without(tree / "bin", "dpkg-query"))
+    assert "scripts/install.sh" not in said and "scripts/build.sh release" in said
