@@ -106,6 +106,8 @@ Task<Result<void>> Application::open() {
     metrics.upstream_connections = agents_.connections();
     const storage::LogStatus status = message_log_->status();
     metrics.log_pending_bytes = status.pending_bytes;
+    metrics.log_backlog_bytes = status.backlog;
+    metrics.log_held_back_for = status.held_back_for;
     metrics.log_lost_messages = status.lost_messages;
     metrics.log_wal_bytes = status.wal_bytes;
     metrics.log_writable = status.writable;
@@ -205,7 +207,6 @@ Result<void> Application::bind() {
   context.leaves_sessions = leaves_sessions_;
   context.shutdown_timeout = config_.server.shutdown_timeout;
   context.readiness = readiness_limits_;
-  context.max_log_pending_bytes = config_.database.enabled ? config_.database.max_pending_bytes : 0;
   context.upstream_use = [this](const SessionId& id) {
     auto spent = agents_.spent(id);
     const auto* const lately = egress_watch_->lately(id);

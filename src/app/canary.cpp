@@ -1,5 +1,7 @@
 #include "app/canary.hpp"
 
+#include "session/agent_failure.hpp"
+
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 namespace relay::app {
@@ -8,6 +10,13 @@ namespace {
 constexpr std::string_view kOwner = "acp-relay canary";
 
 }  // namespace
+
+std::optional<bool> canary_failed(const Error& error) {
+  // The directory is one that the relay has chosen.
+  if (is_failed_start(error) || error.type == ErrorType::kWorkspaceUnavailable) return true;
+  if (!error.agent_error.empty()) return false;
+  return std::nullopt;
+}
 
 Task<void> Canary::run() {
   while (!cancelled_) {
@@ -48,11 +57,12 @@ Task<void> Canary::try_once() {
   request.stored_request = SharedBytes(std::string("{}"));
   const auto made = co_await sessions_.create(std::move(request));
   if (!made) {
-    // Who ends a session, and a limit that others have reached, say nothing of the agent.
-    if (!is_service_failure(made.error().type)) co_return;
-    if (!failed_)
+    const bool fails = canary_failed(made.error()).value_or(failed_);
+    if (fails && !failed_) {
       log_.error("the canary session did not start", {{"why", made.error().explanation}});
-    failed_ = true;
+    }
+    if (!fails && failed_) log_.info("the agent of the canary session answers again");
+    failed_ = fails;
     co_return;
   }
   if (failed_) log_.info("the canary session starts again");

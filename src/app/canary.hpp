@@ -6,9 +6,15 @@
 #include "session/session_directory.hpp"
 
 #include <chrono>
+#include <optional>
 #include <utility>
 
 namespace relay::app {
+
+// Whether a canary that was not made has failed for want of the relay, the Engine or the agent. An
+// agent that answers with an error that is not its own, as one that wants a login does, is well.
+// Empty: it says nothing of the agent (who ends a session, a limit that others have reached).
+std::optional<bool> canary_failed(const Error& error);
 
 class Canary {
  public:

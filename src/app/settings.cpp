@@ -148,7 +148,8 @@ http::AccessRules access_rules(const config::Config& config, Listener listener,
   rules.loopback_bind = config::is_loopback(host);
   rules.tokens_in_use = std::any_of(std::begin(kListeners), std::end(kListeners),
                                     [&](Listener any) { return token_required(config, any); });
-  rules.operator_only = listener == Listener::kManagement && !rules.loopback_bind;
+  rules.operator_only =
+      listener == Listener::kManagement && rules.token_required && !rules.loopback_bind;
   rules.allowed_origins = config.server.allowed_origins;
   rules.own_hosts = {host};
   for (const config::TokenConfig& token : config.auth.tokens) {
@@ -206,7 +207,7 @@ SessionOptions session_options(const config::Config& config, Isolation isolation
   options.prompt_timeout = config.sessions.prompt_timeout;
   options.max_inbox_bytes = config.agent.max_inbox_bytes;
   options.max_early_bytes = config.server.max_message_bytes;
-  options.max_log_pending_bytes = config.database.max_pending_bytes / 4;
+  options.max_log_pending_bytes = storage::max_backlog(config.database.max_pending_bytes);
   options.max_clients = config.sessions.max_clients;
   options.durable_first = config.database.durability == config::Durability::kStrict;
   options.client_env = config.agent.client_env;

@@ -90,6 +90,34 @@ TEST(AccessRules, TheGeneratedTokenIsAnOperators) {
   EXPECT_FALSE(access_rules(config, Listener::kHttp, "made").operator_only);
 }
 
+TEST(AccessRules, OfTheManagementPortAskForAnOperatorWhereTokensAreInUse) {
+  struct Row {
+    AuthMode mode;
+    std::string host;
+    bool operator_only;
+    bool admits_without_token;
+  };
+  for (const Row& row : {Row{AuthMode::kAuto, "127.0.0.1", false, true},
+                         Row{AuthMode::kAuto, "0.0.0.0", true, false},
+                         Row{AuthMode::kToken, "127.0.0.1", false, false},
+                         Row{AuthMode::kToken, "0.0.0.0", true, false},
+                         Row{AuthMode::kNone, "127.0.0.1", false, true},
+                         Row{AuthMode::kNone, "0.0.0.0", false, true}}) {
+    Config config;
+    config.auth.mode = row.mode;
+    config.server.management_host = row.host;
+    const std::string made = needs_generated_token(config) ? "made" : "";
+    const http::AccessRules rules = access_rules(config, Listener::kManagement, made);
+    EXPECT_EQ(rules.operator_only, row.operator_only) << row.host;
+    http::Request request;
+    request.headers = {{"Host", "127.0.0.1:8082"}};
+    const auto admitted = http::admit(rules, request);
+    EXPECT_EQ(admitted.has_value(), row.admits_without_token) << row.host;
+    EXPECT_EQ(admitted && http::admit_operator(rules, *admitted), row.admits_without_token)
+        << row.host;
+  }
+}
+
 TEST(ServerOptions, EachListenerHasItsOwnPortAndKeys) {
   Config config;
   config.server.http_port = 1;

@@ -1,6 +1,7 @@
 // What a call to the Engine was, and how it went: for who counts them.
 #pragma once
 
+#include "base/async.hpp"
 #include "base/error.hpp"
 #include "metrics/labels.hpp"
 
@@ -27,7 +28,13 @@ std::optional<CallFailure> failure_of_status(int status);
 // Of an error of the HTTP client.
 CallFailure failure_of(const Error& error);
 
-// Tells an observer how long a call took. Lives as long as the call; an outcome is told once.
+// Whoever waits for the call has left: what failed says nothing of the Engine.
+inline bool is_cancelled(const asio::cancellation_state& state) {
+  return state.cancelled() != asio::cancellation_type::none;
+}
+
+// Tells an observer how long a call took. Lives as long as the call; an outcome is told once, and
+// none of a call that was cancelled: how it would have gone nobody knows.
 class CallTimer {
  public:
   CallTimer(const CallObserver& observer, Call call) : observer_(observer), call_(call) {}

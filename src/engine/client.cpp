@@ -35,6 +35,10 @@ std::string name_of(const http::Request& request) {
   return request.method + " " + request.target.substr(0, request.target.find('?'));
 }
 
+std::optional<CallFailure> failure_of_answer(const Result<http::Response>& answer) {
+  return answer ? failure_of_status(answer->status) : failure_of(answer.error());
+}
+
 bool is_stream(int status) { return status == 101 || (status >= 200 && status < 300); }
 
 }  // namespace
@@ -58,7 +62,8 @@ Task<Result<EngineVersion>> EngineClient::connect() {
   http::Client asking(executor_, endpoint_, options);
   const CallTimer timer(options_.observe, Call::kVersion);
   const Result<http::Response> answer = co_await asking.request(request);
-  timer.done(answer ? failure_of_status(answer->status) : failure_of(answer.error()));
+  const auto state = co_await asio::this_coro::cancellation_state;
+  if (answer || !is_cancelled(state)) timer.done(failure_of_answer(answer));
   if (!answer) co_return unreachable(answer.error(), endpoint_, "GET /version");
   if (answer->status != 200) {
     const std::string message = refusal(answer->body);
@@ -105,7 +110,8 @@ Task<Result<http::Response>> EngineClient::call_on(http::Client& client, Call ki
     request.target = *prefix + target;
     const CallTimer timer(options_.observe, kind);
     Result<http::Response> answer = co_await client.request(request);
-    timer.done(answer ? failure_of_status(answer->status) : failure_of(answer.error()));
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (answer || !is_cancelled(state)) timer.done(failure_of_answer(answer));
     if (!answer) co_return unreachable(answer.error(), endpoint_, name);
     if (is_repeated || !was_other_version(answer->status, answer->body)) co_return answer;
   }
@@ -126,7 +132,8 @@ Task<Result<EngineClient::Opened>> EngineClient::open_on(http::Client& client, C
     const CallTimer timer(options_.observe, kind);
     Result<std::unique_ptr<http::Stream>> stream = co_await client.open(request);
     if (!stream) {
-      timer.done(failure_of(stream.error()));
+      const auto state = co_await asio::this_coro::cancellation_state;
+      if (!is_cancelled(state)) timer.done(failure_of(stream.error()));
       co_return unreachable(stream.error(), endpoint_, name);
     }
     Opened out;

@@ -63,7 +63,8 @@ Task<Result<void>> EngineClient::pull(std::string image, std::chrono::millisecon
       co_return pull_timed_out(image, timeout);
     }
     if (!part) {
-      timer.done(CallFailure::kUnreachable);
+      const auto state = co_await asio::this_coro::cancellation_state;
+      if (!is_cancelled(state)) timer.done(CallFailure::kUnreachable);
       co_return stream_lost(address(), "a pull");
     }
     if (part->empty()) {

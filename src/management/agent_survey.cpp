@@ -77,7 +77,7 @@ Task<void> AgentSurvey::ask_agents(std::shared_ptr<Round> round) {
   while (round->next < round->sessions.size()) {
     const std::shared_ptr<Session> session = round->sessions[round->next++];
     const auto now = Clock::now();
-    if (now >= round->deadline) co_return;
+    if (round->deadline - now < limits_.least) co_return;
     auto answer = session->agent_usage();
     auto clock = sleep_for(std::min<Clock::duration>(limits_.call, round->deadline - now));
     auto first = co_await (std::move(answer) || std::move(clock));

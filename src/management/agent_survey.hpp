@@ -21,6 +21,8 @@ struct SurveyLimits {
   // Engines give a container's counters once a second, to all who wait for them.
   std::size_t at_once = 32;
   std::chrono::milliseconds call{3'000};
+  // Where less is left of the time of all, nobody more is asked: the Engine would work in vain.
+  std::chrono::milliseconds least{1'500};
   std::chrono::milliseconds all{5'000};
   std::chrono::milliseconds fresh{1'000};  // younger readings are good enough
 };

@@ -11,6 +11,7 @@
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <optional>
 #include <stdexcept>
 
@@ -122,6 +123,7 @@ class RecordedExchange final : public http::Exchange {
   Task<Result<void>> write(std::string_view bytes) override {
     if (++writes == fail_write_at) co_return make_error(ErrorType::kInternalError, "peer is gone");
     answer.body += bytes;
+    if (writes == 1 && after_first_write) co_await after_first_write();
     co_return Result<void>();
   }
   Task<Result<void>> finish() override {
@@ -141,6 +143,7 @@ class RecordedExchange final : public http::Exchange {
   int answers = 0;
   int writes = 0;
   int fail_write_at = 0;
+  std::function<Task<void>()> after_first_write;
   bool finished = false;
 
  private:

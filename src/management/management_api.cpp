@@ -111,7 +111,7 @@ Task<void> ManagementApi::handle(http::Exchange& exchange) {
   } else if (route.endpoint == Endpoint::kConfig) {
     response = answer(200, *context_.config_json);
   } else if (route.endpoint == Endpoint::kMetrics) {
-    response = answer(200, context_.metrics.text(), Metrics::kContentType);
+    response = co_await scrape();
   } else if (route.endpoint == Endpoint::kSessions) {
     response = co_await list(request.query);
   } else if (route.endpoint == Endpoint::kAudit) {

@@ -81,7 +81,6 @@ struct ManagementContext {
   Live<bool> leaves_sessions = false;
   std::chrono::milliseconds shutdown_timeout{0};
   Live<ReadinessLimits> readiness = {};
-  std::size_t max_log_pending_bytes = 0;  // 0: none
   Logger logger = Logger::silent();
 };
 
@@ -109,6 +108,7 @@ class ManagementApi {
   Task<ReadinessFacts> readiness(storage::LogStatus log);
   std::chrono::seconds uptime() const;
   Task<http::Response> ready();
+  Task<http::Response> scrape();
   Task<http::Response> overview(std::vector<std::pair<std::string, std::string>> query);
   Task<http::Response> list(std::vector<std::pair<std::string, std::string>> query);
   Task<http::Response> audit(std::vector<std::pair<std::string, std::string>> query);

@@ -9,6 +9,7 @@
 namespace relay::management {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
@@ -49,6 +50,21 @@ TEST_F(ManagementApiTest, IsNotReadyForReasonsOfTheApplication) {
   const http::Response answer = ask(api, "GET", "/api/ready");
   EXPECT_EQ(answer.status, 503);
   EXPECT_THAT(answer.body, HasSubstr(R"("reasons":["shutting_down"])"));
+}
+
+TEST_F(ManagementApiTest, TellsPrometheusWhetherItIsReadyAndWhyNot) {
+  EXPECT_THAT(ask("GET", "/metrics").body,
+              AllOf(HasSubstr("acp_relay_ready 1\n"),
+                    HasSubstr("acp_relay_not_ready{reason=\"canary_failed\"} 0\n")));
+  ManagementContext with = context();
+  with.extra_reasons = []() -> Task<std::vector<std::string>> {
+    co_return std::vector<std::string>{"canary_failed"};
+  };
+  ManagementApi api(std::move(with));
+  EXPECT_THAT(ask(api, "GET", "/metrics").body,
+              AllOf(HasSubstr("acp_relay_ready 0\n"),
+                    HasSubstr("acp_relay_not_ready{reason=\"canary_failed\"} 1\n"),
+                    HasSubstr("acp_relay_not_ready{reason=\"draining\"} 0\n")));
 }
 
 TEST_F(ManagementApiTest, ShowsTheConfigurationAndMetrics) {
@@ -194,19 +210,40 @@ TEST_F(ManagementApiTest, KnowsNoOtherSession) {
   EXPECT_EQ(ask("GET", std::string(kUnknownId) + "/export").status, 404);
 }
 
-TEST_F(ManagementApiTest, ExportsALogOfManyPages) {
-  const std::string id = new_session();
-  run(sessions_->close_all());
-  const auto before = run(log_->history(SessionId(id), 0, 100, 1u << 20));
-  ASSERT_TRUE(before);
-  const storage::Sequence last = before->messages.back().sequence;
-  for (storage::Sequence i = 1; i <= 1200; ++i) {
-    storage::MessageRecord message;
-    message.sequence = last + i;
-    message.body =
-        SharedBytes(R"({"jsonrpc":"2.0","method":"m","params":)" + std::to_string(i) + "}");
-    log_->record(SessionId(id), std::move(message));
+class LongExport : public ManagementApiTest {
+ protected:
+  // A closed session with 1200 messages more than the number that it answers.
+  std::pair<std::string, storage::Sequence> long_session() {
+    const std::string id = new_session();
+    run(sessions_->close_all());
+    const auto before = run(log_->history(SessionId(id), 0, 100, 1u << 20));
+    const storage::Sequence last = before->messages.back().sequence;
+    for (storage::Sequence i = 1; i <= 1200; ++i) {
+      storage::MessageRecord message;
+      message.sequence = last + i;
+      message.body =
+          SharedBytes(R"({"jsonrpc":"2.0","method":"m","params":)" + std::to_string(i) + "}");
+      log_->record(SessionId(id), std::move(message));
+    }
+    return {id, last};
   }
+};
+
+TEST_F(LongExport, IsCutOffWhenTheSessionIsDeletedMeanwhile) {
+  const auto [id, last] = long_session();
+  ManagementApi api(context());
+  RecordedExchange exchange = asked("GET", "/api/sessions/" + id + "/export");
+  exchange.after_first_write = [this, &id = id]() -> Task<void> {
+    const auto erased = co_await log_->erase(SessionId(id));
+    EXPECT_TRUE(erased);
+  };
+  run(api.handle(exchange));
+  EXPECT_GE(exchange.writes, 2);
+  EXPECT_FALSE(exchange.finished);
+}
+
+TEST_F(LongExport, HasManyPages) {
+  const auto [id, last] = long_session();
   const http::Response answer = ask("GET", "/api/sessions/" + id + "/export");
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.header("Content-Type"), "application/x-ndjson");

@@ -273,6 +273,10 @@ Task<void> ManagementApi::send_log(http::Exchange& exchange, std::string id,
   // began.
   const storage::Sequence end = known->record.last_sequence;
   storage::Sequence after = 0;
+  const auto cut_off = [&](std::string_view reason) {
+    context_.logger.error("an export was cut off",
+                          {{"session", known->record.id.value()}, {"reason", reason}});
+  };
   while (sent) {
     lines += export_lines(*page, after, end);
     sent = co_await exchange.write(lines);
@@ -283,13 +287,16 @@ Task<void> ManagementApi::send_log(http::Exchange& exchange, std::string id,
     lines.clear();
     page = co_await context_.log.history(known->record.id, after, kExportPageMessages,
                                          kExportPageBytes);
-    if (!page) {
-      context_.logger.error("an export was cut off", {{"session", known->record.id.value()},
-                                                      {"reason", page.error().explanation}});
-      co_return;
-    }
+    if (!page) co_return cut_off(page.error().explanation);
   }
   if (!sent) co_return;
+  const bool ends_early = page->messages.empty() || page->messages.back().sequence < end;
+  if (after > 0 && ends_early) {
+    // A session that was deleted meanwhile looks like a gap up to its end.
+    const auto found = co_await context_.log.find(known->record.id);
+    if (!found) co_return cut_off(found.error().explanation);
+    if (!*found) co_return cut_off("the session was deleted meanwhile");
+  }
   sent = co_await exchange.finish();
 }
 

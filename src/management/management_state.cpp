@@ -8,16 +8,9 @@
 
 #include <algorithm>
 #include <functional>
-#include <sys/resource.h>
 
 namespace relay::management {
 namespace {
-
-std::int64_t descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return -1;
-  return static_cast<std::int64_t>(limit.rlim_cur);
-}
 
 metrics::SessionState state_of(const Session& session) {
   switch (session.state()) {
@@ -66,8 +59,7 @@ Task<ReadinessFacts> ManagementApi::readiness(storage::LogStatus log) {
   facts.sessions = context_.sessions.size();
   facts.session_limit = context_.sessions.limit();
   facts.log_writable = log.writable;
-  facts.log_pending_bytes = log.pending_bytes;
-  facts.log_pending_limit = context_.max_log_pending_bytes;
+  facts.log_held_back_for = log.held_back_for;
   facts.wal_bytes = log.wal_bytes;
   facts.disk_free_bytes = log.disk_free_bytes;
   const auto now = std::chrono::steady_clock::now();
@@ -75,7 +67,7 @@ Task<ReadinessFacts> ManagementApi::readiness(storage::LogStatus log) {
   facts.turns = context_.metrics.recent_turns.share(now);
   facts.limits = *context_.readiness;
   facts.open_descriptors = metrics::count_open_fds();
-  facts.descriptor_limit = descriptor_limit();
+  facts.descriptor_limit = metrics::descriptor_limit();
   if (context_.extra_reasons) facts.others = co_await context_.extra_reasons();
   co_return facts;
 }
@@ -87,6 +79,12 @@ Task<http::Response> ManagementApi::ready() {
   http::Response response = answer(is_ready ? 200 : 503, readiness_view(facts, log));
   if (!is_ready) response.headers.push_back({"Retry-After", "5"});
   co_return response;
+}
+
+Task<http::Response> ManagementApi::scrape() {
+  const ReadinessFacts facts = co_await readiness(context_.log.status());
+  context_.metrics.not_ready = each_reason(not_ready_because(facts));
+  co_return answer(200, context_.metrics.text(), Metrics::kContentType);
 }
 
 Task<http::Response> ManagementApi::overview(

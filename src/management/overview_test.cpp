@@ -162,6 +162,14 @@ TEST_F(AgentSurveyTest, AsksAnewWhenTheReadingIsOld) {
   EXPECT_EQ(survey.of(id)->usage->memory_bytes, 7U);
 }
 
+TEST_F(AgentSurveyTest, AsksNobodyForWhomTooLittleTimeIsLeft) {
+  const SessionId id(new_session());
+  AgentSurvey survey(SurveyLimits{.least = 1h, .all = 1min});
+  look(survey);
+  EXPECT_EQ(backend_.times_asked, 0);
+  EXPECT_EQ(survey.of(id), nullptr);
+}
+
 TEST_F(AgentSurveyTest, GivesUpOnWhoDoesNotAnswer) {
   const SessionId id(new_session());
   backend_.usage.reset();
@@ -178,7 +186,7 @@ TEST_F(AgentSurveyTest, EndsWhenTheTimeForAllIsOver) {
   int read = 0;
   // On a busy machine a short time may be over before the first one is asked.
   for (auto all = 20ms; read == 0 && all < 20s; all *= 2) {
-    AgentSurvey survey(SurveyLimits{.at_once = 1, .call = 1h, .all = all});
+    AgentSurvey survey(SurveyLimits{.at_once = 1, .call = 1h, .least = 0ms, .all = all});
     look(survey);
     for (const auto& session : sessions_->all()) {
       read += survey.of(session->id()) != nullptr ? 1 : 0;

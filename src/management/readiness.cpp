@@ -14,8 +14,8 @@ constexpr Remedy kRemedies[] = {
     {"log_unwritable",
      "see log.lastError; when the disk is full, free space where database.path lies (df -h)"},
     {"log_backlog",
-     "the disk of database.path is slower than the agents are: see its load (iostat -x 1), or "
-     "raise database.max_pending_bytes"},
+     "the disk of database.path is slower than the agents are, which wait for it while more than a "
+     "quarter of database.max_pending_bytes is to be written: see its load (iostat -x 1)"},
     {"wal_too_large",
      "something reads the database for long, or its disk is full: look with fuser at "
      "<database.path>-wal, and restart the relay when nothing else helps"},
@@ -56,9 +56,7 @@ std::vector<std::string> not_ready_because(const ReadinessFacts& facts) {
   const ReadinessLimits& limits = facts.limits;
   say(facts.sessions >= facts.session_limit, "session_limit_reached");
   say(!facts.log_writable, "log_unwritable");
-  // More than half: what waits is on its way to be given up.
-  say(facts.log_pending_limit > 0 && facts.log_pending_bytes > facts.log_pending_limit / 2,
-      "log_backlog");
+  say(facts.log_held_back_for > kLongHeldBack, "log_backlog");
   say(limits.max_wal_bytes > 0 && facts.wal_bytes > limits.max_wal_bytes, "wal_too_large");
   say(facts.disk_free_bytes >= 0 && facts.disk_free_bytes < limits.min_free_bytes, "disk_low");
   say(facts.open_descriptors >= 0 && facts.descriptor_limit >= 0 &&
@@ -68,6 +66,16 @@ std::vector<std::string> not_ready_because(const ReadinessFacts& facts) {
   say(mostly_fails(facts.turns), "turns_failing");
   for (const std::string& other : facts.others) say(true, other);
   return reasons;
+}
+
+std::map<std::string, bool> each_reason(const std::vector<std::string>& reasons) {
+  std::map<std::string, bool> each{{"other", false}};
+  for (const Remedy& known : kRemedies) each.emplace(known.reason, false);
+  for (const std::string& reason : reasons) {
+    const auto known = each.find(reason);
+    (known == each.end() ? each.at("other") : known->second) = true;
+  }
+  return each;
 }
 
 std::string_view remedy(std::string_view reason) {

@@ -71,8 +71,8 @@ TEST(NotReadyBecause, KnowsWhenItIsTooMuchOrTooLittle) {
     std::function<void(ReadinessFacts&)> beyond;
   };
   const Case cases[] = {
-      {"log_backlog", [](auto& facts) { facts.log_pending_bytes = 500; },
-       [](auto& facts) { facts.log_pending_bytes = 501; }},
+      {"log_backlog", [](auto& facts) { facts.log_held_back_for = std::chrono::seconds(30); },
+       [](auto& facts) { facts.log_held_back_for = std::chrono::milliseconds(30'001); }},
       {"wal_too_large", [](auto& facts) { facts.wal_bytes = 200; },
        [](auto& facts) { facts.wal_bytes = 201; }},
       {"disk_low", [](auto& facts) { facts.disk_free_bytes = 300; },
@@ -101,14 +101,13 @@ TEST(NotReadyBecause, KnowsWhenItIsTooMuchOrTooLittle) {
   };
   for (const Case& row : cases) {
     ReadinessFacts facts = quiet();
-    facts.log_pending_limit = 1000;
     facts.limits = {300, 200};
     row.at_edge(facts);
     EXPECT_THAT(not_ready_because(facts), IsEmpty()) << row.reason;
     row.beyond(facts);
     EXPECT_THAT(not_ready_because(facts), ElementsAre(row.reason));
     EXPECT_NE(remedy(row.reason), "");
-    facts.log_pending_limit = 0;
+    facts.log_held_back_for = {};
     facts.limits = {0, 0};
     facts.starts = facts.turns = {};
     EXPECT_THAT(not_ready_because(facts), IsEmpty()) << "0 is no limit, " << row.reason;
@@ -128,6 +127,20 @@ TEST(NotReadyBecause, CountsTheDescriptorsThatAreLeft) {
     facts.open_descriptors = row.open;
     facts.descriptor_limit = row.limit;
     EXPECT_EQ(!not_ready_because(facts).empty(), row.low) << row.open << " of " << row.limit;
+  }
+}
+
+TEST(EachReason, IsOneOfAClosedSetAndHasARemedy) {
+  const auto none = each_reason({});
+  EXPECT_EQ(none.size(), 16u);
+  for (const auto& [reason, holds] : none) {
+    EXPECT_FALSE(holds) << reason;
+    EXPECT_EQ(remedy(reason).empty(), reason == "other") << reason;
+  }
+  const auto two = each_reason({"canary_failed", "unheard_of"});
+  EXPECT_EQ(two.size(), none.size());
+  for (const auto& [reason, holds] : two) {
+    EXPECT_EQ(holds, reason == "canary_failed" || reason == "other") << reason;
   }
 }
 

@@ -29,6 +29,14 @@ void Families::info(std::string_view name, std::string_view help, std::string_vi
   add(family(prometheus::MetricType::Gauge, name, help), {{std::string(key), std::move(value)}}, 1);
 }
 
+void Families::flags_by(std::string_view name, std::string_view help, std::string_view key,
+                        const std::map<std::string, bool>& flags) {
+  prometheus::MetricFamily& target = family(prometheus::MetricType::Gauge, name, help);
+  for (const auto& [value, flag] : flags) {
+    add(target, {{std::string(key), value}}, flag ? 1 : 0);
+  }
+}
+
 void Families::add(prometheus::MetricFamily& target, Labels labels, double value) {
   auto& metric = target.metric.emplace_back();
   metric.label = std::move(labels);

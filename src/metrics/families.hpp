@@ -81,6 +81,8 @@ class Families {
       add(target, {{std::string(key), value}}, static_cast<double>(of_it.*part));
     }
   }
+  void flags_by(std::string_view name, std::string_view help, std::string_view key,
+                const std::map<std::string, bool>& flags);
   template <class Of, const auto& Bounds>
   void histograms_by(std::string_view name, std::string_view help, std::string_view key,
                      const std::map<std::string, Of>& by_name, Histogram<Bounds> Of::*part) {

@@ -39,7 +39,7 @@ std::string_view label(StopReason value) {
 StopReason stop_reason(std::string_view text) {
   for (const StopReason reason :
        {StopReason::kEndTurn, StopReason::kMaxTokens, StopReason::kMaxTurnRequests,
-        StopReason::kRefusal, StopReason::kCancelled}) {
+        StopReason::kRefusal, StopReason::kCancelled, StopReason::kError}) {
     if (text == label(reason)) return reason;
   }
   return StopReason::kOther;

@@ -22,7 +22,7 @@ enum class StopReason {
   kOther,
 };
 std::string_view label(StopReason value);
-// From the agent's text; kOther for what ACP does not know.
+// From the router's text; kOther for what ACP does not know.
 StopReason stop_reason(std::string_view text);
 
 // The four directions of the message log.

@@ -3,6 +3,7 @@
 #include "metrics/families.hpp"
 #include "metrics/process_facts.hpp"
 
+#include <algorithm>
 #include <concepts>
 #include <limits>
 
@@ -13,11 +14,19 @@ constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
 double number(std::integral auto value) { return static_cast<double>(value); }
 
+double seconds(Metrics::Clock::duration value) {
+  return std::chrono::duration<double>(value).count();
+}
+
 void add_sessions(Families& out, const Metrics& metrics) {
   out.gauges("acp_relay_sessions", "Open sessions by isolation and state.", "isolation", "state",
              metrics.sessions);
   out.counter("acp_relay_sessions_created_total", "Sessions whose agent was started successfully.",
               number(metrics.sessions_created));
+  out.counters("acp_relay_session_starts_failed_total",
+               "Starts of sessions that failed for want of the relay, the Engine or the agent, by "
+               "error_type.",
+               "type", metrics.starts_failed);
   out.histogram("acp_relay_session_start_seconds", "Time from session/new to its answer.",
                 metrics.session_start);
   out.histograms("acp_relay_session_start_phase_seconds",
@@ -34,6 +43,9 @@ void add_sessions(Families& out, const Metrics& metrics) {
                 metrics.turn);
   out.gauge("acp_relay_permission_waits", "Permission requests that wait for an answer.",
             number(metrics.permission_waits));
+  out.gauge("acp_relay_permission_oldest_wait_seconds",
+            "How long the oldest of them has waited, 0 when there is none.",
+            seconds(metrics.oldest_permission_wait));
 }
 
 void add_traffic(Families& out, const Metrics& metrics) {
@@ -93,6 +105,14 @@ void add_upstreams(Families& out, const Metrics& metrics) {
 void add_log(Families& out, const Metrics& metrics) {
   out.gauge("acp_relay_log_pending_bytes", "Bytes that wait to be written to the database.",
             number(metrics.log_pending_bytes));
+  out.gauge(
+      "acp_relay_log_backlog_bytes",
+      "Bytes in memory and in the journal that the database does not have, 0 while it can't be "
+      "written.",
+      number(metrics.log_backlog_bytes));
+  out.gauge("acp_relay_log_held_back_seconds",
+            "How long agents and clients have been held back because too much of the log waits.",
+            seconds(metrics.log_held_back_for));
   out.counter("acp_relay_log_lost_messages_total",
               "Messages that the log gave up because it was full.",
               number(metrics.log_lost_messages));
@@ -112,14 +132,25 @@ void add_log(Families& out, const Metrics& metrics) {
             metrics.disk_free_bytes < 0 ? kUnknown : number(metrics.disk_free_bytes));
 }
 
+void add_readiness(Families& out, const Metrics& metrics) {
+  const bool ready =
+      std::ranges::none_of(metrics.not_ready, [](const auto& reason) { return reason.second; });
+  out.gauge("acp_relay_ready", "1 while a session could be made and a turn would work, else 0.",
+            ready ? 1 : 0);
+  out.flags_by("acp_relay_not_ready", "1 for each reason why the relay is not ready, else 0.",
+               "reason", metrics.not_ready);
+}
+
 void add_process(Families& out, const Metrics& metrics, Metrics::Clock::time_point now,
                  const std::string& version) {
   out.gauge(
       "acp_relay_longest_loop_turn_seconds",
       "Most that a timer of the event loop was late in the last one to two minutes: the longest "
       "turn, or up to 0.2 s less.",
-      std::chrono::duration<double>(metrics.longest_loop_turn.value(now)).count());
-  out.gauge("acp_relay_open_fds", "Open file descriptors.", number(count_open_fds()));
+      seconds(metrics.longest_loop_turn.value(now)));
+  const std::int64_t open_fds = count_open_fds();
+  out.gauge("acp_relay_open_fds", "Open file descriptors, NaN when not known.",
+            open_fds < 0 ? kUnknown : number(open_fds));
   out.info("acp_relay_build_info", "Always 1; the label tells the version.", "version", version);
   if (const auto used = cpu_seconds()) {
     out.counter("process_cpu_seconds_total", "User and system CPU time of this process.", *used);
@@ -146,6 +177,7 @@ std::string Metrics::text(Clock::time_point now) {
   add_agents(families, *this);
   add_upstreams(families, *this);
   add_log(families, *this);
+  add_readiness(families, *this);
   add_process(families, *this, now, version_);
   return families.text();
 }

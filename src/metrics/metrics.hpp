@@ -40,12 +40,14 @@ class Metrics {
   Counts<AgentIsolation, AgentIsolation::kContainer, Gauges<SessionState, SessionState::kClosing>>
       sessions;  // open sessions
   std::uint64_t sessions_created = 0;
-  DurationHistogram session_start;  // session/new to its answer, successful ones
+  Counts<ErrorType, kLastErrorType> starts_failed;  // as recent_starts has them
+  DurationHistogram session_start;                  // session/new to its answer, successful ones
   Counts<StartPhase, StartPhase::kNew, DurationHistogram> start_phases;
   Counts<CloseCause, CloseCause::kError> sessions_closed;
   Counts<StopReason, StopReason::kOther> turns;
   DurationHistogram turn;  // prompt to its response, without the time in the queue
   std::int64_t permission_waits = 0;
+  Clock::duration oldest_permission_wait{};  // 0: none waits
   RecentOutcomes
       recent_starts;            // of sessions; those that failed for want of the relay or its agent
   RecentOutcomes recent_turns;  // likewise
@@ -91,6 +93,8 @@ class Metrics {
 
   // The message log; copied from its status by a before_text() function.
   std::uint64_t log_pending_bytes = 0;
+  std::uint64_t log_backlog_bytes = 0;
+  Clock::duration log_held_back_for{};
   std::uint64_t log_lost_messages = 0;
   LogCounts log_lines;  // of the log on stderr
   std::uint64_t log_wal_bytes = 0;
@@ -98,6 +102,9 @@ class Metrics {
   std::int64_t disk_free_bytes = -1;     // where the database lies; -1: not known
   std::uint64_t messages_deleted = 0;    // for their age, or the size of the log
   std::uint64_t sessions_forgotten = 0;  // closed ones that had no messages left
+
+  // Whether each reason for not being ready holds; set for every scrape. Keys are a closed set.
+  std::map<std::string, bool> not_ready;
 
   // How late a timer of 200 ms was at most, in the last minutes: as long as a turn of the event
   // loop took at least, and up to 200 ms less than the longest.

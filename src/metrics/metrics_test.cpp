@@ -13,6 +13,7 @@
 #include <regex>
 #include <set>
 #include <sstream>
+#include <sys/resource.h>
 
 namespace relay::metrics {
 namespace {
@@ -73,6 +74,8 @@ TEST(Metrics, ShowsEveryFamilyFromTheFirstScrape) {
         "acp_relay_slow_clients_total",
         R"(acp_relay_errors_total{type="shutting_down"})",
         "acp_relay_permission_waits",
+        "acp_relay_permission_oldest_wait_seconds",
+        R"(acp_relay_session_starts_failed_total{type="image_not_found"})",
         R"(acp_relay_agent_lines_skipped_total{reason="duplicate_keys"})",
         R"(acp_relay_agent_exits_total{isolation="container",cause="out_of_memory"})",
         R"(acp_relay_session_start_phase_seconds_count{phase="attach"})",
@@ -87,6 +90,8 @@ TEST(Metrics, ShowsEveryFamilyFromTheFirstScrape) {
         "acp_relay_sessions_forgotten_total",
         "acp_relay_log_deleted_messages_total",
         "acp_relay_log_pending_bytes",
+        "acp_relay_log_backlog_bytes",
+        "acp_relay_log_held_back_seconds",
         "acp_relay_log_lost_messages_total",
         "acp_relay_log_wal_bytes",
         "acp_relay_log_lines_dropped_total",
@@ -96,6 +101,7 @@ TEST(Metrics, ShowsEveryFamilyFromTheFirstScrape) {
     EXPECT_EQ(samples.at(name), 0) << name;
   }
   EXPECT_EQ(samples.at("acp_relay_log_writable"), 1);
+  EXPECT_EQ(samples.at("acp_relay_ready"), 1);
   EXPECT_EQ(samples.at(R"(acp_relay_build_info{version="1.2.3"})"), 1);
   EXPECT_GT(samples.at("acp_relay_open_fds"), 2);
   EXPECT_TRUE(std::isnan(samples.at("acp_relay_log_disk_free_bytes")));
@@ -118,7 +124,7 @@ TEST(Metrics, EveryFamilyHasHelpAndType) {
     if (line.starts_with("# TYPE ")) typed.insert(name);
   }
   EXPECT_EQ(helped, typed);
-  EXPECT_EQ(typed.size(), 42u);
+  EXPECT_EQ(typed.size(), 48u);
 }
 
 TEST(Metrics, ShowsWhatWasCounted) {
@@ -127,6 +133,7 @@ TEST(Metrics, ShowsWhatWasCounted) {
   metrics.sessions[AgentIsolation::kContainer][SessionState::kReady] -= 1;
   ++metrics.turns[stop_reason("max_tokens")];
   ++metrics.turns[stop_reason("sleepy")];
+  ++metrics.turns[stop_reason("error")];
   metrics.count_message(Direction::kAgentToRelay, 300);
   metrics.count_message(Direction::kAgentToRelay, 200);
   ++metrics.errors[ErrorType::kSessionNotFound];
@@ -136,6 +143,7 @@ TEST(Metrics, ShowsWhatWasCounted) {
   EXPECT_EQ(samples.at(R"(acp_relay_sessions{isolation="container",state="ready"})"), 2);
   EXPECT_EQ(samples.at(R"(acp_relay_turns_total{stop_reason="max_tokens"})"), 1);
   EXPECT_EQ(samples.at(R"(acp_relay_turns_total{stop_reason="other"})"), 1);
+  EXPECT_EQ(samples.at(R"(acp_relay_turns_total{stop_reason="error"})"), 1);
   EXPECT_EQ(samples.at(R"(acp_relay_messages_total{direction="agent_to_relay"})"), 2);
   EXPECT_EQ(samples.at(R"(acp_relay_message_bytes_total{direction="agent_to_relay"})"), 500);
   EXPECT_EQ(samples.at(R"(acp_relay_message_bytes_total{direction="relay_to_agent"})"),
@@ -244,6 +252,18 @@ TEST(Metrics, CountsDescriptors) {
   const std::int64_t before = count_open_fds();
   const UniqueFd one(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   EXPECT_EQ(count_open_fds(), before + 1);
+}
+
+TEST(Metrics, CountsTheLimitOfDescriptorsWhenNoneIsLeft) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const std::int64_t count = count_open_fds();
+  const std::int64_t limit = descriptor_limit();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(count, 0);
+  EXPECT_EQ(limit, 0);
 }
 
 TEST(RecentMaximum, ForgetsOldMaxima) {

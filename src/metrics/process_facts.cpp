@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <sys/resource.h>
 #include <system_error>
 #include <unistd.h>
 #include <vector>
@@ -73,14 +74,25 @@ std::optional<double> cpu_seconds() {
   return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * kNanosecond;
 }
 
+std::int64_t descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return -1;
+  return static_cast<std::int64_t>(limit.rlim_cur);
+}
+
 std::int64_t count_open_fds() {
   std::error_code error;
   const std::filesystem::directory_iterator entries("/proc/self/fd", error);
+  if (error == std::errc::too_many_files_open ||
+      error == std::errc::too_many_files_open_in_system) {
+    return descriptor_limit();
+  }
   if (error) return -1;
   std::int64_t count = 0;
   for (auto entry = begin(entries); entry != end(entries) && !error; entry.increment(error)) {
     ++count;
   }
+  if (error) return -1;
   return count - 1;  // the directory itself was open while counting
 }
 

@@ -25,7 +25,11 @@ std::optional<ProcessFacts> process_facts();
 // kernel does not tell.
 std::optional<double> cpu_seconds();
 
-// Descriptors that this process has open; -1 when the kernel does not tell.
+// So many descriptors may this process have open; -1: no limit.
+std::int64_t descriptor_limit();
+
+// Descriptors that this process has open; its limit when none is left to look with, and -1 when the
+// kernel does not tell.
 std::int64_t count_open_fds();
 
 }  // namespace relay::metrics

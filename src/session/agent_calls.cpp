@@ -64,6 +64,15 @@ std::size_t AgentCalls::permissions() const {
       [](const auto& entry) { return entry.second.kind == acp::ReverseKind::kPermission; }));
 }
 
+std::optional<std::chrono::steady_clock::time_point> AgentCalls::oldest_permission() const {
+  std::optional<std::chrono::steady_clock::time_point> oldest;
+  for (const auto& [id, call] : calls_) {
+    if (call.kind != acp::ReverseKind::kPermission) continue;
+    if (!oldest || call.since < *oldest) oldest = call.since;
+  }
+  return oldest;
+}
+
 std::optional<std::chrono::steady_clock::time_point> AgentCalls::next_deadline() const {
   std::optional<std::chrono::steady_clock::time_point> next;
   for (const auto& [id, call] : calls_) {

@@ -25,7 +25,8 @@ struct AgentCall {
   // A client that has the stream up to here has read it: its number, or a higher one when it was
   // shown again since.
   std::int64_t place = 0;
-  std::vector<ClientId> asked;  // who has it and has not answered
+  std::chrono::steady_clock::time_point since{};  // when it was asked
+  std::vector<ClientId> asked;                    // who has it and has not answered
   // Set while nobody is there to answer: when the policy answers instead.
   std::optional<std::chrono::steady_clock::time_point> deadline;
 
@@ -62,6 +63,8 @@ class AgentCalls {
   std::optional<std::chrono::steady_clock::time_point> next_deadline() const;
 
   std::size_t permissions() const;  // permission requests among them
+  // When the oldest of those was asked.
+  std::optional<std::chrono::steady_clock::time_point> oldest_permission() const;
 
   std::map<std::int64_t, AgentCall>& all() { return calls_; }
   const std::map<std::int64_t, AgentCall>& all() const { return calls_; }

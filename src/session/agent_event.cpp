@@ -16,6 +16,13 @@ metrics::AgentEvent event_of(const storage::SessionRecord& session, metrics::Exi
   return event;
 }
 
+bool says_out_of_memory(const Error& error) {
+  return std::any_of(error.state.begin(), error.state.end(), [](const auto& known) {
+    const bool* const flag = std::get_if<bool>(&known.second);
+    return known.first == "oom_killed" && flag != nullptr && *flag;
+  });
+}
+
 std::optional<int> number_in(const Error& error, std::string_view key) {
   for (const auto& [name, value] : error.state) {
     const auto* const number = std::get_if<std::int64_t>(&value);
@@ -46,8 +53,13 @@ metrics::AgentEvent end_of_agent(const storage::SessionRecord& session, const Ag
   return event;
 }
 
+metrics::ExitCause cause_of_failed_start(const Error& why) {
+  return says_out_of_memory(why) ? metrics::ExitCause::kOutOfMemory
+                                 : metrics::ExitCause::kNotStarted;
+}
+
 metrics::AgentEvent start_that_failed(const storage::SessionRecord& session, const Error& why) {
-  metrics::AgentEvent event = event_of(session, metrics::ExitCause::kNotStarted, why);
+  metrics::AgentEvent event = event_of(session, cause_of_failed_start(why), why);
   event.exit_code = number_in(why, "exit_code");
   event.signal = number_in(why, "signal");
   return event;
@@ -55,11 +67,7 @@ metrics::AgentEvent start_that_failed(const storage::SessionRecord& session, con
 
 std::optional<metrics::AgentEvent> killed_for_memory(const storage::SessionRecord& session,
                                                      const Error& notice) {
-  const bool says_so = std::any_of(notice.state.begin(), notice.state.end(), [](const auto& known) {
-    const bool* const flag = std::get_if<bool>(&known.second);
-    return known.first == "oom_killed" && flag != nullptr && *flag;
-  });
-  if (!says_so) return std::nullopt;
+  if (!says_out_of_memory(notice)) return std::nullopt;
   metrics::AgentEvent event = event_of(session, metrics::ExitCause::kOutOfMemory, notice);
   event.goes_on = true;
   return event;

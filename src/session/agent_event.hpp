@@ -19,6 +19,9 @@ metrics::ExitCause exit_cause(const AgentExit& exit, bool asked_to);
 metrics::AgentEvent end_of_agent(const storage::SessionRecord& session, const AgentExit& exit,
                                  const Error& why);
 
+// How the agent of a session ended that did not start.
+metrics::ExitCause cause_of_failed_start(const Error& why);
+
 // An agent that did not come to answer.
 metrics::AgentEvent start_that_failed(const storage::SessionRecord& session, const Error& why);
 

@@ -63,6 +63,14 @@ TEST(AgentEvent, TakesTheCodeOfAFailedStartFromItsError) {
   EXPECT_FALSE(event.signal);
 }
 
+TEST(AgentEvent, KnowsAStartThatEndedForMemory) {
+  const Error disk = make_error(ErrorType::kContainerResourceExceeded, "no space left");
+  EXPECT_EQ(start_that_failed(a_session(), disk).cause, ExitCause::kNotStarted);
+  const Error memory = make_error(ErrorType::kContainerResourceExceeded, "the agent was killed")
+                           .with("oom_killed", true);
+  EXPECT_EQ(start_that_failed(a_session(), memory).cause, ExitCause::kOutOfMemory);
+}
+
 TEST(AgentEvent, KnowsNoticesOfMemory) {
   const Error other = make_error(ErrorType::kInternalError, "output was lost");
   EXPECT_FALSE(killed_for_memory(a_session(), other));

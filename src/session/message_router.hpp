@@ -171,6 +171,9 @@ class MessageRouter {
   // Of the turn that runs.
   std::optional<TraceContext> turn_trace() const;
   std::size_t permission_waits() const { return agent_calls_.permissions(); }
+  std::optional<std::chrono::steady_clock::time_point> oldest_permission() const {
+    return agent_calls_.oldest_permission();
+  }
   std::size_t queued_prompts() const { return prompts_.size(); }
   // Whether the client's request with this id (JSON text) waits for its answer.
   bool has_request(ClientId client, std::string_view id) const {

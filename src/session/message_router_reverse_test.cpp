@@ -53,6 +53,23 @@ TEST_F(ReverseRequests, PermissionGoesToAllWhoMayAnswer) {
   EXPECT_THAT(session_.take(late), ElementsAre(permission("1")));
 }
 
+TEST_F(ReverseRequests, KnowTheOldestPermissionThatWaits) {
+  using Time = std::chrono::steady_clock::time_point;
+  const ClientId a = session_.join();
+  EXPECT_FALSE(session_.router.oldest_permission());
+  session_.agent(rpc::request("\"q\"", "_x/ask", "{}"));
+  EXPECT_FALSE(session_.router.oldest_permission()) << "another request is none";
+  session_.pass(milliseconds(1'000));
+  session_.agent(permission("4"));
+  session_.pass(milliseconds(2'000));
+  session_.agent(permission("5"));
+  EXPECT_EQ(session_.router.oldest_permission(), Time(milliseconds(1'000)));
+  session_.client(a, rpc::result("2", selected("yes")));
+  EXPECT_EQ(session_.router.oldest_permission(), Time(milliseconds(3'000)));
+  session_.client(a, rpc::result("3", selected("yes")));
+  EXPECT_FALSE(session_.router.oldest_permission());
+}
+
 TEST_F(ReverseRequests, AnAnswerReachesTheAgentAsItWasSpelled) {
   const ClientId a = session_.join();
   session_.agent(rpc::request("\"q\"", "_x/ask", "{}"));

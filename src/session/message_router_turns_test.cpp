@@ -85,6 +85,20 @@ TEST_F(MessageRouterTurns, CountsUnknownStopReasonsAsOther) {
   EXPECT_THAT(session_.stop_reasons(), ElementsAre("other", "other"));
 }
 
+TEST_F(MessageRouterTurns, ReadsTheStopReasonOfTheResultHoweverItIsWritten) {
+  const ClientId a = session_.join();
+  session_.prompt(a, "1");
+  session_.agent(rpc::result("1", R"({ "stopReason" : "end_turn" })"));
+  session_.prompt(a, "2");
+  session_.agent(
+      rpc::result("2", R"({"_meta":{"stopReason":"refusal"},"stopReason":"max_tokens"})"));
+  session_.prompt(a, "3");
+  session_.agent(rpc::result("3", R"({"_meta":{"stopReason":"refusal"}})"));
+  session_.prompt(a, "4");
+  session_.agent(rpc::result("4", R"({"stopReason":"end_turns"})"));
+  EXPECT_THAT(session_.stop_reasons(), ElementsAre("end_turn", "max_tokens", "other", "other"));
+}
+
 TEST_F(MessageRouterTurns, AcceptsContentInPlaceOfPrompt) {
   const ClientId a = session_.join();
   const ClientId b = session_.join();

@@ -25,14 +25,12 @@ constexpr std::string_view kNothingElicited = R"({"action":"cancel"})";
 // One of the protocol's stop reasons; anything else is "other", so that the set stays bounded.
 std::string_view stop_reason(const Frame& response) {
   if (response.kind() == FrameKind::kError) return "error";
-  constexpr std::string_view kKey = R"("stopReason":")";
-  const std::string_view result = response.result();
-  const std::size_t at = result.find(kKey);
-  if (at == std::string_view::npos) return "other";
-  const std::string_view rest = result.substr(at + kKey.size());
+  const auto json = object_member(response.result(), "stopReason");
+  if (!json || json->size() < 2) return "other";
+  const std::string_view reason = json->substr(1, json->size() - 2);
   for (const std::string_view known :
        {"end_turn", "max_tokens", "max_turn_requests", "refusal", "cancelled"}) {
-    if (rest.starts_with(known)) return known;
+    if (reason == known) return known;
   }
   return "other";
 }
@@ -117,6 +115,7 @@ void MessageRouter::agent_response(Frame frame, Effects& effects) {
   auto call = asked ? client_calls_.take(*relay_id) : std::nullopt;
   if (!call) return unasked_response(frame, effects);
   const bool ends_turn = turn_ && turn_->relay_id == *relay_id;
+  const std::string_view reason = ends_turn ? stop_reason(frame) : std::string_view();
   if (ends_turn && frame.kind() == FrameKind::kResult) {
     const std::string members = told_of_turn();
     if (!members.empty()) frame = with_told(std::move(frame), members, session_ids_.watched());
@@ -130,7 +129,7 @@ void MessageRouter::agent_response(Frame frame, Effects& effects) {
   if (!is_error) tell_of_setting(*call, frame.result(), effects);
   if (ends_turn) {
     const bool failed = is_error && is_agents_failure(frame.result());
-    end_turn({stop_reason(frame), failed, is_error, frame.result()}, effects);
+    end_turn({reason, failed, is_error, frame.result()}, effects);
   }
 }
 
@@ -199,6 +198,7 @@ void MessageRouter::agent_request(Frame frame, Effects& effects) {
   AgentCall call;
   call.agent_id = frame.id();
   call.kind = acp::reverse_kind(frame.method());
+  call.since = moment_.steady;
   call.turn = turn_ ? turn_->relay_id : 0;
   call.of_request = acp::is_of_request(call.kind, frame.envelope().request_id.present());
   const bool is_late = is_question(call) && turn_ && turn_->cancelled;

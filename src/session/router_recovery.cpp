@@ -4,6 +4,7 @@
 #include "session/message_router.hpp"
 #include "session/turn_signs.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace relay {
@@ -116,6 +117,7 @@ void MessageRouter::restore_question(const MessageRecord& request, Effects& effe
   call.to_client = request.body;
   call.sequence = request.sequence;
   call.place = request.sequence;
+  call.since = moment_.steady - std::max(moment_.wall - request.time, WallTime::duration::zero());
   call.turn = turn_ ? turn_->relay_id : 0;
   call.of_request = acp::is_of_request(call.kind, frame->envelope().request_id.present());
   agent_calls_.add(request.call, std::move(call));

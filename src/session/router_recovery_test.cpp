@@ -192,8 +192,11 @@ TEST_F(Recovery, AsksAPermissionAgainOnce) {
   before_.agent(R"({"jsonrpc":"2.0","id":"p-1","method":"session/request_permission","params":)"
                 R"({"sessionId":"agent-session-0001","options":[{"optionId":"yes"}]}})");
   const std::string asked = before_.take(client_).at(0);
+  after_.pass(std::chrono::seconds(10));
   restart();
   EXPECT_EQ(after_.router.permission_waits(), 1u);
+  EXPECT_EQ(after_.router.oldest_permission(), std::chrono::steady_clock::time_point())
+      << "it waits since the agent asked";
   const ClientId again = after_.join();
   EXPECT_THAT(after_.take(again), ElementsAre(asked));
   after_.client(again, R"({"jsonrpc":"2.0","id":)" + id_of(asked) +

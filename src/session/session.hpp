@@ -213,6 +213,9 @@ class Session final : public std::enable_shared_from_this<Session> {
   // Of its clients. For operators.
   void collect_outboxes(std::set<const Outbox*>& into) const;
   std::size_t permission_waits() const { return router_ ? router_->permission_waits() : 0; }
+  std::optional<std::chrono::steady_clock::time_point> oldest_permission() const {
+    return router_ ? router_->oldest_permission() : std::nullopt;
+  }
   // Whether leave() can hand its agent to the next run.
   bool outlives_relay() const { return context_.backend.isolation() == Isolation::kContainer; }
   std::size_t queued_prompts() const { return router_ ? router_->queued_prompts() : 0; }

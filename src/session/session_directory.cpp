@@ -325,6 +325,8 @@ Task<Result<storage::SessionPage>> SessionDirectory::list(storage::SessionQuery 
 void SessionDirectory::count(Metrics& metrics) const {
   metrics.sessions = {};
   metrics.permission_waits = 0;
+  metrics.oldest_permission_wait = {};
+  const auto now = std::chrono::steady_clock::now();
   std::set<const Outbox*> outboxes;  // sessions of one connection share it
   for (const auto& [id, session] : sessions_) {
     auto& states = metrics.sessions[label_of(session->isolation())];
@@ -343,6 +345,9 @@ void SessionDirectory::count(Metrics& metrics) const {
         break;
     }
     metrics.permission_waits += static_cast<std::int64_t>(session->permission_waits());
+    if (const auto asked = session->oldest_permission()) {
+      metrics.oldest_permission_wait = std::max(metrics.oldest_permission_wait, now - *asked);
+    }
   }
   metrics.waiting = {};
   for (const Outbox* const outbox : outboxes) {

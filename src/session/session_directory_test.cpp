@@ -132,6 +132,22 @@ TEST_F(SessionDirectoryTest, AsksAnAgentOnceWhatItCanDo) {
   EXPECT_EQ(sessions().size(), 0u);
 }
 
+TEST_F(SessionDirectoryTest, CountsStartsThatFailAtTheLaunchByTheirErrors) {
+  use_stage();
+  sessions();
+  for (const ErrorType type :
+       {ErrorType::kImageNotFound, ErrorType::kImageNotFound, ErrorType::kContainerResourceExceeded,
+        ErrorType::kWorkspaceUnavailable, ErrorType::kInvalidParams}) {
+    stage_.refusal = make_error(type, "refused");
+    EXPECT_FALSE(try_create());
+  }
+  EXPECT_EQ(metrics_.starts_failed[ErrorType::kImageNotFound], 2u);
+  EXPECT_EQ(metrics_.starts_failed[ErrorType::kContainerResourceExceeded], 1u);
+  EXPECT_EQ(metrics_.starts_failed[ErrorType::kWorkspaceUnavailable], 0u);
+  EXPECT_EQ(metrics_.starts_failed[ErrorType::kInvalidParams], 0u);
+  EXPECT_EQ(metrics_.recent_starts.share(std::chrono::steady_clock::now()).failures, 3u);
+}
+
 TEST_F(SessionDirectoryTest, AsksAnAgentAgainThatFailedWhenNobodyWaitedAnyMore) {
   use_stage();
   stage_.launching = event();

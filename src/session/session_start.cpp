@@ -55,7 +55,8 @@ Task<Result<void>> Session::start(StartRequest request) {
   }
   if (!shaken) {
     if (is_failed_start(shaken.error())) {
-      ++context_.metrics.agent_exits[label_of(isolation())][metrics::ExitCause::kNotStarted];
+      const metrics::ExitCause cause = cause_of_failed_start(shaken.error());
+      ++context_.metrics.agent_exits[label_of(isolation())][cause];
       if (state_ == SessionState::kStarting) {
         context_.metrics.recent.note(start_that_failed(record_, shaken.error()));
       }
@@ -223,6 +224,7 @@ Task<void> Session::abandon_start(Error error, Logger log) {
   state_ = SessionState::kClosed;
   if (is_failed_start(error)) {
     context_.metrics.recent_starts.record(false, std::chrono::steady_clock::now());
+    ++context_.metrics.starts_failed[error.type];
   }
   close_error_ = context_.redactor->redacted(std::move(error));
   log.warn("session did not start",

@@ -95,7 +95,9 @@ TEST(AgentFailure, IsAFailedStartForWantOfTheAgentOnly) {
   const auto silent =
       agent_timed_out({"initialize", std::chrono::milliseconds(250), Isolation::kProcess, "", ""});
   for (const Error& counted :
-       {silent, agent_exited({}, "initialize"), refused(R"({"code":-32603,"message":"broken"})")}) {
+       {silent, agent_exited({}, "initialize"),
+        make_error(ErrorType::kContainerResourceExceeded, "killed for memory"),
+        refused(R"({"code":-32603,"message":"broken"})")}) {
     EXPECT_TRUE(is_failed_start(counted)) << counted.explanation;
   }
   for (const Error& normal : {refused(R"({"code":-32000,"message":"log in"})"),

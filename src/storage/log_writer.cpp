@@ -26,6 +26,7 @@ LogWriter::LogWriter(std::unique_ptr<MessageStore> store, std::unique_ptr<Databa
                      const LogOptions& options, Logger log)
     : max_queued_bytes_(options.max_pending_bytes / 4),
       max_held_bytes_(options.max_pending_bytes - max_queued_bytes_),
+      max_backlog_(max_backlog(options.max_pending_bytes)),
       group_commit_(options.group_commit),
       look_period_(options.look_period),
       log_(std::move(log)),
@@ -82,6 +83,7 @@ void LogWriter::push(std::vector<Write>& writes) {
 void LogWriter::pushed(std::unique_lock<std::mutex> lock) {
   bool wake = false;
   if (!writable_) lost_ += queued_.give_up(queue_room());
+  note_backlog();
   if (activity_ == Activity::kIdle) {
     activity_ = Activity::kGathering;
     wake = true;
@@ -121,13 +123,26 @@ LogStatus LogWriter::status() const {
   status.writable = writable_;
   status.last_error = last_error_;
   status.pending_bytes = held_bytes_ + queued_.bytes();
+  status.backlog = waiting();
+  HeldBack held_back = held_back_;
+  status.held_back_for = held_back.note(status.backlog > max_backlog_, Clock::now());
   return status;
 }
 
 std::size_t LogWriter::backlog() const {
   const std::lock_guard lock(mutex_);
+  return waiting();
+}
+
+// Under mutex_, as the next one.
+std::size_t LogWriter::waiting() const {
   if (!writable_) return 0;
   return held_bytes_ + queued_.bytes() + held_journal_bytes_ + queued_.journal_bytes();
+}
+
+void LogWriter::note_backlog() {
+  const bool is_behind = waiting() > max_backlog_;
+  if (is_behind || held_back_.is_behind()) held_back_.note(is_behind, Clock::now());
 }
 
 void LogWriter::run() {
@@ -307,6 +322,7 @@ void LogWriter::failed(const Error& why) {
     const std::lock_guard lock(mutex_);
     writable_ = false;
     last_error_ = why.explanation;
+    note_backlog();
   }
   if (!failing_) {
     log_.error("the message log cannot be written, messages are kept in memory",
@@ -330,6 +346,8 @@ void LogWriter::recovered() {
 void LogWriter::publish() {
   held_bytes_ = held_.bytes();
   held_journal_bytes_ = held_.journal_bytes();
+  const std::lock_guard lock(mutex_);
+  note_backlog();
 }
 
 }  // namespace relay::storage

@@ -8,6 +8,7 @@
 
 #include "base/log.hpp"
 #include "storage/database_place.hpp"
+#include "storage/held_back.hpp"
 #include "storage/housekeeping.hpp"
 #include "storage/journal.hpp"
 #include "storage/message_store.hpp"
@@ -96,9 +97,12 @@ class LogWriter {
   void pushed(std::unique_lock<std::mutex> lock);
   bool group_is_full() const;
   std::size_t queue_room() const;
+  std::size_t waiting() const;
+  void note_backlog();
 
   const std::size_t max_queued_bytes_;
   const std::size_t max_held_bytes_;
+  const std::size_t max_backlog_;
   const std::chrono::milliseconds group_commit_;
   const std::chrono::milliseconds look_period_;
   const Logger log_;
@@ -119,6 +123,7 @@ class LogWriter {
   bool stopping_ = false;
   bool writable_ = true;
   std::string last_error_;
+  HeldBack held_back_;
 
   std::atomic<std::uint64_t> lost_{0};
   std::atomic<std::uint64_t> written_{0};

@@ -127,10 +127,16 @@ struct OpenCalls {
 // More ids than this are refused by known_requests().
 inline constexpr std::size_t kMaxAskedRequests = 1'000;
 
+// So much may wait before agents and clients are held back.
+constexpr std::size_t max_backlog(std::size_t max_pending_bytes) { return max_pending_bytes / 4; }
+
 struct LogStatus {
-  bool writable = true;             // the database and the journal
-  std::string last_error;           // why not writable
-  std::size_t pending_bytes = 0;    // queued or held back, not yet in the database
+  bool writable = true;           // the database and the journal
+  std::string last_error;         // why not writable
+  std::size_t pending_bytes = 0;  // queued or held back, not yet in the database
+  std::size_t backlog = 0;        // see MessageLog::backlog()
+  // How long it has been beyond max_backlog(), but for moments.
+  std::chrono::steady_clock::duration held_back_for{};
   std::uint64_t lost_messages = 0;  // given up since start
   std::uint64_t written_messages = 0;
   std::uint64_t deleted_messages = 0;    // by retention, since start

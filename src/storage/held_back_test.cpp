@@ -1,0 +1,34 @@
+#include "storage/held_back.hpp"
+
+#include <gtest/gtest.h>
+
+namespace relay::storage {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(HeldBack, LastsWhileTooMuchWaits) {
+  const HeldBack::Clock::time_point begin{1h};
+  HeldBack held;
+  EXPECT_EQ(held.note(false, begin), 0s);
+  EXPECT_EQ(held.note(true, begin + 10s), 0s);
+  EXPECT_EQ(held.note(true, begin + 50s), 40s) << "also when nothing was noted meanwhile";
+  EXPECT_EQ(held.note(false, begin + 60s), 50s) << "until then it was so";
+  EXPECT_EQ(held.note(false, begin + 62s), 0s);
+  EXPECT_EQ(held.note(true, begin + 70s), 0s) << "begins anew";
+  EXPECT_EQ(held.note(true, begin + 71s), 1s);
+}
+
+TEST(HeldBack, GoesOnWhenItEndedForAMomentOnly) {
+  const HeldBack::Clock::time_point begin{1h};
+  HeldBack held;
+  held.note(true, begin);
+  for (std::chrono::milliseconds at = 100ms; at < 40s; at += 900ms) {
+    held.note(false, begin + at);
+    held.note(true, begin + at + 500ms);
+  }
+  EXPECT_EQ(held.note(true, begin + 41s), 41s);
+}
+
+}  // namespace
+}  // namespace relay::storage
