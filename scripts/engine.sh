@@ -103,7 +103,7 @@ must_be_ours() {
 # claim DIR PROGRAM GROUP: makes DIR ours alone, with what PROGRAM needs installed. Returns 1, and prints the
 # address, when an Engine of DIR answers already.
 claim() {
-  local directory=$1 program=$2 group=$3 socket=$1/docker.sock
+  local directory=$1 program=$2 group=$3 socket=$1/docker.sock answered=
   [[ $directory == /* ]] || fail "\"$directory\" is not an absolute path"
   ((${#socket} < 108)) || fail "the path of the socket is too long for one: $socket" "choose a shorter DIR"
   [[ $(id -u) -eq 0 ]] || fail "a private Engine needs root" "sudo scripts/engine.sh start $directory" \
@@ -119,7 +119,8 @@ claim() {
   chmod 755 "$directory"
   exec 9>"$directory/$marker"
   flock -w $((2 * ready_seconds)) 9 || fail "another start or stop of $directory does not end"
-  if answers "$socket"; then
+  wait_for "$ready_seconds" answers_or_gone "$directory" "$program" || true
+  if [[ $answered ]]; then
     echo "DOCKER_HOST=unix://$socket"
     return 1
   fi
@@ -210,6 +211,11 @@ start_podman() {
 }
 
 ready_or_dead() { answers "$1" || ! kill -0 "$daemon" 2>/dev/null; }
+
+# Says by $answered which it is. One that is busy, or still starts, may be slow to answer.
+answers_or_gone() {
+  if answers "$1/docker.sock"; then answered=yes; else gone "$1/pid" "$2"; fi
+}
 
 gone() { [[ -z $(process_of "$1" "$2") ]]; }
 

@@ -27,7 +27,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kDrainPause(250);
 // For an answer, also when --timeout is over.
-constexpr std::chrono::seconds kDrainAnswer(2);
+constexpr std::chrono::seconds kDrainAnswer(10);
 // A relay ends itself at server.shutdown_timeout; then it writes what its log still has.
 constexpr std::chrono::seconds kAfterShutdown(5);
 

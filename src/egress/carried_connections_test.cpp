@@ -16,6 +16,7 @@
 #include <future>
 #include <mutex>
 #include <random>
+#include <stdexcept>
 #include <sys/socket.h>
 #include <thread>
 
@@ -82,8 +83,9 @@ class CarriedConnectionsTest : public ::testing::Test {
   // What serves the next connection that the agent has opened.
   std::unique_ptr<RawClient> next() {
     std::unique_lock lock(mutex_);
-    EXPECT_TRUE(
-        arrived_.wait_for(lock, std::chrono::seconds(10), [&] { return !relays_.empty(); }));
+    const bool arrived =
+        arrived_.wait_for(lock, std::chrono::seconds(10), [&] { return !relays_.empty(); });
+    if (!arrived) throw std::runtime_error("no connection has come");
     auto relay = std::move(relays_.front());
     relays_.pop_front();
     return relay;

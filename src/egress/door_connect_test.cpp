@@ -127,12 +127,13 @@ TEST_F(DoorConnectTest, SaysWhyTheHostIsNotReached) {
 
 TEST_F(DoorConnectTest, EndsWhereNobodySaysAnything) {
   Around around = with_tunnel();
-  around.idle = std::chrono::milliseconds(500);
+  around.idle = std::chrono::hours(1);
   RunningDoor door(own(), {}, around);
   RawClient agent(door.port());
   agent.send(request());
   const auto peer = upstream_.accept();
   agent.read_until("\r\n\r\n");
+  EXPECT_TRUE(door.all_time_out());
   EXPECT_EQ(agent.read_all(), "");
   EXPECT_EQ(peer->read_all(), "");
   EXPECT_EQ(door.accounts(1)[0].denial->key, "egress.idle_timeout");

@@ -26,24 +26,39 @@ using ::testing::StartsWith;
 
 using DoorTimeTest = DoorTest;
 
-Around quickly_idle() {
+Around idle_for_an_hour() {
   Around around;
-  around.idle = std::chrono::milliseconds(500);
+  around.silence = std::chrono::hours(24);
+  around.idle = std::chrono::hours(1);
   return around;
 }
 
+// Until nothing more is taken.
+void fill(const RawClient& peer, RunningDoor& door) {
+  const std::string block(64u << 10, 'x');
+  int times_full = 0;
+  while (times_full < 50) {
+    const ssize_t taken =
+        ::send(peer.fd(), block.data(), block.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    times_full = taken > 0 ? 0 : times_full + 1;
+    door.connections();  // the loop has had a turn
+  }
+}
+
 TEST_F(DoorTimeTest, EndsAConnectionOnWhichNothingIsAsked) {
-  RunningDoor door(own(), {}, quickly_idle());
+  RunningDoor door(own(), {}, idle_for_an_hour());
   RawClient never(door.port());
+  ASSERT_TRUE(eventually([&] { return door.connections() == 1; }));
+  EXPECT_TRUE(door.all_time_out());
   EXPECT_EQ(never.read_all(), "");
   RawClient once(door.port());
   const auto peer = ask(once);
   // What is waited for is not idle.
-  ASSERT_TRUE(eventually([&] { return door.connections() == 1; }));
+  door.tick(AgentConnection::Clock::now() + std::chrono::hours(2));
   peer->send(kOk);
   EXPECT_THAT(once.read_answer(), EndsWith("ok"));
+  EXPECT_TRUE(door.all_time_out());
   EXPECT_EQ(once.read_all(), "");
-  EXPECT_EQ(door.connections(), 0U);
 }
 
 TEST_F(DoorTimeTest, WaitsLongForTheAgentAndNotForWhoHasShownNoToken) {
@@ -64,9 +79,10 @@ TEST_F(DoorTimeTest, WaitsLongForTheAgentAndNotForWhoHasShownNoToken) {
 }
 
 TEST_F(DoorTimeTest, EndsAWebSocketOnWhichNobodySaysAnything) {
-  RunningDoor door(own(), {}, quickly_idle());
+  RunningDoor door(own(), {}, idle_for_an_hour());
   RawClient agent(door.port());
   const auto peer = upgrade(agent);
+  EXPECT_TRUE(door.all_time_out());
   EXPECT_EQ(agent.read_all(), "");
   EXPECT_EQ(peer->read_all(), "");
   EXPECT_EQ(door.accounts(1)[0].denial->key, "egress.idle_timeout");
@@ -75,15 +91,12 @@ TEST_F(DoorTimeTest, EndsAWebSocketOnWhichNobodySaysAnything) {
 // Or it would hold a connection to the upstream as long as it likes.
 TEST_F(DoorTimeTest, EndsAnAnswerThatTheAgentDoesNotRead) {
   for (const bool is_tunnel : {false, true}) {
-    RunningDoor door(own(), {}, quickly_idle());
+    RunningDoor door(own(), {}, idle_for_an_hour());
     RawClient agent(door.port());
     const auto peer = is_tunnel ? upgrade(agent) : ask(agent);
     if (!is_tunnel) peer->send("HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n");
-    const std::string block(64u << 10, 'x');
-    ssize_t taken = 0;
-    do {
-      taken = ::send(peer->fd(), block.data(), block.size(), MSG_NOSIGNAL);
-    } while (taken > 0);
+    fill(*peer, door);
+    EXPECT_TRUE(door.all_time_out());
     EXPECT_LT(agent.read_all().size(), 1'000'000'000U);
     EXPECT_EQ(door.accounts(1)[0].denial->key, "egress.idle_timeout");
   }
@@ -94,20 +107,21 @@ TEST_F(DoorTimeTest, EndsAConnectionWhoseAgentDoesNotReadWhyItIsDenied) {
        {"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n", "GET /own/v1\r\n\r\n",
         "POST /own/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n"
         "Expect: 100-continue\r\n\r\n"}) {
-    RunningDoor door(own(), {}, quickly_idle());
+    RunningDoor door(own(), {}, idle_for_an_hour());
     const auto agent = door.deaf_agent(request);
+    ASSERT_TRUE(eventually([&] { return door.spent().requests > 0 || !door.accounts(0).empty(); }));
+    EXPECT_TRUE(door.all_time_out()) << request;
     door.accounts(1);
-    EXPECT_TRUE(eventually([&] { return door.connections() == 0; })) << request;
   }
   DoorOptions none;
   none.max_connections = 0;
-  RunningDoor full(own(), none, quickly_idle());
+  RunningDoor full(own(), none, idle_for_an_hour());
   const auto one_too_many = full.deaf_agent({});
-  EXPECT_TRUE(eventually([&] { return full.connections() == 0; }));
+  EXPECT_TRUE(full.all_time_out());
 }
 
 TEST_F(DoorTimeTest, LeavesNoPlaceAtTheUpstreamToAnAgentThatDoesNotReadItsDenial) {
-  Around around = quickly_idle();
+  Around around = idle_for_an_hour();
   around.to_upstream.max_open = 1;
   RunningDoor door(own(), {}, around);
   const auto deaf = door.deaf_agent(kGet);
@@ -115,7 +129,7 @@ TEST_F(DoorTimeTest, LeavesNoPlaceAtTheUpstreamToAnAgentThatDoesNotReadItsDenial
   asked->read_until("\r\n\r\n");
   asked->send("this is no answer\r\n\r\n");
   door.accounts(1);
-  EXPECT_TRUE(eventually([&] { return door.connections() == 0; }));
+  EXPECT_TRUE(door.all_time_out());
   RawClient agent(door.port());
   const auto peer = ask(agent);
   peer->send(kOk);
@@ -140,7 +154,7 @@ TEST_F(DoorTimeTest, EndsARequestThatTheUpstreamDoesNotTake) {
   DoorOptions options;
   options.limits.max_header_bytes = 16u << 20;
   Around around;
-  around.silence = std::chrono::milliseconds(500);
+  around.silence = std::chrono::hours(1);
   RunningDoor door(own(), options, around);
   RawClient agent(door.port());
   const auto peer = ask(agent);
@@ -149,6 +163,11 @@ TEST_F(DoorTimeTest, EndsARequestThatTheUpstreamDoesNotTake) {
   // More than the buffers on the way have room for.
   const std::string large(8u << 20, 'x');
   agent.send("GET /own/v1 HTTP/1.1\r\nHost: x\r\nX-Large: " + large + "\r\n\r\n");
+  ASSERT_TRUE(eventually([&] { return door.spent().requests == 2; }));
+  EXPECT_TRUE(eventually([&] {
+    door.tick(AgentConnection::Clock::now() + 2 * around.silence);
+    return door.accounts(1).size() == 2;
+  }));
   const std::string refused = agent.read_answer();
   EXPECT_THAT(refused, StartsWith("HTTP/1.1 504 "));
   EXPECT_THAT(refused, HasSubstr("egress.silence"));

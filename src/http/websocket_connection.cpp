@@ -56,6 +56,7 @@ void WebSocketConnection::feed(std::span<char> bytes) {
 
 Task<std::vector<std::string>> WebSocketConnection::receive() {
   const Raised reading(reading_);
+  began_to_read_ = true;
   for (;;) {
     if (!decoded_.messages.empty()) {
       std::vector<std::string> messages = std::move(decoded_.messages);
@@ -261,11 +262,14 @@ void WebSocketConnection::begin_close(CloseCode code, std::string_view reason) {
 
 void WebSocketConnection::tick(Clock::time_point now) {
   if (lost_) return;
+  const bool began_to_read = std::exchange(began_to_read_, false);
   if (std::exchange(heard_, false)) {
     heard_at_ = now;
     ping_due_answer_ = false;
   } else if (!reading_ && !writing_) {
     ping_due_answer_ = false;  // it may have come, and nobody has looked
+  } else if (began_to_read) {
+    pinged_at_ = now;  // likewise, until now
   }
   flush_control();
   if (!close_queued_ && now >= message_deadline()) {

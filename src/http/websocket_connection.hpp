@@ -65,7 +65,8 @@ class WebSocketConnection final : public WebSocket {
   // Bytes that came together with the upgrade request.
   void feed(std::span<char> bytes);
   // Sends pings, notices missed pongs and closes that are not answered. While nobody reads, and
-  // nothing is being written, the peer's silence is not counted.
+  // nothing is being written, the peer's silence is not counted; it begins anew when somebody
+  // reads.
   void tick(Clock::time_point now);
   // close() without a coroutine; nothing when the connection is closing already.
   void begin_close(CloseCode code, std::string_view reason);
@@ -105,6 +106,7 @@ class WebSocketConnection final : public WebSocket {
   IoState wait_for_ = IoState::kWaitRead;
   bool more_;  // has come than was read; the socket need not tell of it
   bool reading_ = false;
+  bool began_to_read_ = false;  // since the last tick
   bool writing_ = false;
   bool close_queued_ = false;  // our close frame is in control_ or written
   bool peer_closed_ = false;   // the peer's close frame, or nonsense, ended its messages

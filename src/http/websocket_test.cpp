@@ -1,10 +1,15 @@
 #include "http/websocket.hpp"
 
+#include "base/unique_fd.hpp"
 #include "http/scratch.hpp"
 #include "http/testing/running_server.hpp"
 #include "http/websocket_codec.hpp"
+#include "http/websocket_connection.hpp"
 #include "http/websocket_handshake.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -290,6 +295,29 @@ TEST_F(WebSocketTest, CountsTheSilenceOfAPeerFromWhenSomebodyReads) {
   EXPECT_EQ(server_->connections(), 1U);
   busy = false;
   EXPECT_TRUE(eventually([&] { return server_->connections() == 0; }));
+}
+
+// What came before may not have been looked at yet.
+TEST(WebSocketSilence, BeginsWithTheFirstTickAfterSomebodyBeganToRead) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()), 0);
+  const UniqueFd peer(ends[0]);
+  asio::io_context loop;
+  Transport transport(Transport::Socket(loop, asio::generic::stream_protocol(AF_UNIX, 0), ends[1]));
+  Scratch scratch;
+  WebSocketOptions options;
+  options.ping_interval = 1h;
+  options.pong_deadline = 1h;
+  WebSocketConnection socket(transport, scratch, options, "peer", Side::kServer);
+  const auto began = WebSocketConnection::Clock::now();
+  socket.tick(began + 2h);  // pings
+  asio::co_spawn(loop, socket.receive(), asio::detached);
+  loop.poll();
+  socket.tick(began + 4h);
+  EXPECT_EQ(socket.end().kind, WebSocketEnd::Kind::kOpen);
+  socket.tick(began + 5h);
+  EXPECT_EQ(socket.end().kind, WebSocketEnd::Kind::kSilent);
+  loop.run();  // to the end of receive()
 }
 
 TEST_F(WebSocketTest, ClosesInGoodOrder) {

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from harness import processes
-from harness.deadline import wait_until
+from harness.deadline import key_of, wait_until
 from harness.http_client import RelayError, text_of
 from harness.relay import DEMO_AGENT, scripted
 
@@ -72,11 +72,13 @@ def test_an_agent_that_refuses_sessions(make_relay):
     assert "Authentication required" in json.dumps(error.error)
 
 
-@pytest.mark.parametrize("mode", ["never_initialize", "never_new", "deaf"])
-def test_an_agent_that_never_answers_runs_into_the_limit(make_relay, mode):
-    relay = make_relay({"agent": {**scripted(mode), "startup_timeout_seconds": 0.5, "stop_grace": "100ms"}})
+@pytest.mark.parametrize("mode, phase, limit", [
+    ("never_initialize", "initialize", "500ms"), ("never_new", "session/new", key_of(15)),
+    ("deaf", "initialize", "500ms")])
+def test_an_agent_that_never_answers_runs_into_the_limit(make_relay, mode, phase, limit):
+    relay = make_relay({"agent": {**scripted(mode), "startup_timeout": limit, "stop_grace": "100ms"}})
     error = refused(relay)
-    assert error.type == "agent_connection_timeout"
+    assert (error.type, error.data["relevant_state"]["phase"]) == ("agent_connection_timeout", phase)
     assert "agent.startup_timeout" in json.dumps(error.data["suggested_actions"])
 
 
@@ -304,7 +306,7 @@ def test_an_agent_that_asks_and_never_reads_is_ended_at_its_bound(make_relay):
 
 
 def test_an_agent_that_says_something_else_is_quoted(make_relay):
-    agent = {**scripted("says_other_things"), "startup_timeout": "5s", "stop_grace": "200ms"}
+    agent = {**scripted("says_other_things"), "startup_timeout": key_of(15), "stop_grace": "200ms"}
     error = refused(make_relay({"agent": agent}))
     assert error.type == "agent_connection_timeout"
     assert "listening on port 4711" in json.dumps(error.data["possible_causes"])

@@ -297,7 +297,7 @@ def test_a_home_that_gets_only_a_part_of_what_the_image_has_starts_no_agent(
         assert "/home/agent" in data and "no space left" in data and "container.home" in data
         relay.stop()
     finally:
-        subprocess.run(["umount", base], check=True)
+        subprocess.run(["umount", "-l", base], check=True)
 
 
 def test_a_full_disk_of_workspaces_is_not_ready(make_container_relay, tmp_path):
@@ -314,4 +314,4 @@ def test_a_full_disk_of_workspaces_is_not_ready(make_container_relay, tmp_path):
         wait_until(lambda: relay.management("/api/ready").status_code == 200, "it is ready again")
         relay.stop()
     finally:
-        subprocess.run(["umount", base], check=True)
+        subprocess.run(["umount", "-l", base], check=True)

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from harness.deadline import scaled
 from harness.relay import run_cli, scripted
 
 
@@ -122,7 +123,7 @@ def test_a_stream_that_is_held_back_is_not_waited_for_without_end():
     server.status, server.released = 405, threading.Event()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        code, out = doctor(f"http://127.0.0.1:{server.server_port}", "--timeout", "1")
+        code, out = doctor(f"http://127.0.0.1:{server.server_port}", "--timeout", str(round(scaled(5))))
     finally:
         server.released.set()
         server.shutdown()

@@ -45,6 +45,10 @@ def drain_state(relay, method="GET", **options):
     return answer.json()
 
 
+def wait_for_turn(relay):
+    wait_until(lambda: drain_state(relay)["turns"] == 1, "the turn runs")
+
+
 def let_go_on(client):
     """Answers what a turn of /permission waits for."""
     asked = client.incoming("session/request_permission")
@@ -85,6 +89,7 @@ def test_the_command_waits_for_the_turn_and_for_prompts_behind_it_and_stops_the_
     client = relay.websocket()
     session = client.new(relay.workspace)
     first, second = client.start_prompt("/permission"), client.start_prompt("behind it")
+    wait_for_turn(relay)
     draining = Draining(relay)
     draining.wait_for("1 turn running, 1 prompt queued")
     let_go_on(client)
@@ -100,6 +105,7 @@ def test_an_interrupted_command_leaves_the_relay_draining_and_undo_ends_that(rel
     client = relay.websocket()
     client.new(relay.workspace)
     client.start_prompt("/sleep 600")
+    wait_for_turn(relay)
     draining = Draining(relay)
     draining.wait_for("1 turn running")
     draining.process.send_signal(signal.SIGINT)
@@ -114,6 +120,7 @@ def test_when_the_time_is_over_only_force_stops_the_relay(relay):
     client = relay.websocket()
     client.new(relay.workspace)
     client.start_prompt("/sleep 600")
+    wait_for_turn(relay)
     code, _, err = run_cli("drain", "--timeout", "1", relay=relay)
     assert code == 1 and "1 turn running" in err and "drain --undo" in err
     assert relay.running()
@@ -147,7 +154,7 @@ def test_a_stop_that_would_interrupt_is_refused_when_it_is_told_so(relay):
     client = relay.websocket()
     client.new(relay.workspace)
     turn = client.start_prompt("/sleep 600")
-    wait_until(lambda: drain_state(relay)["turns"] == 1, "the turn runs")
+    wait_for_turn(relay)
     refused = relay.management("/api/stop?ifQuiet=true", "POST")
     assert (refused.status_code, RelayError(refused.json()["error"]).type) == (409, "turn_in_progress")
     assert relay.management("/api/stop?ifQuiet=perhaps", "POST").status_code == 400
@@ -176,6 +183,7 @@ def test_an_upgrade_in_place_goes_on_with_the_same_container(make_container_rela
     client = relay.websocket()
     session = client.new("/workspace")
     turn = client.start_prompt("/permission")
+    wait_for_turn(relay)
     draining = Draining(relay)
     draining.wait_for("1 turn running")
     let_go_on(client)

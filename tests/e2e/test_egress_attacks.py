@@ -192,7 +192,7 @@ def test_thousands_of_connections(make_egress_relay, upstream, carrier):
             assert not flood.done(), flood.result()
             assert processes.descriptors(relay.pid) <= descriptors + 2 * (64 + 16)
             assert shell(neighbour, SERVED)[0] == 0
-            assert relay.management("/api/ready").json()["reasons"] == []
+            wait_until(lambda: relay.management("/api/ready").json()["reasons"] == [], "it is ready")
         finally:
             end.touch()
         assert "503" in flood.result()[1]

@@ -21,11 +21,14 @@ def unread(make_relay):
     reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
     fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
     log_file, relay.log_file = relay.log_file, pipe
+    for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):  # their words are to be read all the same
+        relay.env[name] = f"{relay.env.get(name, '')}:log_path={relay.directory}/sanitizer"
     relay.launch()
     relay.log_file = log_file
     wait_until(relay._ready, "the relay is ready")
     yield relay, reader
     os.close(reader)
+    assert list(relay.directory.glob("sanitizer.*")) == []
 
 
 def test_a_log_that_nobody_reads_holds_nothing_up(unread):

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from harness.deadline import PATIENCE
+from harness.deadline import PATIENCE, scaled
 from harness.relay import BINARY, DEMO_AGENT, run_cli
 
 AGENT = ("--", str(DEMO_AGENT))
@@ -180,9 +180,12 @@ def test_without_an_agent_it_says_why(make_relay, recorded):
     assert code == 1 and "nobody" in err
 
 
-def test_an_agent_that_says_nothing_is_given_up(recorded):
-    code, _, err = run_cli("replay", str(recorded), "--timeout", "1", "--", str(DEMO_AGENT), "--hang-on", "session/prompt")
+def test_an_agent_that_says_nothing_is_given_up(recorded, tmp_path):
+    heard = tmp_path / "heard"
+    agent = ["sh", "-c", 'tee "$0" | "$1" --hang-on session/prompt', str(heard), str(DEMO_AGENT)]
+    code, _, err = run_cli("replay", str(recorded), "--timeout", str(round(scaled(5))), "--", *agent)
     assert code == 1 and "--timeout" in err
+    assert '"session/prompt"' in heard.read_text("utf-8"), "this is what it does not answer"
 
 
 def test_an_interrupt_ends_it_and_its_agent(relay, tmp_path):

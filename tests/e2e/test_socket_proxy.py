@@ -26,7 +26,7 @@ def refused_calls(proxied):
             if " refused " in line]
 
 
-def test_a_relay_behind_it_lives_whole_lives_of_sessions(proxied):
+def test_a_relay_behind_it_lives_whole_lives_of_sessions(proxied, caller):
     relay = proxied.project.inspect("relay")
     assert all(mount["Source"] != proxied.engine.socket for mount in relay["Mounts"]), "it has the proxy's socket alone"
     client = proxied.http()
@@ -44,7 +44,9 @@ def test_a_relay_behind_it_lives_whole_lives_of_sessions(proxied):
     client.result("session/close", sessionId=session)
     wait_until(lambda: proxied.agent(session) is None and not written.parent.parent.exists(), "nothing is left of it")
     client.close()
-    assert refused_calls(proxied) == []
+    assert caller.status("GET", "/v1.41/secrets") == 403
+    wait_until(lambda: refused_calls(proxied), "the log has come so far")
+    assert ["/v1.41/secrets" in line for line in refused_calls(proxied)] == [True], refused_calls(proxied)
 
 
 def test_a_proxy_that_starts_anew_costs_no_session(proxied):

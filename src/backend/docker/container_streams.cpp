@@ -11,9 +11,10 @@
 namespace relay {
 namespace {
 
-// What is in a log comes at once. A log that is silent for so long, though more of what was read is
-// to come, does not have it.
-constexpr std::chrono::milliseconds kLogIsSilent(3'000);
+// What is in a log comes at once, unless the Engine is busy.
+constexpr std::chrono::milliseconds kEngineIsBusy(30'000);
+// Without them the end of an agent is told all the same.
+constexpr std::chrono::milliseconds kLastWords(3'000);
 // A log may be rotated between two looks at it; then Docker may also cut off who reads it.
 constexpr int kLooks = 4;
 
@@ -35,8 +36,9 @@ struct LogBytes {
   bool silent = false;
 };
 
-Task<LogBytes> read_log(const asio::any_io_executor& executor, http::Stream& stream) {
-  const http::Deadline deadline(executor, kLogIsSilent, [&stream] { stream.close(); });
+Task<LogBytes> read_log(const asio::any_io_executor& executor, http::Stream& stream,
+                        std::chrono::milliseconds limit) {
+  const http::Deadline deadline(executor, limit, [&stream] { stream.close(); });
   auto read = co_await stream.read_some();
   LogBytes log;
   log.silent = deadline.expired();
@@ -68,7 +70,7 @@ Task<Result<LogSearch>> search(DockerContext& context, const std::string& id,
   if (!stream) co_return stream.error();
   LogSearch searching(last_line);
   while (true) {
-    const LogBytes log = co_await read_log(context.executor, **stream);
+    const LogBytes log = co_await read_log(context.executor, **stream, kEngineIsBusy);
     if (log.cut) {
       co_return make_error(ErrorType::kInternalError,
                            "the container's log could not be read whole");
@@ -83,9 +85,9 @@ Task<Result<LogSearch>> search(DockerContext& context, const std::string& id,
 
 enum class Reading { kReached, kOtherLog, kCutOff, kSilent };
 
-// Follows the log and reads it up to the place.
+// Follows the log and reads it up to the place, as long as it is not silent for `silence`.
 Task<Result<Reading>> read_up_to(DockerContext& context, const std::string& id, LogPlace place,
-                                 ContainerStreams& streams) {
+                                 std::chrono::milliseconds silence, ContainerStreams& streams) {
   auto wanted = of_log(true, true);
   wanted.follow = true;
   wanted.times = times_of(context) == LogFrames::Times::kYes;
@@ -96,7 +98,7 @@ Task<Result<Reading>> read_up_to(DockerContext& context, const std::string& id, 
   StderrTail errors(context.options->max_stderr_bytes);
   LogSkip skip(place);
   while (skip.state() == LogSkip::State::kBefore) {
-    const LogBytes log = co_await read_log(context.executor, *streams.output);
+    const LogBytes log = co_await read_log(context.executor, *streams.output, silence);
     if (log.silent) co_return Reading::kSilent;
     if (log.bytes.empty()) co_return Reading::kCutOff;
     take_apart(
@@ -110,19 +112,25 @@ Task<Result<Reading>> read_up_to(DockerContext& context, const std::string& id, 
 
 // False: the log does not have the place, or is not to be trusted.
 Task<Result<bool>> follow_log(DockerContext& context, const std::string& id, bool newlines_are_lost,
-                              OutputPosition position, ContainerStreams& streams) {
+                              OutputPosition position, std::chrono::milliseconds silence,
+                              ContainerStreams& streams) {
   streams.position = position;
   LogPlace place{position.bytes, position.first_line, position.last_line};
   for (int look = 0; look < kLooks; ++look) {
     streams.frames = LogFrames(newlines_are_lost, times_of(context));
-    const auto reading = co_await read_up_to(context, id, place, streams);
+    const auto reading = co_await read_up_to(context, id, place, silence, streams);
     if (!reading) co_return reading.error();
     if (*reading == Reading::kReached) co_return true;
-    if (*reading == Reading::kSilent) co_return false;
     if (*reading == Reading::kCutOff) continue;
-    streams.lost = true;
     const auto found = co_await search(context, id, newlines_are_lost, position.last_line);
     if (!found) co_return found.error();
+    if (*reading == Reading::kSilent) {
+      const bool is_there = found->place() && found->place()->bytes >= place.bytes;
+      if (!is_there) co_return false;
+      silence = kEngineIsBusy;
+      continue;
+    }
+    streams.lost = true;
     // Its beginning was read, and not what comes last: it has a hole, and nobody knows where.
     const bool has_hole = !found->place() && found->first_line() == position.first_line;
     if (has_hole) co_return false;
@@ -158,10 +166,12 @@ Task<Result<ContainerStreams>> attach_streams(DockerContext& context, std::strin
 }
 
 Task<Result<ContainerStreams>> open_output(DockerContext& context, std::string id,
-                                           std::string log_driver, OutputPosition position) {
+                                           std::string log_driver, OutputPosition position,
+                                           std::chrono::milliseconds silence) {
   ContainerStreams streams;
   const bool newlines_are_lost = log_driver != "json-file";
-  const auto followed = co_await follow_log(context, id, newlines_are_lost, position, streams);
+  const auto followed =
+      co_await follow_log(context, id, newlines_are_lost, position, silence, streams);
   if (!followed && followed.error().type == ErrorType::kDockerNotAvailable) {
     co_return followed.error();
   }
@@ -198,7 +208,7 @@ Task<std::string> logged_errors(DockerContext& context, std::string id) {
   if (!stream) co_return std::string();
   LogFrames frames;
   while (true) {
-    const LogBytes log = co_await read_log(context.executor, **stream);
+    const LogBytes log = co_await read_log(context.executor, **stream, kLastWords);
     if (log.bytes.empty()) break;
     take_apart(
         frames, log.bytes, [](std::string_view) {},

@@ -13,6 +13,7 @@
 #include "backend/stderr_tail.hpp"
 #include "protocol/output_position.hpp"
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -34,9 +35,11 @@ struct ContainerStreams {
 Task<Result<ContainerStreams>> attach_streams(DockerContext& context, std::string id);
 
 // Without input: the output of a container that runs, behind the place. `log_driver` is what the
-// Engine calls the container's. Fails as the Engine's calls do.
-Task<Result<ContainerStreams>> open_output(DockerContext& context, std::string id,
-                                           std::string log_driver, OutputPosition position);
+// Engine calls the container's. A log that is followed and is silent for `silence` is read whole to
+// see whether it has the place at all. Fails as the Engine's calls do.
+Task<Result<ContainerStreams>> open_output(
+    DockerContext& context, std::string id, std::string log_driver, OutputPosition position,
+    std::chrono::milliseconds silence = std::chrono::seconds(3));
 // The same without its log: what is live from now on.
 Task<Result<ContainerStreams>> open_live_output(DockerContext& context, std::string id,
                                                 OutputPosition position);

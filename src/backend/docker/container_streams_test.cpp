@@ -42,5 +42,40 @@ TEST_F(ContainerStreamsTest, GoOnBehindAGapWhereTheLogWasNotSearchedToItsEnd) {
   EXPECT_TRUE(was_asked("/attach?"));
 }
 
+class SilentLogTest : public ContainerTest {
+ protected:
+  // The log that is followed says nothing at first.
+  Result<ContainerStreams> open_silent(const ScriptedEngine::Answer& whole_log) {
+    auto whole = whole_log;
+    whole.bytes += "0\r\n\r\n";
+    answer_once("/logs?follow=1", log({}));
+    answer("/logs?follow=1",
+           log({"2026-01-01T00:00:00.000000001Z {1}\n", "2026-01-01T00:00:00.000000002Z {2}\n",
+                "2026-01-01T00:00:00.000000003Z {3}\n"}));
+    answer("/logs?follow=0", std::move(whole));
+    answer("/attach?", upgrade());
+    const OutputPosition read{6, line_fingerprint("{1}"), line_fingerprint("{2}")};
+    return run(open_output(context_, "container", "json-file", read, std::chrono::milliseconds(1)));
+  }
+};
+
+TEST_F(SilentLogTest, IsFollowedAgainWhereItHasThePlace) {
+  const auto streams = open_silent(log({"{1}\n", "{2}\n", "{3}\n"}));
+  ASSERT_TRUE(streams) << streams.error().explanation;
+  EXPECT_TRUE(streams->is_log);
+  EXPECT_FALSE(streams->lost);
+  EXPECT_EQ(streams->position.bytes, 6U);
+  EXPECT_EQ(streams->stdout_ahead, "{3}\n");
+  EXPECT_FALSE(was_asked("/attach?"));
+}
+
+TEST_F(SilentLogTest, IsLeftWhereItDoesNotHaveThePlace) {
+  const auto streams = open_silent(log({"{1}\n"}));
+  ASSERT_TRUE(streams) << streams.error().explanation;
+  EXPECT_FALSE(streams->is_log);
+  EXPECT_TRUE(streams->lost);
+  EXPECT_EQ(times_asked("/logs?follow=1"), 1);
+}
+
 }  // namespace
 }  // namespace relay

@@ -210,7 +210,8 @@ Workspaces::Workspaces(asio::any_io_executor executor, const SharedContainerOpti
       instance_(std::move(instance)),
       going_(going),
       log_(std::move(log)),
-      calls_(executor_, kMakesAtOnce, kDiskWrites) {}
+      calls_(executor_, kMakesAtOnce, kDiskWrites),
+      looks_(executor_, 1) {}
 
 // Made, and not yet the session's: whoever has it last removes it.
 struct Workspaces::Unnamed {
@@ -422,6 +423,14 @@ std::vector<SessionId> Workspaces::all() const {
 
 bool Workspaces::answers() const {
   return probe_.ask(usable(options_->workspace_base_dir), kDiskAnswers).has_value();
+}
+
+// One look at a time: where one hangs, others would.
+Task<bool> Workspaces::answers_at_last() {
+  const std::string base = options_->workspace_base_dir;
+  const std::function<Result<int>()> look = [ask = usable(base)] { return Result<int>(ask()); };
+  const Result<int> looked = co_await looks_.run(base, look);
+  co_return looked.has_value();
 }
 
 bool Workspaces::disk_is_full() const {

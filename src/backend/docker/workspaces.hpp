@@ -90,6 +90,9 @@ class Workspaces {
   // Whether the file system of the base directory answers, within a quarter of a second.
   bool answers() const;
 
+  // The same within five seconds, in which others go on.
+  Task<bool> answers_at_last();
+
   // False as well when it does not answer.
   bool disk_is_full() const;
 
@@ -128,6 +131,7 @@ class Workspaces {
   Logger log_;
   std::uint64_t attempts_ = 0;  // to make a directory
   BlockingCalls calls_;
+  BlockingCalls looks_;
   mutable Probe probe_;
   std::list<Copy> copies_;
   UnreapedChildren unreaped_;

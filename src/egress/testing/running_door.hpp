@@ -53,6 +53,8 @@ class RunningDoor {
   std::size_t connections();
   // Has the door end what has waited for too long by then.
   void tick(AgentConnection::Clock::time_point now);
+  // The same as if two hours had passed, again and again, until no connection is left.
+  bool all_time_out();
   Spent spent();  // of "own"
   // An agent that asks this, and has not read what it was told before: nothing more can be written
   // to it.

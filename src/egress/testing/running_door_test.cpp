@@ -168,6 +168,13 @@ std::unique_ptr<http::testing::RawClient> RunningDoor::deaf_agent(std::string_vi
   return agent;
 }
 
+bool RunningDoor::all_time_out() {
+  return http::testing::eventually([this] {
+    tick(AgentConnection::Clock::now() + std::chrono::hours(2));
+    return connections() == 0;
+  });
+}
+
 Spent RunningDoor::spent() {
   Spent copy;
   on_loop([&] { copy = meters_.at("own").spent(); });

@@ -154,13 +154,17 @@ class Relay:
 
     def stop(self):
         """Ends the relay in order and checks that nothing is left."""
+        self.end()
+        self.check_nothing_left()
+
+    def end(self):
+        """Ends the relay in order."""
         self.close_clients()
         self.check_end()
         if self.running():
             self.send_signal(signal.SIGTERM)
             code = self.wait()
             assert code == 0, f"exit code {code}:\n{self.log_text()[-6000:]}"
-        self.check_nothing_left()
 
     def kill(self):
         """For teardown after a failure: no questions asked."""
