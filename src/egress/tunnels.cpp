@@ -1,11 +1,13 @@
 #include "egress/tunnels.hpp"
 
 #include "egress/own_addresses.hpp"
+#include "http/connect_to_any.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -66,22 +68,21 @@ Task<Result<UpstreamConnections::Connection>> Tunnels::connect(const TunnelPassa
     const bool is_late = found.error().type == ErrorType::kWorkspaceUnavailable;
     co_return is_late ? failed(passage, ETIMEDOUT, "is not found in time") : found.error();
   }
-  Error last = failed(passage, EACCES, "stands for this machine");
+  http::Addresses admitted;
   for (const asio::ip::address& address : found->addresses) {
     // What was looked at is what is connected to, whatever the name stands for by then.
-    if (!admits_(address, found->own)) continue;
-    http::Endpoint endpoint;
-    endpoint.host = address.to_string();
-    endpoint.port = passage.port;
-    auto made =
-        co_await http::ClientConnection::connect(executor_, endpoint, limits_.connect_timeout);
-    if (made) {
-      co_return UpstreamConnections::Connection(made->release(),
-                                                UpstreamConnections::Release{place});
-    }
-    last = std::move(made.error());
+    if (admits_(address, found->own)) admitted.emplace_back(tcp::endpoint(address, passage.port));
   }
-  co_return last;
+  if (admitted.empty()) co_return failed(passage, EACCES, "stands for this machine");
+  const auto until = std::chrono::steady_clock::now() + limits_.connect_timeout;
+  auto socket = co_await http::connect_to_any(executor_, admitted, until);
+  if (!socket) {
+    const Error& error = socket.error();
+    co_return failed(passage, static_cast<int>(number_of(error, "errno")),
+                     "cannot be reached: " + error.explanation);
+  }
+  co_return UpstreamConnections::Connection(new http::ClientConnection(std::move(*socket)),
+                                            UpstreamConnections::Release{place});
 }
 
 }  // namespace relay::egress

@@ -20,8 +20,9 @@ class Tunnels {
   Tunnels(asio::any_io_executor executor, const UpstreamConnections::Limits& limits,
           Admits admits = is_elsewhere);
 
-  // Errors are those of http::ClientConnection::connect, and by errno: EUSERS, there are as many as
-  // may be, or as this session may have; EACCES, the name stands for no address that is admitted.
+  // Errors are those of http::connect_to_any, and by errno: ENXIO or ETIMEDOUT, the name is not
+  // found; EUSERS, there are as many as may be, or as this session may have; EACCES, the name
+  // stands for no address that is admitted.
   Task<Result<UpstreamConnections::Connection>> connect(const TunnelPassage& passage,
                                                         Holder holder);
 

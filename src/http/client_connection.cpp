@@ -1,8 +1,7 @@
 #include "http/client_connection.hpp"
 
-#include "base/unique_fd.hpp"
+#include "http/connect_to_any.hpp"
 #include "http/deadline.hpp"
-#include "http/lost_peer.hpp"
 #include "http/message_format.hpp"
 #include "http/name_lookup.hpp"
 
@@ -32,6 +31,10 @@ Error connect_error(const Endpoint& endpoint, int number, std::string_view reaso
       .retryable();
 }
 
+Error too_late(const Endpoint& endpoint) {
+  return connect_error(endpoint, ETIMEDOUT, "it took too long");
+}
+
 Error lost() {
   return make_error(ErrorType::kInternalError, "the connection was lost")
       .with("errno", std::int64_t{ECONNRESET})
@@ -42,20 +45,6 @@ constexpr std::size_t kRecordBytes = 16u << 10;  // the most that one TLS record
 constexpr std::size_t kMaxHeaderBytes = 64u << 10;
 
 constexpr int kMaxInterim = 32;  // before an answer
-
-// To connect, Asio has itself told when the socket may be written. It would go on to be told so,
-// once for each wait, unless the socket is made known to it anew.
-error_code make_known_anew(Transport::Socket& socket, const Addresses::value_type& address) {
-  error_code code;
-  UniqueFd file(socket.release(code));
-  if (code) return code;
-  Transport::Socket anew(socket.get_executor());
-  anew.assign(address.protocol(), file.get(), code);
-  if (code) return code;
-  file.release();
-  socket = std::move(anew);
-  return code;
-}
 
 bool is_interim(int status) { return status / 100 == 1 && status != 101; }
 
@@ -76,14 +65,14 @@ Task<Result<std::unique_ptr<ClientConnection>>> ClientConnection::connect(
     asio::any_io_executor executor, const Endpoint& endpoint, std::chrono::milliseconds timeout,
     std::shared_ptr<const TlsContext> tls, BlockingCalls* names) {
   tcp::resolver resolver(executor);
-  Transport::Socket socket(executor);
   Transport* connected = nullptr;
-  const auto give_up = [&resolver, &socket, &connected] {
-    error_code ignored;
+  const auto give_up = [&resolver, &connected] {
     resolver.cancel();
-    socket.cancel(ignored);
     if (connected != nullptr) connected->cancel();
   };
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point until =
+      timeout.count() == 0 ? Clock::time_point::max() : Clock::now() + timeout;
   const Deadline deadline(executor, timeout, give_up);
   Addresses addresses;
   error_code code;
@@ -111,23 +100,16 @@ Task<Result<std::unique_ptr<ClientConnection>>> ClientConnection::connect(
     if (failure && !deadline.expired()) co_return connect_error(endpoint, ENXIO, failure.message());
     for (const auto& entry : found) addresses.emplace_back(entry.endpoint());
   }
-  code = asio::error::timed_out;
-  for (const Addresses::value_type& address : addresses) {
-    if (deadline.expired()) break;
-    socket = Transport::Socket(executor);
-    const auto [failure] = co_await socket.async_connect(address, kNoThrow);
-    code = failure ? failure : make_known_anew(socket, address);
-    if (!code) break;
+  if (deadline.expired()) co_return too_late(endpoint);
+  Result<Transport::Socket> socket = co_await connect_to_any(executor, addresses, until);
+  if (!socket) {
+    const Error& error = socket.error();
+    co_return connect_error(endpoint, static_cast<int>(number_of(error, "errno")),
+                            error.explanation);
   }
-  if (deadline.expired()) co_return connect_error(endpoint, ETIMEDOUT, "it took too long");
-  if (code) co_return connect_error(endpoint, code.value(), code.message());
-  if (endpoint.transport != Endpoint::Transport::kUnix) {
-    error_code ignored;
-    socket.set_option(tcp::no_delay(true), ignored);
-    notice_a_lost_peer(socket.native_handle());
-  }
-  auto connection = std::make_unique<ClientConnection>(std::move(socket));
+  auto connection = std::make_unique<ClientConnection>(std::move(*socket));
   if (endpoint.transport == Endpoint::Transport::kTls) {
+    if (deadline.expired()) co_return too_late(endpoint);
     if (!tls) {
       const auto made = TlsContext::client(client_files(endpoint));
       if (!made) co_return made.error();
@@ -138,7 +120,7 @@ Task<Result<std::unique_ptr<ClientConnection>>> ClientConnection::connect(
     connected = &transport;
     const IoState state = co_await transport.handshake();
     connected = nullptr;
-    if (deadline.expired()) co_return connect_error(endpoint, ETIMEDOUT, "it took too long");
+    if (deadline.expired()) co_return too_late(endpoint);
     if (state != IoState::kDone) {
       co_return connect_error(endpoint, EPROTO, "TLS: " + transport.tls_failure());
     }

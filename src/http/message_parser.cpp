@@ -20,6 +20,8 @@ namespace {
 
 constexpr std::size_t kUsualHeaders = 16;
 constexpr std::size_t kMaxChunkLine = 16u << 10;  // chunk size line, and all trailers
+// What frames a body of chunks may be as large as one such line, and so much for each byte of it.
+constexpr std::size_t kFramingPerByte = 16;
 
 std::string to_string(beast::string_view text) { return {text.data(), text.size()}; }
 
@@ -63,12 +65,18 @@ class MessageParser : public beast::http::basic_parser<isRequest> {
     }
     ErrorCode error;
     while (!this->is_done() && !bytes.empty()) {
-      bytes.remove_prefix(this->put({bytes.data(), bytes.size()}, error));
+      const std::size_t body_before = body_bytes_;
+      const std::size_t used = this->put({bytes.data(), bytes.size()}, error);
+      bytes.remove_prefix(used);
+      framing_bytes_ += used - (body_bytes_ - body_before);
       if (error == beast::http::error::need_more) {
         if (bytes.size() > kMaxChunkLine) return failure(400, "a chunk's head is too long");
         break;
       }
       if (error) return failed(error);
+      if (framing_bytes_ > kMaxChunkLine + kFramingPerByte * body_bytes_) {
+        return failure(400, "the lines around the chunks are too long for so small a body");
+      }
     }
     return {
         this->is_done() ? ParseState::kDone : ParseState::kNeedMore, before - bytes.size(), 0, {}};
@@ -117,9 +125,9 @@ class MessageParser : public beast::http::basic_parser<isRequest> {
  private:
   // kHead, with what it consumed, or the end of this feed.
   ParseStep feed_head(std::string_view bytes) {
-    std::size_t skipped = 0;
-    while (bytes.substr(skipped, 2) == "\r\n") skipped += 2;
-    if (skipped > max_header_bytes_) return failure(400, "empty lines instead of a request");
+    const std::size_t skipped = empty_lines(bytes);
+    empty_bytes_ += skipped;
+    if (empty_bytes_ > max_header_bytes_) return only_empty_lines();
     const std::string_view text = bytes.substr(skipped);
     if (!text.empty() && text != "\r" && !is_token_character(text.front())) {
       return failure(400, "this is not HTTP");
@@ -163,6 +171,7 @@ class MessageParser : public beast::http::basic_parser<isRequest> {
   std::size_t on_body_impl(beast::string_view body, ErrorCode& error) override {
     error = {};
     body_.append(body.data(), body.size());
+    body_bytes_ += body.size();
     return body.size();
   }
   void on_chunk_header_impl(std::uint64_t, beast::string_view, ErrorCode& error) override {
@@ -180,10 +189,22 @@ class MessageParser : public beast::http::basic_parser<isRequest> {
   std::size_t max_header_bytes_;
   std::size_t max_body_bytes_;
   std::size_t searched_ = 0;
+  // Of the whole message, however it is fed.
+  std::size_t empty_bytes_ = 0;    // lines before the head
+  std::size_t framing_bytes_ = 0;  // lines around chunks, and trailers
+  std::size_t body_bytes_ = 0;
   bool in_body_ = false;
 };
 
 }  // namespace
+
+std::size_t empty_lines(std::string_view bytes) {
+  std::size_t size = 0;
+  while (bytes.substr(size, 2) == "\r\n") size += 2;
+  return size;
+}
+
+ParseStep only_empty_lines() { return failure(400, "empty lines instead of a request"); }
 
 class RequestParser::Parser final : public MessageParser<true> {
  public:

@@ -29,6 +29,11 @@ struct ParseStep {
   std::string explanation;
 };
 
+// Bytes of the empty lines at the beginning, which belong to no message. A parser skips them, as
+// many as a head may have bytes; more are only_empty_lines().
+std::size_t empty_lines(std::string_view bytes);
+ParseStep only_empty_lines();
+
 class RequestParser {
  public:
   RequestParser(std::size_t max_header_bytes, std::size_t max_body_bytes);

@@ -1,11 +1,12 @@
 // HTTP/1.1 server: one coroutine a connection, keep-alive, limits and deadlines at the edge, TLS
 // from PEM files, upgrade to WebSocket. Beast reads HTTP; what a request means is the handler's.
 //
-// Answered here, before the handler: malformed head (400), head over its limit (431), whatever
-// ServerOptions::judge_head refuses (before 100 Continue and without keeping the body), body over
-// its limit (413 from Content-Length, without reading it; also for chunked bodies as they pass it),
-// a head or body that comes too slowly (408), more bodies at a time than there is memory for (503).
-// All of them close the connection. A JSON error body is made by ServerOptions::error_body.
+// Answered here, before the handler: malformed head or chunks, or more around the chunks of a body
+// than its size allows (400), head over its limit (431), whatever ServerOptions::judge_head refuses
+// (before 100 Continue and without keeping the body), body over its limit (413 from Content-Length,
+// without reading it; also for chunked bodies as they pass it), a head or body that comes too
+// slowly (408), more bodies at a time than there is memory for (503). All of them close the
+// connection. A JSON error body is made by ServerOptions::error_body.
 #pragma once
 
 #include "base/async.hpp"

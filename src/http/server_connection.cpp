@@ -1,5 +1,6 @@
 #include "http/server_connection.hpp"
 
+#include "base/turn.hpp"
 #include "http/http_exchange.hpp"
 #include "http/message_format.hpp"
 
@@ -8,6 +9,7 @@
 
 #include <array>
 #include <limits>
+#include <utility>
 
 namespace relay::http {
 
@@ -16,6 +18,7 @@ namespace {
 constexpr std::chrono::milliseconds kLingerTime{2'000};  // for the peer to read a refusal
 constexpr std::size_t kLingerBytes = 256u << 20;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+constexpr std::size_t kReadCost = 1u << 10;        // a read takes time, however little it brings
 constexpr std::size_t kMaxReadAhead = 256u << 10;  // pipelined while a handler runs
 
 }  // namespace
@@ -77,7 +80,7 @@ Task<void> ServerConnection::serve() {
     const bool more = co_await serve_one();
     if (!more) break;
     // Requests that come faster than they are answered would be all that the loop has.
-    if (!pending_.empty()) co_await asio::post(transport_.executor(), asio::use_awaitable);
+    if (!pending_.empty() || !waited_) co_await let_others();
   }
   if (!pending_.empty()) co_await linger();
   transport_.shutdown_send();
@@ -85,6 +88,7 @@ Task<void> ServerConnection::serve() {
 
 // Reads one request and has it answered. False: the connection is over.
 Task<bool> ServerConnection::serve_one() {
+  waited_ = false;
   Incoming incoming;
   const bool got = co_await read_request(incoming);
   if (!got) co_return false;
@@ -148,20 +152,31 @@ Task<bool> ServerConnection::read_request(Incoming& incoming) {
   Clock::time_point began, in_body_since;
   bool in_body = false;
   std::string_view fresh = pending_;  // received, not fed: pending_ itself or the shared scratch
+  std::size_t empty_bytes = 0;
+  std::size_t came = 0;  // with the last read
+  Turn turn;
   for (;;) {
     ParseStep step;
-    if (!fresh.empty()) {
-      if (!parser) {
+    if (!parser) {
+      // Empty lines begin no request: the connection stays as idle as it was.
+      const std::size_t empty = empty_lines(fresh);
+      fresh.remove_prefix(empty);
+      empty_bytes += empty;
+      if (empty_bytes > options.max_header_bytes) {
+        step = only_empty_lines();
+      } else if (!fresh.empty() && fresh != "\r") {
         // How large a body may be is known when its head is.
         parser.emplace(options.max_header_bytes, std::numeric_limits<std::size_t>::max());
         began = Clock::now();
         set_deadline(options.header_timeout);
       }
+    }
+    if (parser && !fresh.empty()) {
       step = parser->feed(fresh);
       fresh.remove_prefix(step.consumed);
-      keep(fresh);
-      fresh = pending_;
     }
+    keep(fresh);
+    fresh = pending_;
     if (step.state == ParseState::kHead) {
       HeadVerdict verdict = judge(parser->request());
       if (verdict.refusal) {
@@ -195,7 +210,10 @@ Task<bool> ServerConnection::read_request(Incoming& incoming) {
     }
     idle_ = !parser;
     if (idle_ && core_.stopping && served_) co_return false;
+    if (turn.is_over(came)) co_await let_others();
+    const std::size_t kept = pending_.size();
     const Read read = co_await read_more(fresh);
+    came = fresh.size() - kept + kReadCost;
     idle_ = false;
     if (read == Read::kEnd) co_return false;
     if (read == Read::kExpired) {
@@ -233,6 +251,7 @@ Task<ServerConnection::Read> ServerConnection::read_more(std::string_view& fresh
   // Reading a body, more is likely to be there; TLS may have decrypted more than was asked for.
   bool attempt = !idle_ || transport_.is_tls();
   for (;;) {
+    if (std::exchange(expired_, false)) co_return Read::kExpired;
     if (attempt) {
       const IoStep step = transport_.try_read(core_.scratch.in);
       if (step.state == IoState::kDone) {
@@ -245,12 +264,15 @@ Task<ServerConnection::Read> ServerConnection::read_more(std::string_view& fresh
     }
     attempt = true;
     const bool ready = co_await readiness_.wait(state);
-    if (expired_) {
-      expired_ = false;
-      co_return Read::kExpired;
-    }
-    if (!ready) co_return Read::kEnd;
+    waited_ = true;
+    if (!ready && !expired_) co_return Read::kEnd;
   }
+}
+
+// For who reads what is there already. A deadline that passes meanwhile shows in expired_ only.
+Task<void> ServerConnection::let_others() {
+  co_await asio::post(transport_.executor(), asio::use_awaitable);
+  waited_ = true;
 }
 
 Task<bool> ServerConnection::write(std::span<const std::string_view> parts) {
@@ -331,7 +353,7 @@ Task<void> ServerConnection::linger() {
     const IoState next = step.state == IoState::kDone ? IoState::kWaitRead : step.state;
     if (step.more && transport_.is_tls()) continue;
     const auto [failure] = co_await transport_.wait(next);
-    if (failure) co_return;
+    if (failure || expired_) co_return;
   }
 }
 

@@ -64,6 +64,7 @@ class ServerConnection {
   Task<bool> answer(Incoming& incoming);
   Task<bool> read_request(Incoming& incoming);
   Task<Read> read_more(std::string_view& fresh);
+  Task<void> let_others();
   void keep(std::string_view unconsumed);
   HeadVerdict judge(Request& head) const;
   Task<void> send_error(int status, std::string explanation);
@@ -82,7 +83,8 @@ class ServerConnection {
   std::unique_ptr<WebSocketConnection> websocket_;
   Clock::time_point deadline_ = Clock::time_point::max();
   bool expired_ = false;
-  bool idle_ = false;  // between two requests
+  bool idle_ = false;    // between two requests
+  bool waited_ = false;  // since the request before, so that others had their turn
   bool served_ = false;
 };
 

@@ -80,6 +80,24 @@ TEST(ServerTimes, EndsIdleConnections) {
   EXPECT_TRUE(eventually([&] { return server.connections() == 0; }));
 }
 
+// It is idle, and does not begin a request that the server would have to refuse.
+TEST(ServerTimes, SaysNothingToAnEmptyLineBehindARequest) {
+  ServerOptions options = patient_server();
+  options.keep_alive_timeout = 120ms;
+  options.header_timeout = 500ms;
+  RunningServer server(options, answer_empty);
+  std::optional<RawClient> kept;
+  std::string answer;
+  EXPECT_TRUE(eventually([&] {
+    kept.emplace(server.port());
+    kept->send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody\r\n");
+    answer = kept->read_answer();
+    return !answer.empty();
+  }));
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 200"));
+  EXPECT_EQ(kept->read_all(), "");
+}
+
 TEST(ServerTimes, EndsAConnectionWhosePeerNeverReads) {
   ServerOptions options;
   options.pace.pause = 80ms;
