@@ -180,6 +180,9 @@ say_what_it_adds() {
 }
 
 # What Dockerfile.relay copies: the tree without what was made in it, or the programs alone.
+# is_brought PROGRAM: is it there without having been built here?
+is_brought() { [[ -x $1 && ! -e $root/build/release/build.ninja ]]; }
+
 relay_context() {
   mkdir "$work/context"
   if [[ $prebuilt == no ]]; then
@@ -187,7 +190,7 @@ relay_context() {
     return
   fi
   local programs=${ACP_RELAY_BIN:-$root/build/release/acp-relay}
-  [[ -n ${ACP_RELAY_BIN:-} ]] || "$root/scripts/build.sh" release
+  [[ -n ${ACP_RELAY_BIN:-} ]] || is_brought "$programs" || "$root/scripts/build.sh" release
   cp "$root/Dockerfile.relay" "$work/context"
   mkdir "$work/context/scripts"
   cp "$root"/scripts/{install.sh,lib.sh,packages.txt} "$work/context/scripts"
@@ -230,7 +233,7 @@ else
 fi
 if [[ $kind == demo ]]; then
   demo_agent=${ACP_DEMO_AGENT:-$root/build/release/acp-demo-agent}
-  [[ -n ${ACP_DEMO_AGENT:-} ]] || "$root/scripts/build.sh" release acp-demo-agent
+  [[ -n ${ACP_DEMO_AGENT:-} ]] || is_brought "$demo_agent" || "$root/scripts/build.sh" release acp-demo-agent
   cp "$demo_agent" "$work/context/acp-demo-agent"
   digest=$(sha256sum <"$work/context/acp-demo-agent")
   options=(--build-arg PROGRAM="${digest%% *}" "${options[@]}")

@@ -331,13 +331,14 @@ Task<std::vector<std::string>> Application::not_ready_because() {
   const auto now = std::chrono::steady_clock::now();
   if (now - examined_at_ >= kGoodFor) {
     examined_at_ = now;
+    unavailable_ = agents_.unavailable();
     examined_ = co_await agents_.examine();
   }
   std::vector<std::string> reasons;
   if (stopping_) reasons.emplace_back("shutting_down");
   if (!stopping_ && sessions_->draining()) reasons.emplace_back("draining");
   if (canary_ && canary_->failed()) reasons.emplace_back("canary_failed");
-  for (const ErrorType type : agents_.unavailable()) reasons.emplace_back(to_string(type));
+  for (const ErrorType type : unavailable_) reasons.emplace_back(to_string(type));
   if (examined_) reasons.emplace_back(to_string(*examined_));
   co_return reasons;
 }

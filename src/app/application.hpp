@@ -116,6 +116,7 @@ class Application {
   std::unique_ptr<http::Server> management_server_;
   std::optional<Canary> canary_;
   // What was last found out about the default agent.
+  std::vector<ErrorType> unavailable_;
   std::optional<ErrorType> examined_;
   std::chrono::steady_clock::time_point examined_at_{};
   Event stop_wanted_;

@@ -5,6 +5,9 @@
 #include <boost/asio/ip/address.hpp>
 
 #include <algorithm>
+#include <cerrno>
+#include <system_error>
+#include <unistd.h>
 
 namespace relay::cli {
 namespace {
@@ -43,6 +46,14 @@ Outcome<http::Endpoint> configured_endpoint(const std::string& file, Port port,
                                             const config::Environment& environment) {
   const config::LoadResult loaded = config::load(file, environment);
   if (std::ranges::any_of(loaded.problems, is_of_the_server)) return cannot_use(file, loaded);
+  const std::string& certificate = loaded.config.server.tls.cert;
+  if (!certificate.empty() && ::access(certificate.c_str(), R_OK) != 0) {
+    return Failure{ExitCode::kError,
+                   "server.tls.cert of " + file + ", " + certificate + ": " +
+                       std::generic_category().message(errno) +
+                       "\ncall this in the directory, as a user and with the variables that the "
+                       "relay has: paths and ${VAR} mean something there"};
+  }
   return endpoint_of(loaded.config.server, port);
 }
 

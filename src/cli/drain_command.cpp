@@ -102,7 +102,7 @@ class Drain {
     auto first = co_await (std::move(answer) || std::move(clock));
     if (first.index() == 0) co_return std::get<0>(std::move(first));
     co_return Failure{ExitCode::kError,
-                      waited() + ", and " + visible(command_.relay.management_url) +
+                      waited() + ", and " + visible(client_.url()) +
                           " does not answer\nsee its log; it may be draining, or stop, when it "
                           "answers again: 'acp-relay drain --undo' ends the former"};
   }

@@ -85,13 +85,12 @@ class HealthReport {
     auto clock = sleep_for(kPatience);
     auto first = co_await (std::move(answer) || std::move(clock));
     if (first.index() == 0) co_return std::get<0>(std::move(first));
-    co_return Failure{ExitCode::kCannotConnect,
-                      visible(command_.relay.management_url) + " does not answer (20 s)"};
+    co_return Failure{ExitCode::kCannotConnect, visible(client_.url()) + " does not answer (20 s)"};
   }
 
   std::string text_of(const json::object& overview) const {
     if (command_.json) return json::serialize(overview) + "\n";
-    return health_screen(overview, command_.relay.management_url);
+    return health_screen(overview, client_.url());
   }
 
   void show(const std::string& text, bool is_first) {

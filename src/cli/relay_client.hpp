@@ -37,6 +37,8 @@ class RelayClient {
  public:
   RelayClient(asio::any_io_executor executor, const RelayAccess& access);
 
+  const std::string& url() const { return access_.url; }
+
   // POST /<method>; the result object.
   Task<Outcome<boost::json::object>> call(std::string method, boost::json::object params);
 

@@ -83,6 +83,12 @@ class EngineClient {
 
   // image_not_found when the Engine has no such image.
   Task<Result<ImageFacts>> inspect_image(std::string name);
+
+  // Counts a call that its caller has cancelled because it took too long. Other cancelled calls
+  // count as nothing.
+  void note_silence(Call call, std::chrono::steady_clock::duration waited) const {
+    if (options_.observe) options_.observe({call, waited, CallFailure::kTimeout});
+  }
   // Told of every line as it comes. image_not_found when the registry has none or refuses.
   Task<Result<void>> pull(std::string image, std::chrono::milliseconds timeout,
                           std::function<void(const PullLine&)> progress);

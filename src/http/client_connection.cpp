@@ -68,7 +68,7 @@ Task<Result<std::unique_ptr<ClientConnection>>> ClientConnection::connect(
   Transport* connected = nullptr;
   const auto give_up = [&resolver, &connected] {
     resolver.cancel();
-    if (connected != nullptr) connected->cancel();
+    if (connected != nullptr) connected->close();
   };
   using Clock = std::chrono::steady_clock;
   const Clock::time_point until =

@@ -38,11 +38,15 @@ std::string name_of(const Address& address) {
          std::to_string(endpoint.port());
 }
 
+// Where there are many, the first ones get what a slow way takes.
+constexpr std::chrono::seconds kUsuallyEnough{2};
+
 // Zero: without an end.
 milliseconds share_of(steady_clock::time_point until, std::size_t still_to_try) {
   if (until == steady_clock::time_point::max()) return milliseconds(0);
-  const auto share = (until - steady_clock::now()) / static_cast<std::int64_t>(still_to_try);
-  return std::max(milliseconds(1), std::chrono::duration_cast<milliseconds>(share));
+  const auto left = std::chrono::duration_cast<milliseconds>(until - steady_clock::now());
+  const milliseconds equal = left / static_cast<std::int64_t>(still_to_try);
+  return std::max({milliseconds(1), equal, std::min<milliseconds>(left / 2, kUsuallyEnough)});
 }
 
 // To connect, Asio has itself told when the socket may be written. It would go on to be told so,

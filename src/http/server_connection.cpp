@@ -51,6 +51,7 @@ void ServerConnection::tick(Clock::time_point now) {
   if (now < deadline_) return;
   clear_deadline();
   expired_ = true;
+  if (is_shaking_hands_) return transport_.close();
   transport_.cancel();
 }
 
@@ -68,7 +69,9 @@ Task<void> ServerConnection::serve() {
   if (core_.tls) {
     transport_.start_tls(core_.tls->accept(transport_.socket().native_handle()));
     set_deadline(core_.options.header_timeout);
+    is_shaking_hands_ = true;
     const IoState state = co_await transport_.handshake();
+    is_shaking_hands_ = false;
     clear_deadline();
     if (state != IoState::kDone) {
       core_.log.debug("TLS handshake failed",

@@ -83,6 +83,7 @@ class ServerConnection {
   std::unique_ptr<WebSocketConnection> websocket_;
   Clock::time_point deadline_ = Clock::time_point::max();
   bool expired_ = false;
+  bool is_shaking_hands_ = false;
   bool idle_ = false;    // between two requests
   bool waited_ = false;  // since the request before, so that others had their turn
   bool served_ = false;

@@ -122,10 +122,28 @@ std::shared_ptr<X509> certificate_in(const std::string& path) {
   return {read, X509_free};
 }
 
-// In place of a chain, a name and a time.
-int is_the_pinned_one(X509_STORE_CTX* shown, void* pinned) {
+bool has_a_name_of(X509* certificate, X509* other) {
+  const std::unique_ptr<GENERAL_NAMES, void (*)(GENERAL_NAMES*)> names(
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(other, NID_subject_alt_name, nullptr, nullptr)),
+      GENERAL_NAMES_free);
+  for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const GENERAL_NAME* const name = sk_GENERAL_NAME_value(names.get(), i);
+    if (name->type != GEN_DNS) continue;
+    const auto* const text = reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName));
+    const auto size = static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName));
+    if (X509_check_host(certificate, text, size, 0, nullptr) == 1) return true;
+  }
+  return false;
+}
+
+// In place of a chain, a name and a time. Or, where the file has been renewed since the server read
+// it: one that an authority has certified for one of its names.
+int is_the_pinned_one(X509_STORE_CTX* shown, void* file) {
   X509* const certificate = X509_STORE_CTX_get0_cert(shown);
-  if (certificate != nullptr && X509_cmp(certificate, static_cast<X509*>(pinned)) == 0) return 1;
+  auto* const pinned = static_cast<X509*>(file);
+  if (certificate == nullptr) return 0;
+  if (X509_cmp(certificate, pinned) == 0) return 1;
+  if (X509_verify_cert(shown) == 1 && has_a_name_of(certificate, pinned)) return 1;
   X509_STORE_CTX_set_error(shown, X509_V_ERR_CERT_REJECTED);
   return 0;
 }
@@ -203,6 +221,7 @@ Result<std::shared_ptr<TlsContext>> TlsContext::client(const ClientFiles& files)
   if (!files.pinned_file.empty()) {
     (*made)->pinned_ = certificate_in(files.pinned_file);
     if (!(*made)->pinned_) return file_error("certificate", files.pinned_file);
+    SSL_CTX_set_default_verify_paths(context);
     SSL_CTX_set_cert_verify_callback(context, is_the_pinned_one, (*made)->pinned_.get());
   } else if (files.ca_file.empty()) {
     SSL_CTX_set_default_verify_paths(context);

@@ -176,6 +176,29 @@ TEST_F(TlsTest, TakesThePinnedCertificateAloneWhateverItSays) {
   });
 }
 
+TEST_F(TlsTest, TakesTheOneBeforeAPinnedCertificateThatHasBeenRenewed) {
+  certify("DNS:relay.example", 2);
+  const std::string before = directory_ + "/before.pem";
+  std::filesystem::copy_file(certificate(), before);
+  ASSERT_EQ(::setenv("SSL_CERT_FILE", before.c_str(), 1), 0);  // an authority of the system
+  RunningServer server(options(), serve_over_tls);
+  for (const auto& [names, is_taken] : {std::pair{"DNS:other.example,DNS:relay.example", true},
+                                        std::pair{"DNS:other.example", false}}) {
+    certify(names, 2);
+    run([&]() -> Task<void> {
+      const Request plain;
+      const auto executor = co_await asio::this_coro::executor;
+      Endpoint pinned = endpoint(server.port());
+      pinned.ca_file.clear();
+      pinned.pinned_file = certificate();
+      Client client(executor, pinned, {});
+      const Result<Response> answer = co_await client.request(plain);
+      EXPECT_EQ(answer.has_value(), is_taken) << names;
+    });
+  }
+  ::unsetenv("SSL_CERT_FILE");
+}
+
 TEST_F(TlsTest, SpeaksWebSocket) {
   RunningServer server(options(), [](Exchange& exchange) -> Task<void> {
     const Result<WebSocket*> accepted = co_await exchange.accept_websocket("", kNoHeaders);

@@ -15,7 +15,8 @@ Task<IoState> Transport::handshake() {
     if (step.state == IoState::kDone) co_return IoState::kDone;
     if (!would_block(step.state)) co_return IoState::kFailed;
     const auto [failure] = co_await wait(step.state);
-    if (failure) co_return IoState::kFailed;
+    // A cancellation does not reach who is about to go on; a socket that is closed does.
+    if (failure || !socket_.is_open()) co_return IoState::kFailed;
   }
 }
 

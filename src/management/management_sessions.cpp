@@ -291,7 +291,8 @@ Task<void> ManagementApi::send_log(http::Exchange& exchange, std::string id,
   }
   if (!sent) co_return;
   const bool ends_early = page->messages.empty() || page->messages.back().sequence < end;
-  if (after > 0 && ends_early) {
+  // One that is open is there, with or without a log.
+  if (ends_early && (after > 0 || !known->session)) {
     // A session that was deleted meanwhile looks like a gap up to its end.
     const auto found = co_await context_.log.find(known->record.id);
     if (!found) co_return cut_off(found.error().explanation);

@@ -254,7 +254,7 @@ TEST(Metrics, CountsDescriptors) {
   EXPECT_EQ(count_open_fds(), before + 1);
 }
 
-TEST(Metrics, CountsTheLimitOfDescriptorsWhenNoneIsLeft) {
+TEST(Metrics, CountsTheLimitWhereDescriptorsRanOut) {
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
   const rlimit none{0, before.rlim_max};

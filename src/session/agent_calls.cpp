@@ -11,6 +11,14 @@ std::string_view AgentCall::params() const {
   return object_member(to_client.view(), "params").value_or("{}");
 }
 
+namespace {
+
+bool waits_for_permission(const AgentCall& call) {
+  return call.kind == acp::ReverseKind::kPermission && !call.is_withdrawn;
+}
+
+}  // namespace
+
 AgentCall& AgentCalls::add(std::int64_t id, AgentCall call) {
   remove(id);
   if (call.kind == acp::ReverseKind::kPermission || call.kind == acp::ReverseKind::kElicitation) {
@@ -59,15 +67,15 @@ bool AgentCalls::was_asked(std::int64_t id, ClientId client) const {
 }
 
 std::size_t AgentCalls::permissions() const {
-  return static_cast<std::size_t>(std::count_if(
-      calls_.begin(), calls_.end(),
-      [](const auto& entry) { return entry.second.kind == acp::ReverseKind::kPermission; }));
+  return static_cast<std::size_t>(
+      std::count_if(calls_.begin(), calls_.end(),
+                    [](const auto& entry) { return waits_for_permission(entry.second); }));
 }
 
 std::optional<std::chrono::steady_clock::time_point> AgentCalls::oldest_permission() const {
   std::optional<std::chrono::steady_clock::time_point> oldest;
   for (const auto& [id, call] : calls_) {
-    if (call.kind != acp::ReverseKind::kPermission) continue;
+    if (!waits_for_permission(call)) continue;
     if (!oldest || call.since < *oldest) oldest = call.since;
   }
   return oldest;

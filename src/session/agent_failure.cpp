@@ -9,7 +9,10 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
+#include <string>
+#include <variant>
 
 namespace relay {
 namespace {
@@ -30,6 +33,15 @@ void add_stderr(Error& error, std::string_view text) {
   if (!text.empty()) error.state.emplace_back("stderr", tail(text));
 }
 
+// A working directory that a client names is its own affair.
+bool is_of_the_relays_directory(const Error& error) {
+  return error.type == ErrorType::kWorkspaceUnavailable &&
+         std::ranges::any_of(error.state, [](const auto& known) {
+           const auto* const key = std::get_if<std::string>(&known.second);
+           return known.first == "key" && key != nullptr && *key == "container.workspace_base_dir";
+         });
+}
+
 }  // namespace
 
 bool is_agents_failure(std::string_view error_json) {
@@ -43,7 +55,7 @@ bool is_agents_failure(std::string_view error_json) {
 }
 
 bool is_failed_start(const Error& error) {
-  return is_service_failure(error.type) &&
+  return (is_service_failure(error.type) || is_of_the_relays_directory(error)) &&
          (error.agent_error.empty() || is_agents_failure(error.agent_error));
 }
 

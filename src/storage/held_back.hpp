@@ -2,12 +2,11 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
 
 namespace relay::storage {
 
-// Whoever is held back goes on as soon as less waits, and fills that room: what ends within kCalm
-// has not ended.
+// Whoever is held back goes on as soon as less waits, and fills that room: what is over for a
+// shorter time than it lasted, and at most for kCalm, has not ended.
 class HeldBack {
  public:
   using Clock = std::chrono::steady_clock;
@@ -15,10 +14,11 @@ class HeldBack {
 
   // Whether too much waits now. Answers for how long it has, 0 when it does not.
   Clock::duration note(bool is_behind, Clock::time_point now) {
-    if (is_behind_) last_ = now;
-    const bool goes_on = last_ && now - *last_ <= kCalm;
-    if (is_behind && !goes_on) since_ = now;
-    if (is_behind) last_ = now;
+    if (is_behind_) ended_ = now;  // or goes on
+    const Clock::duration calm = now - ended_;
+    const bool goes_on = calm <= kCalm && calm <= ended_ - began_;
+    if (is_behind && !is_behind_) began_ = now;
+    if (!goes_on) since_ = now;
     is_behind_ = is_behind;
     return is_behind || goes_on ? now - since_ : Clock::duration{};
   }
@@ -28,8 +28,8 @@ class HeldBack {
 
  private:
   bool is_behind_ = false;
-  Clock::time_point since_{};
-  std::optional<Clock::time_point> last_;  // when it was so
+  Clock::time_point since_{};            // of the whole spell
+  Clock::time_point began_{}, ended_{};  // of its last part
 };
 
 }  // namespace relay::storage

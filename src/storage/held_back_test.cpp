@@ -30,5 +30,15 @@ TEST(HeldBack, GoesOnWhenItEndedForAMomentOnly) {
   EXPECT_EQ(held.note(true, begin + 41s), 41s);
 }
 
+// Of a disk that keeps up: a large message is on its way to it now and then.
+TEST(HeldBack, IsOverWhenItWasShorterThanTheCalmBehindIt) {
+  const HeldBack::Clock::time_point begin{1h};
+  HeldBack held;
+  for (std::chrono::milliseconds at{0}; at < 40s; at += 500ms) {
+    EXPECT_EQ(held.note(true, begin + at), 0s);
+    EXPECT_EQ(held.note(false, begin + at + 5ms), 5ms);
+  }
+}
+
 }  // namespace
 }  // namespace relay::storage

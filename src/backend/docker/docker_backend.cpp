@@ -137,6 +137,7 @@ Task<std::optional<Error>> DockerBackend::examine() {
   auto clock = sleep_for(kTimeToAnswer);
   const auto first = co_await (std::move(asked) || std::move(clock));
   if (first.index() == 1) {
+    context_.engine.note_silence(engine::Call::kImage, kTimeToAnswer);
     co_return make_error(ErrorType::kDockerNotAvailable, "the Docker Engine does not answer")
         .suggest("see what keeps it busy: docker info, journalctl -u docker");
   }

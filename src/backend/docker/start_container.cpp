@@ -36,7 +36,8 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(
   const bool answers = co_await context_.workspaces.answers_at_last();
   if (start->abandoned) co_return nobody_waits();
   if (!answers) {
-    co_return does_not_answer(start->options->workspace_base_dir);
+    co_return does_not_answer(start->options->workspace_base_dir)
+        .with("key", "container.workspace_base_dir");
   }
   const WorkingDirectory where = planned->working_directory;
   const auto has_worked = context_.workspaces.has(session);

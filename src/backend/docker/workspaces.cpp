@@ -337,7 +337,8 @@ Task<Result<void>> Workspaces::copy(SessionId from, SessionId to) {
 
 Task<Result<void>> Workspaces::remove(SessionId session) {
   give_up(session);
-  if (!answers()) co_return does_not_answer(options_->workspace_base_dir);
+  const bool answers = co_await answers_at_last();
+  if (!answers) co_return does_not_answer(options_->workspace_base_dir);
   const SessionDirectories directories = session_directories(options_->workspace_base_dir, session);
   std::error_code failure;
   const fs::file_type type = fs::symlink_status(directories.root, failure).type();
