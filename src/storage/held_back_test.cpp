@@ -23,9 +23,9 @@ TEST(HeldBack, GoesOnWhenItEndedForAMomentOnly) {
   const HeldBack::Clock::time_point begin{1h};
   HeldBack held;
   held.note(true, begin);
-  for (std::chrono::milliseconds at = 100ms; at < 40s; at += 900ms) {
+  for (std::chrono::milliseconds at = 500ms; at < 40s; at += 900ms) {
     held.note(false, begin + at);
-    held.note(true, begin + at + 500ms);
+    held.note(true, begin + at + 300ms);
   }
   EXPECT_EQ(held.note(true, begin + 41s), 41s);
 }

@@ -11,7 +11,7 @@
 namespace relay {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 // What is in a log comes at once, unless the Engine is busy. So long all looks together may take:
 // an agent's output waits for them, and at a start so does the relay.
@@ -40,7 +40,7 @@ struct LogBytes {
 };
 
 Task<LogBytes> read_log(const asio::any_io_executor& executor, http::Stream& stream,
-                        Clock::duration limit) {
+                        SteadyClock::duration limit) {
   const auto left = std::max(std::chrono::milliseconds(1),
                              std::chrono::duration_cast<std::chrono::milliseconds>(limit));
   const http::Deadline deadline(executor, left, [&stream] { stream.close(); });
@@ -69,14 +69,14 @@ void take_apart(LogFrames& frames, std::string_view bytes, const auto& on_stdout
 // Fails as well when it could not look at all of the log until then.
 Task<Result<LogSearch>> search(DockerContext& context, const std::string& id,
                                bool newlines_are_lost, std::uint64_t last_line,
-                               Clock::time_point until) {
+                               SteadyClock::time_point until) {
   LogFrames frames(newlines_are_lost, LogFrames::Times::kNo);
   const auto wanted = of_log(true, false);
   const auto stream = co_await context.engine.logs(id, wanted);
   if (!stream) co_return stream.error();
   LogSearch searching(last_line);
   while (true) {
-    const LogBytes log = co_await read_log(context.executor, **stream, until - Clock::now());
+    const LogBytes log = co_await read_log(context.executor, **stream, until - SteadyClock::now());
     if (log.cut) {
       co_return make_error(ErrorType::kInternalError,
                            "the container's log could not be read whole");
@@ -93,7 +93,7 @@ enum class Reading { kReached, kOtherLog, kCutOff, kSilent };
 
 // Follows the log and reads it up to the place, as long as it is not silent for `silence`.
 Task<Result<Reading>> read_up_to(DockerContext& context, const std::string& id, LogPlace place,
-                                 Clock::duration silence, ContainerStreams& streams) {
+                                 SteadyClock::duration silence, ContainerStreams& streams) {
   auto wanted = of_log(true, true);
   wanted.follow = true;
   wanted.times = times_of(context) == LogFrames::Times::kYes;
@@ -120,11 +120,11 @@ Task<Result<Reading>> read_up_to(DockerContext& context, const std::string& id, 
 Task<Result<bool>> follow_log(DockerContext& context, const std::string& id, bool newlines_are_lost,
                               OutputPosition position, std::chrono::milliseconds silence,
                               ContainerStreams& streams) {
-  const Clock::time_point until = Clock::now() + kEngineIsBusy;
+  const SteadyClock::time_point until = SteadyClock::now() + kEngineIsBusy;
   streams.position = position;
   LogPlace place{position.bytes, position.first_line, position.last_line};
-  Clock::duration patience = silence;
-  for (int look = 0; look < kLooks && Clock::now() < until; ++look) {
+  SteadyClock::duration patience = silence;
+  for (int look = 0; look < kLooks && SteadyClock::now() < until; ++look) {
     streams.frames = LogFrames(newlines_are_lost, times_of(context));
     const auto reading = co_await read_up_to(context, id, place, patience, streams);
     if (!reading) co_return reading.error();
@@ -135,7 +135,7 @@ Task<Result<bool>> follow_log(DockerContext& context, const std::string& id, boo
     if (*reading == Reading::kSilent) {
       const bool is_there = found->place() && found->place()->bytes >= place.bytes;
       if (!is_there) co_return false;
-      patience = until - Clock::now();
+      patience = until - SteadyClock::now();
       continue;
     }
     streams.lost = true;
