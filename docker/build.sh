@@ -179,10 +179,10 @@ say_what_it_adds() {
   fi
 }
 
-# What Dockerfile.relay copies: the tree without what was made in it, or the programs alone.
 # is_brought PROGRAM: is it there without having been built here?
 is_brought() { [[ -x $1 && ! -e $root/build/release/build.ninja ]]; }
 
+# What Dockerfile.relay copies: the tree without what was made in it, or the programs alone.
 relay_context() {
   mkdir "$work/context"
   if [[ $prebuilt == no ]]; then

@@ -14,7 +14,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly default_directory=/tmp/acp-relay-engine
 readonly marker=.acp-relay-engine
-readonly ready_seconds=180 stop_seconds=20
+readonly ready_seconds=180 answer_seconds=60 stop_seconds=20
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -112,14 +112,17 @@ claim() {
   must_be_ours "$directory"
   command -v curl >/dev/null || "$root/scripts/install.sh" build >&2 || exit 1
   command -v "$program" >/dev/null || "$root/scripts/install.sh" "$group" >&2 || exit 1
-  command -v ip >/dev/null || "$root/scripts/install.sh" namespace >&2 || exit 1
+  [[ ${ENGINE_NETWORK:-own} == host ]] || command -v ip >/dev/null || "$root/scripts/install.sh" namespace >&2 || exit 1
 
   [[ -e $directory/$marker || -z $(ls -A "$directory") ]] ||
     fail "$directory holds files of somebody else" "choose an empty directory, or one that does not exist"
   chmod 755 "$directory"
   exec 9>"$directory/$marker"
   flock -w $((2 * ready_seconds)) 9 || fail "another start or stop of $directory does not end"
-  wait_for "$ready_seconds" answers_or_gone "$directory" "$program" || true
+  if ! answers_or_gone "$directory" "$program"; then
+    say "the Engine of $directory does not answer; it has $answer_seconds s before it is replaced"
+    wait_for "$answer_seconds" answers_or_gone "$directory" "$program" || true
+  fi
   if [[ $answered ]]; then
     echo "DOCKER_HOST=unix://$socket"
     return 1

@@ -21,12 +21,17 @@ names_processes() {
     <<<"$in_force"
 }
 
-# image_is_current SOCKET: was it made of the demo agent that is there now? docker/build.sh writes that into a label.
-image_is_current() {
-  local digest
-  digest=$(sha256sum <"${ACP_DEMO_AGENT:-$root/build/release/acp-demo-agent}") &&
-    [[ $(curl --silent --fail --unix-socket "$1" "http://engine/images/$image/json") == \
-      *"\"acp-demo-agent.sha256\":\"${digest%% *}\""* ]]
+# prepare_image SOCKET: the demo image, made of the demo agent that is there now: docker/build.sh writes that into a
+# label. 1 where there is none and none can be made.
+prepare_image() {
+  local there digest
+  [[ ${ACP_RELAY_CONTAINER_IMAGE:-$image} == "$image" ]] || return 0  # another one is asked for
+  there=$(curl --silent --fail --unix-socket "$1" "http://engine/images/$image/json") || true
+  digest=$(sha256sum <"${ACP_DEMO_AGENT:-$root/build/release/acp-demo-agent}")
+  [[ $there != *"\"acp-demo-agent.sha256\":\"${digest%% *}\""* ]] || return 0
+  ! DOCKER_HOST=unix://$1 "$root/docker/build.sh" demo || return 0
+  [[ $there ]] || return 1
+  echo "The image $image could not be made anew (see above) and has an earlier demo agent."
 }
 
 # Says in one line what sessions are and prepares it.
@@ -39,7 +44,7 @@ choose_isolation() {
     echo "Sessions are processes: ACP_RELAY_CONTAINER_ENABLED says so."
   elif ! found=$("$root/scripts/engine.sh" probe); then
     echo "Sessions are processes of this user, not containers: $found."
-  elif ! image_is_current "${found#DOCKER_HOST=unix://}" && ! DOCKER_HOST=${found#DOCKER_HOST=} "$root/docker/build.sh" demo; then
+  elif ! prepare_image "${found#DOCKER_HOST=unix://}"; then
     echo "Sessions are processes of this user, not containers: the image $image could not be built (see above)."
   else
     [[ $(id -u) -eq 0 ]] || workspaces=$root/workspaces

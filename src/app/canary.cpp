@@ -12,10 +12,10 @@ constexpr std::string_view kOwner = "acp-relay canary";
 }  // namespace
 
 std::optional<bool> canary_failed(const Error& error) {
-  // The directory is one that the relay has chosen.
+  // The directory is one that the relay has chosen, and so is what the agent is asked.
   if (is_failed_start(error) || error.type == ErrorType::kWorkspaceUnavailable) return true;
-  if (!error.agent_error.empty()) return false;
-  return std::nullopt;
+  if (error.agent_error.empty()) return std::nullopt;
+  return !wants_a_login(error.agent_error);
 }
 
 Task<void> Canary::run() {

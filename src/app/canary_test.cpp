@@ -21,6 +21,7 @@ TEST(CanaryFailed, ForWantOfTheRelayTheEngineOrTheAgentOnly) {
       {make_error(ErrorType::kWorkspaceUnavailable, "a full disk"), true},
       {agent_exited({}, "initialize"), true},
       {refused(R"({"code":-32603,"message":"broken"})"), true},
+      {refused(R"({"code":-32601,"message":"no such method"})"), true},
       {refused(R"({"code":-32000,"message":"log in"})"), false},
       {make_error(ErrorType::kSessionLimitReached, "others have them all"), std::nullopt},
       {make_error(ErrorType::kSessionClosed, "an operator closed it"), std::nullopt},

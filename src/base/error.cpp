@@ -66,7 +66,6 @@ bool is_service_failure(ErrorType type) {
     case ErrorType::kDockerNotAvailable:
     case ErrorType::kImageNotFound:
     case ErrorType::kContainerStartFailed:
-    case ErrorType::kContainerResourceExceeded:
     case ErrorType::kAgentConnectionTimeout:
     case ErrorType::kAgentStartFailed:
     case ErrorType::kAgentExited:

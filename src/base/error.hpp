@@ -52,8 +52,8 @@ enum class ErrorType {
 // The name on the wire, e.g. "session_not_found".
 std::string_view to_string(ErrorType type);
 
-// Something that an operator has to mend: the Engine, the image, a limit of the container, the
-// agent. Not what a client asked wrongly (a directory that is not there), or ended itself.
+// Something that an operator has to mend: the Engine, the image, the agent. Not what a client asked
+// wrongly (a directory that is not there), ended itself, or had its agent use up (the memory).
 bool is_service_failure(ErrorType type);
 
 using StateValue = std::variant<std::string, std::int64_t, bool>;

@@ -21,14 +21,13 @@ TEST(Error, IsBuiltUpAlsoWhereItStands) {
 TEST(IsServiceFailure, IsWhatAnOperatorHasToMend) {
   for (const ErrorType type :
        {ErrorType::kInternalError, ErrorType::kDockerNotAvailable, ErrorType::kImageNotFound,
-        ErrorType::kContainerStartFailed, ErrorType::kContainerResourceExceeded,
-        ErrorType::kAgentConnectionTimeout, ErrorType::kAgentStartFailed, ErrorType::kAgentExited,
-        ErrorType::kAgentProtocolError}) {
+        ErrorType::kContainerStartFailed, ErrorType::kAgentConnectionTimeout,
+        ErrorType::kAgentStartFailed, ErrorType::kAgentExited, ErrorType::kAgentProtocolError}) {
     EXPECT_TRUE(is_service_failure(type)) << to_string(type);
   }
-  for (const ErrorType type :
-       {ErrorType::kInvalidParams, ErrorType::kSessionLimitReached, ErrorType::kSessionClosed,
-        ErrorType::kWorkspaceUnavailable, ErrorType::kShuttingDown}) {
+  for (const ErrorType type : {ErrorType::kContainerResourceExceeded, ErrorType::kInvalidParams,
+                               ErrorType::kSessionLimitReached, ErrorType::kSessionClosed,
+                               ErrorType::kWorkspaceUnavailable, ErrorType::kShuttingDown}) {
     EXPECT_FALSE(is_service_failure(type)) << to_string(type);
   }
 }

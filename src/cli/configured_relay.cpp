@@ -46,15 +46,20 @@ Outcome<http::Endpoint> configured_endpoint(const std::string& file, Port port,
                                             const config::Environment& environment) {
   const config::LoadResult loaded = config::load(file, environment);
   if (std::ranges::any_of(loaded.problems, is_of_the_server)) return cannot_use(file, loaded);
-  const std::string& certificate = loaded.config.server.tls.cert;
-  if (!certificate.empty() && ::access(certificate.c_str(), R_OK) != 0) {
-    return Failure{ExitCode::kError,
-                   "server.tls.cert of " + file + ", " + certificate + ": " +
-                       std::generic_category().message(errno) +
-                       "\ncall this in the directory, as a user and with the variables that the "
-                       "relay has: paths and ${VAR} mean something there"};
-  }
   return endpoint_of(loaded.config.server, port);
+}
+
+Outcome<http::Endpoint> provable_endpoint(const std::string& file, Port port,
+                                          const config::Environment& environment) {
+  Outcome<http::Endpoint> endpoint = configured_endpoint(file, port, environment);
+  if (!endpoint || endpoint->pinned_file.empty()) return endpoint;
+  const std::string& certificate = endpoint->pinned_file;
+  if (::access(certificate.c_str(), R_OK) == 0) return endpoint;
+  return Failure{ExitCode::kError,
+                 "server.tls.cert of " + file + ", " + certificate + ": " +
+                     std::generic_category().message(errno) +
+                     "\ncall this in the directory, as a user and with the variables that the "
+                     "relay has: paths and ${VAR} mean something there"};
 }
 
 }  // namespace relay::cli

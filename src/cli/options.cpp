@@ -43,6 +43,25 @@ void take_environment(std::string& target, const Environment& environment, std::
   if (found != environment.end() && !found->second.empty()) target = found->second;
 }
 
+// An option may stand at a command and at the one above it, which CLI11 does not look at together.
+void refuse_two_places_of_a_relay(const CLI::App& app) {
+  bool is_in_a_file = false;
+  const char* place = nullptr;
+  const CLI::App* command = &app;
+  while (!command->get_subcommands().empty()) {
+    command = command->get_subcommands().front();
+    const auto is_given = [command](const char* name) {
+      const CLI::Option* const option = command->get_option_no_throw(name);
+      return option != nullptr && option->count() > 0;
+    };
+    is_in_a_file |= is_given("--config");
+    for (const char* const url : {"--url", "--management-url"}) {
+      if (is_given(url)) place = url;
+    }
+  }
+  if (is_in_a_file && place != nullptr) throw CLI::ExcludesError("--config", place);
+}
+
 }  // namespace
 
 OptionParser::OptionParser(const Environment& environment) {
@@ -138,6 +157,7 @@ std::variant<Command, Leave> OptionParser::parse(const std::vector<std::string>&
   }
   try {
     app_.parse(std::move(reversed));
+    refuse_two_places_of_a_relay(app_);
   } catch (const CLI::ParseError& error) {
     std::ostringstream out, err;
     const int code = app_.exit(error, out, err);

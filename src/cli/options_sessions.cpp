@@ -45,7 +45,7 @@ void OptionParser::add_config_option(CLI::App* command) {
           ->add_option("--config", relay_.config,
                        "What the relay runs with, on this machine: its ports and its certificate")
           ->type_name("FILE");
-  for (const char* const other : {"--url", "--management-url", "--ca-file"}) {
+  for (const char* const other : {"--url", "--management-url"}) {
     if (CLI::Option* const option = command->get_option_no_throw(other)) config->excludes(option);
   }
 }

@@ -138,7 +138,9 @@ TEST(CommandLine, ReadsHealth) {
   EXPECT_EQ(other.limit, 7);
   EXPECT_EQ(other.relay.management_url, "http://h:1");
   EXPECT_EQ(parsed<HealthCommand>({"health", "--config", "c.yaml"}).relay.config, "c.yaml");
-  refused({"health", "--config", "c.yaml", "--management-url", "http://h:1"});
+  EXPECT_EQ(refused({"health", "--config", "c", "--management-url", "http://h:1"}).exit_code, 2);
+  EXPECT_EQ(refused({"sessions", "--config", "c", "list", "--url", "http://h:1"}).exit_code, 2);
+  EXPECT_EQ(refused({"sessions", "--url", "http://h:1", "list", "--config", "c"}).exit_code, 2);
   EXPECT_EQ(parsed<ListCommand>({"sessions", "--config", "c.yaml", "list"}).relay.config, "c.yaml");
   EXPECT_EQ(parsed<ListCommand>({"sessions", "list", "--config", "c.yaml"}).relay.config, "c.yaml");
 }

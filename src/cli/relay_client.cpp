@@ -26,12 +26,11 @@ Task<std::string> read_rest(http::Stream& stream) {
   co_return body;
 }
 
-Outcome<http::Endpoint> endpoint_at(const std::string& url, const std::string& ca_file) {
+Outcome<http::Endpoint> endpoint_at(const std::string& url) {
   Result<http::Endpoint> endpoint = http::Endpoint::parse(url);
   if (!endpoint) {
     return Failure{ExitCode::kUsage, visible(url) + ": " + explain(endpoint.error())};
   }
-  endpoint->ca_file = ca_file;
   return std::move(*endpoint);
 }
 
@@ -40,10 +39,10 @@ Outcome<http::Endpoint> endpoint_at(const std::string& url, const std::string& c
 Outcome<RelayAccess> prepare_access(Port port, const RelayAddress& relay,
                                     const Environment& environment) {
   Outcome<http::Endpoint> endpoint =
-      relay.config.empty()
-          ? endpoint_at(port == Port::kHttp ? relay.url : relay.management_url, relay.ca_file)
-          : configured_endpoint(relay.config, port, environment);
+      relay.config.empty() ? endpoint_at(port == Port::kHttp ? relay.url : relay.management_url)
+                           : provable_endpoint(relay.config, port, environment);
   if (!endpoint) return endpoint.error();
+  endpoint->ca_file = relay.ca_file;
   RelayAccess access{endpoint->to_string(), std::move(*endpoint), {}};
   access.headers.push_back({"User-Agent", "acp-relay/" RELAY_VERSION});
   const Outcome<std::string> token = read_token(relay, environment);
@@ -91,6 +90,11 @@ http::Request RelayClient::post(const std::string& method, json::object params, 
 
 Failure RelayClient::no_answer(const Error& error) const {
   Error explained = error;
+  if (!access_.endpoint.pinned_file.empty()) {
+    explained.suggested_actions.push_back(
+        "where " + access_.endpoint.pinned_file +
+        " has been renewed since the relay read it: --ca-file with the authority of both");
+  }
   explained.suggested_actions.push_back("start the relay: acp-relay serve");
   explained.suggested_actions.push_back(
       "or say where it is: --config, --url, --management-url, ACP_RELAY_URL, "

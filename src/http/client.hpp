@@ -33,7 +33,7 @@ struct Endpoint {
   // TLS: PEM files; empty = the system's CA store and no client certificate.
   std::string ca_file, certificate_file, key_file;
   // PEM, the first of it: what the server has to show, whoever signed it, for whom and for how
-  // long; or one for the same name that an authority of the system has signed, where this file has
+  // long; or one for the same name that an authority of ca_file has signed, where this file has
   // been renewed and the server still has the one before.
   std::string pinned_file;
   bool verify_peer = true;

@@ -38,15 +38,13 @@ std::string name_of(const Address& address) {
          std::to_string(endpoint.port());
 }
 
-// Where there are many, the first ones get what a slow way takes.
-constexpr std::chrono::seconds kUsuallyEnough{2};
+constexpr milliseconds kOfASlowWay{2'000}, kOfMostWays{300};
 
 // Zero: without an end.
-milliseconds share_of(steady_clock::time_point until, std::size_t still_to_try) {
+milliseconds share_until(steady_clock::time_point until, std::size_t still_to_try) {
   if (until == steady_clock::time_point::max()) return milliseconds(0);
   const auto left = std::chrono::duration_cast<milliseconds>(until - steady_clock::now());
-  const milliseconds equal = left / static_cast<std::int64_t>(still_to_try);
-  return std::max({milliseconds(1), equal, std::min<milliseconds>(left / 2, kUsuallyEnough)});
+  return share_of(left, still_to_try);
 }
 
 // To connect, Asio has itself told when the socket may be written. It would go on to be told so,
@@ -79,6 +77,13 @@ Task<error_code> connect_within(Transport::Socket& socket, const Address& addres
 
 }  // namespace
 
+milliseconds share_of(milliseconds left, std::size_t still_to_try) {
+  const auto addresses = static_cast<std::int64_t>(still_to_try);
+  const milliseconds equal = left / addresses;
+  const milliseconds beside_others = left - (addresses - 1) * std::min(equal, kOfMostWays);
+  return std::max({milliseconds(1), equal, std::min(beside_others, kOfASlowWay)});
+}
+
 Task<Result<Transport::Socket>> connect_to_any(asio::any_io_executor executor,
                                                const Addresses& addresses,
                                                std::chrono::steady_clock::time_point until) {
@@ -87,7 +92,7 @@ Task<Result<Transport::Socket>> connect_to_any(asio::any_io_executor executor,
   std::size_t still_to_try = addresses.size();
   for (const Address& address : addresses) {
     Transport::Socket socket(executor);
-    const milliseconds share = share_of(until, still_to_try);
+    const milliseconds share = share_until(until, still_to_try);
     --still_to_try;
     last = co_await connect_within(socket, address, share);
     if (!last && is_tcp(address)) {

@@ -7,8 +7,14 @@
 #include "http/transport.hpp"
 
 #include <chrono>
+#include <cstddef>
 
 namespace relay::http {
+
+// What one address may take of the time that is `left` while so many are still to be tried, itself
+// included: 2 s, or more where all can have that, as long as 300 ms are left for each other one.
+// Less only where the time is too short for that. Pure.
+std::chrono::milliseconds share_of(std::chrono::milliseconds left, std::size_t still_to_try);
 
 // Tries them in their order, each for its share of the time that is left, so that one that swallows
 // what it is sent leaves some to the next. `until` may be max(): then each has all the time it

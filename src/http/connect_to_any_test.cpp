@@ -13,12 +13,16 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace relay::http {
 namespace {
 
 using namespace std::chrono_literals;
 using testing::ClosedPort;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::Ge;
 using ::testing::HasSubstr;
 using testing::RawClient;
 using testing::RawServer;
@@ -58,6 +62,25 @@ std::optional<Error> failure_to_connect(const Addresses& addresses,
     if (!socket) failure = socket.error();
   });
   return failure;
+}
+
+// Of addresses that are all silent.
+std::vector<std::chrono::milliseconds> shares(std::chrono::milliseconds left, std::size_t count) {
+  std::vector<std::chrono::milliseconds> out;
+  for (; count > 0; --count) {
+    out.push_back(share_of(left, count));
+    left -= out.back();
+  }
+  return out;
+}
+
+TEST(ShareOf, IsEnoughForASlowWayAndLeavesTheOthersEnoughForMost) {
+  EXPECT_THAT(shares(10s, 1), ElementsAre(10s));
+  EXPECT_THAT(shares(10s, 2), ElementsAre(5s, 5s));
+  EXPECT_THAT(shares(5s, 3), ElementsAre(2s, 2s, 1s));
+  EXPECT_THAT(shares(5s, 8), ElementsAre(2s, 1200ms, 300ms, 300ms, 300ms, 300ms, 300ms, 300ms));
+  EXPECT_THAT(shares(1s, 10), Each(100ms)) << "there is not more";
+  EXPECT_THAT(shares(2ms, 4), Each(Ge(1ms))) << "0 would be without an end";
 }
 
 TEST(ConnectToAny, GoesOnWhereOneIsSilent) {

@@ -146,7 +146,8 @@ int is_the_pinned_one(X509_STORE_CTX* shown, void* file) {
   X509_VERIFY_PARAM* const parameters = X509_STORE_CTX_get0_param(shown);
   X509_VERIFY_PARAM_set1_ip(parameters, nullptr, 0);
   X509_VERIFY_PARAM_set1_host(parameters, nullptr, 0);
-  if (X509_verify_cert(shown) == 1 && has_a_name_of(certificate, pinned)) return 1;
+  if (X509_verify_cert(shown) != 1) return 0;
+  if (has_a_name_of(certificate, pinned)) return 1;
   X509_STORE_CTX_set_error(shown, X509_V_ERR_CERT_REJECTED);
   return 0;
 }
@@ -224,9 +225,9 @@ Result<std::shared_ptr<TlsContext>> TlsContext::client(const ClientFiles& files)
   if (!files.pinned_file.empty()) {
     (*made)->pinned_ = certificate_in(files.pinned_file);
     if (!(*made)->pinned_) return file_error("certificate", files.pinned_file);
-    SSL_CTX_set_default_verify_paths(context);
     SSL_CTX_set_cert_verify_callback(context, is_the_pinned_one, (*made)->pinned_.get());
-  } else if (files.ca_file.empty()) {
+  }
+  if (files.ca_file.empty()) {
     SSL_CTX_set_default_verify_paths(context);
   } else if (SSL_CTX_load_verify_locations(context, files.ca_file.c_str(), nullptr) != 1) {
     return file_error("CA file", files.ca_file);

@@ -52,7 +52,7 @@ class TlsContext {
 
   struct ClientFiles {
     std::string ca_file, certificate_file, key_file;  // empty: system CA store, no certificate
-    std::string pinned_file;  // the server's own certificate; not empty: nothing else counts
+    std::string pinned_file;                          // see http::Endpoint
     bool verify_peer = true;
   };
   static Result<std::shared_ptr<TlsContext>> client(const ClientFiles& files);

@@ -54,8 +54,15 @@ bool is_agents_failure(std::string_view error_json) {
   return true;
 }
 
+bool wants_a_login(std::string_view error_json) {
+  return object_member(error_json, "code") == std::to_string(acp::kAuthRequired);
+}
+
+// A limit of the container that the agent meets before anybody has asked it for something is too
+// low.
 bool is_failed_start(const Error& error) {
-  return (is_service_failure(error.type) || is_of_the_relays_directory(error)) &&
+  return (is_service_failure(error.type) || is_of_the_relays_directory(error) ||
+          error.type == ErrorType::kContainerResourceExceeded) &&
          (error.agent_error.empty() || is_agents_failure(error.agent_error));
 }
 

@@ -26,6 +26,8 @@ Error agent_refused(std::string_view method, std::string_view error_json);
 // Whether it says that the agent could not do it, rather than that it was asked wrongly, is not
 // logged in or was told to stop.
 bool is_agents_failure(std::string_view error_json);
+// Whether it says that somebody has to log in.
+bool wants_a_login(std::string_view error_json);
 // Whether a session did not start for want of the relay or its agent: not because the agent was
 // asked wrongly or wants a login, nor because somebody left or closed it.
 bool is_failed_start(const Error& error);

@@ -1,26 +1,29 @@
 // How long those who write to the log have been held back because too much of it waits. Pure.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 
 namespace relay::storage {
 
-// Whoever is held back goes on as soon as less waits, and fills that room: what is over for a
-// shorter time than it lasted, and at most for kCalm, has not ended.
+// Whoever is held back goes on as soon as less waits, and fills that room: it has not ended before
+// there was three times as much calm as it lasted, or a second of it.
 class HeldBack {
  public:
   using Clock = std::chrono::steady_clock;
-  static constexpr std::chrono::seconds kCalm{1};
+  static constexpr Clock::duration kCalm = std::chrono::seconds(1);
 
   // Whether too much waits now. Answers for how long it has, 0 when it does not.
   Clock::duration note(bool is_behind, Clock::time_point now) {
-    if (is_behind_) ended_ = now;  // or goes on
-    const Clock::duration calm = now - ended_;
-    const bool goes_on = calm <= kCalm && calm <= ended_ - began_;
-    if (is_behind && !is_behind_) began_ = now;
-    if (!goes_on) since_ = now;
+    const Clock::duration passed = now - noted_;
+    calm_left_ = is_behind_ ? std::min(kCalm, calm_left_ + 3 * passed) : calm_left_ - passed;
+    if (calm_left_ < Clock::duration::zero()) {
+      calm_left_ = {};
+      since_ = now;
+    }
+    noted_ = now;
     is_behind_ = is_behind;
-    return is_behind || goes_on ? now - since_ : Clock::duration{};
+    return is_behind || calm_left_ > Clock::duration::zero() ? now - since_ : Clock::duration{};
   }
 
   // As it was noted last.
@@ -28,8 +31,8 @@ class HeldBack {
 
  private:
   bool is_behind_ = false;
-  Clock::time_point since_{};            // of the whole spell
-  Clock::time_point began_{}, ended_{};  // of its last part
+  Clock::duration calm_left_{};  // until it has ended
+  Clock::time_point since_{}, noted_{};
 };
 
 }  // namespace relay::storage

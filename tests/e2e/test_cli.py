@@ -1,6 +1,7 @@
 """The command line as a person uses it, against a running relay."""
 import json
 import os
+import pathlib
 import pty
 import re
 import signal
@@ -271,7 +272,7 @@ def test_alive_asks_the_relay_of_a_configuration(make_relay, certificate, server
     assert (code, out) == (3, "") and where in err
 
 
-def test_an_operators_commands_go_by_the_configuration(make_relay, certificate_for):
+def test_an_operators_commands_go_by_the_configuration(make_relay, certificate_for, tmp_path):
     """The certificate has the name by which clients know the relay, as public authorities give it."""
     tls = certificate_for("DNS:relay.example.org")
     token = "root-token-0123456789"
@@ -289,14 +290,19 @@ def test_an_operators_commands_go_by_the_configuration(make_relay, certificate_f
     assert code == 3 and "mismatch" in err
     code, _, err = run_cli("health", "--management-url", relay.management_url.replace("https", "http"), env=env)
     assert code == 3 and "--config" in err and "https://" in err
-    assert run_cli("health", *given, "--ca-file", tls["cert"])[0] == 2
     assert run_cli("drain", *given, env=env)[0] == 0
     assert relay.wait() == 0
     # Another certificate than the one of the file.
     relay.start()
+    relays = tmp_path / "relays.pem"
+    relays.write_bytes(pathlib.Path(tls["cert"]).read_bytes())
     certificate_for("DNS:relay.example.org")
     code, _, err = run_cli("health", *given, env=env)
-    assert code == 3 and "certificate rejected" in err
+    assert code == 3 and "self-signed certificate" in err and "--ca-file" in err
+    assert run_cli("health", *given, "--ca-file", relays, env=env)[0] == 0
+    # Who only asks whether it lives needs none.
+    pathlib.Path(tls["cert"]).unlink()
+    assert run_cli("alive", *given)[0] == 0
 
 
 def test_alive_without_a_configuration_or_a_port(make_relay, tmp_path):

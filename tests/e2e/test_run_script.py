@@ -37,9 +37,9 @@ def tree(tmp_path):
     return tmp_path
 
 
-def said_by(tree, programs="/usr/bin:/bin"):
+def said_by(tree, programs="/usr/bin:/bin", **env):
     return subprocess.run([tree / "scripts/run.sh"], capture_output=True, text=True, timeout=PATIENCE, check=True,
-                          env={"PATH": programs}).stdout
+                          env={"PATH": programs, **env}).stdout
 
 
 @pytest.mark.parametrize("config, enabled", [
@@ -62,6 +62,23 @@ def test_the_demo_image_is_built_where_it_is_missing_or_of_another_program(tree,
     said = said_by(tree, f"{tree}/bin:/usr/bin:/bin")
     assert ("docker/build.sh demo" in said) == built
     assert said.endswith("enabled: true\n")
+
+
+@pytest.mark.parametrize("is_there, enabled", [(True, "true"), (False, "")])
+def test_an_earlier_demo_image_does_where_none_can_be_made(tree, is_there, enabled):
+    (tree / "config.yaml").touch()
+    stub(tree / "bin/curl", "#!/bin/sh\necho '{\"Config\":{\"Labels\":null}}'\n" if is_there else "#!/bin/sh\nexit 22\n")
+    stub(tree / "docker/build.sh", "#!/bin/sh\nexit 1\n")
+    said = said_by(tree, f"{tree}/bin:/usr/bin:/bin")
+    assert ("has an earlier demo agent" in said) == is_there
+    assert ("processes of this user" in said) != is_there
+    assert said.endswith(f"enabled: {enabled}\n")
+
+
+def test_no_demo_image_is_built_where_another_one_is_asked_for(tree):
+    (tree / "config.yaml").touch()
+    said = said_by(tree, ACP_RELAY_CONTAINER_IMAGE="mine:1")
+    assert "Every session gets a container of mine:1" in said and "docker/build.sh" not in said
 
 
 def test_packages_are_installed_where_there_is_a_dpkg(tree):

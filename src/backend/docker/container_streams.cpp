@@ -11,13 +11,11 @@
 namespace relay {
 namespace {
 
-using SteadyClock = std::chrono::steady_clock;
-
-// What is in a log comes at once, unless the Engine is busy. So long all looks together may take:
-// an agent's output waits for them, and at a start so does the relay.
-constexpr std::chrono::milliseconds kEngineIsBusy(10'000);
+// What is in a log comes at once, unless the Engine is busy: then it may be silent for so long. An
+// agent's output waits for it, and at a start so does the relay.
+constexpr std::chrono::seconds kEngineIsBusy(10);
 // Without them the end of an agent is told all the same.
-constexpr std::chrono::milliseconds kLastWords(3'000);
+constexpr std::chrono::seconds kLastWords(3);
 // A log may be rotated between two looks at it; then Docker may also cut off who reads it.
 constexpr int kLooks = 4;
 
@@ -40,10 +38,8 @@ struct LogBytes {
 };
 
 Task<LogBytes> read_log(const asio::any_io_executor& executor, http::Stream& stream,
-                        SteadyClock::duration limit) {
-  const auto left = std::max(std::chrono::milliseconds(1),
-                             std::chrono::duration_cast<std::chrono::milliseconds>(limit));
-  const http::Deadline deadline(executor, left, [&stream] { stream.close(); });
+                        std::chrono::milliseconds silence) {
+  const http::Deadline deadline(executor, silence, [&stream] { stream.close(); });
   auto read = co_await stream.read_some();
   LogBytes log;
   log.silent = deadline.expired();
@@ -66,17 +62,16 @@ void take_apart(LogFrames& frames, std::string_view bytes, const auto& on_stdout
   }
 }
 
-// Fails as well when it could not look at all of the log until then.
+// Fails as well when it could not look at all of the log.
 Task<Result<LogSearch>> search(DockerContext& context, const std::string& id,
-                               bool newlines_are_lost, std::uint64_t last_line,
-                               SteadyClock::time_point until) {
+                               bool newlines_are_lost, std::uint64_t last_line) {
   LogFrames frames(newlines_are_lost, LogFrames::Times::kNo);
   const auto wanted = of_log(true, false);
   const auto stream = co_await context.engine.logs(id, wanted);
   if (!stream) co_return stream.error();
   LogSearch searching(last_line);
   while (true) {
-    const LogBytes log = co_await read_log(context.executor, **stream, until - SteadyClock::now());
+    const LogBytes log = co_await read_log(context.executor, **stream, kEngineIsBusy);
     if (log.cut) {
       co_return make_error(ErrorType::kInternalError,
                            "the container's log could not be read whole");
@@ -93,7 +88,7 @@ enum class Reading { kReached, kOtherLog, kCutOff, kSilent };
 
 // Follows the log and reads it up to the place, as long as it is not silent for `silence`.
 Task<Result<Reading>> read_up_to(DockerContext& context, const std::string& id, LogPlace place,
-                                 SteadyClock::duration silence, ContainerStreams& streams) {
+                                 std::chrono::milliseconds silence, ContainerStreams& streams) {
   auto wanted = of_log(true, true);
   wanted.follow = true;
   wanted.times = times_of(context) == LogFrames::Times::kYes;
@@ -120,22 +115,22 @@ Task<Result<Reading>> read_up_to(DockerContext& context, const std::string& id, 
 Task<Result<bool>> follow_log(DockerContext& context, const std::string& id, bool newlines_are_lost,
                               OutputPosition position, std::chrono::milliseconds silence,
                               ContainerStreams& streams) {
-  const SteadyClock::time_point until = SteadyClock::now() + kEngineIsBusy;
   streams.position = position;
   LogPlace place{position.bytes, position.first_line, position.last_line};
-  SteadyClock::duration patience = silence;
-  for (int look = 0; look < kLooks && SteadyClock::now() < until; ++look) {
+  bool is_known_to_be_there = false;
+  for (int look = 0; look < kLooks; ++look) {
     streams.frames = LogFrames(newlines_are_lost, times_of(context));
+    const std::chrono::milliseconds patience = is_known_to_be_there ? kEngineIsBusy : silence;
     const auto reading = co_await read_up_to(context, id, place, patience, streams);
     if (!reading) co_return reading.error();
     if (*reading == Reading::kReached) co_return true;
     if (*reading == Reading::kCutOff) continue;
-    const auto found = co_await search(context, id, newlines_are_lost, position.last_line, until);
+    if (*reading == Reading::kSilent && is_known_to_be_there) co_return false;
+    const auto found = co_await search(context, id, newlines_are_lost, position.last_line);
     if (!found) co_return found.error();
     if (*reading == Reading::kSilent) {
-      const bool is_there = found->place() && found->place()->bytes >= place.bytes;
-      if (!is_there) co_return false;
-      patience = until - SteadyClock::now();
+      is_known_to_be_there = found->place() && found->place()->bytes >= place.bytes;
+      if (!is_known_to_be_there) co_return false;
       continue;
     }
     streams.lost = true;

@@ -211,7 +211,7 @@ Workspaces::Workspaces(asio::any_io_executor executor, const SharedContainerOpti
       going_(going),
       log_(std::move(log)),
       calls_(executor_, kMakesAtOnce, kDiskWrites),
-      looks_(executor_, 1) {}
+      looks_(executor_) {}
 
 // Made, and not yet the session's: whoever has it last removes it.
 struct Workspaces::Unnamed {
@@ -338,7 +338,9 @@ Task<Result<void>> Workspaces::copy(SessionId from, SessionId to) {
 Task<Result<void>> Workspaces::remove(SessionId session) {
   give_up(session);
   const bool answers = co_await answers_at_last();
-  if (!answers) co_return does_not_answer(options_->workspace_base_dir);
+  if (!answers) {
+    co_return does_not_answer(options_->workspace_base_dir).with("key", std::string(kKey));
+  }
   const SessionDirectories directories = session_directories(options_->workspace_base_dir, session);
   std::error_code failure;
   const fs::file_type type = fs::symlink_status(directories.root, failure).type();
@@ -426,7 +428,6 @@ bool Workspaces::answers() const {
   return probe_.ask(usable(options_->workspace_base_dir), kDiskAnswers).has_value();
 }
 
-// One look at a time: where one hangs, others would.
 Task<bool> Workspaces::answers_at_last() {
   const std::string base = options_->workspace_base_dir;
   const std::function<Result<int>()> look = [ask = usable(base)] { return Result<int>(ask()); };
