@@ -21,16 +21,18 @@ names_processes() {
     <<<"$in_force"
 }
 
+demo_image() { curl --silent --fail --unix-socket "$1" "http://engine/images/$image/json"; }
+
 # prepare_image SOCKET: the demo image, made of the demo agent that is there now: docker/build.sh writes that into a
-# label. 1 where there is none and none can be made.
+# label. 1 where there is none that has answered, and none can be made.
 prepare_image() {
-  local there digest
+  local digest now there
   [[ ${ACP_RELAY_CONTAINER_IMAGE:-$image} == "$image" ]] || return 0  # another one is asked for
-  there=$(curl --silent --fail --unix-socket "$1" "http://engine/images/$image/json") || true
   digest=$(sha256sum <"${ACP_DEMO_AGENT:-$root/build/release/acp-demo-agent}")
-  [[ $there != *"\"acp-demo-agent.sha256\":\"${digest%% *}\""* ]] || return 0
+  now="\"acp-demo-agent.sha256\":\"${digest%% *}\""
+  [[ $(demo_image "$1") != *"$now"* ]] || return 0
   ! DOCKER_HOST=unix://$1 "$root/docker/build.sh" demo || return 0
-  [[ $there ]] || return 1
+  there=$(demo_image "$1") && [[ $there != *"$now"* ]] || return 1
   echo "The image $image could not be made anew (see above) and has an earlier demo agent."
 }
 

@@ -127,11 +127,16 @@ bool has_a_name_of(X509* certificate, X509* other) {
       static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(other, NID_subject_alt_name, nullptr, nullptr)),
       GENERAL_NAMES_free);
   for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
-    const GENERAL_NAME* const name = sk_GENERAL_NAME_value(names.get(), i);
-    if (name->type != GEN_DNS) continue;
-    const auto* const text = reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName));
-    const auto size = static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName));
-    if (X509_check_host(certificate, text, size, 0, nullptr) == 1) return true;
+    int type = 0;
+    const auto* const name = static_cast<const ASN1_STRING*>(
+        GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names.get(), i), &type));
+    if (type != GEN_DNS && type != GEN_IPADD) continue;
+    const unsigned char* const data = ASN1_STRING_get0_data(name);
+    const auto size = static_cast<std::size_t>(ASN1_STRING_length(name));
+    const auto* const text = reinterpret_cast<const char*>(data);
+    const int has_it = type == GEN_DNS ? X509_check_host(certificate, text, size, 0, nullptr)
+                                       : X509_check_ip(certificate, data, size, 0);
+    if (has_it == 1) return true;
   }
   return false;
 }

@@ -177,12 +177,13 @@ TEST_F(TlsTest, TakesThePinnedCertificateAloneWhateverItSays) {
 }
 
 TEST_F(TlsTest, TakesTheOneBeforeAPinnedCertificateThatHasBeenRenewed) {
-  certify("DNS:relay.example", 2);
+  certify("DNS:relay.example,IP:192.0.2.7", 2);
   const std::string before = directory_ + "/before.pem";
   std::filesystem::copy_file(certificate(), before);
   RunningServer server(options(), serve_over_tls);
-  for (const auto& [names, is_taken] : {std::pair{"DNS:other.example,DNS:relay.example", true},
-                                        std::pair{"DNS:other.example", false}}) {
+  for (const auto& [names, is_taken] :
+       {std::pair{"DNS:other.example,DNS:relay.example", true}, std::pair{"IP:192.0.2.7", true},
+        std::pair{"DNS:other.example,IP:192.0.2.8", false}}) {
     certify(names, 2);
     run([&]() -> Task<void> {
       const Request plain;

@@ -75,6 +75,15 @@ def test_an_earlier_demo_image_does_where_none_can_be_made(tree, is_there, enabl
     assert said.endswith(f"enabled: {enabled}\n")
 
 
+def test_a_demo_image_that_did_not_answer_is_not_used(tree):
+    (tree / "config.yaml").touch()
+    label = f'"acp-demo-agent.sha256":"{hashlib.sha256(AGENT.encode()).hexdigest()}"'
+    stub(tree / "bin/curl", f"#!/bin/sh\n[ -e {tree}/built ] && echo '{label}' || echo '{{}}'\n")
+    stub(tree / "docker/build.sh", f"#!/bin/sh\ntouch {tree}/built\nexit 1\n")
+    said = said_by(tree, f"{tree}/bin:/usr/bin:/bin")
+    assert "processes of this user" in said and said.endswith("enabled: \n")
+
+
 def test_no_demo_image_is_built_where_another_one_is_asked_for(tree):
     (tree / "config.yaml").touch()
     said = said_by(tree, ACP_RELAY_CONTAINER_IMAGE="mine:1")
