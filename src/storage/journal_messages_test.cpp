@@ -19,15 +19,14 @@ class MessagesInTheJournal : public JournalTest {
  protected:
   // The session's words are in two files, of which the first can't be opened for a while.
   void expect_erased_beside_a_file_that_can_not_be_opened() {
-    const auto log = open(path_);
     const std::vector<std::string> files = journal_files(path_);
     ASSERT_EQ(files.size(), 2u);
-    {
-      const Unopenable first(files[0]);
-      ASSERT_TRUE(wait_for(log->erase(kSession)));
-      EXPECT_THAT(content_of(files[1]), Not(HasSubstr("secret of s")));
-      EXPECT_THAT(content_of(first.aside()), HasSubstr("secret of s"));
-    }
+    std::optional<Unopenable> first(files[0]);  // before the log has it open
+    const auto log = open(path_);
+    ASSERT_TRUE(wait_for(log->erase(kSession)));
+    EXPECT_THAT(content_of(files[1]), Not(HasSubstr("secret of s")));
+    EXPECT_THAT(content_of(first->aside()), HasSubstr("secret of s"));
+    first.reset();
     EXPECT_TRUE(eventually([&] {
       find(*log, "t");
       return content_of(files[0]).find("secret of s") == std::string::npos;
@@ -85,16 +84,15 @@ TEST_F(MessagesInTheJournal, AreNoGapWhileTheirFileCanNotBeOpened) {
     log->session_created(session_record("s"));
     log->record(kSession, call(1, MessageKind::kRequest, 11));
   }
-  const auto log = open(path_);
   const std::string file = journal_files(path_).at(0);
-  {
-    const Unopenable journal(file);
-    const auto page = wait_for(log->history(kSession, 0, 100, 1u << 20));
-    ASSERT_FALSE(page);
-    EXPECT_THAT(page.error().explanation, HasSubstr(file));
-    EXPECT_TRUE(page.error().recoverable);
-    EXPECT_FALSE(wait_for(log->open_calls(kSession)));
-  }
+  std::optional<Unopenable> journal(file);  // before the log has it open
+  const auto log = open(path_);
+  const auto page = wait_for(log->history(kSession, 0, 100, 1u << 20));
+  ASSERT_FALSE(page);
+  EXPECT_THAT(page.error().explanation, HasSubstr(file));
+  EXPECT_TRUE(page.error().recoverable);
+  EXPECT_FALSE(wait_for(log->open_calls(kSession)));
+  journal.reset();
   EXPECT_THAT(sequences(history(*log, "s")), ElementsAre(1));
   const auto calls = wait_for(log->open_calls(kSession));
   ASSERT_TRUE(calls);
