@@ -35,7 +35,7 @@ case $preset in
   *) fail "unknown configuration \"$preset\"" "scripts/build.sh release|tests|bench|debug|asan|tsan|gcc|fuzz|coverage" ;;
 esac
 
-if command -v dpkg-query >/dev/null && [[ ${RELAY_ANY_RELEASE:-} != yes ]]; then
+if looks_for_packages; then
   mapfile -t missing < <(missing_packages "${groups[@]}")
   [[ ${#missing[@]} -eq 0 ]] || fail "missing packages: ${missing[*]}" "scripts/install.sh ${groups[*]}"
 fi

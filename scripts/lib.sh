@@ -20,6 +20,9 @@ packages() {
   done
 }
 
+# Elsewhere the equivalents of the packages are for the administrator to install.
+looks_for_packages() { command -v dpkg-query >/dev/null && [[ ${RELAY_ANY_RELEASE:-} != yes ]]; }
+
 # missing_packages GROUP...: those of them that dpkg does not report as installed.
 missing_packages() {
   local wanted

@@ -7,7 +7,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 relay=$root/build/release/acp-relay
 if [[ ! -x $relay ]] && ! relay=$(command -v acp-relay); then
-  if command -v dpkg-query >/dev/null && [[ ${RELAY_ANY_RELEASE:-} != yes ]]; then "$root/scripts/install.sh" build; fi
+  if looks_for_packages; then "$root/scripts/install.sh" build; fi
   RELAY_BUILD_NEXT="the machine is looked at" "$root/scripts/build.sh" release
   relay=$root/build/release/acp-relay
 fi

@@ -57,8 +57,7 @@ choose_isolation() {
   fi
 }
 
-# Elsewhere the equivalents of the packages are for the administrator to install.
-if command -v dpkg-query >/dev/null && [[ ${RELAY_ANY_RELEASE:-} != yes ]]; then "$root/scripts/install.sh" build; fi
+if looks_for_packages; then "$root/scripts/install.sh" build; fi
 RELAY_BUILD_NEXT="the relay starts" "$root/scripts/build.sh" release
 
 arguments=("$@")

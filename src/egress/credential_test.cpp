@@ -31,14 +31,15 @@ class CredentialTest : public ::testing::Test {
     const std::string script = "echo x >> " + file_ + "; grep -c x " + file_;
     return {"", "", {"/bin/sh", "-c", script}, std::chrono::hours(1)};
   }
-  // A script that prints "first", and from then on waits for what comes through the pipe; nobody
-  // waits with it.
-  CredentialSource hanging(std::chrono::milliseconds refresh) const {
+  // A script that prints "first", and from then on waits for what comes through the pipe.
+  CredentialSource hanging(
+      std::chrono::milliseconds refresh,
+      std::chrono::milliseconds patience = std::chrono::milliseconds(0)) const {
     EXPECT_EQ(::mkfifo(pipe_.c_str(), 0600), 0);
     const std::string script =
         "if [ -e " + file_ + " ]; then cat " + pipe_ + "; else echo first | tee " + file_ + "; fi";
     CredentialSource source{"", "", {"/bin/sh", "-c", script}, refresh};
-    source.patience = std::chrono::milliseconds(0);
+    source.patience = patience;
     return source;
   }
 
@@ -197,6 +198,21 @@ TEST_F(CredentialTest, StandsForOthersWhileOneWaitsForItsSuccessor) {
     std::thread store([this] { std::ofstream(pipe_) << "second"; });
     const auto second = co_await credential.get("first");
     EXPECT_EQ(*second, "second");
+    store.join();
+    co_await credential.close();
+  });
+}
+
+TEST_F(CredentialTest, IsNotGivenToOthersAsLongAsTheyHavePatience) {
+  run([this]() -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    Credential credential(executor, hanging(std::chrono::hours(1), std::chrono::hours(1)));
+    const auto first = co_await credential.get();
+    EXPECT_EQ(*first, "first");
+    credential.refused("first");
+    std::thread store([this] { std::ofstream(pipe_) << "second"; });
+    const auto others = co_await credential.get();
+    EXPECT_EQ(*others, "second");
     store.join();
     co_await credential.close();
   });

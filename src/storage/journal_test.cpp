@@ -69,6 +69,32 @@ TEST_F(JournalTest, WritesOnceWhatIsInBoth) {
 }
 
 // The file is an older copy of itself: what it lacks is missing, and no more.
+// Those who write are held back beyond a quarter of max_pending_bytes.
+TEST_F(JournalTest, TellsForHowLongThoseWhoWriteHaveBeenHeldBack) {
+  const std::string body(100'000, 'x');
+  std::size_t room = 0;
+  for (const bool is_measured : {false, true}) {
+    LogOptions options;
+    options.path = directory_.file(is_measured ? "second.db" : "first.db");
+    options.group_commit = std::chrono::hours(1);
+    if (is_measured) options.max_pending_bytes = 4 * room;
+    const auto log = open(options);
+    log->session_created(session_record("s"));
+    for (Sequence sequence = 1; sequence <= 3; ++sequence) {
+      log->record(kSession, message_record(sequence, body));
+    }
+    room = log->backlog();
+    if (!is_measured) continue;
+    EXPECT_EQ(room, options.max_pending_bytes / 4);
+    EXPECT_EQ(log->status().held_back_for.count(), 0);
+    log->record(kSession, message_record(4, "{}"));
+    const auto held = log->status().held_back_for;
+    EXPECT_TRUE(eventually([&] { return log->status().held_back_for > held; }));
+    wait_for(log->flush());
+    EXPECT_TRUE(eventually([&] { return log->status().held_back_for.count() == 0; }));
+  }
+}
+
 TEST_F(JournalTest, ChangesNothingThatTheDatabaseHasInALaterState) {
   const auto log = open(path_);
   SessionRecord session = session_record("s");

@@ -93,5 +93,5 @@ def test_no_demo_image_is_built_where_another_one_is_asked_for(tree):
 def test_packages_are_installed_where_there_is_a_dpkg(tree):
     (tree / "config.yaml").touch()
     assert "scripts/install.sh build" in said_by(tree)
-    said = said_by(tree, path.without(tree / "bin", "dpkg-query"))
-    assert "scripts/install.sh" not in said and "scripts/build.sh release" in said
+    for said in (said_by(tree, path.without(tree / "bin", "dpkg-query")), said_by(tree, RELAY_ANY_RELEASE="yes")):
+        assert "scripts/install.sh" not in said and "scripts/build.sh release" in said

@@ -33,7 +33,7 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(
   auto first = co_await wait_for_place(start);
   std::optional<StartLimiter::Slot> place(std::move(first));
   if (start->abandoned) co_return nobody_waits();
-  const bool answers = co_await context_.workspaces.answers_at_last();
+  const bool answers = co_await context_.workspaces.answers();
   if (start->abandoned) co_return nobody_waits();
   if (!answers) {
     co_return does_not_answer(start->options->workspace_base_dir)

@@ -337,8 +337,8 @@ Task<Result<void>> Workspaces::copy(SessionId from, SessionId to) {
 
 Task<Result<void>> Workspaces::remove(SessionId session) {
   give_up(session);
-  const bool answers = co_await answers_at_last();
-  if (!answers) {
+  const bool has_answered = co_await answers();
+  if (!has_answered) {
     co_return does_not_answer(options_->workspace_base_dir).with("key", std::string(kKey));
   }
   const SessionDirectories directories = session_directories(options_->workspace_base_dir, session);
@@ -424,11 +424,7 @@ std::vector<SessionId> Workspaces::all() const {
   return sessions;
 }
 
-bool Workspaces::answers() const {
-  return probe_.ask(usable(options_->workspace_base_dir), kDiskAnswers).has_value();
-}
-
-Task<bool> Workspaces::answers_at_last() {
+Task<bool> Workspaces::answers() {
   const std::string base = options_->workspace_base_dir;
   const std::function<Result<int>()> look = [ask = usable(base)] { return Result<int>(ask()); };
   const Result<int> looked = co_await looks_.run(base, look);

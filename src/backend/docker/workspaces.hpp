@@ -87,11 +87,9 @@ class Workspaces {
   // Sessions whose directories this relay's instance has made, as far as that can be read.
   std::vector<SessionId> all() const;
 
-  // Whether the file system of the base directory answers, within a quarter of a second.
-  bool answers() const;
-
-  // The same within five seconds, in which others go on.
-  Task<bool> answers_at_last();
+  // Whether the file system of the base directory answers within five seconds, in which others go
+  // on.
+  Task<bool> answers();
 
   // False as well when it does not answer.
   bool disk_is_full() const;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <future>
 #include <string>
 #include <sys/wait.h>
@@ -93,6 +95,12 @@ TEST(UsageOfProcesses, LooksAtABoundedNumberOfThreadsAndProcesses) {
   forked.get_future().wait();
   const auto all = usage_of_processes(::getpid());
   const auto of_one_thread = usage_of_processes(::getpid(), {.processes = 256, .threads = 1});
+  // Of what is left, a process may take half, rounded up; its child needs one.
+  const std::size_t threads = static_cast<std::size_t>(
+      std::ranges::distance(std::filesystem::directory_iterator("/proc/self/task"),
+                            std::filesystem::directory_iterator()));
+  const auto half = usage_of_processes(::getpid(), {.processes = 256, .threads = 2 * threads - 1});
+  const auto less = usage_of_processes(::getpid(), {.processes = 256, .threads = 2 * threads - 2});
   const auto of_one_process = usage_of_processes(::getpid(), {.processes = 1, .threads = 1024});
   seen.set_value();
   parent.join();
@@ -101,6 +109,8 @@ TEST(UsageOfProcesses, LooksAtABoundedNumberOfThreadsAndProcesses) {
   ::close(ends[0]);
   EXPECT_EQ(*all->processes, *before->processes + 1);
   EXPECT_EQ(*of_one_thread->processes, *before->processes);
+  EXPECT_EQ(*half->processes, *before->processes + 1);
+  EXPECT_EQ(*less->processes, *before->processes);
   EXPECT_EQ(*of_one_process->processes, 1U);
 }
 
