@@ -78,7 +78,7 @@ void WokenTogether::go_on() {
 
 Task<bool> Wakeup::wait() {
   const auto state = co_await asio::this_coro::cancellation_state;
-  if (state.cancelled() != asio::cancellation_type::none) co_return false;
+  if (is_cancelled(state)) co_return false;
   if (signalled_) {
     signalled_ = false;
     co_return true;

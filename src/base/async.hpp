@@ -14,6 +14,7 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/container/small_vector.hpp>
@@ -123,6 +124,11 @@ class Event {
 
 // For children whose failure shows in what they leave undone.
 void ignore_failure(const std::string& task, std::exception_ptr failure);
+
+// Whether the coroutine was asked to end whose state it is (asio::this_coro::cancellation_state).
+inline bool is_cancelled(const asio::cancellation_state& state) {
+  return state.cancelled() != asio::cancellation_type::none;
+}
 
 // Ends a coroutine as a cancelled wait does.
 [[noreturn]] void throw_cancelled();

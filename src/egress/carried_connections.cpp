@@ -97,7 +97,7 @@ Task<std::string> CarriedConnections::run() {
     failure = std::current_exception();
   }
   const auto state = co_await asio::this_coro::cancellation_state;
-  const bool is_cancelled = state.cancelled() != asio::cancellation_type::none;
+  const bool was_cancelled = is_cancelled(state);
   streams_.close();
   for (const auto& [number, connection] : connections_) connection->relay.close();
   scope_.cancel();
@@ -106,7 +106,7 @@ Task<std::string> CarriedConnections::run() {
   connections_.clear();
   co_await asio::this_coro::throw_if_cancelled(throws);
   if (failure) std::rethrow_exception(failure);
-  if (is_cancelled && throws) throw_cancelled();
+  if (was_cancelled && throws) throw_cancelled();
   co_return broken_rule_;
 }
 

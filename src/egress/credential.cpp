@@ -87,8 +87,8 @@ Task<void> Credential::read() {
   }
   const std::string name = source_.file.empty() ? source_.command.front() : source_.file;
   Result<std::string> read = co_await calls_.run(name, std::move(call));
-  const auto cancellation = co_await asio::this_coro::cancellation_state;
-  if (cancellation.cancelled() == asio::cancellation_type::none) take(std::move(read));
+  const auto state = co_await asio::this_coro::cancellation_state;
+  if (!is_cancelled(state)) take(std::move(read));
 }
 
 // A store of secrets that is away for a while takes no secret away. Nor does an upstream that

@@ -28,24 +28,23 @@ std::optional<CallFailure> failure_of_status(int status);
 // Of an error of the HTTP client.
 CallFailure failure_of(const Error& error);
 
-// Whoever waits for the call has left: what failed says nothing of the Engine.
-inline bool is_cancelled(const asio::cancellation_state& state) {
-  return state.cancelled() != asio::cancellation_type::none;
-}
-
-// Tells an observer how long a call took. Lives as long as the call; an outcome is told once, and
-// none of a call that was cancelled: how it would have gone nobody knows.
+// Tells an observer how long a call took. Lives as long as the call, in the coroutine whose state
+// it is given; an outcome is told once. One whom its caller has left says nothing of the Engine
+// where it fails: how it would have gone nobody knows.
 class CallTimer {
  public:
-  CallTimer(const CallObserver& observer, Call call) : observer_(observer), call_(call) {}
+  CallTimer(const CallObserver& observer, Call call, asio::cancellation_state of_caller)
+      : observer_(observer), call_(call), of_caller_(of_caller) {}
 
   void done(std::optional<CallFailure> failure) const {
-    if (observer_) observer_({call_, std::chrono::steady_clock::now() - began_, failure});
+    if (!observer_ || (failure && is_cancelled(of_caller_))) return;
+    observer_({call_, std::chrono::steady_clock::now() - began_, failure});
   }
 
  private:
   const CallObserver& observer_;
   Call call_;
+  asio::cancellation_state of_caller_;
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
 

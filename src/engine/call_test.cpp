@@ -43,5 +43,29 @@ TEST(CallTimer, TellsNothingOfACallThatWasCancelled) {
   EXPECT_EQ(seen[0].failure, std::nullopt);
 }
 
+// The image of an Engine that hangs; it says which version it has.
+TEST(CallTimer, TellsOfACallThatTookLongerThanItsOwnLimit) {
+  ScriptedEngine engine([](const std::string& line) {
+    if (line.starts_with("GET /version ")) return ScriptedEngine::version("1.41", "1.12");
+    return ScriptedEngine::Answer{};
+  });
+  http::Endpoint endpoint;
+  endpoint.transport = http::Endpoint::Transport::kUnix;
+  endpoint.socket_path = engine.path();
+  std::vector<CallOutcome> seen;
+  testing::run([&]() -> Task<void> {
+    EngineOptions options;
+    options.call_timeout = std::chrono::hours(1);
+    options.observe = [&seen](const CallOutcome& outcome) { seen.push_back(outcome); };
+    const auto executor = co_await asio::this_coro::executor;
+    EngineClient client(executor, endpoint, options);
+    const auto image = co_await client.inspect_image("agent", std::chrono::milliseconds(50));
+    EXPECT_EQ(image.error().type, ErrorType::kDockerNotAvailable);
+  });
+  ASSERT_EQ(seen.size(), 2U);
+  EXPECT_EQ(seen[1].call, Call::kImage);
+  EXPECT_EQ(seen[1].failure, CallFailure::kTimeout);
+}
+
 }  // namespace
 }  // namespace relay::engine

@@ -8,20 +8,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace relay::engine {
 
 namespace {
 
 constexpr std::size_t kMaxAnswer = 16u << 20;
 constexpr std::size_t kMaxRefusal = 64u << 10;
-
-http::ClientOptions for_calls(const EngineOptions& options) {
-  http::ClientOptions out;
-  out.connect_timeout = options.connect_timeout;
-  out.answer_timeout = options.call_timeout;
-  out.max_body_bytes = kMaxAnswer;
-  return out;
-}
 
 http::ClientOptions for_streams(const EngineOptions& options) {
   http::ClientOptions out;
@@ -48,22 +42,29 @@ EngineClient::EngineClient(asio::any_io_executor executor, http::Endpoint endpoi
     : executor_(executor),
       endpoint_(endpoint),
       options_(options),
-      client_(executor, endpoint, for_calls(options)),
+      client_(executor, endpoint, within(options, options.call_timeout)),
       streams_(executor, endpoint, for_streams(options)) {}
 
 EngineClient::~EngineClient() = default;
+
+http::ClientOptions EngineClient::within(const EngineOptions& options,
+                                         std::chrono::milliseconds limit) {
+  http::ClientOptions out;
+  out.connect_timeout = std::min(options.connect_timeout, limit);
+  out.answer_timeout = limit;
+  out.max_body_bytes = kMaxAnswer;
+  return out;
+}
 
 Task<Result<EngineVersion>> EngineClient::connect() {
   http::Request request;
   request.target = "/version";
   // An Engine that is well answers at once: one that hangs is known as early as one that is gone.
-  http::ClientOptions options = for_calls(options_);
-  options.answer_timeout = options_.connect_timeout;
-  http::Client asking(executor_, endpoint_, options);
-  const CallTimer timer(options_.observe, Call::kVersion);
-  const Result<http::Response> answer = co_await asking.request(request);
+  http::Client asking(executor_, endpoint_, within(options_, options_.connect_timeout));
   const auto state = co_await asio::this_coro::cancellation_state;
-  if (answer || !is_cancelled(state)) timer.done(failure_of_answer(answer));
+  const CallTimer timer(options_.observe, Call::kVersion, state);
+  const Result<http::Response> answer = co_await asking.request(request);
+  timer.done(failure_of_answer(answer));
   if (!answer) co_return unreachable(answer.error(), endpoint_, "GET /version");
   if (answer->status != 200) {
     const std::string message = refusal(answer->body);
@@ -104,14 +105,14 @@ Task<Result<http::Response>> EngineClient::call_on(http::Client& client, Call ki
                                                    http::Request request) {
   const std::string target = request.target;
   const std::string name = name_of(request);
+  const auto state = co_await asio::this_coro::cancellation_state;
   for (bool is_repeated = false;; is_repeated = true) {
     const Result<std::string> prefix = co_await version_prefix();
     if (!prefix) co_return prefix.error();
     request.target = *prefix + target;
-    const CallTimer timer(options_.observe, kind);
+    const CallTimer timer(options_.observe, kind, state);
     Result<http::Response> answer = co_await client.request(request);
-    const auto state = co_await asio::this_coro::cancellation_state;
-    if (answer || !is_cancelled(state)) timer.done(failure_of_answer(answer));
+    timer.done(failure_of_answer(answer));
     if (!answer) co_return unreachable(answer.error(), endpoint_, name);
     if (is_repeated || !was_other_version(answer->status, answer->body)) co_return answer;
   }
@@ -125,15 +126,15 @@ Task<Result<EngineClient::Opened>> EngineClient::open_on(http::Client& client, C
                                                          http::Request request) {
   const std::string target = request.target;
   const std::string name = name_of(request);
+  const auto state = co_await asio::this_coro::cancellation_state;
   for (bool is_repeated = false;; is_repeated = true) {
     const Result<std::string> prefix = co_await version_prefix();
     if (!prefix) co_return prefix.error();
     request.target = *prefix + target;
-    const CallTimer timer(options_.observe, kind);
+    const CallTimer timer(options_.observe, kind, state);
     Result<std::unique_ptr<http::Stream>> stream = co_await client.open(request);
     if (!stream) {
-      const auto state = co_await asio::this_coro::cancellation_state;
-      if (!is_cancelled(state)) timer.done(failure_of(stream.error()));
+      timer.done(failure_of(stream.error()));
       co_return unreachable(stream.error(), endpoint_, name);
     }
     Opened out;

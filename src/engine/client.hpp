@@ -81,14 +81,10 @@ class EngineClient {
   Task<Result<EngineVersion>> connect();
   Task<Result<EngineInfo>> info();
 
-  // image_not_found when the Engine has no such image.
-  Task<Result<ImageFacts>> inspect_image(std::string name);
-
-  // Counts a call that its caller has cancelled because it took too long. Other cancelled calls
-  // count as nothing.
-  void note_silence(Call call, std::chrono::steady_clock::duration waited) const {
-    if (options_.observe) options_.observe({call, waited, CallFailure::kTimeout});
-  }
+  // image_not_found when the Engine has no such image. With a limit of its own the call has a
+  // connection of its own, too, and waits for no other.
+  Task<Result<ImageFacts>> inspect_image(std::string name,
+                                         std::optional<std::chrono::milliseconds> limit = {});
   // Told of every line as it comes. image_not_found when the registry has none or refuses.
   Task<Result<void>> pull(std::string image, std::chrono::milliseconds timeout,
                           std::function<void(const PullLine&)> progress);
@@ -167,6 +163,8 @@ class EngineClient {
     http::Response refused;                // otherwise
   };
 
+  // For calls that may take as long.
+  static http::ClientOptions within(const EngineOptions& options, std::chrono::milliseconds limit);
   // What lies at `path`, a link as itself. Empty: nothing, or neither file nor link.
   Task<Result<std::optional<ArchiveEntry>>> read_entry(std::string id, std::string path,
                                                        std::size_t max_bytes);

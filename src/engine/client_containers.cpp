@@ -48,10 +48,7 @@ Task<Result<std::string>> EngineClient::create_container(std::string name, std::
   request.headers = {{"Content-Type", "application/json"}};
   request.body = std::move(body);
   const std::string image = image_in(request.body);
-  http::ClientOptions options;
-  options.connect_timeout = options_.connect_timeout;
-  options.answer_timeout = options_.call_timeout;
-  http::Client once(executor_, endpoint_, options);
+  http::Client once(executor_, endpoint_, within(options_, options_.call_timeout));
   const Result<http::Response> answer = co_await call_on(once, Call::kCreate, std::move(request));
   if (!answer) co_return answer.error();
   if (answer->status == 201) co_return read_created(answer->body);

@@ -6,6 +6,8 @@
 #include "engine/readers.hpp"
 #include "http/deadline.hpp"
 
+#include <optional>
+
 namespace relay::engine {
 
 namespace {
@@ -14,12 +16,16 @@ constexpr std::size_t kMaxPullLine = 1u << 20;
 
 }  // namespace
 
-Task<Result<ImageFacts>> EngineClient::inspect_image(std::string name) {
+Task<Result<ImageFacts>> EngineClient::inspect_image(std::string name,
+                                                     std::optional<std::chrono::milliseconds> limit) {
   const Result<ImageReference> reference = split_image(name);
   if (!reference) co_return reference.error();
   http::Request request;
   request.target = "/images/" + escaped(name, "/:@") + "/json";
-  const Result<http::Response> answer = co_await call(Call::kImage, std::move(request));
+  std::optional<http::Client> own;
+  if (limit) own.emplace(executor_, endpoint_, within(options_, *limit));
+  const Result<http::Response> answer =
+      co_await call_on(own ? *own : client_, Call::kImage, std::move(request));
   if (!answer) co_return answer.error();
   if (answer->status == 200) co_return read_image(answer->body);
   const std::string message = refusal(answer->body);
@@ -40,7 +46,8 @@ Task<Result<void>> EngineClient::pull(std::string image, std::chrono::millisecon
   request.target =
       "/images/create?fromImage=" + escaped(reference->name) + "&tag=" + escaped(reference->tag);
   const auto began = std::chrono::steady_clock::now();
-  const CallTimer timer(options_.observe, Call::kPull);
+  const auto state = co_await asio::this_coro::cancellation_state;
+  const CallTimer timer(options_.observe, Call::kPull, state);
   const Result<Opened> opened = co_await open_on(client, Call::kPull, std::move(request));
   const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - began);
@@ -63,8 +70,7 @@ Task<Result<void>> EngineClient::pull(std::string image, std::chrono::millisecon
       co_return pull_timed_out(image, timeout);
     }
     if (!part) {
-      const auto state = co_await asio::this_coro::cancellation_state;
-      if (!is_cancelled(state)) timer.done(CallFailure::kUnreachable);
+      timer.done(CallFailure::kUnreachable);
       co_return stream_lost(address(), "a pull");
     }
     if (part->empty()) {

@@ -1,5 +1,6 @@
 #include "http/lost_peer.hpp"
 
+#include "base/unique_fd.hpp"
 #include "http/client_connection.hpp"
 #include "http/testing/run.hpp"
 #include "http/testing/running_server.hpp"
@@ -10,16 +11,22 @@
 #include <charconv>
 #include <chrono>
 #include <filesystem>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string>
 #include <sys/socket.h>
 #include <utility>
+#include <vector>
 
 namespace relay::http {
 namespace {
 
+using namespace std::chrono_literals;
+using std::chrono::seconds;
 using ::testing::EndsWith;
+using ::testing::StartsWith;
+using testing::eventually;
 using testing::RawClient;
 using testing::RawServer;
 using testing::run;
@@ -95,6 +102,84 @@ TEST(LostPeer, IsNoticedByWhoAccepts) {
     return 0;
   });
   EXPECT_EQ(accepted, kNotices);
+}
+
+TEST(Silence, IsAsLongAsAnAcknowledgementWasDueAndNoneCame) {
+  struct Look {
+    seconds at;
+    Acknowledgements seen;
+    seconds silent;
+  };
+  const Acknowledgements nothing_due{false, 1h};
+  const std::vector<Look> looks{
+      {0s, nothing_due, 0s},
+      {10s, {true, 1h}, 0s},      // it may have been sent just now
+      {20s, {true, 1h}, 10s},     //
+      {30s, {true, 20s}, 20s},    // the last one came as it was first seen to be due
+      {40s, {true, 5s}, 0s},      // others came, and more was sent
+      {50s, {true, 15s}, 10s},    //
+      {60s, nothing_due, 0s},     // all came
+      {70s, {true, 35s}, 0s},     //
+      {190s, {true, 155s}, 120s}  //
+  };
+  Silence silence;
+  const Silence::Clock::time_point start{};
+  for (const Look& look : looks) {
+    EXPECT_EQ(silence.look(look.seen, start + look.at), look.silent) << look.at.count();
+  }
+}
+
+TEST(Silence, NothingIsDueWhereTheSocketIsNotOfTcp) {
+  const UniqueFd local(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  EXPECT_FALSE(acknowledgements(local.get()).is_due);
+  EXPECT_FALSE(acknowledgements(-1).is_due);
+}
+
+// As if the cable were cut: nothing that comes for this socket is taken or acknowledged.
+void cut_off(int socket) {
+  sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
+  const sock_fprog program{1, &drop};
+  ASSERT_EQ(::setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program), 0);
+}
+
+constexpr std::size_t kMoreThanItReads = 1u << 20;
+
+// Streams until the peer goes away.
+Task<void> stream(Exchange& exchange) {
+  const auto started = co_await exchange.start_stream({});
+  const std::string bytes(exchange.request().path == "/much" ? kMoreThanItReads : 1, 'x');
+  const auto written = co_await exchange.write(bytes);
+  if (started && written) co_await peer_gone(exchange, HalfClosed::kIsGone);
+}
+
+TEST(LostPeer, IsNoticedWithSomethingOnItsWay) {
+  ServerOptions options;
+  options.lost_peer_time = 200ms;
+  RunningServer server(options, stream);
+  RawClient lost(server.port());
+  ASSERT_TRUE(eventually([&] { return server.connections() == 1; }));
+  cut_off(lost.fd());
+  lost.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_TRUE(eventually([&] { return server.connections() == 0; }));
+}
+
+// Its system says that it is there, and that it has no room.
+TEST(LostPeer, IsNoneWhoReadsNothing) {
+  ServerOptions options;
+  options.lost_peer_time = 200ms;
+  RunningServer server(options, stream);
+  RawClient reads_nothing(server.port());
+  const int size = 4096;
+  ASSERT_EQ(::setsockopt(reads_nothing.fd(), SOL_SOCKET, SO_RCVBUF, &size, sizeof size), 0);
+  reads_nothing.send("GET /much HTTP/1.1\r\nHost: h\r\n\r\n");
+  RawClient lost(server.port());
+  ASSERT_TRUE(eventually([&] { return server.connections() == 2; }));
+  cut_off(lost.fd());
+  lost.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  ASSERT_TRUE(eventually([&] { return server.connections() < 2; }));
+  EXPECT_EQ(server.connections(), 1u);
+  const std::string text = reads_nothing.read_until("xxxx");
+  EXPECT_THAT(text, StartsWith("HTTP/1.1 200"));
 }
 
 }  // namespace

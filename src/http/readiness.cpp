@@ -50,8 +50,8 @@ Task<bool> Readiness::wait(IoState state) {
     const auto [failure] = co_await transport_.wait(state);
     co_return !failure;
   }
-  const auto cancellation = co_await asio::this_coro::cancellation_state;
-  if (cancellation.cancelled() != asio::cancellation_type::none) co_return false;
+  const auto caller = co_await asio::this_coro::cancellation_state;
+  if (is_cancelled(caller)) co_return false;
   const Initiation initiation{this};
   const bool readable = co_await asio::async_initiate<const asio::use_awaitable_t<>, void(bool)>(
       initiation, asio::use_awaitable);

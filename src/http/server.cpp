@@ -30,7 +30,7 @@ bool out_of_resources(const error_code& code) {
 milliseconds tick_interval(const ServerOptions& options) {
   const milliseconds shortest = std::min(
       {options.header_timeout, options.pace.pause, options.pace.total, options.keep_alive_timeout,
-       options.websocket.ping_interval, options.websocket.pong_deadline});
+       options.websocket.ping_interval, options.websocket.pong_deadline, options.lost_peer_time});
   return std::clamp(shortest / 4, milliseconds(5), milliseconds(1000));
 }
 

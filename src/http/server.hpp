@@ -14,6 +14,7 @@
 #include "base/result.hpp"
 #include "http/body_budget.hpp"
 #include "http/body_pace.hpp"
+#include "http/lost_peer.hpp"
 #include "http/message.hpp"
 #include "http/websocket.hpp"
 
@@ -54,6 +55,7 @@ struct ServerOptions {
   BodyPace pace;  // of what comes; a pause of that length is too long for what is sent, too
   std::shared_ptr<BodyBudget> body_budget;  // of all ports; null: without a limit
   std::chrono::milliseconds keep_alive_timeout{75'000};
+  std::chrono::milliseconds lost_peer_time = kLostPeerTime;  // without any sign of life
   WebSocketOptions websocket;
   // Asked when the head of a request with a body is there. The request has no body yet. May be
   // empty. What it lets pass, and what has no body, is the handler's to refuse.

@@ -19,6 +19,7 @@ constexpr std::chrono::milliseconds kLingerTime{2'000};  // for the peer to read
 constexpr std::size_t kLingerBytes = 256u << 20;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::size_t kReadCost = 1u << 10;        // a read takes time, however little it brings
+constexpr int kLooksForPeer = 8;                   // within the time it has
 constexpr std::size_t kMaxReadAhead = 256u << 10;  // pipelined while a handler runs
 
 }  // namespace
@@ -46,7 +47,19 @@ void ServerConnection::set_deadline(std::chrono::milliseconds from_now) {
 
 void ServerConnection::clear_deadline() { deadline_ = Clock::time_point::max(); }
 
+// Not at every tick: it is a system call for each connection.
+bool ServerConnection::lost_its_peer(Clock::time_point now) {
+  if (now < next_look_ || !transport_.is_open()) return false;
+  next_look_ = now + core_.options.lost_peer_time / kLooksForPeer;
+  const Acknowledgements seen = acknowledgements(transport_.socket().native_handle());
+  return silence_.look(seen, now) >= core_.options.lost_peer_time;
+}
+
 void ServerConnection::tick(Clock::time_point now) {
+  if (lost_its_peer(now)) {
+    core_.log.debug("the peer is gone without a word", {{"peer", peer_}});
+    return transport_.reset();
+  }
   if (websocket_) websocket_->tick(now);
   if (now < deadline_) return;
   clear_deadline();
@@ -118,8 +131,8 @@ Task<bool> ServerConnection::answer(Incoming& incoming) {
     what = "an exception that is no std::exception";
   }
   if (thrown) {
-    const auto cancellation = co_await asio::this_coro::cancellation_state;
-    if (cancellation.cancelled() != asio::cancellation_type::none) std::rethrow_exception(thrown);
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (is_cancelled(state)) std::rethrow_exception(thrown);
   }
   if (failed || exchange.state() == HttpExchange::State::kWaiting) {
     core_.log.error("request handler failed", {{"method", exchange.request().method},

@@ -5,6 +5,7 @@
 // tick().
 #pragma once
 
+#include "http/lost_peer.hpp"
 #include "http/message_parser.hpp"
 #include "http/readiness.hpp"
 #include "http/server_core.hpp"
@@ -70,6 +71,7 @@ class ServerConnection {
   Task<void> send_error(int status, std::string explanation);
   Task<void> send_refusal(Response response);
   Task<void> linger();
+  bool lost_its_peer(Clock::time_point now);
   void set_deadline(std::chrono::milliseconds from_now);
   void clear_deadline();
 
@@ -82,6 +84,8 @@ class ServerConnection {
   std::string pending_;  // received, not consumed
   std::unique_ptr<WebSocketConnection> websocket_;
   Clock::time_point deadline_ = Clock::time_point::max();
+  Clock::time_point next_look_{};
+  Silence silence_;
   bool expired_ = false;
   bool is_shaking_hands_ = false;
   bool idle_ = false;    // between two requests

@@ -91,7 +91,7 @@ Task<Result<void>> DockerAgent::send(std::span<const SharedBytes> messages) {
     // Where the input was cut off, and the agent goes on, what has arrived of a message ends as a
     // line of its own, and the message is written again; those before it are not.
     auto state = co_await asio::this_coro::cancellation_state;
-    if (state.cancelled() != asio::cancellation_type::none) throw_cancelled();
+    if (is_cancelled(state)) throw_cancelled();
     if (++renewals > kMostRenewals)
       co_return no_longer_reads(*container, "the agent no longer takes input");
     if (renewals > 1) {
@@ -100,7 +100,7 @@ Task<Result<void>> DockerAgent::send(std::span<const SharedBytes> messages) {
     }
     const bool takes_input = co_await renew_input(*container);
     state = co_await asio::this_coro::cancellation_state;
-    if (state.cancelled() != asio::cancellation_type::none) throw_cancelled();
+    if (is_cancelled(state)) throw_cancelled();
     if (!takes_input) co_return no_longer_reads(*container, "the agent no longer takes input");
   }
   if (container->input == Input::kInAMessage) container->input = Input::kTakes;

@@ -91,10 +91,10 @@ Task<Result<std::unique_ptr<DockerBackend>>> DockerBackend::open(DockerHost& hos
   co_await asio::this_coro::throw_if_cancelled(false);
   const auto checked = co_await backend->check(std::move(keep));
   const auto state = co_await asio::this_coro::cancellation_state;
-  const bool is_cancelled = state.cancelled() != asio::cancellation_type::none;
-  if (!checked || is_cancelled) co_await backend->shut_down();
+  const bool was_cancelled = is_cancelled(state);
+  if (!checked || was_cancelled) co_await backend->shut_down();
   co_await asio::this_coro::throw_if_cancelled(throws);
-  if (is_cancelled) throw_cancelled();
+  if (was_cancelled) throw_cancelled();
   if (!checked) co_return checked.error();
   co_return std::move(backend);
 }
@@ -133,15 +133,8 @@ std::optional<Error> DockerBackend::unavailable() const {
 
 Task<std::optional<Error>> DockerBackend::examine() {
   if (auto failure = unavailable()) co_return failure;
-  auto asked = context_.engine.inspect_image(context_.options->image);
-  auto clock = sleep_for(kTimeToAnswer);
-  const auto first = co_await (std::move(asked) || std::move(clock));
-  if (first.index() == 1) {
-    context_.engine.note_silence(engine::Call::kImage, kTimeToAnswer);
-    co_return make_error(ErrorType::kDockerNotAvailable, "the Docker Engine does not answer")
-        .suggest("see what keeps it busy: docker info, journalctl -u docker");
-  }
-  const auto& image = std::get<0>(first);
+  const auto image =
+      co_await context_.engine.inspect_image(context_.options->image, kTimeToAnswer);
   if (!image) co_return image.error();
   co_return std::nullopt;
 }

@@ -29,7 +29,7 @@ Task<void> EngineEvents::follow() {
     const auto began = std::chrono::steady_clock::now();
     const Error failure = co_await follow_once();
     const auto state = co_await asio::this_coro::cancellation_state;
-    if (state.cancelled() != asio::cancellation_type::none) co_return;
+    if (is_cancelled(state)) co_return;
     // A stream that lasts is a new start; one that breaks again and again is not.
     if (std::chrono::steady_clock::now() - began > kLongestPause) pause = kFirstPause;
     if (!failure_) {

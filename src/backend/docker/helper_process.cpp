@@ -20,7 +20,7 @@ Task<std::string> read_all(asio::posix::stream_descriptor& descriptor) {
   std::array<char, 1024> buffer{};
   while (text.size() < 4096) {
     const auto state = co_await asio::this_coro::cancellation_state;
-    if (state.cancelled() != asio::cancellation_type::none) break;
+    if (is_cancelled(state)) break;
     const auto [failure, count] =
         co_await descriptor.async_read_some(asio::buffer(buffer), kNoThrow);
     text.append(buffer.data(), count);
@@ -95,7 +95,7 @@ Task<Result<HelperEnd>> run_helper_process(asio::any_io_executor executor, std::
   bool has_ended = reap_helper(child->pid, how);
   while (!has_ended && !late.expired()) {
     const auto state = co_await asio::this_coro::cancellation_state;
-    if (state.cancelled() != asio::cancellation_type::none) break;
+    if (is_cancelled(state)) break;
     co_await end.async_wait(asio::posix::stream_descriptor::wait_read, kNoThrow);
     has_ended = reap_helper(child->pid, how);
   }

@@ -57,7 +57,7 @@ Task<void> DockerBackend::remove_in_turn(Leftovers left, OfTheRest rest) {
   for (; next != end; ++next) {
     const auto removed = co_await context_.engine.remove(next->id);
     const auto state = co_await asio::this_coro::cancellation_state;
-    if (state.cancelled() != asio::cancellation_type::none) co_return;
+    if (is_cancelled(state)) co_return;
     if (removed) {
       context_.log.info("removed a container of an earlier run", {{"container", next->name}});
     } else {
@@ -73,7 +73,7 @@ Task<void> DockerBackend::remove_in_turn(Leftovers left, OfTheRest rest) {
   }
   for (const SessionId& session : left.directories) {
     const auto state = co_await asio::this_coro::cancellation_state;
-    if (state.cancelled() != asio::cancellation_type::none) co_return;
+    if (is_cancelled(state)) co_return;
     if (!context_.workspaces.is_going(session)) continue;  // an agent goes on with new ones
     if (!context_.is_present(session)) {
       const auto removed = co_await remove_as_present(session);
@@ -83,7 +83,7 @@ Task<void> DockerBackend::remove_in_turn(Leftovers left, OfTheRest rest) {
         continue;
       }
       const auto after = co_await asio::this_coro::cancellation_state;
-      if (after.cancelled() != asio::cancellation_type::none) co_return;
+      if (is_cancelled(after)) co_return;
       context_.log.warn(is_tried_again
                             ? "the directories of an earlier run are left, their removal is tried "
                               "again"

@@ -190,7 +190,7 @@ Task<AgentTrial> try_agent(asio::any_io_executor executor, config::Config config
   co_await (std::move(ended) || std::move(clock));
   const auto state = co_await asio::this_coro::cancellation_state;
   // Before the end, which waits for others and has their waits forget it.
-  const bool was_interrupted = state.cancelled() != asio::cancellation_type::none;
+  const bool was_interrupted = is_cancelled(state);
   AgentTrial result = co_await trial.end();
   result.was_interrupted = was_interrupted;
   co_await asio::this_coro::throw_if_cancelled(throws);
