@@ -19,7 +19,7 @@ Acknowledgements acknowledgements(int socket) {
   tcp_info info{};
   socklen_t size = sizeof info;
   if (::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return {};
-  return {info.tcpi_unacked > 0, std::chrono::milliseconds(info.tcpi_last_ack_recv)};
+  return {info.tcpi_retransmits > 0, std::chrono::milliseconds(info.tcpi_last_ack_recv)};
 }
 
 Silence::Clock::duration Silence::look(const Acknowledgements& seen, Clock::time_point now) {

@@ -15,10 +15,10 @@ inline constexpr std::chrono::seconds kLostPeerTime{120};
 // system refuses is left out.
 void notice_a_lost_peer(int socket);
 
-// What TCP knows of how a peer takes what is sent to it. One that has no room left for more is
-// sent nothing, so that nothing is due.
+// What TCP knows of how a peer takes what is sent to it. From one that says that it has no room
+// left nothing is due.
 struct Acknowledgements {
-  bool is_due = false;  // of something that was sent
+  bool is_due = false;  // of something that was sent more than once
   std::chrono::milliseconds since_last{};
 };
 
