@@ -16,8 +16,8 @@ constexpr std::size_t kMaxPullLine = 1u << 20;
 
 }  // namespace
 
-Task<Result<ImageFacts>> EngineClient::inspect_image(std::string name,
-                                                     std::optional<std::chrono::milliseconds> limit) {
+Task<Result<ImageFacts>> EngineClient::inspect_image(
+    std::string name, std::optional<std::chrono::milliseconds> limit) {
   const Result<ImageReference> reference = split_image(name);
   if (!reference) co_return reference.error();
   http::Request request;

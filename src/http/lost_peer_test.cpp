@@ -25,12 +25,12 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::seconds;
 using ::testing::EndsWith;
-using ::testing::StartsWith;
 using testing::eventually;
 using testing::RawClient;
 using testing::RawServer;
 using testing::run;
 using testing::RunningServer;
+using ::testing::StartsWith;
 
 struct Alertness {
   int asks = -1;
@@ -112,9 +112,8 @@ TEST(Silence, IsAsLongAsAnAcknowledgementWasDueAndNoneCame) {
   };
   const Acknowledgements nothing_due{false, 1h};
   const std::vector<Look> looks{
-      {0s, nothing_due, 0s},
-      {10s, {true, 1h}, 0s},      // it may have been sent just now
-      {20s, {true, 1h}, 10s},     //
+      {0s, nothing_due, 0s},     {10s, {true, 1h}, 0s},  // it may have been sent just now
+      {20s, {true, 1h}, 10s},                            //
       {30s, {true, 20s}, 20s},    // the last one came as it was first seen to be due
       {40s, {true, 5s}, 0s},      // others came, and more was sent
       {50s, {true, 15s}, 10s},    //
@@ -146,7 +145,8 @@ constexpr std::size_t kMoreThanItReads = 1u << 20;
 
 // Streams until the peer goes away.
 Task<void> stream(Exchange& exchange) {
-  const auto started = co_await exchange.start_stream({});
+  Response head;
+  const auto started = co_await exchange.start_stream(std::move(head));
   const std::string bytes(exchange.request().path == "/much" ? kMoreThanItReads : 1, 'x');
   const auto written = co_await exchange.write(bytes);
   if (started && written) co_await peer_gone(exchange, HalfClosed::kIsGone);

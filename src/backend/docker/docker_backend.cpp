@@ -133,8 +133,7 @@ std::optional<Error> DockerBackend::unavailable() const {
 
 Task<std::optional<Error>> DockerBackend::examine() {
   if (auto failure = unavailable()) co_return failure;
-  const auto image =
-      co_await context_.engine.inspect_image(context_.options->image, kTimeToAnswer);
+  const auto image = co_await context_.engine.inspect_image(context_.options->image, kTimeToAnswer);
   if (!image) co_return image.error();
   co_return std::nullopt;
 }

@@ -40,16 +40,15 @@ void DockerContext::depart(const SessionId& session) {
 }
 
 Task<Result<void>> DockerContext::open_way_out(SessionId session, SharedContainerOptions of_it,
-                                               EgressCarrier carrier) const {
+                                               EgressCarrier carrier) {
   if (of_it->egress.reach.empty() || host.broker == nullptr) co_return Result<void>();
   const auto prepared = co_await prepare_way_out(session, of_it);
   if (!prepared) co_return prepared;
   co_return open_door(session, *of_it, carrier);
 }
 
-Task<Result<void>> DockerContext::prepare_way_out(SessionId session,
-                                                  SharedContainerOptions of_it) const {
-  auto made = make_way_out(session_directories(of_it->workspace_base_dir, session), of_it->egress);
+Task<Result<void>> DockerContext::prepare_way_out(SessionId session, SharedContainerOptions of_it) {
+  const auto made = co_await workspaces.give_way_out(session, std::move(of_it));
   if (!made) co_return made;
   const auto recalled = co_await host.broker->recall(std::move(session));
   co_return recalled;

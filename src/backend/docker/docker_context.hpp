@@ -37,9 +37,9 @@ class DockerContext {
   // Opens the way out of a session that has one, until it departs; what it has used of its budgets
   // is known then. Its directories are there.
   Task<Result<void>> open_way_out(SessionId session, SharedContainerOptions of_it,
-                                  EgressCarrier carrier) const;
+                                  EgressCarrier carrier);
   // The two parts of it: what may take its time, and what is to follow at once.
-  Task<Result<void>> prepare_way_out(SessionId session, SharedContainerOptions of_it) const;
+  Task<Result<void>> prepare_way_out(SessionId session, SharedContainerOptions of_it);
   Result<void> open_door(const SessionId& session, const ContainerOptions& of_it,
                          EgressCarrier carrier) const;
 

@@ -44,7 +44,7 @@ Task<EndedContainer> look_at(AttachedContainer& container) {
   if (container.exit_code && *container.exit_code) ended.exit_code = **container.exit_code;
   ended.oom_event = container.oom != AttachedContainer::Oom::kNone;
   ended.stderr_tail = container.stderr_text();
-  ended.disk_is_full = container.context.workspaces.disk_is_full();
+  ended.disk_is_full = co_await container.context.workspaces.disk_is_full();
   co_return ended;
 }
 

@@ -156,7 +156,7 @@ Task<Result<std::shared_ptr<AttachedContainer>>> DockerBackend::take_up(
 Task<Error> DockerBackend::ended_meanwhile(engine::ContainerFacts facts) {
   EndedContainer ended;
   ended.stderr_tail = co_await logged_errors(context_, facts.id);
-  ended.disk_is_full = context_.workspaces.disk_is_full();
+  ended.disk_is_full = co_await context_.workspaces.disk_is_full();
   ended.state = std::move(facts.state);
   co_return ended_without_relay(container_exit(*context_.options, ended));
 }

@@ -33,15 +33,10 @@ Task<Result<std::unique_ptr<Agent>>> DockerBackend::start_container(
   auto first = co_await wait_for_place(start);
   std::optional<StartLimiter::Slot> place(std::move(first));
   if (start->abandoned) co_return nobody_waits();
-  const bool answers = co_await context_.workspaces.answers();
+  const auto has_worked = co_await context_.workspaces.has(session);
   if (start->abandoned) co_return nobody_waits();
-  if (!answers) {
-    co_return does_not_answer(start->options->workspace_base_dir)
-        .with("key", "container.workspace_base_dir");
-  }
-  const WorkingDirectory where = planned->working_directory;
-  const auto has_worked = context_.workspaces.has(session);
   if (!has_worked) co_return has_worked.error();
+  const WorkingDirectory where = planned->working_directory;
   if (!*has_worked) {
     const auto made = co_await make_directories(start->spec, planned->user, where);
     if (!made) co_return made.error();

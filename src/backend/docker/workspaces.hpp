@@ -15,7 +15,9 @@
 #include "backend/docker/container_spec.hpp"
 #include "backend/docker/container_user.hpp"
 #include "backend/docker/helper_process.hpp"
+#include "backend/docker/session_root.hpp"
 #include "backend/docker/workspace.hpp"
+#include "backend/docker/workspace_base_dir.hpp"
 #include "backend/process/unreaped_children.hpp"
 #include "base/async.hpp"
 #include "base/blocking_calls.hpp"
@@ -37,11 +39,6 @@ namespace relay {
 // and have the next made elsewhere, with the relay's rights. On failure some may be left.
 Result<void> make_and_give(const std::vector<std::string>& paths, const ContainerUser& user);
 
-// Makes the base directory when it is missing, and checks that sessions can be made in it, and that
-// nobody but the relay's user and root can replace what is in it. May take as long as a file system
-// takes to answer.
-Result<void> open_workspaces(const ContainerOptions& options);
-
 // As ExitWatch::wait(), within the limit: workspace_unavailable. Zero: none.
 Task<Result<int>> helper_ends(asio::any_io_executor executor, engine::ExitWatch& watch,
                               std::chrono::milliseconds limit);
@@ -58,7 +55,7 @@ class Workspaces {
 
   // Whether the session has directories that an earlier agent of it worked in, and that stay. Fails
   // where that can't be read, as where there are no descriptors left.
-  Result<bool> has(const SessionId& session) const;
+  Task<Result<bool>> has(SessionId session);
 
   // Whether the session's directories are to go and are not gone: their removal is yet to come,
   // goes on, or has failed, and a part of what was in them may be missing.
@@ -87,18 +84,18 @@ class Workspaces {
   // Sessions whose directories this relay's instance has made, as far as that can be read.
   std::vector<SessionId> all() const;
 
-  // Whether the file system of the base directory answers within five seconds, in which others go
-  // on.
-  Task<bool> answers();
+  // What the agent of `options` reaches upstreams by: see way_out.hpp. Also where there is one.
+  Task<Result<void>> give_way_out(SessionId session, SharedContainerOptions options);
 
   // False as well when it does not answer.
-  bool disk_is_full() const;
+  Task<bool> disk_is_full();
 
   // Why no session can be made there now: the disk is full or does not answer, or the base
   // directory is gone.
   std::optional<Error> unusable() const;
 
  private:
+  Task<Result<SessionRoot>> look_at(SessionDirectories directories);
   Task<Result<void>> make_root(SessionDirectories directories, SessionId session);
   Task<Result<void>> run_helper(HelperTask task, bool as_root);
   Task<Result<HelperEnd>> run_helper_container(HelperTask task);
@@ -113,12 +110,7 @@ class Workspaces {
   std::string unfinished_suffix() const { return "." + instance_ + ".unfinished"; }
   struct Unnamed;
   SessionDirectories unfinished(const SessionId& session) const;
-  // 0 or an errno.
-  int remove_root(const SessionDirectories& directories, const SessionId& session) const;
-  static int remove_unfinished(const SessionDirectories& half);
   std::vector<SessionId> entries() const;
-  // Of nobody's too: false.
-  Result<bool> is_ours(const SessionDirectories& directories) const;
 
   asio::any_io_executor executor_;
   const SharedContainerOptions& options_;

@@ -13,6 +13,7 @@
 #include <future>
 #include <memory>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,12 +45,13 @@ class WorkspacesTest : public testing::Test {
             std::move(instance), going_,  Logger::silent()};
   }
 
-  Result<void> run(Task<Result<void>> task) {
+  template <class T>
+  T run(Task<T> task) {
     auto done = asio::co_spawn(io_, std::move(task), asio::use_future);
     io_.restart();
     io_.run_for(std::chrono::seconds(60));
     if (done.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
-      return make_error(ErrorType::kInternalError, "it hangs");
+      throw std::runtime_error("it hangs");
     }
     return done.get();
   }
@@ -60,6 +62,10 @@ class WorkspacesTest : public testing::Test {
   }
   Result<void> remove(Workspaces& workspaces, const std::string& session) {
     return run(workspaces.remove(SessionId(session)));
+  }
+
+  Result<bool> has(Workspaces& workspaces, const std::string& session) {
+    return run(workspaces.has(SessionId(session)));
   }
 
   const TestDirectory directory_;

@@ -1,11 +1,18 @@
 // Whose the directories of a session are, and what can be read of that.
 #include "backend/docker/workspaces_fixture.hpp"
 #include "backend/process/refused_calls.hpp"
+#include "base/unique_fd.hpp"
 
+#include <boost/asio/steady_timer.hpp>
+
+#include <chrono>
+#include <fcntl.h>
 #include <filesystem>
 #include <set>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 namespace relay {
 namespace {
@@ -25,7 +32,7 @@ TEST_F(WorkspacesTest, AreNotRemovedWithoutTheMarkerOfThisRelay) {
   fs::create_directory_symlink(directory_ / "outside", directory_ / "base/link");
   directory_.write("base/file", "x");
   for (const char* session : {"none", "empty", "other", "longer", "cut", "blank", "link", "file"}) {
-    EXPECT_FALSE(*workspaces.has(SessionId(session))) << session;
+    EXPECT_FALSE(*has(workspaces, session)) << session;
     const auto removed = remove(workspaces, session);
     ASSERT_FALSE(removed) << session;
     EXPECT_EQ(removed.error().type, ErrorType::kWorkspaceUnavailable);
@@ -47,7 +54,7 @@ TEST_F(WorkspacesTest, AreNotGoneWhereDescriptorsRanOut) {
   rlimit tight = before;
   tight.rlim_cur = 0;
   ::setrlimit(RLIMIT_NOFILE, &tight);
-  const auto had = workspaces.has(SessionId("sess_1"));
+  const auto had = has(workspaces, "sess_1");
   const auto listed = workspaces.all();
   const auto copied = run(workspaces.copy(SessionId("sess_1"), SessionId("sess_2")));
   const auto removed = remove(workspaces, "sess_2");
@@ -66,7 +73,7 @@ TEST_F(WorkspacesTest, AreNotGoneWhereDescriptorsRanOut) {
     ASSERT_FALSE(error.suggested_actions.empty());
     EXPECT_NE(error.suggested_actions[0].find("LimitNOFILE"), std::string::npos);
   }
-  EXPECT_TRUE(*workspaces.has(SessionId("sess_1")));
+  EXPECT_TRUE(*has(workspaces, "sess_1"));
   EXPECT_TRUE(remove(workspaces, "sess_1"));
   EXPECT_TRUE(remove(workspaces, "sess_2"));
   EXPECT_FALSE(directory_.has("base/sess_3"));
@@ -83,6 +90,31 @@ TEST_F(WorkspacesTest, HaveNoNameBeforeTheirMarkerIsOnTheDisk) {
     EXPECT_NE(made.error().explanation.find(".acp-relay"), std::string::npos);
   });
   EXPECT_TRUE(fs::is_empty(directory_ / "base"));
+}
+
+// As on a disk that is slow: the marker can be read when the loop has brought it.
+TEST_F(WorkspacesTest, AreLookedAtWhileTheLoopGoesOn) {
+  Workspaces workspaces = of("one");
+  ASSERT_TRUE(workspaces.open());
+  ASSERT_TRUE(make(workspaces, "sess_1"));
+  const std::string marker = directory_ / "base/sess_1/.acp-relay";
+  fs::remove(marker);
+  ASSERT_EQ(::mkfifo(marker.c_str(), 0600), 0);
+  UniqueFd pipe;
+  asio::steady_timer later(io_);
+  const auto bring_it_soon = [&] {
+    pipe.reset();
+    later.expires_after(std::chrono::milliseconds(1));
+    later.async_wait([&](const auto&) {
+      pipe.reset(::open(marker.c_str(), O_RDWR | O_CLOEXEC));
+      EXPECT_EQ(::write(pipe.get(), "one\n", 4), 4);
+    });
+  };
+  bring_it_soon();
+  EXPECT_TRUE(*has(workspaces, "sess_1"));
+  bring_it_soon();
+  EXPECT_TRUE(remove(workspaces, "sess_1"));
+  EXPECT_FALSE(directory_.has("base/sess_1"));
 }
 
 TEST_F(WorkspacesTest, ThatAreLetGoStayAsNobodys) {

@@ -225,8 +225,8 @@ TEST_F(WorkspacesTest, AreNotThereForAnAgentOnceTheirRemovalHasBegun) {
   options_.helper_program = directory_ / "no-helper";
   ASSERT_FALSE(remove(workspaces, "sess_1"));
   EXPECT_TRUE(workspaces.is_going(SessionId("sess_1")));
-  EXPECT_FALSE(*workspaces.has(SessionId("sess_1")));
-  EXPECT_FALSE(*of("one").has(SessionId("sess_1"))) << "nor for another configured agent's";
+  EXPECT_FALSE(*has(workspaces, "sess_1"));
+  EXPECT_FALSE(*run(of("one").has(SessionId("sess_1")))) << "nor for another configured agent's";
   const auto copied = run(workspaces.copy(SessionId("sess_1"), SessionId("sess_2")));
   ASSERT_FALSE(copied);
   EXPECT_EQ(copied.error().type, ErrorType::kSessionClosed);
@@ -234,7 +234,7 @@ TEST_F(WorkspacesTest, AreNotThereForAnAgentOnceTheirRemovalHasBegun) {
   EXPECT_TRUE(remove(workspaces, "sess_1"));
   EXPECT_FALSE(workspaces.is_going(SessionId("sess_1")));
   EXPECT_TRUE(make(workspaces, "sess_1"));
-  EXPECT_TRUE(*workspaces.has(SessionId("sess_1")));
+  EXPECT_TRUE(*has(workspaces, "sess_1"));
   EXPECT_TRUE(remove(workspaces, "sess_1"));
   EXPECT_TRUE(remove(workspaces, "sess_2"));
 }
@@ -246,7 +246,7 @@ TEST_F(WorkspacesTest, ThatAreGivenUpAreNotThereForAnAgentUntilTheyAreGone) {
   ASSERT_TRUE(make(workspaces, "sess_1"));
   workspaces.give_up(session);
   EXPECT_TRUE(workspaces.is_going(session));
-  EXPECT_FALSE(*workspaces.has(session));
+  EXPECT_FALSE(*run(workspaces.has(session)));
   EXPECT_TRUE(directory_.has("base/sess_1/workspace"));
   EXPECT_TRUE(remove(workspaces, "sess_1"));
   EXPECT_FALSE(workspaces.is_going(session));
@@ -290,13 +290,13 @@ TEST_F(WorkspacesTest, FindWhatAKilledRelayHadBegun) {
   EXPECT_FALSE(fs::exists(empty));
   EXPECT_FALSE(fs::exists(marked));
   EXPECT_TRUE(fs::exists(foreign)) << "another relay's";
-  EXPECT_TRUE(*workspaces.has(SessionId("sess_whole")));
+  EXPECT_TRUE(*has(workspaces, "sess_whole"));
 }
 
 TEST_F(WorkspacesTest, KnowThatTheDiskHasRoom) {
-  EXPECT_FALSE(of("one").disk_is_full()) << "nothing is known of a missing directory";
+  EXPECT_FALSE(run(of("one").disk_is_full())) << "nothing is known of a missing directory";
   ASSERT_TRUE(of("one").open());
-  EXPECT_FALSE(of("one").disk_is_full());
+  EXPECT_FALSE(run(of("one").disk_is_full()));
 }
 
 TEST_F(WorkspacesTest, EndAndReapTheHelperWhenTheyAreCancelled) {
