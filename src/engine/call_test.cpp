@@ -14,6 +14,13 @@ namespace {
 
 using testing::ScriptedEngine;
 
+http::Endpoint endpoint_of(const ScriptedEngine& engine) {
+  http::Endpoint endpoint;
+  endpoint.transport = http::Endpoint::Transport::kUnix;
+  endpoint.socket_path = engine.path();
+  return endpoint;
+}
+
 TEST(CallTimer, TellsNothingOfACallThatWasCancelled) {
   using namespace asio::experimental::awaitable_operators;
   std::promise<std::function<void()>> leave;
@@ -22,9 +29,6 @@ TEST(CallTimer, TellsNothingOfACallThatWasCancelled) {
     leave.get_future().get()();
     return ScriptedEngine::Answer{};
   });
-  http::Endpoint endpoint;
-  endpoint.transport = http::Endpoint::Transport::kUnix;
-  endpoint.socket_path = engine.path();
   std::vector<CallOutcome> seen;
   testing::run([&]() -> Task<void> {
     const auto executor = co_await asio::this_coro::executor;
@@ -32,7 +36,7 @@ TEST(CallTimer, TellsNothingOfACallThatWasCancelled) {
     leave.set_value([&] { asio::post(executor, [&left] { left.happen(); }); });
     EngineOptions options;
     options.observe = [&seen](const CallOutcome& outcome) { seen.push_back(outcome); };
-    EngineClient client(executor, endpoint, options);
+    EngineClient client(executor, endpoint_of(engine), options);
     auto call = client.inspect("c");
     auto leaving = left.wait();
     const auto first = co_await (std::move(call) || std::move(leaving));
@@ -49,16 +53,13 @@ TEST(CallTimer, TellsOfACallThatTookLongerThanItsOwnLimit) {
     if (line.starts_with("GET /version ")) return ScriptedEngine::version("1.41", "1.12");
     return ScriptedEngine::Answer{};
   });
-  http::Endpoint endpoint;
-  endpoint.transport = http::Endpoint::Transport::kUnix;
-  endpoint.socket_path = engine.path();
   std::vector<CallOutcome> seen;
   testing::run([&]() -> Task<void> {
     EngineOptions options;
     options.call_timeout = std::chrono::hours(1);
     options.observe = [&seen](const CallOutcome& outcome) { seen.push_back(outcome); };
     const auto executor = co_await asio::this_coro::executor;
-    EngineClient client(executor, endpoint, options);
+    EngineClient client(executor, endpoint_of(engine), options);
     const auto image = co_await client.inspect_image("agent", std::chrono::milliseconds(50));
     EXPECT_EQ(image.error().type, ErrorType::kDockerNotAvailable);
   });
