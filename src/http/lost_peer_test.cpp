@@ -106,25 +106,27 @@ TEST(LostPeer, IsNoticedByWhoAccepts) {
 
 TEST(Silence, IsAsLongAsAnAcknowledgementWasDueAndNoneCame) {
   struct Look {
+    const char* why;
     seconds at;
     Acknowledgements seen;
     seconds silent;
   };
   const Acknowledgements nothing_due{false, 1h};
   const std::vector<Look> looks{
-      {0s, nothing_due, 0s},     {10s, {true, 1h}, 0s},  // it may have been sent just now
-      {20s, {true, 1h}, 10s},                            //
-      {30s, {true, 20s}, 20s},    // the last one came as it was first seen to be due
-      {40s, {true, 5s}, 0s},      // others came, and more was sent
-      {50s, {true, 15s}, 10s},    //
-      {60s, nothing_due, 0s},     // all came
-      {70s, {true, 35s}, 0s},     //
-      {190s, {true, 155s}, 120s}  //
+      {"nothing was sent", 0s, nothing_due, 0s},
+      {"it may have been sent just now", 10s, {true, 1h}, 0s},
+      {"none came since", 20s, {true, 1h}, 10s},
+      {"the last came as one was first seen to be due", 30s, {true, 20s}, 20s},
+      {"others came, and more was sent", 40s, {true, 5s}, 0s},
+      {"none came since", 50s, {true, 15s}, 10s},
+      {"all came", 60s, nothing_due, 0s},
+      {"more was sent", 70s, {true, 35s}, 0s},
+      {"none came since", 190s, {true, 155s}, 120s},
   };
   Silence silence;
   const Silence::Clock::time_point start{};
   for (const Look& look : looks) {
-    EXPECT_EQ(silence.look(look.seen, start + look.at), look.silent) << look.at.count();
+    EXPECT_EQ(silence.look(look.seen, start + look.at), look.silent) << look.why;
   }
 }
 
