@@ -81,8 +81,8 @@ class EngineClient {
   Task<Result<EngineVersion>> connect();
   Task<Result<EngineInfo>> info();
 
-  // image_not_found when the Engine has no such image. With a limit of its own the call has a
-  // connection of its own, too, and waits for no other.
+  // image_not_found when the Engine has no such image. With a limit of its own, which holds for
+  // reaching the Engine and again for its answer, the call has a connection of its own, too.
   Task<Result<ImageFacts>> inspect_image(std::string name,
                                          std::optional<std::chrono::milliseconds> limit = {});
   // Told of every line as it comes. image_not_found when the registry has none or refuses.

@@ -26,7 +26,7 @@ struct Acknowledgements {
 Acknowledgements acknowledgements(int socket);
 
 // While something is on its way to a peer the system asks nothing: it sends that again, for a
-// quarter of an hour. So whoever holds the connection looks at it again and again. Pure.
+// quarter of an hour. So whoever holds the connection looks at it again and again. Knows no clock.
 class Silence {
  public:
   using Clock = std::chrono::steady_clock;

@@ -97,7 +97,8 @@ Result<SessionRoot> look_at_root(const SessionDirectories& directories,
 }
 
 int remove_root(const SessionDirectories& directories, const SessionDirectories& half) {
-  if (::rename(directories.root.c_str(), half.root.c_str()) != 0) return errno;
+  // It has gone already where an attempt that was given up went on.
+  if (::rename(directories.root.c_str(), half.root.c_str()) != 0 && errno != ENOENT) return errno;
   return remove_half_root(half);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <filesystem>
 #include <sys/stat.h>
@@ -28,8 +29,10 @@ std::string init_of(const SessionDirectories& directories) {
   return directories.door + std::string(kInit);
 }
 
+// Each attempt has its own: one that is given up may go on beside the next.
 std::string unfinished_init_of(const SessionDirectories& directories) {
-  return init_of(directories) + ".new";
+  static std::atomic<unsigned> attempts = 0;
+  return init_of(directories) + ".new" + std::to_string(++attempts);
 }
 
 Error cannot_make(const std::string& path, int error) {
@@ -81,9 +84,11 @@ bool has_way_out(const SessionDirectories& directories) {
 }
 
 int remove_way_out(const SessionDirectories& directories) {
-  ::unlink(way_out_socket(directories).c_str());
-  ::unlink(init_of(directories).c_str());
-  ::unlink(unfinished_init_of(directories).c_str());
+  std::error_code ignored;  // what is left has rmdir say so
+  fs::directory_iterator entry(directories.door, ignored);
+  for (; !ignored && entry != fs::directory_iterator(); entry.increment(ignored)) {
+    ::unlink(entry->path().c_str());
+  }
   ::rmdir(directories.door.c_str());
   return ::rmdir(directories.egress.c_str()) == 0 || errno == ENOENT ? 0 : errno;
 }

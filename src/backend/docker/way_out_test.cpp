@@ -44,6 +44,7 @@ TEST_F(WayOutTest, IsMadeAnewWithTheProgramOfNow) {
   ASSERT_TRUE(make_way_out(directories_, egress_));
   EXPECT_EQ(fs::file_size(directories_.door + "/acp-agent-init"), 13U);
   std::ofstream(way_out_socket(directories_)) << "";
+  std::ofstream(directories_.door + "/acp-agent-init.new99") << "of an attempt that was given up";
   EXPECT_EQ(remove_way_out(directories_), 0);
   EXPECT_FALSE(fs::exists(directories_.egress));
   EXPECT_EQ(remove_way_out(directories_), 0);

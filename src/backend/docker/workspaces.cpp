@@ -1,17 +1,14 @@
 #include "backend/docker/workspaces.hpp"
 
 #include "backend/docker/way_out.hpp"
-#include "base/unique_fd.hpp"
 
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 namespace relay {
@@ -27,6 +24,7 @@ Error nothing_to_copy(const SessionId& session) {
 }
 
 Error too_slow(const std::string& what, const std::string& path, const Error& why) {
+  if (why.type != ErrorType::kWorkspaceUnavailable) return name_base_dir(why);  // no thread for it
   Error error =
       make_error(ErrorType::kWorkspaceUnavailable, what + " " + path + ": it takes too long")
           .because("the disk has much to do, or does not answer: " + why.explanation)
@@ -70,7 +68,8 @@ Workspaces::Workspaces(asio::any_io_executor executor, const SharedContainerOpti
       going_(going),
       log_(std::move(log)),
       calls_(executor_, kMakesAtOnce, kDiskWrites),
-      looks_(executor_) {}
+      looks_(executor_),
+      room_(executor_, 1, kDiskAnswers) {}
 
 // Made, and not yet the session's: whoever has it last removes it.
 struct Workspaces::Unnamed {
@@ -166,14 +165,17 @@ void Workspaces::give_up(const SessionId& session) {
 Task<Result<void>> Workspaces::copy(SessionId from, SessionId to) {
   const SessionDirectories source = session_directories(options_->workspace_base_dir, from);
   const SessionDirectories target = session_directories(options_->workspace_base_dir, to);
+  // Before the look: a removal that comes and goes meanwhile is seen by it alone.
+  const auto copy = copies_.insert(copies_.end(), {from});
   const auto is_there = co_await has(from);
-  if (!is_there) co_return is_there.error();
-  if (!*is_there) co_return nothing_to_copy(from);
+  if (!is_there || !*is_there || copy->is_spoilt) {
+    copies_.erase(copy);
+    co_return is_there ? nothing_to_copy(from) : is_there.error();
+  }
   HelperTask task{{"copy", std::to_string(options_->max_fork_bytes), source.workspace,
                    target.workspace, source.home, target.home},
                   target.root,
                   source.root};
-  const auto copy = copies_.insert(copies_.end(), {from});
   const auto copied = co_await run_helper(std::move(task), true);
   const bool is_whole = !copy->is_spoilt;
   copies_.erase(copy);
@@ -219,12 +221,13 @@ void Workspaces::let_go(const SessionId& session) const {
 }
 
 Task<Result<SessionRoot>> Workspaces::look_at(SessionDirectories directories) {
-  const std::function<Result<SessionRoot>()> look = [directories, instance = instance_] {
-    return look_at_root(directories, instance);
+  using Found = Result<SessionRoot>;
+  const std::function<Result<Found>()> look = [directories, instance = instance_] {
+    return Result<Found>(look_at_root(directories, instance));
   };
-  auto found = co_await looks_.run(options_->workspace_base_dir, look);
-  if (!found) co_return name_base_dir(found.error());
-  co_return found;
+  const Result<Found> asked = co_await looks_.run(options_->workspace_base_dir, look);
+  if (!asked) co_return name_base_dir(asked.error());
+  co_return *asked;
 }
 
 Task<Result<bool>> Workspaces::has(SessionId session) {
@@ -279,8 +282,8 @@ std::vector<SessionId> Workspaces::all() const {
 Task<bool> Workspaces::disk_is_full() {
   const std::string base = options_->workspace_base_dir;
   const std::function<Result<int>()> look = [ask = usable(base)] { return Result<int>(ask()); };
-  const Result<int> failure = co_await looks_.run(base, look);
-  co_return failure&&* failure == ENOSPC;
+  const Result<int> failure = co_await room_.run(base, look);
+  co_return failure.has_value() && failure.value() == ENOSPC;
 }
 
 std::optional<Error> Workspaces::unusable() const {

@@ -122,6 +122,7 @@ class Workspaces {
   std::uint64_t attempts_ = 0;  // to make a directory
   BlockingCalls calls_;
   BlockingCalls looks_;
+  BlockingCalls room_;
   mutable Probe probe_;
   std::list<Copy> copies_;
   UnreapedChildren unreaped_;

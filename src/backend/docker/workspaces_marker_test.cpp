@@ -111,10 +111,46 @@ TEST_F(WorkspacesTest, AreLookedAtWhileTheLoopGoesOn) {
     });
   };
   bring_it_soon();
-  EXPECT_TRUE(*has(workspaces, "sess_1"));
+  const auto had = has(workspaces, "sess_1");
+  ASSERT_TRUE(had);
+  EXPECT_TRUE(*had);
   bring_it_soon();
   EXPECT_TRUE(remove(workspaces, "sess_1"));
   EXPECT_FALSE(directory_.has("base/sess_1"));
+}
+
+// Nothing says so any more when the look has ended.
+TEST_F(WorkspacesTest, AreNotCopiedWhenTheyWentDuringTheLookAtThem) {
+  Workspaces workspaces = of("one");
+  ASSERT_TRUE(workspaces.open());
+  ASSERT_TRUE(make(workspaces, "sess_1"));
+  ASSERT_TRUE(make(workspaces, "sess_2"));
+  const SessionId from("sess_1");
+  const std::string marker = directory_ / "base/sess_1/.acp-relay";
+  fs::remove(marker);
+  ASSERT_EQ(::mkfifo(marker.c_str(), 0600), 0);
+  UniqueFd pipe;
+  asio::steady_timer later(io_, std::chrono::milliseconds(1));
+  later.async_wait([&](const auto&) {
+    workspaces.give_up(from);
+    going_.erase(from);  // it has been removed
+    pipe.reset(::open(marker.c_str(), O_RDWR | O_CLOEXEC));
+    EXPECT_EQ(::write(pipe.get(), "one\n", 4), 4);
+  });
+  const auto copied = run(workspaces.copy(from, SessionId("sess_2")));
+  ASSERT_FALSE(copied);
+  EXPECT_EQ(copied.error().type, ErrorType::kSessionClosed);
+}
+
+// By an attempt that was given up and went on.
+TEST_F(WorkspacesTest, MayHaveGoneAlreadyWhereTheyAreRemoved) {
+  const SessionDirectories root = session_directories(directory_ / "base", SessionId("sess_1"));
+  const SessionDirectories half = session_directories(directory_ / "base", SessionId("half"));
+  ASSERT_TRUE(of("one").open());
+  ASSERT_TRUE(make_half_root(root, "one", "hosts"));
+  EXPECT_EQ(remove_root(root, half), 0);
+  EXPECT_EQ(remove_root(root, half), 0);
+  EXPECT_TRUE(fs::is_empty(directory_ / "base"));
 }
 
 TEST_F(WorkspacesTest, ThatAreLetGoStayAsNobodys) {
